@@ -1,0 +1,169 @@
+/**
+ * What the native addon offers, written by hand: the contract between `core/system/native.ts` (the only
+ * file that loads the addon) and the Rust sources beside this file. All addresses are textual IPv4 or IPv6
+ * without zone or brackets; ports and marks are numbers; times are milliseconds; counters are bytes.
+ *
+ * Errors of the synchronous functions are thrown as `Error` with a `code` property (an errno name such as
+ * `EPERM`, or `EINVAL` for an argument that cannot be understood).
+ */
+
+export interface NativeEndpoint {
+  address: string;
+  port: number;
+}
+
+/** One address to try and the interface its socket is bound to (`null` = not bound: loopback, own addresses). */
+export interface Hop {
+  address: string;
+  device: string | null;
+}
+
+export interface EngineOptions {
+  /** Interface name, 1 to 15 bytes. Creation fails with `EBUSY` when it exists already. */
+  name: string;
+  mtu: number;
+  /** Ask the kernel for segmentation offloads (falls back by itself when it refuses them). */
+  gso: boolean;
+  queueLength: number;
+  /** The interface's own IPv4 address, set as /32. */
+  address4: string;
+  /** The DNS server's IPv4 address inside the TUN; also the source address of the engine's own redirected packets. */
+  peer4: string;
+  /** The interface's own IPv6 address, set as /126; `null` on machines without IPv6. */
+  address6: string | null;
+  /** SO_MARK of every socket the engine opens (0 = none). */
+  mark: number;
+  /** Flows that may wait for a verdict at once; beyond it the oldest is dropped. */
+  maxHeld: number;
+}
+
+export type DialFailure =
+  | 'refused' // RST from the first hop, or SOCKS reply 5
+  | 'network-unreachable' // ENETUNREACH, or SOCKS reply 3
+  | 'host-unreachable' // EHOSTUNREACH, or SOCKS reply 4
+  | 'timeout' // nothing came back in time, or SOCKS reply 6 (TTL expired)
+  | 'proxy-refused' // the proxy's own port refused the connection
+  | 'proxy-unreachable' // the proxy could not be reached (unreachable or timed out)
+  | 'proxy-auth' // the proxy refused the user name or password, or wants one
+  | 'proxy-denied' // SOCKS reply 2: not allowed by the proxy's rules
+  | 'proxy-failed' // SOCKS reply 1, 7, 8 or an answer that is no SOCKS5
+  | 'io'; // anything else; `message` says what
+
+export type CloseReason =
+  | 'done' // both directions ended by FIN
+  | 'reset-by-client'
+  | 'reset-by-remote'
+  | 'closed' // by `close()`
+  | 'rejected' // by verdict
+  | 'idle' // an idle or half-close timer ran out
+  | 'dropped' // gave way in the table of held flows, or was never decided
+  | 'abandoned' // the client gave up (RST, or no more SYN) before a verdict or dial outcome
+  | 'stopped'; // the engine was stopped
+
+export type EngineEvent =
+  /** A new flow; it is held until `decide`. `slot` is its place in `counters()` until its `close` event. */
+  | { kind: 'open'; id: number; slot: number; network: 'tcp' | 'udp'; source: NativeEndpoint; destination: NativeEndpoint }
+  /** The outcome of verdict `dial`. On failure the flow is held again: decide again. `address` is the peer of the outward socket. */
+  | { kind: 'dialed'; id: number; ok: true; address: string; ms: number }
+  | { kind: 'dialed'; id: number; ok: false; failure: DialFailure; message: string; ms: number }
+  /** Verdict `stream`: the connection is accepted; `takeStream` may be called once. */
+  | { kind: 'accepted'; id: number }
+  /** The end of a flow, exactly one for each `open`. */
+  | { kind: 'close'; id: number; up: number; down: number; reason: CloseReason }
+  /** A question to port 53 of any address, by UDP or (one message of a) TCP connection, without length prefix. */
+  | { kind: 'dns'; token: number; network: 'tcp' | 'udp'; source: NativeEndpoint; destination: NativeEndpoint; message: Buffer }
+  /** The engine stopped by itself (device gone, internal fault); every flow was closed before. */
+  | { kind: 'dead'; message: string };
+
+export type Verdict =
+  /**
+   * Dial natively and relay; the SYN is answered when the dial has succeeded.
+   * `direct`: hops are the target's addresses, `port` its port. `socks5`: hops and `port` are the proxy's,
+   * `targetHost` (name or address) and `targetPort` what it is asked for; for UDP by UDP ASSOCIATE.
+   */
+  | {
+      kind: 'dial';
+      via: 'direct' | 'socks5';
+      hops: Hop[];
+      port: number;
+      username?: string;
+      password?: string;
+      targetHost?: string;
+      targetPort?: number;
+      timeoutMs: number;
+    }
+  /** `reset`: RST, for UDP ICMP port unreachable. `unreachable`: ICMP host unreachable. `drop`: silence. */
+  | { kind: 'reject'; how: 'reset' | 'unreachable' | 'drop' }
+  /** TCP only: accept now and hand the connection to the caller by `takeStream`. */
+  | { kind: 'stream' };
+
+export interface EngineMetrics {
+  offloads: string; // e.g. "csum,tso4,tso6,tso_ecn"
+  packetsIn: number;
+  packetsOut: number;
+  bytesIn: number;
+  bytesOut: number;
+  dropped: number; // packets not understood or without a flow
+  held: number;
+  tcpFlows: number;
+  udpFlows: number;
+}
+
+/**
+ * Owns the TUN device and every flow through it, on threads of its own. Knows no rules: asks once per flow.
+ * The constructor creates the device, sets its addresses, MTU and queue length and brings it up; it changes no routes.
+ */
+export class Engine {
+  /** `onEvents` is called on the JavaScript thread with batches in order; it never throws back into the engine. */
+  constructor(options: EngineOptions, onEvents: (events: EngineEvent[]) => void);
+  /** Interface name and index of the device in use. */
+  device(): { name: string; index: number };
+  /** A verdict for an unknown or ended flow is ignored. Throws `EINVAL` for one that makes no sense. */
+  decide(id: number, verdict: Verdict): void;
+  /** The accepted connection of verdict `stream`: a non-blocking TCP socket, now the caller's. Throws `ENOENT` if there is none. */
+  takeStream(id: number): number;
+  /** `graceful` sends FIN both ways after what is queued; `reset` sends RST both ways. Unknown flows are ignored. */
+  close(id: number, how: 'graceful' | 'reset'): void;
+  /** Answers a question once; unknown tokens are ignored. UDP answers longer than the path allows are the caller's concern. */
+  answerDns(token: number, message: Uint8Array): void;
+  /** Shared memory, two entries per slot: bytes up at 2*slot, bytes down at 2*slot+1. The same array at each call. */
+  counters(): BigUint64Array;
+  metrics(): EngineMetrics;
+  /** Resets every flow, removes the device, ends the threads. Returns when all is gone; later calls do nothing. */
+  stop(): void;
+}
+
+/**
+ * Opens an outward TCP connection, trying the hops as RFC 8305 does (250 ms apart). Resolves to a connected non-blocking
+ * file descriptor that is the caller's. Rejects with `code`: ECONNREFUSED, ENETUNREACH, EHOSTUNREACH, ETIMEDOUT, ...
+ * Any number may be under way at once; they use neither libuv's pool nor a thread each.
+ */
+export function openTcp(hops: Hop[], port: number, mark: number, timeoutMs: number): Promise<number>;
+
+/** An outward UDP socket, bound to a random port, `device` (null = unbound) and `mark`. The descriptor is the caller's. */
+export function openUdp(family: 4 | 6, device: string | null, mark: number): number;
+
+/** Kernel credentials of the other end of a connected Unix socket (SO_PEERCRED, unix(7)). */
+export function peerCredentials(fd: number): { pid: number; uid: number; gid: number };
+
+export interface NativeProcess {
+  pid: number;
+  uid: number;
+  name: string; // /proc/PID/comm
+  path: string; // /proc/PID/exe, "" if it cannot be read
+}
+
+/**
+ * The process that owns the local end of a connection: one exact INET_DIAG request, then inode to pid among that uid's
+ * processes (sock_diag(7), proc(5)). `null` when it cannot be told within 20 ms. Never blocks the JavaScript thread.
+ */
+export function findProcess(network: 'tcp' | 'udp', source: NativeEndpoint, destination: NativeEndpoint): Promise<NativeProcess | null>;
+
+/** The processes that hold a TCP socket listening at exactly this address and port, or at its wildcard. */
+export function findListeners(address: string, port: number): Promise<NativeProcess[]>;
+
+/** Parent of a process, 0 when gone. */
+export function parentOf(pid: number): number;
+
+/** Destroys TCP sockets of this network namespace whose remote address is inside a prefix (SOCK_DESTROY). Returns how many; 0 where the kernel cannot. */
+export function destroySockets(prefixes: string[]): number;
