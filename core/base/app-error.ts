@@ -1,0 +1,58 @@
+/** The one error type that carries a stable code; everything else that is thrown is a defect (`INTERNAL`). */
+import type { ConfigProblem, ErrorCode, ErrorData } from '../contract/error.ts';
+
+export interface AppErrorOptions {
+  cause?: unknown;
+  /** What was expected, or what to do about it. */
+  expected?: string;
+  details?: Record<string, string | number | boolean>;
+  problems?: ConfigProblem[];
+}
+
+export class AppError extends Error {
+  override readonly name = 'AppError';
+  readonly code: ErrorCode;
+  readonly expected: string | undefined;
+  readonly details: Record<string, string | number | boolean> | undefined;
+  readonly problems: ConfigProblem[] | undefined;
+
+  constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.expected = options.expected;
+    this.details = options.details;
+    this.problems = options.problems;
+  }
+
+  /** The form that crosses process borders; causes and stacks stay behind. */
+  toData(): ErrorData {
+    return {
+      code: this.code,
+      message: this.message,
+      ...(this.expected === undefined ? {} : { expected: this.expected }),
+      ...(this.details === undefined ? {} : { details: this.details }),
+      ...(this.problems === undefined ? {} : { problems: this.problems }),
+    };
+  }
+
+  static fromData(data: ErrorData): AppError {
+    const options: AppErrorOptions = {};
+    if (data.expected !== undefined) options.expected = data.expected;
+    if (data.details !== undefined) options.details = data.details;
+    if (data.problems !== undefined) options.problems = data.problems;
+    return new AppError(data.code, data.message, options);
+  }
+
+  /** Wraps whatever was caught; an `AppError` passes as it is. */
+  static from(caught: unknown, code: ErrorCode = 'INTERNAL', context?: string): AppError {
+    if (caught instanceof AppError) return caught;
+    const message = caught instanceof Error ? caught.message : String(caught);
+    return new AppError(code, context === undefined ? message : `${context}: ${message}`, { cause: caught });
+  }
+}
+
+/** The `code` of a Node or native error (`ENOENT`, `ECONNREFUSED`, ...), or undefined. */
+export function errnoOf(caught: unknown): string | undefined {
+  if (typeof caught !== 'object' || caught === null || !('code' in caught)) return undefined;
+  return typeof caught.code === 'string' ? caught.code : undefined;
+}

@@ -1,0 +1,50 @@
+/** IP prefixes: parsing, containment, arithmetic on IPv4 ranges. */
+import { type Ip, ipFamily, ipToBigInt, ipv4ToNumber, numberToIpv4, parseIp } from './address.ts';
+
+export interface Cidr {
+  readonly family: 4 | 6;
+  /** The address as written, canonical; host bits are kept. */
+  readonly address: Ip;
+  readonly prefix: number;
+  /** First and last address as integers. */
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+/** Reads `192.0.2.0/24`, `2001:db8::/32`, or a bare address as a full-length prefix; `undefined` if it is none. */
+export function parseCidr(text: string): Cidr | undefined {
+  const slash = text.indexOf('/');
+  const address = parseIp(slash < 0 ? text : text.slice(0, slash));
+  if (address === undefined) return undefined;
+  const family = ipFamily(address);
+  const bits = family === 4 ? 32 : 128;
+  const suffix = slash < 0 ? String(bits) : text.slice(slash + 1);
+  if (!/^\d{1,3}$/.test(suffix)) return undefined;
+  const prefix = Number(suffix);
+  if (prefix > bits) return undefined;
+  const hostBits = BigInt(bits - prefix);
+  const first = (ipToBigInt(address) >> hostBits) << hostBits;
+  return { family, address, prefix, first, last: first + (1n << hostBits) - 1n };
+}
+
+export function cidrContains(cidr: Cidr, ip: Ip): boolean {
+  if (ipFamily(ip) !== cidr.family) return false;
+  const value = ipToBigInt(ip);
+  return value >= cidr.first && value <= cidr.last;
+}
+
+/** `first/prefix` with the host bits cleared. IPv4 only is exact text; IPv6 keeps the written address. */
+export function formatCidr(cidr: Cidr): string {
+  return cidr.family === 4 ? `${numberToIpv4(Number(cidr.first))}/${cidr.prefix}` : `${cidr.address}/${cidr.prefix}`;
+}
+
+/** First and last address of an IPv4 prefix as unsigned 32-bit numbers. */
+export function ipv4Range(cidr: Cidr): { first: number; last: number } {
+  return { first: Number(cidr.first), last: Number(cidr.last) };
+}
+
+export function ipv4InRange(ip: Ip, first: number, last: number): boolean {
+  if (ipFamily(ip) !== 4) return false;
+  const value = ipv4ToNumber(ip);
+  return value >= first && value <= last;
+}

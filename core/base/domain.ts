@@ -1,0 +1,91 @@
+/** Domain names: one spelling for all comparisons, and the pattern grammar of filters, hosts and domain sets. */
+
+/** Lower case, without the trailing dot. IDNA is left as received. Names and addresses pass alike. */
+export function normaliseDomain(name: string): string {
+  const lower = name.toLowerCase();
+  return lower.endsWith('.') ? lower.slice(0, -1) : lower;
+}
+
+/** Whether `name` is `suffix` or below it; both normalised. */
+export function isWithinDomain(name: string, suffix: string): boolean {
+  return name === suffix || (name.length > suffix.length && name.endsWith(suffix) && name[name.length - suffix.length - 1] === '.');
+}
+
+/** The name without its first label; empty for a single label. */
+export function parentDomain(name: string): string {
+  const dot = name.indexOf('.');
+  return dot < 0 ? '' : name.slice(dot + 1);
+}
+
+interface TrieNode<T> {
+  children: Map<string, TrieNode<T>>;
+  exact?: { value: T };
+  /** `.x` and `+.x`: everything below this node. */
+  below?: { value: T };
+}
+
+/**
+ * Patterns: `*` is exactly one label, `+.x` is x and everything below, `.x` is below only. Priority: exact, then `*`,
+ * then the longest `.`/`+.`. The first value set for a pattern stays.
+ */
+export class DomainTrie<T> {
+  readonly #root: TrieNode<T> = { children: new Map() };
+  #size = 0;
+
+  /** Number of patterns. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Adds a pattern. Returns why it is invalid, or undefined when it was taken. */
+  insert(pattern: string, value: T): string | undefined {
+    const problem = domainPatternProblem(pattern);
+    if (problem !== undefined) return problem;
+    let rest = pattern.toLowerCase();
+    const self = rest.startsWith('+.');
+    const below = self || rest.startsWith('.');
+    if (below) rest = rest.slice(self ? 2 : 1);
+    let node = this.#root;
+    for (const label of rest.split('.').reverse()) {
+      let next = node.children.get(label);
+      if (next === undefined) {
+        next = { children: new Map() };
+        node.children.set(label, next);
+      }
+      node = next;
+    }
+    if (below) node.below ??= { value };
+    if (!below || self) node.exact ??= { value };
+    this.#size += 1;
+    return undefined;
+  }
+
+  /** The value of the best pattern for a normalised name. */
+  lookup(name: string): T | undefined {
+    if (name === '') return undefined;
+    return search(this.#root, name.split('.'), name.split('.').length - 1)?.value;
+  }
+}
+
+/** Why a pattern is invalid, or undefined. */
+export function domainPatternProblem(pattern: string): string | undefined {
+  if (pattern === '' || pattern === '.' || pattern === '+.') return 'the pattern is empty';
+  if (pattern !== pattern.trim()) return 'the pattern begins or ends with a space';
+  const rest = pattern.startsWith('+.') ? pattern.slice(2) : pattern.startsWith('.') ? pattern.slice(1) : pattern;
+  for (const label of rest.split('.')) {
+    if (label === '') return 'the pattern has an empty label';
+    if (label === '*') continue;
+    if (/[*+\s]/.test(label)) return `the label "${label}" mixes a wildcard with text; "*" stands for one whole label, "+." only at the front`;
+  }
+  return undefined;
+}
+
+function search<T>(node: TrieNode<T>, labels: string[], index: number): { value: T } | undefined {
+  if (index < 0) return node.exact;
+  const label = labels[index] ?? '';
+  const exact = node.children.get(label);
+  const found = exact && search(exact, labels, index - 1);
+  if (found) return found;
+  const wildcard = label === '*' ? undefined : node.children.get('*');
+  return (wildcard && search(wildcard, labels, index - 1)) ?? node.below;
+}

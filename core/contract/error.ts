@@ -1,0 +1,76 @@
+/** Every error code of Mirage, grouped by the step that failed. A code never changes its meaning once released. */
+import { z } from 'zod';
+
+export const errorCodes = [
+  'CONFIG_SYNTAX', // the text is no YAML
+  'CONFIG_INVALID', // one or more keys are wrong; `problems` has them all
+  'CONFIG_TOO_LARGE',
+  'DIAL_REFUSED',
+  'DIAL_NETWORK_UNREACHABLE',
+  'DIAL_HOST_UNREACHABLE',
+  'DIAL_TIMEOUT',
+  'DIAL_PROXY_REFUSED', // the proxy's own port refused
+  'DIAL_PROXY_UNREACHABLE',
+  'DIAL_PROXY_AUTH',
+  'DIAL_PROXY_DENIED',
+  'DIAL_PROXY_FAILED',
+  'DIAL_NAME_NOT_FOUND', // the resolver said NXDOMAIN or no address
+  'DIAL_REJECTED', // by a rule
+  'DIAL_LOOP_DETECTED',
+  'DIAL_IO',
+  'DNS_TIMEOUT',
+  'DNS_NO_UPSTREAM',
+  'DNS_BAD_MESSAGE',
+  'DNS_IO',
+  'FAKE_IP_EXHAUSTED',
+  'FAKE_IP_RANGE_TOO_SMALL',
+  'FAKE_IP_UNKNOWN_ADDRESS',
+  'FAKE_IP_STORE',
+  'TUN_UNAVAILABLE',
+  'TUN_NAME_TAKEN',
+  'TUN_FAILED',
+  'SYSTEM_COMMAND_FAILED',
+  'SYSTEM_DNS_FAILED',
+  'SYSTEM_ROUTES_FAILED',
+  'SYSTEM_JOURNAL_FAILED',
+  'SYSTEM_UNSUPPORTED',
+  'HELPER_NOT_RUNNING',
+  'HELPER_UNTRUSTED', // the socket or its directory is not owned by root
+  'HELPER_NOT_ALLOWED', // this user may not talk to the helper
+  'HELPER_IN_USE', // another allowed user owns the tunnel
+  'HELPER_INCOMPATIBLE',
+  'RPC_BAD_FRAME',
+  'RPC_TOO_LARGE',
+  'RPC_UNKNOWN_METHOD',
+  'RPC_BAD_PARAMS',
+  'RPC_TIMEOUT',
+  'RPC_CLOSED',
+  'RPC_BUSY',
+  'INTERNAL',
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
+
+/** One mistake in a configuration. Line and column count from 1; both are absent when the mistake has no place. */
+export const configProblemSchema = z.strictObject({
+  severity: z.enum(['error', 'warning']),
+  /** Path of the key, e.g. `proxies[2].port`; empty for the whole file. */
+  path: z.string(),
+  message: z.string(),
+  /** What would be right, in a few words. */
+  expected: z.string().optional(),
+  line: z.number().int().positive().optional(),
+  column: z.number().int().positive().optional(),
+});
+export type ConfigProblem = z.infer<typeof configProblemSchema>;
+
+/** An error as it travels: between processes, to the window, into `--json` output. */
+export const errorDataSchema = z.strictObject({
+  code: z.enum(errorCodes),
+  message: z.string(),
+  /** What was expected, or what to do. */
+  expected: z.string().optional(),
+  details: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+  problems: z.array(configProblemSchema).optional(),
+});
+export type ErrorData = z.infer<typeof errorDataSchema>;

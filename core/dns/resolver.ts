@@ -1,0 +1,21 @@
+/** One question to whoever can answer it; implementations nest (cache around race around UDP). */
+import type { Packet } from 'dns-packet';
+
+export interface Question {
+  /** Normalised: lower case, no trailing dot. */
+  readonly name: string;
+  /** `A`, `AAAA`, `HTTPS`, `TXT`, ... or `TYPE123`; class is IN. */
+  readonly type: string;
+}
+
+export interface DnsAnswer {
+  /** Decoded answer with its header; id and flags belong to the asker, who sets them anew. */
+  readonly message: Packet;
+  /** Who answered, for the log: `udp://192.0.2.53:53`, `cache`. */
+  readonly upstream: string;
+}
+
+export interface Resolver {
+  /** Rejects with DNS_TIMEOUT, DNS_NO_UPSTREAM, DNS_IO or DNS_BAD_MESSAGE. NXDOMAIN is an answer, not an error. */
+  query(question: Question, signal: AbortSignal): Promise<DnsAnswer>;
+}

@@ -1,0 +1,17 @@
+/** What is known about a flow: facts only, never a socket. Learning more makes a new object. */
+import type { DomainSource, Endpoint, ProcessInfo } from '../contract/flow.ts';
+
+export type Network = 'tcp' | 'udp';
+export type InboundKind = 'tun' | 'mixed';
+
+export interface Metadata {
+  readonly network: Network;
+  readonly inbound: InboundKind;
+  readonly source: Endpoint;
+  /** By name where one is known (normalised), else by address. */
+  readonly destination: Endpoint;
+  /** What the application connected to: the fake address, or the same as `destination`. */
+  readonly originalDestination: Endpoint;
+  readonly domainSource?: DomainSource;
+  readonly process?: ProcessInfo;
+}

@@ -1,0 +1,68 @@
+/**
+ * What the data plane offers to the control plane. `native/` is behind it in the helper (adapted in `core/tunnel`), a
+ * memory version in tests. It holds every flow until it is decided: there is no default verdict.
+ */
+import type { Service } from '../base/lifecycle.ts';
+import type { Endpoint } from '../contract/flow.ts';
+import type { ErrorCode } from '../contract/error.ts';
+import type { Network } from '../flow/metadata.ts';
+import type { NativeDial, RejectHow } from '../outbound/dialer.ts';
+import type { Stream } from '../net/stream.ts';
+
+export type FlowId = number;
+
+export interface FlowOpen {
+  readonly id: FlowId;
+  /** Place of its counters: bytes up at `2 * slot`, down at `2 * slot + 1`; its own until `onClose`. */
+  readonly slot: number;
+  readonly network: Network;
+  readonly source: Endpoint;
+  readonly destination: Endpoint;
+}
+
+export type DialOutcome =
+  | { readonly ok: true; readonly address: string; readonly ms: number }
+  /** The flow stays held: decide again (another outbound, or reject). */
+  | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly ms: number };
+
+export interface FlowClose {
+  readonly id: FlowId;
+  readonly up: number;
+  readonly down: number;
+  readonly reason: string;
+}
+
+export interface DnsQuestionEvent {
+  readonly token: number;
+  readonly network: Network;
+  readonly source: Endpoint;
+  readonly destination: Endpoint;
+  readonly message: Uint8Array;
+}
+
+export type Verdict =
+  | { readonly kind: 'dial'; readonly dial: NativeDial }
+  | { readonly kind: 'reject'; readonly how: RejectHow }
+  | { readonly kind: 'stream' };
+
+export interface FlowEngineHandlers {
+  onOpen(flow: FlowOpen): void;
+  onDialed(id: FlowId, outcome: DialOutcome): void;
+  /** Exactly one for each `onOpen`. */
+  onClose(flow: FlowClose): void;
+  onDns(question: DnsQuestionEvent): void;
+  /** The engine ended by itself; every flow was closed before. */
+  onDead(message: string): void;
+}
+
+export interface FlowEngine extends Service {
+  /** Set once, before `start`. */
+  setHandlers(handlers: FlowEngineHandlers): void;
+  decide(id: FlowId, verdict: Verdict): void;
+  /** After verdict `stream`: resolves when the connection is accepted. Rejects when the client is gone. */
+  takeStream(id: FlowId): Promise<Stream>;
+  close(id: FlowId, how: 'graceful' | 'reset'): void;
+  answerDns(token: number, message: Uint8Array): void;
+  /** Shared memory, sampled by the flow table; no call per chunk. */
+  counters(): BigUint64Array;
+}
