@@ -6,7 +6,7 @@ import type { Service } from '../base/lifecycle.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import type { ErrorCode } from '../contract/error.ts';
 import type { Network } from '../flow/metadata.ts';
-import type { NativeDial, RejectHow } from '../outbound/dialer.ts';
+import type { NativeDial, RejectHow } from '../flow/dial-plan.ts';
 import type { Stream } from '../net/stream.ts';
 
 export type FlowId = number;

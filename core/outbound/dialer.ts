@@ -1,6 +1,7 @@
 /** The narrow interfaces between who wants a connection and who makes one. No implementation here. */
 import type { Ip } from '../base/address.ts';
 import type { Endpoint } from '../contract/flow.ts';
+import type { DialPlan } from '../flow/dial-plan.ts';
 import type { Network } from '../flow/metadata.ts';
 import type { Stream } from '../net/stream.ts';
 
@@ -14,33 +15,6 @@ export interface StreamDialer {
   /** A connected stream, the caller's. Rejects with an `AppError` DIAL_*. */
   dialStream(to: Endpoint, options: DialOptions): Promise<Stream>;
 }
-
-/** One address to try, and the interface its socket is bound to (null = unbound). */
-export interface Hop {
-  readonly address: Ip;
-  readonly device: string | null;
-}
-
-/** A dial that the data plane can do itself, without a byte entering JavaScript. */
-export interface NativeDial {
-  readonly via: 'direct' | 'socks5';
-  /** Of the target (`direct`) or of the proxy. */
-  readonly hops: readonly Hop[];
-  readonly port: number;
-  readonly username?: string;
-  readonly password?: string;
-  /** What the proxy is asked for: a name stays a name. */
-  readonly target?: Endpoint;
-  readonly timeoutMs: number;
-}
-
-export type RejectHow = 'reset' | 'unreachable' | 'drop';
-
-/** What an outbound wants done with a flow that the data plane holds. */
-export type DialPlan =
-  | { readonly kind: 'native'; readonly dial: NativeDial }
-  | { readonly kind: 'stream' } // take it as a stream and call `dialStream`
-  | { readonly kind: 'reject'; readonly how: RejectHow };
 
 export interface Outbound extends StreamDialer {
   readonly tag: string;

@@ -1,6 +1,6 @@
 /** What `egress` needs from below: native sockets, and a view of the machine's routes. Implemented in `core/system`. */
 import type { Ip } from '../base/address.ts';
-import type { Hop } from './dialer.ts';
+import type { Hop } from '../flow/dial-plan.ts';
 
 export interface SocketOpener {
   /** Connected non-blocking descriptor, the caller's. Rejects with an errno in `code`. */
