@@ -1,4 +1,4 @@
-/** One event, many listeners: typed, ordered, without names. A listener's exception goes to the others' harm no more. */
+/** One event, many listeners: typed, in order. An exception of one listener does not keep the others from being called. */
 export type Listener<T> = (value: T) => void;
 
 export class Emitter<T> {

@@ -1,0 +1,47 @@
+/**
+ * Puts the helper into a root-owned directory: Node runtime, bundle, addon. The bytes that are hashed are the bytes that
+ * are written (each source is read once). Runs as root.
+ */
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { nodeBinary, root, UserError } from './toolchain.mjs';
+
+export const helperHome = '/usr/local/lib/mirage';
+
+/** Assembles under `home` (default /usr/local/lib/mirage) and answers `{ node, main }` to run. Older assemblies are removed. */
+export function assembleHelper(home = helperHome) {
+  const files = [
+    { name: 'node', mode: 0o755, bytes: fs.readFileSync(nodeBinary) },
+    { name: 'main.js', mode: 0o644, bytes: fs.readFileSync(path.join(root, 'dist/helper/main.js')) },
+    { name: 'mirage.node', mode: 0o644, bytes: fs.readFileSync(path.join(root, 'native/mirage.node')) },
+    { name: 'package.json', mode: 0o644, bytes: Buffer.from('{"type":"module"}\n') },
+  ];
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(file.name).update(file.bytes);
+  const directory = path.join(home, `helper-${hash.digest('hex').slice(0, 16)}`);
+
+  fs.mkdirSync(home, { recursive: true, mode: 0o755 });
+  assertRootOwned(home);
+  if (!fs.existsSync(directory)) {
+    const draft = fs.mkdtempSync(path.join(home, '.draft-'));
+    for (const file of files) fs.writeFileSync(path.join(draft, file.name), file.bytes, { mode: file.mode });
+    fs.chmodSync(draft, 0o755);
+    fs.renameSync(draft, directory);
+  }
+  for (const name of fs.readdirSync(home)) {
+    const other = path.join(home, name);
+    if (/^(helper-[0-9a-f]{16}|\.draft-.*)$/.test(name) && other !== directory) fs.rmSync(other, { recursive: true, force: true });
+  }
+  return { node: path.join(directory, 'node'), main: path.join(directory, 'main.js') };
+}
+
+/** Every folder on the way must be root's and closed to others, or somebody else could put a file in. */
+function assertRootOwned(directory) {
+  for (let at = fs.realpathSync(directory); ; at = path.dirname(at)) {
+    const status = fs.statSync(at);
+    const open = (status.mode & 0o022) !== 0 && (status.mode & 0o1000) === 0;
+    if (status.uid !== 0 || open) throw new UserError(`${at} must be owned by root and writable by nobody else; the helper is not installed there`);
+    if (at === path.dirname(at)) return;
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * `npm test`: installs what it needs, builds, runs every tier (or those named), and ends in one line
+ * `N passed, N failed, N skipped`, with the reason of each skip above it. With CI=true a tier that cannot run fails.
+ */
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { build } from './build.mjs';
+import { findProgram, isRoot, main, nodeBinary, root, run, say, step, UserError, userEnvironment } from './toolchain.mjs';
+
+const ci = process.env.CI === 'true';
+
+/** Debian packages of each tier: real clients and real peers. `program` tells whether one is there. */
+const unitPackages = [];
+const netnsPackages = [
+  ['iproute2', 'ip'], ['curl', 'curl'], ['dnsutils', 'dig'], ['dante-server', 'danted'], ['microsocks', 'microsocks'], ['netcat-openbsd', 'nc'],
+  ['iperf3', 'iperf3'], ['dnsmasq-base', 'dnsmasq'], ['nftables', 'nft'], ['tcpdump', 'tcpdump'], ['util-linux', 'unshare'],
+];
+const uiPackages = [...netnsPackages, ['chromium', 'chromium'], ['fonts-dejavu-core', undefined], ['fonts-noto-cjk', undefined]];
+const electronPackages = [
+  ...netnsPackages, ['libgtk-3-0', undefined], ['libnss3', undefined], ['libasound2', undefined], ['libgbm1', undefined], ['xvfb', 'Xvfb'], ['xauth', 'xauth'],
+  ['dbus', 'dbus-run-session'], ['python3-dbus', undefined], ['python3-gi', undefined],
+];
+
+/** In this order. `folders` are handed to vitest; `needsRoot` tiers make network namespaces. */
+const tiers = {
+  static: { title: 'types, lint, format', packages: [], run: runStatic },
+  rust: { title: 'Rust: format, clippy, unit and property tests', packages: [], run: runRust },
+  unit: { title: 'unit, property and architecture', packages: unitPackages, folders: ['test/architecture.spec.ts', 'test/core', 'test/renderer', 'test/electron', 'test/build'] },
+  netns: { title: 'real helper in network namespaces', packages: netnsPackages, needsRoot: true, folders: ['test/native', 'test/e2e/netns'], serial: true },
+  ui: { title: 'real renderer in Chromium', packages: uiPackages, needsRoot: true, folders: ['test/e2e/ui'], serial: true },
+  electron: { title: 'real Electron', packages: electronPackages, needsRoot: true, folders: ['test/e2e/electron'], serial: true },
+};
+
+await main(async (args) => {
+  const names = args.length > 0 ? args : Object.keys(tiers);
+  for (const name of names) if (!(name in tiers)) throw new UserError(`no tier "${name}"; there are ${Object.keys(tiers).join(', ')}`);
+  await installSystemPackages(names.flatMap((name) => tiers[name].packages));
+  await build();
+
+  const total = { passed: 0, failed: 0, skipped: [] };
+  for (const name of names) {
+    const tier = tiers[name];
+    say(`\n== ${name}: ${tier.title}`);
+    const begun = Date.now();
+    const result = tier.needsRoot && !isRoot() ? cannotRun(name, 'needs root for network namespaces: run it with sudo') : await (tier.run ?? (() => runVitest(name, tier)))();
+    total.passed += result.passed;
+    total.failed += result.failed;
+    total.skipped.push(...result.skipped);
+    say(`== ${name}: ${result.passed} passed, ${result.failed} failed, ${result.skipped.length} skipped in ${((Date.now() - begun) / 1000).toFixed(0)} s`);
+  }
+  for (const reason of total.skipped) say(`skipped: ${reason}`);
+  process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped.length} skipped\n`);
+  return total.failed === 0 && total.passed > 0 ? 0 : 1;
+});
+
+/** A tier that cannot run is a failure in CI and a reasoned skip elsewhere. */
+function cannotRun(name, reason) {
+  return ci ? { passed: 0, failed: 1, skipped: [] } : { passed: 0, failed: 0, skipped: [`tier ${name}: ${reason}`] };
+}
+
+async function installSystemPackages(packages) {
+  const missing = [...new Set(packages.filter(([name, program]) => !isInstalled(name, program)).map(([name]) => name))];
+  if (missing.length === 0) return;
+  const apt = findProgram('apt-get');
+  if (apt === undefined || !isRoot()) {
+    const message = `these packages are missing: ${missing.join(' ')}\n(as root: apt-get install --no-install-recommends ${missing.join(' ')})`;
+    if (ci) throw new UserError(message);
+    say(message);
+    return;
+  }
+  const env = { DEBIAN_FRONTEND: 'noninteractive' };
+  await step(`installing ${missing.length} system packages`, async () => {
+    await run(apt, ['update', '-qq'], { asUser: false, quiet: true, env });
+    await run(apt, ['install', '-y', '-qq', '--no-install-recommends', ...missing], { asUser: false, quiet: true, env });
+  });
+}
+
+function isInstalled(name, program) {
+  if (program !== undefined) return findProgram(program, `${process.env.PATH}:/usr/sbin:/sbin`) !== undefined;
+  const info = '/var/lib/dpkg/info';
+  return fs.existsSync(`${info}/${name}.list`) || fs.existsSync(`${info}/${name}:amd64.list`);
+}
+
+/** Each check counts as one test. */
+async function runStatic() {
+  const bin = (name) => path.join(root, 'node_modules', '.bin', name);
+  const checks = [
+    ['tsc -b', bin('tsc'), ['-b']],
+    ['oxlint', bin('oxlint'), ['--type-aware', '--deny-warnings', '-c', 'build/oxlint.json', '.']],
+    ['biome', bin('biome'), ['check', '--config-path=build', '--error-on-warnings', '.']],
+  ];
+  return await runCommands(checks);
+}
+
+async function runRust() {
+  const cargo = findProgram('cargo');
+  const manifest = ['--manifest-path', 'native/Cargo.toml'];
+  const env = { CARGO_TARGET_DIR: path.join(root, 'native', 'target') };
+  const result = await runCommands([
+    ['cargo fmt', cargo, ['fmt', ...manifest, '--check']],
+    ['cargo clippy', cargo, ['clippy', '--release', '--locked', '--all-targets', ...manifest, '--', '-D', 'warnings'], env],
+  ]);
+  const { code, output } = await capture(cargo, ['test', '--release', '--locked', ...manifest], env);
+  const counts = [...output.matchAll(/test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/g)];
+  for (const [, passed, failed, ignored] of counts) {
+    result.passed += Number(passed);
+    result.failed += Number(failed);
+    for (let i = 0; i < Number(ignored); i++) result.skipped.push('a Rust test marked ignore');
+  }
+  if (code !== 0 && result.failed === 0) result.failed += 1;
+  if (code === 0 && !counts.some(([, passed]) => Number(passed) > 0)) result.failed += 1;
+  return result;
+}
+
+async function runCommands(checks) {
+  const result = { passed: 0, failed: 0, skipped: [] };
+  for (const [title, file, args, env] of checks) {
+    try {
+      await run(file, args, env ? { env } : {});
+      say(`   ok ${title}`);
+      result.passed += 1;
+    } catch (error) {
+      say(`   FAILED ${title}: ${error.message}`);
+      result.failed += 1;
+    }
+  }
+  return result;
+}
+
+/** Runs vitest and counts from its JSON report, so that nothing can look green that did not run. */
+async function runVitest(name, tier) {
+  const report = path.join(root, 'test', '.artifacts', `${name}.json`);
+  fs.mkdirSync(path.dirname(report), { recursive: true });
+  fs.rmSync(report, { force: true });
+  const folders = tier.folders.filter((folder) => fs.existsSync(path.join(root, folder)));
+  const args = [path.join(root, 'node_modules/vitest/vitest.mjs'), 'run', '-c', 'build/vitest.config.ts', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  if (tier.serial) args.push('--no-file-parallelism');
+  const { code } = await capture(nodeBinary, [...args, ...folders], {});
+  if (!fs.existsSync(report)) return { passed: 0, failed: 1, skipped: [] };
+  const suites = JSON.parse(fs.readFileSync(report, 'utf8')).testResults;
+  const result = { passed: 0, failed: 0, skipped: [] };
+  for (const suite of suites) {
+    if (suite.status === 'failed' && suite.assertionResults.every((test) => test.status !== 'failed')) result.failed += 1;
+    for (const test of suite.assertionResults) {
+      if (test.status === 'passed') result.passed += 1;
+      else if (test.status === 'failed') result.failed += 1;
+      else result.skipped.push(`${path.relative(root, suite.name)}: ${test.fullName}`);
+    }
+  }
+  if (code !== 0 && result.failed === 0) result.failed += 1;
+  return result;
+}
+
+/** Shows the output while it comes and keeps it. */
+function capture(file, args, env) {
+  return new Promise((resolve) => {
+    const child = spawn(file, args, { cwd: root, env: { ...userEnvironment(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const output = [];
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk) => {
+        output.push(chunk);
+        process.stderr.write(chunk);
+      });
+    }
+    child.on('error', (error) => resolve({ code: 1, output: error.message }));
+    child.on('close', (code) => resolve({ code: code ?? 1, output: Buffer.concat(output).toString() }));
+  });
+}

@@ -1,0 +1,68 @@
+/**
+ * A server to connect to, run as a program: `web-server.ts ADDRESS`.
+ * HTTP on 80: `/` tells host and client, `/bytes/N` sends N pseudo-random bytes, POST `/sha256` answers the body's hash.
+ * TCP 7 echoes, TCP 8 answers what it got only after the client's FIN, UDP 9 echoes, UDP 123 answers like NTP.
+ */
+import { createHash } from 'node:crypto';
+import dgram from 'node:dgram';
+import http from 'node:http';
+import net from 'node:net';
+
+const address = process.argv[2] ?? '127.0.0.1';
+
+/** The same bytes for everybody: block i is the SHA-256 of i, repeated. */
+function* pseudoRandom(length: number): Generator<Buffer> {
+  for (let i = 0, left = length; left > 0; i++) {
+    const block = Buffer.alloc(Math.min(65_536, left), createHash('sha256').update(String(i)).digest());
+    left -= block.length;
+    yield block;
+  }
+}
+
+const web = http.createServer((request, response) => {
+  const bytes = /^\/bytes\/(\d+)$/.exec(request.url ?? '');
+  if (bytes) {
+    const source = pseudoRandom(Number(bytes[1]));
+    response.writeHead(200, { 'content-length': bytes[1], 'content-type': 'application/octet-stream' });
+    const more = (): void => {
+      for (;;) {
+        const next = source.next();
+        if (next.done) return void response.end();
+        if (!response.write(next.value)) return void response.once('drain', more);
+      }
+    };
+    more();
+  } else if (request.method === 'POST') {
+    const hash = createHash('sha256');
+    request.on('data', (chunk: Buffer) => hash.update(chunk));
+    request.on('end', () => response.end(`${hash.digest('hex')}\n`));
+  } else {
+    response.setHeader('content-type', 'text/html; charset=utf-8');
+    response.end(`<!doctype html><title>hello</title><p>host=${request.headers.host} client=${request.socket.remoteAddress}\n`);
+  }
+});
+const echo = net.createServer({ allowHalfOpen: true }, (socket) => socket.on('error', () => undefined).pipe(socket));
+const afterFin = net.createServer({ allowHalfOpen: true }, (socket) => {
+  const chunks: Buffer[] = [];
+  socket.on('error', () => undefined);
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  socket.on('end', () => socket.end(`got ${Buffer.concat(chunks).length} bytes: ${Buffer.concat(chunks).toString().trim()}\n`));
+});
+const udpEcho = dgram.createSocket('udp4');
+udpEcho.on('message', (message, from) => udpEcho.send(message, from.port, from.address));
+const ntp = dgram.createSocket('udp4');
+ntp.on('message', (message, from) => {
+  const answer = Buffer.alloc(48);
+  answer[0] = 0x24; // leap 0, version 4, mode server
+  message.copy(answer, 24, 40, 48); // originate = client's transmit
+  ntp.send(answer, from.port, from.address);
+});
+
+await Promise.all([
+  new Promise<void>((resolve) => void web.listen(80, address, resolve)),
+  new Promise<void>((resolve) => void echo.listen(7, address, resolve)),
+  new Promise<void>((resolve) => void afterFin.listen(8, address, resolve)),
+  new Promise<void>((resolve) => void udpEcho.bind(9, address, resolve)),
+  new Promise<void>((resolve) => void ntp.bind(123, address, resolve)),
+]);
+process.stdout.write('ready\n');

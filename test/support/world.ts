@@ -1,0 +1,105 @@
+/**
+ * The small internet most end-to-end tests live in:
+ *
+ *   client ---- 10.20.0.0/24 ---- router ---- 203.0.113.0/24 ---- web
+ *   (Mirage)    .2           .1   (SOCKS5,    .1             .80  (HTTP, echo)
+ *                                  resolvers)
+ *
+ * The client's resolver (10.20.0.1, its log counts what leaves the machine) knows `direct.example` and nothing of
+ * `hidden.example`; only the router's own resolver (127.0.0.1 there) knows that name.
+ */
+import type { Machine, Running } from './lab.ts';
+import { Lab } from './lab.ts';
+
+export const addresses = { client: '10.20.0.2', router: '10.20.0.1', web: '203.0.113.80', refused: '203.0.113.80', unreachable: '198.51.100.9' } as const;
+export const socksUser = { username: 'mirage', password: 'reflection' } as const;
+
+export class World implements AsyncDisposable {
+  readonly lab: Lab;
+  readonly client: Machine;
+  readonly router: Machine;
+  readonly web: Machine;
+  readonly #resolver: Running;
+
+  private constructor(lab: Lab, client: Machine, router: Machine, web: Machine, resolver: Running) {
+    this.lab = lab;
+    this.client = client;
+    this.router = router;
+    this.web = web;
+    this.#resolver = resolver;
+  }
+
+  static async create(): Promise<World> {
+    const lab = new Lab();
+    try {
+      const [client, router, web] = await Promise.all([lab.machine('client'), lab.machine('router'), lab.machine('web')]);
+      await lab.link(client, '10.20.0.2/24', router, '10.20.0.1/24');
+      await lab.link(router, '203.0.113.1/24', web, '203.0.113.80/24');
+      await client.sh('ip route add default via 10.20.0.1');
+      await web.sh('ip route add default via 203.0.113.1');
+      await router.sh('echo 1 > /proc/sys/net/ipv4/ip_forward; ip route add unreachable 198.51.100.0/24');
+      await client.write('/etc/resolv.conf', '# written by the router\nnameserver 10.20.0.1\nsearch lan.example\noptions timeout:2\n');
+      await router.write('/etc/resolv.conf', 'nameserver 127.0.0.1\n');
+      await web.write('/etc/resolv.conf', 'nameserver 127.0.0.1\n');
+      const resolver = dnsmasq(router, ['--listen-address=10.20.0.1', '--bind-interfaces', '--log-queries', '--log-facility=-', '--address=/direct.example/203.0.113.80', '--address=/refused.example/203.0.113.80', '--address=/noroute.example/198.51.100.9', '--txt-record=direct.example,hello from the far side', '--local=/example/']);
+      const inner = dnsmasq(router, ['--listen-address=127.0.0.1', '--bind-interfaces', '--address=/hidden.example/203.0.113.80', '--address=/direct.example/203.0.113.80', '--local=/example/']);
+      await Promise.all([resolver.printed(/started|reading/), inner.printed(/started|reading/).catch(() => undefined)]);
+      return new World(lab, client, router, web, resolver);
+    } catch (error) {
+      await lab[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Questions that left the client for its resolver so far, as `type name`. */
+  questionsSeen(): string[] {
+    return [...this.#resolver.output.matchAll(/query\[(\w+)\] (\S+) from/g)].map((match) => `${match[1]} ${match[2]}`);
+  }
+
+  /** HTTP, echo and sink server of test/support/web-server.ts on the web machine. */
+  async startWeb(): Promise<Running> {
+    const server = this.web.spawn(process.execPath, [new URL('web-server.ts', import.meta.url).pathname, '203.0.113.80']);
+    await server.printed(/ready/);
+    return server;
+  }
+
+  /** dante on the router, its log in the output. With `auth`, user and password of `socksUser`. */
+  async startDante(port = 1080, auth = false): Promise<Running> {
+    const config = `${this.router.directory}/danted-${port}.conf`;
+    if (auth) await this.router.sh(`id ${socksUser.username} >/dev/null 2>&1 || useradd -M -s /usr/sbin/nologin ${socksUser.username}; echo '${socksUser.username}:${socksUser.password}' | chpasswd`);
+    await this.router.write(
+      config,
+      `logoutput: stdout
+internal: 10.20.0.1 port = ${port}
+external: 203.0.113.1
+socksmethod: ${auth ? 'username' : 'none'}
+clientmethod: none
+user.privileged: root
+user.unprivileged: nobody
+client pass { from: 0.0.0.0/0 to: 0.0.0.0/0 log: error }
+socks pass { from: 0.0.0.0/0 to: 0.0.0.0/0 log: connect disconnect error }
+`,
+    );
+    const server = this.router.spawn('danted', ['-f', config]);
+    await this.waitForListener(this.router, port);
+    return server;
+  }
+
+  async startMicrosocks(machine: Machine, address: string, port: number, auth = false): Promise<Running> {
+    const server = machine.spawn('microsocks', ['-i', address, '-p', String(port), ...(auth ? ['-u', socksUser.username, '-P', socksUser.password] : [])]);
+    await this.waitForListener(machine, port);
+    return server;
+  }
+
+  async waitForListener(machine: Machine, port: number): Promise<void> {
+    await machine.sh(`for i in $(seq 100); do ss -ltnH "sport = :${port}" | grep -q . && exit 0; sleep 0.05; done; echo "nothing listens on ${port}" >&2; exit 1`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.lab[Symbol.asyncDispose]();
+  }
+}
+
+function dnsmasq(machine: Machine, args: string[]): Running {
+  return machine.spawn('dnsmasq', ['--no-daemon', '--conf-file=/dev/null', '--no-resolv', '--no-hosts', '--user=root', '--pid-file=', ...args]);
+}
