@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { readSources, root, type SourceFile } from './support/source-graph.ts';
 
 const sources = readSources(['core', 'electron', 'renderer']);
-const folderOf = (file: string): string => (file.startsWith('core/') ? file.split('/').slice(0, 2).join('/') : (file.split('/')[0] ?? ''));
+const folderOf = (file: string): string =>
+  file.startsWith('core/') ? file.split('/').slice(0, 2).join('/') : (file.split('/')[0] ?? '');
 
 const low = ['core/contract', 'core/base', 'core/net', 'core/flow'];
 const middle = ['rule', 'outbound', 'dns', 'inbound', 'system', 'state', 'rpc'].map((name) => `core/${name}`);
@@ -34,13 +35,18 @@ const allowed: Record<string, readonly string[]> = {
 
 describe('folders', () => {
   test('every folder with sources has its rule', () => {
-    expect([...new Set(sources.map((file) => folderOf(file.path)))].filter((folder) => !(folder in allowed))).toEqual([]);
+    expect([...new Set(sources.map((file) => folderOf(file.path)))].filter((folder) => !(folder in allowed))).toEqual(
+      [],
+    );
   });
 
   test('imports point down only: a lower folder that needs a higher service takes an interface', () => {
     const wrong = sources.flatMap((file) =>
       file.imports
-        .filter((target) => folderOf(target) !== folderOf(file.path) && !allowed[folderOf(file.path)]?.includes(folderOf(target)))
+        .filter(
+          (target) =>
+            folderOf(target) !== folderOf(file.path) && !allowed[folderOf(file.path)]?.includes(folderOf(target)),
+        )
         .filter((target) => !target.startsWith('native/') || file.path !== nativeLoader)
         .map((target) => `${file.path} -> ${target}`),
     );
@@ -49,18 +55,28 @@ describe('folders', () => {
 
   test('dns knows of outbounds only how to dial: a resolver must not choose policies', () => {
     const doors = ['dialer', 'egress', 'socket-opener'].map((name) => `core/outbound/${name}.ts`);
-    const wrong = sources.filter((file) => folderOf(file.path) === 'core/dns').flatMap((file) => file.imports.filter((target) => target.startsWith('core/outbound/') && !doors.includes(target)));
+    const wrong = sources
+      .filter((file) => folderOf(file.path) === 'core/dns')
+      .flatMap((file) =>
+        file.imports.filter((target) => target.startsWith('core/outbound/') && !doors.includes(target)),
+      );
     expect(wrong).toEqual([]);
   });
 
-  test('of rule, the user side takes the parser only: matching is the helper\'s', () => {
-    const wrong = sources.filter((file) => folderOf(file.path) === 'core/profile').flatMap((file) => file.imports.filter((target) => target.startsWith('core/rule/') && target !== 'core/rule/rule-parser.ts'));
+  test("of rule, the user side takes the parser only: matching is the helper's", () => {
+    const wrong = sources
+      .filter((file) => folderOf(file.path) === 'core/profile')
+      .flatMap((file) =>
+        file.imports.filter((target) => target.startsWith('core/rule/') && target !== 'core/rule/rule-parser.ts'),
+      );
     expect(wrong).toEqual([]);
   });
 
   test('the tsc project references say the same', () => {
     for (const [folder, targets] of Object.entries(allowed)) {
-      const config = JSON.parse(fs.readFileSync(path.join(root, folder, 'tsconfig.json'), 'utf8')) as { references: { path: string }[] };
+      const config = JSON.parse(fs.readFileSync(path.join(root, folder, 'tsconfig.json'), 'utf8')) as {
+        references: { path: string }[];
+      };
       const references = config.references.map((reference) => path.posix.join(folder, reference.path));
       expect(references.toSorted(), folder).toEqual([...targets].toSorted());
     }
@@ -78,26 +94,44 @@ describe('doors', () => {
   const helperFiles = sources.filter((file) => helperFolders.includes(folderOf(file.path)));
 
   test('core never imports electron: the helper and the CLI run without it', () => {
-    expect(sources.filter((file) => file.path.startsWith('core/') && file.packages.includes('electron')).map((file) => file.path)).toEqual([]);
+    expect(
+      sources
+        .filter((file) => file.path.startsWith('core/') && file.packages.includes('electron'))
+        .map((file) => file.path),
+    ).toEqual([]);
   });
 
   test('the contract knows zod and nothing else: no Node, no DOM, so that every process can load it', () => {
-    const wrong = sources.filter((file) => folderOf(file.path) === 'core/contract').flatMap((file) => file.packages.filter((name) => name !== 'zod'));
+    const wrong = sources
+      .filter((file) => folderOf(file.path) === 'core/contract')
+      .flatMap((file) => file.packages.filter((name) => name !== 'zod'));
     expect(wrong).toEqual([]);
   });
 
   test('the renderer has no Node and no electron: it is sandboxed and runs in browsers too', () => {
-    const wrong = sources.filter((file) => folderOf(file.path) === 'renderer').flatMap((file) => file.packages.filter((name) => name.startsWith('node:') || name === 'electron').map((name) => `${file.path} -> ${name}`));
+    const wrong = sources
+      .filter((file) => folderOf(file.path) === 'renderer')
+      .flatMap((file) =>
+        file.packages
+          .filter((name) => name.startsWith('node:') || name === 'electron')
+          .map((name) => `${file.path} -> ${name}`),
+      );
     expect(wrong).toEqual([]);
   });
 
   test('only core/system/native.ts loads the addon', () => {
-    const wrong = sources.filter((file) => file.path !== nativeLoader && (file.imports.some((target) => target.startsWith('native/')) || /createRequire\(|process\.dlopen/.test(file.text)));
+    const wrong = sources.filter(
+      (file) =>
+        file.path !== nativeLoader &&
+        (file.imports.some((target) => target.startsWith('native/')) ||
+          /createRequire\(|process\.dlopen/.test(file.text)),
+    );
     expect(wrong.map((file) => file.path)).toEqual([]);
   });
 
   test('egress is the only door out: nothing else in the helper dials or asks the OS for a name (it would re-enter us)', () => {
-    const dialling = /\b(?:net|tls|http|https|http2)\.(?:connect|createConnection|request|get)\(|\bnew (?:net\.)?Socket\(|\bdgram\.createSocket\(|\bcreateSocket\(|\bfetch\(|\blookup\(\s*['"`]/;
+    const dialling =
+      /\b(?:net|tls|http|https|http2)\.(?:connect|createConnection|request|get)\(|\bnew (?:net\.)?Socket\(|\bdgram\.createSocket\(|\bcreateSocket\(|\bfetch\(|\blookup\(\s*['"`]/;
     const egress = 'core/outbound/egress.ts';
     /** Sockets that do not leave the machine: the control socket, and descriptors that native code accepted. */
     const local: Record<string, string> = {
@@ -105,14 +139,26 @@ describe('doors', () => {
       'core/helper/single-instance.ts': 'asks whether the Unix control socket answers',
       'core/tunnel/native-flow-engine.ts': 'adopts a connection that the engine accepted',
     };
-    const wrong = helperFiles.filter((file) => (dialling.test(withoutComments(file)) || file.packages.some((name) => name === 'node:dns' || name === 'node:dns/promises' || name === 'undici')) && file.path !== egress && !(file.path in local));
+    const wrong = helperFiles.filter(
+      (file) =>
+        (dialling.test(withoutComments(file)) ||
+          file.packages.some((name) => name === 'node:dns' || name === 'node:dns/promises' || name === 'undici')) &&
+        file.path !== egress &&
+        !(file.path in local),
+    );
     expect(wrong.map((file) => file.path)).toEqual([]);
   });
 
   test('system commands run in one place, without a shell', () => {
-    const wrong = helperFiles.filter((file) => file.packages.includes('node:child_process') && file.path !== 'core/system/command-runner.ts');
+    const wrong = helperFiles.filter(
+      (file) => file.packages.includes('node:child_process') && file.path !== 'core/system/command-runner.ts',
+    );
     expect(wrong.map((file) => file.path)).toEqual([]);
-    expect(sources.filter((file) => /shell:\s*true|execSync\(|\bexec\(\s*[`'"]/.test(withoutComments(file))).map((file) => file.path)).toEqual([]);
+    expect(
+      sources
+        .filter((file) => /shell:\s*true|execSync\(|\bexec\(\s*[`'"]/.test(withoutComments(file)))
+        .map((file) => file.path),
+    ).toEqual([]);
   });
 });
 
@@ -129,7 +175,9 @@ describe('style', () => {
   });
 
   test('every file begins by saying what it is', () => {
-    expect(sources.filter((file) => !/^(?:#!.*\n)?\s*(?:\/\*\*|\/\/)/.test(file.text)).map((file) => file.path)).toEqual([]);
+    expect(
+      sources.filter((file) => !/^(?:#!.*\n)?\s*(?:\/\*\*|\/\/)/.test(file.text)).map((file) => file.path),
+    ).toEqual([]);
   });
 
   test('tests mirror paths: test/core/x/y.spec.ts tests core/x/y.ts', () => {
@@ -145,7 +193,24 @@ describe('style', () => {
   });
 
   test('the top level holds what it should and nothing else', () => {
-    const expected = ['.ci', '.git', '.gitignore', 'LICENSE', 'README.md', 'build', 'core', 'dist', 'electron', 'native', 'node_modules', 'package-lock.json', 'package.json', 'renderer', 'test', 'tsconfig.json'];
+    const expected = [
+      '.ci',
+      '.git',
+      '.gitignore',
+      'LICENSE',
+      'README.md',
+      'build',
+      'core',
+      'dist',
+      'electron',
+      'native',
+      'node_modules',
+      'package-lock.json',
+      'package.json',
+      'renderer',
+      'test',
+      'tsconfig.json',
+    ];
     expect(fs.readdirSync(root).filter((name) => !expected.includes(name))).toEqual([]);
   });
 });

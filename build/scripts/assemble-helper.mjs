@@ -31,7 +31,8 @@ export function assembleHelper(home = helperHome) {
   }
   for (const name of fs.readdirSync(home)) {
     const other = path.join(home, name);
-    if (/^(helper-[0-9a-f]{16}|\.draft-.*)$/.test(name) && other !== directory) fs.rmSync(other, { recursive: true, force: true });
+    if (/^(helper-[0-9a-f]{16}|\.draft-.*)$/.test(name) && other !== directory)
+      fs.rmSync(other, { recursive: true, force: true });
   }
   return { node: path.join(directory, 'node'), main: path.join(directory, 'main.js') };
 }
@@ -41,7 +42,8 @@ function assertRootOwned(directory) {
   for (let at = fs.realpathSync(directory); ; at = path.dirname(at)) {
     const status = fs.statSync(at);
     const open = (status.mode & 0o022) !== 0 && (status.mode & 0o1000) === 0;
-    if (status.uid !== 0 || open) throw new UserError(`${at} must be owned by root and writable by nobody else; the helper is not installed there`);
+    if (status.uid !== 0 || open)
+      throw new UserError(`${at} must be owned by root and writable by nobody else; the helper is not installed there`);
     if (at === path.dirname(at)) return;
   }
 }

@@ -2,7 +2,17 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { checkToolchain, findProgram, invokingUser, main, nodeBinary, root, run, step, userEnvironment } from './toolchain.mjs';
+import {
+  checkToolchain,
+  findProgram,
+  invokingUser,
+  main,
+  nodeBinary,
+  root,
+  run,
+  step,
+  userEnvironment,
+} from './toolchain.mjs';
 
 const vite = path.join(root, 'node_modules', 'vite', 'bin', 'vite.js');
 
@@ -13,12 +23,27 @@ const parts = [
     sources: ['native/src', 'native/Cargo.toml', 'native/Cargo.lock', 'native/build.rs'],
     results: ['native/mirage.node'],
     async make() {
-      await run(findProgram('cargo'), ['build', '--release', '--locked', '--manifest-path', 'native/Cargo.toml'], { env: cargoEnvironment() });
-      fs.copyFileSync(path.join(root, 'native/target/release/libmirage_native.so'), path.join(root, 'native/mirage.node'));
+      await run(findProgram('cargo'), ['build', '--release', '--locked', '--manifest-path', 'native/Cargo.toml'], {
+        env: cargoEnvironment(),
+      });
+      fs.copyFileSync(
+        path.join(root, 'native/target/release/libmirage_native.so'),
+        path.join(root, 'native/mirage.node'),
+      );
     },
   },
-  { name: 'helper', sources: ['core', 'build/vite/helper.config.ts'], results: ['dist/helper/main.js'], make: () => bundle('helper') },
-  { name: 'command line', sources: ['core', 'build/vite/cli.config.ts'], results: ['dist/cli/main.js'], make: () => bundle('cli') },
+  {
+    name: 'helper',
+    sources: ['core', 'build/vite/helper.config.ts'],
+    results: ['dist/helper/main.js'],
+    make: () => bundle('helper'),
+  },
+  {
+    name: 'command line',
+    sources: ['core', 'build/vite/cli.config.ts'],
+    results: ['dist/cli/main.js'],
+    make: () => bundle('cli'),
+  },
   {
     name: 'Electron main and preload',
     sources: ['core', 'electron', 'build/vite/electron.config.ts'],
@@ -56,7 +81,9 @@ async function installPackages() {
   const marker = path.join(root, 'node_modules', '.mirage-lock');
   const hash = createHash('sha256').update(lock).digest('hex');
   if (fs.existsSync(nodeBinary) && fs.existsSync(marker) && fs.readFileSync(marker, 'utf8') === hash) return;
-  await step('installing packages (npm ci)', () => run(findProgram('npm'), ['ci', '--no-audit', '--no-fund', '--loglevel=error']));
+  await step('installing packages (npm ci)', () =>
+    run(findProgram('npm'), ['ci', '--no-audit', '--no-fund', '--loglevel=error']),
+  );
   fs.writeFileSync(marker, hash);
 }
 
@@ -95,4 +122,5 @@ function giveToInvokingUser(folder) {
   visit(path.join(root, folder));
 }
 
-if (process.argv[1] === import.meta.filename || process.argv[1]?.endsWith('/build/scripts/build.mjs')) await main(() => build());
+if (process.argv[1] === import.meta.filename || process.argv[1]?.endsWith('/build/scripts/build.mjs'))
+  await main(() => build());

@@ -8,13 +8,17 @@ import { assembleHelper } from './assemble-helper.mjs';
 import { isRoot, main, nodeBinary, root, say, UserError } from './toolchain.mjs';
 
 await main((args) => {
-  if (!isRoot()) throw new UserError('the helper needs root: it creates a network device. Run "npm start", which asks by sudo.');
+  if (!isRoot())
+    throw new UserError('the helper needs root: it creates a network device. Run "npm start", which asks by sudo.');
   const developer = args.includes('--developer');
   const program = developer ? { node: nodeBinary, main: path.join(root, 'dist/helper/main.js') } : assembleHelper();
   if (developer) say(`   developer mode: the helper runs from ${path.dirname(program.main)}, which its user can write`);
   const helperArgs = args.filter((argument) => argument !== '--while-stdin');
   // No shell, a minimal environment: nothing of the caller's reaches root but the arguments above.
-  const child = spawn(program.node, [program.main, ...helperArgs], { stdio: ['ignore', 'inherit', 'inherit'], env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } });
+  const child = spawn(program.node, [program.main, ...helperArgs], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+  });
   const stop = () => child.kill('SIGTERM');
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
   if (args.includes('--while-stdin')) {

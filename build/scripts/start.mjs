@@ -5,7 +5,19 @@ import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { build } from './build.mjs';
-import { findProgram, invokingUser, isRoot, main, nodeBinary, root, run, say, step, UserError, userEnvironment } from './toolchain.mjs';
+import {
+  findProgram,
+  invokingUser,
+  isRoot,
+  main,
+  nodeBinary,
+  root,
+  run,
+  say,
+  step,
+  UserError,
+  userEnvironment,
+} from './toolchain.mjs';
 
 const help = `npm start [-- OPTIONS]     build and run Mirage
 
@@ -25,14 +37,23 @@ await main(async (args) => {
     return 0;
   }
   await build();
-  const helper = (await answers(socketPath)) ? undefined : await step('starting the helper', () => startHelper(options));
+  const helper = (await answers(socketPath))
+    ? undefined
+    : await step('starting the helper', () => startHelper(options));
   if (helper === undefined) say('   a helper is running already; using it');
   const ui = await startUi(options);
   return await untilEnd(helper, ui);
 });
 
 function readOptions(args) {
-  const options = { enhanced: false, browser: false, developer: false, help: false, config: undefined, port: undefined };
+  const options = {
+    enhanced: false,
+    browser: false,
+    developer: false,
+    help: false,
+    config: undefined,
+    port: undefined,
+  };
   for (let i = 0; i < args.length; i++) {
     const name = args[i].replace(/^--/, '');
     if (typeof options[name] === 'boolean') {
@@ -53,12 +74,23 @@ function readOptions(args) {
 /** Starts run-helper.mjs, by sudo when we are not root. Its standard input is a pipe: it ends when this process does. */
 async function startHelper(options) {
   const uid = invokingUser().uid;
-  const args = [nodeBinary, path.join(root, 'build/scripts/run-helper.mjs'), '--while-stdin', '--allow-uid', String(uid)];
+  const args = [
+    nodeBinary,
+    path.join(root, 'build/scripts/run-helper.mjs'),
+    '--while-stdin',
+    '--allow-uid',
+    String(uid),
+  ];
   if (options.developer) args.push('--developer');
   if (!isRoot()) {
     const sudo = findProgram('sudo');
-    if (sudo === undefined) throw new UserError('the helper needs root for its network device, and there is no sudo. Run "npm start" as root.');
-    say('   the helper needs root: it creates a network device and, when you turn Enhanced Mode on, changes DNS and routes.');
+    if (sudo === undefined)
+      throw new UserError(
+        'the helper needs root for its network device, and there is no sudo. Run "npm start" as root.',
+      );
+    say(
+      '   the helper needs root: it creates a network device and, when you turn Enhanced Mode on, changes DNS and routes.',
+    );
     args.unshift(sudo, '-p', '   password of %u for sudo: ', '--');
   }
   const child = spawn(args[0], args.slice(1), { stdio: ['pipe', 2, 2], cwd: root });
@@ -82,10 +114,16 @@ async function startUi(options) {
   const passed = [...(options.enhanced ? ['--enhanced'] : []), ...(options.config ? ['--config', options.config] : [])];
   if (electron !== undefined) {
     say('   opening the window');
-    return spawn(electron, [...(user.uid === 0 ? ['--no-sandbox'] : []), root, ...passed], { ...common, stdio: ['ignore', 2, 2] });
+    return spawn(electron, [...(user.uid === 0 ? ['--no-sandbox'] : []), root, ...passed], {
+      ...common,
+      stdio: ['ignore', 2, 2],
+    });
   }
   const port = options.port === undefined ? [] : ['--port', options.port];
-  return spawn(nodeBinary, [path.join(root, 'dist/cli/main.js'), 'serve', ...passed, ...port], { ...common, stdio: 'inherit' });
+  return spawn(nodeBinary, [path.join(root, 'dist/cli/main.js'), 'serve', ...passed, ...port], {
+    ...common,
+    stdio: 'inherit',
+  });
 }
 
 async function findElectron() {

@@ -6,35 +6,91 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { build } from './build.mjs';
-import { findProgram, isRoot, main, nodeBinary, root, run, say, step, UserError, userEnvironment } from './toolchain.mjs';
+import {
+  findProgram,
+  isRoot,
+  main,
+  nodeBinary,
+  root,
+  run,
+  say,
+  step,
+  UserError,
+  userEnvironment,
+} from './toolchain.mjs';
 
 const ci = process.env.CI === 'true';
 
 /** Debian packages of each tier: real clients and real peers. `program` tells whether one is there. */
 const unitPackages = [];
 const netnsPackages = [
-  ['iproute2', 'ip'], ['curl', 'curl'], ['dnsutils', 'dig'], ['dante-server', 'danted'], ['microsocks', 'microsocks'], ['netcat-openbsd', 'nc'],
-  ['iperf3', 'iperf3'], ['dnsmasq-base', 'dnsmasq'], ['nftables', 'nft'], ['tcpdump', 'tcpdump'], ['util-linux', 'unshare'],
+  ['iproute2', 'ip'],
+  ['curl', 'curl'],
+  ['dnsutils', 'dig'],
+  ['dante-server', 'danted'],
+  ['microsocks', 'microsocks'],
+  ['netcat-openbsd', 'nc'],
+  ['iperf3', 'iperf3'],
+  ['dnsmasq-base', 'dnsmasq'],
+  ['nftables', 'nft'],
+  ['tcpdump', 'tcpdump'],
+  ['util-linux', 'unshare'],
 ];
-const uiPackages = [...netnsPackages, ['chromium', 'chromium'], ['fonts-dejavu-core', undefined], ['fonts-noto-cjk', undefined]];
+const uiPackages = [
+  ...netnsPackages,
+  ['chromium', 'chromium'],
+  ['fonts-dejavu-core', undefined],
+  ['fonts-noto-cjk', undefined],
+];
 const electronPackages = [
-  ...netnsPackages, ['libgtk-3-0', undefined], ['libnss3', undefined], ['libasound2', undefined], ['libgbm1', undefined], ['xvfb', 'Xvfb'], ['xauth', 'xauth'],
-  ['dbus', 'dbus-run-session'], ['python3-dbus', undefined], ['python3-gi', undefined],
+  ...netnsPackages,
+  ['libgtk-3-0', undefined],
+  ['libnss3', undefined],
+  ['libasound2', undefined],
+  ['libgbm1', undefined],
+  ['xvfb', 'Xvfb'],
+  ['xauth', 'xauth'],
+  ['dbus', 'dbus-run-session'],
+  ['python3-dbus', undefined],
+  ['python3-gi', undefined],
 ];
 
 /** In this order. `folders` are handed to vitest; `needsRoot` tiers make network namespaces. */
 const tiers = {
   static: { title: 'types, lint, format', packages: [], run: runStatic },
   rust: { title: 'Rust: format, clippy, unit and property tests', packages: [], run: runRust },
-  unit: { title: 'unit, property and architecture', packages: unitPackages, folders: ['test/architecture.spec.ts', 'test/core', 'test/renderer', 'test/electron', 'test/build'] },
-  netns: { title: 'real helper in network namespaces', packages: netnsPackages, needsRoot: true, folders: ['test/native', 'test/e2e/netns'], serial: true },
-  ui: { title: 'real renderer in Chromium', packages: uiPackages, needsRoot: true, folders: ['test/e2e/ui'], serial: true },
-  electron: { title: 'real Electron', packages: electronPackages, needsRoot: true, folders: ['test/e2e/electron'], serial: true },
+  unit: {
+    title: 'unit, property and architecture',
+    packages: unitPackages,
+    folders: ['test/architecture.spec.ts', 'test/core', 'test/renderer', 'test/electron', 'test/build'],
+  },
+  netns: {
+    title: 'real helper in network namespaces',
+    packages: netnsPackages,
+    needsRoot: true,
+    folders: ['test/native', 'test/e2e/netns'],
+    serial: true,
+  },
+  ui: {
+    title: 'real renderer in Chromium',
+    packages: uiPackages,
+    needsRoot: true,
+    folders: ['test/e2e/ui'],
+    serial: true,
+  },
+  electron: {
+    title: 'real Electron',
+    packages: electronPackages,
+    needsRoot: true,
+    folders: ['test/e2e/electron'],
+    serial: true,
+  },
 };
 
 await main(async (args) => {
   const names = args.length > 0 ? args : Object.keys(tiers);
-  for (const name of names) if (!(name in tiers)) throw new UserError(`no tier "${name}"; there are ${Object.keys(tiers).join(', ')}`);
+  for (const name of names)
+    if (!(name in tiers)) throw new UserError(`no tier "${name}"; there are ${Object.keys(tiers).join(', ')}`);
   await installSystemPackages(names.flatMap((name) => tiers[name].packages));
   await build();
 
@@ -43,11 +99,16 @@ await main(async (args) => {
     const tier = tiers[name];
     say(`\n== ${name}: ${tier.title}`);
     const begun = Date.now();
-    const result = tier.needsRoot && !isRoot() ? cannotRun(name, 'needs root for network namespaces: run it with sudo') : await (tier.run ?? (() => runVitest(name, tier)))();
+    const result =
+      tier.needsRoot && !isRoot()
+        ? cannotRun(name, 'needs root for network namespaces: run it with sudo')
+        : await (tier.run ?? (() => runVitest(name, tier)))();
     total.passed += result.passed;
     total.failed += result.failed;
     total.skipped.push(...result.skipped);
-    say(`== ${name}: ${result.passed} passed, ${result.failed} failed, ${result.skipped.length} skipped in ${((Date.now() - begun) / 1000).toFixed(0)} s`);
+    say(
+      `== ${name}: ${result.passed} passed, ${result.failed} failed, ${result.skipped.length} skipped in ${((Date.now() - begun) / 1000).toFixed(0)} s`,
+    );
   }
   for (const reason of total.skipped) say(`skipped: ${reason}`);
   process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped.length} skipped\n`);
@@ -72,7 +133,11 @@ async function installSystemPackages(packages) {
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
   await step(`installing ${missing.length} system packages`, async () => {
     await run(apt, ['update', '-qq'], { asUser: false, quiet: true, env });
-    await run(apt, ['install', '-y', '-qq', '--no-install-recommends', ...missing], { asUser: false, quiet: true, env });
+    await run(apt, ['install', '-y', '-qq', '--no-install-recommends', ...missing], {
+      asUser: false,
+      quiet: true,
+      env,
+    });
   });
 }
 
@@ -88,7 +153,7 @@ async function runStatic() {
   const checks = [
     ['tsc -b', bin('tsc'), ['-b']],
     ['oxlint', bin('oxlint'), ['--type-aware', '--deny-warnings', '-c', 'build/oxlint.json', '.']],
-    ['biome', bin('biome'), ['check', '--config-path=build', '--error-on-warnings', '.']],
+    ['biome', bin('biome'), ['check', '--config-path=build/formatter.json', '--error-on-warnings', '.']],
   ];
   return await runCommands(checks);
 }
@@ -99,7 +164,12 @@ async function runRust() {
   const env = { CARGO_TARGET_DIR: path.join(root, 'native', 'target') };
   const result = await runCommands([
     ['cargo fmt', cargo, ['fmt', ...manifest, '--check']],
-    ['cargo clippy', cargo, ['clippy', '--release', '--locked', '--all-targets', ...manifest, '--', '-D', 'warnings'], env],
+    [
+      'cargo clippy',
+      cargo,
+      ['clippy', '--release', '--locked', '--all-targets', ...manifest, '--', '-D', 'warnings'],
+      env,
+    ],
   ]);
   const { code, output } = await capture(cargo, ['test', '--release', '--locked', ...manifest], env);
   const counts = [...output.matchAll(/test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/g)];
@@ -134,14 +204,23 @@ async function runVitest(name, tier) {
   fs.mkdirSync(path.dirname(report), { recursive: true });
   fs.rmSync(report, { force: true });
   const folders = tier.folders.filter((folder) => fs.existsSync(path.join(root, folder)));
-  const args = [path.join(root, 'node_modules/vitest/vitest.mjs'), 'run', '-c', 'build/vitest.config.ts', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const args = [
+    path.join(root, 'node_modules/vitest/vitest.mjs'),
+    'run',
+    '-c',
+    'build/vitest.config.ts',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ];
   if (tier.serial) args.push('--no-file-parallelism');
   const { code } = await capture(nodeBinary, [...args, ...folders], {});
   if (!fs.existsSync(report)) return { passed: 0, failed: 1, skipped: [] };
   const suites = JSON.parse(fs.readFileSync(report, 'utf8')).testResults;
   const result = { passed: 0, failed: 0, skipped: [] };
   for (const suite of suites) {
-    if (suite.status === 'failed' && suite.assertionResults.every((test) => test.status !== 'failed')) result.failed += 1;
+    if (suite.status === 'failed' && suite.assertionResults.every((test) => test.status !== 'failed'))
+      result.failed += 1;
     for (const test of suite.assertionResults) {
       if (test.status === 'passed') result.passed += 1;
       else if (test.status === 'failed') result.failed += 1;
@@ -155,7 +234,11 @@ async function runVitest(name, tier) {
 /** Shows the output while it comes and keeps it. */
 function capture(file, args, env) {
   return new Promise((resolve) => {
-    const child = spawn(file, args, { cwd: root, env: { ...userEnvironment(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(file, args, {
+      cwd: root,
+      env: { ...userEnvironment(), ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const output = [];
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk) => {

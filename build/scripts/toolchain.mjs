@@ -40,14 +40,21 @@ export function invokingUser() {
   const uid = isRoot() && process.env.SUDO_UID ? Number(process.env.SUDO_UID) : process.getuid();
   const gid = isRoot() && process.env.SUDO_GID ? Number(process.env.SUDO_GID) : process.getgid();
   if (uid === process.getuid()) return { uid, gid, home: os.homedir(), changed: false };
-  const entry = fs.readFileSync('/etc/passwd', 'utf8').split('\n').find((line) => line.split(':')[2] === String(uid));
+  const entry = fs
+    .readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .find((line) => line.split(':')[2] === String(uid));
   return { uid, gid, home: entry?.split(':')[5] ?? '/', changed: true };
 }
 
 /** Environment for work of the invoking user: its home, its cargo, our Node first. */
 export function userEnvironment() {
   const { home, changed } = invokingUser();
-  const search = [path.join(root, 'node_modules', '.bin'), process.env.PATH ?? '/usr/bin:/bin', path.join(home, '.cargo', 'bin')];
+  const search = [
+    path.join(root, 'node_modules', '.bin'),
+    process.env.PATH ?? '/usr/bin:/bin',
+    path.join(home, '.cargo', 'bin'),
+  ];
   return { ...process.env, ...(changed ? { HOME: home } : {}), PATH: search.join(':') };
 }
 
@@ -69,12 +76,17 @@ export function findProgram(name, searchPath = userEnvironment().PATH) {
 export function checkToolchain() {
   const missing = [];
   const [major] = process.versions.node.split('.').map(Number);
-  if (major < 20) missing.push(`Node.js >= 20 (this is ${process.versions.node}): https://nodejs.org, or "apt install nodejs"`);
+  if (major < 20)
+    missing.push(`Node.js >= 20 (this is ${process.versions.node}): https://nodejs.org, or "apt install nodejs"`);
   if (!findProgram('npm')) missing.push('npm: comes with Node.js, or "apt install npm"');
   if (!findProgram('cargo')) missing.push('cargo (Rust): https://rustup.rs, or "apt install cargo"');
   if (!findProgram('cc')) missing.push('a C linker: "apt install build-essential"');
-  if (process.platform !== 'linux' || process.arch !== 'x64') missing.push(`Linux on x86-64 (this is ${process.platform} ${process.arch})`);
-  if (missing.length > 0) throw new UserError(`Mirage cannot be built here yet. Missing:\n${missing.map((line) => `  - ${line}`).join('\n')}`);
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    missing.push(`Linux on x86-64 (this is ${process.platform} ${process.arch})`);
+  if (missing.length > 0)
+    throw new UserError(
+      `Mirage cannot be built here yet. Missing:\n${missing.map((line) => `  - ${line}`).join('\n')}`,
+    );
 }
 
 /**
@@ -85,11 +97,18 @@ export function run(file, args, { asUser = true, quiet = false, cwd = root, env 
   const user = invokingUser();
   const identity = asUser && user.changed ? { uid: user.uid, gid: user.gid } : {};
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { cwd, env: { ...userEnvironment(), ...env }, stdio: ['ignore', quiet ? 'pipe' : 2, quiet ? 'pipe' : 2], ...identity });
+    const child = spawn(file, args, {
+      cwd,
+      env: { ...userEnvironment(), ...env },
+      stdio: ['ignore', quiet ? 'pipe' : 2, quiet ? 'pipe' : 2],
+      ...identity,
+    });
     const output = [];
     child.stdout?.on('data', (chunk) => output.push(chunk));
     child.stderr?.on('data', (chunk) => output.push(chunk));
-    child.on('error', (error) => reject(new UserError(`${path.basename(file)} could not be started: ${error.message}`)));
+    child.on('error', (error) =>
+      reject(new UserError(`${path.basename(file)} could not be started: ${error.message}`)),
+    );
     child.on('close', (code, signal) => {
       if (code === 0) return resolve();
       if (quiet) process.stderr.write(Buffer.concat(output));

@@ -8,7 +8,10 @@ export function normaliseDomain(name: string): string {
 
 /** Whether `name` is `suffix` or below it; both normalised. */
 export function isWithinDomain(name: string, suffix: string): boolean {
-  return name === suffix || (name.length > suffix.length && name.endsWith(suffix) && name[name.length - suffix.length - 1] === '.');
+  return (
+    name === suffix ||
+    (name.length > suffix.length && name.endsWith(suffix) && name[name.length - suffix.length - 1] === '.')
+  );
 }
 
 /** The name without its first label; empty for a single label. */
@@ -75,7 +78,8 @@ export function domainPatternProblem(pattern: string): string | undefined {
   for (const label of rest.split('.')) {
     if (label === '') return 'the pattern has an empty label';
     if (label === '*') continue;
-    if (/[*+\s]/.test(label)) return `the label "${label}" mixes a wildcard with text; "*" stands for one whole label, "+." only at the front`;
+    if (/[*+\s]/.test(label))
+      return `the label "${label}" mixes a wildcard with text; "*" stands for one whole label, "+." only at the front`;
   }
   return undefined;
 }

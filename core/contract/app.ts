@@ -56,7 +56,11 @@ export interface MirageBridge {
   call<M extends AppMethodName>(method: M, params: AppParams<M>): Promise<AppResult<M>>;
   on<E extends keyof AppEvents>(event: E, handler: (data: AppEvents[E]) => void): Unsubscribe;
   /** Batches of a table until unsubscribed; resubscribes by itself after a gap or a reconnect (seen as `reset: true`). */
-  subscribe<T extends TopicName>(topic: T, options: SubscribeOptions, handler: (batch: TopicBatch<T>) => void): Unsubscribe;
+  subscribe<T extends TopicName>(
+    topic: T,
+    options: SubscribeOptions,
+    handler: (batch: TopicBatch<T>) => void,
+  ): Unsubscribe;
 }
 
 export type { Row, TopicBatch, TopicName };

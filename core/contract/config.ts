@@ -28,7 +28,15 @@ export const proxySchema = z.discriminatedUnion('type', [socks5ProxySchema, dire
 export type ProxyConfig = z.infer<typeof proxySchema>;
 export type Socks5ProxyConfig = z.infer<typeof socks5ProxySchema>;
 
-export const ruleTypes = ['DOMAIN', 'DOMAIN-SUFFIX', 'DOMAIN-KEYWORD', 'IP-CIDR', 'IP-CIDR6', 'DST-PORT', 'MATCH'] as const;
+export const ruleTypes = [
+  'DOMAIN',
+  'DOMAIN-SUFFIX',
+  'DOMAIN-KEYWORD',
+  'IP-CIDR',
+  'IP-CIDR6',
+  'DST-PORT',
+  'MATCH',
+] as const;
 export type RuleType = (typeof ruleTypes)[number];
 
 export const ruleSchema = z.strictObject({

@@ -1,13 +1,18 @@
 /** A connection as people see it: one row of the inspector. */
 import { z } from 'zod';
-import { errorCodes } from './error.ts';
 import { ruleTypes } from './config.ts';
+import { errorCodes } from './error.ts';
 
 export const endpointSchema = z.strictObject({ host: z.string(), port: z.number().int().min(0).max(65_535) });
 /** A name or an address, and a port. */
 export type Endpoint = z.infer<typeof endpointSchema>;
 
-export const processInfoSchema = z.strictObject({ pid: z.number().int(), uid: z.number().int(), name: z.string(), path: z.string() });
+export const processInfoSchema = z.strictObject({
+  pid: z.number().int(),
+  uid: z.number().int(),
+  name: z.string(),
+  path: z.string(),
+});
 export type ProcessInfo = z.infer<typeof processInfoSchema>;
 
 export const domainSources = ['inbound', 'fake-ip', 'redir-host', 'sniffed'] as const;
@@ -64,7 +69,14 @@ export const ruleTraceSchema = z.strictObject({
   port: z.number().int(),
   network: z.enum(['tcp', 'udp']),
   steps: z.array(
-    z.strictObject({ index: z.number().int(), type: z.string(), payload: z.string(), policy: z.string(), hit: z.boolean(), why: z.string() }),
+    z.strictObject({
+      index: z.number().int(),
+      type: z.string(),
+      payload: z.string(),
+      policy: z.string(),
+      hit: z.boolean(),
+      why: z.string(),
+    }),
   ),
   /** Address used for matching, if one was looked up. */
   resolved: z.string().optional(),

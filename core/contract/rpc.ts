@@ -35,17 +35,29 @@ export type RuleRow = z.infer<typeof ruleRowSchema>;
 export const methods = {
   getSnapshot: { params: none, result: snapshotSchema },
   /** Turns Enhanced Mode on for the caller's uid, or off. Answers when running, or with the error after rollback. */
-  setEnhanced: { params: z.strictObject({ on: z.boolean(), mode: z.enum(ownerModes).optional() }), result: snapshotSchema },
+  setEnhanced: {
+    params: z.strictObject({ on: z.boolean(), mode: z.enum(ownerModes).optional() }),
+    result: snapshotSchema,
+  },
   /** The two halves of Enhanced Mode, one by one; remembered. */
-  setSwitches: { params: z.strictObject({ systemDns: z.boolean().optional(), autoRoute: z.boolean().optional() }), result: snapshotSchema },
+  setSwitches: {
+    params: z.strictObject({ systemDns: z.boolean().optional(), autoRoute: z.boolean().optional() }),
+    result: snapshotSchema,
+  },
   /** Keeps a session alive (and resumes it after a helper's crash). Call every 5 s; without it a session ends after 20 s. */
   renewLease: { params: none, result: z.strictObject({ ttlMs: z.number(), resumed: z.boolean() }) },
   /** Replaces the configuration of the caller's uid; open flows keep the old one. Nothing changes when it is refused. */
   applyConfig: { params: z.strictObject({ config: configSchema }), result: z.strictObject({ hash: z.string() }) },
   listRules: { params: none, result: z.array(ruleRowSchema) },
   /** `ids` or all flows that the caller may see. */
-  closeFlows: { params: z.strictObject({ ids: z.array(z.string()).max(100_000).optional(), all: z.boolean().optional() }), result: z.strictObject({ closed: z.number().int() }) },
-  testRule: { params: z.strictObject({ host, port: z.number().int().min(0).max(65_535), network: z.enum(['tcp', 'udp']) }), result: ruleTraceSchema },
+  closeFlows: {
+    params: z.strictObject({ ids: z.array(z.string()).max(100_000).optional(), all: z.boolean().optional() }),
+    result: z.strictObject({ closed: z.number().int() }),
+  },
+  testRule: {
+    params: z.strictObject({ host, port: z.number().int().min(0).max(65_535), network: z.enum(['tcp', 'udp']) }),
+    result: ruleTraceSchema,
+  },
   /** What an application would be answered. */
   dnsQuery: { params: z.strictObject({ name: host, type: z.string().max(10) }), result: dnsAnswerSchema },
   /** Turns everything off and undoes every change of the machine's network. */

@@ -50,7 +50,9 @@ export class Running {
       const match = this.output.match(pattern);
       if (match) return match;
       if (this.process.exitCode !== null || Date.now() > end) {
-        throw new Error(`waited for ${pattern}, but it ${this.process.exitCode === null ? 'goes on' : 'ended'} after printing:\n${this.output}`);
+        throw new Error(
+          `waited for ${pattern}, but it ${this.process.exitCode === null ? 'goes on' : 'ended'} after printing:\n${this.output}`,
+        );
       }
       await sleep(10);
     }
@@ -98,7 +100,9 @@ export class Machine {
       'echo ready',
       'exec cat',
     ].join(' && ');
-    const holder = spawn('unshare', ['--net', '--mount', '--uts', '--propagation', 'private', 'sh', '-c', setup], { stdio: ['pipe', 'pipe', 'pipe'] });
+    const holder = spawn('unshare', ['--net', '--mount', '--uts', '--propagation', 'private', 'sh', '-c', setup], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     const running = new Running(holder);
     await running.printed(/ready\n/);
     return new Machine(name, directory, holder);
@@ -109,9 +113,29 @@ export class Machine {
   }
 
   /** Starts a program; it dies with this process even when that is killed. */
-  spawn(file: string, args: readonly string[] = [], options: { env?: Record<string, string>; stdin?: 'pipe' | 'ignore' } = {}): Running {
-    const enter = ['-t', String(this.holderPid), '-n', '-m', '-u', '--', 'setpriv', '--pdeathsig', 'KILL', '--', file, ...args];
-    const child = spawn('nsenter', enter, { stdio: [options.stdin ?? 'ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } });
+  spawn(
+    file: string,
+    args: readonly string[] = [],
+    options: { env?: Record<string, string>; stdin?: 'pipe' | 'ignore' } = {},
+  ): Running {
+    const enter = [
+      '-t',
+      String(this.holderPid),
+      '-n',
+      '-m',
+      '-u',
+      '--',
+      'setpriv',
+      '--pdeathsig',
+      'KILL',
+      '--',
+      file,
+      ...args,
+    ];
+    const child = spawn('nsenter', enter, {
+      stdio: [options.stdin ?? 'ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.env },
+    });
     const running = new Running(child);
     this.#running.add(running);
     child.on('exit', () => this.#running.delete(running));
@@ -121,8 +145,26 @@ export class Machine {
   /** Runs a program to its end; a non-zero exit code is a value, not an error. */
   async run(file: string, args: readonly string[] = [], options: RunOptions = {}): Promise<Finished> {
     const begun = performance.now();
-    const enter = ['-t', String(this.holderPid), '-n', '-m', '-u', '--', 'setpriv', '--pdeathsig', 'KILL', '--', file, ...args];
-    const child = spawn('nsenter', enter, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...options.env }, timeout: options.timeoutMs ?? 30_000, killSignal: 'SIGKILL' });
+    const enter = [
+      '-t',
+      String(this.holderPid),
+      '-n',
+      '-m',
+      '-u',
+      '--',
+      'setpriv',
+      '--pdeathsig',
+      'KILL',
+      '--',
+      file,
+      ...args,
+    ];
+    const child = spawn('nsenter', enter, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.env },
+      timeout: options.timeoutMs ?? 30_000,
+      killSignal: 'SIGKILL',
+    });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
@@ -130,19 +172,27 @@ export class Machine {
     child.stdin.on('error', () => undefined);
     child.stdin.end(options.input);
     const [code] = (await once(child, 'close')) as [number | null];
-    return { code: code ?? 137, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString(), ms: performance.now() - begun };
+    return {
+      code: code ?? 137,
+      stdout: Buffer.concat(stdout).toString(),
+      stderr: Buffer.concat(stderr).toString(),
+      ms: performance.now() - begun,
+    };
   }
 
   /** Runs a shell script that must succeed; answers its standard output. */
   async sh(script: string, options: RunOptions = {}): Promise<string> {
     const result = await this.run('sh', ['-ec', script], options);
-    if (result.code !== 0) throw new Error(`${this.name}: "${script}" failed with ${result.code}:\n${result.stdout}${result.stderr}`);
+    if (result.code !== 0)
+      throw new Error(`${this.name}: "${script}" failed with ${result.code}:\n${result.stdout}${result.stderr}`);
     return result.stdout;
   }
 
   /** Writes a file inside this machine, also below its own /etc and /run. */
   async write(file: string, text: string): Promise<void> {
-    const result = await this.run('sh', ['-c', 'mkdir -p "$(dirname "$1")" && cat > "$1"', 'sh', file], { input: text });
+    const result = await this.run('sh', ['-c', 'mkdir -p "$(dirname "$1")" && cat > "$1"', 'sh', file], {
+      input: text,
+    });
     if (result.code !== 0) throw new Error(`${this.name}: cannot write ${file}: ${result.stderr}`);
   }
 
@@ -182,9 +232,14 @@ export class Lab implements AsyncDisposable {
   async link(a: Machine, addressA: string, b: Machine, addressB: string): Promise<void> {
     const serial = this.#links++;
     const [nameA, nameB] = [await nextName(a), await nextName(b)];
-    await a.sh(`ip link add name ${nameA} type veth peer name lab${serial} && ip link set lab${serial} netns ${b.holderPid}`);
+    await a.sh(
+      `ip link add name ${nameA} type veth peer name lab${serial} && ip link set lab${serial} netns ${b.holderPid}`,
+    );
     await b.sh(`ip link set lab${serial} name ${nameB}`);
-    for (const [machine, name, address] of [[a, nameA, addressA], [b, nameB, addressB]] as const) {
+    for (const [machine, name, address] of [
+      [a, nameA, addressA],
+      [b, nameB, addressB],
+    ] as const) {
       await machine.sh(`ip addr add ${address} dev ${name} && ip link set ${name} up`);
     }
   }

@@ -15,7 +15,8 @@ export interface SourceFile {
   readonly packages: readonly string[];
 }
 
-const importPattern = /(?:^|[;\n])\s*(?:import|export)\s[^'";]*?from\s*['"]([^'"]+)['"]|(?:^|[;\n])\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/g;
+const importPattern =
+  /(?:^|[;\n])\s*(?:import|export)\s[^'";]*?from\s*['"]([^'"]+)['"]|(?:^|[;\n])\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/g;
 
 /** Every .ts and .tsx file below the folders, without declaration files. */
 export function readSources(folders: readonly string[]): SourceFile[] {
@@ -37,7 +38,9 @@ function readSource(file: string): SourceFile {
   return {
     path: file,
     text,
-    imports: specifiers.filter((name) => name.startsWith('.')).map((name) => path.posix.join(path.posix.dirname(file), name)),
+    imports: specifiers
+      .filter((name) => name.startsWith('.'))
+      .map((name) => path.posix.join(path.posix.dirname(file), name)),
     packages: specifiers.filter((name) => !name.startsWith('.')),
   };
 }

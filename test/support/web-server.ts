@@ -38,7 +38,9 @@ const web = http.createServer((request, response) => {
     request.on('end', () => response.end(`${hash.digest('hex')}\n`));
   } else {
     response.setHeader('content-type', 'text/html; charset=utf-8');
-    response.end(`<!doctype html><title>hello</title><p>host=${request.headers.host} client=${request.socket.remoteAddress}\n`);
+    response.end(
+      `<!doctype html><title>hello</title><p>host=${request.headers.host} client=${request.socket.remoteAddress}\n`,
+    );
   }
 });
 const echo = net.createServer({ allowHalfOpen: true }, (socket) => socket.on('error', () => undefined).pipe(socket));
@@ -46,7 +48,9 @@ const afterFin = net.createServer({ allowHalfOpen: true }, (socket) => {
   const chunks: Buffer[] = [];
   socket.on('error', () => undefined);
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
-  socket.on('end', () => socket.end(`got ${Buffer.concat(chunks).length} bytes: ${Buffer.concat(chunks).toString().trim()}\n`));
+  socket.on('end', () =>
+    socket.end(`got ${Buffer.concat(chunks).length} bytes: ${Buffer.concat(chunks).toString().trim()}\n`),
+  );
 });
 const udpEcho = dgram.createSocket('udp4');
 udpEcho.on('message', (message, from) => udpEcho.send(message, from.port, from.address));

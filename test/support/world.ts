@@ -11,7 +11,13 @@
 import type { Machine, Running } from './lab.ts';
 import { Lab } from './lab.ts';
 
-export const addresses = { client: '10.20.0.2', router: '10.20.0.1', web: '203.0.113.80', refused: '203.0.113.80', unreachable: '198.51.100.9' } as const;
+export const addresses = {
+  client: '10.20.0.2',
+  router: '10.20.0.1',
+  web: '203.0.113.80',
+  refused: '203.0.113.80',
+  unreachable: '198.51.100.9',
+} as const;
 export const socksUser = { username: 'mirage', password: 'reflection' } as const;
 
 export class World implements AsyncDisposable {
@@ -32,17 +38,40 @@ export class World implements AsyncDisposable {
   static async create(): Promise<World> {
     const lab = new Lab();
     try {
-      const [client, router, web] = await Promise.all([lab.machine('client'), lab.machine('router'), lab.machine('web')]);
+      const [client, router, web] = await Promise.all([
+        lab.machine('client'),
+        lab.machine('router'),
+        lab.machine('web'),
+      ]);
       await lab.link(client, '10.20.0.2/24', router, '10.20.0.1/24');
       await lab.link(router, '203.0.113.1/24', web, '203.0.113.80/24');
       await client.sh('ip route add default via 10.20.0.1');
       await web.sh('ip route add default via 203.0.113.1');
       await router.sh('echo 1 > /proc/sys/net/ipv4/ip_forward; ip route add unreachable 198.51.100.0/24');
-      await client.write('/etc/resolv.conf', '# written by the router\nnameserver 10.20.0.1\nsearch lan.example\noptions timeout:2\n');
+      await client.write(
+        '/etc/resolv.conf',
+        '# written by the router\nnameserver 10.20.0.1\nsearch lan.example\noptions timeout:2\n',
+      );
       await router.write('/etc/resolv.conf', 'nameserver 127.0.0.1\n');
       await web.write('/etc/resolv.conf', 'nameserver 127.0.0.1\n');
-      const resolver = dnsmasq(router, ['--listen-address=10.20.0.1', '--bind-interfaces', '--log-queries', '--log-facility=-', '--address=/direct.example/203.0.113.80', '--address=/refused.example/203.0.113.80', '--address=/noroute.example/198.51.100.9', '--txt-record=direct.example,hello from the far side', '--local=/example/']);
-      const inner = dnsmasq(router, ['--listen-address=127.0.0.1', '--bind-interfaces', '--address=/hidden.example/203.0.113.80', '--address=/direct.example/203.0.113.80', '--local=/example/']);
+      const resolver = dnsmasq(router, [
+        '--listen-address=10.20.0.1',
+        '--bind-interfaces',
+        '--log-queries',
+        '--log-facility=-',
+        '--address=/direct.example/203.0.113.80',
+        '--address=/refused.example/203.0.113.80',
+        '--address=/noroute.example/198.51.100.9',
+        '--txt-record=direct.example,hello from the far side',
+        '--local=/example/',
+      ]);
+      const inner = dnsmasq(router, [
+        '--listen-address=127.0.0.1',
+        '--bind-interfaces',
+        '--address=/hidden.example/203.0.113.80',
+        '--address=/direct.example/203.0.113.80',
+        '--local=/example/',
+      ]);
       await Promise.all([resolver.printed(/started|reading/), inner.printed(/started|reading/).catch(() => undefined)]);
       return new World(lab, client, router, web, resolver);
     } catch (error) {
@@ -58,7 +87,10 @@ export class World implements AsyncDisposable {
 
   /** HTTP, echo and sink server of test/support/web-server.ts on the web machine. */
   async startWeb(): Promise<Running> {
-    const server = this.web.spawn(process.execPath, [new URL('web-server.ts', import.meta.url).pathname, '203.0.113.80']);
+    const server = this.web.spawn(process.execPath, [
+      new URL('web-server.ts', import.meta.url).pathname,
+      '203.0.113.80',
+    ]);
     await server.printed(/ready/);
     return server;
   }
@@ -66,7 +98,10 @@ export class World implements AsyncDisposable {
   /** dante on the router, its log in the output. With `auth`, user and password of `socksUser`. */
   async startDante(port = 1080, auth = false): Promise<Running> {
     const config = `${this.router.directory}/danted-${port}.conf`;
-    if (auth) await this.router.sh(`id ${socksUser.username} >/dev/null 2>&1 || useradd -M -s /usr/sbin/nologin ${socksUser.username}; echo '${socksUser.username}:${socksUser.password}' | chpasswd`);
+    if (auth)
+      await this.router.sh(
+        `id ${socksUser.username} >/dev/null 2>&1 || useradd -M -s /usr/sbin/nologin ${socksUser.username}; echo '${socksUser.username}:${socksUser.password}' | chpasswd`,
+      );
     await this.router.write(
       config,
       `logoutput: stdout
@@ -86,13 +121,21 @@ socks pass { from: 0.0.0.0/0 to: 0.0.0.0/0 log: connect disconnect error }
   }
 
   async startMicrosocks(machine: Machine, address: string, port: number, auth = false): Promise<Running> {
-    const server = machine.spawn('microsocks', ['-i', address, '-p', String(port), ...(auth ? ['-u', socksUser.username, '-P', socksUser.password] : [])]);
+    const server = machine.spawn('microsocks', [
+      '-i',
+      address,
+      '-p',
+      String(port),
+      ...(auth ? ['-u', socksUser.username, '-P', socksUser.password] : []),
+    ]);
     await this.waitForListener(machine, port);
     return server;
   }
 
   async waitForListener(machine: Machine, port: number): Promise<void> {
-    await machine.sh(`for i in $(seq 100); do ss -ltnH "sport = :${port}" | grep -q . && exit 0; sleep 0.05; done; echo "nothing listens on ${port}" >&2; exit 1`);
+    await machine.sh(
+      `for i in $(seq 100); do ss -ltnH "sport = :${port}" | grep -q . && exit 0; sleep 0.05; done; echo "nothing listens on ${port}" >&2; exit 1`,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -101,5 +144,13 @@ socks pass { from: 0.0.0.0/0 to: 0.0.0.0/0 log: connect disconnect error }
 }
 
 function dnsmasq(machine: Machine, args: string[]): Running {
-  return machine.spawn('dnsmasq', ['--no-daemon', '--conf-file=/dev/null', '--no-resolv', '--no-hosts', '--user=root', '--pid-file=', ...args]);
+  return machine.spawn('dnsmasq', [
+    '--no-daemon',
+    '--conf-file=/dev/null',
+    '--no-resolv',
+    '--no-hosts',
+    '--user=root',
+    '--pid-file=',
+    ...args,
+  ]);
 }

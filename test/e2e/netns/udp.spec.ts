@@ -1,0 +1,70 @@
+/** UDP: real, and never a black hole. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Mirage } from '../../support/mirage.ts';
+import { profile } from '../../support/profiles.ts';
+import { describeInLab } from '../../support/tier.ts';
+import { World } from '../../support/world.ts';
+
+/** Sends one datagram, prints the answer's text or the error's code. */
+const askUdp = `
+const s = require('dgram').createSocket('udp4'); const [host, port, text] = process.argv.slice(1); const t0 = Date.now();
+const done = (word) => { console.log(word); s.close(); };
+s.on('error', (e) => done(e.code)); s.on('message', (m) => done('got ' + m));
+s.connect(Number(port), host, (e) => { if (e) return done(e.code); s.send(text); setTimeout(() => done('silence'), 3000).unref(); });`;
+
+describeInLab('UDP', () => {
+  let world: World;
+  let mirage: Mirage;
+
+  beforeAll(async () => {
+    world = await World.create();
+    await world.startWeb();
+    await world.startDante(1080);
+    await world.startMicrosocks(world.router, '10.20.0.1', 1082);
+    mirage = new Mirage(world.client);
+    await mirage.start();
+    await mirage.enhanced(
+      profile([
+        'DOMAIN-SUFFIX,dante.hidden.example,dante',
+        'DOMAIN-SUFFIX,micro.hidden.example,micro',
+        'DOMAIN,blocked.example,REJECT',
+        'MATCH,DIRECT',
+      ]),
+    );
+  });
+  afterAll(async () => {
+    await world?.[Symbol.asyncDispose]();
+  });
+
+  const ask = async (host: string, port: number): Promise<{ said: string; ms: number }> => {
+    const result = await world.client.run(process.execPath, ['-e', askUdp, host, String(port), 'ping']);
+    return { said: result.stdout.trim(), ms: result.ms };
+  };
+
+  test('direct by name and by address', async () => {
+    expect((await ask('direct.example', 9)).said).toBe('got ping');
+    expect((await ask('203.0.113.80', 9)).said).toBe('got ping');
+  });
+
+  test('NTP works direct', async () => {
+    const script = `const s=require('dgram').createSocket('udp4');const q=Buffer.alloc(48);q[0]=0x23;s.on('message',m=>{console.log(m.length,(m[0]&7));s.close()});s.send(q,123,'direct.example')`;
+    expect((await world.client.run(process.execPath, ['-e', script], { timeoutMs: 5_000 })).stdout.trim()).toBe('48 4');
+  });
+
+  test('by UDP ASSOCIATE through dante: by name, the far side resolves it', async () => {
+    expect((await ask('www.dante.hidden.example', 9)).said).toBe('got ping');
+    expect(world.questionsSeen().filter((question) => question.includes('hidden'))).toEqual([]);
+  });
+
+  test('a proxy without UDP, a rejected name and a closed port are ICMP at once, not silence', async () => {
+    for (const [host, port] of [
+      ['www.micro.hidden.example', 9],
+      ['blocked.example', 443],
+      ['direct.example', 4433],
+    ] as const) {
+      const { said, ms } = await ask(host, port);
+      expect(said, host).toMatch(/ECONNREFUSED|EHOSTUNREACH/);
+      expect(ms, host).toBeLessThan(2_500);
+    }
+  });
+});

@@ -1,0 +1,92 @@
+/** Mirage as its user has it, on a lab machine: the built helper, and the built command line to talk to it. */
+import path from 'node:path';
+import type { MappingRow } from '../../core/contract/dns.ts';
+import type { ConnectionRow } from '../../core/contract/flow.ts';
+import type { Snapshot } from '../../core/contract/status.ts';
+import type { Finished, Machine, Running } from './lab.ts';
+import { root } from './source-graph.ts';
+
+const helperMain = path.join(root, 'dist/helper/main.js');
+const cliMain = path.join(root, 'dist/cli/main.js');
+
+export class Mirage {
+  readonly machine: Machine;
+  readonly stateDir: string;
+  readonly runtimeDir = '/run/mirage';
+  #helper: Running | undefined;
+
+  constructor(machine: Machine) {
+    this.machine = machine;
+    this.stateDir = `${machine.directory}/state`;
+  }
+
+  get helper(): Running {
+    if (this.#helper === undefined) throw new Error('the helper was not started');
+    return this.#helper;
+  }
+
+  /** Starts the helper and waits until it answers. */
+  async start(args: readonly string[] = []): Promise<void> {
+    this.#helper = this.machine.spawn(process.execPath, [helperMain, ...this.#helperArgs(), ...args]);
+    await this.machine
+      .sh(`for i in $(seq 200); do [ -S ${this.runtimeDir}/helper.sock ] && exit 0; sleep 0.05; done; exit 1`)
+      .catch(() => {
+        throw new Error(`the helper did not come up:\n${this.helper.output}`);
+      });
+    const status = await this.cli('status', '--json');
+    if (status.code !== 0) throw new Error(`the helper does not answer: ${status.stderr}\n${this.helper.output}`);
+  }
+
+  /** `mirage-helper --restore`, offline. */
+  async restoreOffline(): Promise<Finished> {
+    return await this.machine.run(process.execPath, [helperMain, ...this.#helperArgs(), '--restore']);
+  }
+
+  #helperArgs(): string[] {
+    return ['--developer', '--runtime-dir', this.runtimeDir, '--state-dir', this.stateDir, '--allow-uid', '0'];
+  }
+
+  /** Runs the command line. */
+  async cli(...args: string[]): Promise<Finished> {
+    return await this.machine.run(process.execPath, [cliMain, ...args, '--socket', this.runtimeDir], {
+      env: { NO_COLOR: '1', XDG_CONFIG_HOME: `${this.machine.directory}/config` },
+    });
+  }
+
+  /** Runs it with --json; a failure is an error that shows what it said. */
+  async json<T>(...args: string[]): Promise<T> {
+    const result = await this.cli(...args, '--json');
+    if (result.code !== 0)
+      throw new Error(
+        `mirage ${args.join(' ')}: exit ${result.code}\n${result.stdout}${result.stderr}\n--- helper:\n${this.#helper?.output.slice(-3000)}`,
+      );
+    return JSON.parse(result.stdout) as T;
+  }
+
+  /** Writes the profile and turns Enhanced Mode on with it, for good (no session). */
+  async enhanced(profile: string): Promise<Snapshot> {
+    const file = `${this.machine.directory}/profile.yaml`;
+    await this.machine.write(file, profile);
+    return await this.json<Snapshot>('enhanced', 'on', '--config', file);
+  }
+
+  async off(): Promise<Snapshot> {
+    return await this.json<Snapshot>('enhanced', 'off');
+  }
+
+  async connections(): Promise<ConnectionRow[]> {
+    return await this.json<ConnectionRow[]>('dump', 'connections', '--closed');
+  }
+
+  async mappings(): Promise<MappingRow[]> {
+    return await this.json<MappingRow[]>('dump', 'fake-ip');
+  }
+
+  async kill9(): Promise<void> {
+    await this.helper.stop('SIGKILL');
+  }
+
+  async stop(): Promise<void> {
+    await this.#helper?.stop('SIGTERM');
+  }
+}
