@@ -94,6 +94,7 @@ async function startHelper(options) {
     args.unshift(sudo, '-p', '   password of %u for sudo: ', '--');
   }
   const child = spawn(args[0], args.slice(1), { stdio: ['pipe', 2, 2], cwd: root });
+  /** @type {string | undefined} */
   let ended;
   child.on('error', (error) => (ended = error.message));
   child.on('exit', (code) => (ended ??= `exit code ${code}`));

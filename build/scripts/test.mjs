@@ -94,7 +94,7 @@ await main(async (args) => {
   await installSystemPackages(names.flatMap((name) => tiers[name].packages));
   await build();
 
-  const total = { passed: 0, failed: 0, skipped: [] };
+  const total = { passed: 0, failed: 0, skipped: /** @type {string[]} */ ([]) };
   for (const name of names) {
     const tier = tiers[name];
     say(`\n== ${name}: ${tier.title}`);

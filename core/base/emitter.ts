@@ -14,7 +14,7 @@ export class Emitter<T> {
   /** Calls every listener; exceptions are rethrown after all have been called. */
   emit(value: T): void {
     const failures: unknown[] = [];
-    for (const listener of [...this.#listeners]) {
+    for (const listener of Array.from(this.#listeners)) {
       try {
         listener(value);
       } catch (error) {

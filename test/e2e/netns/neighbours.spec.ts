@@ -38,7 +38,7 @@ describeInLab('neighbours of the tunnel', () => {
     expect(result.stderr).toBe('');
     expect(result.stdout).toContain('host=direct.example client=10.20.0.2');
     const rows = (await mirage.connections()).filter((row) => row.destination.host === 'direct.example');
-    expect(rows.map((row) => row.chain[0]).toSorted()).toEqual(['DIRECT', 'local']);
+    expect(rows.map((row) => String(row.chain[0])).toSorted()).toEqual(['DIRECT', 'local']);
     expect(rows.find((row) => row.chain[0] === 'DIRECT')).toMatchObject({
       rule: { type: 'LOOP-GUARD' },
       process: { name: 'microsocks' },
