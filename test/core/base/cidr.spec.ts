@@ -1,0 +1,46 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { numberToIpv4 } from '../../../core/base/address.ts';
+import { cidrContains, formatCidr, ipv4InRange, ipv4Range, parseCidr } from '../../../core/base/cidr.ts';
+
+test('prefixes are read with their range; host bits are allowed and cleared', () => {
+  const cidr = parseCidr('198.18.3.4/15');
+  expect(cidr && formatCidr(cidr)).toBe('198.18.0.0/15');
+  expect(cidr && ipv4Range(cidr)).toEqual({ first: 0xc612_0000, last: 0xc613_ffff });
+  expect(parseCidr('192.0.2.1')?.prefix).toBe(32);
+  expect(parseCidr('2001:db8::/32')).toMatchObject({ family: 6, prefix: 32 });
+  for (const text of [
+    '10.0.0.0/33',
+    '10.0.0.0/',
+    '10.0.0.0/-1',
+    '::/129',
+    'x/8',
+    '10.0.0/8',
+    '10.0.0.0/8/8',
+    '10.0.0.0/ 8',
+  ])
+    expect(parseCidr(text), text).toBeUndefined();
+});
+
+test('containment is what the bits say', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 0xffff_ffff }),
+      fc.integer({ min: 0, max: 0xffff_ffff }),
+      fc.integer({ min: 0, max: 32 }),
+      (network, address, prefix) => {
+        const cidr = parseCidr(`${numberToIpv4(network)}/${prefix}`);
+        const same = prefix === 0 || network >>> (32 - prefix) === address >>> (32 - prefix);
+        expect(cidr && cidrContains(cidr, numberToIpv4(address))).toBe(same);
+        if (cidr) expect(ipv4InRange(numberToIpv4(address), ipv4Range(cidr).first, ipv4Range(cidr).last)).toBe(same);
+      },
+    ),
+  );
+  const six = parseCidr('2001:db8::/33');
+  expect(
+    six &&
+      cidrContains(six, '2001:db8:7fff::1') &&
+      !cidrContains(six, '2001:db8:8000::1') &&
+      !cidrContains(six, '10.0.0.1'),
+  ).toBe(true);
+});
