@@ -6,54 +6,10 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { build } from './build.mjs';
-import {
-  findProgram,
-  isRoot,
-  main,
-  nodeBinary,
-  root,
-  run,
-  say,
-  step,
-  UserError,
-  userEnvironment,
-} from './toolchain.mjs';
+import { browserPackages, electronPackages, installSystemPackages, peerPackages } from './system-packages.mjs';
+import { findProgram, isRoot, main, nodeBinary, root, run, say, UserError, userEnvironment } from './toolchain.mjs';
 
 const ci = process.env.CI === 'true';
-
-/** Debian packages of each tier: real clients and real peers. `program` tells whether one is there. */
-const unitPackages = [];
-const netnsPackages = [
-  ['iproute2', 'ip'],
-  ['curl', 'curl'],
-  ['dnsutils', 'dig'],
-  ['dante-server', 'danted'],
-  ['microsocks', 'microsocks'],
-  ['netcat-openbsd', 'nc'],
-  ['iperf3', 'iperf3'],
-  ['dnsmasq-base', 'dnsmasq'],
-  ['nftables', 'nft'],
-  ['tcpdump', 'tcpdump'],
-  ['util-linux', 'unshare'],
-];
-const uiPackages = [
-  ...netnsPackages,
-  ['chromium', 'chromium'],
-  ['fonts-dejavu-core', undefined],
-  ['fonts-noto-cjk', undefined],
-];
-const electronPackages = [
-  ...netnsPackages,
-  ['libgtk-3-0', undefined],
-  ['libnss3', undefined],
-  ['libasound2', undefined],
-  ['libgbm1', undefined],
-  ['xvfb', 'Xvfb'],
-  ['xauth', 'xauth'],
-  ['dbus', 'dbus-run-session'],
-  ['python3-dbus', undefined],
-  ['python3-gi', undefined],
-];
 
 /** In this order. `folders` are handed to vitest; `needsRoot` tiers make network namespaces. */
 const tiers = {
@@ -61,26 +17,26 @@ const tiers = {
   rust: { title: 'Rust: format, clippy, unit and property tests', packages: [], run: runRust },
   unit: {
     title: 'unit, property and architecture',
-    packages: unitPackages,
+    packages: [],
     folders: ['test/architecture.spec.ts', 'test/core', 'test/renderer', 'test/electron', 'test/build'],
   },
   netns: {
     title: 'real helper in network namespaces',
-    packages: netnsPackages,
+    packages: peerPackages,
     needsRoot: true,
     folders: ['test/native', 'test/e2e/netns'],
     serial: true,
   },
   ui: {
     title: 'real renderer in Chromium',
-    packages: uiPackages,
+    packages: [...peerPackages, ...browserPackages],
     needsRoot: true,
     folders: ['test/e2e/ui'],
     serial: true,
   },
   electron: {
     title: 'real Electron',
-    packages: electronPackages,
+    packages: [...peerPackages, ...electronPackages],
     needsRoot: true,
     folders: ['test/e2e/electron'],
     serial: true,
@@ -118,33 +74,6 @@ await main(async (args) => {
 /** A tier that cannot run is a failure in CI and a reasoned skip elsewhere. */
 function cannotRun(name, reason) {
   return ci ? { passed: 0, failed: 1, skipped: [] } : { passed: 0, failed: 0, skipped: [`tier ${name}: ${reason}`] };
-}
-
-async function installSystemPackages(packages) {
-  const missing = [...new Set(packages.filter(([name, program]) => !isInstalled(name, program)).map(([name]) => name))];
-  if (missing.length === 0) return;
-  const apt = findProgram('apt-get');
-  if (apt === undefined || !isRoot()) {
-    const message = `these packages are missing: ${missing.join(' ')}\n(as root: apt-get install --no-install-recommends ${missing.join(' ')})`;
-    if (ci) throw new UserError(message);
-    say(message);
-    return;
-  }
-  const env = { DEBIAN_FRONTEND: 'noninteractive' };
-  await step(`installing ${missing.length} system packages`, async () => {
-    await run(apt, ['update', '-qq'], { asUser: false, quiet: true, env });
-    await run(apt, ['install', '-y', '-qq', '--no-install-recommends', ...missing], {
-      asUser: false,
-      quiet: true,
-      env,
-    });
-  });
-}
-
-function isInstalled(name, program) {
-  if (program !== undefined) return findProgram(program, `${process.env.PATH}:/usr/sbin:/sbin`) !== undefined;
-  const info = '/var/lib/dpkg/info';
-  return fs.existsSync(`${info}/${name}.list`) || fs.existsSync(`${info}/${name}:amd64.list`);
 }
 
 /** Each check counts as one test. */

@@ -95,8 +95,8 @@ export class World implements AsyncDisposable {
     return server;
   }
 
-  /** dante on the router, its log in the output. With `auth`, user and password of `socksUser`. */
-  async startDante(port = 1080, auth = false): Promise<Running> {
+  /** dante on the router, its log in the output (with `debug` 1: the requests as they came). With `auth`, user and password of `socksUser`. */
+  async startDante(port = 1080, auth = false, debug = 0): Promise<Running> {
     const config = `${this.router.directory}/danted-${port}.conf`;
     if (auth)
       await this.router.sh(
@@ -105,6 +105,7 @@ export class World implements AsyncDisposable {
     await this.router.write(
       config,
       `logoutput: stdout
+debug: ${debug}
 internal: 10.20.0.1 port = ${port}
 external: 203.0.113.1
 socksmethod: ${auth ? 'username' : 'none'}
