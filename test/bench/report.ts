@@ -1,0 +1,62 @@
+/** Turns samples into medians with spread, and those into a JSON file and a Markdown table. */
+import fs from 'node:fs';
+import path from 'node:path';
+
+export interface Report {
+  date: string;
+  machine: string;
+  command: string;
+  rounds: number;
+  notes: readonly string[];
+  /** `metric|path` -> one value per round. */
+  samples: ReadonlyMap<string, readonly number[]>;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] ?? Number.NaN)
+    : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
+}
+
+export function writeReport(directory: string, report: Report): void {
+  const rows = [...report.samples].map(([key, values]) => {
+    const [metric = '', name = ''] = key.split('|');
+    return { metric, path: name, median: median(values), min: Math.min(...values), max: Math.max(...values), values };
+  });
+  fs.mkdirSync(path.join(directory, 'results'), { recursive: true });
+  fs.writeFileSync(
+    path.join(directory, 'results', `${report.date}.json`),
+    `${JSON.stringify({ ...report, samples: rows }, null, 2)}\n`,
+  );
+  const paths = [...new Set(rows.map((row) => row.path))];
+  const metrics = [...new Set(rows.map((row) => row.metric))];
+  const cell = (metric: string, name: string): string => {
+    const row = rows.find((candidate) => candidate.metric === metric && candidate.path === name);
+    if (row === undefined) return '-';
+    return `${format(row.median)} (${format(row.min)} to ${format(row.max)})`;
+  };
+  const table = [
+    `| | ${paths.join(' | ')} |`,
+    `|---|${paths.map(() => '---').join('|')}|`,
+    ...metrics.map((metric) => `| ${metric} | ${paths.map((name) => cell(metric, name)).join(' | ')} |`),
+  ];
+  const text = `# Benchmarks
+
+Medians of ${report.rounds} rounds (lowest to highest), the paths interleaved in every round. Client, engine, SOCKS server (microsocks) and
+sink share the machine's cores. Read the ratios to the bare veth of the same run, not the absolute figures.
+
+${report.date}, ${report.machine}. \`${report.command}\`
+
+${table.join('\n')}
+
+${report.notes.map((note) => `- ${note}`).join('\n')}
+`;
+  fs.writeFileSync(path.join(directory, 'README.md'), text);
+  process.stdout.write(`\n${table.join('\n')}\n${report.notes.join('\n')}\n`);
+}
+
+function format(value: number): string {
+  return value >= 1_000 ? Math.round(value).toLocaleString('en') : value.toPrecision(3);
+}
