@@ -1,0 +1,215 @@
+/**
+ * Mappings in SQLite (node:sqlite, WAL). What `put` has written survives kill -9 of the process; a power cut may lose the
+ * last moments (synchronous=NORMAL). A database that cannot be used is set aside under a new name, never deleted.
+ */
+import fs from 'node:fs';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { Ip } from '../base/address.ts';
+import { AppError } from '../base/app-error.ts';
+import type { MappingStore, StoredMapping } from './state-store.ts';
+
+export interface SetAside {
+  /** Where the unusable database is now. */
+  readonly path: string;
+  readonly reason: string;
+}
+
+export interface SqliteStateStoreOptions {
+  /** Unix time in milliseconds. */
+  now(): number;
+  /** The database was unusable and a new one was begun. */
+  onSetAside(what: SetAside): void;
+}
+
+/** Kept in `PRAGMA user_version`. */
+const schemaVersion = 1;
+const schema = `
+  CREATE TABLE mapping (
+    address TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    first_seen INTEGER NOT NULL,
+    last_answered INTEGER NOT NULL,
+    last_connected INTEGER NOT NULL,
+    answers INTEGER NOT NULL,
+    flows INTEGER NOT NULL,
+    outcome TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  PRAGMA user_version = ${schemaVersion};
+`;
+
+export class SqliteStateStore implements MappingStore {
+  readonly #database: DatabaseSync;
+  readonly #put: StatementSync;
+  readonly #update: StatementSync;
+  readonly #remove: StatementSync;
+
+  /** Opens or creates the file (0600) for this process alone. Throws FAKE_IP_STORE when neither is possible. */
+  constructor(path: string, options: SqliteStateStoreOptions) {
+    this.#database = openOrReplace(path, options);
+    this.#put = this.#database.prepare('INSERT OR REPLACE INTO mapping VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+    this.#update = this.#database.prepare(
+      `UPDATE mapping SET last_answered = ?, last_connected = ?, answers = ?, flows = ?, outcome = ?
+       WHERE address = ? AND name = ?`,
+    );
+    this.#remove = this.#database.prepare('DELETE FROM mapping WHERE address = ?');
+  }
+
+  load(): StoredMapping[] {
+    return attempt(() => {
+      const rows = this.#database.prepare('SELECT * FROM mapping');
+      rows.setReturnArrays(true);
+      const mappings: StoredMapping[] = [];
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the types understate setReturnArrays; the table is STRICT
+      for (const row of rows.iterate() as unknown as Iterable<Row>) {
+        mappings.push({
+          address: row[0],
+          name: row[1],
+          firstSeen: row[2],
+          lastAnswered: row[3],
+          lastConnected: row[4],
+          answers: row[5],
+          flows: row[6],
+          outcome: row[7],
+        });
+      }
+      return mappings;
+    });
+  }
+
+  put(mapping: StoredMapping): void {
+    attempt(() => {
+      this.#put.run(
+        mapping.address,
+        mapping.name,
+        mapping.firstSeen,
+        mapping.lastAnswered,
+        mapping.lastConnected,
+        mapping.answers,
+        mapping.flows,
+        mapping.outcome,
+      );
+    });
+  }
+
+  updateStatistics(mappings: readonly StoredMapping[]): void {
+    this.#inOneTransaction(() => {
+      for (const mapping of mappings) {
+        this.#update.run(
+          mapping.lastAnswered,
+          mapping.lastConnected,
+          mapping.answers,
+          mapping.flows,
+          mapping.outcome,
+          mapping.address,
+          mapping.name,
+        );
+      }
+    });
+  }
+
+  remove(addresses: readonly Ip[]): void {
+    this.#inOneTransaction(() => {
+      for (const address of addresses) this.#remove.run(address);
+    });
+  }
+
+  /** Idempotent; later calls of the other methods throw FAKE_IP_STORE. */
+  close(): void {
+    if (this.#database.isOpen) this.#database.close();
+  }
+
+  #inOneTransaction(work: () => void): void {
+    attempt(() => {
+      this.#database.exec('BEGIN');
+      try {
+        work();
+        this.#database.exec('COMMIT');
+      } catch (error) {
+        if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+        throw error;
+      }
+    });
+  }
+}
+
+type Row = [string, string, number, number, number, number, number, string];
+
+/** A database that is no database, damaged or of another version: such a file is set aside. */
+class UnusableDatabase extends Error {}
+
+function openOrReplace(path: string, options: SqliteStateStoreOptions): DatabaseSync {
+  try {
+    return open(path);
+  } catch (error) {
+    if (!(error instanceof UnusableDatabase)) throw storeError(error);
+    const aside = attempt(() => setAside(path, options.now()));
+    options.onSetAside({ path: aside, reason: error.message });
+    return attempt(() => open(path));
+  }
+}
+
+function open(path: string): DatabaseSync {
+  // Created with its final mode: SQLite gives its own files the mode of the database.
+  fs.closeSync(fs.openSync(path, 'a', 0o600));
+  const database = new DatabaseSync(path, { timeout: 2_000 });
+  try {
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+    const version = onlyValue(database, 'PRAGMA user_version');
+    const tables = onlyValue(database, "SELECT count(*) FROM sqlite_schema WHERE type = 'table'");
+    if (version === 0 && tables === 0) database.exec(`BEGIN; ${schema} COMMIT;`);
+    else if (version !== schemaVersion)
+      throw new UnusableDatabase(`has version ${String(version)}, not ${schemaVersion}`);
+    const check = onlyValue(database, 'PRAGMA quick_check(1)');
+    if (check !== 'ok') throw new UnusableDatabase(String(check));
+    database.prepare(
+      'SELECT address, name, first_seen, last_answered, last_connected, answers, flows, outcome FROM mapping',
+    );
+    return database;
+  } catch (error) {
+    database.close();
+    throw isDamage(error) ? new UnusableDatabase(messageOf(error), { cause: error }) : error;
+  }
+}
+
+function onlyValue(database: DatabaseSync, sql: string): unknown {
+  return Object.values(database.prepare(sql).get() ?? {})[0];
+}
+
+/** Result codes of SQLite (https://www.sqlite.org/rescode.html): ERROR (a foreign schema), CORRUPT and NOTADB. */
+function isDamage(error: unknown): boolean {
+  const code = typeof error === 'object' && error !== null && 'errcode' in error ? Number(error.errcode) & 0xff : -1;
+  return code === 1 || code === 11 || code === 26;
+}
+
+/** Renames the database and its write-ahead log, which belong together. */
+function setAside(path: string, now: number): string {
+  const stamp = new Date(now)
+    .toISOString()
+    .replace(/\.\d+Z$/, '')
+    .replaceAll(':', '-');
+  let aside = `${path}.unusable-${stamp}`;
+  for (let i = 2; fs.existsSync(aside); i++) aside = `${path}.unusable-${stamp}-${i}`;
+  fs.renameSync(path, aside);
+  for (const suffix of ['-wal', '-shm', '-journal']) {
+    if (fs.existsSync(path + suffix)) fs.renameSync(path + suffix, aside + suffix);
+  }
+  return aside;
+}
+
+function attempt<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw storeError(error);
+  }
+}
+
+const storeError = (error: unknown): AppError =>
+  error instanceof AppError
+    ? error
+    : new AppError('FAKE_IP_STORE', `the mapping database failed: ${messageOf(error)}`, {
+        cause: error,
+        expected: 'a writable state directory with free space',
+      });
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

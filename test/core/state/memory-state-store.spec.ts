@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
+
+const mapping = (address: string, name: string, answers = 1) => ({
+  address,
+  name,
+  firstSeen: 1,
+  lastAnswered: 2,
+  lastConnected: 0,
+  answers,
+  flows: 0,
+  outcome: '',
+});
+
+test('behaves as the database does', () => {
+  const store = new MemoryStateStore();
+  store.put(mapping('198.18.0.5', 'old.example'));
+  store.put(mapping('198.18.0.5', 'new.example'));
+  store.updateStatistics([mapping('198.18.0.5', 'old.example', 9), mapping('198.18.0.6', 'never.example', 9)]);
+  expect(store.load()).toEqual([mapping('198.18.0.5', 'new.example')]);
+  store.updateStatistics([mapping('198.18.0.5', 'new.example', 9)]);
+  store.close();
+  expect(store.load()).toEqual([mapping('198.18.0.5', 'new.example', 9)]);
+  store.remove(['198.18.0.5']);
+  expect(store.load()).toEqual([]);
+});

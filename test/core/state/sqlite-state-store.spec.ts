@@ -1,0 +1,188 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type SetAside, SqliteStateStore } from '../../../core/state/sqlite-state-store.ts';
+import type { StoredMapping } from '../../../core/state/state-store.ts';
+
+let directory: string;
+let file: string;
+let setAside: SetAside[];
+
+beforeEach(() => {
+  directory = fs.mkdtempSync(path.join(os.tmpdir(), 'mirage-state-'));
+  file = path.join(directory, 'state.db');
+  setAside = [];
+});
+afterEach(() => fs.rmSync(directory, { recursive: true }));
+
+const open = () =>
+  new SqliteStateStore(file, { now: () => Date.UTC(2026, 0, 2, 3, 4, 5), onSetAside: (what) => setAside.push(what) });
+
+const mapping = (address: string, name: string, more: Partial<StoredMapping> = {}): StoredMapping => ({
+  address,
+  name,
+  firstSeen: 1_700_000_000_000,
+  lastAnswered: 1_700_000_000_001,
+  lastConnected: 0,
+  answers: 1,
+  flows: 0,
+  outcome: '',
+  ...more,
+});
+
+describe('mappings', () => {
+  test('are there after closing and opening, whole', () => {
+    const first = open();
+    const rows = [
+      mapping('198.18.0.5', 'a.example', { outcome: 'DIAL_REFUSED', flows: 3 }),
+      mapping('198.18.0.6', 'b.example'),
+    ];
+    for (const row of rows) first.put(row);
+    first.close();
+    const second = open();
+    expect(second.load()).toEqual(rows);
+    second.close();
+    expect(setAside).toEqual([]);
+  });
+
+  test('an address means what was put last; statistics for a former name change nothing', () => {
+    const store = open();
+    store.put(mapping('198.18.0.5', 'old.example'));
+    store.put(mapping('198.18.0.5', 'new.example'));
+    store.updateStatistics([
+      mapping('198.18.0.5', 'old.example', { answers: 99 }),
+      mapping('198.18.0.9', 'never.example', { answers: 99 }),
+    ]);
+    expect(store.load()).toEqual([mapping('198.18.0.5', 'new.example')]);
+    store.updateStatistics([
+      mapping('198.18.0.5', 'new.example', { answers: 7, lastConnected: 5, flows: 1, outcome: 'ok' }),
+    ]);
+    expect(store.load()).toEqual([
+      mapping('198.18.0.5', 'new.example', { answers: 7, lastConnected: 5, flows: 1, outcome: 'ok' }),
+    ]);
+    store.remove(['198.18.0.5', '198.18.0.77']);
+    expect(store.load()).toEqual([]);
+    store.close();
+  });
+
+  test('the file is its owner alone to read', () => {
+    const store = open();
+    store.put(mapping('198.18.0.5', 'a.example'));
+    for (const name of fs.readdirSync(directory)) {
+      expect(fs.statSync(path.join(directory, name)).mode & 0o777, name).toBe(0o600);
+    }
+    store.close();
+  });
+
+  test('after close, writing is an error with a code; closing again is not', () => {
+    const store = open();
+    store.close();
+    store.close();
+    expect(() => store.put(mapping('198.18.0.5', 'a.example'))).toThrow(
+      expect.objectContaining({ code: 'FAKE_IP_STORE' }),
+    );
+  });
+
+  test('what put returned from is there after kill -9', async () => {
+    const url = (name: string) => new URL(`../../../core/state/${name}`, import.meta.url).href;
+    const script = `
+      import { SqliteStateStore } from ${JSON.stringify(url('sqlite-state-store.ts'))};
+      const store = new SqliteStateStore(${JSON.stringify(file)}, { now: Date.now, onSetAside: () => process.exit(3) });
+      for (let i = store.load().length; ; i++) {
+        store.put({ address: 'address-' + i, name: 'name-' + i, firstSeen: 1, lastAnswered: 1, lastConnected: 0, answers: 1, flows: 0, outcome: '' });
+        if (i % 500 === 0) (await import('node:fs')).writeSync(1, i + '\\n');
+      }`;
+    let seen = -1;
+    for (let round = 0; round < 4; round++) {
+      const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const until = seen + 1_000 + round * 731;
+      let text = '';
+      for await (const chunk of child.stdout) {
+        text += String(chunk);
+        seen = Math.max(seen, ...text.slice(0, text.lastIndexOf('\n')).split('\n').map(Number));
+        if (seen >= until) break;
+      }
+      child.kill('SIGKILL');
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+      expect(child.signalCode).toBe('SIGKILL');
+      const store = open();
+      const rows = new Map(store.load().map((row) => [row.address, row.name]));
+      store.close();
+      expect(rows.size).toBeGreaterThan(seen);
+      for (let i = 0; i <= seen; i++) expect(rows.get(`address-${i}`)).toBe(`name-${i}`);
+    }
+    expect(setAside).toEqual([]);
+  });
+
+  test('131,072 mappings load in under a second', () => {
+    const store = open();
+    store.close();
+    const database = new DatabaseSync(file);
+    database.exec('BEGIN');
+    const insert = database.prepare('INSERT INTO mapping VALUES (?, ?, 1, 2, 3, 4, 5, ?)');
+    for (let i = 0; i < 131_072; i++)
+      insert.run(`198.${18 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`, `host-${i}.example.com`, 'ok');
+    database.exec('COMMIT');
+    database.close();
+    const begun = performance.now();
+    const again = open();
+    expect(again.load()).toHaveLength(131_072);
+    expect(performance.now() - begun).toBeLessThan(1_000);
+    again.close();
+  });
+});
+
+describe('a database that cannot be used', () => {
+  const aside = () => `${file}.unusable-2026-01-02T03-04-05`;
+
+  test('that is no database is set aside, kept and reported', () => {
+    fs.writeFileSync(file, 'this is not a database at all, but long enough to be looked at'.repeat(100));
+    const store = open();
+    store.put(mapping('198.18.0.5', 'a.example'));
+    expect(store.load()).toHaveLength(1);
+    store.close();
+    expect(setAside).toEqual([{ path: aside(), reason: 'file is not a database' }]);
+    expect(fs.readFileSync(aside(), 'utf8')).toContain('this is not a database');
+  });
+
+  test('that is damaged inside is set aside; a second one does not overwrite the first', () => {
+    for (const expected of [aside(), `${aside()}-2`]) {
+      const store = open();
+      for (let i = 0; i < 2_000; i++) store.put(mapping(`198.18.${i >> 8}.${i & 255}`, `name-${i}.example`));
+      store.close();
+      const handle = fs.openSync(file, 'r+');
+      fs.writeSync(handle, Buffer.alloc(8_192, 0xa5), 0, 8_192, 12_288);
+      fs.closeSync(handle);
+      const next = open();
+      expect(next.load()).toEqual([]);
+      next.close();
+      expect(setAside.at(-1)?.path).toBe(expected);
+      expect(fs.existsSync(expected)).toBe(true);
+      fs.rmSync(file);
+    }
+  });
+
+  test.each([
+    ['of a newer version', 'PRAGMA user_version = 99', /has version 99, not 1/],
+    ['of something else', 'CREATE TABLE other (x); PRAGMA user_version = 0', /has version 0, not 1/],
+    ['of the right version without the table', 'PRAGMA user_version = 1', /no such table/],
+  ])('%s is set aside', (_, sql, reason) => {
+    const database = new DatabaseSync(file);
+    database.exec(sql);
+    database.close();
+    open().close();
+    expect(setAside).toEqual([{ path: aside(), reason: expect.stringMatching(reason) as string }]);
+  });
+
+  test('a directory that is not there is an error with a code, and nothing is set aside', () => {
+    file = path.join(directory, 'missing', 'state.db');
+    expect(open).toThrow(expect.objectContaining({ code: 'FAKE_IP_STORE' }));
+    expect(setAside).toEqual([]);
+  });
+});
