@@ -1,0 +1,295 @@
+/**
+ * The heart of the app process, the same under Electron and `mirage serve`: one helper connection shared by any number of
+ * viewers, the profile kept applied, the session kept alive. It knows nothing of windows, sockets or files.
+ */
+import { AppError } from '../base/app-error.ts';
+import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
+import type { Service } from '../base/lifecycle.ts';
+import type { Logger } from '../base/logger.ts';
+import type {
+  AppEvents,
+  AppInfo,
+  AppMethodName,
+  AppParams,
+  AppResult,
+  HelperLink,
+  MirageBridge,
+  Unsubscribe,
+} from '../contract/app.ts';
+import { defaultConfig } from '../contract/config.ts';
+import type { SubscribeOptions, TopicBatch, TopicName } from '../contract/rpc.ts';
+import type { Snapshot } from '../contract/status.ts';
+import type { HelperClient } from './helper-client.ts';
+import type { LoadedProfile, ProfileSource } from './profile-source.ts';
+
+/** Milliseconds between two renewals of the session's lease; it lives 20 s. */
+export const leaseInterval = 5_000;
+/** Milliseconds that turning the session off may take when the app ends. */
+const farewellDeadline = 5_000;
+
+export interface AppServiceOptions {
+  helper: HelperClient;
+  profile: ProfileSource;
+  clock: Clock;
+  logger: Logger;
+  info: Pick<AppInfo, 'version' | 'home' | 'platform'>;
+  /** Turn Enhanced Mode on once the helper is reached for the first time. */
+  enhancedAtStart: boolean;
+}
+
+/**
+ * `own`: turned on through this app, which turns it off when it ends. `adopted`: found on (the app before us crashed, or
+ * another one runs); kept alive while we run, but ended by its lease, so that one app cannot cut off the other.
+ */
+type SessionHold = 'none' | 'own' | 'adopted';
+
+/** Its methods are those of a viewer's bridge; each transport hands them on and gives back what it took. */
+export class AppService implements MirageBridge, Service {
+  /** Resolves once the helper was reached and brought up to date for the first time, whatever came of it. */
+  readonly firstSettled: Promise<void>;
+  readonly #helper: HelperClient;
+  readonly #profileSource: ProfileSource;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #info: AppServiceOptions['info'];
+  readonly #linkChanges = new Emitter<HelperLink>();
+  readonly #snapshotChanges = new Emitter<Snapshot>();
+  readonly #releases: (() => void)[] = [];
+  #onFirstSettled: () => void = () => undefined;
+  #link: HelperLink;
+  #enhancedWanted: boolean;
+  #profile: LoadedProfile = { path: null, problems: [] };
+  #snapshot: Snapshot | undefined;
+  #session: SessionHold = 'none';
+  /** Counts connections, so that work begun on a lost one ends itself. */
+  #connection = 0;
+  /** Until the profile is applied and the lease renewed, the helper's owner says nothing about what the person wants. */
+  #settled = false;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: AppServiceOptions) {
+    this.#helper = options.helper;
+    this.#profileSource = options.profile;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+    this.#info = options.info;
+    this.firstSettled = new Promise((resolve) => {
+      this.#onFirstSettled = resolve;
+    });
+    this.#link = options.helper.link;
+    this.#enhancedWanted = options.enhancedAtStart;
+  }
+
+  /** Reads the profile and begins to connect; does not wait for the helper, which may come later. */
+  async start(): Promise<void> {
+    this.#profile = await this.#profileSource.load();
+    this.#logProblems();
+    this.#releases.push(
+      this.#helper.onLink((link) => this.#onLink(link)),
+      this.#helper.on('snapshot', (snapshot) => this.#onSnapshot(snapshot)),
+      this.#clock.every(leaseInterval, () => void this.#renewLease()),
+    );
+    this.#helper.connect();
+    if (this.#helper.link.kind === 'connected') this.#onLink(this.#helper.link);
+  }
+
+  /** Turns our own session off, then leaves the helper. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#end();
+    return this.#stopping;
+  }
+
+  /** The last known state of the helper; undefined while it is not reached. */
+  get snapshot(): Snapshot | undefined {
+    return this.#snapshot;
+  }
+
+  /** `failed` stays until connected: attempts in between are not told, or a window would flicker. */
+  get link(): HelperLink {
+    return this.#link;
+  }
+
+  call<M extends AppMethodName>(method: M, params: AppParams<M>): Promise<AppResult<M>> {
+    const handlers: { [N in AppMethodName]: (params: AppParams<N>) => Promise<AppResult<N>> } = {
+      getAppInfo: async () => this.#appInfo(),
+      reloadProfile: () => this.#reloadProfile(),
+      setEnhanced: ({ on }) => this.#setEnhanced(on),
+      restore: async (p) => {
+        const result = await this.#helper.call('restore', p);
+        this.#session = 'none';
+        return result;
+      },
+      getSnapshot: (p) => this.#helper.call('getSnapshot', p),
+      setSwitches: (p) => this.#helper.call('setSwitches', p),
+      listRules: (p) => this.#helper.call('listRules', p),
+      closeFlows: (p) => this.#helper.call('closeFlows', p),
+      testRule: (p) => this.#helper.call('testRule', p),
+      dnsQuery: (p) => this.#helper.call('dnsQuery', p),
+    };
+    return handlers[method](params);
+  }
+
+  on<E extends keyof AppEvents>(event: E, handler: (data: AppEvents[E]) => void): Unsubscribe {
+    const subscriptions: { [N in keyof AppEvents]: (handler: (data: AppEvents[N]) => void) => Unsubscribe } = {
+      link: (h) => {
+        h(this.#link);
+        return this.#linkChanges.on(h);
+      },
+      snapshot: (h) => {
+        if (this.#snapshot !== undefined) h(this.#snapshot);
+        return this.#snapshotChanges.on(h);
+      },
+      traffic: (h) => this.#helper.on('traffic', h),
+    };
+    return subscriptions[event](handler);
+  }
+
+  subscribe<T extends TopicName>(
+    topic: T,
+    options: SubscribeOptions,
+    handler: (batch: TopicBatch<T>) => void,
+  ): Unsubscribe {
+    return this.#helper.subscribe(topic, options, handler);
+  }
+
+  #onLink(link: HelperLink): void {
+    if (link.kind === 'connecting' && this.#link.kind === 'failed') return;
+    this.#link = link;
+    this.#connection += 1;
+    this.#settled = false;
+    if (link.kind === 'connected') void this.#settle(this.#connection);
+    else this.#snapshot = undefined;
+    this.#linkChanges.emit(link);
+  }
+
+  #onSnapshot(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
+    if (this.#settled) this.#reconcile(snapshot);
+    this.#snapshotChanges.emit(snapshot);
+  }
+
+  /** Brings a fresh connection to where the person left things: profile first, then the session. */
+  async #settle(connection: number): Promise<void> {
+    const current = () => connection === this.#connection && this.#stopping === undefined;
+    try {
+      const snapshot = await this.#helper.call('getSnapshot', {});
+      if (!current()) return;
+      this.#onSnapshot(snapshot);
+      await this.#applyProfile(snapshot);
+      if (!current()) return;
+      await this.#resumeSession(snapshot);
+    } catch (caught) {
+      this.#logger.warning('could not bring the helper up to date', describe(caught));
+    }
+    if (!current()) return;
+    this.#settled = true;
+    if (this.#snapshot !== undefined) this.#reconcile(this.#snapshot);
+    if (this.#enhancedWanted) await this.#turnOnAsAsked();
+    if (current()) this.#onFirstSettled();
+  }
+
+  /** A connection that is lost meanwhile leaves the wish for the next one; any other outcome ends it. */
+  async #turnOnAsAsked(): Promise<void> {
+    try {
+      await this.#setEnhanced(true);
+      this.#enhancedWanted = false;
+    } catch (caught) {
+      this.#enhancedWanted = this.#helper.link.kind !== 'connected';
+      this.#logger.error('Enhanced Mode could not be turned on', describe(caught));
+    }
+  }
+
+  /** Without a file the default is applied, except over a persistent configuration that another program set up. */
+  async #applyProfile(snapshot: Snapshot | undefined): Promise<void> {
+    const { path, config } = this.#profile;
+    if (path === null && snapshot?.owner?.mode === 'persistent') return;
+    const wanted = path === null ? defaultConfig : config;
+    if (wanted === undefined) return;
+    const { hash } = await this.#helper.call('applyConfig', { config: wanted });
+    this.#logger.info('applied the profile', { path: path ?? 'built-in default', hash });
+  }
+
+  async #resumeSession(snapshot: Snapshot): Promise<void> {
+    if (this.#session === 'none') {
+      if (!isOurSession(snapshot)) return;
+      this.#session = 'adopted';
+    }
+    try {
+      const { resumed } = await this.#helper.call('renewLease', {});
+      if (resumed) this.#logger.info('the helper resumed the session');
+      this.#snapshot = await this.#helper.call('getSnapshot', {});
+    } catch (caught) {
+      this.#session = 'none';
+      throw caught;
+    }
+  }
+
+  /** Somebody else (the command line, another app of this user, an administrator) may have ended our session. */
+  #reconcile(snapshot: Snapshot): void {
+    if (this.#session !== 'none' && !isOurSession(snapshot)) this.#session = 'none';
+  }
+
+  async #renewLease(): Promise<void> {
+    if (this.#session === 'none' || !this.#settled || this.#stopping !== undefined) return;
+    try {
+      await this.#helper.call('renewLease', {});
+    } catch (caught) {
+      this.#logger.warning('the lease could not be renewed', describe(caught));
+    }
+  }
+
+  async #setEnhanced(on: boolean): Promise<Snapshot> {
+    const owner = this.#snapshot?.owner;
+    const mode = this.#snapshot?.mine === true && owner?.mode === 'persistent' ? 'persistent' : 'session';
+    const snapshot = await this.#helper.call('setEnhanced', on ? { on, mode } : { on });
+    this.#session = on && mode === 'session' ? 'own' : 'none';
+    this.#onSnapshot(snapshot);
+    return snapshot;
+  }
+
+  async #reloadProfile(): Promise<AppInfo> {
+    this.#profile = await this.#profileSource.load();
+    this.#logProblems();
+    await this.#applyProfile(this.#snapshot);
+    return this.#appInfo();
+  }
+
+  #appInfo(): AppInfo {
+    const { path, problems } = this.#profile;
+    return { ...this.#info, profile: path === null ? null : { path, problems } };
+  }
+
+  #logProblems(): void {
+    for (const problem of this.#profile.problems) {
+      this.#logger[problem.severity](problem.message, {
+        key: problem.path,
+        line: problem.line,
+        column: problem.column,
+      });
+    }
+  }
+
+  async #end(): Promise<void> {
+    if (this.#session === 'own' && this.#helper.link.kind === 'connected') {
+      const off = this.#helper.call('setEnhanced', { on: false });
+      const late = new Promise<never>((_, reject) => {
+        this.#clock.after(farewellDeadline, () => reject(new AppError('RPC_TIMEOUT', 'the helper did not answer')));
+      });
+      await Promise.race([off, late]).catch((caught: unknown) =>
+        this.#logger.warning('the session ends by its lease', describe(caught)),
+      );
+    }
+    for (const release of this.#releases.splice(0)) release();
+    await this.#helper.close();
+  }
+}
+
+function isOurSession(snapshot: Snapshot): boolean {
+  return snapshot.mine && snapshot.owner?.mode === 'session';
+}
+
+function describe(caught: unknown): { code: string; message: string } {
+  const { code, message } = AppError.from(caught);
+  return { code, message };
+}

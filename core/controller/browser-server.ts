@@ -1,0 +1,202 @@
+/**
+ * The same window in a browser: serves the built renderer and its WebSocket on this machine's loopback. Who may enter is
+ * decided here (Host, Origin, one-time token, cookie); what a viewer may do is `ViewerSession`'s.
+ */
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { getRequestListener } from '@hono/node-server';
+import { type Context, Hono } from 'hono';
+import { getCookie, setCookie } from 'hono/cookie';
+import { parse as parseCookies } from 'hono/utils/cookie';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { AppError, errnoOf } from '../base/app-error.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Service } from '../base/lifecycle.ts';
+import type { Logger } from '../base/logger.ts';
+import type { MirageBridge } from '../contract/app.ts';
+import { appSocketPath } from '../contract/app-socket.ts';
+import { AccessToken } from './access-token.ts';
+import { securityHeaders } from './content-security-policy.ts';
+import { type Notice, noticePage } from './notice-page.ts';
+import type { RendererFiles } from './renderer-files.ts';
+import { ViewerSocket } from './viewer-socket.ts';
+
+export const maxViewers = 16;
+/** A frame from a tab is a call; none needs more. Bytes. */
+const maxClientFrame = 1 << 20;
+/** Milliseconds between two checks whether a tab is still there. */
+const pingInterval = 30_000;
+/** RFC 6455 and its registry: try again later, going away. */
+const closeTryAgainLater = 1013;
+const closeGoingAway = 1001;
+
+export interface BrowserServerOptions {
+  bridge: MirageBridge;
+  files: RendererFiles;
+  clock: Clock;
+  logger: Logger;
+  /** 0 = any free one. */
+  port: number;
+}
+
+export class BrowserServer implements Service {
+  readonly #options: BrowserServerOptions;
+  readonly #access: AccessToken;
+  readonly #viewers = new Set<ViewerSocket>();
+  readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: maxClientFrame, perMessageDeflate: false });
+  #server: Server | undefined;
+  #port = 0;
+  #stopPings: () => void = () => undefined;
+
+  constructor(options: BrowserServerOptions) {
+    this.#options = options;
+    this.#access = new AccessToken(options.clock);
+  }
+
+  /** Listens on 127.0.0.1; rejects with a sentence when the port is taken. */
+  async start(): Promise<void> {
+    const listener = getRequestListener(this.#routes().fetch);
+    const server = createServer((request, response) => void listener(request, response));
+    server.maxConnections = 256;
+    server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error) => reject(listenError(error, this.#options.port)));
+      server.listen(this.#options.port, '127.0.0.1', resolve);
+    });
+    this.#server = server;
+    this.#port = addressOf(server).port;
+    this.#stopPings = this.#options.clock.every(pingInterval, () => {
+      for (const viewer of this.#viewers) viewer.ping();
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopPings();
+    for (const viewer of this.#viewers) viewer.close(closeGoingAway, 'Mirage ends');
+    const server = this.#server;
+    this.#server = undefined;
+    if (server === undefined) return;
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  }
+
+  /** Without a token; valid after `start`. */
+  get address(): string {
+    return `http://127.0.0.1:${this.#port}/`;
+  }
+
+  /** A link that opens the UI once, within ten minutes. Voids the one before, if it was not used. */
+  issueLink(): string {
+    return `${this.address}?token=${this.#access.issue()}`;
+  }
+
+  get viewers(): number {
+    return this.#viewers.size;
+  }
+
+  /** Cookies do not know ports: the name keeps two servers on one machine apart. */
+  get #cookieName(): string {
+    return `mirage-${this.#port}`;
+  }
+
+  get #hosts(): readonly string[] {
+    return ['127.0.0.1', 'localhost', '[::1]'].map((host) => `${host}:${this.#port}`);
+  }
+
+  #routes(): Hono {
+    const app = new Hono();
+    app.use(async (context, next) => {
+      const host = context.req.header('host') ?? '';
+      const known = this.#hosts.includes(host);
+      if (!known) context.res = this.#notice(context, 403, 'wrong-address');
+      else if (!['GET', 'HEAD'].includes(context.req.method))
+        context.res = context.body(null, 405, { allow: 'GET, HEAD' });
+      else await next();
+      const headers = securityHeaders(known ? ["'self'", `ws://${host}`] : []);
+      for (const [name, value] of Object.entries(headers)) context.res.headers.set(name, value);
+    });
+    app.get(appSocketPath, (context) =>
+      this.#isSignedIn(getCookie(context, this.#cookieName))
+        ? context.text('upgrade required\n', 426, { upgrade: 'websocket', 'cache-control': 'no-store' })
+        : this.#notice(context, 401, 'link-needed'),
+    );
+    app.get('*', async (context) => {
+      const token = context.req.query('token');
+      if (context.req.path === '/' && token !== undefined) return this.#redeem(context, token);
+      if (!this.#isSignedIn(getCookie(context, this.#cookieName))) return this.#notice(context, 401, 'link-needed');
+      const file = await this.#options.files.read(context.req.path);
+      if (file === undefined) return this.#notice(context, 404, 'not-found');
+      return context.body(file.bytes, 200, {
+        'content-type': file.contentType,
+        'cache-control': file.immutable ? 'private, max-age=31536000, immutable' : 'no-store',
+      });
+    });
+    return app;
+  }
+
+  /** A reload of a spent link by a browser that is signed in is no mistake. */
+  #redeem(context: Context, token: string): Response {
+    const secret = this.#access.redeem(token);
+    if (secret !== undefined) {
+      setCookie(context, this.#cookieName, secret, { httpOnly: true, sameSite: 'Strict', path: '/' });
+      this.#options.logger.info('a browser was let in');
+    } else if (!this.#isSignedIn(getCookie(context, this.#cookieName))) {
+      return this.#notice(context, 401, 'link-spent');
+    }
+    context.header('cache-control', 'no-store');
+    return context.redirect('/', 303);
+  }
+
+  #isSignedIn(cookie: string | undefined): boolean {
+    return cookie !== undefined && this.#access.accepts(cookie);
+  }
+
+  #notice(context: Context, status: 401 | 403 | 404, notice: Notice): Response {
+    context.header('cache-control', 'no-store');
+    return context.html(noticePage(notice, context.req.header('accept-language')), status);
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const refusal = this.#upgradeRefusal(request);
+    if (refusal !== undefined) {
+      socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      return;
+    }
+    this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#admit(webSocket));
+  }
+
+  #upgradeRefusal(request: IncomingMessage): string | undefined {
+    const { host = '', origin, cookie } = request.headers;
+    if (!this.#hosts.includes(host)) return '403 Forbidden';
+    if (origin !== `http://${host}`) return '403 Forbidden';
+    if (request.url !== appSocketPath) return '404 Not Found';
+    return this.#isSignedIn(parseCookies(cookie ?? '')[this.#cookieName]) ? undefined : '401 Unauthorized';
+  }
+
+  #admit(webSocket: WebSocket): void {
+    if (this.#viewers.size >= maxViewers) {
+      webSocket.close(closeTryAgainLater, `more than ${maxViewers} windows are open`);
+      return;
+    }
+    const viewer = new ViewerSocket(webSocket, this.#options.bridge, this.#options.logger);
+    this.#viewers.add(viewer);
+    webSocket.on('close', () => this.#viewers.delete(viewer));
+  }
+}
+
+function addressOf(server: Server): AddressInfo {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new AppError('INTERNAL', 'the server listens on no port');
+  return address;
+}
+
+function listenError(error: Error, port: number): AppError {
+  if (errnoOf(error) !== 'EADDRINUSE') return AppError.from(error, 'INTERNAL', `cannot listen on port ${port}`);
+  return new AppError('INTERNAL', `port ${port} is in use by another program`, {
+    cause: error,
+    expected: 'choose another with --port, or 0 for any free one',
+  });
+}
