@@ -1,0 +1,237 @@
+/**
+ * The app's end of the contract: calls methods, and keeps events and subscriptions over gaps and reconnects. Holds no copy
+ * of tables.
+ */
+import { AppError } from '../base/app-error.ts';
+import { Emitter } from '../base/emitter.ts';
+import type { HelperLink } from '../contract/app.ts';
+import {
+  type EventData,
+  type EventName,
+  events,
+  type MethodName,
+  type Params,
+  type Result,
+  type SubscribeOptions,
+  type TopicBatch,
+  type TopicName,
+} from '../contract/rpc.ts';
+import { ClientConnection, type ClientConnectionOptions } from './client-connection.ts';
+import { readErrorData, serverMessageSchema } from './message.ts';
+import { unchecked } from './unchecked.ts';
+
+export type RpcClientOptions = ClientConnectionOptions;
+
+type Settle = (answer: { result: unknown } | { error: AppError }) => void;
+
+interface LiveSubscription {
+  readonly topic: TopicName;
+  readonly options: SubscribeOptions;
+  readonly handler: (batch: TopicBatch) => void;
+  epoch: number;
+  nextSequence: number;
+}
+
+const callMs = 30_000;
+const backoffMs = [250, 500, 1_000, 2_000, 5_000] as const;
+
+export class RpcClient {
+  readonly #options: RpcClientOptions;
+  readonly #calls = new Map<number, Settle>();
+  readonly #subscriptions = new Map<number, LiveSubscription>();
+  readonly #events: { readonly [E in EventName]: Emitter<EventData<E>> } = {
+    snapshot: new Emitter(),
+    traffic: new Emitter(),
+  };
+  readonly #linkChanged = new Emitter<HelperLink>();
+  #latest: { [E in EventName]?: EventData<E> } = {};
+  #link: HelperLink = { kind: 'connecting' };
+  #connection: ClientConnection | undefined;
+  #nextId = 1;
+  #attempt = 0;
+  #wanted = false;
+  #cancelRetry: (() => void) | undefined;
+
+  constructor(options: RpcClientOptions) {
+    this.#options = options;
+  }
+
+  get link(): HelperLink {
+    return this.#link;
+  }
+
+  /** Hears every change of `link`, not its present value. The returned function ends it. */
+  onLink(handler: (link: HelperLink) => void): () => void {
+    return this.#linkChanged.on(handler);
+  }
+
+  /** Connects and stays connected, with growing pauses between attempts, until `close`. */
+  connect(): void {
+    this.#wanted = true;
+    this.#tryAgain();
+  }
+
+  /**
+   * One attempt, when there is no connection. Rejects with HELPER_NOT_RUNNING, HELPER_NOT_ALLOWED, HELPER_UNTRUSTED,
+   * HELPER_INCOMPATIBLE or RPC_*.
+   */
+  connectOnce(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#setLink({ kind: 'connecting' });
+      const events = {
+        onGreeted: () => {
+          this.#onConnected();
+          resolve();
+        },
+        onMessage: (message: unknown) => this.#receive(message),
+        onEnd: (error: AppError) => {
+          this.#onEnd(error);
+          reject(error);
+        },
+      };
+      try {
+        this.#connection = new ClientConnection(this.#options, events);
+      } catch (caught) {
+        events.onEnd(AppError.from(caught));
+      }
+    });
+  }
+
+  /** Ends the connection and every reconnect and subscription; outstanding calls reject with RPC_CLOSED. */
+  async close(): Promise<void> {
+    this.#wanted = false;
+    this.#cancelRetry?.();
+    this.#subscriptions.clear();
+    const connection = this.#connection;
+    connection?.end(new AppError('RPC_CLOSED', 'the connection to the helper was closed'));
+    await connection?.closed();
+  }
+
+  /** Calls a method. Rejects with the helper's error, the link's when there is none, RPC_TIMEOUT or RPC_TOO_LARGE. */
+  call<M extends MethodName>(method: M, params: Params<M>, options: { timeoutMs?: number } = {}): Promise<Result<M>> {
+    return new Promise((resolve, reject) => {
+      if (this.#link.kind !== 'connected') return reject(this.#linkError());
+      const id = this.#nextId++;
+      this.#connection?.send({ kind: 'request', id, method, params });
+      const timeoutMs = options.timeoutMs ?? callMs;
+      const settle: Settle = (answer) => {
+        this.#calls.delete(id);
+        cancel();
+        if ('error' in answer) reject(answer.error);
+        else resolve(unchecked<Result<M>>(answer.result));
+      };
+      const cancel = this.#options.clock.after(timeoutMs, () =>
+        settle({ error: new AppError('RPC_TIMEOUT', `the helper did not answer "${method}" within ${timeoutMs} ms`) }),
+      );
+      this.#calls.set(id, settle);
+    });
+  }
+
+  /** Hears an event; when connected, its latest value at once. The returned function ends it. */
+  on<E extends EventName>(event: E, handler: (data: EventData<E>) => void): () => void {
+    const latest = this.#latest[event];
+    if (latest !== undefined) handler(latest);
+    return this.#events[event].on(handler);
+  }
+
+  /**
+   * Receives a table's batches until the returned function is called. The first one, and the first after a reconnect or a
+   * gap, has `reset`. A subscription that the helper refuses ends silently: the compiler has checked it.
+   */
+  subscribe<T extends TopicName>(
+    topic: T,
+    options: SubscribeOptions,
+    handler: (batch: TopicBatch<T>) => void,
+  ): () => void {
+    const subscription: LiveSubscription = {
+      topic,
+      options,
+      handler: (batch) => handler(unchecked(batch)),
+      epoch: -1,
+      nextSequence: 0,
+    };
+    this.#openSubscription(subscription);
+    return () => {
+      for (const [id, other] of this.#subscriptions) if (other === subscription) this.#closeSubscription(id);
+    };
+  }
+
+  #tryAgain(): void {
+    if (this.#connection === undefined) this.connectOnce().catch(() => undefined); // `link` says it
+  }
+
+  #onConnected(): void {
+    this.#attempt = 0;
+    this.#setLink({ kind: 'connected' });
+    const subscriptions = [...this.#subscriptions.values()];
+    this.#subscriptions.clear();
+    for (const subscription of subscriptions) this.#openSubscription(subscription);
+  }
+
+  #onEnd(error: AppError): void {
+    this.#connection = undefined;
+    this.#latest = {};
+    this.#setLink({ kind: 'failed', error: error.toData() });
+    for (const settle of this.#calls.values()) settle({ error });
+    this.#cancelRetry?.();
+    if (!this.#wanted) return;
+    const pause = backoffMs[Math.min(this.#attempt++, backoffMs.length - 1)] ?? 0;
+    this.#cancelRetry = this.#options.clock.after(pause, () => this.#tryAgain());
+  }
+
+  /** Messages of kinds that a later minor version may have are passed over. */
+  #receive(received: unknown): void {
+    const message = serverMessageSchema.safeParse(received).data;
+    if (message?.kind === 'event' && isEvent(message.event)) this.#onEvent(message.event, unchecked(message.data));
+    if (message?.kind === 'batch') this.#onBatch(message.id, unchecked<TopicBatch>(message.batch));
+    if (message?.kind !== 'response') return;
+    this.#subscriptions.delete(message.id); // a response to a subscription is a refusal
+    const settle = this.#calls.get(message.id);
+    if (message.error === undefined) settle?.({ result: message.result });
+    else settle?.({ error: AppError.fromData(readErrorData(message.error)) });
+  }
+
+  #onEvent<E extends EventName>(event: E, data: EventData<E>): void {
+    this.#latest = { ...this.#latest, [event]: data };
+    this.#events[event].emit(data);
+  }
+
+  #onBatch(id: number, batch: TopicBatch): void {
+    const subscription = this.#subscriptions.get(id);
+    if (subscription === undefined) return;
+    const follows = batch.epoch === subscription.epoch && batch.sequence === subscription.nextSequence;
+    if (!follows && !batch.reset) {
+      this.#closeSubscription(id);
+      return this.#openSubscription(subscription);
+    }
+    subscription.epoch = batch.epoch;
+    subscription.nextSequence = batch.sequence + 1;
+    subscription.handler(batch);
+  }
+
+  #openSubscription(subscription: LiveSubscription): void {
+    const id = this.#nextId++;
+    this.#subscriptions.set(id, subscription);
+    const { topic, options } = subscription;
+    if (this.#link.kind === 'connected') this.#connection?.send({ kind: 'subscribe', id, topic, options });
+  }
+
+  #closeSubscription(id: number): void {
+    this.#subscriptions.delete(id);
+    if (this.#link.kind === 'connected') this.#connection?.send({ kind: 'unsubscribe', id });
+  }
+
+  #linkError(): AppError {
+    if (this.#link.kind === 'failed') return AppError.fromData(this.#link.error);
+    return new AppError('RPC_CLOSED', 'the helper is not connected yet');
+  }
+
+  #setLink(link: HelperLink): void {
+    this.#link = link;
+    this.#linkChanged.emit(link);
+  }
+}
+
+function isEvent(name: string): name is EventName {
+  return Object.hasOwn(events, name);
+}

@@ -1,0 +1,177 @@
+/**
+ * The control socket: accepts who may speak, and derives everything else from the contract. A client that is refused, or
+ * breaks the protocol, is told why and changes nothing.
+ */
+import { createServer, type Server, type Socket } from 'node:net';
+import { AppError } from '../base/app-error.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Service } from '../base/lifecycle.ts';
+import type { Logger } from '../base/logger.ts';
+import type { EventName } from '../contract/rpc.ts';
+import { encodeMessage } from './message-stream.ts';
+import type { PeerAuth, PeerCredentials } from './peer-auth.ts';
+import { type ConnectionLimits, type Feeds, type Handlers, ServerConnection } from './server-connection.ts';
+import { TopicFeed } from './topic-feed.ts';
+import type { EventSource, EventSources, RowView, TopicSources } from './topic-source.ts';
+
+export interface ServerLimits extends ConnectionLimits {
+  /** Clients at once; a few places are kept for root, so that it can always ask for a restore. */
+  readonly clients: number;
+  readonly clientsKeptForRoot: number;
+}
+
+export const defaultServerLimits: ServerLimits = {
+  requestsPerSecond: 200,
+  requestBurst: 400,
+  outstanding: 32,
+  subscriptions: 16,
+  helloMs: 5_000,
+  deadlineMs: 60_000,
+  unreadBytes: 4 * 1024 * 1024,
+  clients: 32,
+  clientsKeptForRoot: 4,
+};
+
+export interface RpcServerOptions {
+  readonly socketPath: string;
+  readonly auth: PeerAuth;
+  readonly handlers: Handlers;
+  readonly topics: TopicSources;
+  readonly events: EventSources;
+  readonly view: RowView;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly limits?: ServerLimits;
+  /** Whether results are checked against the contract before they are sent: in development and tests. */
+  readonly checkResults: boolean;
+}
+
+const eventNames: readonly EventName[] = ['snapshot', 'traffic'];
+
+/** Events that come together travel together. */
+const gatherMs = 25;
+
+export class RpcServer implements Service {
+  readonly #options: RpcServerOptions;
+  readonly #limits: ServerLimits;
+  readonly #feeds: Feeds;
+  readonly #connections = new Set<ServerConnection>();
+  readonly #pendingEvents = new Map<EventName, () => void>();
+  #unwatchEvents: (() => void) | undefined;
+  #server: Server | undefined;
+
+  constructor(options: RpcServerOptions) {
+    this.#options = options;
+    this.#limits = options.limits ?? defaultServerLimits;
+    const { topics, view, clock } = options;
+    const epoch = clock.now();
+    this.#feeds = {
+      connections: new TopicFeed('connections', topics.connections, view, clock, epoch),
+      mappings: new TopicFeed('mappings', topics.mappings, view, clock, epoch),
+      dnsLog: new TopicFeed('dnsLog', topics.dnsLog, view, clock, epoch),
+      logs: new TopicFeed('logs', topics.logs, view, clock, epoch),
+    };
+  }
+
+  /** Listens with mode 0666: who may speak is told by the kernel's credentials, not by the file. The path must be free. */
+  async start(): Promise<void> {
+    const server = createServer((socket) => this.#accept(socket));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error) => reject(AppError.from(error, 'INTERNAL', 'the control socket cannot be opened')));
+      server.listen({ path: this.#options.socketPath, readableAll: true, writableAll: true }, resolve);
+    });
+    server.on('error', (error) => this.#options.log.error('control socket failed', { error: error.message }));
+    this.#server = server;
+  }
+
+  /** Ends every connection and removes the socket. */
+  async stop(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    if (server === undefined) return;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    for (const connection of this.#connections) connection.close('RPC_CLOSED', 'the helper is stopping');
+    await closed;
+  }
+
+  /** Draws every table anew: what callers may see has changed. */
+  resetTopics(): void {
+    for (const feed of Object.values(this.#feeds)) feed.resetAll();
+  }
+
+  get clients(): number {
+    return this.#connections.size;
+  }
+
+  #accept(socket: Socket): void {
+    let caller: PeerCredentials;
+    try {
+      caller = this.#options.auth.authorise(socket);
+      this.#checkRoom(caller);
+    } catch (caught) {
+      return this.#refuse(socket, AppError.from(caught));
+    }
+    const services = { ...this.#options, feeds: this.#feeds, limits: this.#limits };
+    const connection = new ServerConnection(socket, caller, services, () => this.#onReady(connection));
+    this.#connections.add(connection);
+    socket.on('close', () => {
+      this.#connections.delete(connection);
+      if (!this.#hasReaders()) this.#unwatch();
+    });
+  }
+
+  #checkRoom(caller: PeerCredentials): void {
+    const room = caller.uid === 0 ? this.#limits.clients : this.#limits.clients - this.#limits.clientsKeptForRoot;
+    if (this.#connections.size >= room)
+      throw new AppError('RPC_BUSY', `${this.#connections.size} clients are connected already`);
+  }
+
+  /** The reason, then the end; nothing that comes is read. */
+  #refuse(socket: Socket, error: AppError): void {
+    this.#options.log.warning('client refused', { code: error.code, reason: error.message });
+    socket.on('error', () => undefined);
+    for (const frame of encodeMessage({ kind: 'refused', error: error.toData() })) socket.write(frame);
+    socket.destroySoon();
+  }
+
+  #onReady(connection: ServerConnection): void {
+    this.#unwatchEvents ??= this.#watchEvents();
+    for (const event of eventNames) this.#push(connection, event);
+  }
+
+  #watchEvents(): () => void {
+    const cancels = eventNames.map((event) => this.#source(event).watch(() => this.#onEvent(event)));
+    return () => {
+      for (const cancel of cancels) cancel();
+    };
+  }
+
+  #onEvent(event: EventName): void {
+    if (this.#pendingEvents.has(event)) return;
+    const cancel = this.#options.clock.after(gatherMs, () => {
+      this.#pendingEvents.delete(event);
+      for (const connection of this.#connections) this.#push(connection, event);
+    });
+    this.#pendingEvents.set(event, cancel);
+  }
+
+  #push(connection: ServerConnection, event: EventName): void {
+    connection.push(event, () => this.#source(event).current(connection.caller));
+  }
+
+  #source(event: EventName): EventSource<EventName> {
+    return this.#options.events[event];
+  }
+
+  #hasReaders(): boolean {
+    return [...this.#connections].some((connection) => connection.ready);
+  }
+
+  #unwatch(): void {
+    this.#unwatchEvents?.();
+    this.#unwatchEvents = undefined;
+    for (const cancel of this.#pendingEvents.values()) cancel();
+    this.#pendingEvents.clear();
+  }
+}

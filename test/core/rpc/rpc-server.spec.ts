@@ -1,0 +1,411 @@
+import { mkdirSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { AppError } from '../../../core/base/app-error.ts';
+import { defaultConfig } from '../../../core/contract/config.ts';
+import { Served, snapshot } from './served.ts';
+
+let served: Served;
+afterEach(() => served[Symbol.asyncDispose]());
+
+const code = (expected: string) => expect.objectContaining({ code: expected });
+const refusal = (expected: string) => expect.objectContaining({ kind: 'refused', error: code(expected) });
+
+describe('who may speak', () => {
+  test('anybody may open the socket, the kernel says who they are', async () => {
+    served = await Served.start();
+    expect(statSync(served.socketPath).mode & 0o777).toBe(0o666);
+  });
+
+  test.each([0, 1000])('user %i is answered', async (uid) => {
+    served = await Served.start();
+    served.peer = { ...served.peer, uid };
+    await expect((await served.connected()).call('getSnapshot', {})).resolves.toEqual(snapshot);
+  });
+
+  test('another user is told so, is answered nothing, and changes nothing', async () => {
+    served = await Served.start();
+    served.peer = { ...served.peer, uid: 1001 };
+    const raw = served.raw();
+    raw.greet();
+    raw.send({ kind: 'request', id: 1, method: 'setEnhanced', params: { on: true } });
+    raw.send({ kind: 'subscribe', id: 2, topic: 'connections', options: {} });
+    expect(await raw.end()).toEqual([refusal('HELPER_NOT_ALLOWED')]);
+    expect(served.called).toEqual([]);
+    expect(served.tables.connections.watchers).toBe(0);
+    expect(served.server.clients).toBe(0);
+  });
+
+  test('when the kernel does not tell, nobody is answered', async () => {
+    served = await Served.start();
+    Object.defineProperty(served, 'peer', {
+      get: () => {
+        throw new Error('EBADF');
+      },
+    });
+    await expect(served.connected()).rejects.toThrow(code('HELPER_NOT_ALLOWED'));
+  });
+
+  test('the coming and going of a refused client leaves the others alone', async () => {
+    served = await Served.start();
+    const client = await served.connected();
+    served.peer = { ...served.peer, uid: 1001 };
+    for (let i = 0; i < 50; i++) served.raw().socket.destroy();
+    await expect(client.call('getSnapshot', {})).resolves.toEqual(snapshot);
+    expect(served.called.map(([name]) => name)).toEqual(['getSnapshot']);
+  });
+});
+
+describe('handshake', () => {
+  test('the server greets first', async () => {
+    served = await Served.start();
+    expect(await served.raw().next(() => true)).toEqual({
+      kind: 'hello',
+      protocol: { major: 1, minor: 0 },
+      version: '1.2.3',
+    });
+  });
+
+  test('another major is told HELPER_INCOMPATIBLE', async () => {
+    served = await Served.start();
+    const raw = served.raw();
+    raw.send({ kind: 'hello', protocol: { major: 2, minor: 0, more: true }, version: '9', also: 'unknown' });
+    expect(await raw.end()).toContainEqual(refusal('HELPER_INCOMPATIBLE'));
+  });
+
+  test('a later minor is welcome', async () => {
+    served = await Served.start();
+    const raw = served.raw();
+    raw.send({ kind: 'hello', protocol: { major: 1, minor: 7 }, version: '1.9' });
+    raw.send({ kind: 'request', id: 1, method: 'getSnapshot', params: {} });
+    expect(await raw.next((message) => message.kind === 'response')).toEqual({
+      kind: 'response',
+      id: 1,
+      result: snapshot,
+    });
+  });
+
+  test('a request before the hello ends the connection unanswered', async () => {
+    served = await Served.start();
+    const raw = served.raw();
+    raw.send({ kind: 'request', id: 1, method: 'restore', params: {} });
+    expect(await raw.end()).toContainEqual(refusal('RPC_BAD_FRAME'));
+    expect(served.called).toEqual([]);
+  });
+
+  test('who never greets is sent away', async () => {
+    served = await Served.start({ limits: { helloMs: 30 } });
+    expect(await served.raw().end()).toContainEqual(refusal('RPC_TIMEOUT'));
+  });
+});
+
+describe('requests', () => {
+  test('an unknown method', async () => {
+    served = await Served.start();
+    const raw = served.raw();
+    raw.greet();
+    for (const [id, method] of ['nope', 'constructor', 'toString', '__proto__'].entries()) {
+      raw.send({ kind: 'request', id, method, params: {} });
+      expect(await raw.next((message) => message['id'] === id)).toMatchObject({ error: code('RPC_UNKNOWN_METHOD') });
+    }
+  });
+
+  test.each([
+    ['an unknown field', 'setEnhanced', { on: true, binary: '/tmp/evil' }],
+    ['a path where none belongs', 'applyConfig', { path: '/home/user/config.yaml' }],
+    ['a missing field', 'setEnhanced', {}],
+    ['another type', 'setEnhanced', { on: 'yes' }],
+    ['no parameters', 'getSnapshot', undefined],
+    ['a name too long', 'dnsQuery', { name: 'x'.repeat(256), type: 'A' }],
+    ['a port out of range', 'testRule', { host: 'a', port: 65_536, network: 'tcp' }],
+  ])('%s: RPC_BAD_PARAMS, no handler is called, the connection goes on', async (_, method, params) => {
+    served = await Served.start();
+    const raw = served.raw();
+    raw.greet();
+    raw.send({ kind: 'request', id: 1, method, params });
+    expect(await raw.next((message) => message['id'] === 1)).toMatchObject({ error: code('RPC_BAD_PARAMS') });
+    expect(served.called).toEqual([]);
+    raw.send({ kind: 'request', id: 2, method: 'getSnapshot', params: {} });
+    expect(await raw.next((message) => message['id'] === 2)).toMatchObject({ result: snapshot });
+  });
+
+  test('a refusal of parameters does not repeat their values, which may be secret', async () => {
+    served = await Served.start();
+    const raw = served.raw();
+    raw.greet();
+    const proxy = {
+      type: 'socks5',
+      name: 'a',
+      server: 's',
+      port: 0,
+      udp: false,
+      password: 'hunter2',
+      extra: 'hunter2',
+    };
+    raw.send({ kind: 'request', id: 1, method: 'applyConfig', params: { config: { proxies: [proxy] } } });
+    const response = JSON.stringify(await raw.next((message) => message['id'] === 1));
+    expect(response).toContain('proxies.0.port');
+    expect(response).not.toContain('hunter2');
+  });
+
+  test('errors of handlers keep their code; defects become INTERNAL', async () => {
+    served = await Served.start({
+      handlers: {
+        setEnhanced: () =>
+          Promise.reject(
+            new AppError('HELPER_IN_USE', 'in use by anna', { expected: 'ask her', details: { uid: 1002 } }),
+          ),
+        restore: () => {
+          throw new TypeError('x is not a function');
+        },
+      },
+    });
+    const client = await served.connected();
+    await expect(client.call('setEnhanced', { on: true })).rejects.toMatchObject({
+      code: 'HELPER_IN_USE',
+      message: 'in use by anna',
+      expected: 'ask her',
+      details: { uid: 1002 },
+    });
+    await expect(client.call('restore', {})).rejects.toThrow(code('INTERNAL'));
+    await expect(client.call('getSnapshot', {})).resolves.toEqual(snapshot);
+  });
+
+  test('a result that is not what the contract says is a defect, told where results are checked', async () => {
+    served = await Served.start({ handlers: { getSnapshot: () => ({ ...snapshot, password: 'p' }) } });
+    await expect((await served.connected()).call('getSnapshot', {})).rejects.toThrow(code('INTERNAL'));
+  });
+
+  test('the handler learns who calls, and when nobody waits any more', async () => {
+    const seen: unknown[] = [];
+    served = await Served.start({
+      handlers: {
+        dnsQuery: (_params, caller) =>
+          new Promise((_resolve, reject) => {
+            seen.push(caller.uid);
+            caller.signal.addEventListener('abort', () => {
+              seen.push('aborted');
+              reject(new Error('aborted'));
+            });
+          }),
+      },
+    });
+    const client = await served.connected();
+    const call = client.call('dnsQuery', { name: 'a', type: 'A' }).catch(() => undefined);
+    await vi.waitFor(() => expect(seen).toEqual([1000]));
+    await client.close();
+    await call;
+    await vi.waitFor(() => expect(seen).toEqual([1000, 'aborted']));
+  });
+
+  test('the deadline is answered with RPC_TIMEOUT', async () => {
+    served = await Served.start({
+      limits: { deadlineMs: 30 },
+      handlers: { restore: () => new Promise(() => undefined) },
+    });
+    await expect((await served.connected()).call('restore', {})).rejects.toThrow(code('RPC_TIMEOUT'));
+  });
+
+  test('a large configuration travels in parts', async () => {
+    served = await Served.start();
+    const rules = Array.from({ length: 100_000 }, (_, i) => ({
+      type: 'DOMAIN' as const,
+      payload: `host-${i}.example`,
+      policy: 'DIRECT',
+      noResolve: false,
+    }));
+    await (await served.connected()).call('applyConfig', { config: { ...defaultConfig, rules } });
+    expect(served.called).toEqual([['applyConfig', { config: { ...defaultConfig, rules } }]]);
+  });
+
+  test('a large result travels in parts', async () => {
+    const rules = Array.from({ length: 60_000 }, (_, index) => ({
+      index,
+      type: 'DOMAIN',
+      payload: `host-${index}.example`,
+      policy: 'DIRECT',
+      noResolve: false,
+      hits: 0,
+    }));
+    served = await Served.start({ handlers: { listRules: () => rules } });
+    expect(await (await served.connected()).call('listRules', {})).toEqual(rules);
+  });
+});
+
+describe('limits', () => {
+  test('clients: some places are kept for root', async () => {
+    served = await Served.start({ limits: { clients: 3, clientsKeptForRoot: 1 } });
+    await served.connected();
+    await served.connected();
+    await expect(served.connected()).rejects.toThrow(code('RPC_BUSY'));
+    served.peer = { ...served.peer, uid: 0 };
+    await served.connected();
+    await expect(served.connected()).rejects.toThrow(code('RPC_BUSY'));
+  });
+
+  test('requests a second', async () => {
+    served = await Served.start({ limits: { requestsPerSecond: 5, requestBurst: 10 } });
+    const client = await served.connected();
+    const answers = await Promise.allSettled(Array.from({ length: 30 }, () => client.call('getSnapshot', {})));
+    expect(answers.filter((answer) => answer.status === 'fulfilled').length).toBeLessThanOrEqual(11);
+    expect(answers.findLast((answer) => answer.status === 'rejected')?.reason).toMatchObject({ code: 'RPC_BUSY' });
+    await sleep(300);
+    await expect(client.call('getSnapshot', {})).resolves.toEqual(snapshot);
+  });
+
+  test('requests at once', async () => {
+    served = await Served.start({
+      limits: { outstanding: 3 },
+      handlers: { restore: () => new Promise(() => undefined) },
+    });
+    const client = await served.connected();
+    const calls = Array.from({ length: 4 }, () => client.call('restore', {}));
+    for (const call of calls) call.catch(() => undefined);
+    await expect(calls[3]).rejects.toThrow(code('RPC_BUSY'));
+  });
+
+  test('a second request of an outstanding id ends the connection', async () => {
+    served = await Served.start({ handlers: { restore: () => new Promise(() => undefined) } });
+    const raw = served.raw();
+    raw.greet();
+    for (let i = 0; i < 2; i++) raw.send({ kind: 'request', id: 1, method: 'restore', params: {} });
+    expect(await raw.end()).toContainEqual(refusal('RPC_BAD_FRAME'));
+  });
+
+  test('subscriptions, unknown tables and options', async () => {
+    served = await Served.start({ limits: { subscriptions: 2 } });
+    const raw = served.raw();
+    raw.greet();
+    raw.send({ kind: 'subscribe', id: 1, topic: 'passwords', options: {} });
+    expect(await raw.next((message) => message['id'] === 1)).toMatchObject({ error: code('RPC_BAD_PARAMS') });
+    for (const id of [2, 3, 4]) raw.send({ kind: 'subscribe', id, topic: 'logs', options: {} });
+    expect(await raw.next((message) => message['id'] === 4)).toMatchObject({ error: code('RPC_BUSY') });
+    raw.send({ kind: 'subscribe', id: 5, topic: 'logs', options: { file: '/etc/shadow' } });
+    expect(await raw.end()).toContainEqual(refusal('RPC_BAD_FRAME'));
+  });
+
+  test.each([
+    ['an oversized frame', Buffer.from([0xff, 0xff, 0xff, 0xff]), 'RPC_TOO_LARGE'],
+    ['no JSON', Buffer.from([0, 0, 0, 2, 0x7b, 0x7b]), 'RPC_BAD_FRAME'],
+    ['an HTTP request', Buffer.from('POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'), 'RPC_TOO_LARGE'],
+  ])('%s ends the connection, and only this one', async (_, bytes, expected) => {
+    served = await Served.start();
+    const client = await served.connected();
+    const raw = served.raw();
+    raw.greet();
+    raw.socket.write(bytes);
+    expect(await raw.end()).toContainEqual(refusal(expected));
+    await expect(client.call('getSnapshot', {})).resolves.toEqual(snapshot);
+  });
+
+  test('a client that asks and never reads is not served beyond its buffer, and the others are', async () => {
+    const large = Array.from({ length: 5_000 }, (_, index) => ({
+      index,
+      type: 'DOMAIN',
+      payload: 'x'.repeat(100),
+      policy: 'DIRECT',
+      noResolve: false,
+      hits: 0,
+    }));
+    let answered = 0;
+    served = await Served.start({
+      limits: { unreadBytes: 1024 * 1024 },
+      handlers: {
+        listRules: () => {
+          answered++;
+          return large;
+        },
+      },
+    });
+    const raw = served.raw();
+    raw.greet();
+    await raw.next((message) => message.kind === 'event');
+    raw.socket.pause();
+    const client = await served.connected();
+    for (let id = 0; id < 25; id++) {
+      raw.send({ kind: 'request', id, method: 'listRules', params: {} });
+      await client.call('getSnapshot', {});
+    }
+    expect(answered).toBeLessThan(10);
+    raw.socket.resume();
+    await vi.waitFor(() => expect(answered).toBe(25), 10_000);
+  });
+});
+
+describe('events', () => {
+  test('the first of each comes at once, as the caller may see it; later ones on change', async () => {
+    served = await Served.start();
+    const client = await served.connected();
+    const seen: unknown[] = [];
+    client.on('snapshot', (data) => seen.push([data.tunnel.kind, data.mine]));
+    await vi.waitFor(() => expect(seen).toEqual([['stopped', true]]));
+    served.tunnel = { kind: 'starting', step: 'routes' };
+    served.snapshotChanged.emit();
+    served.tunnel = { kind: 'running', since: 1, device: 'mirage0' };
+    served.snapshotChanged.emit();
+    await vi.waitFor(() =>
+      expect(seen).toEqual([
+        ['stopped', true],
+        ['running', true],
+      ]),
+    );
+  });
+
+  test('nothing is sampled while nobody is connected', async () => {
+    served = await Served.start();
+    expect(served.trafficChanged.size).toBe(0);
+    const [first, second] = [await served.connected(), await served.connected()];
+    await vi.waitFor(() => expect(served.trafficChanged.size).toBe(1));
+    await first.close();
+    expect(served.trafficChanged.size).toBe(1);
+    await second.close();
+    await vi.waitFor(() => expect([served.trafficChanged.size, served.snapshotChanged.size]).toEqual([0, 0]));
+  });
+});
+
+describe('a slow reader', () => {
+  test('loses rows, never holds anything up, and gets a new picture when it reads again', async () => {
+    served = await Served.start({ limits: { unreadBytes: 256 * 1024 } });
+    const raw = served.raw();
+    raw.greet();
+    raw.send({ kind: 'subscribe', id: 9, topic: 'logs', options: {} });
+    await raw.next((message) => message.kind === 'batch');
+    raw.socket.pause();
+    const row = (id: number) => ({
+      id: String(id),
+      time: id,
+      level: 'info' as const,
+      component: 'c',
+      message: 'x'.repeat(2000),
+    });
+    const healthy = await served.connected();
+    const seen = new Set<string>();
+    healthy.subscribe('logs', {}, (batch) => {
+      for (const { id } of batch.rows) seen.add(id);
+    });
+    for (let tick = 0; tick < 3; tick++) {
+      for (let i = 0; i < 400; i++) served.tables.logs.put(row(tick * 400 + i));
+      await sleep(1050);
+    }
+    expect(seen.size).toBe(1200);
+    raw.socket.resume();
+    const resets = () =>
+      raw.received.filter((message) => message.kind === 'batch' && (message['batch'] as { reset: boolean }).reset);
+    await vi.waitFor(() => expect(resets()).toHaveLength(2), 5_000);
+    expect(resets()[1]).toMatchObject({ batch: { total: 1200 } });
+  });
+});
+
+test('the end of the server is told to its clients, and leaves no socket behind', async () => {
+  served = await Served.start();
+  const client = await served.connected();
+  await served.server.stop();
+  await vi.waitFor(() => expect(client.link).toMatchObject({ kind: 'failed' }));
+  expect(() => statSync(served.socketPath)).toThrow('ENOENT');
+});
+
+test('a path that cannot be listened on is an error of start', async () => {
+  served = new Served();
+  mkdirSync(served.socketPath);
+  await expect(served.server.start()).rejects.toThrow(code('INTERNAL'));
+});

@@ -1,0 +1,266 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { ConnectionRow } from '../../../core/contract/flow.ts';
+import type { LogRow } from '../../../core/contract/log.ts';
+import type { SubscribeOptions, TopicBatch } from '../../../core/contract/rpc.ts';
+import { TopicFeed, type TopicViewer } from '../../../core/rpc/topic-feed.ts';
+import type { RowView } from '../../../core/rpc/topic-source.ts';
+import { ManualClock } from './manual-clock.ts';
+import { MemoryTable } from './memory-table.ts';
+
+const seeAll: RowView = { view: (_topic, row) => row };
+
+class Viewer implements TopicViewer {
+  readonly caller = { pid: 1, uid: 1000, gid: 1000 };
+  readonly batches: TopicBatch[] = [];
+  stuck = false;
+
+  congested(): boolean {
+    return this.stuck;
+  }
+
+  send(batch: TopicBatch): void {
+    this.batches.push(batch);
+  }
+
+  take(): TopicBatch[] {
+    return this.batches.splice(0);
+  }
+}
+
+const logRow = (id: number, message = `line ${id}`): LogRow => ({
+  id: String(id),
+  time: id,
+  level: 'info',
+  component: 'test',
+  message,
+});
+const connection = (id: string, fields: Partial<ConnectionRow> = {}): ConnectionRow => ({
+  id,
+  network: 'tcp',
+  inbound: 'tun',
+  source: { host: '198.18.0.1', port: 40_000 },
+  destination: { host: `${id}.example`, port: 443 },
+  chain: ['DIRECT'],
+  state: 'open',
+  up: 0,
+  down: 0,
+  openedAt: 1,
+  ...fields,
+});
+
+describe('a table without counters', () => {
+  let clock: ManualClock;
+  let table: MemoryTable<'logs'>;
+  let feed: TopicFeed<'logs'>;
+  let viewer: Viewer;
+  const watch = (options: SubscribeOptions = {}) => feed.subscribe(viewer, options);
+
+  beforeEach(() => {
+    clock = new ManualClock();
+    table = new MemoryTable('logs');
+    feed = new TopicFeed('logs', table, seeAll, clock, 42);
+    viewer = new Viewer();
+  });
+
+  test('the first picture comes at once, even when it is empty', () => {
+    watch();
+    expect(viewer.take()).toEqual([
+      { epoch: 42, sequence: 0, reset: true, rows: [], counters: [], removed: [], total: 0 },
+    ]);
+  });
+
+  test('the first change comes at once, later ones at most once a second, together', () => {
+    watch();
+    viewer.take();
+    table.put(logRow(1));
+    clock.advance(20);
+    expect(viewer.take()).toMatchObject([{ sequence: 1, reset: false, rows: [logRow(1)], total: 1 }]);
+    for (let i = 2; i <= 5; i++) {
+      table.put(logRow(i));
+      clock.advance(200);
+    }
+    expect(viewer.take()).toEqual([]);
+    clock.advance(200);
+    expect(viewer.take()).toMatchObject([{ sequence: 2, rows: [2, 3, 4, 5].map((id) => logRow(id)), total: 5 }]);
+  });
+
+  test('only what has changed travels, and what is gone is named', () => {
+    for (let i = 0; i < 5; i++) table.put(logRow(i));
+    watch();
+    viewer.take();
+    table.put(logRow(3, 'other'));
+    table.remove('1');
+    clock.advance(1000);
+    expect(viewer.take()).toMatchObject([{ rows: [logRow(3, 'other')], removed: ['1'], total: 4 }]);
+  });
+
+  test('nothing is watched, no timer runs, while nobody looks or nothing changes', () => {
+    expect(table.watchers).toBe(0);
+    const subscription = watch();
+    expect([table.watchers, clock.pending]).toEqual([1, 0]);
+    table.put(logRow(1));
+    clock.advance(5000);
+    expect(clock.pending).toBe(0);
+    table.put(logRow(2));
+    subscription.cancel();
+    expect([table.watchers, clock.pending]).toEqual([0, 0]);
+  });
+
+  test('a search is answered by the server: rows come and go as they match', () => {
+    table.put(logRow(1, 'Dial refused'));
+    table.put(logRow(2, 'hello'));
+    watch({ search: 'REFUSED' });
+    expect(viewer.take()).toMatchObject([{ rows: [{ id: '1' }], total: 1 }]);
+    table.put(logRow(1, 'nothing'));
+    table.put(logRow(2, 'refused again'));
+    clock.advance(1000);
+    expect(viewer.take()).toMatchObject([{ rows: [{ id: '2' }], removed: ['1'], total: 1 }]);
+  });
+
+  test('a limit keeps the newest rows at the viewer and tells how many there are', () => {
+    for (let i = 0; i < 10; i++) table.put(logRow(i));
+    watch({ limit: 3 });
+    expect(viewer.take()).toMatchObject([{ rows: [{ id: '7' }, { id: '8' }, { id: '9' }], total: 10 }]);
+    table.put(logRow(10));
+    table.put(logRow(11));
+    clock.advance(1000);
+    expect(viewer.take()).toMatchObject([{ rows: [{ id: '10' }, { id: '11' }], removed: ['7', '8'], total: 12 }]);
+  });
+
+  test('more changes at once than the limit: only the newest are sent', () => {
+    watch({ limit: 2 });
+    viewer.take();
+    for (let i = 0; i < 5; i++) table.put(logRow(i));
+    clock.advance(1000);
+    const [batch] = viewer.take();
+    expect(batch?.rows).toMatchObject([{ id: '3' }, { id: '4' }]);
+    expect(batch?.total).toBe(5);
+  });
+
+  test('a large picture comes in pages and waits for a slow reader between them', () => {
+    for (let i = 0; i < 2500; i++) table.put(logRow(i));
+    const send = viewer.send.bind(viewer);
+    viewer.send = (batch) => {
+      send(batch);
+      viewer.stuck = true;
+    };
+    const subscription = watch();
+    expect(viewer.take().map((batch) => [batch.reset, batch.rows.length, batch.total])).toEqual([[true, 1000, 2500]]);
+    viewer.stuck = false;
+    subscription.resume();
+    viewer.stuck = false;
+    subscription.resume();
+    expect(viewer.take().map((batch) => [batch.sequence, batch.reset, batch.rows.length])).toEqual([
+      [1, false, 1000],
+      [2, false, 500],
+    ]);
+  });
+
+  test('a slow reader is sent nothing, then everything anew', () => {
+    table.put(logRow(0));
+    const subscription = watch();
+    viewer.take();
+    viewer.stuck = true;
+    for (let i = 1; i < 4; i++) {
+      table.put(logRow(i));
+      clock.advance(1000);
+    }
+    subscription.resume();
+    expect(viewer.take()).toEqual([]);
+    viewer.stuck = false;
+    subscription.resume();
+    expect(viewer.take()).toMatchObject([
+      { reset: true, rows: [0, 1, 2, 3].map((id) => ({ id: String(id) })), total: 4 },
+    ]);
+  });
+
+  test('a viewer sees what the view leaves of a row, and a search finds nothing in the rest', () => {
+    const view: RowView = {
+      view(_topic, row) {
+        if (!('message' in row)) return row;
+        if (row.id === '2') return undefined;
+        return row.id === '1' ? { ...row, message: 'hidden' } : row;
+      },
+    };
+    feed = new TopicFeed('logs', table, view, clock, 1);
+    table.put(logRow(1, 'secret'));
+    table.put(logRow(2, 'secret'));
+    table.put(logRow(3, 'a secret of my own'));
+    watch({ search: 'secret' });
+    watch();
+    const [searched, all] = viewer.take();
+    expect(searched).toMatchObject({ rows: [{ id: '3' }], total: 1 });
+    expect(all).toMatchObject({ rows: [{ id: '1', message: 'hidden' }, { id: '3' }], total: 2 });
+  });
+
+  test('when what a viewer may see changes, the picture is drawn anew', () => {
+    let visible = true;
+    feed = new TopicFeed('logs', table, { view: (_topic, row) => (visible ? row : undefined) }, clock, 1);
+    table.put(logRow(1));
+    watch();
+    viewer.take();
+    visible = false;
+    feed.resetAll();
+    expect(viewer.take()).toMatchObject([{ reset: true, rows: [], total: 0 }]);
+  });
+});
+
+describe('the table of connections', () => {
+  let clock: ManualClock;
+  let table: MemoryTable<'connections'>;
+  let feed: TopicFeed<'connections'>;
+  let viewer: Viewer;
+
+  beforeEach(() => {
+    clock = new ManualClock();
+    table = new MemoryTable('connections');
+    feed = new TopicFeed('connections', table, seeAll, clock, 1);
+    viewer = new Viewer();
+    table.put(connection('a', { up: 5 }));
+    table.put(connection('b'));
+  });
+
+  test('counters that have moved travel alone; those that have not, do not', () => {
+    feed.subscribe(viewer, {});
+    viewer.take();
+    table.counted.set('a', [10, 200]);
+    table.counted.set('b', [0, 0]);
+    clock.advance(1000);
+    expect(viewer.take()).toMatchObject([{ rows: [], counters: [['a', 10, 200]] }]);
+    clock.advance(3000);
+    expect(viewer.take()).toEqual([]);
+    table.counted.set('a', [11, 200]);
+    clock.advance(1000);
+    expect(viewer.take()).toMatchObject([{ counters: [['a', 11, 200]] }]);
+  });
+
+  test('a row that is sent whole needs no counters', () => {
+    feed.subscribe(viewer, {});
+    viewer.take();
+    table.put(connection('a', { up: 7, down: 8 }));
+    table.counted.set('a', [7, 8]);
+    clock.advance(1000);
+    expect(viewer.take()).toMatchObject([{ rows: [{ id: 'a', up: 7, down: 8 }], counters: [] }]);
+  });
+
+  test('an ended connection leaves the view of live ones, and stays in the view of all', () => {
+    const other = new Viewer();
+    feed.subscribe(viewer, {});
+    feed.subscribe(other, { closed: true });
+    viewer.take();
+    other.take();
+    table.put(connection('b', { state: 'closed', closedAt: 2 }));
+    clock.advance(1000);
+    expect(viewer.take()).toMatchObject([{ rows: [], removed: ['b'], total: 1 }]);
+    expect(other.take()).toMatchObject([{ rows: [{ id: 'b', state: 'closed' }], removed: [], total: 2 }]);
+  });
+
+  test('10,000 rows whose counters all move travel in one batch without their rows', () => {
+    for (let i = 0; i < 10_000; i++) table.put(connection(`c${i}`));
+    feed.subscribe(viewer, { limit: 20_000 });
+    viewer.take();
+    for (let i = 0; i < 10_000; i++) table.counted.set(`c${i}`, [i + 1, i]);
+    clock.advance(1000);
+    expect(viewer.take().flatMap((batch) => batch.counters)).toHaveLength(10_000);
+  });
+});
