@@ -51,7 +51,7 @@ export class DomainTable {
       best = Math.min(best, this.#suffix.get(name.slice(i)) ?? noRule);
       if (i === 0) best = Math.min(best, this.#exact.get(name) ?? noRule);
     }
-    if (this.#anyKeyword?.test(name) === false) return best;
+    if ((this.#keywords[0]?.index ?? noRule) >= best || this.#anyKeyword?.test(name) === false) return best;
     for (const { keyword, index } of this.#keywords) {
       if (index >= best) break;
       if (name.includes(keyword)) return index;
