@@ -1,0 +1,222 @@
+/**
+ * The states of Enhanced Mode and the order of its steps. Every step that was begun, even one that failed half-way, is
+ * undone exactly once; what the steps do is not known here.
+ */
+import { AppError } from '../base/app-error.ts';
+import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
+import type { Logger } from '../base/logger.ts';
+import type { TunnelState } from '../contract/status.ts';
+
+export type TunnelStepName = 'tun' | 'dns-server' | 'routes' | 'system-dns';
+
+export interface TunnelStep {
+  /** Rejects when it cannot be done, or was given up because of `signal`; `undo` is called then too. */
+  begin(signal: AbortSignal): Promise<void>;
+  /** Takes back what `begin` did, wholly or in part. Rejects when the machine's network is not as before. */
+  undo(): Promise<void>;
+}
+
+export interface TunnelSteps {
+  readonly steps: { readonly [N in TunnelStepName]: TunnelStep };
+  /** Ends connections to fake addresses, which nobody answers any more; programs would hang on them. */
+  destroySockets(): Promise<void>;
+  /** Makes the system's resolvers forget what they were answered. A failure is not held against start or stop. */
+  flushCaches(): Promise<void>;
+  /** Name of the interface while `tun` is begun. */
+  device(): string;
+}
+
+/** The two halves of Enhanced Mode. */
+export interface TunnelSwitches {
+  readonly systemDns: boolean;
+  readonly autoRoute: boolean;
+}
+
+const startOrder: readonly TunnelStepName[] = ['tun', 'dns-server', 'routes', 'system-dns'];
+/** DNS first, so that no new fake address is handed out while there are no routes to it. */
+const stopOrder: readonly TunnelStepName[] = ['system-dns', 'routes', 'tun', 'dns-server'];
+
+export class TunnelMachine {
+  /** Every change of `state`. */
+  readonly changed = new Emitter<TunnelState>();
+  readonly #steps: TunnelSteps;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #begun = new Set<TunnelStepName>();
+  #state: TunnelState = { kind: 'stopped' };
+  /** Commands run one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+  /** Of the starts under way and in wait. */
+  readonly #starts = new Set<AbortController>();
+
+  constructor(steps: TunnelSteps, clock: Clock, log: Logger) {
+    this.#steps = steps;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  get state(): TunnelState {
+    return this.#state;
+  }
+
+  /** Resolves when running. Otherwise everything begun has been undone, and it rejects with the reason. */
+  start(switches: TunnelSwitches): Promise<void> {
+    const starting = new AbortController();
+    this.#starts.add(starting);
+    return this.#inTurn(() => this.#start(switches, starting.signal).finally(() => this.#starts.delete(starting)));
+  }
+
+  /** Cancels a start under way and undoes everything. Rejects when something could not be undone; all of it was tried. */
+  stop(): Promise<void> {
+    this.#abortStarts(new TurnedOff());
+    return this.#inTurn(async () => {
+      const failure = await this.#unwind();
+      this.#set(failure === undefined ? { kind: 'stopped' } : { kind: 'error', error: failure.toData() });
+      if (failure !== undefined) throw failure;
+    });
+  }
+
+  /** Changes the halves while running; does nothing otherwise. A half that cannot be begun is undone, and it rejects. */
+  setSwitches(switches: TunnelSwitches): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#state.kind === 'running') await this.#switch(switches);
+    });
+  }
+
+  /** The data plane ended by itself: undoes everything and stays in `error` with this reason. */
+  died(reason: string): Promise<void> {
+    const error = new AppError('TUN_FAILED', reason, { expected: 'turn Enhanced Mode on again' });
+    this.#abortStarts(error);
+    return this.#inTurn(async () => {
+      if (!this.#begun.has('tun')) return;
+      this.#log.error('data plane died', { reason });
+      await this.#unwind();
+      this.#set({ kind: 'error', error: error.toData() });
+    });
+  }
+
+  async #start(switches: TunnelSwitches, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#state.kind === 'running') return this.#switch(switches);
+    try {
+      await this.#begin(switches, signal);
+      this.#set({ kind: 'running', since: this.#clock.now(), device: this.#steps.device() });
+    } catch (caught) {
+      const error = AppError.from(signal.aborted ? signal.reason : caught, 'TUN_FAILED');
+      this.#log.warning('start failed and is rolled back', { code: error.code, reason: error.message });
+      await this.#unwind();
+      this.#set(error instanceof TurnedOff ? { kind: 'stopped' } : { kind: 'error', error: error.toData() });
+      throw error;
+    }
+  }
+
+  #abortStarts(reason: AppError): void {
+    for (const start of this.#starts) start.abort(reason);
+  }
+
+  async #begin(switches: TunnelSwitches, signal: AbortSignal): Promise<void> {
+    for (const name of startOrder) {
+      if (!isWanted(name, switches)) continue;
+      signal.throwIfAborted();
+      this.#set({ kind: 'starting', step: name });
+      await this.#beginStep(name, signal);
+    }
+    signal.throwIfAborted();
+    this.#set({ kind: 'starting', step: 'flush-caches' });
+    await this.#flushCaches();
+    signal.throwIfAborted();
+  }
+
+  async #beginStep(name: TunnelStepName, signal: AbortSignal): Promise<void> {
+    this.#begun.add(name);
+    this.#log.debug('step begins', { step: name });
+    await this.#steps.steps[name].begin(signal);
+  }
+
+  /** Undoes all that was begun; answers the first failure after everything was tried. */
+  async #unwind(): Promise<AppError | undefined> {
+    if (this.#begun.size === 0) return undefined;
+    const failures: AppError[] = [];
+    for (const name of stopOrder) {
+      if (!this.#begun.has(name)) continue;
+      this.#set({ kind: 'stopping', step: name });
+      failures.push(...(await this.#undoStep(name)));
+    }
+    this.#set({ kind: 'stopping', step: 'flush-caches' });
+    await this.#flushCaches();
+    return failures[0];
+  }
+
+  async #undoStep(name: TunnelStepName): Promise<AppError[]> {
+    this.#begun.delete(name);
+    this.#log.debug('step is undone', { step: name });
+    const failures: AppError[] = [];
+    try {
+      await this.#steps.steps[name].undo();
+    } catch (caught) {
+      const error = AppError.from(caught, 'SYSTEM_JOURNAL_FAILED', `${name} could not be undone`);
+      this.#log.error('step could not be undone', { step: name, code: error.code, reason: error.message });
+      failures.push(error);
+    }
+    if (name === 'routes') {
+      await this.#steps.destroySockets().catch((error: unknown) => {
+        this.#log.warning('connections to fake addresses could not be ended', { reason: String(error) });
+      });
+    }
+    return failures;
+  }
+
+  async #switch(switches: TunnelSwitches): Promise<void> {
+    let touched = false;
+    try {
+      for (const name of stopOrder) {
+        if (isWanted(name, switches) || !this.#begun.has(name)) continue;
+        touched = true;
+        const [failure] = await this.#undoStep(name);
+        if (failure !== undefined) throw failure;
+      }
+      for (const name of startOrder) {
+        if (!isWanted(name, switches) || this.#begun.has(name)) continue;
+        touched = true;
+        try {
+          await this.#beginStep(name, new AbortController().signal);
+        } catch (caught) {
+          await this.#undoStep(name);
+          throw caught;
+        }
+      }
+    } finally {
+      if (touched) await this.#flushCaches();
+    }
+  }
+
+  async #flushCaches(): Promise<void> {
+    await this.#steps.flushCaches().catch((error: unknown) => {
+      this.#log.warning('caches could not be flushed', { reason: String(error) });
+    });
+  }
+
+  #inTurn<T>(command: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(command);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  #set(state: TunnelState): void {
+    this.#state = state;
+    this.changed.emit(state);
+  }
+}
+
+class TurnedOff extends AppError {
+  constructor() {
+    super('TUN_FAILED', 'Enhanced Mode was turned off while it was starting');
+  }
+}
+
+function isWanted(name: TunnelStepName, switches: TunnelSwitches): boolean {
+  if (name === 'routes') return switches.autoRoute;
+  if (name === 'system-dns') return switches.systemDns;
+  return true;
+}

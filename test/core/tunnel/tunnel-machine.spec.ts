@@ -1,0 +1,281 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { AppError } from '../../../core/base/app-error.ts';
+import { silentLogger } from '../../../core/base/logger.ts';
+import type { TunnelState } from '../../../core/contract/status.ts';
+import {
+  TunnelMachine,
+  type TunnelStep,
+  type TunnelStepName,
+  type TunnelSteps,
+} from '../../../core/tunnel/tunnel-machine.ts';
+import { ManualClock } from '../rpc/manual-clock.ts';
+
+const names: readonly TunnelStepName[] = ['tun', 'dns-server', 'routes', 'system-dns'];
+const both = { systemDns: true, autoRoute: true };
+const undoOrder = ['system-dns', 'routes', 'sockets', 'tun', 'dns-server'];
+
+/** Steps that write down what happens to them, and fail or pause where told. */
+class Script implements TunnelSteps {
+  readonly lines: string[] = [];
+  readonly failing = new Set<string>();
+  /** Called inside the named step's begin, while it is under way. */
+  readonly during = new Map<string, () => unknown>();
+  readonly steps = Object.fromEntries(names.map((name) => [name, this.#step(name)])) as Record<
+    TunnelStepName,
+    TunnelStep
+  >;
+
+  destroySockets(): Promise<void> {
+    return this.#do('sockets');
+  }
+
+  flushCaches(): Promise<void> {
+    return this.#do('flush');
+  }
+
+  device(): string {
+    return 'mirage0';
+  }
+
+  take(): string[] {
+    return this.lines.splice(0);
+  }
+
+  #step(name: TunnelStepName): TunnelStep {
+    return { begin: () => this.#do(`+${name}`), undo: () => this.#do(`-${name}`) };
+  }
+
+  async #do(line: string): Promise<void> {
+    this.lines.push(line);
+    await Promise.resolve();
+    void this.during.get(line)?.();
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.failing.has(line)) throw new AppError('SYSTEM_ROUTES_FAILED', `${line} failed`);
+  }
+}
+
+let script: Script;
+let machine: TunnelMachine;
+let states: TunnelState[];
+const kinds = () => states.map((state) => ('step' in state ? `${state.kind} ${state.step}` : state.kind));
+
+beforeEach(() => {
+  script = new Script();
+  machine = new TunnelMachine(script, new ManualClock(), silentLogger);
+  states = [];
+  machine.changed.on((state) => states.push(state));
+});
+
+describe('order', () => {
+  test('start: TUN, DNS server, routes, system DNS, caches', async () => {
+    await machine.start(both);
+    expect(script.take()).toEqual(['+tun', '+dns-server', '+routes', '+system-dns', 'flush']);
+    expect(kinds()).toEqual([
+      'starting tun',
+      'starting dns-server',
+      'starting routes',
+      'starting system-dns',
+      'starting flush-caches',
+      'running',
+    ]);
+    expect(machine.state).toEqual({ kind: 'running', since: 1_700_000_000_000, device: 'mirage0' });
+  });
+
+  test('stop: system DNS, routes, sockets to fake addresses, TUN, DNS server, caches', async () => {
+    await machine.start(both);
+    script.take();
+    states = [];
+    await machine.stop();
+    expect(script.take()).toEqual(['-system-dns', '-routes', 'sockets', '-tun', '-dns-server', 'flush']);
+    expect(kinds()).toEqual([
+      'stopping system-dns',
+      'stopping routes',
+      'stopping tun',
+      'stopping dns-server',
+      'stopping flush-caches',
+      'stopped',
+    ]);
+  });
+
+  test('stop without start does nothing, twice', async () => {
+    await machine.stop();
+    await machine.stop();
+    expect(script.take()).toEqual([]);
+    expect(machine.state).toEqual({ kind: 'stopped' });
+  });
+
+  test('a second start changes nothing', async () => {
+    await machine.start(both);
+    script.take();
+    await machine.start(both);
+    expect(script.take()).toEqual([]);
+  });
+});
+
+describe('a failed start', () => {
+  test.each(names)(
+    'at %s: every begun step, this one too, is undone exactly once, in order; the reason is kept',
+    async (name) => {
+      script.failing.add(`+${name}`);
+      await expect(machine.start(both)).rejects.toThrow(expect.objectContaining({ code: 'SYSTEM_ROUTES_FAILED' }));
+      const lines = script.take();
+      const begun = lines.filter((line) => line.startsWith('+')).map((line) => line.slice(1));
+      expect(begun).toEqual(names.slice(0, names.indexOf(name) + 1));
+      const expected = undoOrder.filter(
+        (step) => begun.includes(step) || (step === 'sockets' && begun.includes('routes')),
+      );
+      const undone = lines.slice(begun.length).filter((line) => line !== 'flush');
+      expect(undone).toEqual(expected.map((step) => (step === 'sockets' ? step : `-${step}`)));
+      expect(machine.state).toMatchObject({
+        kind: 'error',
+        error: { code: 'SYSTEM_ROUTES_FAILED', message: `+${name} failed` },
+      });
+    },
+  );
+
+  test.each(names)('at %s, and an undo that fails too, does not keep the others from being undone', async (name) => {
+    script.failing.add('+system-dns').add(`-${name}`);
+    await expect(machine.start(both)).rejects.toThrow('+system-dns failed');
+    expect(script.take().filter((line) => line.startsWith('-'))).toEqual([
+      '-system-dns',
+      '-routes',
+      '-tun',
+      '-dns-server',
+    ]);
+    expect(machine.state).toMatchObject({ kind: 'error', error: { message: '+system-dns failed' } });
+  });
+
+  test('can be tried again', async () => {
+    script.failing.add('+routes');
+    await machine.start(both).catch(() => undefined);
+    script.failing.clear();
+    script.take();
+    await machine.start(both);
+    expect(script.take()).toEqual(['+tun', '+dns-server', '+routes', '+system-dns', 'flush']);
+    expect(machine.state.kind).toBe('running');
+  });
+
+  test('caches that cannot be flushed and sockets that cannot be destroyed fail nothing', async () => {
+    script.failing.add('flush').add('sockets');
+    await machine.start(both);
+    await machine.stop();
+    expect(machine.state.kind).toBe('stopped');
+  });
+});
+
+describe('off while starting', () => {
+  test.each(names)('during %s: no later step begins, all begun are undone once, the end is stopped', async (name) => {
+    let stopping: Promise<void> | undefined;
+    script.during.set(`+${name}`, () => {
+      stopping = machine.stop();
+    });
+    await expect(machine.start(both)).rejects.toThrow('turned off while it was starting');
+    await stopping;
+    const lines = script.take();
+    const begun = names.slice(0, names.indexOf(name) + 1);
+    expect(lines.filter((line) => line.startsWith('+'))).toEqual(begun.map((step) => `+${step}`));
+    expect(lines.filter((line) => line.startsWith('-')).toSorted()).toEqual(begun.map((step) => `-${step}`).toSorted());
+    expect(machine.state).toEqual({ kind: 'stopped' });
+    expect(kinds()).not.toContain('running');
+  });
+
+  test('a step that fails because of it is no error', async () => {
+    script.failing.add('+routes');
+    script.during.set('+routes', () => void machine.stop());
+    await expect(machine.start(both)).rejects.toThrow('turned off');
+    await machine.stop();
+    expect(machine.state).toEqual({ kind: 'stopped' });
+  });
+
+  test('on, off, on in one breath ends running', async () => {
+    const [first, , third] = await Promise.allSettled([machine.start(both), machine.stop(), machine.start(both)]);
+    expect([first.status, third.status]).toEqual(['rejected', 'fulfilled']);
+    expect(machine.state.kind).toBe('running');
+  });
+});
+
+describe('death of the data plane', () => {
+  test('while running: everything is undone, the reason stays', async () => {
+    await machine.start(both);
+    script.take();
+    await machine.died('the device is gone');
+    expect(script.take()).toEqual(['-system-dns', '-routes', 'sockets', '-tun', '-dns-server', 'flush']);
+    expect(machine.state).toMatchObject({
+      kind: 'error',
+      error: { code: 'TUN_FAILED', message: 'the device is gone' },
+    });
+  });
+
+  test.each(names)('during %s: the start fails with that reason', async (name) => {
+    let dying: Promise<void> | undefined;
+    script.during.set(`+${name}`, () => {
+      dying = machine.died('the device is gone');
+    });
+    await expect(machine.start(both)).rejects.toThrow('the device is gone');
+    await dying;
+    const lines = script.take();
+    expect(lines.filter((line) => line.startsWith('-'))).toHaveLength(
+      lines.filter((line) => line.startsWith('+')).length,
+    );
+    expect(machine.state).toMatchObject({ kind: 'error', error: { message: 'the device is gone' } });
+  });
+
+  test('while stopped or stopping it is no news', async () => {
+    await machine.died('too late');
+    expect(machine.state).toEqual({ kind: 'stopped' });
+    await machine.start(both);
+    script.during.set('-tun', () => void machine.died('too late'));
+    await machine.stop();
+    await machine.stop();
+    expect(machine.state).toEqual({ kind: 'stopped' });
+  });
+});
+
+describe('a stop that fails', () => {
+  test.each(names)('at %s: the others are undone all the same, and the trouble stays in sight', async (name) => {
+    await machine.start(both);
+    script.take();
+    script.failing.add(`-${name}`);
+    await expect(machine.stop()).rejects.toThrow(`-${name} failed`);
+    expect(script.take()).toEqual(['-system-dns', '-routes', 'sockets', '-tun', '-dns-server', 'flush']);
+    expect(machine.state).toMatchObject({ kind: 'error' });
+    await machine.stop();
+    expect(script.take()).toEqual([]);
+  });
+});
+
+describe('the two halves', () => {
+  test('start without one of them', async () => {
+    await machine.start({ systemDns: false, autoRoute: true });
+    expect(script.take()).toEqual(['+tun', '+dns-server', '+routes', 'flush']);
+    await machine.stop();
+    expect(script.take()).toEqual(['-routes', 'sockets', '-tun', '-dns-server', 'flush']);
+  });
+
+  test('change while running', async () => {
+    await machine.start(both);
+    script.take();
+    await machine.setSwitches({ systemDns: false, autoRoute: true });
+    expect(script.take()).toEqual(['-system-dns', 'flush']);
+    await machine.setSwitches({ systemDns: true, autoRoute: false });
+    expect(script.take()).toEqual(['-routes', 'sockets', '+system-dns', 'flush']);
+    await machine.setSwitches({ systemDns: true, autoRoute: false });
+    expect(script.take()).toEqual([]);
+    await machine.stop();
+    expect(script.take()).toEqual(['-system-dns', '-tun', '-dns-server', 'flush']);
+  });
+
+  test('one that cannot be begun is undone, told, and the rest goes on', async () => {
+    await machine.start({ systemDns: false, autoRoute: false });
+    script.take();
+    script.failing.add('+routes');
+    await expect(machine.setSwitches(both)).rejects.toThrow('+routes failed');
+    expect(script.take()).toEqual(['+routes', '-routes', 'sockets', 'flush']);
+    expect(machine.state.kind).toBe('running');
+  });
+
+  test('change while stopped touches nothing', async () => {
+    await machine.setSwitches(both);
+    expect(script.take()).toEqual([]);
+  });
+});
