@@ -1,0 +1,158 @@
+/** Knows the machine's addresses and main-table routes, keeps them current, and tells when they have changed. */
+import fs from 'node:fs';
+import { join } from 'node:path';
+import type { Ip } from '../base/address.ts';
+import type { Clock } from '../base/clock.ts';
+import { Emitter, type Listener } from '../base/emitter.ts';
+import type { Service } from '../base/lifecycle.ts';
+import type { Logger } from '../base/logger.ts';
+import type { CommandRunner } from './command-runner.ts';
+import { readNetworkSnapshot } from './network-snapshot.ts';
+import { type NetworkSnapshot, RouteTable } from './route-table.ts';
+import { routeTable } from './routes/route-plan.ts';
+import { SerialQueue } from './serial-queue.ts';
+
+export interface NetworkMonitorOptions {
+  readonly runner: CommandRunner;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Tells our TUN, whose addresses, routes and events do not count. Asked anew at each use. */
+  readonly isOwn: (device: string) => boolean;
+  /** `/proc/sys/net/ipv6/conf`; tests have others. */
+  readonly ipv6Settings?: string;
+}
+
+/** Events come in bursts; at most one look a second, and the last event is never lost. */
+const debounceMs = 1_000;
+/** `ip monitor` ends when its socket overflows or it is killed: then it is started again. */
+const restartMs = 1_000;
+
+export class NetworkMonitor implements Service {
+  readonly #options: NetworkMonitorOptions;
+  readonly #changed = new Emitter<NetworkSnapshot>();
+  readonly #queue = new SerialQueue();
+  #snapshot: NetworkSnapshot = { addresses: [], routes: [] };
+  #table: RouteTable;
+  #running = false;
+  #stopLines: (() => void) | undefined;
+  #cancelRefresh: (() => void) | undefined;
+  #cancelRestart: (() => void) | undefined;
+
+  constructor(options: NetworkMonitorOptions) {
+    this.#options = options;
+    this.#table = new RouteTable(this.#snapshot, options.isOwn);
+  }
+
+  /** Resolves when routes are known; rejects with `SYSTEM_COMMAND_FAILED` when they cannot be read. */
+  async start(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    this.#listen();
+    try {
+      await this.refresh();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    this.#stopLines?.();
+    this.#cancelRefresh?.();
+    this.#cancelRestart?.();
+    this.#stopLines = undefined;
+    this.#cancelRefresh = undefined;
+    this.#cancelRestart = undefined;
+  }
+
+  /** Called with the new snapshot after addresses or routes other than our own have changed. Returns the removal. */
+  onChange(listener: Listener<NetworkSnapshot>): () => void {
+    return this.#changed.on(listener);
+  }
+
+  snapshot(): NetworkSnapshot {
+    return this.#snapshot;
+  }
+
+  /** Implements `RouteView` of core/outbound/socket-opener.ts. */
+  deviceFor(address: Ip): string | null | undefined {
+    return this.#table.deviceFor(address);
+  }
+
+  /** Interface of the default route outside our TUN. */
+  defaultDevice(family: 4 | 6): string | undefined {
+    return this.#table.defaultDevice(family);
+  }
+
+  /** Whether a new interface gets IPv6 on this machine: the stack is there and not disabled (ip-sysctl). */
+  ipv6Available(): boolean {
+    const settings = this.#options.ipv6Settings ?? '/proc/sys/net/ipv6/conf';
+    return ['all', 'default'].every((scope) => {
+      try {
+        return fs.readFileSync(join(settings, scope, 'disable_ipv6'), 'utf8').trim() === '0';
+      } catch {
+        return false;
+      }
+    });
+  }
+
+  /** Reads everything now; listeners are told when it differs. */
+  refresh(): Promise<void> {
+    return this.#queue.run(async () => {
+      const { isOwn, logger, runner } = this.#options;
+      const all = await readNetworkSnapshot(runner);
+      const before = JSON.stringify(this.#snapshot);
+      this.#snapshot = {
+        addresses: all.addresses.filter((address) => !isOwn(address.device)),
+        routes: all.routes.filter((route) => route.device === null || !isOwn(route.device)),
+      };
+      // Own addresses stay reachable, the TUN's too.
+      this.#table = new RouteTable({ addresses: all.addresses, routes: this.#snapshot.routes }, isOwn);
+      if (JSON.stringify(this.#snapshot) === before) return;
+      logger.info('network', {
+        default4: this.defaultDevice(4) ?? 'none',
+        default6: this.defaultDevice(6) ?? 'none',
+        addresses: this.#snapshot.addresses.length,
+        routes: this.#snapshot.routes.length,
+      });
+      this.#changed.emit(this.#snapshot);
+    });
+  }
+
+  #listen(): void {
+    const { clock, logger, runner } = this.#options;
+    this.#stopLines = runner.spawnLines(
+      'ip',
+      ['-o', 'monitor', 'link', 'address', 'route'],
+      (line) => this.#onLine(line),
+      () => {
+        this.#stopLines = undefined;
+        if (!this.#running) return;
+        logger.warning('"ip monitor" ended and is started again');
+        this.#cancelRestart = clock.after(restartMs, () => {
+          this.#listen();
+          this.#plan();
+        });
+      },
+    );
+  }
+
+  #onLine(line: string): void {
+    if (line.trim() === '' || new RegExp(`\\btable ${routeTable}\\b`).test(line)) return;
+    const device = /(?:^|\s)dev (\S+)/.exec(line)?.[1] ?? /^(?:\[\w+\])?(?:Deleted )?\d+: ([^:@\s]+)/.exec(line)?.[1];
+    if (device !== undefined && this.#options.isOwn(device)) return;
+    this.#plan();
+  }
+
+  #plan(): void {
+    if (!this.#running || this.#cancelRefresh !== undefined) return;
+    this.#cancelRefresh = this.#options.clock.after(debounceMs, () => {
+      this.#cancelRefresh = undefined;
+      this.refresh().catch((error: unknown) => {
+        this.#options.logger.warning('the network could not be read', { error: String(error) });
+        this.#plan();
+      });
+    });
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * The last resort when the journal is lost: finds our rules and routes by our own numbers and by their shape. Whatever
+ * else somebody keeps under these numbers is left alone.
+ */
+import type { CommandRunner } from '../command-runner.ts';
+import { readRouteEntries } from './kernel-routes.ts';
+import { deleteEntries } from './linux-routes.ts';
+import { preferences, type RouteEntry, routeTable } from './route-plan.ts';
+
+/** Deletes what looks like ours and answers it. A machine without IPv6 has no leftovers there. */
+export async function deleteLeftoverRoutes(
+  runner: CommandRunner,
+  step: (name: string) => Promise<void>,
+): Promise<RouteEntry[]> {
+  const found = [
+    ...(await readRouteEntries(runner, 4)),
+    ...(await readRouteEntries(runner, 6).catch((): RouteEntry[] => [])),
+  ];
+  return await deleteEntries(runner, found.filter(isOurShape), step);
+}
+
+/** Whether an entry under our numbers is one that `planRoutes` makes for some configuration. */
+export function isOurShape(entry: RouteEntry): boolean {
+  return (entry.kind === 'rule' ? ruleShapes : routeShapes).some((shape) => shape.test(entry.text));
+}
+
+const { link, fake, exclude, specific, main, fromTun, local, sourceBound6, local6, end } = preferences;
+const ruleShapes = [
+  `${end} nop`,
+  `(?:${link}|${exclude}) to \\S+ goto ${end}`,
+  `${fake} to \\S+ lookup ${routeTable}`,
+  `${specific} lookup ${routeTable} suppress_prefixlength 0`,
+  `${main} not dport 53 lookup main suppress_prefixlength 0`,
+  `${fromTun} iif \\S+ goto ${end}`,
+  `${local} from \\S+ iif lo lookup ${routeTable}`,
+  `${sourceBound6} from (?:::|8000::)/1 goto ${end}`,
+  `${local6} iif lo lookup ${routeTable}`,
+].map((shape) => new RegExp(`^pref ${shape}$`));
+const routeShapes = [/^default dev \S+$/, /^\S+ dev \S+ metric 1$/, /^unreachable \S+ metric 4294967295$/];

@@ -1,0 +1,214 @@
+/** Routes on Linux by iproute2: brings the kernel from what it has to what is wanted, journaled, in one batch a family. */
+import { AppError } from '../../base/app-error.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { CommandRunner } from '../command-runner.ts';
+import { SerialQueue } from '../serial-queue.ts';
+import type { UndoJournal } from '../undo-journal.ts';
+import type { NewUndoRecord, UndoRecordOf } from '../undo-record.ts';
+import { commandTimeoutMs, readRouteEntries } from './kernel-routes.ts';
+import { type Family, planRoutes, preferences, type RouteEntry, routeTable } from './route-plan.ts';
+import type { RouteConfig, Routes } from './routes.ts';
+
+export type RouteRecord = UndoRecordOf<'ip-rule' | 'ip-route'>;
+
+export interface LinuxRoutesOptions {
+  readonly runner: CommandRunner;
+  readonly journal: UndoJournal;
+  readonly logger: Logger;
+}
+
+export class LinuxRoutes implements Routes {
+  readonly #runner: CommandRunner;
+  readonly #journal: UndoJournal;
+  readonly #logger: Logger;
+  readonly #queue = new SerialQueue();
+
+  constructor(options: LinuxRoutesOptions) {
+    this.#runner = options.runner;
+    this.#journal = options.journal;
+    this.#logger = options.logger;
+  }
+
+  apply(wanted: RouteConfig | undefined): Promise<void> {
+    return this.#queue.run(() => (wanted === undefined ? this.#remove(this.#records()) : this.#change(wanted)));
+  }
+
+  async #change(wanted: RouteConfig): Promise<void> {
+    const plan = planRoutes(wanted);
+    const records = this.#records();
+    const present = await readAll(this.#runner, familiesOf([...plan, ...records.map(entryOf)]));
+    this.#refuseForeign(present, records);
+    const planned = keysOf(plan);
+    const there = keysOf(present);
+    const missing = plan.filter((entry) => !there.has(keyOf(entry)));
+    const obsolete = records.filter((record) => !planned.has(keyOf(entryOf(record))));
+    this.#logger.info('routes', {
+      device: wanted.device,
+      wanted: plan.length,
+      present: present.length,
+      add: missing.length,
+      remove: obsolete.length,
+    });
+    await this.#remove(obsolete);
+    await this.#add(missing);
+  }
+
+  async #add(entries: readonly RouteEntry[]): Promise<void> {
+    const known = keysOf(this.#records().map(entryOf));
+    const added = await this.#journal.record(entries.filter((entry) => !known.has(keyOf(entry))).map(toRecord));
+    try {
+      for (const family of familiesOf(entries)) {
+        await this.#journal.step(`routes: add IPv${family}`);
+        await runBatch(this.#runner, family, entries.filter((entry) => entry.family === family).map(addCommand));
+      }
+    } catch (error) {
+      await this.#remove(added.filter(isRouteRecord)).catch((second: unknown) => {
+        this.#logger.error('a failed change of routes could not be taken back', { error: String(second) });
+      });
+      throw error;
+    }
+  }
+
+  async #remove(records: readonly RouteRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    await undoRoutes(this.#runner, records, (name) => this.#journal.step(name));
+    await this.#journal.forget(records.map((record) => record.id));
+  }
+
+  #records(): RouteRecord[] {
+    return [...this.#journal.of('ip-route'), ...this.#journal.of('ip-rule')];
+  }
+
+  /** Our numbers are ours alone: an entry that no record explains belongs to somebody else. */
+  #refuseForeign(present: readonly RouteEntry[], records: readonly RouteRecord[]): void {
+    const ours = keysOf(records.map(entryOf));
+    const foreign = present.filter((entry) => !ours.has(keyOf(entry)));
+    if (foreign.length === 0) return;
+    const list = foreign.map((entry) => describe(entry)).join('; ');
+    throw new AppError(
+      'SYSTEM_ROUTES_FAILED',
+      `routing table ${routeTable} or a rule preference from ${preferences.link} to ${preferences.end} is used by something else: ${list}`,
+      { expected: 'run the restore if an earlier Mirage left it, else remove it there', details: { foreign: list } },
+    );
+  }
+}
+
+/**
+ * Deletes what of these records is there, rules before the routes they lead to, and nothing else. Entries that are gone
+ * already are no error. Rejects with `SYSTEM_ROUTES_FAILED` when something is still there afterwards.
+ */
+export async function undoRoutes(
+  runner: CommandRunner,
+  records: readonly RouteRecord[],
+  step: (name: string) => Promise<void>,
+): Promise<void> {
+  await deleteEntries(runner, records.map(entryOf), step);
+}
+
+/** Deletes what of these entries is there; see `undoRoutes`. Answers what was there. */
+export async function deleteEntries(
+  runner: CommandRunner,
+  entries: readonly RouteEntry[],
+  step: (name: string) => Promise<void>,
+): Promise<RouteEntry[]> {
+  const deleted: RouteEntry[] = [];
+  for (const family of familiesOf(entries)) {
+    const wanted = keysOf(entries);
+    const find = async (): Promise<RouteEntry[]> =>
+      (await readRouteEntries(runner, family)).filter((entry) => wanted.has(keyOf(entry)));
+    const present = await find();
+    if (present.length === 0) continue;
+    await step(`routes: delete IPv${family}`);
+    // Whatever went away meanwhile fails by itself; what counts is what is left.
+    const failure = await runBatch(runner, family, inDeletionOrder(present).map(deleteCommand), ['-force']).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (failure !== undefined) {
+      const left = await find();
+      if (left.length > 0) {
+        throw new AppError('SYSTEM_ROUTES_FAILED', `cannot be deleted: ${left.map(describe).join('; ')}`, {
+          cause: failure,
+        });
+      }
+    }
+    deleted.push(...present);
+  }
+  return deleted;
+}
+
+/** Capturing rules first, exceptions after them, the target of `goto` last of the rules, then routes. */
+function inDeletionOrder(entries: readonly RouteEntry[]): RouteEntry[] {
+  const rank = (entry: RouteEntry): number => {
+    if (entry.kind === 'route') return 10_000;
+    const preference = preferenceOf(entry);
+    return preference === preferences.end ? 9_999 : preferences.end - preference;
+  };
+  return entries.toSorted((a, b) => rank(a) - rank(b));
+}
+
+async function runBatch(
+  runner: CommandRunner,
+  family: Family,
+  commands: readonly string[],
+  options: readonly string[] = [],
+): Promise<void> {
+  try {
+    await runner.run('ip', [`-${family}`, ...options, '-batch', '-'], {
+      timeoutMs: commandTimeoutMs,
+      input: `${commands.join('\n')}\n`,
+    });
+  } catch (error) {
+    const stderr = error instanceof AppError ? String(error.details?.['stderr'] ?? error.message) : String(error);
+    const line = /Command failed -:(\d+)/.exec(stderr)?.[1];
+    const command = line === undefined ? `ip -${family} -batch -` : `ip -${family} ${commands[Number(line) - 1] ?? ''}`;
+    throw new AppError('SYSTEM_ROUTES_FAILED', `${command} failed: ${stderr.split('\n')[0] ?? ''}`, {
+      cause: error,
+      details: { command, stderr },
+    });
+  }
+}
+
+async function readAll(runner: CommandRunner, families: readonly Family[]): Promise<RouteEntry[]> {
+  return (await Promise.all(families.map((family) => readRouteEntries(runner, family)))).flat();
+}
+
+const addCommand = (entry: RouteEntry): string => command('add', entry);
+const deleteCommand = (entry: RouteEntry): string => command('del', entry);
+
+function command(verb: 'add' | 'del', entry: RouteEntry): string {
+  return entry.kind === 'rule' ? `rule ${verb} ${entry.text}` : `route ${verb} ${entry.text} table ${routeTable}`;
+}
+
+function describe(entry: RouteEntry): string {
+  return `${entry.family === 6 ? 'ip -6' : 'ip'} ${command('add', entry).replace(' add', '')}`;
+}
+
+function toRecord(entry: RouteEntry): NewUndoRecord {
+  const ip = entry.family === 6 ? 'ip -6' : 'ip';
+  const ours = { family: entry.family, text: entry.text };
+  if (entry.kind === 'rule') {
+    const selector = entry.text.replace(/^pref \d+ /, '');
+    return { kind: 'ip-rule', what: `${ip} rule ${preferenceOf(entry)}`, where: selector, previous: null, ours };
+  }
+  return { kind: 'ip-route', what: `${ip} route ${entry.text}`, where: `table ${routeTable}`, previous: null, ours };
+}
+
+function entryOf(record: RouteRecord): RouteEntry {
+  return { kind: record.kind === 'ip-rule' ? 'rule' : 'route', family: record.ours.family, text: record.ours.text };
+}
+
+function isRouteRecord(record: { kind: string }): record is RouteRecord {
+  return record.kind === 'ip-rule' || record.kind === 'ip-route';
+}
+
+function preferenceOf(entry: RouteEntry): number {
+  return Number(/^pref (\d+)/.exec(entry.text)?.[1]);
+}
+
+const keyOf = (entry: RouteEntry): string => `${entry.family} ${entry.kind} ${entry.text}`;
+const keysOf = (entries: readonly RouteEntry[]): Set<string> => new Set(entries.map(keyOf));
+
+function familiesOf(entries: readonly RouteEntry[]): Family[] {
+  return ([4, 6] as const).filter((family) => entries.some((entry) => entry.family === family));
+}

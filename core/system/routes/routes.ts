@@ -1,0 +1,25 @@
+/** How traffic is brought into the TUN: what is wanted, said declaratively. Implementations live in per-OS files. */
+import type { Ip } from '../../base/address.ts';
+
+export interface RouteConfig {
+  /** The TUN interface, up, with its addresses. */
+  readonly device: string;
+  readonly tunAddress4: Ip;
+  /** The TUN's own IPv6 prefix, e.g. `fdfe:dcba:9876::/126`; needed when `ipv6` is true. */
+  readonly tunPrefix6?: string;
+  /** Prefixes of fake addresses: the one in use and the retired ones that programs may still remember. */
+  readonly fakeRanges: readonly string[];
+  /** Prefixes (both families) that never enter the TUN. */
+  readonly exclude: readonly string[];
+  /** Whether IPv6 is captured too; false on machines without it. */
+  readonly ipv6: boolean;
+}
+
+export interface Routes {
+  /**
+   * Makes the machine's routing as wanted; undefined removes everything of ours. Idempotent: what is missing is added,
+   * what is no longer wanted removed, the rest left alone. Rejects with `SYSTEM_ROUTES_FAILED` (a failed first `apply`
+   * leaves nothing behind) or `SYSTEM_JOURNAL_FAILED` (nothing was changed).
+   */
+  apply(wanted: RouteConfig | undefined): Promise<void>;
+}

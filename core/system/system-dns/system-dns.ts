@@ -1,0 +1,20 @@
+/** Which DNS server the machine's programs ask: said declaratively. Implementations live in per-OS files. */
+import type { Ip } from '../../base/address.ts';
+
+export interface DnsSettings {
+  /** Our server, inside the TUN. */
+  readonly server: Ip;
+  /** Replaces the machine's own search list; that is kept if absent. */
+  readonly search?: readonly string[];
+}
+
+export interface SystemDns {
+  /**
+   * Makes the machine ask our server; undefined puts back what was there, unless somebody changed it since. Idempotent.
+   * While active, a foreign change is taken as the new "before" and our server is put back. Rejects with
+   * `SYSTEM_DNS_FAILED` or `SYSTEM_JOURNAL_FAILED` (nothing was changed).
+   */
+  apply(wanted: DnsSettings | undefined): Promise<void>;
+  /** The servers that are in use without us, in their order, never ours; empty when none are configured. */
+  baseServers(): Promise<Ip[]>;
+}
