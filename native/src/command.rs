@@ -1,0 +1,51 @@
+//! What JavaScript tells the engine.
+
+use crate::options::Hop;
+use crate::socks5::{Credentials, Target};
+
+/// See `Verdict` in index.d.ts.
+pub enum Verdict {
+    Dial(DialPlan),
+    Reject(Rejection),
+    Stream,
+}
+
+/// How to reach the far side.
+#[derive(Clone)]
+pub struct DialPlan {
+    pub hops: Vec<Hop>,
+    pub port: u16,
+    /// What the hops are asked for if they are a SOCKS5 proxy's.
+    pub proxied: Option<Proxied>,
+    pub timeout_ms: u64,
+}
+
+/// What a SOCKS5 proxy is told.
+#[derive(Clone)]
+pub struct Proxied {
+    pub credentials: Option<Credentials>,
+    pub target: Target,
+}
+
+/// What the program is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    Reset,
+    Unreachable,
+    Drop,
+}
+
+/// How a flow is ended by `close`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    Graceful,
+    Reset,
+}
+
+/// A call of JavaScript.
+pub enum Command {
+    Decide { id: u64, verdict: Verdict },
+    Close { id: u64, ending: Ending },
+    AnswerDns { token: u64, message: Vec<u8> },
+    Stop,
+}

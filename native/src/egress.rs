@@ -1,0 +1,79 @@
+//! Sockets that leave the machine: marked, and bound to the interface their destination was assigned.
+
+use crate::options::Hop;
+use crate::sys::socket;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Unsent bytes at which a TCP socket says it is full; more would only add latency.
+const NOT_SENT_LOW_WATER: libc::c_int = 128 * 1024;
+/// Silence after which a peer is probed, between probes (seconds), and probes until it counts as gone.
+const KEEPALIVE: [(libc::c_int, libc::c_int); 3] = [
+    (libc::TCP_KEEPIDLE, 120),
+    (libc::TCP_KEEPINTVL, 15),
+    (libc::TCP_KEEPCNT, 8),
+];
+
+/// A TCP socket that has begun to connect (SO_MARK, SO_BINDTODEVICE, TCP_NODELAY).
+pub fn begin_tcp(hop: &Hop, port: u16, mark: u32) -> io::Result<OwnedFd> {
+    let address = hop.socket_address(port);
+    let fd = socket::open(&address, libc::SOCK_STREAM)?;
+    mark_and_bind(fd.as_fd(), hop.device.as_deref(), mark)?;
+    tune_tcp(fd.as_fd());
+    socket::connect(fd.as_fd(), &address)?;
+    Ok(fd)
+}
+
+/// A UDP socket connected to the hop. ICMP errors of its datagrams are reported by it (IP_RECVERR).
+pub fn connect_udp(hop: &Hop, port: u16, mark: u32) -> io::Result<OwnedFd> {
+    let address = hop.socket_address(port);
+    let fd = socket::open(&address, libc::SOCK_DGRAM)?;
+    mark_and_bind(fd.as_fd(), hop.device.as_deref(), mark)?;
+    let (level, name) = match address {
+        SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_RECVERR),
+        SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_RECVERR),
+    };
+    socket::set_option(fd.as_fd(), level, name, 1 as libc::c_int)?;
+    socket::connect(fd.as_fd(), &address)?;
+    Ok(fd)
+}
+
+/// An unconnected UDP socket at a random port.
+pub fn open_udp(v6: bool, device: Option<&str>, mark: u32) -> io::Result<OwnedFd> {
+    let any = if v6 {
+        SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0)
+    } else {
+        SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0)
+    };
+    let fd = socket::open(&any, libc::SOCK_DGRAM)?;
+    mark_and_bind(fd.as_fd(), device, mark)?;
+    socket::bind(fd.as_fd(), &any)?;
+    Ok(fd)
+}
+
+/// No delay, little unsent data, dead peers noticed. Failing of any of these does not matter.
+pub fn tune_tcp(fd: BorrowedFd) {
+    let tcp = |name, value: libc::c_int| socket::set_option(fd, libc::IPPROTO_TCP, name, value);
+    let _ = tcp(libc::TCP_NODELAY, 1);
+    let _ = tcp(libc::TCP_NOTSENT_LOWAT, NOT_SENT_LOW_WATER);
+    let _ = socket::set_option(fd, libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1 as libc::c_int);
+    for (name, value) in KEEPALIVE {
+        let _ = tcp(name, value);
+    }
+}
+
+fn mark_and_bind(fd: BorrowedFd, device: Option<&str>, mark: u32) -> io::Result<()> {
+    if mark != 0 {
+        socket::set_option(fd, libc::SOL_SOCKET, libc::SO_MARK, mark)?;
+    }
+    if let Some(device) = device {
+        socket::set_option_bytes(
+            fd,
+            libc::SOL_SOCKET,
+            libc::SO_BINDTODEVICE,
+            device.as_bytes(),
+        )?;
+    }
+    Ok(())
+}

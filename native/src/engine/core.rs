@@ -1,0 +1,245 @@
+//! What every part of the engine works with: the device, epoll, time, flow identities, and the way to JavaScript.
+
+use crate::counters::Slots;
+use crate::engine::dns_desk::DnsDesk;
+use crate::event::{Event, Network, Outbox, Reason};
+use crate::options::Options;
+use crate::packet::fragment::fragment;
+use crate::packet::icmp::{self, Unreachable};
+use crate::packet::udp;
+use crate::shared::Shared;
+use crate::slab::Key;
+use crate::sys::epoll::Epoll;
+use crate::timers::Timers;
+use crate::tun::Tun;
+use crate::vnet_header::VnetHeader;
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+
+/// Events JavaScript may be behind by before new flows are ignored (their first packets are repeated by the sender).
+const MAX_BACKLOG: usize = 65_536;
+
+/// Where a flow lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FlowRef {
+    Tcp(Key),
+    Udp(Key),
+}
+
+/// What an epoll event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Token {
+    Device,
+    Commands,
+    Listener(usize),
+    TcpClient(Key),
+    TcpRemote(Key),
+    UdpRemote(Key),
+    UdpControl(Key),
+}
+
+impl Token {
+    /// The token in the 64 bits epoll keeps.
+    pub fn pack(self) -> u64 {
+        let (kind, rest) = match self {
+            Token::Device => (0, 0),
+            Token::Commands => (1, 0),
+            Token::Listener(index) => (2, index as u64),
+            Token::TcpClient(key) => (3, key.pack()),
+            Token::TcpRemote(key) => (4, key.pack()),
+            Token::UdpRemote(key) => (5, key.pack()),
+            Token::UdpControl(key) => (6, key.pack()),
+        };
+        kind << 56 | rest
+    }
+
+    /// The token that `pack` made.
+    pub fn unpack(bits: u64) -> Option<Self> {
+        let rest = bits & ((1 << 56) - 1);
+        let key = Key::unpack(rest);
+        Some(match bits >> 56 {
+            0 => Token::Device,
+            1 => Token::Commands,
+            2 => Token::Listener(rest as usize),
+            3 => Token::TcpClient(key),
+            4 => Token::TcpRemote(key),
+            5 => Token::UdpRemote(key),
+            6 => Token::UdpControl(key),
+            _ => return None,
+        })
+    }
+}
+
+/// A flow JavaScript knows: its number and its place among the counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub id: u64,
+    pub slot: u32,
+}
+
+/// The network of a flow by its number: TCP flows are even, UDP flows odd.
+pub fn network_of(id: u64) -> Network {
+    if id.is_multiple_of(2) {
+        Network::Tcp
+    } else {
+        Network::Udp
+    }
+}
+
+/// Shared parts of the engine. Fields are public: the engine's modules are one thing in several files.
+pub struct Core {
+    pub options: Options,
+    pub tun: Tun,
+    pub epoll: Epoll,
+    pub shared: Arc<Shared>,
+    pub outbox: Outbox,
+    /// Milliseconds of the monotonic clock, as of this turn of the loop.
+    pub now: u64,
+    pub timers: Timers<FlowRef>,
+    pub dns: DnsDesk,
+    /// Flows without a verdict, oldest first.
+    pub held: BTreeMap<u64, FlowRef>,
+    flows: HashMap<u64, FlowRef>,
+    slots: Slots,
+    next_number: u64,
+    identification: u16,
+}
+
+impl Core {
+    pub fn new(options: Options, tun: Tun, epoll: Epoll, shared: Arc<Shared>, now: u64) -> Self {
+        Self {
+            options,
+            tun,
+            epoll,
+            outbox: Outbox::new(shared.clone()),
+            shared,
+            now,
+            timers: Timers::default(),
+            dns: DnsDesk::default(),
+            held: BTreeMap::new(),
+            flows: HashMap::new(),
+            slots: Slots::new(),
+            next_number: 0,
+            identification: 0,
+        }
+    }
+
+    /// Sends a packet with complete checksums to the programs.
+    pub fn inject(&mut self, packet: &[u8]) {
+        if self.tun.inject(packet) {
+            self.count_out(packet.len());
+        } else {
+            self.shared.metrics.dropped.add(1);
+        }
+    }
+
+    /// Sends a rewritten frame back through the device.
+    pub fn forward(&mut self, header: &VnetHeader, frame: &mut [u8]) {
+        if self.tun.forward(header, frame) {
+            self.count_out(frame.len());
+        } else {
+            self.shared.metrics.dropped.add(1);
+        }
+    }
+
+    /// Sends one datagram to a program, in fragments if it is larger than the MTU.
+    pub fn send_datagram(&mut self, from: SocketAddrV4, to: SocketAddrV4, payload: &[u8]) {
+        if payload.len() > udp::MAX_PAYLOAD {
+            self.shared.metrics.dropped.add(1);
+            return;
+        }
+        self.identification = self.identification.wrapping_add(1);
+        let packet = udp::build(from, to, self.identification, payload);
+        for piece in fragment(packet, self.options.mtu as usize) {
+            self.inject(&piece);
+        }
+    }
+
+    /// Tells the sender of `packet` (or its beginning) that it cannot be delivered.
+    pub fn send_unreachable(&mut self, packet: &[u8], code: Unreachable) {
+        if let Some(message) = icmp::unreachable(packet, code, self.options.peer4) {
+            self.inject(&message);
+        }
+    }
+
+    /// Announces a new flow and holds it. `None` if there is no room, or JavaScript is far behind.
+    pub fn open(
+        &mut self,
+        network: Network,
+        source: SocketAddrV4,
+        destination: SocketAddrV4,
+        place: FlowRef,
+    ) -> Option<Identity> {
+        if self.shared.event_backlog() > MAX_BACKLOG {
+            return None;
+        }
+        let slot = self.slots.take()?;
+        self.next_number += 1;
+        let id = self.next_number * 2 + u64::from(network == Network::Udp);
+        self.shared.counters.set(slot, 0, 0);
+        self.flows.insert(id, place);
+        self.held.insert(id, place);
+        self.outbox.push(Event::Open {
+            id,
+            slot,
+            network,
+            source,
+            destination,
+        });
+        Some(Identity { id, slot })
+    }
+
+    /// Announces the end of a flow.
+    pub fn close(&mut self, identity: Identity, bytes: (u64, u64), reason: Reason) {
+        self.flows.remove(&identity.id);
+        self.held.remove(&identity.id);
+        drop(self.shared.take_stream(identity.id));
+        self.shared.counters.set(identity.slot, bytes.0, bytes.1);
+        self.slots.give(identity.slot);
+        self.outbox.push(Event::Close {
+            id: identity.id,
+            up: bytes.0,
+            down: bytes.1,
+            reason,
+        });
+    }
+
+    /// Where a flow lives, `None` if it has ended.
+    pub fn find(&self, id: u64) -> Option<FlowRef> {
+        self.flows.get(&id).copied()
+    }
+
+    fn count_out(&self, bytes: usize) {
+        self.shared.metrics.packets_out.add(1);
+        self.shared.metrics.bytes_out.add(bytes as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_survive_epoll() {
+        let key = Key::unpack(0x00ab_cdef_1234_5678);
+        for token in [
+            Token::Device,
+            Token::Commands,
+            Token::Listener(3),
+            Token::TcpClient(key),
+            Token::TcpRemote(key),
+            Token::UdpRemote(key),
+            Token::UdpControl(key),
+        ] {
+            assert_eq!(Token::unpack(token.pack()), Some(token));
+        }
+        assert_eq!(Token::unpack(u64::MAX), None);
+    }
+
+    #[test]
+    fn numbers_tell_the_network() {
+        assert_eq!(network_of(4), Network::Tcp);
+        assert_eq!(network_of(5), Network::Udp);
+    }
+}

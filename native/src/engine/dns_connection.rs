@@ -1,0 +1,120 @@
+//! A program's TCP connection to port 53: several questions at once, answers in any order (RFC 7766).
+
+use crate::dns::{self, Deframer};
+use crate::sys::{self, socket};
+use std::os::fd::{AsFd, OwnedFd};
+
+/// Idle time after which a connection without open questions is closed (RFC 7766, 6.2.3).
+pub const IDLE_MS: u64 = 10_000;
+/// Time for which answers are waited for.
+pub const ANSWER_MS: u64 = 30_000;
+/// Questions of one connection that may wait; it is not read from beyond.
+const MAX_UNANSWERED: usize = 64;
+/// Bytes of answers that may wait for a slow reader; beyond it the connection is dropped.
+const MAX_OUTGOING: usize = 256 * 1024;
+
+/// One connection.
+pub struct DnsConnection {
+    fd: OwnedFd,
+    deframer: Deframer,
+    outgoing: Vec<u8>,
+    unanswered: usize,
+    ended: bool,
+}
+
+/// What is left of a connection that must be closed: whether properly or by reset.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Close {
+    Graceful,
+    Reset,
+}
+
+impl DnsConnection {
+    /// `fd` is accepted and non-blocking.
+    pub fn new(fd: OwnedFd) -> Self {
+        Self {
+            fd,
+            deframer: Deframer::default(),
+            outgoing: Vec::new(),
+            unanswered: 0,
+            ended: false,
+        }
+    }
+
+    /// Time it may stay as it is.
+    pub fn patience_ms(&self) -> u64 {
+        if self.unanswered > 0 {
+            ANSWER_MS
+        } else {
+            IDLE_MS
+        }
+    }
+
+    /// Reads and writes what is possible and gives new questions to `ask`.
+    pub fn advance(
+        &mut self,
+        buffer: &mut [u8],
+        ask: &mut dyn FnMut(Vec<u8>),
+    ) -> Result<(), Close> {
+        self.write()?;
+        loop {
+            while self.unanswered < MAX_UNANSWERED {
+                match self.deframer.next_message() {
+                    Ok(Some(message)) => {
+                        self.unanswered += 1;
+                        ask(message);
+                    }
+                    Ok(None) => break,
+                    Err(()) => return Err(Close::Reset),
+                }
+            }
+            if self.ended || self.unanswered >= MAX_UNANSWERED {
+                break;
+            }
+            match socket::receive(self.fd.as_fd(), buffer, 0) {
+                Ok(0) => self.ended = true,
+                Ok(count) => self.deframer.push(&buffer[..count]),
+                Err(error) if sys::would_block(&error) => break,
+                Err(_) => return Err(Close::Reset),
+            }
+        }
+        self.check()
+    }
+
+    /// Sends the answer to one of its questions.
+    pub fn answer(&mut self, message: &[u8]) -> Result<(), Close> {
+        self.unanswered = self.unanswered.saturating_sub(1);
+        if let Some(framed) = dns::frame(message) {
+            self.outgoing.extend_from_slice(&framed);
+        }
+        self.write()?;
+        self.check()
+    }
+
+    /// Makes the closing of the socket send RST.
+    pub fn reset(&self) {
+        socket::reset_on_close(self.fd.as_fd());
+    }
+
+    fn write(&mut self) -> Result<(), Close> {
+        while !self.outgoing.is_empty() {
+            match socket::send(self.fd.as_fd(), &self.outgoing) {
+                Ok(count) => drop(self.outgoing.drain(..count)),
+                Err(error) if sys::would_block(&error) => break,
+                Err(_) => return Err(Close::Reset),
+            }
+        }
+        if self.outgoing.len() > MAX_OUTGOING {
+            return Err(Close::Reset);
+        }
+        Ok(())
+    }
+
+    /// Whether there is anything left to do on this connection.
+    fn check(&self) -> Result<(), Close> {
+        if self.ended && self.unanswered == 0 && self.outgoing.is_empty() {
+            return Err(Close::Graceful);
+        }
+        Ok(())
+    }
+}

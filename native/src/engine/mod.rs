@@ -1,0 +1,310 @@
+//! The engine: one thread that owns the TUN device, all flows through it, and the sockets they go out by.
+
+pub mod core;
+mod dns_connection;
+mod dns_desk;
+mod tcp;
+mod tcp_flow;
+mod tcp_stream;
+mod tcp_verdict;
+pub mod thread;
+mod udp;
+mod udp_flow;
+mod udp_verdict;
+
+use crate::command::{Command, Verdict};
+use crate::engine::core::{Core, FlowRef, Token};
+use crate::engine::dns_desk::Asker;
+use crate::engine::tcp::{Segment, TcpFlows};
+use crate::engine::tcp_verdict::listen;
+use crate::engine::udp::UdpFlows;
+use crate::options::Options;
+use crate::packet::icmp::{self, Unreachable};
+use crate::packet::ipv4::{self, Ipv4};
+use crate::packet::ipv6;
+use crate::packet::reassembly::Reassembly;
+use crate::packet::tcp::Tcp;
+use crate::packet::udp::Udp;
+use crate::relay::Side;
+use crate::shared::Shared;
+use crate::sys;
+use crate::sys::epoll::{Epoll, Events, READABLE};
+use crate::sys::process::monotonic_ms;
+use crate::tun::{self, Tun};
+use crate::vnet_header::{self, VnetHeader};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+
+/// Packets read before sockets get their turn.
+const READ_BURST: usize = 64;
+/// Epoll events taken at once.
+const EVENT_BURST: usize = 256;
+/// Packets looked at after a stop, to answer what programs send in reply to their resets.
+const LAST_PACKETS: usize = 4_096;
+
+/// The engine's state, owned by its thread.
+pub struct Engine {
+    core: Core,
+    tcp: TcpFlows,
+    udp: UdpFlows,
+    reassembly: Reassembly,
+    frame: Vec<u8>,
+}
+
+impl Engine {
+    /// Creates the device and the first listener.
+    pub fn new(options: Options, shared: Arc<Shared>) -> io::Result<Self> {
+        let tun = Tun::create(&options)?;
+        let epoll = Epoll::new()?;
+        epoll.add(tun.fd(), Token::Device.pack(), READABLE)?;
+        epoll.add(shared.waker.fd(), Token::Commands.pack(), READABLE)?;
+        let first = listen(&epoll, 0, options.address4.into(), &options.name)?;
+        Ok(Self {
+            core: Core::new(options, tun, epoll, shared, monotonic_ms()),
+            tcp: TcpFlows::new(first),
+            udp: UdpFlows::new(),
+            reassembly: Reassembly::default(),
+            frame: vec![0; tun::FRAME],
+        })
+    }
+
+    /// Index of the device.
+    pub fn device_index(&self) -> u32 {
+        self.core.tun.index()
+    }
+
+    /// Names of the offloads in use.
+    pub fn offloads(&self) -> &'static str {
+        self.core.tun.offloads()
+    }
+
+    /// Works until told to stop. An error means the device is gone.
+    pub fn run(&mut self) -> io::Result<()> {
+        let mut events = Events::new(EVENT_BURST);
+        let mut is_busy = false;
+        loop {
+            let wait = if is_busy {
+                0
+            } else {
+                self.core.timers.wait_ms(self.core.now)
+            };
+            self.core.epoll.wait(&mut events, wait)?;
+            self.core.now = monotonic_ms();
+            let mut index = 0;
+            while let Some((token, bits)) = events.get(index) {
+                index += 1;
+                let Some(token) = Token::unpack(token) else {
+                    continue;
+                };
+                if token == Token::Commands {
+                    if !self.on_commands() {
+                        return Ok(());
+                    }
+                } else {
+                    self.on_event(token, bits)?;
+                }
+            }
+            while let Some(flow) = self.core.timers.pop_due(self.core.now) {
+                match flow {
+                    FlowRef::Tcp(key) => self.tcp.on_timer(&mut self.core, key),
+                    FlowRef::Udp(key) => self.udp.on_timer(&mut self.core, key),
+                }
+            }
+            is_busy = self.tcp.pump_busy(&mut self.core);
+            self.trim_held();
+            self.measure();
+            self.core.outbox.flush();
+        }
+    }
+
+    /// Announces the end of everything after a failure.
+    pub fn die(&mut self, message: String) {
+        self.core.outbox.close_all();
+        self.core.outbox.push(crate::event::Event::Dead { message });
+        self.core.outbox.flush();
+        self.core.shared.clear_streams();
+    }
+
+    fn on_event(&mut self, token: Token, bits: u32) -> io::Result<()> {
+        let core = &mut self.core;
+        match token {
+            Token::Device => return self.read_device(READ_BURST),
+            Token::Commands => {}
+            Token::Listener(index) => self.tcp.on_listener(core, index),
+            Token::TcpClient(key) => self.tcp.on_ready(core, key, Side::Client, bits),
+            Token::TcpRemote(key) => self.tcp.on_ready(core, key, Side::Remote, bits),
+            Token::UdpRemote(key) => self.udp.on_readable(core, key),
+            Token::UdpControl(key) => self.udp.on_control(core, key),
+        }
+        Ok(())
+    }
+
+    fn read_device(&mut self, packets: usize) -> io::Result<()> {
+        let mut frame = std::mem::take(&mut self.frame);
+        let mut result = Ok(());
+        for _ in 0..packets {
+            match self.core.tun.read(&mut frame) {
+                Ok(length) => {
+                    self.core.shared.metrics.packets_in.add(1);
+                    self.core.shared.metrics.bytes_in.add(length as u64);
+                    self.on_frame(&mut frame[..length]);
+                }
+                Err(error) if sys::would_block(&error) => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            }
+        }
+        self.frame = frame;
+        result
+    }
+
+    fn on_frame(&mut self, frame: &mut [u8]) {
+        let is_understood = match frame.get(vnet_header::LENGTH).map(|byte| byte >> 4) {
+            Some(4) => self.on_packet4(frame),
+            Some(6) => {
+                let reporter = self.core.options.address6.map(ipv6::neighbour);
+                let answer = ipv6::no_route(&frame[vnet_header::LENGTH..], reporter);
+                if let Some(answer) = &answer {
+                    self.core.inject(answer);
+                }
+                answer.is_some()
+            }
+            _ => false,
+        };
+        if !is_understood {
+            self.core.shared.metrics.dropped.add(1);
+        }
+    }
+
+    fn on_packet4(&mut self, frame: &mut [u8]) -> bool {
+        let Some(header) = VnetHeader::parse(frame) else {
+            return false;
+        };
+        let Some(packet) = Ipv4::parse(&frame[vnet_header::LENGTH..]) else {
+            return false;
+        };
+        if !is_host(packet.source()) || !is_host(packet.destination()) {
+            return false;
+        }
+        if packet.is_fragment() {
+            let Some(whole) = self.reassembly.add(&packet, self.core.now) else {
+                return true;
+            };
+            let mut frame = VnetHeader::default().encode().to_vec();
+            frame.extend_from_slice(&whole);
+            return self.on_packet4(&mut frame);
+        }
+        match packet.protocol() {
+            ipv4::TCP => {
+                let Some(tcp) = Tcp::parse(packet.payload()) else {
+                    return false;
+                };
+                let segment = Segment {
+                    header,
+                    ip_header_length: packet.header_length(),
+                    source: SocketAddrV4::new(packet.source(), tcp.source_port),
+                    destination: SocketAddrV4::new(packet.destination(), tcp.destination_port),
+                    tcp,
+                    frame,
+                };
+                self.tcp.on_segment(&mut self.core, segment);
+            }
+            ipv4::UDP => {
+                let Some(datagram) = Udp::parse(packet.payload()) else {
+                    return false;
+                };
+                let is_whole = header.is_trusted()
+                    || datagram.checksum_holds(packet.source(), packet.destination());
+                if !is_whole {
+                    return false;
+                }
+                self.udp.on_datagram(&mut self.core, &packet, &datagram);
+            }
+            ipv4::ICMP if !icmp::is_echo_request(packet.payload()) => return false,
+            ipv4::ICMP if packet.destination() == self.core.options.peer4 => {
+                if let Some(reply) = icmp::echo_reply(&packet) {
+                    self.core.inject(&reply);
+                }
+            }
+            _ => self
+                .core
+                .send_unreachable(packet.bytes(), Unreachable::Host),
+        }
+        true
+    }
+
+    /// False after `stop`.
+    fn on_commands(&mut self) -> bool {
+        for command in self.core.shared.take_commands() {
+            match command {
+                Command::Decide { id, verdict } => self.decide(id, verdict),
+                Command::Close { id, ending } => match self.core.find(id) {
+                    Some(FlowRef::Tcp(key)) => self.tcp.close(&mut self.core, key, ending),
+                    Some(FlowRef::Udp(key)) => self.udp.close(&mut self.core, key, ending),
+                    None => {}
+                },
+                Command::AnswerDns { token, message } => match self.core.dns.take(token) {
+                    Some(Asker::Tcp(key)) => self.tcp.answer_dns(&mut self.core, key, &message),
+                    Some(Asker::Udp {
+                        source,
+                        destination,
+                    }) => self.core.send_datagram(destination, source, &message),
+                    None => {}
+                },
+                Command::Stop => {
+                    self.stop();
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn decide(&mut self, id: u64, verdict: Verdict) {
+        match self.core.find(id) {
+            Some(FlowRef::Tcp(key)) => self.tcp.decide(&mut self.core, key, verdict),
+            Some(FlowRef::Udp(key)) => self.udp.decide(&mut self.core, key, verdict),
+            None => {}
+        }
+    }
+
+    fn stop(&mut self) {
+        self.tcp.stop(&mut self.core);
+        self.udp.stop(&mut self.core);
+        // No flow is known now: whatever still comes is answered with a reset.
+        let _ = self.read_device(LAST_PACKETS);
+        self.trim_held();
+        self.tcp.stop(&mut self.core);
+        self.udp.stop(&mut self.core);
+        self.measure();
+        self.core.outbox.flush();
+        self.core.shared.clear_streams();
+    }
+
+    /// Drops the oldest flows that wait for a verdict if there are too many.
+    fn trim_held(&mut self) {
+        while self.core.held.len() > self.core.options.max_held {
+            match self.core.held.pop_first() {
+                Some((_, FlowRef::Tcp(key))) => self.tcp.drop_held(&mut self.core, key),
+                Some((_, FlowRef::Udp(key))) => self.udp.drop_held(&mut self.core, key),
+                None => break,
+            }
+        }
+    }
+
+    fn measure(&self) {
+        let metrics = &self.core.shared.metrics;
+        metrics.held.set(self.core.held.len() as u64);
+        metrics.tcp_flows.set(self.tcp.open_flows());
+        metrics.udp_flows.set(self.udp.open_flows());
+    }
+}
+
+/// Whether an address is one host's: no multicast, broadcast or unspecified address.
+fn is_host(address: Ipv4Addr) -> bool {
+    !address.is_multicast() && !address.is_broadcast() && !address.is_unspecified()
+}

@@ -1,0 +1,299 @@
+//! TCP connections of programs: every packet finds its connection here and is held, translated or refused.
+
+use crate::engine::core::{Core, FlowRef};
+use crate::engine::tcp_flow::{Phase, Purpose, TcpFlow, Tuple};
+use crate::event::{Network, Reason};
+use crate::held_syn::HeldSyn;
+use crate::nat::{MAX_LISTENERS, NatPort, PortSpace};
+use crate::packet::rewrite::{headers_length, rewrite};
+use crate::packet::tcp::{self, Tcp};
+use crate::relay::COPY_BUFFER;
+use crate::slab::{Key, Slab};
+use crate::sys::pipe::PipePool;
+use crate::vnet_header::{self, VnetHeader};
+use std::collections::HashMap;
+use std::fs::File;
+use std::net::SocketAddrV4;
+use std::os::fd::OwnedFd;
+
+/// Connections in any phase; more SYNs are ignored.
+const MAX_FLOWS: usize = 400_000;
+/// TCP connections to port 53 at once; more are refused.
+const MAX_DNS_CONNECTIONS: usize = 512;
+/// The port whose connections are answered by the DNS side.
+pub const DNS_PORT: u16 = 53;
+
+/// A TCP packet as it came from the device.
+pub struct Segment<'a> {
+    pub header: VnetHeader,
+    /// Header and packet.
+    pub frame: &'a mut [u8],
+    pub ip_header_length: usize,
+    pub source: SocketAddrV4,
+    pub destination: SocketAddrV4,
+    pub tcp: Tcp,
+}
+
+/// A listener's socket and port.
+pub struct Listener {
+    pub fd: OwnedFd,
+    pub port: u16,
+}
+
+/// All connections.
+pub struct TcpFlows {
+    pub(super) flows: Slab<TcpFlow>,
+    pub(super) by_tuple: HashMap<Tuple, Key>,
+    pub(super) ports: PortSpace,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) pipes: PipePool,
+    pub(super) buffer: Box<[u8]>,
+    /// Relays that have more to do.
+    pub(super) busy: Vec<Key>,
+    pub(super) dns_connections: usize,
+    /// Kept for accepting when there is no other descriptor left.
+    pub(super) spare: Option<OwnedFd>,
+    /// Connections whose flow has not been closed.
+    pub(super) open: u64,
+}
+
+impl TcpFlows {
+    /// `first` is the listener that is there from the start.
+    pub fn new(first: Listener) -> Self {
+        let mut listeners = Vec::with_capacity(MAX_LISTENERS);
+        listeners.push(first);
+        Self {
+            flows: Slab::default(),
+            by_tuple: HashMap::new(),
+            ports: PortSpace::new(),
+            listeners,
+            pipes: PipePool::default(),
+            buffer: vec![0; COPY_BUFFER].into_boxed_slice(),
+            busy: Vec::new(),
+            dns_connections: 0,
+            spare: spare_descriptor(),
+            open: 0,
+        }
+    }
+
+    /// Number of flows JavaScript knows.
+    pub fn open_flows(&self) -> u64 {
+        self.open
+    }
+
+    /// Takes a packet.
+    pub fn on_segment(&mut self, core: &mut Core, segment: Segment) {
+        if let Some(listener) = self.listener_of(core, &segment) {
+            return self.on_listener_segment(core, segment, listener);
+        }
+        let tuple = Tuple {
+            client: segment.source,
+            destination: segment.destination,
+        };
+        match self.by_tuple.get(&tuple).copied() {
+            Some(key) => self.on_client_segment(core, key, segment),
+            None => self.on_unknown_segment(core, tuple, segment),
+        }
+    }
+
+    fn listener_of(&self, core: &Core, segment: &Segment) -> Option<usize> {
+        if *segment.source.ip() != core.options.address4
+            || *segment.destination.ip() != core.options.peer4
+        {
+            return None;
+        }
+        let port = segment.source.port();
+        self.listeners
+            .iter()
+            .position(|listener| listener.port == port)
+    }
+
+    fn on_listener_segment(&mut self, core: &mut Core, segment: Segment, listener: usize) {
+        let owner = NatPort::new(listener, segment.destination.port())
+            .and_then(|port| self.ports.owner(port));
+        let Some((key, flow)) = owner.and_then(|key| Some((key, self.flows.get_mut(key)?))) else {
+            return refuse(core, &segment);
+        };
+        if flow.detached {
+            core.shared.metrics.dropped.add(1);
+            return;
+        }
+        flow.touched = core.now;
+        flow.track.on_listener(&segment.tcp);
+        let Tuple {
+            client,
+            destination,
+        } = flow.tuple;
+        let is_reset = segment.tcp.has(tcp::RST);
+        translate(core, segment, destination, client);
+        self.after_segment(core, key, is_reset, Reason::ResetByRemote);
+    }
+
+    fn on_client_segment(&mut self, core: &mut Core, key: Key, segment: Segment) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        let is_reset = segment.tcp.has(tcp::RST);
+        match &mut flow.phase {
+            Phase::Held { syn, .. } | Phase::Dialing { syn, .. } | Phase::Muted { syn, .. } => {
+                if segment.tcp.opens() {
+                    syn.repeat(segment.frame, core.now);
+                } else if is_reset {
+                    self.end(core, key, Reason::Abandoned);
+                }
+            }
+            Phase::Closing
+                if segment.tcp.opens() && (flow.track.is_finished() || flow.track.was_reset) =>
+            {
+                // The program's port is in use again. The old mapping keeps its own port until TIME_WAIT is over.
+                flow.detached = true;
+                let tuple = flow.tuple;
+                self.by_tuple.remove(&tuple);
+                self.on_unknown_segment(core, tuple, segment);
+            }
+            Phase::Accepting { .. }
+            | Phase::Relaying { .. }
+            | Phase::Streaming
+            | Phase::Dns(_)
+            | Phase::Closing => {
+                let Some((from, to)) = self.listener_side(core, key) else {
+                    return;
+                };
+                if let Some(flow) = self.flows.get_mut(key) {
+                    flow.touched = core.now;
+                    flow.track.on_client(&segment.tcp);
+                }
+                translate(core, segment, from, to);
+                self.after_segment(core, key, is_reset, Reason::ResetByClient);
+            }
+        }
+    }
+
+    /// End points of the connection's other half: the redirected source and the listener.
+    pub(super) fn listener_side(
+        &self,
+        core: &Core,
+        key: Key,
+    ) -> Option<(SocketAddrV4, SocketAddrV4)> {
+        let port = self.flows.get(key)?.port?;
+        let listener = self.listeners.get(port.listener())?;
+        Some((
+            SocketAddrV4::new(core.options.peer4, port.port()),
+            SocketAddrV4::new(core.options.address4, listener.port),
+        ))
+    }
+
+    /// Ends flows whose end is seen only by their packets.
+    fn after_segment(&mut self, core: &mut Core, key: Key, is_reset: bool, reason: Reason) {
+        let Some(flow) = self.flows.get(key) else {
+            return;
+        };
+        match &flow.phase {
+            Phase::Accepting { .. } if is_reset => self.end(core, key, Reason::Abandoned),
+            Phase::Streaming if is_reset => self.end(core, key, reason),
+            Phase::Streaming if flow.track.is_finished() => self.end(core, key, Reason::Done),
+            // The state may have come nearer to its end than the timer that is set.
+            Phase::Closing => self.schedule(core, key),
+            _ => {}
+        }
+    }
+
+    fn on_unknown_segment(&mut self, core: &mut Core, tuple: Tuple, segment: Segment) {
+        if !segment.tcp.opens() {
+            return refuse(core, &segment);
+        }
+        if self.flows.len() >= MAX_FLOWS {
+            core.shared.metrics.dropped.add(1);
+            return;
+        }
+        if tuple.destination.port() == DNS_PORT {
+            return self.open_dns(core, tuple, segment);
+        }
+        let syn = HeldSyn::new(segment.frame, core.now);
+        let phase = Phase::Held {
+            syn,
+            since: core.now,
+        };
+        let key = self.flows.insert(TcpFlow::new(tuple, phase, core.now));
+        let place = FlowRef::Tcp(key);
+        match core.open(Network::Tcp, tuple.client, tuple.destination, place) {
+            Some(identity) => {
+                if let Some(flow) = self.flows.get_mut(key) {
+                    flow.identity = Some(identity);
+                }
+                self.open += 1;
+                self.by_tuple.insert(tuple, key);
+                self.schedule(core, key);
+            }
+            None => {
+                self.flows.remove(key);
+                core.shared.metrics.dropped.add(1);
+            }
+        }
+    }
+
+    fn open_dns(&mut self, core: &mut Core, tuple: Tuple, segment: Segment) {
+        if self.dns_connections >= MAX_DNS_CONNECTIONS {
+            return refuse(core, &segment);
+        }
+        let syn = HeldSyn::new(segment.frame, core.now);
+        let phase = Phase::Held {
+            syn,
+            since: core.now,
+        };
+        let key = self.flows.insert(TcpFlow::new(tuple, phase, core.now));
+        self.by_tuple.insert(tuple, key);
+        self.dns_connections += 1;
+        if !self.admit(core, key, Purpose::Dns) {
+            self.end(core, key, Reason::Dropped);
+            refuse(core, &segment);
+        }
+    }
+
+    /// Sets a timer for the phase's end, unless an earlier one is set.
+    pub(super) fn schedule(&mut self, core: &mut Core, key: Key) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        let deadline = flow.deadline();
+        if flow.timer_at.is_none_or(|at| deadline < at) {
+            flow.timer_at = Some(deadline);
+            core.timers.add(deadline, FlowRef::Tcp(key));
+        }
+    }
+}
+
+/// A descriptor that is good for nothing but being closed.
+pub(super) fn spare_descriptor() -> Option<OwnedFd> {
+    File::open("/dev/null").ok().map(OwnedFd::from)
+}
+
+/// Sends a segment on with new end points.
+pub(super) fn translate(
+    core: &mut Core,
+    segment: Segment,
+    source: SocketAddrV4,
+    destination: SocketAddrV4,
+) {
+    let mut header = segment.header;
+    header.set_header_length(headers_length(segment.ip_header_length, &segment.tcp));
+    let (head, packet) = segment.frame.split_at_mut(vnet_header::LENGTH);
+    head.copy_from_slice(&header.encode());
+    rewrite(
+        packet,
+        segment.ip_header_length,
+        header.needs_checksum(),
+        source,
+        destination,
+    );
+    core.forward(&header, segment.frame);
+}
+
+/// Answers a segment of a connection nobody knows, so that its program sees a reset at once.
+fn refuse(core: &mut Core, segment: &Segment) {
+    core.shared.metrics.dropped.add(1);
+    let answer = tcp::reset_answering(segment.source, segment.destination, &segment.tcp);
+    if let Some(answer) = answer {
+        core.inject(&answer);
+    }
+}

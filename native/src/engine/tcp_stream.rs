@@ -1,0 +1,422 @@
+//! Accepted TCP connections: relays, streams of JavaScript and DNS connections, and the end of each.
+
+use crate::command::Ending;
+use crate::engine::core::{Core, Token};
+use crate::engine::dns_connection::{Close, DnsConnection};
+use crate::engine::dns_desk::Asker;
+use crate::engine::tcp::{TcpFlows, spare_descriptor};
+use crate::engine::tcp_flow::{Phase, Purpose, TcpFlow};
+use crate::engine::tcp_verdict::as_v4;
+use crate::event::{Event, Network, Reason};
+use crate::nat::NatPort;
+use crate::packet::tcp;
+use crate::relay::{Outcome, Relay, Side};
+use crate::slab::Key;
+use crate::sys::epoll::STREAM_EDGES;
+use crate::sys::socket;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// Connections accepted before others get their turn.
+const ACCEPT_BURST: usize = 64;
+
+impl TcpFlows {
+    /// Accepts what has finished its handshake with listener `index`.
+    pub fn on_listener(&mut self, core: &mut Core, index: usize) {
+        for _ in 0..ACCEPT_BURST {
+            let Some(listener) = self.listeners.get(index) else {
+                return;
+            };
+            let (fd, peer) = match socket::accept(listener.fd.as_fd()) {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) {
+                        self.refuse_by_spare(index);
+                    }
+                    return;
+                }
+            };
+            let key = as_v4(peer)
+                .filter(|peer| *peer.ip() == core.options.peer4)
+                .and_then(|peer| NatPort::new(index, peer.port()))
+                .and_then(|port| self.ports.owner(port));
+            match key {
+                Some(key) => self.on_accepted(core, key, fd),
+                None => socket::reset_on_close(fd.as_fd()),
+            }
+        }
+    }
+
+    /// Out of descriptors: one connection is accepted with the spare one and reset, or it would be reported for ever.
+    fn refuse_by_spare(&mut self, index: usize) {
+        drop(self.spare.take());
+        if let Some(listener) = self.listeners.get(index)
+            && let Ok((fd, _)) = socket::accept(listener.fd.as_fd())
+        {
+            socket::reset_on_close(fd.as_fd());
+        }
+        self.spare = spare_descriptor();
+    }
+
+    fn on_accepted(&mut self, core: &mut Core, key: Key, fd: OwnedFd) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return socket::reset_on_close(fd.as_fd());
+        };
+        if !matches!(flow.phase, Phase::Accepting { .. }) {
+            return socket::reset_on_close(fd.as_fd());
+        }
+        let Phase::Accepting { purpose, .. } = std::mem::replace(&mut flow.phase, Phase::Closing)
+        else {
+            return;
+        };
+        let token = Token::TcpClient(key).pack();
+        match purpose {
+            Purpose::Relay { remote } => {
+                let watched = core.epoll.add(fd.as_fd(), token, STREAM_EDGES).is_ok();
+                let relay = Box::new(Relay::new(fd, remote));
+                flow.phase = Phase::Relaying {
+                    relay,
+                    closing_since: None,
+                };
+                if watched {
+                    self.pump(core, key);
+                } else {
+                    self.on_outcome(core, key, Outcome::Broken(Side::Client));
+                }
+            }
+            Purpose::Stream => {
+                flow.phase = Phase::Streaming;
+                if let Some(identity) = flow.identity {
+                    core.shared.put_stream(identity.id, fd);
+                    core.outbox.push(Event::Accepted { id: identity.id });
+                }
+            }
+            Purpose::Dns => {
+                let watched = core.epoll.add(fd.as_fd(), token, STREAM_EDGES).is_ok();
+                flow.phase = Phase::Dns(Box::new(DnsConnection::new(fd)));
+                if watched {
+                    self.advance_dns(core, key);
+                } else {
+                    self.end_dns(core, key, Close::Reset);
+                }
+            }
+        }
+        self.schedule(core, key);
+    }
+
+    /// Takes the readiness of a connection's socket.
+    pub fn on_ready(&mut self, core: &mut Core, key: Key, side: Side, bits: u32) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        match &mut flow.phase {
+            Phase::Dialing { .. } => self.drive(core, key),
+            Phase::Relaying { relay, .. } => {
+                let outcome = relay.on_ready(side, bits, &mut self.pipes, &mut self.buffer);
+                self.on_outcome(core, key, outcome);
+            }
+            Phase::Dns(_) => self.advance_dns(core, key),
+            // A remote that ends before the program was accepted is seen by the relay's first turn.
+            _ => {}
+        }
+    }
+
+    /// Gives relays that had more to do another turn. True if some still have.
+    pub fn pump_busy(&mut self, core: &mut Core) -> bool {
+        for key in std::mem::take(&mut self.busy) {
+            if let Some(flow) = self.flows.get_mut(key) {
+                flow.queued = false;
+                self.pump(core, key);
+            }
+        }
+        !self.busy.is_empty()
+    }
+
+    fn pump(&mut self, core: &mut Core, key: Key) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        if let Phase::Relaying { relay, .. } = &mut flow.phase {
+            let outcome = relay.pump_both(&mut self.pipes, &mut self.buffer);
+            self.on_outcome(core, key, outcome);
+        }
+    }
+
+    fn on_outcome(&mut self, core: &mut Core, key: Key, outcome: Outcome) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        let Phase::Relaying {
+            relay,
+            closing_since,
+        } = &flow.phase
+        else {
+            return;
+        };
+        match outcome {
+            Outcome::Waiting | Outcome::Busy => {
+                let (up, down) = relay.bytes();
+                let is_half_closed = relay.is_half_closed();
+                if let Some(identity) = flow.identity {
+                    core.shared.counters.set(identity.slot, up, down);
+                }
+                if outcome == Outcome::Busy && !flow.queued {
+                    flow.queued = true;
+                    self.busy.push(key);
+                }
+                if is_half_closed {
+                    self.schedule(core, key);
+                }
+            }
+            Outcome::Finished => {
+                let is_asked = closing_since.is_some();
+                let reason = if is_asked {
+                    Reason::Closed
+                } else {
+                    Reason::Done
+                };
+                self.end(core, key, reason);
+            }
+            Outcome::Broken(side) => {
+                relay.reset();
+                let reason = match side {
+                    _ if closing_since.is_some() => Reason::Closed,
+                    Side::Client => Reason::ResetByClient,
+                    Side::Remote => Reason::ResetByRemote,
+                };
+                self.end(core, key, reason);
+            }
+        }
+    }
+
+    fn advance_dns(&mut self, core: &mut Core, key: Key) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        let tuple = flow.tuple;
+        let Phase::Dns(connection) = &mut flow.phase else {
+            return;
+        };
+        let (dns, outbox, now) = (&mut core.dns, &mut core.outbox, core.now);
+        let result = connection.advance(&mut self.buffer, &mut |message| {
+            outbox.push(Event::Dns {
+                token: dns.ask(Asker::Tcp(key), now),
+                network: Network::Tcp,
+                source: tuple.client,
+                destination: tuple.destination,
+                message,
+            });
+        });
+        if let Err(close) = result {
+            self.end_dns(core, key, close);
+        }
+    }
+
+    /// Sends an answer to a DNS connection, if it is still there.
+    pub fn answer_dns(&mut self, core: &mut Core, key: Key, message: &[u8]) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        flow.touched = core.now;
+        let Phase::Dns(connection) = &mut flow.phase else {
+            return;
+        };
+        match connection.answer(message) {
+            // More questions may be waiting that were not read before.
+            Ok(()) => self.advance_dns(core, key),
+            Err(close) => self.end_dns(core, key, close),
+        }
+    }
+
+    fn end_dns(&mut self, core: &mut Core, key: Key, close: Close) {
+        if let Some(TcpFlow {
+            phase: Phase::Dns(connection),
+            ..
+        }) = self.flows.get(key)
+            && close == Close::Reset
+        {
+            connection.reset();
+        }
+        self.end(core, key, Reason::Done);
+    }
+
+    /// Ends a flow on demand. A stream that JavaScript has taken is ended `Graceful`ly by its owner, not here.
+    pub fn close(&mut self, core: &mut Core, key: Key, ending: Ending) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        match (&mut flow.phase, ending) {
+            (Phase::Held { .. } | Phase::Dialing { .. }, _) => {
+                self.refuse_held(core, key);
+                self.end(core, key, Reason::Closed);
+            }
+            (
+                Phase::Relaying {
+                    relay,
+                    closing_since,
+                },
+                Ending::Graceful,
+            ) => {
+                relay.finish();
+                closing_since.get_or_insert(core.now);
+                self.pump(core, key);
+                self.schedule(core, key);
+            }
+            (Phase::Streaming, Ending::Graceful) => {
+                let untaken = flow
+                    .identity
+                    .and_then(|identity| core.shared.take_stream(identity.id));
+                drop(untaken);
+            }
+            (
+                Phase::Relaying { .. } | Phase::Accepting { .. } | Phase::Streaming | Phase::Dns(_),
+                _,
+            ) => self.break_off(core, key, Reason::Closed),
+            (Phase::Muted { .. } | Phase::Closing, _) => {}
+        }
+    }
+
+    /// Resets a connection both ways and ends its flow.
+    pub(super) fn break_off(&mut self, core: &mut Core, key: Key, reason: Reason) {
+        let Some(flow) = self.flows.get(key) else {
+            return;
+        };
+        match &flow.phase {
+            Phase::Held { .. } | Phase::Dialing { .. } => self.refuse_held(core, key),
+            Phase::Relaying { relay, .. } => relay.reset(),
+            Phase::Dns(connection) => connection.reset(),
+            Phase::Accepting { purpose, .. } => {
+                if let Purpose::Relay { remote } = purpose {
+                    socket::reset_on_close(remote.as_fd());
+                }
+                self.reset_by_packet(core, key);
+            }
+            Phase::Streaming | Phase::Closing => self.reset_by_packet(core, key),
+            Phase::Muted { .. } => {}
+        }
+        self.end(core, key, reason);
+    }
+
+    /// Sends RST to both ends of a translated connection, for those whose socket is not ours (any more).
+    pub(super) fn reset_by_packet(&mut self, core: &mut Core, key: Key) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        flow.track.was_reset = true;
+        let (track, tuple) = (flow.track, flow.tuple);
+        let (up, down) = (
+            track.client_next.unwrap_or(0),
+            track.listener_next.unwrap_or(0),
+        );
+        core.inject(&tcp::reset(tuple.destination, tuple.client, down, Some(up)));
+        if let Some((from, to)) = self.listener_side(core, key) {
+            core.inject(&tcp::reset(from, to, up, Some(down)));
+        }
+    }
+
+    /// Announces the end of a flow. Its sockets close; a mapping stays for its last packets.
+    pub(super) fn end(&mut self, core: &mut Core, key: Key, reason: Reason) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        if let Some(identity) = flow.identity.take() {
+            core.close(identity, flow.bytes(), reason);
+            self.open -= 1;
+        }
+        match std::mem::replace(&mut flow.phase, Phase::Closing) {
+            Phase::Relaying { relay, .. } => relay.recycle(&mut self.pipes),
+            Phase::Dns(_)
+            | Phase::Accepting {
+                purpose: Purpose::Dns,
+                ..
+            } => self.dns_connections -= 1,
+            _ => {}
+        }
+        if flow.port.is_some() {
+            self.schedule(core, key);
+        } else {
+            self.forget(key);
+        }
+    }
+
+    /// Removes every trace of a connection.
+    pub(super) fn forget(&mut self, key: Key) {
+        let Some(flow) = self.flows.remove(key) else {
+            return;
+        };
+        if !flow.detached {
+            self.by_tuple.remove(&flow.tuple);
+        }
+        if let Some(port) = flow.port {
+            self.ports.release(port);
+        }
+    }
+
+    /// Looks at a connection whose timer has run out.
+    pub fn on_timer(&mut self, core: &mut Core, key: Key) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        if flow.timer_at.is_some_and(|at| at > core.now) {
+            return;
+        }
+        flow.timer_at = None;
+        if core.now < flow.deadline() {
+            return self.schedule(core, key);
+        }
+        match &flow.phase {
+            Phase::Held { syn, .. } => {
+                let is_abandoned = core.now >= syn.given_up_at();
+                let reason = if is_abandoned {
+                    Reason::Abandoned
+                } else {
+                    Reason::Dropped
+                };
+                self.end(core, key, reason);
+            }
+            Phase::Dialing { syn, .. } if core.now >= syn.given_up_at() => {
+                self.end(core, key, Reason::Abandoned);
+            }
+            Phase::Dialing { .. } => self.drive(core, key),
+            Phase::Accepting { .. } => self.break_off(core, key, Reason::Abandoned),
+            Phase::Relaying {
+                closing_since: Some(_),
+                ..
+            } => self.break_off(core, key, Reason::Closed),
+            Phase::Relaying { .. } | Phase::Streaming => {
+                self.break_off(core, key, Reason::Idle);
+            }
+            Phase::Dns(_) => self.end(core, key, Reason::Idle),
+            Phase::Muted { .. } => self.forget(key),
+            Phase::Closing => {
+                if !flow.detached && !flow.track.was_reset && !flow.track.is_finished() {
+                    self.reset_by_packet(core, key);
+                }
+                self.forget(key);
+            }
+        }
+    }
+
+    /// Drops a held flow that gave way to newer ones. The sender's next SYN is a new flow.
+    pub fn drop_held(&mut self, core: &mut Core, key: Key) {
+        self.end(core, key, Reason::Dropped);
+    }
+
+    /// Resets every connection of a program and ends all flows.
+    pub fn stop(&mut self, core: &mut Core) {
+        for key in self.flows.keys() {
+            let is_open = match self.flows.get(key).map(|flow| &flow.phase) {
+                None | Some(Phase::Muted { .. }) => false,
+                Some(Phase::Relaying { .. } | Phase::Dns(_)) => {
+                    // The kernel's own reset would be translated too late.
+                    self.reset_by_packet(core, key);
+                    true
+                }
+                Some(_) => true,
+            };
+            if is_open {
+                self.break_off(core, key, Reason::Stopped);
+            }
+            self.forget(key);
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Verdicts for TCP connections: dial and tell the outcome, refuse, or let the listener answer.
+
+use crate::command::{DialPlan, Rejection, Verdict};
+use crate::egress;
+use crate::engine::core::{Core, FlowRef, Token};
+use crate::engine::tcp::{Listener, Segment, TcpFlows, translate};
+use crate::engine::tcp_flow::{Phase, Purpose};
+use crate::event::{Event, Failure, Reason};
+use crate::held_syn::HeldSyn;
+use crate::nat::{Allocation, NatPort};
+use crate::outbound::{Outbound, Progress};
+use crate::packet::icmp::Unreachable;
+use crate::packet::ipv4::Ipv4;
+use crate::packet::tcp::{self, Tcp};
+use crate::slab::Key;
+use crate::sys::epoll::{Epoll, READABLE, STREAM_EDGES};
+use crate::sys::socket;
+use crate::vnet_header::{self, VnetHeader};
+use std::io;
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+use std::os::fd::{AsFd, OwnedFd};
+
+/// Handshakes a listener may have waiting; the kernel's `somaxconn` limits it further.
+const BACKLOG: i32 = 65_535;
+
+impl TcpFlows {
+    /// Carries out a verdict; one for a flow that does not wait for any is ignored.
+    pub fn decide(&mut self, core: &mut Core, key: Key, verdict: Verdict) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        if !matches!(flow.phase, Phase::Held { .. }) {
+            return;
+        }
+        if let Some(identity) = flow.identity {
+            core.held.remove(&identity.id);
+        }
+        match verdict {
+            Verdict::Dial(plan) => self.dial(core, key, plan),
+            Verdict::Reject(how) => self.reject(core, key, how),
+            Verdict::Stream => {
+                if !self.admit(core, key, Purpose::Stream) {
+                    self.refuse_held(core, key);
+                    self.end(core, key, Reason::Dropped);
+                }
+            }
+        }
+    }
+
+    fn dial(&mut self, core: &mut Core, key: Key, plan: DialPlan) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        flow.phase = match std::mem::replace(&mut flow.phase, Phase::Closing) {
+            Phase::Held { syn, .. } => Phase::Dialing {
+                syn,
+                outbound: Box::new(Outbound::connect(plan, core.options.mark, core.now)),
+                wake: core.now,
+            },
+            other => other,
+        };
+        self.drive(core, key);
+    }
+
+    /// Brings a dial forward after an event of one of its sockets, or when its time has come.
+    pub fn drive(&mut self, core: &mut Core, key: Key) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        let Phase::Dialing { outbound, wake, .. } = &mut flow.phase else {
+            return;
+        };
+        let token = Token::TcpRemote(key).pack();
+        let epoll = &core.epoll;
+        let progress = outbound.drive(core.now, &mut |fd| epoll.add(fd, token, STREAM_EDGES));
+        let ms = outbound.elapsed(core.now);
+        match progress {
+            Progress::Pending { wake: at } => {
+                *wake = at;
+                self.schedule(core, key);
+            }
+            Progress::Ready { fd, peer, .. } => self.on_dialed(core, key, fd, peer, ms),
+            Progress::Failed { failure, message } => {
+                self.hold_again(core, key, failure, message, ms);
+            }
+        }
+    }
+
+    fn on_dialed(&mut self, core: &mut Core, key: Key, fd: OwnedFd, peer: SocketAddr, ms: u64) {
+        if !self.admit(core, key, Purpose::Relay { remote: fd }) {
+            let message = "no redirection port is free".to_owned();
+            return self.hold_again(core, key, Failure::Io, message, ms);
+        }
+        self.announce(core, key, Ok(peer.ip()), ms);
+    }
+
+    fn hold_again(
+        &mut self,
+        core: &mut Core,
+        key: Key,
+        failure: Failure,
+        message: String,
+        ms: u64,
+    ) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        flow.phase = match std::mem::replace(&mut flow.phase, Phase::Closing) {
+            Phase::Dialing { syn, .. } => Phase::Held {
+                syn,
+                since: core.now,
+            },
+            other => other,
+        };
+        if let Some(identity) = flow.identity {
+            core.held.insert(identity.id, FlowRef::Tcp(key));
+        }
+        self.schedule(core, key);
+        self.announce(core, key, Err((failure, message)), ms);
+    }
+
+    fn announce(
+        &self,
+        core: &mut Core,
+        key: Key,
+        outcome: Result<IpAddr, (Failure, String)>,
+        ms: u64,
+    ) {
+        if let Some(identity) = self.flows.get(key).and_then(|flow| flow.identity) {
+            let id = identity.id;
+            core.outbox.push(Event::Dialed { id, outcome, ms });
+        }
+    }
+
+    fn reject(&mut self, core: &mut Core, key: Key, how: Rejection) {
+        match how {
+            Rejection::Reset => self.refuse_held(core, key),
+            Rejection::Unreachable => {
+                if let Some(syn) = self.held_syn(key) {
+                    let packet = syn.frame()[vnet_header::LENGTH..].to_vec();
+                    core.send_unreachable(&packet, Unreachable::Host);
+                }
+            }
+            Rejection::Drop => return self.mute(core, key),
+        }
+        self.end(core, key, Reason::Rejected);
+    }
+
+    fn mute(&mut self, core: &mut Core, key: Key) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        if let Some(identity) = flow.identity.take() {
+            core.close(identity, (0, 0), Reason::Rejected);
+            self.open -= 1;
+        }
+        flow.phase = match std::mem::replace(&mut flow.phase, Phase::Closing) {
+            Phase::Held { syn, .. } => Phase::Muted {
+                syn,
+                since: core.now,
+            },
+            other => other,
+        };
+        self.schedule(core, key);
+    }
+
+    /// Answers the SYN of a connection that was not admitted with RST.
+    pub(super) fn refuse_held(&mut self, core: &mut Core, key: Key) {
+        let Some(flow) = self.flows.get(key) else {
+            return;
+        };
+        let Some(syn) = self.held_syn(key) else {
+            return;
+        };
+        let packet = Ipv4::parse(&syn.frame()[vnet_header::LENGTH..]);
+        let segment = packet.and_then(|packet| Tcp::parse(packet.payload()));
+        let answer = segment.and_then(|segment| {
+            tcp::reset_answering(flow.tuple.client, flow.tuple.destination, &segment)
+        });
+        if let Some(answer) = answer {
+            core.inject(&answer);
+        }
+    }
+
+    fn held_syn(&self, key: Key) -> Option<&HeldSyn> {
+        match &self.flows.get(key)?.phase {
+            Phase::Held { syn, .. } | Phase::Dialing { syn, .. } => Some(syn),
+            _ => None,
+        }
+    }
+
+    /// Passes the held SYN on to a listener. False, with nothing changed, if no port is free or the SYN is not whole.
+    pub(super) fn admit(&mut self, core: &mut Core, key: Key, purpose: Purpose) -> bool {
+        let Some(mut frame) = self.held_syn(key).map(|syn| syn.frame().to_vec()) else {
+            return false;
+        };
+        let Some(header) = VnetHeader::parse(&frame) else {
+            return false;
+        };
+        let parsed = Ipv4::parse(&frame[vnet_header::LENGTH..])
+            .and_then(|ip| Some((ip.header_length(), Tcp::parse(ip.payload())?)));
+        let Some((ip_header_length, tcp)) = parsed else {
+            return false;
+        };
+        let Some(port) = self.allocate_port(core, key) else {
+            return false;
+        };
+        let Some(flow) = self.flows.get_mut(key) else {
+            return false;
+        };
+        flow.port = Some(port);
+        flow.phase = Phase::Accepting {
+            purpose,
+            since: core.now,
+        };
+        flow.touched = core.now;
+        flow.track.on_client(&tcp);
+        let tuple = flow.tuple;
+        self.schedule(core, key);
+        if let Some((from, to)) = self.listener_side(core, key) {
+            let segment = Segment {
+                header,
+                frame: &mut frame,
+                ip_header_length,
+                source: tuple.client,
+                destination: tuple.destination,
+                tcp,
+            };
+            translate(core, segment, from, to);
+        }
+        true
+    }
+
+    fn allocate_port(&mut self, core: &mut Core, key: Key) -> Option<NatPort> {
+        loop {
+            match self.ports.allocate(key) {
+                Allocation::Port(port) => return Some(port),
+                Allocation::Exhausted => return None,
+                Allocation::NeedsListener => {
+                    let index = self.listeners.len();
+                    let address = core.options.address4;
+                    let made = listen(&core.epoll, index, address.into(), &core.options.name);
+                    self.listeners.push(made.ok()?);
+                    self.ports.add_listener();
+                }
+            }
+        }
+    }
+}
+
+/// A listener at a free port, reachable only through the device `name`. What is accepted inherits its settings.
+pub fn listen(epoll: &Epoll, index: usize, address: IpAddr, name: &str) -> io::Result<Listener> {
+    let any_port = SocketAddr::new(address, 0);
+    let fd = socket::open(&any_port, libc::SOCK_STREAM)?;
+    socket::set_option_bytes(
+        fd.as_fd(),
+        libc::SOL_SOCKET,
+        libc::SO_BINDTODEVICE,
+        name.as_bytes(),
+    )?;
+    egress::tune_tcp(fd.as_fd());
+    socket::bind(fd.as_fd(), &any_port)?;
+    socket::listen(fd.as_fd(), BACKLOG)?;
+    epoll.add(fd.as_fd(), Token::Listener(index).pack(), READABLE)?;
+    let port = socket::local_address(fd.as_fd())?.port();
+    Ok(Listener { fd, port })
+}
+
+/// The IPv4 form of a socket address.
+pub fn as_v4(address: SocketAddr) -> Option<SocketAddrV4> {
+    match address {
+        SocketAddr::V4(address) => Some(address),
+        SocketAddr::V6(_) => None,
+    }
+}

@@ -1,0 +1,126 @@
+//! What the engine tells JavaScript, and the guard that every flow is closed exactly once.
+
+use crate::shared::Shared;
+use std::collections::HashSet;
+use std::net::{IpAddr, SocketAddrV4};
+use std::sync::Arc;
+
+/// Transport of a flow or question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    Tcp,
+    Udp,
+}
+
+/// See `DialFailure` in index.d.ts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    Refused,
+    NetworkUnreachable,
+    HostUnreachable,
+    Timeout,
+    ProxyRefused,
+    ProxyUnreachable,
+    ProxyAuth,
+    ProxyDenied,
+    ProxyFailed,
+    Io,
+}
+
+/// See `CloseReason` in index.d.ts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    Done,
+    ResetByClient,
+    ResetByRemote,
+    Closed,
+    Rejected,
+    Idle,
+    Dropped,
+    Abandoned,
+    Stopped,
+}
+
+/// See `EngineEvent` in index.d.ts.
+#[derive(Debug)]
+pub enum Event {
+    Open {
+        id: u64,
+        slot: u32,
+        network: Network,
+        source: SocketAddrV4,
+        destination: SocketAddrV4,
+    },
+    Dialed {
+        id: u64,
+        outcome: Result<IpAddr, (Failure, String)>,
+        ms: u64,
+    },
+    Accepted {
+        id: u64,
+    },
+    Close {
+        id: u64,
+        up: u64,
+        down: u64,
+        reason: Reason,
+    },
+    Dns {
+        token: u64,
+        network: Network,
+        source: SocketAddrV4,
+        destination: SocketAddrV4,
+        message: Vec<u8>,
+    },
+    Dead {
+        message: String,
+    },
+}
+
+/// Events of the engine's thread on their way to JavaScript, handed over once per turn of its loop.
+pub struct Outbox {
+    shared: Arc<Shared>,
+    batch: Vec<Event>,
+    open: HashSet<u64>,
+}
+
+impl Outbox {
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            batch: Vec::new(),
+            open: HashSet::new(),
+        }
+    }
+
+    /// Queues an event. A close of a flow that is not open is swallowed: each open gets one.
+    pub fn push(&mut self, event: Event) {
+        let wanted = match &event {
+            Event::Open { id, .. } => self.open.insert(*id),
+            Event::Close { id, .. } => self.open.remove(id),
+            _ => true,
+        };
+        if wanted {
+            self.batch.push(event);
+        }
+    }
+
+    /// Hands the batch over.
+    pub fn flush(&mut self) {
+        if !self.batch.is_empty() {
+            self.shared.post_events(&mut self.batch);
+        }
+    }
+
+    /// Closes what is still open, for an engine that cannot go on.
+    pub fn close_all(&mut self) {
+        for id in std::mem::take(&mut self.open) {
+            self.batch.push(Event::Close {
+                id,
+                up: 0,
+                down: 0,
+                reason: Reason::Stopped,
+            });
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Reads arguments from JavaScript objects and checks them.
+
+use crate::command::{DialPlan, Ending, Proxied, Rejection, Verdict};
+use crate::glue::error::{Result, invalid, mistyped};
+use crate::options::{Hop, Options};
+use crate::socks5::{Credentials, Target};
+use napi::ValueType;
+use napi::bindgen_prelude::{FromNapiValue, Object, Unknown};
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+/// SOCKS5 keeps lengths of names in one byte (RFC 1928, RFC 1929).
+const MAX_SOCKS_TEXT: usize = 255;
+/// Larger would overflow nothing, but can only be a mistake: a day.
+const MAX_TIMEOUT_MS: f64 = 86_400_000.0;
+
+/// A property that must be there.
+fn field<T: FromNapiValue>(object: &Object, name: &str) -> Result<T> {
+    optional(object, name)?.ok_or_else(|| invalid(format!("{name} is missing")))
+}
+
+/// A property that may be missing or null.
+fn optional<T: FromNapiValue>(object: &Object, name: &str) -> Result<Option<T>> {
+    let Some(value) = object.get::<Unknown>(name).map_err(mistyped)? else {
+        return Ok(None);
+    };
+    if value.get_type().map_err(mistyped)? == ValueType::Null {
+        return Ok(None);
+    }
+    object
+        .get::<T>(name)
+        .map_err(|_| invalid(format!("{name} has the wrong type")))
+}
+
+/// A whole number within a range.
+pub fn whole(name: &str, value: f64, most: f64) -> Result<u64> {
+    if value.fract() != 0.0 || !(0.0..=most).contains(&value) {
+        return Err(invalid(format!(
+            "{name} is not a whole number from 0 to {most}"
+        )));
+    }
+    Ok(value as u64)
+}
+
+/// A port, not 0.
+pub fn port(name: &str, value: f64) -> Result<u16> {
+    match whole(name, value, f64::from(u16::MAX))? {
+        0 => Err(invalid(format!("{name} is 0"))),
+        port => Ok(port as u16),
+    }
+}
+
+/// An SO_MARK value.
+pub fn mark(value: f64) -> Result<u32> {
+    Ok(whole("mark", value, f64::from(u32::MAX))? as u32)
+}
+
+/// A time limit.
+pub fn timeout(value: f64) -> Result<u64> {
+    match whole("timeoutMs", value.ceil(), MAX_TIMEOUT_MS)? {
+        0 => Err(invalid("timeoutMs is 0")),
+        ms => Ok(ms),
+    }
+}
+
+/// Text of an address as its type.
+pub fn address<T: FromStr>(name: &str, text: &str) -> Result<T> {
+    text.parse()
+        .map_err(|_| invalid(format!("{name} is not an address: {text}")))
+}
+
+/// `EngineOptions`.
+pub fn options(object: &Object) -> Result<Options> {
+    let number = |name: &str, most: f64| whole(name, field(object, name)?, most);
+    let address6: Option<String> = optional(object, "address6")?;
+    Ok(Options {
+        name: field(object, "name")?,
+        mtu: number("mtu", 65_535.0)? as u32,
+        gso: field(object, "gso")?,
+        queue_length: number("queueLength", 1_000_000.0)? as u32,
+        address4: address("address4", &field::<String>(object, "address4")?)?,
+        peer4: address("peer4", &field::<String>(object, "peer4")?)?,
+        address6: address6
+            .map(|text| address("address6", &text))
+            .transpose()?,
+        mark: mark(field(object, "mark")?)?,
+        max_held: number("maxHeld", 100_000.0)? as usize,
+    })
+}
+
+/// A `Verdict`.
+pub fn verdict(object: &Object) -> Result<Verdict> {
+    let kind: String = field(object, "kind")?;
+    match kind.as_str() {
+        "dial" => Ok(Verdict::Dial(dial_plan(object)?)),
+        "stream" => Ok(Verdict::Stream),
+        "reject" => {
+            let how: String = field(object, "how")?;
+            Ok(Verdict::Reject(match how.as_str() {
+                "reset" => Rejection::Reset,
+                "unreachable" => Rejection::Unreachable,
+                "drop" => Rejection::Drop,
+                _ => return Err(invalid(format!("how is unknown: {how}"))),
+            }))
+        }
+        _ => Err(invalid(format!("kind is unknown: {kind}"))),
+    }
+}
+
+fn dial_plan(object: &Object) -> Result<DialPlan> {
+    let via: String = field(object, "via")?;
+    let proxied = match via.as_str() {
+        "direct" => None,
+        "socks5" => Some(proxied(object)?),
+        _ => return Err(invalid(format!("via is unknown: {via}"))),
+    };
+    Ok(DialPlan {
+        hops: hops(&field::<Vec<Object>>(object, "hops")?)?,
+        port: port("port", field(object, "port")?)?,
+        proxied,
+        timeout_ms: timeout(field(object, "timeoutMs")?)?,
+    })
+}
+
+fn proxied(object: &Object) -> Result<Proxied> {
+    let text = |name: &str, value: String| match value.len() {
+        1..=MAX_SOCKS_TEXT => Ok(value),
+        _ => Err(invalid(format!(
+            "{name} has no length from 1 to {MAX_SOCKS_TEXT} bytes"
+        ))),
+    };
+    let host = text("targetHost", field(object, "targetHost")?)?;
+    let target = Target::new(&host, port("targetPort", field(object, "targetPort")?)?);
+    let username: Option<String> = optional(object, "username")?;
+    let credentials = match username.filter(|name| !name.is_empty()) {
+        None => None,
+        Some(username) => {
+            let password: Option<String> = optional(object, "password")?;
+            Some(Credentials {
+                username: text("username", username)?,
+                // RFC 1929 wants at least one byte, but servers take an empty password as well.
+                password: match password {
+                    Some(password) if !password.is_empty() => text("password", password)?,
+                    _ => String::new(),
+                },
+            })
+        }
+    };
+    Ok(Proxied {
+        credentials,
+        target,
+    })
+}
+
+/// A list of `Hop`, not empty.
+pub fn hops(objects: &[Object]) -> Result<Vec<Hop>> {
+    if objects.is_empty() {
+        return Err(invalid("hops is empty"));
+    }
+    objects
+        .iter()
+        .map(|object| {
+            let device: Option<String> = optional(object, "device")?;
+            Ok(Hop {
+                address: address("address", &field::<String>(object, "address")?)?,
+                device: device.filter(|device| !device.is_empty()),
+            })
+        })
+        .collect()
+}
+
+/// A `NativeEndpoint`.
+pub fn endpoint(object: &Object) -> Result<SocketAddr> {
+    let ip: IpAddr = address("address", &field::<String>(object, "address")?)?;
+    let port = whole("port", field(object, "port")?, f64::from(u16::MAX))?;
+    Ok(SocketAddr::new(ip, port as u16))
+}
+
+/// How `close` ends a flow.
+pub fn ending(how: &str) -> Result<Ending> {
+    match how {
+        "graceful" => Ok(Ending::Graceful),
+        "reset" => Ok(Ending::Reset),
+        _ => Err(invalid(format!("how is unknown: {how}"))),
+    }
+}

@@ -1,0 +1,132 @@
+//! Engine events as JavaScript objects.
+
+use crate::event::{Event, Failure, Network, Reason};
+use napi::bindgen_prelude::{Array, BufferSlice, Object, ToNapiValue};
+use napi::{Env, Result, sys};
+use std::net::SocketAddrV4;
+
+/// A batch of events, in order.
+pub struct Batch(pub Vec<Event>);
+
+impl ToNapiValue for Batch {
+    unsafe fn to_napi_value(raw: sys::napi_env, batch: Self) -> Result<sys::napi_value> {
+        let env = Env::from_raw(raw);
+        let mut array = env.create_array(batch.0.len() as u32)?;
+        for (index, event) in batch.0.into_iter().enumerate() {
+            array.set(index as u32, to_object(&env, event)?)?;
+        }
+        // SAFETY: the environment is the one the array was made in.
+        unsafe { Array::to_napi_value(raw, array) }
+    }
+}
+
+fn to_object<'env>(env: &'env Env, event: Event) -> Result<Object<'env>> {
+    let mut object = Object::new(env)?;
+    match event {
+        Event::Open {
+            id,
+            slot,
+            network,
+            source,
+            destination,
+        } => {
+            object.set("kind", "open")?;
+            object.set("id", id as f64)?;
+            object.set("slot", slot)?;
+            object.set("network", network_name(network))?;
+            object.set("source", endpoint(env, source)?)?;
+            object.set("destination", endpoint(env, destination)?)?;
+        }
+        Event::Dialed { id, outcome, ms } => {
+            object.set("kind", "dialed")?;
+            object.set("id", id as f64)?;
+            object.set("ok", outcome.is_ok())?;
+            match outcome {
+                Ok(address) => object.set("address", address.to_string())?,
+                Err((failure, message)) => {
+                    object.set("failure", failure_name(failure))?;
+                    object.set("message", message)?;
+                }
+            }
+            object.set("ms", ms as f64)?;
+        }
+        Event::Accepted { id } => {
+            object.set("kind", "accepted")?;
+            object.set("id", id as f64)?;
+        }
+        Event::Close {
+            id,
+            up,
+            down,
+            reason,
+        } => {
+            object.set("kind", "close")?;
+            object.set("id", id as f64)?;
+            object.set("up", up as f64)?;
+            object.set("down", down as f64)?;
+            object.set("reason", reason_name(reason))?;
+        }
+        Event::Dns {
+            token,
+            network,
+            source,
+            destination,
+            message,
+        } => {
+            object.set("kind", "dns")?;
+            object.set("token", token as f64)?;
+            object.set("network", network_name(network))?;
+            object.set("source", endpoint(env, source)?)?;
+            object.set("destination", endpoint(env, destination)?)?;
+            object.set("message", BufferSlice::copy_from(env, &message)?)?;
+        }
+        Event::Dead { message } => {
+            object.set("kind", "dead")?;
+            object.set("message", message)?;
+        }
+    }
+    Ok(object)
+}
+
+fn endpoint(env: &Env, address: SocketAddrV4) -> Result<Object<'_>> {
+    let mut object = Object::new(env)?;
+    object.set("address", address.ip().to_string())?;
+    object.set("port", address.port())?;
+    Ok(object)
+}
+
+fn network_name(network: Network) -> &'static str {
+    match network {
+        Network::Tcp => "tcp",
+        Network::Udp => "udp",
+    }
+}
+
+fn failure_name(failure: Failure) -> &'static str {
+    match failure {
+        Failure::Refused => "refused",
+        Failure::NetworkUnreachable => "network-unreachable",
+        Failure::HostUnreachable => "host-unreachable",
+        Failure::Timeout => "timeout",
+        Failure::ProxyRefused => "proxy-refused",
+        Failure::ProxyUnreachable => "proxy-unreachable",
+        Failure::ProxyAuth => "proxy-auth",
+        Failure::ProxyDenied => "proxy-denied",
+        Failure::ProxyFailed => "proxy-failed",
+        Failure::Io => "io",
+    }
+}
+
+fn reason_name(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Done => "done",
+        Reason::ResetByClient => "reset-by-client",
+        Reason::ResetByRemote => "reset-by-remote",
+        Reason::Closed => "closed",
+        Reason::Rejected => "rejected",
+        Reason::Idle => "idle",
+        Reason::Dropped => "dropped",
+        Reason::Abandoned => "abandoned",
+        Reason::Stopped => "stopped",
+    }
+}

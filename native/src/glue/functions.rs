@@ -1,0 +1,141 @@
+//! Functions of the addon beside the engine: outward sockets and questions about processes.
+
+use crate::glue::arguments;
+use crate::glue::error::{Result, invalid, mistyped, system};
+use crate::glue::promise::Promise;
+use crate::process_lookup::{self, Owner};
+use crate::reactor;
+use crate::sys::process::raise_descriptor_limit;
+use crate::{egress, peer_cred, sock_diag};
+use napi::Env;
+use napi::bindgen_prelude::Object;
+use napi_derive::napi;
+use std::net::IpAddr;
+use std::os::fd::IntoRawFd;
+
+#[napi(object)]
+pub struct Credentials {
+    pub pid: i32,
+    pub uid: u32,
+    pub gid: u32,
+}
+
+#[napi(object)]
+pub struct NativeProcess {
+    pub pid: u32,
+    pub uid: u32,
+    pub name: String,
+    pub path: String,
+}
+
+impl From<Owner> for NativeProcess {
+    fn from(owner: Owner) -> Self {
+        Self {
+            pid: owner.pid,
+            uid: owner.uid,
+            name: owner.name,
+            path: owner.path,
+        }
+    }
+}
+
+#[napi(catch_unwind)]
+pub fn open_tcp<'env>(
+    env: &'env Env,
+    hops: Vec<Object>,
+    port: f64,
+    mark: f64,
+    timeout_ms: f64,
+) -> Result<Object<'env>> {
+    let hops = arguments::hops(&hops)?;
+    let port = arguments::port("port", port)?;
+    let mark = arguments::mark(mark)?;
+    let timeout = arguments::timeout(timeout_ms)?;
+    raise_descriptor_limit();
+    let (promise, object) = Promise::<i32>::new(env).map_err(mistyped)?;
+    let done = Box::new(move |result: std::io::Result<_>| match result {
+        // The descriptor becomes a number at the last moment, or it would leak if nobody takes it.
+        Ok(fd) => promise.resolve(move || std::os::fd::OwnedFd::into_raw_fd(fd)),
+        Err(error) => promise.reject(error),
+    });
+    reactor::open_tcp(hops, port, mark, timeout, done);
+    Ok(object)
+}
+
+#[napi(catch_unwind)]
+pub fn open_udp(family: f64, device: Option<String>, mark: f64) -> Result<i32> {
+    let is_v6 = match family {
+        4.0 => false,
+        6.0 => true,
+        _ => return Err(invalid("family is neither 4 nor 6")),
+    };
+    let socket = egress::open_udp(is_v6, device.as_deref(), arguments::mark(mark)?)
+        .map_err(|error| system("UDP socket", &error))?;
+    Ok(socket.into_raw_fd())
+}
+
+#[napi(catch_unwind)]
+pub fn peer_credentials(fd: i32) -> Result<Credentials> {
+    let peer = peer_cred::of(fd).map_err(|error| system("SO_PEERCRED", &error))?;
+    Ok(Credentials {
+        pid: peer.pid,
+        uid: peer.uid,
+        gid: peer.gid,
+    })
+}
+
+#[napi(catch_unwind)]
+pub fn find_process<'env>(
+    env: &'env Env,
+    network: String,
+    source: Object,
+    destination: Object,
+) -> Result<Object<'env>> {
+    let protocol = match network.as_str() {
+        "tcp" => libc::IPPROTO_TCP,
+        "udp" => libc::IPPROTO_UDP,
+        _ => return Err(invalid(format!("network is unknown: {network}"))),
+    };
+    let source = arguments::endpoint(&source)?;
+    let destination = arguments::endpoint(&destination)?;
+    let (promise, object) = Promise::<Option<NativeProcess>>::new(env).map_err(mistyped)?;
+    process_lookup::find_owner(
+        protocol,
+        source,
+        destination,
+        Box::new(move |owner| promise.resolve(move || owner.map(NativeProcess::from))),
+    );
+    Ok(object)
+}
+
+#[napi(catch_unwind)]
+pub fn find_listeners<'env>(env: &'env Env, address: String, port: f64) -> Result<Object<'env>> {
+    let address: IpAddr = arguments::address("address", &address)?;
+    let port = arguments::port("port", port)?;
+    let (promise, object) = Promise::<Vec<NativeProcess>>::new(env).map_err(mistyped)?;
+    process_lookup::find_listeners(
+        address,
+        port,
+        Box::new(move |owners| {
+            promise.resolve(move || owners.into_iter().map(NativeProcess::from).collect());
+        }),
+    );
+    Ok(object)
+}
+
+#[napi(catch_unwind)]
+pub fn parent_of(pid: u32) -> u32 {
+    process_lookup::parent_of(pid).unwrap_or(0)
+}
+
+#[napi(catch_unwind)]
+pub fn destroy_sockets(prefixes: Vec<String>) -> Result<u32> {
+    let prefixes = prefixes
+        .iter()
+        .map(|text| {
+            text.parse()
+                .map_err(|()| invalid(format!("not a prefix: {text}")))
+        })
+        .collect::<Result<Vec<sock_diag::Prefix>>>()?;
+    sock_diag::destroy(&prefixes).map_err(|error| system("SOCK_DESTROY", &error))
+}

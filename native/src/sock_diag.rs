@@ -1,0 +1,356 @@
+//! Asks the kernel about TCP and UDP sockets of this network namespace, and destroys them (sock_diag(7)).
+
+use crate::sys::socket;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::str::FromStr;
+use std::time::Instant;
+
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+const SOCK_DESTROY: u16 = 21;
+const LISTEN: u32 = 1 << 10;
+const TIME_WAIT: u32 = 1 << 6;
+const NETLINK_HEADER: usize = 16;
+const REQUEST: usize = NETLINK_HEADER + 56;
+const MESSAGE: usize = 72;
+/// Bytes of `struct inet_diag_sockid`, and where it is in a message.
+const SOCKET_ID: usize = 48;
+const SOCKET_ID_AT: usize = 4;
+/// How long the kernel is waited for; it answers within the call, so this only guards.
+const PATIENCE_MS: i32 = 100;
+
+/// A socket as the kernel describes it.
+#[derive(Clone, Debug)]
+pub struct Socket {
+    pub local: SocketAddr,
+    pub remote: SocketAddr,
+    pub uid: u32,
+    pub inode: u32,
+    family: u8,
+    id: [u8; SOCKET_ID],
+}
+
+/// An address with a prefix length.
+#[derive(Clone, Copy, Debug)]
+pub struct Prefix {
+    address: IpAddr,
+    length: u8,
+}
+
+impl FromStr for Prefix {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (address, length) = text.split_once('/').ok_or(())?;
+        let address: IpAddr = address.parse().map_err(|_| ())?;
+        let length: u8 = length.parse().map_err(|_| ())?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        if length > most {
+            return Err(());
+        }
+        Ok(Self { address, length })
+    }
+}
+
+impl Prefix {
+    /// Whether an address is inside; IPv4-mapped addresses count as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let length = u32::from(self.length);
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(prefix), IpAddr::V4(address)) => {
+                let different = prefix.to_bits() ^ address.to_bits();
+                length == 0 || different >> (32 - length) == 0
+            }
+            (IpAddr::V6(prefix), IpAddr::V6(address)) => {
+                let different = prefix.to_bits() ^ address.to_bits();
+                length == 0 || different >> (128 - length) == 0
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The socket at the local end of a connection; for UDP also an unconnected one that would get its answers.
+pub fn find(protocol: i32, local: SocketAddr, remote: SocketAddr) -> io::Result<Option<Socket>> {
+    let netlink = Netlink::open()?;
+    // For UDP the kernel takes the two ends the other way round than for TCP; which it did is seen in the answer.
+    for (from, to) in [(local, remote), (remote, local)] {
+        let id = socket_id(from, to);
+        let family = family_of(local);
+        let found = netlink.ask(&request(
+            SOCK_DIAG_BY_FAMILY,
+            0,
+            family,
+            protocol,
+            u32::MAX,
+            &id,
+        ))?;
+        let mine = found.into_iter().find(|socket| {
+            socket.local.port() == local.port()
+                && (socket.local.ip().is_unspecified()
+                    || socket.local.ip().to_canonical() == local.ip())
+        });
+        if mine.is_some() || protocol == libc::IPPROTO_TCP {
+            return Ok(mine);
+        }
+    }
+    Ok(None)
+}
+
+/// TCP sockets listening at exactly this address and port, or at its wildcard.
+pub fn listeners(address: IpAddr, port: u16) -> io::Result<Vec<Socket>> {
+    let netlink = Netlink::open()?;
+    let mut found = Vec::new();
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        let mut id = [0; SOCKET_ID];
+        id[..2].copy_from_slice(&port.to_be_bytes());
+        found.extend(netlink.ask(&dump(family, libc::IPPROTO_TCP, LISTEN, &id))?);
+    }
+    found.retain(|socket| {
+        let ip = socket.local.ip().to_canonical();
+        // A listener at :: takes IPv4 connections as well, unless told otherwise.
+        let is_wildcard = ip.is_unspecified() && (ip.is_ipv6() || address.is_ipv4());
+        socket.local.port() == port && (ip == address || is_wildcard)
+    });
+    Ok(found)
+}
+
+/// Destroys TCP sockets whose remote address is inside a prefix. Returns how many; 0 where the kernel cannot.
+pub fn destroy(prefixes: &[Prefix]) -> io::Result<u32> {
+    let netlink = Netlink::open()?;
+    let states = !(LISTEN | TIME_WAIT);
+    let mut destroyed = 0;
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        let none = [0; SOCKET_ID];
+        for found in netlink.ask(&dump(family, libc::IPPROTO_TCP, states, &none))? {
+            let remote = found.remote.ip();
+            if !prefixes.iter().any(|prefix| prefix.contains(remote)) {
+                continue;
+            }
+            let family = i32::from(found.family);
+            let order = request(
+                SOCK_DESTROY,
+                libc::NLM_F_ACK as u16,
+                family,
+                libc::IPPROTO_TCP,
+                u32::MAX,
+                &found.id,
+            );
+            match netlink.ask(&order) {
+                Ok(_) => destroyed += 1,
+                Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => return Ok(0),
+                Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(destroyed)
+}
+
+struct Netlink(OwnedFd);
+
+impl Netlink {
+    fn open() -> io::Result<Self> {
+        let fd = socket::open_family(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_SOCK_DIAG)?;
+        Ok(Self(fd))
+    }
+
+    /// Sends a request and collects the sockets in its answer.
+    fn ask(&self, request: &[u8]) -> io::Result<Vec<Socket>> {
+        socket::send(self.0.as_fd(), request)?;
+        let is_dump = u16::from_ne_bytes([request[6], request[7]]) & libc::NLM_F_DUMP as u16 != 0;
+        let deadline = Instant::now() + std::time::Duration::from_millis(PATIENCE_MS as u64);
+        let mut found = Vec::new();
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let length = match socket::receive(self.0.as_fd(), &mut buffer, 0) {
+                Ok(length) => length,
+                Err(error) if crate::sys::would_block(&error) && Instant::now() < deadline => {
+                    std::thread::yield_now();
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let mut rest = &buffer[..length];
+            while let Some((kind, payload, after)) = next_message(rest) {
+                rest = after;
+                match i32::from(kind) {
+                    libc::NLMSG_DONE => return Ok(found),
+                    libc::NLMSG_ERROR => {
+                        let code = payload
+                            .first_chunk()
+                            .map_or(0, |code| i32::from_ne_bytes(*code));
+                        return match -code {
+                            0 => Ok(found),
+                            libc::ENOENT if !is_destroy(request) => Ok(found),
+                            errno => Err(io::Error::from_raw_os_error(errno)),
+                        };
+                    }
+                    _ => found.extend(parse(payload)),
+                }
+                if !is_dump {
+                    return Ok(found);
+                }
+            }
+        }
+    }
+}
+
+fn is_destroy(request: &[u8]) -> bool {
+    u16::from_ne_bytes([request[4], request[5]]) == SOCK_DESTROY
+}
+
+/// Type and payload of the first netlink message, and what follows.
+fn next_message(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
+    let length = u32::from_ne_bytes(*bytes.first_chunk()?) as usize;
+    let kind = u16::from_ne_bytes([*bytes.get(4)?, *bytes.get(5)?]);
+    let payload = bytes.get(NETLINK_HEADER..length)?;
+    let after = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+    Some((kind, payload, after))
+}
+
+fn parse(message: &[u8]) -> Option<Socket> {
+    if message.len() < MESSAGE {
+        return None;
+    }
+    let id: [u8; SOCKET_ID] = message[SOCKET_ID_AT..SOCKET_ID_AT + SOCKET_ID]
+        .try_into()
+        .ok()?;
+    let family = message[0];
+    let at = |at: usize, port: usize| {
+        let port = u16::from_be_bytes([id[port], id[port + 1]]);
+        let octets: [u8; 16] = id[at..at + 16].try_into().ok()?;
+        let ip: IpAddr = match i32::from(family) {
+            libc::AF_INET => Ipv4Addr::new(octets[0], octets[1], octets[2], octets[3]).into(),
+            _ => Ipv6Addr::from(octets).into(),
+        };
+        Some(SocketAddr::new(ip, port))
+    };
+    let number = |at: usize| message[at..at + 4].try_into().map(u32::from_ne_bytes).ok();
+    Some(Socket {
+        local: at(4, 0)?,
+        remote: at(20, 2)?,
+        uid: number(64)?,
+        inode: number(68)?,
+        family,
+        id,
+    })
+}
+
+fn family_of(address: SocketAddr) -> i32 {
+    if address.is_ipv4() {
+        libc::AF_INET
+    } else {
+        libc::AF_INET6
+    }
+}
+
+/// `struct inet_diag_sockid` with no interface and no cookie.
+fn socket_id(local: SocketAddr, remote: SocketAddr) -> [u8; SOCKET_ID] {
+    let mut id = [0; SOCKET_ID];
+    id[..2].copy_from_slice(&local.port().to_be_bytes());
+    id[2..4].copy_from_slice(&remote.port().to_be_bytes());
+    for (at, address) in [(4, local), (20, remote)] {
+        match address.ip() {
+            IpAddr::V4(ip) => id[at..at + 4].copy_from_slice(&ip.octets()),
+            IpAddr::V6(ip) => id[at..at + 16].copy_from_slice(&ip.octets()),
+        }
+    }
+    id[40..48].fill(0xff);
+    id
+}
+
+fn dump(family: i32, protocol: i32, states: u32, id: &[u8; SOCKET_ID]) -> Vec<u8> {
+    let flags = libc::NLM_F_DUMP as u16;
+    request(SOCK_DIAG_BY_FAMILY, flags, family, protocol, states, id)
+}
+
+fn request(
+    kind: u16,
+    flags: u16,
+    family: i32,
+    protocol: i32,
+    states: u32,
+    id: &[u8; SOCKET_ID],
+) -> Vec<u8> {
+    let flags = flags | libc::NLM_F_REQUEST as u16;
+    let mut bytes = Vec::with_capacity(REQUEST);
+    bytes.extend_from_slice(&(REQUEST as u32).to_ne_bytes());
+    bytes.extend_from_slice(&kind.to_ne_bytes());
+    bytes.extend_from_slice(&flags.to_ne_bytes());
+    bytes.extend_from_slice(&[0; 8]);
+    bytes.extend_from_slice(&[family as u8, protocol as u8, 0, 0]);
+    bytes.extend_from_slice(&states.to_ne_bytes());
+    bytes.extend_from_slice(id);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+
+    proptest! {
+        #[test]
+        fn any_answer_is_survived(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let mut rest = &bytes[..];
+            while let Some((_, payload, after)) = next_message(rest) {
+                parse(payload);
+                prop_assert!(after.len() < rest.len());
+                rest = after;
+            }
+        }
+    }
+
+    #[test]
+    fn prefixes() {
+        let prefix: Prefix = "198.18.0.0/15".parse().unwrap();
+        assert!(prefix.contains("198.19.255.255".parse().unwrap()));
+        assert!(prefix.contains("::ffff:198.18.0.1".parse().unwrap()));
+        assert!(!prefix.contains("198.20.0.0".parse().unwrap()));
+        assert!(!prefix.contains("::1".parse().unwrap()));
+        assert!(
+            "0.0.0.0/0"
+                .parse::<Prefix>()
+                .unwrap()
+                .contains("1.2.3.4".parse().unwrap())
+        );
+        assert!("10.0.0.0/33".parse::<Prefix>().is_err());
+        assert!("10.0.0.0".parse::<Prefix>().is_err());
+    }
+
+    #[test]
+    fn finds_sockets_by_their_ends() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = TcpStream::connect(address).unwrap();
+        let local = stream.local_addr().unwrap();
+        let found = find(libc::IPPROTO_TCP, local, address).unwrap().unwrap();
+        assert_eq!((found.local, found.remote), (local, address));
+        assert_ne!(found.inode, 0);
+        let stranger = SocketAddr::new(local.ip(), 1);
+        assert!(find(libc::IPPROTO_TCP, local, stranger).unwrap().is_none());
+
+        let at = listeners(address.ip(), address.port()).unwrap();
+        assert_eq!(
+            at.iter().map(|socket| socket.local).collect::<Vec<_>>(),
+            [address]
+        );
+    }
+
+    #[test]
+    fn finds_udp_sockets_connected_or_not() {
+        let remote: SocketAddr = "127.0.0.9:9".parse().unwrap();
+        for connected in [true, false] {
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            if connected {
+                socket.connect(remote).unwrap();
+            }
+            let local = socket.local_addr().unwrap();
+            let found = find(libc::IPPROTO_UDP, local, remote).unwrap().unwrap();
+            assert_eq!(found.local, local);
+        }
+    }
+}
