@@ -1,0 +1,382 @@
+/**
+ * Names and the fake addresses that stand for them. A name's place is a keyed hash of it, so that it gets its old address
+ * back even when the table is lost; a new mapping is stored before its address is given out. Resolves and routes nothing.
+ */
+import type { Ip } from '../base/address.ts';
+import { AppError } from '../base/app-error.ts';
+import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
+import type { Logger } from '../base/logger.ts';
+import type { MappingRow } from '../contract/dns.ts';
+import type { HealthWarning } from '../contract/status.ts';
+import { FakeIpRange } from './fake-ip-range.ts';
+import { lastUse, ReuseOrder, stateOf } from './fake-ip-reuse.ts';
+import { reduceHash, sipHash24 } from './siphash.ts';
+
+export interface Mapping {
+  readonly address: Ip;
+  /** Normalised. */
+  readonly name: string;
+  /** Unix time in milliseconds; 0 = never. */
+  readonly firstSeen: number;
+  readonly lastAnswered: number;
+  readonly lastConnected: number;
+  readonly answers: number;
+  readonly flows: number;
+  readonly liveFlows: number;
+  /** Of the last flow that ended: `ok` or an error code; empty before. */
+  readonly outcome: string;
+}
+
+export type StoredMapping = Omit<Mapping, 'liveFlows'>;
+
+/** What the pool needs of the state store (`MappingStore` of core/state fits). All methods may throw FAKE_IP_STORE. */
+export interface PoolStore {
+  load(): StoredMapping[];
+  put(mapping: StoredMapping): void;
+  updateStatistics(mappings: readonly StoredMapping[]): void;
+}
+
+/** Where standing trouble is raised and cleared, by the warning's code. */
+export interface PoolHealth {
+  raise(warning: HealthWarning): void;
+  clear(code: string): void;
+}
+
+export interface FakeIpPoolOptions {
+  /** IPv4 prefix. Mappings of another range stay in the store untouched and unknown to this pool. */
+  readonly range: string;
+  /** 16 bytes, the same for the life of the installation. */
+  readonly key: Uint8Array;
+  readonly store: PoolStore;
+  readonly clock: Clock;
+  readonly health: PoolHealth;
+  readonly logger: Logger;
+}
+
+const flushInterval = 1_000;
+/** How much younger than in the store a mapping's last use may be; more is written at once, because its rest depends on it. */
+const unsavedUse = 10_000;
+/** A long flow's address is marked as used this often, so that a crash does not make it look idle. */
+const liveRefresh = 60_000;
+/** Without new trouble for so long, the warning is taken back. */
+const calmAfter = 600_000;
+
+interface Entry extends Mapping {
+  readonly slot: number;
+  lastAnswered: number;
+  lastConnected: number;
+  answers: number;
+  flows: number;
+  liveFlows: number;
+  outcome: string;
+  /** Last use as the store has it. */
+  savedUse: number;
+}
+
+export class FakeIpPool {
+  readonly range: FakeIpRange;
+  /** Addresses whose row changed; their state may also change by time alone. */
+  readonly changed = new Emitter<Ip>();
+  readonly #key: Uint8Array;
+  readonly #store: PoolStore;
+  readonly #clock: Clock;
+  readonly #health: PoolHealth;
+  readonly #logger: Logger;
+  readonly #byName = new Map<string, Entry>();
+  readonly #bySlot = new Map<number, Entry>();
+  readonly #order = new ReuseOrder<Entry>();
+  readonly #live = new Set<Entry>();
+  readonly #unsaved = new Set<Entry>();
+  readonly #raised = new Map<string, number>();
+  #stopTimer: (() => void) | undefined;
+  #refreshedAt = 0;
+
+  /** Loads what the store has of this range. Throws FAKE_IP_RANGE_TOO_SMALL, CONFIG_INVALID or FAKE_IP_STORE. */
+  constructor(options: FakeIpPoolOptions) {
+    this.range = new FakeIpRange(options.range);
+    this.#key = options.key;
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#health = options.health;
+    this.#logger = options.logger.child('fake-ip');
+    this.#load();
+  }
+
+  /** Begins to write statistics, once a second. Everything else works without it. */
+  start(): void {
+    this.#stopTimer ??= this.#clock.every(flushInterval, () => this.#tick());
+  }
+
+  /** Writes what is unsaved and stops writing. The store stays open; it is the caller's. */
+  stop(): void {
+    this.#stopTimer?.();
+    this.#stopTimer = undefined;
+    this.#touchLive(this.#clock.now());
+    this.#flush();
+  }
+
+  /** Names that have an address. */
+  get used(): number {
+    return this.#bySlot.size;
+  }
+
+  get capacity(): number {
+    return this.range.capacity;
+  }
+
+  /**
+   * The address of a normalised name, for an answer that leaves now. A new mapping is in the store when this returns.
+   * `client` (the asker's address) is whose share of the range it counts against. Throws FAKE_IP_EXHAUSTED when no address may be
+   * reused, FAKE_IP_STORE when the mapping could not be stored; nothing has changed then.
+   */
+  // oxlint-disable-next-line no-unused-vars -- part of the interface: quotas per client need it
+  allocate(name: string, client: string): Ip {
+    const now = this.#clock.now();
+    const known = this.#byName.get(name);
+    if (known === undefined) return this.#create(name, now).address;
+    known.lastAnswered = now;
+    known.answers += 1;
+    this.#noteUse(known);
+    return known.address;
+  }
+
+  /** What an address means now; undefined for one without a mapping, a reserved or a foreign one. */
+  lookup(ip: Ip): Mapping | undefined {
+    const slot = this.range.slotOf(ip);
+    return slot === undefined ? undefined : this.#bySlot.get(slot);
+  }
+
+  /** The mapping of a normalised name, without giving it out. */
+  find(name: string): Mapping | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** Whether an address belongs to the range, mapped or not; the reserved ones do. */
+  contains(ip: Ip): boolean {
+    return this.range.contains(ip);
+  }
+
+  /** A flow to the address begins: it keeps its name until `flowClosed`, one call for each. Unknown addresses are ignored. */
+  flowOpened(ip: Ip): void {
+    const entry = this.#entry(ip);
+    if (entry === undefined) return;
+    // From now on it rests for a day, not for minutes: that must survive a crash.
+    if (entry.lastConnected === 0) entry.savedUse = 0;
+    entry.flows += 1;
+    entry.liveFlows += 1;
+    entry.lastConnected = this.#clock.now();
+    this.#live.add(entry);
+    this.#noteUse(entry);
+  }
+
+  /** The end of a flow that was opened; `outcome` is `ok` or an error code. */
+  flowClosed(ip: Ip, outcome: string): void {
+    const entry = this.#entry(ip);
+    if (entry === undefined || entry.liveFlows === 0) return;
+    entry.liveFlows -= 1;
+    entry.lastConnected = this.#clock.now();
+    entry.outcome = outcome;
+    if (entry.liveFlows === 0) this.#live.delete(entry);
+    this.#noteUse(entry);
+  }
+
+  /** The whole table, in no order. */
+  rows(): MappingRow[] {
+    const now = this.#clock.now();
+    return [...this.#bySlot.values()].map((entry) => rowOf(entry, now));
+  }
+
+  /** One row of it, for an address of `changed`. */
+  row(ip: Ip): MappingRow | undefined {
+    const entry = this.#entry(ip);
+    return entry && rowOf(entry, this.#clock.now());
+  }
+
+  #entry(ip: Ip): Entry | undefined {
+    const slot = this.range.slotOf(ip);
+    return slot === undefined ? undefined : this.#bySlot.get(slot);
+  }
+
+  #create(name: string, now: number): Entry {
+    const { slot, former, early } = this.#choose(name, now);
+    const entry: Entry = {
+      slot,
+      address: this.range.addressOf(slot),
+      name,
+      firstSeen: now,
+      lastAnswered: now,
+      lastConnected: 0,
+      answers: 1,
+      flows: 0,
+      liveFlows: 0,
+      outcome: '',
+      savedUse: now,
+    };
+    try {
+      this.#store.put(stored(entry));
+    } catch (error) {
+      this.#raiseStore(error);
+      throw AppError.from(error, 'FAKE_IP_STORE');
+    }
+    this.#settle('FAKE_IP_STORE');
+    if (former !== undefined) this.#forget(former);
+    if (early) this.#raisePressure(now);
+    this.#byName.set(name, entry);
+    this.#bySlot.set(slot, entry);
+    this.#order.touch(entry);
+    this.changed.emit(entry.address);
+    return entry;
+  }
+
+  /** The home slot, or the next without a mapping; when all have one, a rested home, then the order of reuse. */
+  #choose(name: string, now: number): { slot: number; former?: Entry; early: boolean } {
+    const home = reduceHash(sipHash24(this.#key, Buffer.from(name)), this.capacity);
+    if (this.#bySlot.size < this.capacity) {
+      let slot = home;
+      while (this.#bySlot.has(slot)) slot = slot + 1 === this.capacity ? 0 : slot + 1;
+      return { slot, early: false };
+    }
+    const atHome = this.#bySlot.get(home);
+    if (atHome !== undefined && stateOf(atHome, now) === 'free') return { slot: home, former: atHome, early: false };
+    const next = this.#order.next(now);
+    if (next !== undefined) return { slot: next.mapping.slot, former: next.mapping, early: next.early };
+    this.#raise(now, {
+      code: 'FAKE_IP_EXHAUSTED',
+      severity: 'error',
+      title: 'No fake address left',
+      text: `All ${this.capacity} addresses of ${this.range.text} are in use; new names cannot be answered.`,
+      action: 'Choose a larger fake-ip-range.',
+    });
+    throw new AppError('FAKE_IP_EXHAUSTED', `all ${this.capacity} addresses of ${this.range.text} are in use`, {
+      expected: 'a larger fake-ip-range',
+    });
+  }
+
+  #forget(entry: Entry): void {
+    if (this.#byName.get(entry.name) === entry) this.#byName.delete(entry.name);
+    this.#bySlot.delete(entry.slot);
+    this.#order.forget(entry);
+    this.#unsaved.delete(entry);
+  }
+
+  #load(): void {
+    const now = this.#clock.now();
+    const entries: Entry[] = [];
+    let lastSign = 0;
+    for (const mapping of this.#store.load()) {
+      const slot = this.range.slotOf(mapping.address);
+      if (slot === undefined) continue;
+      lastSign = Math.max(lastSign, lastUse(mapping));
+      entries.push({ ...mapping, slot, liveFlows: 0, savedUse: lastUse(mapping) });
+    }
+    // If the last process was killed, a flow may have been live for so long after its last mark.
+    const unmarked = liveRefresh + flushInterval;
+    for (const entry of entries) {
+      const mayHaveBeenLive = entry.lastConnected > 0 && entry.lastConnected >= lastSign - unmarked;
+      // What was recorded while the clock was ahead would rest for as long as the clock was wrong.
+      entry.lastConnected = Math.min(mayHaveBeenLive ? lastSign + unmarked : entry.lastConnected, now);
+      entry.lastAnswered = Math.min(entry.lastAnswered, now);
+    }
+    entries.sort((a, b) => lastUse(a) - lastUse(b));
+    for (const entry of entries) {
+      // After a change of the range and back a name can have two addresses: both are understood, the newer is given out.
+      this.#byName.set(entry.name, entry);
+      this.#bySlot.set(entry.slot, entry);
+      this.#order.touch(entry);
+    }
+    this.#refreshedAt = now;
+    this.#logger.info('mappings loaded', { range: this.range.text, mappings: this.#bySlot.size });
+  }
+
+  #noteUse(entry: Entry): void {
+    this.#order.touch(entry);
+    this.#unsaved.add(entry);
+    if (lastUse(entry) - entry.savedUse >= unsavedUse) this.#flush([entry]);
+    this.changed.emit(entry.address);
+  }
+
+  #tick(): void {
+    const now = this.#clock.now();
+    if (Math.abs(now - this.#refreshedAt) >= liveRefresh) this.#touchLive(now);
+    this.#flush();
+    for (const [code, at] of this.#raised) if (Math.abs(now - at) >= calmAfter) this.#settle(code);
+  }
+
+  #touchLive(now: number): void {
+    this.#refreshedAt = now;
+    for (const entry of this.#live) {
+      entry.lastConnected = now;
+      this.#unsaved.add(entry);
+    }
+  }
+
+  /** Statistics that cannot be written wait for the next time; the mappings themselves are stored already. */
+  #flush(entries: readonly Entry[] = [...this.#unsaved]): void {
+    if (entries.length === 0) return;
+    try {
+      this.#store.updateStatistics(entries.map(stored));
+    } catch (error) {
+      this.#raiseStore(error);
+      return;
+    }
+    this.#settle('FAKE_IP_STORE');
+    for (const entry of entries) {
+      entry.savedUse = lastUse(entry);
+      this.#unsaved.delete(entry);
+    }
+  }
+
+  #raisePressure(now: number): void {
+    this.#raise(now, {
+      code: 'FAKE_IP_PRESSURE',
+      severity: 'warning',
+      title: 'Fake addresses are reused early',
+      text: `All ${this.capacity} addresses of ${this.range.text} have a name; the least recently used are given to new names.`,
+      action: 'Choose a larger fake-ip-range.',
+    });
+  }
+
+  #raiseStore(error: unknown): void {
+    const { message } = AppError.from(error);
+    if (!this.#raised.has('FAKE_IP_STORE')) this.#logger.error('mappings cannot be stored', { error: message });
+    this.#raise(this.#clock.now(), {
+      code: 'FAKE_IP_STORE',
+      severity: 'error',
+      title: 'The mapping table cannot be written',
+      text: `${message} New names are not answered, so that no address comes to mean two names.`,
+      action: 'Free space in the state directory.',
+    });
+  }
+
+  #raise(now: number, warning: HealthWarning): void {
+    const known = this.#raised.has(warning.code);
+    this.#raised.set(warning.code, now);
+    if (!known) this.#health.raise(warning);
+  }
+
+  #settle(code: string): void {
+    if (this.#raised.delete(code)) this.#health.clear(code);
+  }
+}
+
+function stored(entry: Entry): StoredMapping {
+  const { address, name, firstSeen, lastAnswered, lastConnected, answers, flows, outcome } = entry;
+  return { address, name, firstSeen, lastAnswered, lastConnected, answers, flows, outcome };
+}
+
+function rowOf(entry: Entry, now: number): MappingRow {
+  const { address, name, firstSeen, lastAnswered, lastConnected, answers, flows, liveFlows, outcome } = entry;
+  return {
+    address,
+    name,
+    state: stateOf(entry, now),
+    firstSeen,
+    lastAnswered,
+    lastConnected,
+    answers,
+    flows,
+    liveFlows,
+    outcome,
+  };
+}
