@@ -147,7 +147,10 @@ export class BrowserServer implements Service {
       return this.#notice(context, 401, 'link-spent');
     }
     context.header('cache-control', 'no-store');
-    return context.redirect('/', 303);
+    // Where another site or a file led here, a redirect would go on without the SameSite=Strict cookie; a page of ours
+    // that moves on by itself does not.
+    const from = context.req.header('sec-fetch-site') ?? 'none';
+    return from === 'none' || from === 'same-origin' ? context.redirect('/', 303) : context.html(onwardPage);
   }
 
   #isSignedIn(cookie: string | undefined): boolean {
@@ -186,6 +189,9 @@ export class BrowserServer implements Service {
     webSocket.on('close', () => this.#viewers.delete(viewer));
   }
 }
+
+const onwardPage =
+  '<!doctype html><meta charset="utf-8"><title>Mirage</title><meta http-equiv="refresh" content="0;url=/">';
 
 function addressOf(server: Server): AddressInfo {
   const address = server.address();

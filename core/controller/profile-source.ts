@@ -2,13 +2,15 @@
 import { readFile } from 'node:fs/promises';
 import { AppError, errnoOf } from '../base/app-error.ts';
 import type { Config } from '../contract/config.ts';
-import type { ConfigProblem } from '../contract/error.ts';
+import type { ConfigProblem, ErrorCode } from '../contract/error.ts';
 
 export interface LoadedProfile {
   /** The file that was read; null when there is none and the built-in default holds. */
   path: string | null;
   /** Absent when an error among `problems` forbids its use, or when there is no file. */
   config?: Config;
+  /** The code to report with when an error forbids the profile's use. */
+  failure?: ErrorCode;
   problems: ConfigProblem[];
 }
 
@@ -18,7 +20,7 @@ export interface ProfileSource {
 }
 
 /** Text in Clash's YAML spelling to a configuration, with everything that is wrong with it. */
-export type ProfileReader = (text: string) => { config?: Config | undefined; problems: ConfigProblem[] };
+export type ProfileReader = (text: string) => Omit<LoadedProfile, 'path'>;
 
 export class FileProfileSource implements ProfileSource {
   readonly #path: string;
@@ -38,10 +40,9 @@ export class FileProfileSource implements ProfileSource {
       text = await readFile(this.#path, 'utf8');
     } catch (caught) {
       if (errnoOf(caught) === 'ENOENT' && !this.#required) return { path: null, problems: [] };
-      return { path: this.#path, problems: [unreadable(this.#path, caught)] };
+      return { path: this.#path, failure: 'CONFIG_INVALID', problems: [unreadable(this.#path, caught)] };
     }
-    const { config, problems } = this.#read(text);
-    return { path: this.#path, problems, ...(config === undefined ? {} : { config }) };
+    return { path: this.#path, ...this.#read(text) };
   }
 }
 

@@ -128,7 +128,11 @@ export class HelperDouble implements HelperClient {
         : { ...this.snapshot, tunnel: { kind: 'stopped' }, owner: null };
       return this.snapshot;
     },
-    setSwitches: (switches) => ({ ...this.snapshot, ...switches }),
+    setSwitches: ({ systemDns, autoRoute }) => ({
+      ...this.snapshot,
+      systemDns: systemDns ?? this.snapshot.systemDns,
+      autoRoute: autoRoute ?? this.snapshot.autoRoute,
+    }),
     renewLease: () => ({ ttlMs: 20_000, resumed: false }),
     applyConfig: () => ({ hash: 'c0ffee' }),
     listRules: () => [],

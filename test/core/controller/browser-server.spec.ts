@@ -121,6 +121,14 @@ describe('the link', () => {
     expect(signedIn.status).toBe(303);
   });
 
+  test('opened from another place, a page of ours moves on: a redirect would lack the strict cookie', async () => {
+    const { pathname, search } = new URL(server.issueLink());
+    const answer = await ask(pathname + search, { 'sec-fetch-site': 'cross-site' });
+    expect(answer.status).toBe(200);
+    expect(answer.headers['set-cookie']?.[0]).toContain('SameSite=Strict');
+    expect(answer.body).toContain('http-equiv="refresh" content="0;url=/"');
+  });
+
   test('a wrong one is refused with a page that says what to do, in Chinese to Chinese readers', async () => {
     const answer = await ask('/?token=AAAAAAAAAAAAAAAAAAAAAA', { 'accept-language': 'zh-CN,zh;q=0.9' });
     expect(answer.status).toBe(401);

@@ -30,6 +30,7 @@ test('a missing file is the default, or a problem when the person named it', asy
   expect(await new FileProfileSource(file, { required: false, read }).load()).toEqual({ path: null, problems: [] });
   expect(await new FileProfileSource(file, { required: true, read }).load()).toEqual({
     path: file,
+    failure: 'CONFIG_INVALID',
     problems: [{ severity: 'error', path: '', message: `there is no file ${file}` }],
   });
 });

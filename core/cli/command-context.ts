@@ -1,0 +1,40 @@
+/** What every command is given: where to print, how to reach the helper, how to read a profile. */
+import type { Clock } from '../base/clock.ts';
+import type { HelperClient } from '../controller/helper-client.ts';
+import type { LoadedProfile } from '../controller/profile-source.ts';
+import type { Console } from './console.ts';
+
+/** Options that every command has. */
+export interface GlobalOptions {
+  json: boolean;
+  /** The helper's runtime directory. */
+  socket: string;
+  /** Whether a socket that the caller itself owns is trusted besides root's. */
+  developer: boolean;
+}
+
+export interface CommandContext {
+  readonly console: Console;
+  readonly clock: Clock;
+  /** One attempt; rejects with `HELPER_*` or `RPC_*`. The caller closes the client. */
+  openHelper(options: GlobalOptions): Promise<HelperClient>;
+  /** The named profile, or without a name the user's own if there is one. */
+  loadProfile(file: string | undefined): Promise<LoadedProfile>;
+  /** Name of a user, or undefined when the machine does not know it. */
+  userName(uid: number): string | undefined;
+  readonly uid: number;
+}
+
+/** Opens the helper for as long as `work` takes. */
+export async function withHelper<R>(
+  context: CommandContext,
+  options: GlobalOptions,
+  work: (helper: HelperClient) => Promise<R>,
+): Promise<R> {
+  const helper = await context.openHelper(options);
+  try {
+    return await work(helper);
+  } finally {
+    await helper.close();
+  }
+}

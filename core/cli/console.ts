@@ -1,0 +1,55 @@
+/** What a command prints with: lines for people on the one hand, one JSON document for programs on the other. */
+import type { ErrorData } from '../contract/error.ts';
+import { errorText } from './error-text.ts';
+import { type Paint, paintFor } from './paint.ts';
+import { type Column, renderTable } from './table.ts';
+
+export interface OutputStream {
+  write(text: string): unknown;
+  isTTY?: boolean;
+  columns?: number;
+}
+
+export class Console {
+  readonly #out: OutputStream;
+  readonly #err: OutputStream;
+  readonly #errPaint: Paint;
+  readonly paint: Paint;
+
+  constructor(out: OutputStream, err: OutputStream, environment: Record<string, string | undefined>) {
+    this.#out = out;
+    this.#err = err;
+    this.paint = paintFor(out, environment);
+    this.#errPaint = paintFor(err, environment);
+  }
+
+  /** One line to standard output. */
+  line(text = ''): void {
+    this.#out.write(`${text}\n`);
+  }
+
+  /** One line to standard error: for what is not the result. */
+  note(text: string): void {
+    this.#err.write(`${text}\n`);
+  }
+
+  table<R>(columns: readonly Column<R>[], rows: readonly R[]): void {
+    const width = this.#out.isTTY === true ? this.#out.columns : undefined;
+    for (const line of renderTable(columns, rows, { paint: this.paint, width })) this.line(line);
+  }
+
+  json(value: unknown): void {
+    this.line(JSON.stringify(value, undefined, 2));
+  }
+
+  /** For people on standard error; with `json` as `{"error": ...}` on standard output, where a program reads. */
+  error(error: ErrorData, options: { json: boolean; file?: string | undefined }): void {
+    if (options.json) this.json({ error });
+    else for (const line of errorText(error, this.#errPaint, options.file)) this.note(line);
+  }
+
+  /** Standard error's colours, for lines given to `note`. */
+  get notePaint(): Paint {
+    return this.#errPaint;
+  }
+}

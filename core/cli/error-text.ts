@@ -1,0 +1,39 @@
+/** Errors for people: a stable code, a sentence, what to do. */
+import type { ConfigProblem, ErrorCode, ErrorData } from '../contract/error.ts';
+import type { Paint } from './paint.ts';
+import { plainText } from './plain-text.ts';
+
+/** Used when the error itself does not say what to do. */
+const advice: { readonly [C in ErrorCode]?: string } = {
+  HELPER_NOT_RUNNING: 'start it with "npm start", or "systemctl start mirage-helper" where it is installed',
+  HELPER_UNTRUSTED: 'check who owns the directory given by --socket; for a helper of your own add --developer',
+  HELPER_NOT_ALLOWED: 'start the helper with --allow-uid for this user, or run the command as root',
+  HELPER_IN_USE: 'ask that user to turn Enhanced Mode off',
+  HELPER_INCOMPATIBLE: 'update Mirage and its helper to the same version, then restart the helper',
+  CONFIG_SYNTAX: 'mend the lines above; "mirage check FILE" tells whether all is well',
+  CONFIG_INVALID: 'mend the lines above; "mirage check FILE" tells whether all is well',
+  TUN_UNAVAILABLE: 'load the kernel module "tun", and in a container pass /dev/net/tun and NET_ADMIN',
+  TUN_NAME_TAKEN: 'end the program that uses this device, or name another under "tun: device:"',
+  RPC_TIMEOUT: 'look at "mirage dump logs" or restart the helper',
+  RPC_CLOSED: 'see whether the helper still runs: "mirage status"',
+};
+
+/** Lines: problems first, then `error CODE: sentence` and `  what to do: ...`. `file` names the profile that has the problems. */
+export function errorText(error: ErrorData, paint: Paint, file?: string): string[] {
+  const todo = error.expected ?? advice[error.code];
+  return [
+    ...(error.problems ?? []).map((problem) => problemText(problem, paint, file)),
+    `${paint('red', `error ${error.code}`)}: ${plainText(error.message)}`,
+    ...(todo === undefined ? [] : [`  ${paint('dim', 'what to do:')} ${plainText(todo)}`]),
+  ];
+}
+
+/** `profile.yaml:12:7: error: rules[3]: no proxy is named "x" (expected ...)`, as compilers write it. */
+export function problemText(problem: ConfigProblem, paint: Paint, file = ''): string {
+  const place = [file, problem.line, problem.column].filter((part) => part !== undefined && part !== '').join(':');
+  const severity = paint(problem.severity === 'error' ? 'red' : 'yellow', problem.severity);
+  const key = problem.path === '' ? '' : `${problem.path}: `;
+  const expected =
+    problem.expected === undefined ? '' : ` ${paint('dim', `(expected ${plainText(problem.expected)})`)}`;
+  return `${paint('bold', place)}${place === '' ? '' : ': '}${severity}: ${plainText(key + problem.message)}${expected}`;
+}

@@ -1,0 +1,144 @@
+#!/usr/bin/env node
+/** Composition root of the `mirage` command: the only file here that touches the process, its environment and the disk. */
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { AppError } from '../base/app-error.ts';
+import { systemClock } from '../base/clock.ts';
+import { createLogger, type Logger } from '../base/logger.ts';
+import { controlSocketOf, defaultHelperPaths, userConfigDir } from '../base/paths.ts';
+import { mirageVersion } from '../base/version.ts';
+import { AppService } from '../controller/app-service.ts';
+import { BrowserServer } from '../controller/browser-server.ts';
+import { FileProfileSource } from '../controller/profile-source.ts';
+import { RendererFiles } from '../controller/renderer-files.ts';
+import { loadProfile } from '../profile/profile-loader.ts';
+import { RpcClient } from '../rpc/rpc-client.ts';
+import type { GlobalOptions } from './command-context.ts';
+import { Console } from './console.ts';
+import type { ServeOptions } from './program.ts';
+import { runCli } from './run-cli.ts';
+import { serve } from './serve-command.ts';
+
+const uid = process.getuid?.() ?? -1;
+const console = new Console(process.stdout, process.stderr, process.env);
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  version: mirageVersion,
+  serve: serveInBrowser,
+  context: {
+    console,
+    clock: systemClock,
+    uid,
+    userName,
+    async openHelper(options) {
+      const client = createClient(options);
+      await client.connectOnce();
+      return client;
+    },
+    loadProfile: (file) => profileSource(file).load(),
+  },
+});
+process.stdin.destroy();
+
+function createClient(options: GlobalOptions): RpcClient {
+  return new RpcClient({
+    socketPath: controlSocketOf({ ...defaultHelperPaths, runtimeDir: resolve(options.socket) }),
+    version: mirageVersion,
+    clock: systemClock,
+    ...(options.developer ? { developerUid: uid } : {}),
+  });
+}
+
+function profileSource(file: string | undefined): FileProfileSource {
+  const path = file === undefined ? join(userConfigDir(process.env, homedir()), 'profile.yaml') : resolve(file);
+  return new FileProfileSource(path, { required: file !== undefined, read: loadProfile });
+}
+
+async function serveInBrowser(options: ServeOptions): Promise<void> {
+  const logger = stderrLogger();
+  const service = new AppService({
+    helper: createClient(options),
+    profile: profileSource(options.config),
+    clock: systemClock,
+    logger: logger.child('app'),
+    info: { version: mirageVersion, home: 'browser', platform: process.platform },
+    enhancedAtStart: options.enhanced,
+  });
+  const server = new BrowserServer({
+    bridge: service,
+    files: new RendererFiles(rendererDirectory()),
+    clock: systemClock,
+    logger: logger.child('browser'),
+    port: options.port,
+  });
+  await serve(
+    service,
+    server,
+    { json: options.json, enhanced: options.enhanced, open: options.open && hasDesktop() },
+    { console, onLinkWanted, ended: endRequested(), openBrowser, sleep: (ms) => sleep(ms, undefined, { ref: false }) },
+  );
+}
+
+/** Beside the bundle; from a source checkout, where the build puts it. */
+function rendererDirectory(): string {
+  const beside = fileURLToPath(new URL('../renderer', import.meta.url));
+  return existsSync(beside) ? beside : fileURLToPath(new URL('../../dist/renderer', import.meta.url));
+}
+
+function hasDesktop(): boolean {
+  return uid !== 0 && Boolean(process.env['DISPLAY'] || process.env['WAYLAND_DISPLAY']);
+}
+
+function endRequested(): Promise<void> {
+  return new Promise((done) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => done());
+  });
+}
+
+function onLinkWanted(handler: () => void): () => void {
+  if (!process.stdin.isTTY) return () => undefined;
+  process.stdin.on('data', handler);
+  return () => process.stdin.off('data', handler);
+}
+
+/**
+ * By way of a file that only this user can read: everybody sees the arguments of every program, and the link lets in
+ * whoever uses it first. In the home directory, because sandboxed browsers see no other.
+ */
+function openBrowser(url: string): void {
+  const file = join(homedir(), `mirage-link-${randomBytes(6).toString('hex')}.html`);
+  const page = `<!doctype html><meta charset="utf-8"><title>Mirage</title><meta http-equiv="refresh" content="0;url=${url}">`;
+  const remove = () => rmSync(file, { force: true });
+  try {
+    writeFileSync(file, page, { mode: 0o600, flag: 'wx' });
+    process.once('exit', remove);
+    setTimeout(remove, 20_000).unref();
+    const opener = spawn('xdg-open', [pathToFileURL(file).href], { stdio: 'ignore', detached: true });
+    opener.on('error', remove);
+    opener.unref();
+  } catch (caught) {
+    console.note(`no browser could be opened: ${AppError.from(caught).message}`);
+  }
+}
+
+function userName(wanted: number): string | undefined {
+  try {
+    const entries = readFileSync('/etc/passwd', 'utf8').split('\n');
+    return entries.map((entry) => entry.split(':')).find((fields) => fields[2] === String(wanted))?.[0];
+  } catch {
+    return undefined;
+  }
+}
+
+function stderrLogger(): Logger {
+  return createLogger(({ level, component, text }) => console.note(`${level}: ${component}: ${text}`), {
+    component: 'serve',
+    enabled: (level) => level === 'warning' || level === 'error',
+    now: Date.now,
+  });
+}

@@ -1,0 +1,154 @@
+/** The command line's grammar: commands, options, help. Each action is handed in; nothing is done here. */
+import { Argument, Command, Help, InvalidArgumentError, Option } from 'commander';
+import { defaultHelperPaths } from '../base/paths.ts';
+import type { Endpoint } from '../contract/flow.ts';
+import type { GlobalOptions } from './command-context.ts';
+import { type DumpOptions, type DumpTable, dumpTables } from './dump-command.ts';
+import { parseTarget } from './query-command.ts';
+import type { EnhancedOptions } from './status-command.ts';
+
+export interface ServeOptions extends GlobalOptions {
+  config?: string;
+  port: number;
+  enhanced: boolean;
+  open: boolean;
+}
+
+export interface Actions {
+  serve(options: ServeOptions): Promise<void>;
+  enhanced(on: boolean, options: EnhancedOptions): Promise<void>;
+  setSwitch(half: 'system-dns' | 'auto-route', on: boolean, options: GlobalOptions): Promise<void>;
+  status(options: GlobalOptions): Promise<void>;
+  dump(table: DumpTable, options: DumpOptions): Promise<void>;
+  testRule(target: Endpoint, options: GlobalOptions & { udp: boolean }): Promise<void>;
+  dnsQuery(name: string, type: string, options: GlobalOptions): Promise<void>;
+  close(ids: string[], options: GlobalOptions & { all: boolean }): Promise<void>;
+  restore(options: GlobalOptions): Promise<void>;
+  check(file: string, options: GlobalOptions): Promise<void>;
+}
+
+const examples = `
+Examples:
+  mirage serve --enhanced                  the window in a browser, Enhanced Mode on
+  mirage enhanced on --config home.yaml    on until turned off, also after a restart
+  mirage dump connections --search curl    what curl is connected to, by name
+  mirage test-rule www.example.com:443     which rule would match, and why
+  mirage check home.yaml                   every mistake, with line and column
+
+Exit codes:
+  0 ok   1 failed   2 wrong usage   3 helper not reached   4 bad configuration   5 not allowed`;
+
+const port = (text: string): number => {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value > 65_535) throw new InvalidArgumentError('a port is a number from 0 to 65535.');
+  return value;
+};
+const limit = (text: string): number => {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < 1 || value > 100_000) {
+    throw new InvalidArgumentError('a limit is a number from 1 to 100000.');
+  }
+  return value;
+};
+const target = (text: string): Endpoint => {
+  const endpoint = parseTarget(text);
+  if (endpoint === undefined) throw new InvalidArgumentError('expected HOST, HOST:PORT or [IPV6]:PORT.');
+  return endpoint;
+};
+const onOff = (): Argument => new Argument('<state>').choices(['on', 'off']);
+const configOption = (): Option =>
+  new Option('-c, --config <file>', "profile in Clash's YAML spelling (default ~/.config/mirage/profile.yaml)");
+
+/** Errors of usage are thrown as `CommanderError`, after they were written to `streams.err`. */
+export function createProgram(
+  actions: Actions,
+  version: string,
+  streams: { out: (text: string) => void; err: (text: string) => void },
+): Command {
+  const program = new Command('mirage');
+  program
+    .description('Enhanced mode for this machine: TUN, fake-IP DNS and rules, with every connection shown by name.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .option('--json', 'print one JSON document instead of text', false)
+    .option('--socket <dir>', "the helper's runtime directory", defaultHelperPaths.runtimeDir)
+    .option('--developer', 'trust a helper socket that you own yourself, not only one of root', false)
+    .addHelpText('after', examples)
+    .showHelpAfterError('(mirage --help tells what there is)')
+    .configureHelp({ showGlobalOptions: true, optionDescription: describeOption })
+    .configureOutput({ writeOut: streams.out, writeErr: streams.err })
+    .exitOverride();
+
+  program
+    .command('serve')
+    .description('show the window in a browser on this machine, until interrupted')
+    .addOption(configOption())
+    .option('-p, --port <number>', 'port on 127.0.0.1; 0 takes any free one', port, 0)
+    .option('--enhanced', 'turn Enhanced Mode on at once, for as long as this runs', false)
+    .option('--no-open', 'do not open a browser')
+    .action((_, command: Command) => actions.serve(command.optsWithGlobals()));
+  program
+    .command('enhanced')
+    .description('turn Enhanced Mode on, until it is turned off again, or off')
+    .addArgument(onOff())
+    .addOption(configOption())
+    .action((state: string, _, command: Command) => actions.enhanced(state === 'on', command.optsWithGlobals()));
+  program
+    .command('switch')
+    .description('choose what Enhanced Mode captures: DNS of the system, routes')
+    .addArgument(new Argument('<half>').choices(['system-dns', 'auto-route']))
+    .addArgument(onOff())
+    .action((half: 'system-dns' | 'auto-route', state: string, _, command: Command) =>
+      actions.setSwitch(half, state === 'on', command.optsWithGlobals()),
+    );
+  program
+    .command('status')
+    .description('show what is on, who owns it, and the network changes in force')
+    .action((_, command: Command) => actions.status(command.optsWithGlobals()));
+  program
+    .command('dump')
+    .description('print a table')
+    .addArgument(new Argument('<table>', 'which one').choices(dumpTables))
+    .option('-s, --search <text>', 'only rows in which this text occurs')
+    .option('--closed', 'also connections that have ended', false)
+    .option('-n, --limit <count>', 'at most this many rows, the newest', limit, 10_000)
+    .action((table: DumpTable, _, command: Command) => actions.dump(table, command.optsWithGlobals()));
+  program
+    .command('test-rule')
+    .description('tell what would happen to a connection, rule by rule')
+    .argument('<host[:port]>', 'where to (port 443 when it is not said)', target)
+    .option('--udp', 'as UDP instead of TCP', false)
+    .action((to: Endpoint, _, command: Command) => actions.testRule(to, command.optsWithGlobals()));
+  program
+    .command('dns-query')
+    .description('ask as an application would')
+    .argument('<name>')
+    .argument('[type]', 'A, AAAA, HTTPS, PTR, TXT, ...', 'A')
+    .action((name: string, type: string, _, command: Command) =>
+      actions.dnsQuery(name, type.toUpperCase(), command.optsWithGlobals()),
+    );
+  program
+    .command('close')
+    .description('close connections')
+    .argument('[id...]', 'as "mirage dump connections" prints them')
+    .option('--all', 'every connection', false)
+    .action((ids: string[], options: { all: boolean }, command: Command) => {
+      if (options.all === ids.length > 0) command.error('error: name the connections to close, or say --all');
+      return actions.close(ids, command.optsWithGlobals());
+    });
+  program
+    .command('restore')
+    .description('turn everything off and undo every change of the network')
+    .action((_, command: Command) => actions.restore(command.optsWithGlobals()));
+  program
+    .command('check')
+    .description('check a profile and tell every mistake by line and column; needs no helper')
+    .argument('<file>')
+    .action((file: string, _, command: Command) => actions.check(file, command.optsWithGlobals()));
+  return program;
+}
+
+/** That a switch is off until it is given needs no saying. */
+function describeOption(option: Option): string {
+  return new Help().optionDescription(option).replace(/ ?\(default: (?:false|true)\)$/, '');
+}

@@ -1,0 +1,86 @@
+/** `mirage test-rule`, `dns-query`, `close`: one question to the helper, one answer. */
+import { formatEndpoint, parseEndpoint, parseIp } from '../base/address.ts';
+import type { Endpoint, RuleTrace } from '../contract/flow.ts';
+import { type CommandContext, type GlobalOptions, withHelper } from './command-context.ts';
+import { plainText } from './plain-text.ts';
+import { countOf, formatMillis } from './quantity.ts';
+
+/** Assumed for `test-rule HOST`. */
+const defaultPort = 443;
+
+/** Reads `HOST`, `HOST:PORT`, `[V6]:PORT` or a bare IPv6 address; undefined when it is none of them. */
+export function parseTarget(text: string): Endpoint | undefined {
+  const endpoint = parseEndpoint(text);
+  if (endpoint !== undefined) return endpoint;
+  const bare = /^\[(.*)\]$/.exec(text)?.[1] ?? text;
+  if (parseIp(bare) !== undefined) return { host: bare, port: defaultPort };
+  return /^[^\s:[\]/]{1,255}$/.test(text) ? { host: text, port: defaultPort } : undefined;
+}
+
+export async function testRule(
+  context: CommandContext,
+  target: Endpoint,
+  options: GlobalOptions & { udp: boolean },
+): Promise<void> {
+  const network = options.udp ? 'udp' : 'tcp';
+  const trace = await withHelper(context, options, (helper) => helper.call('testRule', { ...target, network }));
+  if (options.json) context.console.json(trace);
+  else printTrace(context, trace);
+}
+
+export async function dnsQuery(
+  context: CommandContext,
+  name: string,
+  type: string,
+  options: GlobalOptions,
+): Promise<void> {
+  const answer = await withHelper(context, options, (helper) => helper.call('dnsQuery', { name, type }));
+  const { console } = context;
+  if (options.json) return console.json(answer);
+  const { paint } = console;
+  console.line(`${paint('bold', answer.rcode)}  ${paint('dim', `${answer.verdict}, ${formatMillis(answer.ms)}`)}`);
+  if (answer.answers.length === 0) return;
+  console.table(
+    [
+      { title: 'NAME', value: (row) => row.name, style: () => 'bold' },
+      { title: 'TTL', value: (row) => String(row.ttl), align: 'right' },
+      { title: 'TYPE', value: (row) => row.type },
+      { title: 'DATA', value: (row) => row.data },
+    ],
+    answer.answers,
+  );
+}
+
+export async function closeFlows(
+  context: CommandContext,
+  ids: readonly string[],
+  options: GlobalOptions & { all: boolean },
+): Promise<void> {
+  const params = options.all ? { all: true } : { ids: [...ids] };
+  const { closed } = await withHelper(context, options, (helper) => helper.call('closeFlows', params));
+  if (options.json) context.console.json({ closed });
+  else context.console.line(`Closed ${countOf(closed, 'connection')}.`);
+}
+
+function printTrace(context: CommandContext, trace: RuleTrace): void {
+  const { console } = context;
+  const { paint } = console;
+  console.line(paint('bold', `${trace.network} ${plainText(formatEndpoint(trace))}`));
+  if (trace.resolved !== undefined) console.line(`looked up for matching: ${plainText(trace.resolved)}`);
+  console.table(
+    [
+      { title: '#', value: (step) => String(step.index), align: 'right', style: () => 'dim' },
+      { title: 'RULE', value: (step) => `${step.type} ${step.payload}`.trim(), shrinkTo: 16 },
+      { title: 'POLICY', value: (step) => step.policy, shrinkTo: 8 },
+      {
+        title: 'MATCHES',
+        value: (step) => (step.hit ? 'yes' : 'no'),
+        style: (step) => (step.hit ? 'green' : 'dim'),
+      },
+      { title: 'WHY', value: (step) => step.why, shrinkTo: 12, style: () => 'dim' },
+    ],
+    trace.steps,
+  );
+  const rule = trace.rule.index < 0 ? 'no rule matches' : `rule ${trace.rule.index}`;
+  console.line(`${paint('cyan', plainText(trace.chain.toReversed().join(' > ')))}  ${paint('dim', rule)}`);
+}

@@ -1,0 +1,87 @@
+/** `mirage serve`: the window in a browser, for machines without a desktop. Runs until interrupted. */
+import type { HelperLink } from '../contract/app.ts';
+import type { AppService } from '../controller/app-service.ts';
+import type { BrowserServer } from '../controller/browser-server.ts';
+import type { Console } from './console.ts';
+import { errorText } from './error-text.ts';
+
+export interface ServeSettings {
+  json: boolean;
+  /** Wait for Enhanced Mode before the link is printed. */
+  enhanced: boolean;
+  open: boolean;
+}
+
+export interface ServeEnvironment {
+  readonly console: Console;
+  /** Calls when a new link is asked for (Enter on the terminal); the returned function ends it. */
+  onLinkWanted(handler: () => void): () => void;
+  /** Resolves when the program is asked to end. */
+  readonly ended: Promise<void>;
+  openBrowser(url: string): void;
+  sleep(ms: number): Promise<void>;
+}
+
+/** Milliseconds that the link may wait for the helper. */
+const patience = { plain: 1_000, enhanced: 15_000 };
+
+/** Owns both services: starts them, and stops them in order, the session first. */
+export async function serve(
+  service: AppService,
+  server: BrowserServer,
+  settings: ServeSettings,
+  environment: ServeEnvironment,
+): Promise<void> {
+  const { console } = environment;
+  const announce = () => announceLink(server, settings, environment);
+  await server.start();
+  let stopWatching = () => undefined as void;
+  try {
+    await service.start();
+    await Promise.race([
+      service.firstSettled,
+      environment.sleep(settings.enhanced ? patience.enhanced : patience.plain),
+      environment.ended,
+    ]);
+    const url = announce();
+    if (settings.open) environment.openBrowser(url);
+    const stopLink = service.on('link', reportLink(console, settings));
+    const stopKeys = environment.onLinkWanted(announce);
+    stopWatching = () => {
+      stopLink();
+      stopKeys();
+    };
+    await environment.ended;
+  } finally {
+    stopWatching();
+    await service.stop();
+    await server.stop();
+  }
+}
+
+function announceLink(server: BrowserServer, settings: ServeSettings, { console }: ServeEnvironment): string {
+  const url = server.issueLink();
+  if (settings.json) {
+    console.json({ url, address: server.address });
+  } else {
+    console.line(`${console.paint('bold', 'Mirage')} is at ${console.paint('cyan', url)}`);
+    console.line(console.paint('dim', 'The link works once, for ten minutes. Enter: a new link. Ctrl-C: end.'));
+  }
+  return url;
+}
+
+/** Says once when the helper is missing and once when it is there again. */
+function reportLink(console: Console, settings: ServeSettings): (link: HelperLink) => void {
+  let failed = false;
+  return (link) => {
+    if (link.kind === 'failed' && !failed) {
+      failed = true;
+      if (settings.json) console.note(JSON.stringify({ link }));
+      else for (const line of errorText(link.error, console.notePaint)) console.note(line);
+    } else if (link.kind === 'connected' && failed) {
+      failed = false;
+      if (settings.json) console.note(JSON.stringify({ link }));
+      else console.note('the helper is there');
+    }
+  };
+}

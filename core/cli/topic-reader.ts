@@ -1,0 +1,45 @@
+/** Reads a table once: subscribes, gathers the pages of the first picture, and leaves. */
+
+import { AppError } from '../base/app-error.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Row, SubscribeOptions, TopicName } from '../contract/rpc.ts';
+import type { HelperClient } from '../controller/helper-client.ts';
+
+/** Milliseconds for the first page, and for each further one. */
+const pageDeadline = 5_000;
+
+/**
+ * Rows in the order of the table, oldest first. Rejects with `RPC_TIMEOUT` when no page comes, with the link's error when
+ * the helper goes away meanwhile.
+ */
+export function readTopic<T extends TopicName>(
+  helper: HelperClient,
+  topic: T,
+  options: SubscribeOptions & { limit: number },
+  clock: Clock,
+): Promise<Row<T>[]> {
+  return new Promise((resolve, reject) => {
+    const rows: Row<T>[] = [];
+    const finish = (settle: () => void) => {
+      cancelDeadline();
+      stopLink();
+      unsubscribe();
+      settle();
+    };
+    const wait = () =>
+      clock.after(pageDeadline, () =>
+        finish(() => reject(new AppError('RPC_TIMEOUT', 'the helper did not send the table in time'))),
+      );
+    const stopLink = helper.onLink((link) => {
+      if (link.kind === 'failed') finish(() => reject(AppError.fromData(link.error)));
+    });
+    let cancelDeadline = wait();
+    const unsubscribe = helper.subscribe(topic, options, (batch) => {
+      if (batch.reset) rows.length = 0;
+      rows.push(...batch.rows);
+      cancelDeadline();
+      if (rows.length >= Math.min(batch.total, options.limit)) finish(() => resolve(rows));
+      else cancelDeadline = wait();
+    });
+  });
+}

@@ -1,0 +1,86 @@
+/** The command as a program of its own, against the real RPC server. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Snapshot } from '../../../core/contract/status.ts';
+import { HelperServer, sampleConnection } from '../../support/helper-server.ts';
+import { root } from '../../support/source-graph.ts';
+
+const main = join(root, 'core/cli/main.ts');
+let helper: HelperServer;
+let home: string;
+
+beforeAll(async () => {
+  helper = new HelperServer();
+  await helper.start();
+  home = mkdtempSync(join(tmpdir(), 'mirage-home-'));
+});
+afterAll(async () => {
+  await helper[Symbol.asyncDispose]();
+  rmSync(home, { recursive: true, force: true });
+});
+
+function start(args: string[]): ChildProcess {
+  return spawn(process.execPath, ['--no-warnings', main, ...args, '--socket', helper.runtimeDir, '--developer'], {
+    env: { PATH: process.env['PATH'], HOME: home },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+async function mirage(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
+  const child = start(args);
+  let out = '';
+  let err = '';
+  child.stdout?.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr?.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  return { code, out, err };
+}
+
+test('status, a table and a question, as data', async () => {
+  helper.connections.set(sampleConnection.id, sampleConnection);
+  expect(JSON.parse((await mirage('status', '--json')).out)).toEqual(helper.snapshot);
+  expect(JSON.parse((await mirage('dump', 'connections', '--json')).out)).toEqual([sampleConnection]);
+  expect((await mirage('test-rule', 'www.example')).out).toContain('DIRECT  rule 0');
+});
+
+test("the user's own profile is taken without being named; enhanced on is persistent", async () => {
+  mkdirSync(join(home, '.config/mirage'), { recursive: true });
+  writeFileSync(join(home, '.config/mirage/profile.yaml'), 'log-level: debug\nrules:\n  - MATCH,DIRECT\n');
+  const on = await mirage('enhanced', 'on', '--json');
+  expect(on.err).toBe('');
+  expect((JSON.parse(on.out) as Snapshot).owner?.mode).toBe('persistent');
+  expect(helper.config?.logLevel).toBe('debug');
+  await mirage('enhanced', 'off');
+  expect(helper.snapshot.tunnel.kind).toBe('stopped');
+});
+
+test('a bad profile changes nothing', async () => {
+  const file = join(home, 'bad.yaml');
+  writeFileSync(file, 'mixed-port: 99999\nrules:\n  - DOMAIN,a.example,nowhere\n');
+  const before = helper.asked.length;
+  const { code, err } = await mirage('enhanced', 'on', '--config', file);
+  expect(code).toBe(4);
+  expect(err).toMatch(/bad\.yaml:1:13: error: mixed-port/);
+  expect(err).toMatch(/bad\.yaml:3:\d+: error: rules\[0\]/);
+  expect(helper.asked).toHaveLength(before);
+});
+
+test('a profile that is not there is named', async () => {
+  const { code, err } = await mirage('enhanced', 'on', '--config', join(home, 'none.yaml'));
+  expect(code).toBe(4);
+  expect(err).toContain('there is no file');
+});
+
+test('no helper: exit code 3 at once, with what to do', async () => {
+  const begun = performance.now();
+  const child = spawn(process.execPath, ['--no-warnings', main, 'status', '--socket', join(home, 'nowhere')]);
+  let err = '';
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  expect(await new Promise((resolve) => child.on('close', resolve))).toBe(3);
+  expect(err).toContain('error HELPER_NOT_RUNNING');
+  expect(err).toContain('what to do:');
+  expect(performance.now() - begun).toBeLessThan(5_000);
+});

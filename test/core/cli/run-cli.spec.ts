@@ -1,0 +1,561 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { AppError } from '../../../core/base/app-error.ts';
+import type { GlobalOptions } from '../../../core/cli/command-context.ts';
+import { Console } from '../../../core/cli/console.ts';
+import type { ServeOptions } from '../../../core/cli/program.ts';
+import { runCli } from '../../../core/cli/run-cli.ts';
+import { defaultConfig } from '../../../core/contract/config.ts';
+import type { ErrorCode } from '../../../core/contract/error.ts';
+import type { ConnectionRow } from '../../../core/contract/flow.ts';
+import type { LoadedProfile } from '../../../core/controller/profile-source.ts';
+import { HelperDouble, runningSnapshot } from '../../support/helper-double.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+
+const now = 1_700_000_125_000;
+
+let helper: HelperDouble;
+let unreachable: AppError | undefined;
+let profile: LoadedProfile;
+let asked: (string | undefined)[];
+let opened: GlobalOptions[];
+let served: ServeOptions[];
+
+beforeEach(() => {
+  helper = new HelperDouble();
+  unreachable = undefined;
+  profile = { path: '/home/u/.config/mirage/profile.yaml', config: defaultConfig, problems: [] };
+  asked = [];
+  opened = [];
+  served = [];
+});
+
+interface Outcome {
+  code: number;
+  out: string;
+  err: string;
+}
+
+async function mirage(...args: string[]): Promise<Outcome> {
+  const written = { out: '', err: '' };
+  const stream = (to: 'out' | 'err') => ({ write: (text: string) => (written[to] += text) });
+  const code = await runCli(args, {
+    version: '0.1.0',
+    serve: async (options) => {
+      served.push(options);
+    },
+    context: {
+      console: new Console(stream('out'), stream('err'), {}),
+      clock: new ManualClock(now),
+      uid: 1000,
+      userName: (uid) => (uid === 1000 ? 'ada' : undefined),
+      async openHelper(options) {
+        opened.push(options);
+        if (unreachable !== undefined) throw unreachable;
+        helper.up();
+        return helper;
+      },
+      async loadProfile(file) {
+        asked.push(file);
+        return file === undefined ? profile : { ...profile, path: file };
+      },
+    },
+  });
+  return { code, ...written };
+}
+
+const row = (id: string, host: string, rest: Partial<ConnectionRow> = {}): ConnectionRow => ({
+  id,
+  network: 'tcp',
+  inbound: 'tun',
+  source: { host: '198.18.0.1', port: 40_000 },
+  destination: { host, port: 443 },
+  chain: ['DIRECT'],
+  state: 'open',
+  up: 0,
+  down: 0,
+  openedAt: now - 5_000,
+  ...rest,
+});
+
+/** Sends the pages of a table to whoever subscribes. */
+function tableOf(rows: unknown[], pageSize = 1000): void {
+  const subscribe = helper.subscribe.bind(helper);
+  helper.subscribe = (topic, options, handler) => {
+    const stop = subscribe(topic, options, handler);
+    setImmediate(() => {
+      for (let at = 0; at === 0 || at < rows.length; at += pageSize) {
+        helper.subscriptions[0]?.push({
+          epoch: 1,
+          sequence: at / pageSize,
+          reset: at === 0,
+          rows: rows.slice(at, at + pageSize) as never,
+          counters: [],
+          removed: [],
+          total: rows.length,
+        });
+      }
+    });
+    return stop;
+  };
+}
+
+describe('status', () => {
+  test('off', async () => {
+    expect(await mirage('status')).toEqual({
+      code: 0,
+      err: '',
+      out: `Enhanced Mode  off
+System DNS     captured while on
+Auto route     captured while on
+Mixed port     127.0.0.1:7890
+Fake IP        198.18.0.0/15, 3 of 131,067 in use
+Configuration  1 proxy, 2 rules, c0ffee
+Helper         0.1.0
+`,
+    });
+    expect(helper.closed).toBe(true);
+  });
+
+  test('on, with changes in force and a warning', async () => {
+    helper.snapshot = {
+      ...runningSnapshot,
+      autoRoute: false,
+      mixed: null,
+      changes: [
+        { id: '1', what: 'ip rule 5380', where: 'table main', since: now - 61_000 },
+        { id: '2', what: 'nameserver 198.18.0.2', where: '/etc/resolv.conf', since: now - 3_000 },
+      ],
+      warnings: [
+        {
+          code: 'LOOPBACK_PROXY',
+          severity: 'notice',
+          title: 'A local proxy',
+          text: 'ssh goes direct.',
+          action: 'nothing',
+        },
+      ],
+    };
+    expect((await mirage('status')).out).toBe(`Enhanced Mode  on for 2 min, device mirage0
+Owner          you (ada), while the app runs
+System DNS     captured while on
+Auto route     left alone
+Mixed port     none
+Fake IP        198.18.0.0/15, 3 of 131,067 in use
+Configuration  1 proxy, 2 rules, c0ffee
+Helper         0.1.0
+
+Network changes in force
+WHAT                   WHERE             SINCE
+ip rule 5380           table main        1 min
+nameserver 198.18.0.2  /etc/resolv.conf    3 s
+
+A local proxy  LOOPBACK_PROXY
+  ssh goes direct.
+  what to do: nothing
+`);
+  });
+
+  test('failed, owned by somebody whom the machine does not know', async () => {
+    helper.snapshot = {
+      ...runningSnapshot,
+      owner: { uid: 4242, mode: 'persistent' },
+      tunnel: { kind: 'error', error: { code: 'TUN_UNAVAILABLE', message: 'there is no /dev/net/tun' } },
+    };
+    const { out } = await mirage('status');
+    expect(out).toContain('Enhanced Mode  failed (TUN_UNAVAILABLE)\n               there is no /dev/net/tun\n');
+    expect(out).toContain('Owner          uid 4242, until turned off\n');
+  });
+
+  test('--json is the snapshot; global options may stand before or after the command', async () => {
+    const { out } = await mirage('status', '--json', '--socket', '/tmp/run', '--developer');
+    expect(JSON.parse(out)).toEqual(helper.snapshot);
+    await mirage('--json', 'status');
+    expect(opened).toMatchObject([
+      { json: true, socket: '/tmp/run', developer: true },
+      { json: true, socket: '/run/mirage', developer: false },
+    ]);
+  });
+});
+
+describe('enhanced', () => {
+  test('on: the profile, then the persistent mode', async () => {
+    const { code, out } = await mirage('enhanced', 'on', '--config', '/p.yaml');
+    expect(code).toBe(0);
+    expect(out).toContain('until turned off');
+    expect(asked).toEqual(['/p.yaml']);
+    expect(helper.calls).toEqual([
+      ['applyConfig', { config: defaultConfig }],
+      ['setEnhanced', { on: true, mode: 'persistent' }],
+    ]);
+  });
+
+  test('on without any profile leaves the configuration of the helper alone', async () => {
+    profile = { path: null, problems: [] };
+    await mirage('enhanced', 'on');
+    expect(asked).toEqual([undefined]);
+    expect(helper.calls.map(([method]) => method)).toEqual(['setEnhanced']);
+  });
+
+  test('off reads no profile', async () => {
+    expect((await mirage('enhanced', 'off')).code).toBe(0);
+    expect(asked).toEqual([]);
+    expect(helper.calls).toEqual([['setEnhanced', { on: false }]]);
+  });
+
+  test('a bad profile: every problem, exit code 4, and the helper is not even opened', async () => {
+    profile = {
+      path: '',
+      problems: [
+        { severity: 'error', path: 'mixed-port', message: 'is no port', expected: '1 to 65535', line: 1, column: 13 },
+        { severity: 'warning', path: 'sniffer', message: 'is not supported and ignored', line: 9, column: 1 },
+        { severity: 'error', path: 'rules[0]', message: 'no policy is named "x"', line: 20, column: 5 },
+      ],
+    };
+    expect(await mirage('enhanced', 'on', '-c', 'bad.yaml')).toEqual({
+      code: 4,
+      out: '',
+      err: `bad.yaml:1:13: error: mixed-port: is no port (expected 1 to 65535)
+bad.yaml:9:1: warning: sniffer: is not supported and ignored
+bad.yaml:20:5: error: rules[0]: no policy is named "x"
+error CONFIG_INVALID: the configuration has 2 errors; nothing was changed
+  what to do: mend the lines above; "mirage check FILE" tells whether all is well
+`,
+    });
+    expect(opened).toEqual([]);
+  });
+
+  test('warnings are told and do not stop it', async () => {
+    profile = {
+      ...profile,
+      problems: [{ severity: 'warning', path: 'sniffer', message: 'is ignored', line: 2, column: 1 }],
+    };
+    const { code, err } = await mirage('enhanced', 'on', '-c', 'p.yaml');
+    expect(code).toBe(0);
+    expect(err).toBe('p.yaml:2:1: warning: sniffer: is ignored\n');
+  });
+});
+
+describe('dump', () => {
+  test('connections as a sentence: who, where, by which rule, through what, how much', async () => {
+    tableOf([
+      row('a1', 'www.example.com', {
+        process: { pid: 7, uid: 1000, name: 'curl', path: '/usr/bin/curl' },
+        fakeIp: '198.18.0.7',
+        rule: { index: 0, type: 'DOMAIN-SUFFIX', payload: 'example.com', policy: 'dante' },
+        chain: ['dante', 'Proxy'],
+        up: 1_234,
+        down: 12_345_678,
+      }),
+      row('b2', '2001:db8::1', {
+        network: 'udp',
+        state: 'closed',
+        closedAt: now - 1_000,
+        rule: { index: 3, type: 'MATCH', payload: '', policy: 'DIRECT' },
+        error: { code: 'DIAL_REFUSED', message: 'refused' },
+      }),
+    ]);
+    const { out } = await mirage('dump', 'connections', '--closed', '--search', 'x');
+    expect(
+      out,
+    ).toBe(`ID  PROCESS  HOST                 FAKE IP     NET  RULE                       VIA                 UP     DOWN  AGE  STATE
+a1  curl     www.example.com:443  198.18.0.7  tcp  DOMAIN-SUFFIX example.com  Proxy > dante  1.23 kB  12.3 MB  5 s  open
+b2           [2001:db8::1]:443                udp  MATCH                      DIRECT             0 B      0 B  4 s  DIAL_REFUSED
+`);
+  });
+
+  test('the options go to the helper; the subscription ends', async () => {
+    const wanted: unknown[] = [];
+    tableOf([row('a', 'a.example')]);
+    const subscribe = helper.subscribe.bind(helper);
+    helper.subscribe = (topic, options, handler) => {
+      wanted.push([topic, options]);
+      return subscribe(topic, options, handler);
+    };
+    await mirage('dump', 'connections', '--closed', '-s', 'a', '-n', '7');
+    expect(wanted).toEqual([['connections', { limit: 7, search: 'a', closed: true }]]);
+    expect(helper.subscriptions).toEqual([]);
+  });
+
+  test('a table of several pages is read whole', async () => {
+    const rows = Array.from({ length: 2_500 }, (_, i) => row(`c${i}`, `h${i}.example`));
+    tableOf(rows, 1000);
+    const { out } = await mirage('dump', 'connections', '--json');
+    expect(JSON.parse(out)).toEqual(rows);
+  });
+
+  test('fake-ip, dns, logs', async () => {
+    tableOf([
+      {
+        address: '198.18.0.9',
+        name: 'far.example',
+        state: 'live',
+        firstSeen: 1,
+        lastAnswered: now - 120_000,
+        lastConnected: 0,
+        answers: 12_000,
+        flows: 3,
+        liveFlows: 1,
+        outcome: 'ok',
+      },
+    ]);
+    expect((await mirage('dump', 'fake-ip')).out).toBe(
+      `FAKE IP     NAME         STATE  ANSWERS  FLOWS  LIVE  ANSWERED  CONNECTED  OUTCOME
+198.18.0.9  far.example  live    12,000      3     1     2 min      never  ok
+`,
+    );
+    helper = new HelperDouble();
+    const time = new Date(2024, 0, 2, 14, 3, 59, 7).getTime();
+    tableOf([
+      {
+        id: '1',
+        time,
+        client: 'tun',
+        name: 'far.example',
+        type: 'A',
+        verdict: 'fake',
+        rcode: 'NOERROR',
+        answer: '198.18.0.9',
+        ms: 0.123,
+      },
+    ]);
+    expect((await mirage('dump', 'dns')).out).toBe(
+      `TIME          CLIENT  NAME         TYPE  VERDICT  RCODE    ANSWER        TOOK
+14:03:59.007  tun     far.example  A     fake     NOERROR  198.18.0.9  0.1 ms
+`,
+    );
+    helper = new HelperDouble();
+    tableOf([{ id: '1', time, level: 'info', component: 'dispatcher', message: 'flow closed up=1' }]);
+    expect((await mirage('dump', 'logs')).out).toBe(
+      `TIME          LEVEL  COMPONENT   MESSAGE
+14:03:59.007  info   dispatcher  flow closed up=1
+`,
+    );
+  });
+
+  test('rules, searched here', async () => {
+    helper.answers = {
+      listRules: () => [
+        { index: 0, type: 'DOMAIN', payload: 'a.example', policy: 'dante', noResolve: false, hits: 4 },
+        { index: 1, type: 'IP-CIDR', payload: '10.0.0.0/8', policy: 'DIRECT', noResolve: true, hits: 1_000 },
+        { index: 2, type: 'MATCH', payload: '', policy: 'DIRECT', noResolve: false, hits: 0 },
+      ],
+    };
+    expect((await mirage('dump', 'rules')).out).toBe(
+      `#  TYPE     PAYLOAD     POLICY  OPTION       HITS
+0  DOMAIN   a.example   dante                   4
+1  IP-CIDR  10.0.0.0/8  DIRECT  no-resolve  1,000
+2  MATCH                DIRECT                  0
+`,
+    );
+    expect(JSON.parse((await mirage('dump', 'rules', '-s', 'DANTE', '--json')).out)).toHaveLength(1);
+  });
+
+  test('an empty table says so', async () => {
+    tableOf([]);
+    expect((await mirage('dump', 'fake-ip')).out).toBe('No mappings: no name has been asked for yet.\n');
+    expect((await mirage('dump', 'fake-ip', '-s', 'x')).out).toBe('Nothing matches the search.\n');
+    expect((await mirage('dump', 'fake-ip', '--json')).out).toBe('[]\n');
+  });
+
+  test('a hostile name cannot write on the terminal', async () => {
+    tableOf([row('a', 'evil\u001b[2J\u202egpj.example')]);
+    const { out } = await mirage('dump', 'connections');
+    expect(out).not.toContain('\u001b');
+    expect(out).not.toContain('\u202e');
+    expect(out).toContain('evil\ufffd[2J\ufffdgpj.example:443');
+  });
+});
+
+describe('questions', () => {
+  test('test-rule shows each rule and why', async () => {
+    helper.answers = {
+      testRule: ({ host, port, network }) => ({
+        host,
+        port,
+        network,
+        resolved: '192.0.2.1',
+        steps: [
+          { index: 0, type: 'DOMAIN', payload: 'a.example', policy: 'dante', hit: false, why: 'another name' },
+          { index: 1, type: 'MATCH', payload: '', policy: 'Proxy', hit: true, why: 'matches everything' },
+        ],
+        rule: { index: 1, type: 'MATCH', payload: '', policy: 'Proxy' },
+        chain: ['dante', 'Proxy'],
+      }),
+    };
+    const { out } = await mirage('test-rule', 'b.example:8443', '--udp');
+    expect(helper.calls).toEqual([['testRule', { host: 'b.example', port: 8443, network: 'udp' }]]);
+    expect(out).toBe(`udp b.example:8443
+looked up for matching: 192.0.2.1
+#  RULE              POLICY  MATCHES  WHY
+0  DOMAIN a.example  dante   no       another name
+1  MATCH             Proxy   yes      matches everything
+Proxy > dante  rule 1
+`);
+  });
+
+  test.each([
+    ['www.example', { host: 'www.example', port: 443 }],
+    ['www.example:80', { host: 'www.example', port: 80 }],
+    ['192.0.2.1', { host: '192.0.2.1', port: 443 }],
+    ['2001:db8::1', { host: '2001:db8::1', port: 443 }],
+    ['[2001:db8::1]', { host: '2001:db8::1', port: 443 }],
+    ['[2001:db8::1]:53', { host: '2001:db8::1', port: 53 }],
+  ])('test-rule understands %s', async (text, target) => {
+    await mirage('test-rule', text);
+    expect(helper.calls).toEqual([['testRule', { ...target, network: 'tcp' }]]);
+  });
+
+  test('dns-query', async () => {
+    helper.answers = {
+      dnsQuery: ({ name, type }) => ({
+        rcode: 'NOERROR',
+        verdict: 'fake',
+        answers: [{ name, type, ttl: 1, data: '198.18.0.9' }],
+        ms: 12.4,
+      }),
+    };
+    expect((await mirage('dns-query', 'far.example', 'a')).out).toBe(
+      `NOERROR  fake, 12 ms
+NAME         TTL  TYPE  DATA
+far.example    1  A     198.18.0.9
+`,
+    );
+  });
+
+  test('close and restore', async () => {
+    expect((await mirage('close', 'a', 'b')).out).toBe('Closed 2 connections.\n');
+    helper.answers = { closeFlows: () => ({ closed: 1 }) };
+    expect((await mirage('close', '--all', '--json')).out).toBe('{\n  "closed": 1\n}\n');
+    expect(helper.calls.map(([, params]) => params)).toEqual([{ ids: ['a', 'b'] }, { all: true }]);
+    expect((await mirage('restore')).out).toBe('Nothing was to be undone.\n');
+    helper.answers = { restore: () => ({ undone: [{ id: '1', what: 'link mirage0', where: 'kernel', since: now }] }) };
+    expect((await mirage('restore')).out).toBe(
+      'Undone: 1 change.\nWHAT          WHERE   SINCE\nlink mirage0  kernel    0 s\n',
+    );
+  });
+
+  test('switch', async () => {
+    await mirage('switch', 'system-dns', 'off');
+    await mirage('switch', 'auto-route', 'on');
+    expect(helper.calls).toEqual([
+      ['setSwitches', { systemDns: false }],
+      ['setSwitches', { autoRoute: true }],
+    ]);
+  });
+});
+
+describe('check', () => {
+  test('a good profile', async () => {
+    expect(await mirage('check', 'p.yaml')).toEqual({ code: 0, err: '', out: 'valid: 0 proxies, 1 rule\n' });
+    expect(opened).toEqual([]);
+  });
+
+  test('a bad one: exit code 4', async () => {
+    profile = { path: '', problems: [{ severity: 'error', path: '', message: 'is no YAML', line: 3, column: 2 }] };
+    const { code, out } = await mirage('check', 'p.yaml');
+    expect(code).toBe(4);
+    expect(out).toBe('p.yaml:3:2: error: is no YAML\n\nnot valid: 1 error, 0 warnings\n');
+    const json = await mirage('check', '/x/p.yaml', '--json');
+    expect(json.code).toBe(4);
+    expect(JSON.parse(json.out)).toEqual({ file: '/x/p.yaml', valid: false, problems: profile.problems });
+  });
+});
+
+describe('serve', () => {
+  test('options and their defaults', async () => {
+    await mirage('serve');
+    await mirage('serve', '--port', '9797', '--enhanced', '--no-open', '--config', 'p.yaml');
+    expect(served).toMatchObject([
+      { port: 0, enhanced: false, open: true, json: false },
+      { port: 9797, enhanced: true, open: false, config: 'p.yaml' },
+    ]);
+  });
+});
+
+describe('errors', () => {
+  test.each<[ErrorCode, number]>([
+    ['HELPER_NOT_RUNNING', 3],
+    ['RPC_CLOSED', 3],
+    ['HELPER_INCOMPATIBLE', 3],
+    ['CONFIG_INVALID', 4],
+    ['HELPER_NOT_ALLOWED', 5],
+    ['HELPER_UNTRUSTED', 5],
+    ['HELPER_IN_USE', 5],
+    ['TUN_FAILED', 1],
+    ['INTERNAL', 1],
+  ])('%s ends with %i', async (errorCode, exitCode) => {
+    unreachable = new AppError(errorCode, 'it is so');
+    expect((await mirage('status')).code).toBe(exitCode);
+  });
+
+  test('a code, a sentence, what to do', async () => {
+    unreachable = new AppError('HELPER_NOT_RUNNING', 'nothing listens at /run/mirage/helper.sock');
+    expect(await mirage('status')).toEqual({
+      code: 3,
+      out: '',
+      err: `error HELPER_NOT_RUNNING: nothing listens at /run/mirage/helper.sock
+  what to do: start it with "npm start", or "systemctl start mirage-helper" where it is installed
+`,
+    });
+  });
+
+  test('what the error itself advises comes before the general', async () => {
+    unreachable = new AppError('HELPER_IN_USE', 'it is used by uid 5', { expected: 'ask Bob' });
+    expect((await mirage('status')).err).toBe('error HELPER_IN_USE: it is used by uid 5\n  what to do: ask Bob\n');
+  });
+
+  test('--json has them on standard output, as data', async () => {
+    unreachable = new AppError('HELPER_IN_USE', 'it is used by uid 5');
+    const { out, err } = await mirage('status', '--json');
+    expect(err).toBe('');
+    expect(JSON.parse(out)).toEqual({ error: { code: 'HELPER_IN_USE', message: 'it is used by uid 5' } });
+  });
+
+  test('the helper is closed also after an error', async () => {
+    helper.answers = { getSnapshot: () => Promise.reject(new AppError('INTERNAL', 'oh')) };
+    expect((await mirage('status')).code).toBe(1);
+    expect(helper.closed).toBe(true);
+  });
+
+  test.each([
+    [['nonsense'], /unknown command 'nonsense'/],
+    [['enhanced'], /missing required argument 'state'/],
+    [['enhanced', 'maybe'], /Allowed choices are on, off/],
+    [['dump', 'passwords'], /Allowed choices are connections, fake-ip, dns, rules, logs/],
+    [['dump', 'rules', '-n', '0'], /a limit is a number from 1 to 100000/],
+    [['serve', '--port', '70000'], /a port is a number from 0 to 65535/],
+    [['test-rule', 'not a host'], /expected HOST, HOST:PORT/],
+    [['close'], /name the connections to close, or say --all/],
+    [['close', 'a', '--all'], /name the connections to close, or say --all/],
+    [['status', '--sockets', 'x'], /unknown option '--sockets'/],
+  ])('%j is wrong usage', async (args, message) => {
+    const { code, out, err } = await mirage(...args);
+    expect(code).toBe(2);
+    expect(out).toBe('');
+    expect(err).toMatch(message);
+    expect(opened).toEqual([]);
+  });
+});
+
+describe('help', () => {
+  test('names every command, examples and exit codes', async () => {
+    const { code, out } = await mirage('--help');
+    expect(code).toBe(0);
+    for (const word of ['serve', 'enhanced', 'status', 'dump', 'test-rule', 'dns-query', 'close', 'restore', 'check']) {
+      expect(out).toMatch(new RegExp(`^  ${word} `, 'm'));
+    }
+    expect(out).toContain('Examples:');
+    expect(out).toContain('4 bad configuration');
+  });
+
+  test('of a command shows the options that all have', async () => {
+    const { code, out } = await mirage('dump', '--help');
+    expect(code).toBe(0);
+    expect(out).toContain('--json');
+    expect(out).toContain('--socket');
+  });
+
+  test('--version', async () => {
+    expect(await mirage('--version')).toEqual({ code: 0, out: '0.1.0\n', err: '' });
+  });
+});

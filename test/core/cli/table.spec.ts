@@ -1,0 +1,68 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { colourPaint, paintFor, plainPaint } from '../../../core/cli/paint.ts';
+import { type Column, displayWidth, renderTable } from '../../../core/cli/table.ts';
+
+interface Pair {
+  name: string;
+  count: number;
+}
+const columns: Column<Pair>[] = [
+  { title: 'NAME', value: (pair) => pair.name, shrinkTo: 4 },
+  { title: 'COUNT', value: (pair) => String(pair.count), align: 'right', style: () => 'red' },
+];
+const render = (rows: Pair[], width?: number) => renderTable(columns, rows, { paint: plainPaint, width });
+
+describe('renderTable', () => {
+  test('aligns left and right', () => {
+    expect(
+      render([
+        { name: 'a', count: 1 },
+        { name: 'long', count: 1000 },
+      ]),
+    ).toEqual(['NAME  COUNT', 'a         1', 'long   1000']);
+  });
+
+  test('cuts the widest shrinkable column to fit, never below its minimum', () => {
+    const rows = [{ name: 'a-very-long-name', count: 1 }];
+    expect(render(rows, 16)).toEqual(['NAME       COUNT', 'a-very-l…      1']);
+    expect(render(rows, 5)).toEqual(['NAME  COUNT', 'a-v…      1']);
+  });
+
+  test('East Asian characters take two columns', () => {
+    expect(displayWidth('微信')).toBe(4);
+    expect(render([{ name: '微信', count: 1 }])[1]).toBe('微信      1');
+    expect(render([{ name: '微信微信微信', count: 1 }], 14)).toEqual(['NAME     COUNT', '微信微…      1']);
+  });
+
+  test('styles do not count as width', () => {
+    const [, line] = renderTable(columns, [{ name: 'a', count: 1 }], { paint: colourPaint, width: undefined });
+    expect(line).toBe('a         \u001b[31m1\u001b[39m');
+  });
+
+  test('whatever the cells are: one line a row, and no line wider than asked where minima allow', () => {
+    const pairs = fc.array(fc.record({ name: fc.string({ unit: 'binary' }), count: fc.nat(99_999) }), { minLength: 1 });
+    fc.assert(
+      fc.property(pairs, fc.integer({ min: 11, max: 60 }), (rows, width) => {
+        const lines = render(rows, width);
+        expect(lines).toHaveLength(rows.length + 1);
+        for (const line of lines) {
+          expect(displayWidth(line)).toBeLessThanOrEqual(width);
+          for (const control of ['\n', '\r', '\u001b']) expect(line).not.toContain(control);
+        }
+      }),
+    );
+  });
+});
+
+describe('paintFor', () => {
+  test.each([
+    [{ isTTY: true }, {}, true],
+    [{ isTTY: true }, { NO_COLOR: '1' }, false],
+    [{ isTTY: true }, { TERM: 'dumb' }, false],
+    [{ isTTY: false }, {}, false],
+    [{}, {}, false],
+  ])('%j %j: colours %s', (stream, environment, expected) => {
+    expect(paintFor(stream, environment)('red', 'x') !== 'x').toBe(expected);
+  });
+});
