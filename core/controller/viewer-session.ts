@@ -15,7 +15,7 @@ export interface FrameSink {
 }
 
 /** Tables that one viewer may watch at a time. */
-const maxSubscriptions = 32;
+const maxSubscriptions = 8;
 /** Calls of one viewer that may wait for their answers at a time. */
 const maxCalls = 64;
 

@@ -24,7 +24,7 @@ export const defaultServerLimits: ServerLimits = {
   requestsPerSecond: 200,
   requestBurst: 400,
   outstanding: 32,
-  subscriptions: 16,
+  subscriptions: 128, // one app process has up to 16 viewers of 8 tables each
   helloMs: 5_000,
   deadlineMs: 60_000,
   unreadBytes: 4 * 1024 * 1024,
