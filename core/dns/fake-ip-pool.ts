@@ -55,6 +55,8 @@ export interface FakeIpPoolOptions {
 }
 
 const flushInterval = 1_000;
+/** Statistics written in one go: a few milliseconds. The rest follows a second later, oldest first. */
+const flushBatch = 2_000;
 /** How much younger than in the store a mapping's last use may be; more is written at once, because its rest depends on it. */
 const unsavedUse = 10_000;
 /** A long flow's address is marked as used this often, so that a crash does not make it look idle. */
@@ -85,6 +87,8 @@ export class FakeIpPool {
   readonly #logger: Logger;
   readonly #byName = new Map<string, Entry>();
   readonly #bySlot = new Map<number, Entry>();
+  /** 1 where `#bySlot` has an entry: the next empty slot is found without walking the map. */
+  readonly #taken: Uint8Array;
   readonly #order = new ReuseOrder<Entry>();
   readonly #live = new Set<Entry>();
   readonly #unsaved = new Set<Entry>();
@@ -95,6 +99,7 @@ export class FakeIpPool {
   /** Loads what the store has of this range. Throws FAKE_IP_RANGE_TOO_SMALL, CONFIG_INVALID or FAKE_IP_STORE. */
   constructor(options: FakeIpPoolOptions) {
     this.range = new FakeIpRange(options.range);
+    this.#taken = new Uint8Array(this.range.capacity);
     this.#key = options.key;
     this.#store = options.store;
     this.#clock = options.clock;
@@ -222,9 +227,7 @@ export class FakeIpPool {
     this.#settle('FAKE_IP_STORE');
     if (former !== undefined) this.#forget(former);
     if (early) this.#raisePressure(now);
-    this.#byName.set(name, entry);
-    this.#bySlot.set(slot, entry);
-    this.#order.touch(entry);
+    this.#remember(entry);
     this.changed.emit(entry.address);
     return entry;
   }
@@ -233,9 +236,8 @@ export class FakeIpPool {
   #choose(name: string, now: number): { slot: number; former?: Entry; early: boolean } {
     const home = reduceHash(sipHash24(this.#key, Buffer.from(name)), this.capacity);
     if (this.#bySlot.size < this.capacity) {
-      let slot = home;
-      while (this.#bySlot.has(slot)) slot = slot + 1 === this.capacity ? 0 : slot + 1;
-      return { slot, early: false };
+      const next = this.#taken.indexOf(0, home);
+      return { slot: next >= 0 ? next : this.#taken.indexOf(0), early: false };
     }
     const atHome = this.#bySlot.get(home);
     if (atHome !== undefined && stateOf(atHome, now) === 'free') return { slot: home, former: atHome, early: false };
@@ -253,9 +255,17 @@ export class FakeIpPool {
     });
   }
 
+  #remember(entry: Entry): void {
+    this.#byName.set(entry.name, entry);
+    this.#bySlot.set(entry.slot, entry);
+    this.#taken[entry.slot] = 1;
+    this.#order.touch(entry);
+  }
+
   #forget(entry: Entry): void {
     if (this.#byName.get(entry.name) === entry) this.#byName.delete(entry.name);
     this.#bySlot.delete(entry.slot);
+    this.#taken[entry.slot] = 0;
     this.#order.forget(entry);
     this.#unsaved.delete(entry);
   }
@@ -281,9 +291,7 @@ export class FakeIpPool {
     entries.sort((a, b) => lastUse(a) - lastUse(b));
     for (const entry of entries) {
       // After a change of the range and back a name can have two addresses: both are understood, the newer is given out.
-      this.#byName.set(entry.name, entry);
-      this.#bySlot.set(entry.slot, entry);
-      this.#order.touch(entry);
+      this.#remember(entry);
     }
     this.#refreshedAt = now;
     this.#logger.info('mappings loaded', { range: this.range.text, mappings: this.#bySlot.size });
@@ -299,7 +307,7 @@ export class FakeIpPool {
   #tick(): void {
     const now = this.#clock.now();
     if (Math.abs(now - this.#refreshedAt) >= liveRefresh) this.#touchLive(now);
-    this.#flush();
+    this.#flush(firstOf(this.#unsaved, flushBatch));
     for (const [code, at] of this.#raised) if (Math.abs(now - at) >= calmAfter) this.#settle(code);
   }
 
@@ -358,6 +366,15 @@ export class FakeIpPool {
   #settle(code: string): void {
     if (this.#raised.delete(code)) this.#health.clear(code);
   }
+}
+
+function firstOf<T>(values: Iterable<T>, limit: number): T[] {
+  const taken: T[] = [];
+  for (const value of values) {
+    if (taken.length === limit) break;
+    taken.push(value);
+  }
+  return taken;
 }
 
 function stored(entry: Entry): StoredMapping {
