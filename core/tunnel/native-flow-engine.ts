@@ -1,0 +1,237 @@
+/** The native engine as the `FlowEngine` of the control plane: one TUN device from `start` to `stop`. Decides nothing. */
+import net from 'node:net';
+import { AppError, errnoOf } from '../base/app-error.ts';
+import type { Logger } from '../base/logger.ts';
+import { unreachable } from '../base/unreachable.ts';
+import type { NativeDial } from '../flow/dial-plan.ts';
+import type { DialOutcome, FlowEngine, FlowEngineHandlers, FlowId, Verdict } from '../inbound/flow-engine.ts';
+import { SocketStream } from '../net/socket-stream.ts';
+import type { Stream } from '../net/stream.ts';
+import { dialCodeOfFailure } from '../outbound/dial-error.ts';
+import type { NativeAddon } from '../system/native.ts';
+
+type EngineClass = NativeAddon['Engine'];
+export type NativeEngine = InstanceType<EngineClass>;
+export type NativeEvent = Parameters<ConstructorParameters<EngineClass>[1]>[0][number];
+type NativeVerdict = Parameters<NativeEngine['decide']>[1];
+
+/** Makes the engine and with it the device; `onEvents` is called with batches, in order. */
+export type CreateNativeEngine = (onEvents: (events: NativeEvent[]) => void) => NativeEngine;
+
+interface Taker {
+  resolve(stream: Stream): void;
+  reject(error: AppError): void;
+}
+
+const gone = () => new AppError('DIAL_IO', 'the client is gone');
+
+export class NativeFlowEngine implements FlowEngine {
+  readonly #create: CreateNativeEngine;
+  readonly #log: Logger;
+  /** Slots of the flows whose end was not told yet. */
+  readonly #open = new Map<FlowId, number>();
+  readonly #accepted = new Set<FlowId>();
+  readonly #takers = new Map<FlowId, Taker>();
+  #handlers: FlowEngineHandlers | undefined;
+  #engine: NativeEngine | undefined;
+  #counters: BigUint64Array = new BigUint64Array(0);
+
+  constructor(create: CreateNativeEngine, log: Logger) {
+    this.#create = create;
+    this.#log = log;
+  }
+
+  setHandlers(handlers: FlowEngineHandlers): void {
+    this.#handlers = handlers;
+  }
+
+  /** Creates the device. Rejects with TUN_NAME_TAKEN, TUN_UNAVAILABLE (no rights, no /dev/net/tun) or TUN_FAILED. */
+  async start(): Promise<void> {
+    if (this.#engine !== undefined) return;
+    try {
+      const engine = this.#create((events) => {
+        if (this.#engine === engine) for (const event of events) this.#dispatch(event);
+      });
+      this.#engine = engine;
+      this.#counters = engine.counters();
+      const { name, index } = engine.device();
+      this.#log.info('device is up', { name, index, offloads: engine.metrics().offloads });
+    } catch (caught) {
+      await this.stop();
+      throw deviceError(caught);
+    }
+  }
+
+  /** Resets every flow and removes the device; the end of every flow has been told when it resolves. */
+  async stop(): Promise<void> {
+    const engine = this.#engine;
+    if (engine === undefined) return;
+    engine.stop();
+    // What the engine's threads have still told is waiting in the event loop.
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const [id, slot] of this.#open) {
+      this.#dispatch({
+        kind: 'close',
+        id,
+        up: this.#counter(2 * slot),
+        down: this.#counter(2 * slot + 1),
+        reason: 'stopped',
+      });
+    }
+    this.#engine = undefined;
+  }
+
+  /** Name of the interface; throws when there is none. */
+  device(): string {
+    if (this.#engine === undefined) throw new AppError('TUN_FAILED', 'there is no device');
+    return this.#engine.device().name;
+  }
+
+  decide(id: FlowId, verdict: Verdict): void {
+    this.#engine?.decide(id, nativeVerdict(verdict));
+  }
+
+  takeStream(id: FlowId): Promise<Stream> {
+    return new Promise((resolve, reject) => {
+      if (!this.#open.has(id)) return reject(gone());
+      this.#takers.set(id, { resolve, reject });
+      if (this.#accepted.delete(id)) this.#onAccepted(id);
+    });
+  }
+
+  close(id: FlowId, how: 'graceful' | 'reset'): void {
+    this.#engine?.close(id, how);
+  }
+
+  answerDns(token: number, message: Uint8Array): void {
+    this.#engine?.answerDns(token, message);
+  }
+
+  /** Of the engine started last; empty before the first. */
+  counters(): BigUint64Array {
+    return this.#counters;
+  }
+
+  /** One event; a handler that throws must not keep the others of the batch from being told. */
+  #dispatch(event: NativeEvent): void {
+    const handlers = this.#handlers;
+    if (handlers === undefined) return;
+    try {
+      this.#tell(event, handlers);
+    } catch (error) {
+      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#log.error('an event could not be handled', { event: event.kind, reason });
+    }
+  }
+
+  #tell(event: NativeEvent, handlers: FlowEngineHandlers): void {
+    switch (event.kind) {
+      case 'open': {
+        const { id, slot, network, source, destination } = event;
+        this.#open.set(id, slot);
+        return handlers.onOpen({ id, slot, network, source: endpoint(source), destination: endpoint(destination) });
+      }
+      case 'dialed':
+        return handlers.onDialed(event.id, outcomeOf(event));
+      case 'accepted':
+        return this.#takers.has(event.id) ? this.#onAccepted(event.id) : void this.#accepted.add(event.id);
+      case 'close': {
+        const { id, up, down, reason } = event;
+        if (!this.#open.delete(id)) return;
+        this.#accepted.delete(id);
+        this.#takers.get(id)?.reject(gone());
+        this.#takers.delete(id);
+        return handlers.onClose({ id, up, down, reason });
+      }
+      case 'dns': {
+        const { token, network, source, destination, message } = event;
+        return handlers.onDns({
+          token,
+          network,
+          source: endpoint(source),
+          destination: endpoint(destination),
+          message,
+        });
+      }
+      case 'dead':
+        return handlers.onDead(event.message);
+      default:
+        return unreachable(event);
+    }
+  }
+
+  #onAccepted(id: FlowId): void {
+    const taker = this.#takers.get(id);
+    this.#takers.delete(id);
+    try {
+      const fd = this.#engine?.takeStream(id);
+      if (fd === undefined) throw gone();
+      taker?.resolve(new SocketStream(new net.Socket({ fd, allowHalfOpen: true })));
+    } catch (caught) {
+      taker?.reject(AppError.from(caught, 'DIAL_IO', 'the accepted connection cannot be taken'));
+    }
+  }
+
+  #counter(index: number): number {
+    return Number(this.#counters[index] ?? 0n);
+  }
+}
+
+function endpoint({ address, port }: { address: string; port: number }): { host: string; port: number } {
+  return { host: address, port };
+}
+
+function outcomeOf(event: NativeEvent & { kind: 'dialed' }): DialOutcome {
+  if (event.ok) return { ok: true, address: event.address, ms: event.ms };
+  return { ok: false, code: dialCodeOfFailure(event.failure), message: event.message, ms: event.ms };
+}
+
+function nativeVerdict(verdict: Verdict): NativeVerdict {
+  switch (verdict.kind) {
+    case 'dial':
+      return nativeDial(verdict.dial);
+    case 'reject':
+      return { kind: 'reject', how: verdict.how };
+    case 'stream':
+      return { kind: 'stream' };
+    default:
+      return unreachable(verdict);
+  }
+}
+
+function nativeDial(dial: NativeDial): NativeVerdict {
+  const { via, hops, port, username, password, target, timeoutMs } = dial;
+  return {
+    kind: 'dial',
+    via,
+    hops: hops.map(({ address, device }) => ({ address, device })),
+    port,
+    timeoutMs,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(target === undefined ? {} : { targetHost: target.host, targetPort: target.port }),
+  };
+}
+
+function deviceError(caught: unknown): AppError {
+  const errno = errnoOf(caught) ?? '';
+  if (errno === 'EBUSY' || errno === 'EEXIST') {
+    return new AppError('TUN_NAME_TAKEN', 'an interface of this name exists already', {
+      cause: caught,
+      expected: 'another helper, or another program, has it; end that, or choose another tun.device',
+    });
+  }
+  if (errno === 'ENOENT' || errno === 'ENODEV' || errno === 'ENXIO') {
+    return new AppError('TUN_UNAVAILABLE', 'this machine has no TUN device (/dev/net/tun)', {
+      cause: caught,
+      expected: 'load the kernel module "tun"; in a container, pass the device in',
+    });
+  }
+  if (errno === 'EPERM' || errno === 'EACCES') {
+    return new AppError('TUN_UNAVAILABLE', 'the helper may not create a network device', {
+      cause: caught,
+      expected: 'root, or the capability CAP_NET_ADMIN',
+    });
+  }
+  return AppError.from(caught, 'TUN_FAILED', 'the device cannot be created');
+}

@@ -1,0 +1,323 @@
+import { once } from 'node:events';
+import net from 'node:net';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { silentLogger } from '../../../core/base/logger.ts';
+import type { FlowEngineHandlers } from '../../../core/inbound/flow-engine.ts';
+import { type NativeEngine, type NativeEvent, NativeFlowEngine } from '../../../core/tunnel/native-flow-engine.ts';
+
+const errno = (code: string) => Object.assign(new Error(code), { code });
+
+/** The addon's engine as far as calls and events go. */
+class MemoryEngine implements NativeEngine {
+  readonly calls: unknown[] = [];
+  readonly emit: (...events: NativeEvent[]) => void;
+  readonly shared = new BigUint64Array(8);
+  stream: () => number = () => {
+    throw errno('ENOENT');
+  };
+
+  constructor(onEvents: (events: NativeEvent[]) => void) {
+    this.emit = (...events) => onEvents(events);
+  }
+
+  device() {
+    return { name: 'mirage0', index: 7 };
+  }
+
+  decide(...args: unknown[]): void {
+    this.calls.push(['decide', ...args]);
+  }
+
+  takeStream(): number {
+    return this.stream();
+  }
+
+  close(...args: unknown[]): void {
+    this.calls.push(['close', ...args]);
+  }
+
+  answerDns(...args: unknown[]): void {
+    this.calls.push(['answerDns', ...args]);
+  }
+
+  counters(): BigUint64Array {
+    return this.shared;
+  }
+
+  metrics() {
+    return {
+      offloads: 'csum',
+      packetsIn: 0,
+      packetsOut: 0,
+      bytesIn: 0,
+      bytesOut: 0,
+      dropped: 0,
+      held: 0,
+      tcpFlows: 0,
+      udpFlows: 0,
+    };
+  }
+
+  stop(): void {
+    this.calls.push(['stop']);
+  }
+}
+
+let native: MemoryEngine;
+let engine: NativeFlowEngine;
+let told: unknown[];
+
+const open = (id: number, slot = 0): NativeEvent => ({
+  kind: 'open',
+  id,
+  slot,
+  network: 'tcp',
+  source: { address: '198.18.0.1', port: 40_000 },
+  destination: { address: '198.18.0.9', port: 443 },
+});
+const close = (id: number): NativeEvent => ({ kind: 'close', id, up: 1, down: 2, reason: 'done' });
+
+beforeEach(async () => {
+  told = [];
+  engine = new NativeFlowEngine((onEvents) => (native = new MemoryEngine(onEvents)), silentLogger);
+  const handlers: FlowEngineHandlers = {
+    onOpen: (flow) => told.push(['open', flow]),
+    onDialed: (id, outcome) => told.push(['dialed', id, outcome]),
+    onClose: (flow) => told.push(['close', flow]),
+    onDns: (question) => told.push(['dns', question]),
+    onDead: (message) => told.push(['dead', message]),
+  };
+  engine.setHandlers(handlers);
+  await engine.start();
+});
+
+describe('events', () => {
+  test('are told in order, in the words of the control plane', () => {
+    const message = Buffer.from('question');
+    native.emit(
+      open(1, 3),
+      { kind: 'dialed', id: 1, ok: true, address: '192.0.2.1', ms: 12 },
+      {
+        kind: 'dns',
+        token: 5,
+        network: 'udp',
+        source: { address: '198.18.0.1', port: 5353 },
+        destination: { address: '9.9.9.9', port: 53 },
+        message,
+      },
+      close(1),
+      { kind: 'dead', message: 'device gone' },
+    );
+    expect(told).toEqual([
+      [
+        'open',
+        {
+          id: 1,
+          slot: 3,
+          network: 'tcp',
+          source: { host: '198.18.0.1', port: 40_000 },
+          destination: { host: '198.18.0.9', port: 443 },
+        },
+      ],
+      ['dialed', 1, { ok: true, address: '192.0.2.1', ms: 12 }],
+      [
+        'dns',
+        {
+          token: 5,
+          network: 'udp',
+          source: { host: '198.18.0.1', port: 5353 },
+          destination: { host: '9.9.9.9', port: 53 },
+          message,
+        },
+      ],
+      ['close', { id: 1, up: 1, down: 2, reason: 'done' }],
+      ['dead', 'device gone'],
+    ]);
+  });
+
+  test.each([
+    ['refused', 'DIAL_REFUSED'],
+    ['network-unreachable', 'DIAL_NETWORK_UNREACHABLE'],
+    ['host-unreachable', 'DIAL_HOST_UNREACHABLE'],
+    ['timeout', 'DIAL_TIMEOUT'],
+    ['proxy-refused', 'DIAL_PROXY_REFUSED'],
+    ['proxy-unreachable', 'DIAL_PROXY_UNREACHABLE'],
+    ['proxy-auth', 'DIAL_PROXY_AUTH'],
+    ['proxy-denied', 'DIAL_PROXY_DENIED'],
+    ['proxy-failed', 'DIAL_PROXY_FAILED'],
+    ['io', 'DIAL_IO'],
+  ] as const)('a dial that failed with %s is %s', (failure, code) => {
+    native.emit({ kind: 'dialed', id: 1, ok: false, failure, message: 'why', ms: 3 });
+    expect(told).toEqual([['dialed', 1, { ok: false, code, message: 'why', ms: 3 }]]);
+  });
+
+  test('a handler that throws does not keep the rest of the batch back', () => {
+    engine.setHandlers({
+      onOpen: () => {
+        throw new Error('defect');
+      },
+      onDialed: () => undefined,
+      onClose: (flow) => told.push(flow.id),
+      onDns: () => undefined,
+      onDead: () => undefined,
+    });
+    native.emit(open(1), close(1));
+    expect(told).toEqual([1]);
+  });
+});
+
+describe('verdicts', () => {
+  test('a dial keeps the name of its target, and nothing that was not given', () => {
+    engine.decide(1, {
+      kind: 'dial',
+      dial: {
+        via: 'socks5',
+        hops: [{ address: '192.0.2.1', device: 'eth0' }],
+        port: 1080,
+        username: 'u',
+        password: 'p',
+        target: { host: 'hidden.example', port: 443 },
+        timeoutMs: 5_000,
+      },
+    });
+    engine.decide(2, {
+      kind: 'dial',
+      dial: { via: 'direct', hops: [{ address: '192.0.2.2', device: null }], port: 80, timeoutMs: 1 },
+    });
+    engine.decide(3, { kind: 'reject', how: 'unreachable' });
+    engine.decide(4, { kind: 'stream' });
+    expect(native.calls).toEqual([
+      [
+        'decide',
+        1,
+        {
+          kind: 'dial',
+          via: 'socks5',
+          hops: [{ address: '192.0.2.1', device: 'eth0' }],
+          port: 1080,
+          username: 'u',
+          password: 'p',
+          targetHost: 'hidden.example',
+          targetPort: 443,
+          timeoutMs: 5_000,
+        },
+      ],
+      [
+        'decide',
+        2,
+        { kind: 'dial', via: 'direct', hops: [{ address: '192.0.2.2', device: null }], port: 80, timeoutMs: 1 },
+      ],
+      ['decide', 3, { kind: 'reject', how: 'unreachable' }],
+      ['decide', 4, { kind: 'stream' }],
+    ]);
+  });
+
+  test('closing and answering pass through', () => {
+    engine.close(1, 'reset');
+    engine.answerDns(5, Uint8Array.of(1));
+    expect(native.calls).toEqual([
+      ['close', 1, 'reset'],
+      ['answerDns', 5, Uint8Array.of(1)],
+    ]);
+  });
+});
+
+describe('a stream', () => {
+  /** Both ends of a TCP connection; the second by its descriptor, as the engine gives it. */
+  const connection = async () => {
+    const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const client = net.connect({ port: (server.address() as net.AddressInfo).port, allowHalfOpen: true });
+    const [accepted] = (await once(server, 'connection')) as [net.Socket & { _handle: { fd: number } }];
+    server.close();
+    return { client, accepted, fd: accepted._handle.fd };
+  };
+
+  test.each(['before', 'after'])('is given when the client is accepted, %s it was asked for', async (order) => {
+    const { client, accepted, fd } = await connection();
+    native.stream = () => fd;
+    native.emit(open(1));
+    if (order === 'before') native.emit({ kind: 'accepted', id: 1 });
+    const taking = engine.takeStream(1);
+    if (order === 'after') native.emit({ kind: 'accepted', id: 1 });
+    const stream = await taking;
+    client.end('hello');
+    let received = '';
+    for await (const chunk of stream.readable) received += String(chunk);
+    expect(received).toBe('hello');
+    stream.writable.end('bye');
+    expect(String(await once(client, 'data'))).toBe('bye');
+    client.destroy();
+    accepted.destroy();
+  });
+
+  test('is refused when the client is gone before, meanwhile, or the engine has none', async () => {
+    await expect(engine.takeStream(9)).rejects.toThrow(expect.objectContaining({ code: 'DIAL_IO' }));
+    native.emit(open(1));
+    const taking = engine.takeStream(1);
+    native.emit(close(1));
+    await expect(taking).rejects.toThrow('the client is gone');
+    native.emit(open(2), { kind: 'accepted', id: 2 });
+    await expect(engine.takeStream(2)).rejects.toThrow(expect.objectContaining({ code: 'DIAL_IO' }));
+  });
+});
+
+describe('its life', () => {
+  test.each([
+    ['EBUSY', 'TUN_NAME_TAKEN'],
+    ['EPERM', 'TUN_UNAVAILABLE'],
+    ['ENOENT', 'TUN_UNAVAILABLE'],
+    ['EINVAL', 'TUN_FAILED'],
+  ])('%s at the start is %s', async (code, expected) => {
+    const failing = new NativeFlowEngine(() => {
+      throw errno(code);
+    }, silentLogger);
+    await expect(failing.start()).rejects.toThrow(expect.objectContaining({ code: expected }));
+    await failing.stop();
+  });
+
+  test('a device that was made and cannot be used is removed', async () => {
+    const failing = new NativeFlowEngine((onEvents) => {
+      native = new MemoryEngine(onEvents);
+      native.counters = () => {
+        throw errno('EIO');
+      };
+      return native;
+    }, silentLogger);
+    await expect(failing.start()).rejects.toThrow(expect.objectContaining({ code: 'TUN_FAILED' }));
+    expect(native.calls).toEqual([['stop']]);
+  });
+
+  test('stop tells the end of every flow exactly once, with its bytes, and nothing after it', async () => {
+    native.emit(open(1, 0), open(2, 1), open(3, 2), close(1));
+    native.shared.set([0n, 0n, 20n, 21n, 30n, 31n]);
+    told = [];
+    native.stop = () => void setImmediate(() => native.emit(close(2)));
+    await engine.stop();
+    native.emit(open(4), close(3));
+    expect(told).toEqual([
+      ['close', { id: 2, up: 1, down: 2, reason: 'done' }],
+      ['close', { id: 3, up: 30, down: 31, reason: 'stopped' }],
+    ]);
+    await engine.stop();
+    expect(() => engine.device()).toThrow('no device');
+  });
+
+  test('calls after the end are ignored', async () => {
+    await engine.stop();
+    native.calls.length = 0;
+    engine.decide(1, { kind: 'stream' });
+    engine.close(1, 'reset');
+    engine.answerDns(1, Uint8Array.of());
+    expect(native.calls).toEqual([]);
+    expect(engine.counters()).toBe(native.shared);
+  });
+
+  test('it can be started again', async () => {
+    await engine.stop();
+    await engine.start();
+    native.emit(open(1));
+    expect(told).toHaveLength(1);
+    expect(engine.device()).toBe('mirage0');
+  });
+});
