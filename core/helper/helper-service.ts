@@ -1,0 +1,292 @@
+/**
+ * What clients may ask of root, and who may ask it: every method of the contract, over the tunnel, its owner and what is
+ * remembered. Opens no socket and touches no system setting itself.
+ */
+import { AppError } from '../base/app-error.ts';
+import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
+import type { Logger } from '../base/logger.ts';
+import { type Config, defaultConfig } from '../contract/config.ts';
+import type { Params, Result } from '../contract/rpc.ts';
+import type { NetworkChange, Owner, Snapshot } from '../contract/status.ts';
+import type { PeerCredentials } from '../rpc/peer-auth.ts';
+import type { Handlers } from '../rpc/server-connection.ts';
+import type { EventSource } from '../rpc/topic-source.ts';
+import type { TunnelSwitches } from '../tunnel/tunnel-machine.ts';
+import { type ConfigStore, type StoredConfig, stored } from './config-store.ts';
+import type { Health } from './health.ts';
+import type { OwnerStore } from './owner-store.ts';
+import { leaseMs, type Ownership } from './ownership.ts';
+import type { RowPrivacy } from './row-privacy.ts';
+import type { ServedTunnel } from './served-tunnel.ts';
+
+export interface HelperServiceOptions {
+  readonly tunnel: ServedTunnel;
+  readonly ownership: Ownership;
+  readonly owners: OwnerStore;
+  readonly configs: ConfigStore;
+  readonly health: Health;
+  readonly privacy: RowPrivacy;
+  /** The changes of the machine's network that are in force. */
+  readonly changes: () => NetworkChange[];
+  /** Undoes them, when no tunnel is up. */
+  readonly restore: () => Promise<NetworkChange[]>;
+  readonly setLogLevel: (level: Config['logLevel']) => void;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** How often the fake addresses in use are counted for the snapshot, while somebody is connected. */
+const recountMs = 5_000;
+
+export class HelperService {
+  readonly handlers: Handlers;
+  readonly snapshots: EventSource<'snapshot'>;
+  readonly #options: HelperServiceOptions;
+  readonly #changed = new Emitter<void>();
+  #active: { readonly uid: number | undefined; readonly config: StoredConfig };
+  #switches: TunnelSwitches = { systemDns: true, autoRoute: true };
+  /** Configurations come into force one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** The tunnel must have `defaultConfig` in force. */
+  constructor(options: HelperServiceOptions) {
+    this.#options = options;
+    this.#active = { uid: undefined, config: stored(defaultConfig) };
+    this.handlers = {
+      getSnapshot: (_params, caller) => this.#snapshot(caller),
+      setEnhanced: (params, caller) => this.#setEnhanced(params, caller),
+      setSwitches: (params, caller) => this.#setSwitches(params, caller),
+      renewLease: (_params, caller) => this.#renewLease(caller),
+      applyConfig: ({ config }, caller) => this.#inTurn(() => this.#applyConfig(config, caller)),
+      listRules: (_params, caller) => (this.#maySeeRules(caller) ? options.tunnel.rules() : []),
+      closeFlows: (params, caller) => this.#closeFlows(params, caller),
+      testRule: (params, caller) => this.#ownOnly(caller, () => options.tunnel.testRule(params, caller.signal)),
+      dnsQuery: (params, caller) => this.#ownOnly(caller, () => options.tunnel.dnsQuery(params, caller.signal)),
+      restore: (_params, caller) => this.#restore(caller),
+    };
+    this.snapshots = { current: (caller) => this.#snapshot(caller), watch: (changed) => this.#watch(changed) };
+    const { tunnel, ownership, health } = options;
+    tunnel.machine.changed.on((state) => {
+      if (state.kind === 'error') ownership.release();
+      this.#changed.emit();
+    });
+    tunnel.changed.on(() => this.#changed.emit());
+    health.changed.on(() => this.#changed.emit());
+    ownership.changed.on(() => this.#changed.emit());
+    ownership.expired.on(({ uid }) => void this.#expire(uid));
+  }
+
+  /** Whose configuration is in force; undefined at first. */
+  get configuredBy(): number | undefined {
+    return this.#active.uid;
+  }
+
+  /** Goes on where the helper before us was killed or stopped: persistent at once, a session when its app comes back. */
+  async resume(): Promise<void> {
+    const { owners, ownership, log } = this.#options;
+    const { owner, systemDns, autoRoute } = owners.load();
+    this.#switches = { systemDns, autoRoute };
+    if (owner === null) return;
+    log.info('resuming', { uid: owner.uid, mode: owner.mode });
+    if (owner.mode === 'session') return ownership.awaitReturn(owner.uid);
+    await this.#turnOn(owner).catch((error: unknown) => {
+      log.error('Enhanced Mode could not be resumed', { reason: AppError.from(error).message });
+    });
+  }
+
+  /** Undoes everything for the end of the process; whose it was stays remembered. */
+  async stop(): Promise<void> {
+    const { tunnel, ownership } = this.#options;
+    ownership.release();
+    try {
+      await tunnel.machine.stop();
+    } finally {
+      await tunnel.setMixed(false);
+    }
+  }
+
+  async #setEnhanced({ on, mode }: Params<'setEnhanced'>, caller: PeerCredentials): Promise<Snapshot> {
+    this.#options.ownership.assertOpenTo(caller.uid);
+    if (on) await this.#turnOn({ uid: caller.uid, mode: mode ?? 'session' });
+    else await this.#turnOff();
+    return this.#snapshot(caller);
+  }
+
+  async #turnOn(owner: Owner): Promise<void> {
+    const { tunnel, ownership, log } = this.#options;
+    ownership.claim(owner);
+    try {
+      await this.#inTurn(() => this.#activateConfigOf(owner.uid));
+      // Turned off, or taken by an administrator, while the configuration came into force.
+      if (ownership.owner !== owner)
+        throw new AppError('TUN_FAILED', 'Enhanced Mode was turned off while it was starting');
+      await tunnel.machine.start(this.#switches);
+    } catch (error) {
+      if (ownership.owner === owner && tunnel.machine.state.kind !== 'running') ownership.release();
+      throw error;
+    }
+    log.info('Enhanced Mode is on', { uid: owner.uid, mode: owner.mode });
+    this.#remember(owner);
+  }
+
+  async #turnOff(): Promise<void> {
+    const { tunnel, ownership, log } = this.#options;
+    try {
+      await tunnel.machine.stop();
+      log.info('Enhanced Mode is off');
+    } finally {
+      ownership.release();
+      this.#remember(null);
+    }
+  }
+
+  async #expire(uid: number): Promise<void> {
+    const { log } = this.#options;
+    log.warning('session ended: its app gave no sign of life', { uid });
+    await this.#turnOff().catch((error: unknown) => {
+      log.error('session could not be ended cleanly', { reason: AppError.from(error).message });
+    });
+  }
+
+  async #setSwitches(wanted: Params<'setSwitches'>, caller: PeerCredentials): Promise<Snapshot> {
+    const { tunnel, ownership } = this.#options;
+    ownership.assertOpenTo(caller.uid);
+    const { systemDns = this.#switches.systemDns, autoRoute = this.#switches.autoRoute } = wanted;
+    await tunnel.machine.setSwitches({ systemDns, autoRoute });
+    this.#switches = { systemDns, autoRoute };
+    this.#remember(ownership.owner);
+    this.#changed.emit();
+    return this.#snapshot(caller);
+  }
+
+  async #renewLease(caller: PeerCredentials): Promise<Result<'renewLease'>> {
+    const sign = this.#options.ownership.renew(caller.uid);
+    if (sign === 'none') return { ttlMs: 0, resumed: false };
+    if (sign === 'returned') await this.#turnOn({ uid: caller.uid, mode: 'session' });
+    return { ttlMs: leaseMs, resumed: sign === 'returned' };
+  }
+
+  async #applyConfig(config: Config, caller: PeerCredentials): Promise<Result<'applyConfig'>> {
+    const { tunnel, ownership, log } = this.#options;
+    const next = stored(config);
+    const inForce = ownership.owner === null || ownership.owner.uid === caller.uid;
+    if (inForce) await this.#putInForce(caller.uid, next);
+    else tunnel.check(config);
+    this.#save(caller.uid, config);
+    log.info('configuration applied', { uid: caller.uid, hash: next.hash, rules: config.rules.length, inForce });
+    return { hash: next.hash };
+  }
+
+  async #activateConfigOf(uid: number): Promise<void> {
+    const saved = this.#active.uid === uid ? this.#active.config : this.#options.configs.load(uid);
+    await this.#putInForce(uid, saved ?? stored(defaultConfig));
+  }
+
+  async #putInForce(uid: number, next: StoredConfig): Promise<void> {
+    const { tunnel, setLogLevel } = this.#options;
+    if (next.hash !== this.#active.config.hash) await tunnel.reload(next.config);
+    this.#active = { uid, config: next };
+    setLogLevel(next.config.logLevel);
+    await tunnel.setMixed(true);
+    this.#changed.emit();
+  }
+
+  #closeFlows({ ids, all }: Params<'closeFlows'>, caller: PeerCredentials): Result<'closeFlows'> {
+    const { tunnel, privacy } = this.#options;
+    const named = new Set(ids);
+    const mayClose = (uid: number | undefined) => privacy.seesAll(caller.uid) || uid === caller.uid;
+    const closed = tunnel.closeFlows((row) => (all === true || named.has(row.id)) && mayClose(row.process?.uid));
+    return { closed };
+  }
+
+  /** The rules of one user are nobody else's to read; the built-in ones are no secret. */
+  #maySeeRules(caller: PeerCredentials): boolean {
+    return this.#active.uid === undefined || this.#options.privacy.seesAll(caller.uid);
+  }
+
+  /** For answers from which the rules could be told. */
+  #ownOnly<T>(caller: PeerCredentials, answer: () => T): T {
+    if (this.#maySeeRules(caller)) return answer();
+    const uid = this.#active.uid ?? 0;
+    throw new AppError('HELPER_IN_USE', `the configuration in force is that of user ${uid}`, { details: { uid } });
+  }
+
+  async #restore(caller: PeerCredentials): Promise<Result<'restore'>> {
+    const { changes, ownership, restore, log } = this.#options;
+    ownership.assertOpenTo(caller.uid);
+    const inForce = changes();
+    await this.#turnOff().catch((error: unknown) => {
+      log.warning('what could not be undone in order is restored from the journal', { reason: String(error) });
+    });
+    const rest = await restore();
+    const known = new Set(inForce.map((change) => change.id));
+    this.#changed.emit();
+    return { undone: [...inForce, ...rest.filter((change) => !known.has(change.id))] };
+  }
+
+  #snapshot(caller: PeerCredentials): Snapshot {
+    const { tunnel, ownership, health, changes, version } = this.#options;
+    const { config, hash } = this.#active.config;
+    return {
+      version,
+      tunnel: tunnel.machine.state,
+      owner: ownership.owner,
+      mine: ownership.owner === null || ownership.owner.uid === caller.uid,
+      ...this.#switches,
+      mixed: tunnel.mixed,
+      config: { hash, proxies: config.proxies.length, rules: config.rules.length },
+      fakeIp: tunnel.fakeIp(),
+      warnings: health.warnings(),
+      changes: changes(),
+    };
+  }
+
+  #watch(changed: () => void): () => void {
+    const { clock, tunnel } = this.#options;
+    const unwatch = this.#changed.on(changed);
+    let used = tunnel.fakeIp().used;
+    const cancel = clock.every(recountMs, () => {
+      if (tunnel.fakeIp().used === used) return;
+      used = tunnel.fakeIp().used;
+      changed();
+    });
+    return () => {
+      unwatch();
+      cancel();
+    };
+  }
+
+  /** What cannot be written is not resumed after a crash; nothing else depends on it. */
+  #remember(owner: Owner | null): void {
+    this.#write('owner', () => this.#options.owners.save({ owner, ...this.#switches }));
+  }
+
+  #save(uid: number, config: Config): void {
+    this.#write('configuration', () => this.#options.configs.save(uid, config));
+  }
+
+  #write(what: string, write: () => void): void {
+    const { health, log } = this.#options;
+    try {
+      write();
+      health.clear('STATE_NOT_SAVED');
+    } catch (error) {
+      log.error('state could not be saved', { what, reason: String(error) });
+      health.raise({
+        code: 'STATE_NOT_SAVED',
+        severity: 'warning',
+        title: 'The state directory cannot be written',
+        text: `The ${what} could not be saved: ${AppError.from(error).message}. After a restart of the helper the earlier one is used.`,
+        action: 'Free space in the state directory.',
+      });
+    }
+  }
+
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(task);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+}

@@ -1,0 +1,35 @@
+/** What the helper's methods need of the tunnel; `core/tunnel` has the real one, tests a double. */
+import type { Emitter } from '../base/emitter.ts';
+import type { Config } from '../contract/config.ts';
+import type { ConnectionRow, RuleTrace } from '../contract/flow.ts';
+import type { Params, Result, RuleRow } from '../contract/rpc.ts';
+import type { Snapshot, TunnelState } from '../contract/status.ts';
+import type { TunnelSwitches } from '../tunnel/tunnel-machine.ts';
+
+export interface ServedMachine {
+  readonly state: TunnelState;
+  readonly changed: Emitter<TunnelState>;
+  start(switches: TunnelSwitches): Promise<void>;
+  stop(): Promise<void>;
+  setSwitches(switches: TunnelSwitches): Promise<void>;
+}
+
+export interface ServedTunnel {
+  readonly machine: ServedMachine;
+  /** Something of `mixed` has changed. */
+  readonly changed: Emitter<void>;
+  /** Where the mixed port listens now; null when it does not. */
+  readonly mixed: Snapshot['mixed'];
+  /** Throws CONFIG_INVALID or FAKE_IP_RANGE_TOO_SMALL for a configuration that cannot be put in force; changes nothing. */
+  check(config: Config): void;
+  /** Puts a configuration in force; open flows keep the old one. Rejects as `check` throws, and changes nothing then. */
+  reload(config: Config): Promise<void>;
+  /** Whether the mixed port of the configuration in force listens. A port that is taken is a warning, not an error. */
+  setMixed(on: boolean): Promise<void>;
+  fakeIp(): Snapshot['fakeIp'];
+  rules(): RuleRow[];
+  testRule(question: Params<'testRule'>, signal: AbortSignal): Promise<RuleTrace>;
+  dnsQuery(question: Params<'dnsQuery'>, signal: AbortSignal): Promise<Result<'dnsQuery'>>;
+  /** Ends the live flows of which `which` is true; answers how many. */
+  closeFlows(which: (row: ConnectionRow) => boolean): number;
+}
