@@ -1,0 +1,511 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { AppError } from '../../../core/base/app-error.ts';
+import { Emitter } from '../../../core/base/emitter.ts';
+import { silentLogger } from '../../../core/base/logger.ts';
+import { type Config, defaultConfig } from '../../../core/contract/config.ts';
+import type { ConnectionRow } from '../../../core/contract/flow.ts';
+import type { MethodName, Params, Result } from '../../../core/contract/rpc.ts';
+import { methods } from '../../../core/contract/rpc.ts';
+import type { NetworkChange, Snapshot } from '../../../core/contract/status.ts';
+import { ConfigStore } from '../../../core/helper/config-store.ts';
+import { Health } from '../../../core/helper/health.ts';
+import { HelperService } from '../../../core/helper/helper-service.ts';
+import { OwnerStore } from '../../../core/helper/owner-store.ts';
+import { leaseMs, Ownership, returnMs } from '../../../core/helper/ownership.ts';
+import { RowPrivacy } from '../../../core/helper/row-privacy.ts';
+import type { ServedTunnel } from '../../../core/helper/served-tunnel.ts';
+import { TunnelMachine, type TunnelStepName } from '../../../core/tunnel/tunnel-machine.ts';
+import { ManualClock } from '../rpc/manual-clock.ts';
+
+const anna = 1000;
+const bert = 1001;
+const root = 0;
+const code = (expected: string) => expect.objectContaining({ code: expected });
+const named = (policy: string): Config => ({
+  ...defaultConfig,
+  rules: [{ type: 'MATCH', payload: '', policy, noResolve: false }],
+});
+
+/** A tunnel whose steps do nothing but leave their mark in the list of changes. */
+class MemoryTunnel implements ServedTunnel {
+  readonly changed = new Emitter<void>();
+  readonly inForce = new Set<string>();
+  readonly failing = new Set<string>();
+  readonly machine: TunnelMachine;
+  readonly closed: string[] = [];
+  config = defaultConfig;
+  reloads = 0;
+  mixed: Snapshot['mixed'] = null;
+  used = 0;
+  /** Holds the start at its first step until called. */
+  gate: Promise<void> = Promise.resolve();
+
+  constructor(clock: ManualClock) {
+    const step = (name: TunnelStepName) => ({
+      begin: async () => {
+        await this.gate;
+        this.inForce.add(name);
+        if (this.failing.has(name)) throw new AppError('SYSTEM_ROUTES_FAILED', `${name} failed`);
+      },
+      undo: async () => {
+        if (this.failing.has(`undo ${name}`)) throw new AppError('SYSTEM_DNS_FAILED', `${name} cannot be undone`);
+        this.inForce.delete(name);
+      },
+    });
+    const steps = {
+      tun: step('tun'),
+      'dns-server': step('dns-server'),
+      routes: step('routes'),
+      'system-dns': step('system-dns'),
+    };
+    const nothing = async () => undefined;
+    this.machine = new TunnelMachine(
+      { steps, destroySockets: nothing, flushCaches: nothing, device: () => 'mirage0' },
+      clock,
+      silentLogger,
+    );
+  }
+
+  check(config: Config): void {
+    if (config.rules[0]?.policy === 'NOWHERE') throw new AppError('CONFIG_INVALID', 'there is no policy NOWHERE');
+  }
+
+  async reload(config: Config): Promise<void> {
+    this.check(config);
+    this.config = config;
+    this.reloads++;
+  }
+
+  async setMixed(on: boolean): Promise<void> {
+    const { mixed } = this.config;
+    this.mixed = on && mixed !== null ? { address: mixed.address, port: mixed.port } : null;
+    this.changed.emit();
+  }
+
+  fakeIp() {
+    return { range: '198.18.0.0/15', used: this.used, capacity: 100 };
+  }
+
+  rules() {
+    return this.config.rules.map((rule, index) => ({ ...rule, index, hits: 0 }));
+  }
+
+  async testRule({ host, port, network }: Params<'testRule'>) {
+    return {
+      host,
+      port,
+      network,
+      steps: [],
+      rule: { index: 0, type: 'MATCH' as const, payload: '', policy: 'DIRECT' },
+      chain: ['DIRECT'],
+    };
+  }
+
+  async dnsQuery(): Promise<Result<'dnsQuery'>> {
+    return { rcode: 'NOERROR', verdict: 'fake', answers: [], ms: 0 };
+  }
+
+  closeFlows(which: (row: ConnectionRow) => boolean): number {
+    const row = (id: string, uid?: number) =>
+      ({ id, ...(uid === undefined ? {} : { process: { pid: 1, uid, name: 'n', path: '' } }) }) as ConnectionRow;
+    const hit = [row('a', anna), row('b', bert), row('c')].filter(which).map(({ id }) => id);
+    this.closed.push(...hit);
+    return hit.length;
+  }
+}
+
+let directory: string;
+let clock: ManualClock;
+let health: Health;
+let tunnel: MemoryTunnel;
+let ownership: Ownership;
+let owners: OwnerStore;
+let service: HelperService;
+let leftovers: NetworkChange[];
+
+/** A helper process begins on the same state directory. */
+function boot(): void {
+  clock = new ManualClock();
+  health = new Health();
+  tunnel = new MemoryTunnel(clock);
+  ownership = new Ownership(clock);
+  owners = new OwnerStore(join(directory, 'owner.json'), 'boot-1');
+  service = new HelperService({
+    tunnel,
+    ownership,
+    owners,
+    configs: new ConfigStore({ runtimeDir: directory, stateDir: directory }, () => undefined),
+    health,
+    privacy: new RowPrivacy(() => ownership.owner?.uid ?? service.configuredBy),
+    changes: () => [...tunnel.inForce].map((what) => ({ id: what, what, where: 'here', since: 0 })),
+    restore: async () => leftovers.splice(0),
+    setLogLevel: () => undefined,
+    version: '1.2.3',
+    clock,
+    log: silentLogger,
+  });
+}
+
+/** Calls as a client of this user does; results are what the contract says. */
+async function call<M extends MethodName>(uid: number, method: M, params: Params<M>): Promise<Result<M>> {
+  const result = await service.handlers[method](params, {
+    pid: 1,
+    uid,
+    gid: uid,
+    signal: new AbortController().signal,
+  });
+  return methods[method].result.parse(result) as Result<M>;
+}
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'mirage-service-'));
+  leftovers = [];
+  boot();
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+describe('turning on and off', () => {
+  test('answers with the state it has led to', async () => {
+    const on = await call(anna, 'setEnhanced', { on: true });
+    expect(on).toMatchObject({
+      tunnel: { kind: 'running', device: 'mirage0' },
+      owner: { uid: anna, mode: 'session' },
+      mine: true,
+    });
+    expect(on.changes.map((change) => change.what)).toEqual(['tun', 'dns-server', 'routes', 'system-dns']);
+    const off = await call(anna, 'setEnhanced', { on: false });
+    expect(off).toMatchObject({ tunnel: { kind: 'stopped' }, owner: null, changes: [] });
+  });
+
+  test('a failed start is the answer, is undone, and belongs to nobody', async () => {
+    tunnel.failing.add('routes');
+    await expect(call(anna, 'setEnhanced', { on: true })).rejects.toThrow(code('SYSTEM_ROUTES_FAILED'));
+    expect(await call(anna, 'getSnapshot', {})).toMatchObject({
+      tunnel: { kind: 'error', error: { code: 'SYSTEM_ROUTES_FAILED' } },
+      owner: null,
+      changes: [],
+    });
+    await call(bert, 'setEnhanced', { on: false });
+    expect(clock.pending).toBe(0);
+  });
+
+  test('off while starting wins', async () => {
+    let release = () => undefined as void;
+    tunnel.gate = new Promise((resolve) => {
+      release = resolve;
+    });
+    const on = call(anna, 'setEnhanced', { on: true });
+    on.catch(() => undefined);
+    await vi.waitFor(() => expect(tunnel.machine.state.kind).toBe('starting'));
+    const off = call(anna, 'setEnhanced', { on: false });
+    release();
+    await expect(on).rejects.toThrow('turned off');
+    expect(await off).toMatchObject({ tunnel: { kind: 'stopped' }, owner: null });
+    expect(tunnel.inForce.size).toBe(0);
+  });
+
+  test('the switches hold, and are remembered by the next process', async () => {
+    await call(anna, 'setSwitches', { systemDns: false });
+    expect(await call(anna, 'setEnhanced', { on: true })).toMatchObject({ systemDns: false, autoRoute: true });
+    expect([...tunnel.inForce]).toEqual(['tun', 'dns-server', 'routes']);
+    await call(anna, 'setSwitches', { systemDns: true, autoRoute: false });
+    expect([...tunnel.inForce]).toEqual(['tun', 'dns-server', 'system-dns']);
+    await call(anna, 'setEnhanced', { on: false });
+    boot();
+    await service.resume();
+    expect(await call(anna, 'getSnapshot', {})).toMatchObject({ systemDns: true, autoRoute: false });
+  });
+
+  test('a half that cannot be switched on keeps its switch off', async () => {
+    await call(anna, 'setSwitches', { autoRoute: false });
+    await call(anna, 'setEnhanced', { on: true });
+    tunnel.failing.add('routes');
+    await expect(call(anna, 'setSwitches', { autoRoute: true })).rejects.toThrow(code('SYSTEM_ROUTES_FAILED'));
+    expect(await call(anna, 'getSnapshot', {})).toMatchObject({ autoRoute: false, tunnel: { kind: 'running' } });
+  });
+
+  test("when the data plane dies, it is nobody's and the reason is shown", async () => {
+    await call(anna, 'setEnhanced', { on: true });
+    await tunnel.machine.died('device gone');
+    expect(await call(anna, 'getSnapshot', {})).toMatchObject({
+      tunnel: { kind: 'error', error: { message: 'device gone' } },
+      owner: null,
+      changes: [],
+    });
+    expect(clock.pending).toBe(0);
+  });
+});
+
+describe('whose it is', () => {
+  beforeEach(async () => {
+    await call(anna, 'applyConfig', { config: named('DIRECT') });
+    await call(anna, 'setEnhanced', { on: true, mode: 'persistent' });
+  });
+
+  test.each([
+    ['setEnhanced', { on: false }],
+    ['setEnhanced', { on: true }],
+    ['setSwitches', { systemDns: false }],
+    ['restore', {}],
+    ['testRule', { host: 'a.example', port: 443, network: 'tcp' }],
+    ['dnsQuery', { name: 'a.example', type: 'A' }],
+  ] as const)('another allowed user is refused %s', async (method, params) => {
+    await expect(call(bert, method, params)).rejects.toThrow(code('HELPER_IN_USE'));
+    expect(tunnel.machine.state.kind).toBe('running');
+    expect(ownership.owner).toEqual({ uid: anna, mode: 'persistent' });
+  });
+
+  test('another user sees that it is in use, by whom, and no rules', async () => {
+    expect(await call(bert, 'getSnapshot', {})).toMatchObject({ owner: { uid: anna }, mine: false });
+    expect(await call(bert, 'listRules', {})).toEqual([]);
+    expect(await call(anna, 'listRules', {})).toHaveLength(1);
+    expect(await call(root, 'listRules', {})).toHaveLength(1);
+  });
+
+  test("another user's configuration is checked and kept for later, and does not come into force", async () => {
+    await expect(call(bert, 'applyConfig', { config: named('NOWHERE') })).rejects.toThrow(code('CONFIG_INVALID'));
+    await call(bert, 'applyConfig', { config: named('REJECT') });
+    expect(tunnel.config.rules[0]?.policy).toBe('DIRECT');
+    await call(anna, 'setEnhanced', { on: false });
+    await call(bert, 'setEnhanced', { on: true });
+    expect(tunnel.config.rules[0]?.policy).toBe('REJECT');
+  });
+
+  test('another user ends only the connections of their own programs', async () => {
+    expect(await call(bert, 'closeFlows', { all: true })).toEqual({ closed: 1 });
+    expect(await call(bert, 'closeFlows', { ids: ['a', 'c'] })).toEqual({ closed: 0 });
+    expect(tunnel.closed).toEqual(['b']);
+    expect(await call(anna, 'closeFlows', { ids: ['c'] })).toEqual({ closed: 1 });
+    expect(await call(root, 'closeFlows', { all: true })).toEqual({ closed: 3 });
+    expect(await call(anna, 'closeFlows', {})).toEqual({ closed: 0 });
+  });
+
+  test('root may turn it off', async () => {
+    expect(await call(root, 'setEnhanced', { on: false })).toMatchObject({ tunnel: { kind: 'stopped' }, owner: null });
+  });
+});
+
+describe('sessions', () => {
+  test('one whose app is gone ends after 20 s: everything is undone', async () => {
+    await call(anna, 'setEnhanced', { on: true });
+    clock.advance(leaseMs - 1);
+    expect(await call(anna, 'renewLease', {})).toEqual({ ttlMs: leaseMs, resumed: false });
+    clock.advance(leaseMs - 1);
+    expect(tunnel.machine.state.kind).toBe('running');
+    clock.advance(1);
+    await vi.waitFor(() => expect(tunnel.machine.state.kind).toBe('stopped'));
+    expect(tunnel.inForce.size).toBe(0);
+    expect(ownership.owner).toBeNull();
+    boot();
+    await service.resume();
+    expect(await call(anna, 'renewLease', {})).toEqual({ ttlMs: 0, resumed: false });
+  });
+
+  test('persistent has no lease', async () => {
+    await call(anna, 'setEnhanced', { on: true, mode: 'persistent' });
+    clock.advance(100 * leaseMs);
+    expect(tunnel.machine.state.kind).toBe('running');
+    expect(await call(anna, 'renewLease', {})).toEqual({ ttlMs: 0, resumed: false });
+  });
+
+  test('a sign of life of another user, or without a session, starts nothing', async () => {
+    expect(await call(anna, 'renewLease', {})).toEqual({ ttlMs: 0, resumed: false });
+    await call(anna, 'setEnhanced', { on: true });
+    expect(await call(bert, 'renewLease', {})).toEqual({ ttlMs: 0, resumed: false });
+  });
+});
+
+describe('after the process was killed', () => {
+  test('persistent goes on at once, with the configuration of its user', async () => {
+    await call(anna, 'applyConfig', { config: named('REJECT') });
+    await call(anna, 'setEnhanced', { on: true, mode: 'persistent' });
+    boot();
+    await service.resume();
+    expect(await call(anna, 'getSnapshot', {})).toMatchObject({
+      tunnel: { kind: 'running' },
+      owner: { uid: anna, mode: 'persistent' },
+    });
+    expect(tunnel.config).toEqual(named('REJECT'));
+  });
+
+  test('a session goes on when its app renews the lease within 60 s', async () => {
+    await call(anna, 'applyConfig', { config: named('REJECT') });
+    await call(anna, 'setEnhanced', { on: true });
+    boot();
+    await service.resume();
+    expect(await call(anna, 'getSnapshot', {})).toMatchObject({ tunnel: { kind: 'stopped' }, owner: null });
+    clock.advance(returnMs - 1);
+    expect(await call(bert, 'renewLease', {})).toEqual({ ttlMs: 0, resumed: false });
+    expect(await call(anna, 'renewLease', {})).toEqual({ ttlMs: leaseMs, resumed: true });
+    expect(await call(anna, 'getSnapshot', {})).toMatchObject({
+      tunnel: { kind: 'running' },
+      owner: { uid: anna, mode: 'session' },
+    });
+    expect(tunnel.config).toEqual(named('REJECT'));
+  });
+
+  test('a session whose app does not come back is over, and nothing has been touched', async () => {
+    await call(anna, 'setEnhanced', { on: true });
+    boot();
+    await service.resume();
+    clock.advance(returnMs);
+    expect(await call(anna, 'renewLease', {})).toEqual({ ttlMs: 0, resumed: false });
+    expect([tunnel.inForce.size, tunnel.reloads, tunnel.mixed]).toEqual([0, 0, null]);
+  });
+
+  test('without an owner, nothing is touched', async () => {
+    await call(anna, 'setEnhanced', { on: true });
+    await call(anna, 'setEnhanced', { on: false });
+    boot();
+    await service.resume();
+    expect([tunnel.machine.state.kind, tunnel.inForce.size, tunnel.mixed, clock.pending]).toEqual([
+      'stopped',
+      0,
+      null,
+      0,
+    ]);
+  });
+
+  test('an orderly end of the process undoes everything and is no end of the owner', async () => {
+    await call(anna, 'setEnhanced', { on: true, mode: 'persistent' });
+    await service.stop();
+    expect([tunnel.machine.state.kind, tunnel.inForce.size, tunnel.mixed]).toEqual(['stopped', 0, null]);
+    boot();
+    await service.resume();
+    expect(tunnel.machine.state.kind).toBe('running');
+  });
+
+  test('what cannot be resumed is shown, and tried again by the next process', async () => {
+    await call(anna, 'setEnhanced', { on: true, mode: 'persistent' });
+    boot();
+    tunnel.failing.add('routes');
+    await service.resume();
+    expect(await call(anna, 'getSnapshot', {})).toMatchObject({ tunnel: { kind: 'error' }, owner: null, changes: [] });
+    boot();
+    await service.resume();
+    expect(tunnel.machine.state.kind).toBe('running');
+  });
+});
+
+describe('configuration', () => {
+  test('comes into force, is kept for its user, and opens the mixed port', async () => {
+    expect(tunnel.mixed).toBeNull();
+    const { hash } = await call(anna, 'applyConfig', { config: named('REJECT') });
+    const snapshot = await call(anna, 'getSnapshot', {});
+    expect(snapshot).toMatchObject({
+      config: { hash, proxies: 0, rules: 1 },
+      mixed: { address: '127.0.0.1', port: 7890 },
+    });
+    expect(JSON.parse(readFileSync(join(directory, `config-${anna}.json`), 'utf8'))).toEqual(named('REJECT'));
+  });
+
+  test('a refused one changes nothing', async () => {
+    await call(anna, 'applyConfig', { config: named('REJECT') });
+    await expect(call(anna, 'applyConfig', { config: named('NOWHERE') })).rejects.toThrow(code('CONFIG_INVALID'));
+    expect(tunnel.config).toEqual(named('REJECT'));
+    boot();
+    await call(anna, 'setEnhanced', { on: true });
+    expect(tunnel.config).toEqual(named('REJECT'));
+  });
+
+  test('the same one again builds nothing anew', async () => {
+    await call(anna, 'applyConfig', { config: named('REJECT') });
+    await call(anna, 'applyConfig', { config: named('REJECT') });
+    expect(tunnel.reloads).toBe(1);
+  });
+
+  test("another user who turns it on gets their own, or the default, never the former user's", async () => {
+    await call(anna, 'applyConfig', { config: named('REJECT') });
+    await call(bert, 'setEnhanced', { on: true });
+    expect(tunnel.config).toEqual(defaultConfig);
+  });
+
+  test('a full or read-only disk is told, and takes nothing away', async () => {
+    rmSync(directory, { recursive: true });
+    await call(anna, 'applyConfig', { config: named('REJECT') });
+    const snapshot = await call(anna, 'setEnhanced', { on: true });
+    expect(snapshot).toMatchObject({
+      tunnel: { kind: 'running' },
+      warnings: [{ code: 'STATE_NOT_SAVED', severity: 'warning' }],
+    });
+    directory = mkdtempSync(join(tmpdir(), 'mirage-service-'));
+  });
+
+  test('secrets are in no snapshot', async () => {
+    const proxy = {
+      type: 'socks5' as const,
+      name: 'p',
+      server: '192.0.2.1',
+      port: 1080,
+      username: 'annas-name',
+      password: 'annas-secret',
+      udp: true,
+    };
+    const mixed = { address: '127.0.0.1', port: 7890, users: [{ username: 'mixed-name', password: 'mixed-secret' }] };
+    await call(anna, 'applyConfig', { config: { ...defaultConfig, proxies: [proxy], mixed } });
+    expect(JSON.stringify(await call(anna, 'getSnapshot', {}))).not.toMatch(/annas|mixed-/);
+  });
+});
+
+describe('restore', () => {
+  test('turns off, undoes what the journal still has, and tells all of it', async () => {
+    await call(anna, 'setEnhanced', { on: true, mode: 'persistent' });
+    leftovers = [{ id: '77', what: 'old ip rule', where: 'table 5380', since: 1 }];
+    const { undone } = await call(anna, 'restore', {});
+    expect(undone.map((change) => change.what)).toEqual(['tun', 'dns-server', 'routes', 'system-dns', 'old ip rule']);
+    expect(await call(anna, 'getSnapshot', {})).toMatchObject({
+      tunnel: { kind: 'stopped' },
+      owner: null,
+      changes: [],
+    });
+    boot();
+    await service.resume();
+    expect(tunnel.machine.state.kind).toBe('stopped');
+  });
+
+  test('goes on from the journal when the orderly way fails', async () => {
+    await call(anna, 'setEnhanced', { on: true });
+    tunnel.failing.add('undo system-dns');
+    leftovers = [{ id: 'system-dns', what: 'system-dns', where: 'here', since: 0 }];
+    const { undone } = await call(anna, 'restore', {});
+    expect(undone.map((change) => change.what)).toEqual(['tun', 'dns-server', 'routes', 'system-dns']);
+  });
+});
+
+describe('snapshots', () => {
+  test('every change is told to watchers', async () => {
+    let told = 0;
+    const stop = service.snapshots.watch(() => told++);
+    const since = (act: () => unknown) => {
+      const before = told;
+      act();
+      return told - before;
+    };
+    expect(since(() => health.raise({ code: 'A', severity: 'notice', title: 't', text: 'x' }))).toBe(1);
+    await call(anna, 'setEnhanced', { on: true });
+    expect(told).toBeGreaterThan(5);
+    tunnel.used = 3;
+    expect(since(() => clock.advance(5_000))).toBe(1);
+    expect(since(() => clock.advance(4_000))).toBe(0);
+    stop();
+    expect(since(() => health.clear('A'))).toBe(0);
+  });
+
+  test('nothing is counted while nobody watches', () => {
+    service.snapshots.watch(() => undefined)();
+    expect(clock.pending).toBe(0);
+  });
+});
+
+test('what is remembered is readable by root alone, and no draft stays', async () => {
+  await call(anna, 'applyConfig', { config: defaultConfig });
+  await call(anna, 'setEnhanced', { on: true, mode: 'persistent' });
+  const files = readdirSync(directory).map((name) => [name, statSync(join(directory, name)).mode & 0o777]);
+  expect(files).toEqual([
+    [`config-${anna}.json`, 0o600],
+    ['owner.json', 0o600],
+  ]);
+});
