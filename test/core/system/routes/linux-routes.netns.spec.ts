@@ -57,7 +57,7 @@ describeInLab('rules and routes in the kernel', () => {
     const family = query.includes(':') ? '-6' : '-4';
     const result = await client.run('ip', [family, 'route', 'get', ...query.split(' ')]);
     if (result.code !== 0) return /No route to host|unreachable/.test(result.stderr) ? 'unreachable' : result.stderr;
-    if (/^local /.test(result.stdout)) return 'local';
+    if (result.stdout.startsWith('local ')) return 'local';
     return /\bdev (\S+)/.exec(result.stdout)?.[1] ?? result.stdout;
   };
   const state = async (): Promise<string> =>
