@@ -1,0 +1,36 @@
+/** Fills in what a profile does not say, so that the helper is handed a whole configuration. */
+import {
+  type Config,
+  type DnsConfig,
+  defaultConfig,
+  type MixedConfig,
+  type ProxyConfig,
+  type RuleConfig,
+} from '../contract/config.ts';
+import type { DnsSection } from './dns-section.ts';
+import type { TunSection } from './tun-section.ts';
+
+export interface ProfileParts {
+  readonly logLevel?: Config['logLevel'];
+  readonly dns: DnsSection;
+  readonly hosts: DnsConfig['hosts'];
+  readonly tun: TunSection;
+  readonly mixed: MixedConfig | null;
+  readonly proxies: ProxyConfig[];
+  readonly rules: RuleConfig[];
+}
+
+/**
+ * What is absent in `dns` and `tun` is as in the built-in default. Ports, proxies and rules are only what the profile says:
+ * as in Clash, a profile without `mixed-port` opens none, and what no rule matches goes DIRECT.
+ */
+export function effectiveConfig(parts: ProfileParts): Config {
+  return {
+    logLevel: parts.logLevel ?? defaultConfig.logLevel,
+    dns: { ...defaultConfig.dns, ...parts.dns, hosts: parts.hosts },
+    tun: { ...defaultConfig.tun, ...parts.tun },
+    mixed: parts.mixed,
+    proxies: parts.proxies,
+    rules: parts.rules,
+  };
+}

@@ -1,0 +1,93 @@
+/** Problems of a profile for people at a terminal: where, what, what instead, and the line itself. Pure. */
+import type { ConfigProblem } from '../contract/error.ts';
+
+export interface ReportSource {
+  /** As the person named it. */
+  readonly file: string;
+  readonly text: string;
+}
+
+/** Columns of a line that are shown at most. */
+const maxShown = 120;
+
+/**
+ * One entry a problem, `file:line:column: severity: path: message (expected ...)`, below it the line with a caret, and at
+ * the end the summary. Secrets in shown lines are masked; control characters of the file never reach the terminal.
+ */
+export function renderReport(problems: readonly ConfigProblem[], source: ReportSource): string {
+  const lines = source.text.split(/\r\n|\n|\r/);
+  const entries = problems.map((problem) => renderProblem(problem, source.file, lines));
+  return [...entries, summary(problems)].join('\n');
+}
+
+/** `2 errors, 1 warning`, or `no problems`. */
+export function summary(problems: readonly ConfigProblem[]): string {
+  const errors = problems.filter((problem) => problem.severity === 'error').length;
+  const warnings = problems.length - errors;
+  const parts = [errors > 0 ? count(errors, 'error') : '', warnings > 0 ? count(warnings, 'warning') : ''];
+  return parts.filter((part) => part !== '').join(', ') || 'no problems';
+}
+
+/** The first line of an entry, without the text of the profile. */
+export function problemLine(problem: ConfigProblem, file: string): string {
+  const place =
+    problem.line === undefined ? '' : `:${problem.line}${problem.column === undefined ? '' : `:${problem.column}`}`;
+  const path = problem.path === '' ? '' : `${problem.path}: `;
+  const expected = problem.expected === undefined ? '' : ` (expected ${problem.expected})`;
+  return harmless(`${file}${place}: ${problem.severity}: ${path}${problem.message}${expected}`);
+}
+
+function renderProblem(problem: ConfigProblem, file: string, lines: readonly string[]): string {
+  const first = problemLine(problem, file);
+  const line = problem.line === undefined ? undefined : lines[problem.line - 1];
+  if (line === undefined || problem.column === undefined || line.trim() === '') return first;
+  const shown = excerpt(maskSecrets(line, problem.path), problem.column - 1);
+  return `${first}\n    ${harmless(shown.text)}\n    ${' '.repeat(shown.caret)}^`;
+}
+
+/** The part of a line around an index, and the column of the caret in it. */
+function excerpt(line: string, index: number): { text: string; caret: number } {
+  const indent = line.length - line.trimStart().length;
+  const start = index - Math.min(indent, index) > maxShown - 20 ? index - maxShown / 2 : Math.min(indent, index);
+  const text = line.slice(start, start + maxShown);
+  const before = start > indent ? '...' : '';
+  const after = start + maxShown < line.length ? '...' : '';
+  const caret = before.length + columns(harmless(line.slice(start, index)));
+  return { text: `${before}${text}${after}`, caret };
+}
+
+/** Values of secret keys, and users with their passwords, as asterisks of the same length. */
+function maskSecrets(line: string, path: string): string {
+  if (path.startsWith('authentication'))
+    return line.replace(/:[^\s"',\]]+/g, (found) => `:${'*'.repeat(found.length - 1)}`);
+  return line
+    .replace(
+      /((?:password|passwd|secret|token|uuid|psk|private-key)["']?\s*:\s*)("(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s,}]+)/gi,
+      (_, key: string, value: string) => key + '*'.repeat(value.length),
+    )
+    .replace(/(:\/\/)([^/\s@]+)(?=@)/g, (_, slashes: string, user: string) => slashes + '*'.repeat(user.length));
+}
+
+/** Tabs as one space; other control characters, and those that turn or hide text, as a visible mark. */
+function harmless(text: string): string {
+  return text.replaceAll('\t', ' ').replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, '\u00b7');
+}
+
+/** Terminal columns: East Asian wide characters and pictographs take two, combining ones none. */
+function columns(text: string): number {
+  let width = 0;
+  for (const character of text) {
+    if (/\p{M}/u.test(character)) continue;
+    width +=
+      /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Extended_Pictographic}/u.test(
+        character,
+      )
+        ? 2
+        : 1;
+  }
+  return width;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,92 @@
+/** The `tun` section of a profile: the device, and what stays outside of it. */
+import { bytesToIp } from '../base/address.ts';
+import { type Cidr, formatCidr, parseCidr } from '../base/cidr.ts';
+import type { TunConfig } from '../contract/config.ts';
+import type { YamlMap } from './yaml-map.ts';
+import { clip, type YamlValue } from './yaml-value.ts';
+
+/** What was written; what was not is absent. */
+export type TunSection = Partial<TunConfig>;
+
+const expectedDevice = 'a letter, then at most 14 letters, digits, "-" or "_"';
+const expectedPrefix = 'an address and a prefix length, e.g. 192.0.2.0/24';
+
+const notSupported = 'not supported yet: ignored, all routes but the excluded ones lead into the TUN';
+
+const ignored: Readonly<Record<string, string>> = {
+  enable: 'ignored: Enhanced Mode is a switch of the app, not of the profile',
+  stack: 'ignored: there is one network stack',
+  'dns-hijack': 'ignored: DNS that enters the TUN is always answered by us',
+  'auto-detect-interface': 'ignored: the outward interface is always found',
+  'auto-redirect': 'ignored: traffic is taken by the TUN alone',
+  'strict-route': 'ignored: traffic never goes around the tunnel',
+  'gso-max-size': 'ignored: the kernel decides it',
+  'udp-timeout': 'ignored: UDP flows end after their usual time',
+  'endpoint-independent-nat': 'ignored: it has no effect here',
+  'inet4-address': 'ignored: the TUN takes the first address of fake-ip-range',
+  'inet6-address': 'ignored: the TUN has its own IPv6 address',
+  'route-address': notSupported,
+  'inet4-route-address': notSupported,
+  'inet6-route-address': notSupported,
+  'route-address-set': notSupported,
+  'route-exclude-address-set': notSupported,
+  'include-interface': notSupported,
+  'exclude-interface': notSupported,
+  'include-uid': notSupported,
+  'include-uid-range': notSupported,
+  'exclude-uid': notSupported,
+  'exclude-uid-range': notSupported,
+  'include-package': notSupported,
+  'exclude-package': notSupported,
+};
+
+/** Reads the section; `fakeRange` may not be excluded. What is wrong is reported and left out. */
+export function readTun(map: YamlMap, fakeRange: Cidr | undefined): TunSection {
+  const section: TunSection = {};
+  const device = map.take('device');
+  const name = device?.text(expectedDevice);
+  if (name !== undefined && /^[a-zA-Z][a-zA-Z0-9_-]{0,14}$/.test(name)) section.device = name;
+  else if (name !== undefined) device?.error(`"${clip(name)}" cannot be the name of the device`, expectedDevice);
+  const mtu = map.take('mtu')?.integer(1280, 65_535);
+  if (mtu !== undefined) section.mtu = mtu;
+  const gso = map.take('gso')?.boolean();
+  if (gso !== undefined) section.gso = gso;
+  const autoRoute = map.take('auto-route');
+  if (autoRoute?.boolean() === false) autoRoute.warning('ignored: routing is a switch of the app, not of the profile');
+  const excluded = ['route-exclude-address', 'inet4-route-exclude-address', 'inet6-route-exclude-address']
+    .map((key) => map.take(key))
+    .filter((value) => value !== undefined);
+  if (excluded.length > 0) section.routeExclude = excluded.flatMap((value) => readPrefixes(value, fakeRange));
+  if ((section.routeExclude?.length ?? 0) > 1024) excluded[0]?.error('more than 1024 excluded prefixes');
+  map.warnOfRest(ignored);
+  return section;
+}
+
+function readPrefixes(value: YamlValue, fakeRange: Cidr | undefined): string[] {
+  const prefixes: string[] = [];
+  for (const item of value.list('a list of IP prefixes') ?? []) {
+    const text = item.text(expectedPrefix);
+    if (text === undefined) continue;
+    const cidr = text.includes('/') ? parseCidr(text) : undefined;
+    if (cidr === undefined) item.error(`"${clip(text)}" is no IP prefix`, expectedPrefix);
+    else if (
+      fakeRange !== undefined &&
+      fakeRange.first <= cidr.last &&
+      cidr.first <= fakeRange.last &&
+      cidr.family === 4
+    ) {
+      item.error(
+        `${text} overlaps the fake-ip-range ${formatCidr(fakeRange)}, which must enter the TUN`,
+        expectedPrefix,
+      );
+    } else prefixes.push(formatNetwork(cidr));
+  }
+  return prefixes;
+}
+
+/** The prefix without host bits, as routes need it. */
+function formatNetwork(cidr: Cidr): string {
+  if (cidr.family === 4) return formatCidr(cidr);
+  const bytes = Uint8Array.from({ length: 16 }, (_, i) => Number((cidr.first >> BigInt((15 - i) * 8)) & 0xffn));
+  return `${bytesToIp(bytes)}/${cidr.prefix}`;
+}
