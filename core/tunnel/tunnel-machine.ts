@@ -47,6 +47,8 @@ export class TunnelMachine {
   #state: TunnelState = { kind: 'stopped' };
   /** Commands run one after the other. */
   #last: Promise<unknown> = Promise.resolve();
+  /** Of the start or switch that came last. */
+  #switches: TunnelSwitches = { systemDns: true, autoRoute: true };
   /** Of the starts under way and in wait. */
   readonly #starts = new Set<AbortController>();
 
@@ -77,6 +79,22 @@ export class TunnelMachine {
     });
   }
 
+  /**
+   * For a change that the steps cannot take while they are begun, such as another device: undoes them, makes the change,
+   * begins them again. When not running, it only makes the change. Rejects as `start` does; the change is made then too.
+   */
+  restart(change: () => void): Promise<void> {
+    const starting = new AbortController();
+    return this.#inTurn(async () => {
+      if (this.#state.kind !== 'running') return change();
+      this.#starts.add(starting);
+      await this.#unwind();
+      change();
+      this.#set({ kind: 'stopped' });
+      await this.#start(this.#switches, starting.signal).finally(() => this.#starts.delete(starting));
+    });
+  }
+
   /** Changes the halves while running; does nothing otherwise. A half that cannot be begun is undone, and it rejects. */
   setSwitches(switches: TunnelSwitches): Promise<void> {
     return this.#inTurn(async () => {
@@ -99,6 +117,7 @@ export class TunnelMachine {
   async #start(switches: TunnelSwitches, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (this.#state.kind === 'running') return this.#switch(switches);
+    this.#switches = switches;
     try {
       await this.#begin(switches, signal);
       this.#set({ kind: 'running', since: this.#clock.now(), device: this.#steps.device() });
@@ -186,6 +205,7 @@ export class TunnelMachine {
           throw caught;
         }
       }
+      this.#switches = switches;
     } finally {
       if (touched) await this.#flushCaches();
     }

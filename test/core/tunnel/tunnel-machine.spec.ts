@@ -279,3 +279,51 @@ describe('the two halves', () => {
     expect(script.take()).toEqual([]);
   });
 });
+
+describe('a change that needs a restart', () => {
+  test('comes between the end and the new beginning, with the same halves', async () => {
+    await machine.start({ systemDns: false, autoRoute: true });
+    script.take();
+    await machine.restart(() => script.lines.push('change'));
+    expect(script.take()).toEqual([
+      '-routes',
+      'sockets',
+      '-tun',
+      '-dns-server',
+      'flush',
+      'change',
+      '+tun',
+      '+dns-server',
+      '+routes',
+      'flush',
+    ]);
+    expect(machine.state.kind).toBe('running');
+  });
+
+  test('while stopped is only made', async () => {
+    await machine.restart(() => script.lines.push('change'));
+    expect(script.take()).toEqual(['change']);
+    expect(machine.state).toEqual({ kind: 'stopped' });
+  });
+
+  test('after which it cannot begin again is made all the same, and the reason is shown', async () => {
+    await machine.start(both);
+    script.take();
+    script.failing.add('+tun');
+    await expect(machine.restart(() => script.lines.push('change'))).rejects.toThrow('+tun failed');
+    expect(script.take()).toContain('change');
+    expect(machine.state.kind).toBe('error');
+  });
+
+  test('and off meanwhile ends stopped', async () => {
+    await machine.start(both);
+    let stopping: Promise<void> | undefined;
+    script.during.set('-tun', () => {
+      stopping = machine.stop();
+    });
+    await expect(machine.restart(() => undefined)).rejects.toThrow('turned off');
+    await stopping;
+    expect(machine.state).toEqual({ kind: 'stopped' });
+    expect(script.take().filter((line) => line.startsWith('-')).length).toBe(4);
+  });
+});
