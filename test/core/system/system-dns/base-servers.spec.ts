@@ -1,0 +1,39 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { readBaseServers } from '../../../../core/system/system-dns/base-servers.ts';
+import type { ResolvConfState } from '../../../../core/system/undo-record.ts';
+
+let root: string;
+beforeEach(() => {
+  root = fs.mkdtempSync(path.join(os.tmpdir(), 'mirage-base-'));
+  fs.mkdirSync(path.join(root, 'etc'));
+  fs.mkdirSync(path.join(root, 'run/systemd/resolve'), { recursive: true });
+});
+afterEach(() => fs.rmSync(root, { recursive: true, force: true }));
+
+const write = (name: string, text: string): void => fs.writeFileSync(path.join(root, name), text);
+const servers = (before: ResolvConfState) => readBaseServers(before, path.join(root, 'etc/resolv.conf'), root);
+const file = (content: string): ResolvConfState => ({ kind: 'file', content, mode: 0o644, uid: 0, gid: 0 });
+
+test('a file: its servers in order', async () => {
+  expect(await servers(file('nameserver 10.0.0.2\nnameserver 10.0.0.1\n'))).toEqual(['10.0.0.2', '10.0.0.1']);
+  expect(await servers({ kind: 'missing' })).toEqual([]);
+});
+
+test('a link: what its owner has written by now, else what was seen then', async () => {
+  const link: ResolvConfState = { kind: 'link', target: '../run/net.conf', content: 'nameserver 10.0.0.1\n' };
+  expect(await servers(link)).toEqual(['10.0.0.1']);
+  write('run/net.conf', 'nameserver 10.9.9.9\n');
+  expect(await servers(link)).toEqual(['10.9.9.9']);
+});
+
+test("resolved's stub: the servers it asks; the stub itself only when it asks none", async () => {
+  const stub = file('nameserver 127.0.0.53\n');
+  expect(await servers(stub)).toEqual(['127.0.0.53']);
+  write('run/systemd/resolve/resolv.conf', '# uplinks\nnameserver 10.1.1.1\nnameserver 127.0.0.1\n');
+  expect(await servers(stub)).toEqual(['10.1.1.1']);
+  expect(await servers(file('nameserver 127.0.0.1\n'))).toEqual(['127.0.0.1']);
+  expect(await servers(file('nameserver 127.0.0.53\nnameserver 10.0.0.1\n'))).toEqual(['127.0.0.53', '10.0.0.1']);
+});
