@@ -8,6 +8,8 @@ import { clip, type YamlValue } from './yaml-value.ts';
 
 type Hosts = DnsConfig['hosts'];
 
+const maxAliasHops = 16;
+
 const expectedHost = 'an address, a list of addresses, or another name';
 
 /** Reads the map; wrong entries are reported and left out. */
@@ -23,8 +25,8 @@ export function readHosts(value: YamlValue): Hosts {
     const read = readTarget(target);
     if (read === undefined) continue;
     hosts.set(pattern, read);
-    if (typeof read === 'string' && leadsBack(hosts, pattern))
-      target.error(`the aliases lead from "${pattern}" back to it`);
+    const chain = typeof read === 'string' ? chainProblem(hosts, pattern) : undefined;
+    if (chain !== undefined) target.error(chain, expectedHost);
   }
   return Object.fromEntries(hosts);
 }
@@ -61,12 +63,12 @@ function readTarget(value: YamlValue): Hosts[string] | undefined {
 }
 
 /** Follows whole names only: patterns cannot be followed before a name is asked for. */
-function leadsBack(hosts: ReadonlyMap<string, Hosts[string]>, start: string): boolean {
-  const seen = new Set<string>();
-  for (let name: Hosts[string] | undefined = hosts.get(start); typeof name === 'string'; name = hosts.get(name)) {
-    if (name === normaliseDomain(start)) return true;
-    if (seen.has(name)) return false;
-    seen.add(name);
+function chainProblem(hosts: ReadonlyMap<string, Hosts[string]>, start: string): string | undefined {
+  let name = hosts.get(start);
+  for (let hops = 1; typeof name === 'string'; hops++) {
+    if (name === normaliseDomain(start)) return `the aliases lead from "${clip(start)}" back to it`;
+    if (hops > maxAliasHops) return `more than ${maxAliasHops} aliases follow one another`;
+    name = hosts.get(name);
   }
-  return false;
+  return undefined;
 }

@@ -49,6 +49,10 @@ function readBindAddress(value: YamlValue | undefined, lan: boolean): string {
 function readUsers(value: YamlValue | undefined): MixedConfig['users'] {
   const users: MixedConfig['users'] = [];
   const items = value?.list('a list of "user:password"') ?? [];
+  if (items.length > 256) {
+    value?.error('more than 256 users');
+    return users;
+  }
   for (const item of items) {
     const text = item.text(expectedUser);
     if (text === undefined) continue;
@@ -62,7 +66,6 @@ function readUsers(value: YamlValue | undefined): MixedConfig['users'] {
       item.error(`the user "${clip(username)}" stands here a second time`, 'each user once');
     } else users.push({ username, password });
   }
-  if (items.length > 256) value?.error('more than 256 users');
   return users;
 }
 

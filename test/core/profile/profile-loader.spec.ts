@@ -459,6 +459,20 @@ describe('limits', () => {
     expect(problems.map((problem) => problem.message)).toContain('the aliases of this profile expand to too much');
   });
 
+  test('a chain of aliases has an end', () => {
+    const chain = Array.from({ length: 19 }, (_, i) => `  h${i}.example: h${i + 1}.example`).toReversed();
+    expect(problemsOf(`hosts:\n${chain.slice(0, 17).join('\n')}${end}`)).toEqual([
+      '18:15 error hosts["h2.example"]: more than 16 aliases follow one another',
+    ]);
+  });
+
+  test('as many users as the helper takes', () => {
+    const users = (count: number) =>
+      `authentication: [${Array.from({ length: count }, (_, i) => `u${i}:p`).join(', ')}]${end}`;
+    expect(problemsOf(users(256))).toEqual([]);
+    expect(problemsOf(users(257))).toEqual(['1:17 error authentication: more than 256 users']);
+  });
+
   test('a merge key that leads to itself ends', () => {
     expect(problemsOf(`tun: &t\n  <<: *t\n  mtu: 1500${end}`)).toEqual([
       '2:7 error tun: "<<" needs an alias of a map, or a list of them',
