@@ -1,0 +1,46 @@
+/** A question before something that cannot be taken back. The native dialog keeps the focus inside and gives it back. */
+import { useEffect, useId, useRef } from 'react';
+import { useTranslation } from 'react-i18next';
+import './confirm-dialog.css';
+
+export interface ConfirmDialogProps {
+  title: string;
+  text: string;
+  confirm: string;
+  onConfirm: () => void;
+  /** Also called after confirming: whoever shows the dialog stops showing it. */
+  onClose: () => void;
+}
+
+export function ConfirmDialog({ title, text, confirm, onConfirm, onClose }: ConfirmDialogProps) {
+  const { t } = useTranslation();
+  const dialog = useRef<HTMLDialogElement>(null);
+  const titleId = useId();
+  const textId = useId();
+  useEffect(() => {
+    const element = dialog.current;
+    element?.showModal();
+    return () => element?.close();
+  }, []);
+  return (
+    <dialog ref={dialog} className="dialog" aria-labelledby={titleId} aria-describedby={textId} onClose={onClose}>
+      <h2 id={titleId}>{title}</h2>
+      <p id={textId}>{text}</p>
+      <div className="dialog-actions">
+        <button type="button" className="button" autoFocus onClick={onClose}>
+          {t('action.cancel')}
+        </button>
+        <button
+          type="button"
+          className="button button-danger"
+          onClick={() => {
+            onConfirm();
+            onClose();
+          }}
+        >
+          {confirm}
+        </button>
+      </div>
+    </dialog>
+  );
+}

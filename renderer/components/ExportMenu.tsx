@@ -1,0 +1,63 @@
+/** Saves the rows shown as a file. */
+import { Download } from 'lucide-react';
+import { DropdownMenu } from 'radix-ui';
+import { useTranslation } from 'react-i18next';
+import { type CsvValue, toCsv } from '../text/csv.ts';
+import './menu.css';
+
+export interface ExportMenuProps {
+  /** First part of the file's name. */
+  name: string;
+  /** Flat records, all with the same fields, for CSV. */
+  records: () => Record<string, CsvValue>[];
+  /** The same rows whole, for JSON. */
+  rows: () => readonly unknown[];
+  disabled: boolean;
+}
+
+export function ExportMenu({ name, records, rows, disabled }: ExportMenuProps) {
+  const { t } = useTranslation();
+  const file = (ending: string) =>
+    `mirage-${name}-${new Date().toISOString().slice(0, 19).replaceAll(':', '')}.${ending}`;
+  const saveCsv = () => {
+    const lines = records();
+    saveFile(
+      file('csv'),
+      'text/csv',
+      toCsv(
+        Object.keys(lines[0] ?? {}),
+        lines.map((line) => Object.values(line)),
+      ),
+    );
+  };
+  const saveJson = () => saveFile(file('json'), 'application/json', `${JSON.stringify(rows(), null, 2)}\n`);
+  return (
+    <DropdownMenu.Root modal={false}>
+      <DropdownMenu.Trigger asChild disabled={disabled}>
+        <button type="button" className="button button-icon" aria-label={t('action.export')} title={t('action.export')}>
+          <Download size={15} aria-hidden="true" />
+        </button>
+      </DropdownMenu.Trigger>
+      <DropdownMenu.Portal>
+        <DropdownMenu.Content className="menu" align="end" sideOffset={4}>
+          <DropdownMenu.Item className="menu-item" onSelect={saveCsv}>
+            {t('action.exportCsv')}
+          </DropdownMenu.Item>
+          <DropdownMenu.Item className="menu-item" onSelect={saveJson}>
+            {t('action.exportJson')}
+          </DropdownMenu.Item>
+        </DropdownMenu.Content>
+      </DropdownMenu.Portal>
+    </DropdownMenu.Root>
+  );
+}
+
+function saveFile(name: string, type: string, text: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  // The download has its own reference once it has begun.
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

@@ -1,0 +1,21 @@
+/** Holds a table still, or lets it move again. */
+import { Pause, Play } from 'lucide-react';
+import { useTranslation } from 'react-i18next';
+
+export function PauseButton({ paused, onChange }: { paused: boolean; onChange: (paused: boolean) => void }) {
+  const { t } = useTranslation();
+  const name = t(paused ? 'action.resume' : 'action.pause');
+  const Icon = paused ? Play : Pause;
+  return (
+    <button
+      type="button"
+      className="button button-icon"
+      aria-pressed={paused}
+      aria-label={name}
+      title={name}
+      onClick={() => onChange(!paused)}
+    >
+      <Icon size={15} aria-hidden="true" />
+    </button>
+  );
+}

@@ -1,0 +1,81 @@
+/** The pages: icons and words, or icons alone. */
+import {
+  ArrowLeftRight,
+  Gauge,
+  ListTree,
+  PanelLeftClose,
+  PanelLeftOpen,
+  Rows3,
+  ScrollText,
+  Settings,
+} from 'lucide-react';
+import type { ComponentType, KeyboardEvent } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useServices, useUi } from '../stores/services.ts';
+import { type PageName, pages } from '../stores/ui-store.ts';
+import { BrandMark } from './BrandMark.tsx';
+
+const icons: Readonly<Record<PageName, ComponentType<{ size: number; 'aria-hidden': 'true' }>>> = {
+  overview: Gauge,
+  connections: ArrowLeftRight,
+  mappings: Rows3,
+  dns: ScrollText,
+  rules: ListTree,
+  settings: Settings,
+};
+
+export function Sidebar({ narrow }: { narrow: boolean }) {
+  const { t } = useTranslation();
+  const { ui } = useServices();
+  const collapse = t(narrow ? 'nav.expand' : 'nav.collapse');
+  return (
+    <nav className="sidebar" aria-label={t('nav.label')} onKeyDown={moveFocus}>
+      <div className="sidebar-brand">
+        <BrandMark />
+        <span>Mirage</span>
+      </div>
+      {pages.map((page) => (page === 'settings' ? null : <SidebarLink key={page} page={page} narrow={narrow} />))}
+      <div className="sidebar-space" />
+      <SidebarLink page="settings" narrow={narrow} />
+      <button
+        type="button"
+        className="sidebar-item"
+        aria-label={collapse}
+        title={narrow ? collapse : undefined}
+        onClick={() => ui.prefer({ sidebar: narrow ? 'wide' : 'narrow' })}
+      >
+        {narrow ? <PanelLeftOpen size={17} aria-hidden="true" /> : <PanelLeftClose size={17} aria-hidden="true" />}
+        <span>{collapse}</span>
+      </button>
+    </nav>
+  );
+}
+
+function SidebarLink({ page, narrow }: { page: PageName; narrow: boolean }) {
+  const { t } = useTranslation();
+  const current = useUi((state) => state.page === page);
+  const Icon = icons[page];
+  const name = t(`nav.${page}`);
+  return (
+    <a
+      className="sidebar-item"
+      href={`#/${page}`}
+      aria-current={current ? 'page' : undefined}
+      aria-label={name}
+      title={narrow ? name : undefined}
+    >
+      <Icon size={17} aria-hidden="true" />
+      <span>{name}</span>
+    </a>
+  );
+}
+
+/** Up and down move among the items, besides Tab. */
+function moveFocus(event: KeyboardEvent<HTMLElement>) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (step === undefined) return;
+  const items = [...event.currentTarget.querySelectorAll<HTMLElement>('.sidebar-item')];
+  const at = items.findIndex((item) => item === document.activeElement);
+  event.preventDefault();
+  items[(at + step + items.length) % items.length]?.focus();
+}

@@ -1,0 +1,42 @@
+/** Chooses the columns of a table. */
+import { Check, Columns3 } from 'lucide-react';
+import { DropdownMenu } from 'radix-ui';
+import { useTranslation } from 'react-i18next';
+import { toggleColumn } from './column.ts';
+import type { Grid } from './use-grid-layout.ts';
+import '../menu.css';
+
+export function ColumnMenu<E>({ grid }: { grid: Grid<E> }) {
+  const { t } = useTranslation();
+  return (
+    <DropdownMenu.Root modal={false}>
+      <DropdownMenu.Trigger asChild>
+        <button type="button" className="button button-icon" aria-label={t('grid.columns')} title={t('grid.columns')}>
+          <Columns3 size={15} aria-hidden="true" />
+        </button>
+      </DropdownMenu.Trigger>
+      <DropdownMenu.Portal>
+        <DropdownMenu.Content className="menu" align="end" sideOffset={4}>
+          {grid.columns.map((column) => (
+            <DropdownMenu.CheckboxItem
+              key={column.id}
+              className="menu-item"
+              checked={grid.shown.includes(column)}
+              onCheckedChange={() => grid.arrange(toggleColumn(grid.columns, grid.layout, column.id))}
+              onSelect={(event) => event.preventDefault()}
+            >
+              <DropdownMenu.ItemIndicator className="menu-check">
+                <Check size={14} aria-hidden="true" />
+              </DropdownMenu.ItemIndicator>
+              {column.description ?? column.title}
+            </DropdownMenu.CheckboxItem>
+          ))}
+          <DropdownMenu.Separator className="menu-line" />
+          <DropdownMenu.Item className="menu-item" onSelect={grid.reset}>
+            {t('grid.resetColumns')}
+          </DropdownMenu.Item>
+        </DropdownMenu.Content>
+      </DropdownMenu.Portal>
+    </DropdownMenu.Root>
+  );
+}

@@ -1,0 +1,64 @@
+/** What can be done with one connection. */
+import { ContextMenu } from 'radix-ui';
+import { useTranslation } from 'react-i18next';
+import { useCopy } from '../../components/use-copy.ts';
+import type { ConnectionEntry } from '../../stores/connection-table.ts';
+import { useServices } from '../../stores/services.ts';
+import { plainText } from '../../text/plain-text.ts';
+import { currentRow } from './connection-fields.ts';
+import type { CloseFlows } from './use-close-flows.ts';
+
+export interface ConnectionMenuProps {
+  entry: ConnectionEntry;
+  close: CloseFlows;
+  onDetails: () => void;
+}
+
+export function ConnectionMenu({ entry, close, onDetails }: ConnectionMenuProps) {
+  const { t } = useTranslation();
+  const { ui } = useServices();
+  const copy = useCopy();
+  const { row } = entry;
+  const host = plainText(row.destination.host);
+  const { process, fakeIp } = row;
+  return (
+    <>
+      <ContextMenu.Item className="menu-item" onSelect={onDetails}>
+        {t('connections.details')}
+      </ContextMenu.Item>
+      <ContextMenu.Separator className="menu-line" />
+      <ContextMenu.Item className="menu-item" onSelect={() => ui.search('connections', `host:"${host}"`)}>
+        {t('connections.filterHost')}
+      </ContextMenu.Item>
+      {process === undefined ? null : (
+        <ContextMenu.Item
+          className="menu-item"
+          onSelect={() => ui.search('connections', `proc:"${plainText(process.name, 64)}"`)}
+        >
+          {t('connections.filterProcess')}
+        </ContextMenu.Item>
+      )}
+      {fakeIp === undefined ? null : (
+        <ContextMenu.Item className="menu-item" onSelect={() => ui.open('mappings', `addr:${fakeIp}`)}>
+          {t('connections.openMapping')}
+        </ContextMenu.Item>
+      )}
+      <ContextMenu.Separator className="menu-line" />
+      <ContextMenu.Item className="menu-item" onSelect={() => copy(host)}>
+        {t('connections.copyHost')}
+      </ContextMenu.Item>
+      <ContextMenu.Item className="menu-item" onSelect={() => copy(JSON.stringify(currentRow(entry), null, 2))}>
+        {t('connections.copyRow')}
+      </ContextMenu.Item>
+      <ContextMenu.Separator className="menu-line" />
+      <ContextMenu.Item
+        className="menu-item"
+        data-tone="danger"
+        disabled={row.state === 'closed'}
+        onSelect={() => void close([row.id])}
+      >
+        {t('connections.closeOne')}
+      </ContextMenu.Item>
+    </>
+  );
+}

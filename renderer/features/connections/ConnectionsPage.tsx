@@ -1,0 +1,147 @@
+/** Every connection by name: live, filtered, sorted; one of them with its decision trace. */
+import { ArrowLeftRight } from 'lucide-react';
+import { useMemo, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { ColumnMenu } from '../../components/data-grid/ColumnMenu.tsx';
+import { DataGrid } from '../../components/data-grid/DataGrid.tsx';
+import { useGridLayout } from '../../components/data-grid/use-grid-layout.ts';
+import { useTableRows } from '../../components/data-grid/use-table-rows.ts';
+import { EmptyState } from '../../components/EmptyState.tsx';
+import { ExportMenu } from '../../components/ExportMenu.tsx';
+import { PageHeader } from '../../components/PageHeader.tsx';
+import { PauseButton } from '../../components/PauseButton.tsx';
+import { SearchBox } from '../../components/SearchBox.tsx';
+import { Segmented } from '../../components/Segmented.tsx';
+import { TableBody } from '../../components/TableBody.tsx';
+import type { ConnectionEntry } from '../../stores/connection-table.ts';
+import { useLive, useServices, useUi } from '../../stores/services.ts';
+import { compileFilter } from '../../text/filter.ts';
+import { formatCount } from '../../text/format.ts';
+import { CloseButton } from './CloseButton.tsx';
+import { ConnectionMenu } from './ConnectionMenu.tsx';
+import {
+  type ConnectionScope,
+  ConnectionSearch,
+  connectionKey,
+  connectionRecord,
+  currentRow,
+  inScope,
+} from './connection-fields.ts';
+import { DetailDrawer } from './DetailDrawer.tsx';
+import { useCloseFlows } from './use-close-flows.ts';
+import { useConnectionColumns } from './use-connection-columns.tsx';
+import './connections.css';
+
+const youngestFirst = { column: 'age', direction: 'asc' } as const;
+
+export function ConnectionsPage() {
+  const { t } = useTranslation();
+  const { connections, ui } = useServices();
+  const [scope, setScope] = useState<ConnectionScope>('active');
+  const [active, setActive] = useState<string | undefined>();
+  const [selection, setSelection] = useState<ReadonlySet<string>>(new Set());
+  const [details, setDetails] = useState(false);
+  const close = useCloseFlows();
+  const search = useUi((state) => state.searches.connections ?? '');
+  const searchable = useMemo(() => new ConnectionSearch(), []);
+  const grid = useGridLayout('connections', useConnectionColumns(), youngestFirst);
+  const accept = useMemo(() => {
+    const filter = compileFilter(search, searchable);
+    return (entry: ConnectionEntry) => inScope(entry.row, scope) && (filter === undefined || filter(entry));
+  }, [search, scope, searchable]);
+  const table = useTableRows({ source: connections, entryKey: connectionKey, accept, compare: grid.compare });
+  const { rows, snapshot, paused } = table;
+  const { entries } = snapshot;
+  const counts = countStates(entries);
+  const shownEntry = active === undefined || !details ? undefined : entries.get(active);
+  const closeDetails = () => setDetails(false);
+
+  return (
+    <>
+      <PageHeader
+        title={t('connections.title')}
+        beside={
+          <Segmented
+            label={t('connections.scope')}
+            value={scope}
+            onChange={setScope}
+            options={[
+              { value: 'active', label: t('connections.active'), count: formatCount(counts.active) },
+              { value: 'closed', label: t('connections.closed'), count: formatCount(counts.closed) },
+              { value: 'all', label: t('connections.all'), count: formatCount(counts.active + counts.closed) },
+            ]}
+          />
+        }
+      >
+        <SearchBox
+          value={search}
+          onChange={(text) => ui.search('connections', text)}
+          hint={t('connections.searchHint')}
+        />
+        <PauseButton paused={paused} onChange={table.setPaused} />
+        <ColumnMenu grid={grid} />
+        <ExportMenu
+          name="connections"
+          disabled={rows.length === 0}
+          records={() => rows.map(connectionRecord)}
+          rows={() => rows.map(currentRow)}
+        />
+        <CloseButton rows={rows} selection={selection} narrowed={search !== ''} close={close} />
+      </PageHeader>
+      <TableBody
+        page="connections"
+        search={search}
+        snapshot={snapshot}
+        shown={rows.length}
+        paused={paused}
+        empty={<Nothing scope={scope} />}
+        beside={
+          shownEntry === undefined ? null : <DetailDrawer entry={shownEntry} close={close} onClose={closeDetails} />
+        }
+      >
+        <DataGrid
+          label={t('connections.table')}
+          grid={grid}
+          rows={rows}
+          entryKey={connectionKey}
+          active={active}
+          onActive={setActive}
+          selection={selection}
+          onSelect={setSelection}
+          onOpen={() => setDetails(true)}
+          onDelete={({ row }) => void close(selection.size > 1 ? [...selection] : [row.id])}
+          onEscape={closeDetails}
+          rowTone={rowTone}
+          renderMenu={(entry) => <ConnectionMenu entry={entry} close={close} onDetails={() => setDetails(true)} />}
+          viewKey={`${scope} ${search}`}
+        />
+      </TableBody>
+    </>
+  );
+}
+
+function Nothing({ scope }: { scope: ConnectionScope }) {
+  const { t } = useTranslation();
+  const on = useLive(({ snapshot: live }) => live?.tunnel.kind === 'running');
+  const icon = <ArrowLeftRight size={28} aria-hidden="true" />;
+  if (scope === 'closed') {
+    return <EmptyState icon={icon} title={t('connections.emptyClosed')} text={t('connections.emptyClosedText')} />;
+  }
+  return (
+    <EmptyState
+      icon={icon}
+      title={t('connections.emptyTitle')}
+      text={t(on ? 'connections.emptyOn' : 'connections.emptyOff')}
+    />
+  );
+}
+
+function rowTone({ row }: ConnectionEntry): string | undefined {
+  return row.state === 'closed' ? 'muted' : undefined;
+}
+
+function countStates(entries: ReadonlyMap<string, ConnectionEntry>): { active: number; closed: number } {
+  let closed = 0;
+  for (const { row } of entries.values()) if (row.state === 'closed') closed++;
+  return { active: entries.size - closed, closed };
+}

@@ -1,0 +1,164 @@
+/** The columns of the connections table: a row reads as a sentence, who -> name -> by which rule -> through what -> how much. */
+import type { TFunction } from 'i18next';
+import { useMemo } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Age } from '../../components/Age.tsx';
+import type { Column } from '../../components/data-grid/column.ts';
+import { FakeAddress } from '../../components/FakeAddress.tsx';
+import { PolicyChain } from '../../components/Policy.tsx';
+import type { ConnectionEntry } from '../../stores/connection-table.ts';
+import { formatBytes, formatEndpoint, formatRate } from '../../text/format.ts';
+import { plainText } from '../../text/plain-text.ts';
+import { HostCell, ProcessCell, RealIpCell, RuleCell, SpeedCell, StateCell } from './ConnectionCells.tsx';
+
+type ConnectionColumn = Column<ConnectionEntry>;
+
+export function useConnectionColumns(): readonly ConnectionColumn[] {
+  const { t } = useTranslation();
+  return useMemo(() => [...whoColumns(t), ...wayColumns(t), ...amountColumns(t)], [t]);
+}
+
+function whoColumns(t: TFunction): ConnectionColumn[] {
+  return [
+    {
+      id: 'process',
+      title: t('connections.column.process'),
+      width: 110,
+      cell: ({ row }) => <ProcessCell row={row} />,
+      sort: ({ row }) => row.process?.name,
+    },
+    {
+      id: 'host',
+      title: t('connections.column.host'),
+      width: 190,
+      grow: 3,
+      cell: ({ row }) => <HostCell row={row} />,
+      sort: ({ row }) => row.destination.host,
+    },
+    {
+      id: 'port',
+      title: t('connections.column.port'),
+      width: 84,
+      cell: ({ row }) => (
+        <>
+          <span className="mono">{row.destination.port}</span>
+          <span className="faint">{row.network.toUpperCase()}</span>
+        </>
+      ),
+      sort: ({ row }) => row.destination.port,
+    },
+    {
+      id: 'fakeIp',
+      title: t('connections.column.fakeIp'),
+      width: 122,
+      cell: ({ row }) =>
+        row.fakeIp === undefined ? <span className="faint">–</span> : <FakeAddress address={row.fakeIp} />,
+      sort: ({ row }) => row.fakeIp,
+    },
+  ];
+}
+
+function wayColumns(t: TFunction): ConnectionColumn[] {
+  return [
+    {
+      id: 'rule',
+      title: t('connections.column.rule'),
+      width: 170,
+      grow: 2,
+      cell: ({ row }) => <RuleCell row={row} />,
+      sort: ({ row }) => row.rule?.index,
+    },
+    {
+      id: 'chain',
+      title: t('connections.column.chain'),
+      width: 120,
+      grow: 1,
+      cell: ({ row }) => <PolicyChain chain={row.chain} />,
+      sort: ({ row }) => row.chain.toReversed().join(' '),
+    },
+    {
+      id: 'remote',
+      title: t('connections.column.remote'),
+      width: 132,
+      cell: ({ row }) => <RealIpCell row={row} />,
+      sort: ({ row }) => row.remote,
+    },
+    {
+      id: 'source',
+      title: t('connections.column.source'),
+      width: 150,
+      hidden: true,
+      cell: ({ row }) => (
+        <span className="mono">{plainText(formatEndpoint(row.source.host, row.source.port), 60)}</span>
+      ),
+      sort: ({ row }) => row.source.host,
+    },
+    {
+      id: 'inbound',
+      title: t('connections.column.inbound'),
+      width: 80,
+      hidden: true,
+      cell: ({ row }) => <span className="soft">{row.inbound}</span>,
+      sort: ({ row }) => row.inbound,
+    },
+  ];
+}
+
+function amountColumns(t: TFunction): ConnectionColumn[] {
+  const amount = { width: 88, align: 'end', first: 'desc', moving: true } as const;
+  return [
+    {
+      ...amount,
+      id: 'downSpeed',
+      title: `↓ ${t('connections.column.downSpeed')}`,
+      description: t('connections.columnText.downSpeed'),
+      cell: ({ downSpeed }) => <SpeedCell speed={downSpeed} text={formatRate(downSpeed)} />,
+      sort: ({ downSpeed }) => downSpeed,
+    },
+    {
+      ...amount,
+      id: 'upSpeed',
+      title: `↑ ${t('connections.column.upSpeed')}`,
+      description: t('connections.columnText.upSpeed'),
+      cell: ({ upSpeed }) => <SpeedCell speed={upSpeed} text={formatRate(upSpeed)} />,
+      sort: ({ upSpeed }) => upSpeed,
+    },
+    {
+      ...amount,
+      id: 'down',
+      title: t('connections.column.down'),
+      width: 80,
+      cell: ({ down }) => <span>{formatBytes(down)}</span>,
+      sort: ({ down }) => down,
+    },
+    {
+      ...amount,
+      id: 'up',
+      title: t('connections.column.up'),
+      width: 80,
+      cell: ({ up }) => <span>{formatBytes(up)}</span>,
+      sort: ({ up }) => up,
+    },
+    {
+      id: 'age',
+      title: t('connections.column.age'),
+      width: 94,
+      align: 'end',
+      // Youngest first: sorted by when it was opened, which never changes.
+      first: 'asc',
+      cell: ({ row }) => (
+        <span className="soft">
+          <Age from={row.openedAt} to={row.closedAt} />
+        </span>
+      ),
+      sort: ({ row }) => -row.openedAt,
+    },
+    {
+      id: 'state',
+      title: t('connections.column.state'),
+      width: 86,
+      cell: ({ row }) => <StateCell row={row} />,
+      sort: ({ row }) => row.error?.code ?? row.state,
+    },
+  ];
+}

@@ -1,0 +1,109 @@
+/** The columns of the mapping table. */
+import type { TFunction } from 'i18next';
+import { useMemo } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { MappingRow } from '../../../core/contract/dns.ts';
+import { Ago } from '../../components/Age.tsx';
+import { Chip, type ChipTone } from '../../components/Chip.tsx';
+import type { Column } from '../../components/data-grid/column.ts';
+import { FakeAddress } from '../../components/FakeAddress.tsx';
+import { formatCount, formatDateTime } from '../../text/format.ts';
+import { plainText } from '../../text/plain-text.ts';
+
+const stateTones: Readonly<Record<MappingRow['state'], ChipTone>> = {
+  live: 'accent',
+  resting: 'plain',
+  free: 'outline',
+  retired: 'amber',
+};
+
+export function useMappingColumns(): readonly Column<MappingRow>[] {
+  const { t } = useTranslation();
+  return useMemo(() => [...identityColumns(t), ...timeColumns(t), ...countColumns(t)], [t]);
+}
+
+function identityColumns(t: TFunction): Column<MappingRow>[] {
+  return [
+    {
+      id: 'address',
+      title: t('mappings.column.address'),
+      width: 136,
+      cell: ({ address }) => <FakeAddress address={address} />,
+      sort: ({ address }) => sortableAddress(address),
+    },
+    {
+      id: 'name',
+      title: t('mappings.column.name'),
+      width: 200,
+      grow: 3,
+      cell: ({ name }) => <span title={plainText(name)}>{plainText(name)}</span>,
+      sort: ({ name }) => name,
+    },
+    {
+      id: 'state',
+      title: t('mappings.column.state'),
+      width: 88,
+      cell: ({ state }) => (
+        <Chip tone={stateTones[state]} title={t(`mappings.stateText.${state}`)}>
+          {t(`mappings.state.${state}`)}
+        </Chip>
+      ),
+      sort: ({ state }) => state,
+    },
+  ];
+}
+
+function timeColumns(t: TFunction): Column<MappingRow>[] {
+  const time = (id: 'firstSeen' | 'lastAnswered' | 'lastConnected', hidden: boolean): Column<MappingRow> => ({
+    id,
+    title: t(`mappings.column.${id}`),
+    width: 126,
+    first: 'desc',
+    hidden,
+    cell: (row) => (
+      <span className={row[id] === 0 ? 'faint' : 'soft'} title={row[id] === 0 ? undefined : formatDateTime(row[id])}>
+        <Ago time={row[id]} />
+      </span>
+    ),
+    sort: (row) => row[id],
+  });
+  return [time('firstSeen', false), time('lastAnswered', true), time('lastConnected', false)];
+}
+
+function countColumns(t: TFunction): Column<MappingRow>[] {
+  const count = (id: 'answers' | 'flows' | 'liveFlows', width: number): Column<MappingRow> => ({
+    id,
+    title: t(`mappings.column.${id}`),
+    width,
+    align: 'end',
+    first: 'desc',
+    moving: true,
+    cell: (row) => <span className={row[id] === 0 ? 'faint' : undefined}>{formatCount(row[id])}</span>,
+    sort: (row) => row[id],
+  });
+  return [
+    count('answers', 84),
+    count('flows', 100),
+    count('liveFlows', 68),
+    {
+      id: 'outcome',
+      title: t('mappings.column.outcome'),
+      width: 150,
+      grow: 1,
+      cell: ({ outcome }) => <Outcome outcome={outcome} />,
+      sort: ({ outcome }) => outcome,
+    },
+  ];
+}
+
+function Outcome({ outcome }: { outcome: string }) {
+  const { t } = useTranslation();
+  if (outcome === '') return <span className="faint">–</span>;
+  if (outcome === 'ok') return <span className="soft">{t('mappings.outcomeOk')}</span>;
+  return <span className="mono mapping-failed">{plainText(outcome, 60)}</span>;
+}
+
+/** IPv4 by its numbers: `.9` before `.10`. */
+function sortableAddress(address: string): string {
+  return address.replace(/\d+/g, (digits) => digits.padStart(3, '0'));
+}

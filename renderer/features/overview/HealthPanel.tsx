@@ -1,0 +1,48 @@
+/** Standing trouble, each with what to do about it. */
+import { CircleAlert, CircleCheck, Info, TriangleAlert } from 'lucide-react';
+import { useTranslation } from 'react-i18next';
+import type { HealthWarning } from '../../../core/contract/status.ts';
+import { plainText } from '../../text/plain-text.ts';
+
+const looks = {
+  notice: { icon: Info, name: 'overview.notice' },
+  warning: { icon: TriangleAlert, name: 'overview.warning' },
+  error: { icon: CircleAlert, name: 'overview.errorSeverity' },
+} as const;
+
+export function HealthPanel({ warnings }: { warnings: readonly HealthWarning[] }) {
+  const { t } = useTranslation();
+  return (
+    <section className="panel health" aria-label={t('overview.health')}>
+      <h2>{t('overview.health')}</h2>
+      {warnings.length === 0 ? (
+        <p className="health-good">
+          <CircleCheck size={16} aria-hidden="true" />
+          {t('overview.healthy')}
+        </p>
+      ) : (
+        <ul aria-live="polite">
+          {warnings.map((warning) => (
+            <Warning key={warning.code} warning={warning} />
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function Warning({ warning }: { warning: HealthWarning }) {
+  const { t } = useTranslation();
+  const { icon: Icon, name } = looks[warning.severity];
+  return (
+    <li className="health-item" data-severity={warning.severity}>
+      <Icon size={16} aria-label={t(name)} />
+      <div>
+        <h3>{plainText(warning.title, 120)}</h3>
+        <p className="soft">{plainText(warning.text, 500)}</p>
+        {warning.action === undefined ? null : <p>{plainText(warning.action, 300)}</p>}
+        <p className="mono faint">{plainText(warning.code, 60)}</p>
+      </div>
+    </li>
+  );
+}

@@ -1,0 +1,40 @@
+/** The first page: is Enhanced Mode on, is all well, how much goes through, and what of the machine is changed. */
+import { useTranslation } from 'react-i18next';
+import { GridSkeleton } from '../../components/data-grid/GridSkeleton.tsx';
+import { PageHeader } from '../../components/PageHeader.tsx';
+import { useLive } from '../../stores/services.ts';
+import { useAppInfo } from '../../stores/use-app-info.ts';
+import { ChangesPanel } from './ChangesPanel.tsx';
+import { EnhancedPanel } from './EnhancedPanel.tsx';
+import { FactsPanel } from './FactsPanel.tsx';
+import { FirstRun } from './FirstRun.tsx';
+import { HealthPanel } from './HealthPanel.tsx';
+import { SpeedPanel } from './SpeedPanel.tsx';
+import './overview.css';
+
+export function OverviewPage() {
+  const { t } = useTranslation();
+  const snapshot = useLive((state) => state.snapshot);
+  const { info } = useAppInfo();
+  if (snapshot === undefined) {
+    return (
+      <>
+        <PageHeader title={t('overview.title')} />
+        <GridSkeleton />
+      </>
+    );
+  }
+  const firstRun = info?.profile === null && (snapshot.tunnel.kind === 'stopped' || snapshot.tunnel.kind === 'error');
+  return (
+    <>
+      <PageHeader title={t('overview.title')} />
+      <div className="page-body overview">
+        <EnhancedPanel snapshot={snapshot} />
+        {firstRun ? <FirstRun /> : <SpeedPanel />}
+        <FactsPanel snapshot={snapshot} />
+        <HealthPanel warnings={snapshot.warnings} />
+        <ChangesPanel changes={snapshot.changes} />
+      </div>
+    </>
+  );
+}

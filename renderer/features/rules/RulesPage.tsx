@@ -1,0 +1,153 @@
+/** The rules in their order, how often each decided, and what would happen to a destination. */
+import type { TFunction } from 'i18next';
+import { ListTree } from 'lucide-react';
+import { useMemo, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { RuleRow } from '../../../core/contract/rpc.ts';
+import { Chip } from '../../components/Chip.tsx';
+import { ColumnMenu } from '../../components/data-grid/ColumnMenu.tsx';
+import type { Column } from '../../components/data-grid/column.ts';
+import { DataGrid } from '../../components/data-grid/DataGrid.tsx';
+import { useGridLayout } from '../../components/data-grid/use-grid-layout.ts';
+import { EmptyState } from '../../components/EmptyState.tsx';
+import { ErrorCard } from '../../components/ErrorCard.tsx';
+import { PageHeader } from '../../components/PageHeader.tsx';
+import { Policy } from '../../components/Policy.tsx';
+import { SearchBox } from '../../components/SearchBox.tsx';
+import { TableBody } from '../../components/TableBody.tsx';
+import { useServices, useUi } from '../../stores/services.ts';
+import { compileFilter, type SearchFields } from '../../text/filter.ts';
+import { formatCount } from '../../text/format.ts';
+import { plainText } from '../../text/plain-text.ts';
+import { RuleSimulator } from './RuleSimulator.tsx';
+import { useRules } from './use-rules.ts';
+import './rules.css';
+
+const inOrder = { column: 'index', direction: 'asc' } as const;
+const ruleKey = (rule: RuleRow): string => String(rule.index);
+
+const ruleSearch: SearchFields<RuleRow> = {
+  fields: {
+    type: (rule) => [rule.type],
+    payload: (rule) => [rule.payload],
+    policy: (rule) => [rule.policy],
+    rule: (rule) => [rule.type, rule.payload, rule.policy],
+  },
+  text: (rule) => `${rule.type} ${rule.payload} ${rule.policy}`.toLowerCase(),
+};
+
+export function RulesPage() {
+  const { t } = useTranslation();
+  const { ui } = useServices();
+  const { rules, error } = useRules();
+  const [active, setActive] = useState<string | undefined>();
+  const search = useUi((state) => state.searches.rules ?? '');
+  const grid = useGridLayout(
+    'rules',
+    useMemo(() => ruleColumns(t), [t]),
+    inOrder,
+  );
+  const rows = useMemo(() => {
+    const accept = compileFilter(search, ruleSearch);
+    return (rules ?? []).filter((rule) => accept?.(rule) ?? true).sort(grid.compare);
+  }, [rules, search, grid]);
+  const all = useMemo(() => new Map((rules ?? []).map((rule) => [ruleKey(rule), rule])), [rules]);
+  return (
+    <>
+      <PageHeader
+        title={t('rules.title')}
+        beside={
+          rules === undefined ? null : (
+            <span className="faint nowrap">{t('grid.rows', { shown: rows.length, total: rules.length })}</span>
+          )
+        }
+      >
+        <SearchBox value={search} onChange={(text) => ui.search('rules', text)} hint={t('rules.searchHint')} />
+        <ColumnMenu grid={grid} />
+      </PageHeader>
+      <RuleSimulator onHit={(index) => setActive(String(index))} />
+      {error === undefined ? null : (
+        <div className="rules-error">
+          <ErrorCard error={error} context={t('rules.loadFailed')} />
+        </div>
+      )}
+      <TableBody
+        page="rules"
+        search={search}
+        snapshot={{ loaded: rules !== undefined, total: all.size, entries: all }}
+        shown={rows.length}
+        paused={false}
+        empty={
+          <EmptyState
+            icon={<ListTree size={28} aria-hidden="true" />}
+            title={t('rules.emptyTitle')}
+            text={t('rules.emptyText')}
+          />
+        }
+      >
+        <DataGrid
+          label={t('rules.table')}
+          grid={grid}
+          rows={rows}
+          entryKey={ruleKey}
+          active={active}
+          onActive={setActive}
+          viewKey={search}
+        />
+      </TableBody>
+    </>
+  );
+}
+
+function ruleColumns(t: TFunction): Column<RuleRow>[] {
+  return [
+    {
+      id: 'index',
+      title: t('rules.column.index'),
+      width: 64,
+      align: 'end',
+      cell: ({ index }) => <span className="faint">{formatCount(index + 1)}</span>,
+      sort: ({ index }) => index,
+    },
+    {
+      id: 'type',
+      title: t('rules.column.type'),
+      width: 150,
+      cell: ({ type }) => <Chip>{plainText(type, 30)}</Chip>,
+      sort: ({ type }) => type,
+    },
+    {
+      id: 'payload',
+      title: t('rules.column.payload'),
+      width: 200,
+      grow: 3,
+      cell: ({ payload }) => <span className="mono">{payload === '' ? '–' : plainText(payload)}</span>,
+      sort: ({ payload }) => payload,
+    },
+    {
+      id: 'policy',
+      title: t('rules.column.policy'),
+      width: 140,
+      grow: 1,
+      cell: ({ policy }) => <Policy name={policy} />,
+      sort: ({ policy }) => policy,
+    },
+    {
+      id: 'noResolve',
+      title: t('rules.column.noResolve'),
+      width: 100,
+      cell: ({ noResolve }) => (noResolve ? <Chip tone="outline">no-resolve</Chip> : null),
+      sort: ({ noResolve }) => (noResolve ? 'no-resolve' : ''),
+    },
+    {
+      id: 'hits',
+      title: t('rules.column.hits'),
+      width: 90,
+      align: 'end',
+      first: 'desc',
+      moving: true,
+      cell: ({ hits }) => <span className={hits === 0 ? 'faint' : undefined}>{formatCount(hits)}</span>,
+      sort: ({ hits }) => hits,
+    },
+  ];
+}

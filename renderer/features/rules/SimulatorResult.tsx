@@ -1,0 +1,56 @@
+/** The answer of the simulator: where it would go, by which rule, and which rules were tested before. */
+import { X } from 'lucide-react';
+import { useTranslation } from 'react-i18next';
+import type { RuleTrace } from '../../../core/contract/flow.ts';
+import { Chip } from '../../components/Chip.tsx';
+import { PolicyChain } from '../../components/Policy.tsx';
+import { formatCount, formatEndpoint } from '../../text/format.ts';
+import { plainText } from '../../text/plain-text.ts';
+
+/** Rules shown before the one that matched; a long list says only how many more there were. */
+const shownMisses = 4;
+
+export function SimulatorResult({ trace, onClose }: { trace: RuleTrace; onClose: () => void }) {
+  const { t } = useTranslation();
+  const misses = trace.steps.filter((step) => !step.hit);
+  const hidden = misses.length - shownMisses;
+  const steps = trace.steps.filter((step) => step.hit || misses.indexOf(step) >= hidden);
+  return (
+    <div className="simulator-result" aria-live="polite">
+      <div className="simulator-verdict">
+        <strong>{plainText(formatEndpoint(trace.host, trace.port))}</strong>
+        <span className="soft">{t('rules.resultIn')}</span>
+        <PolicyChain chain={trace.chain.length === 0 ? [trace.rule.policy] : trace.chain} />
+        <span className="faint">
+          {trace.rule.index < 0 ? t('rules.byNone') : t('rules.byRule', { number: formatCount(trace.rule.index + 1) })}
+        </span>
+        <span className="page-header-space" />
+        <button
+          type="button"
+          className="button button-quiet button-icon"
+          aria-label={t('rules.closeResult')}
+          onClick={onClose}
+        >
+          <X size={15} aria-hidden="true" />
+        </button>
+      </div>
+      {trace.resolved === undefined ? null : (
+        <p className="soft">{t('rules.resolved', { address: plainText(trace.resolved, 64) })}</p>
+      )}
+      <ol className="simulator-steps">
+        {hidden > 0 ? <li className="faint">{t('rules.skipped', { count: hidden })}</li> : null}
+        {steps.map((step) => (
+          <li key={step.index} data-hit={step.hit}>
+            <span className="faint simulator-index">{formatCount(step.index + 1)}</span>
+            <Chip tone={step.hit ? 'accent' : 'plain'}>{plainText(step.type, 30)}</Chip>
+            <span className="mono">{plainText(step.payload, 100)}</span>
+            <span className={step.hit ? 'simulator-hit' : 'faint'}>
+              {t(step.hit ? 'rules.hit' : 'rules.miss')}
+              {step.why === '' ? '' : ` · ${plainText(step.why, 160)}`}
+            </span>
+          </li>
+        ))}
+      </ol>
+    </div>
+  );
+}

@@ -1,0 +1,46 @@
+/** The rules in force with their hits, asked for every two seconds while the page is open. */
+import { useEffect, useState } from 'react';
+import type { ErrorData } from '../../../core/contract/error.ts';
+import type { RuleRow } from '../../../core/contract/rpc.ts';
+import { errorDataOf } from '../../bridge/error-data.ts';
+import { useLive, useServices } from '../../stores/services.ts';
+
+const pollMs = 2000;
+/** A long list is expensive to send: its hits are looked at less often. */
+const longList = 5000;
+const longPollMs = 15_000;
+
+export interface RulesState {
+  /** Undefined until answered. */
+  readonly rules: readonly RuleRow[] | undefined;
+  readonly error: ErrorData | undefined;
+}
+
+export function useRules(): RulesState {
+  const { bridge } = useServices();
+  const hash = useLive((state) => state.snapshot?.config.hash);
+  const [state, setState] = useState<RulesState>({ rules: undefined, error: undefined });
+  useEffect(() => {
+    // Without a snapshot there is no helper to ask; another configuration is asked for at once.
+    if (hash === undefined) return undefined;
+    let wanted = true;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const ask = async () => {
+      let wait = pollMs;
+      try {
+        const rules = await bridge.call('listRules', {});
+        if (rules.length > longList) wait = longPollMs;
+        if (wanted) setState({ rules, error: undefined });
+      } catch (caught) {
+        if (wanted) setState(({ rules }) => ({ rules, error: errorDataOf(caught) }));
+      }
+      if (wanted) timer = setTimeout(() => void ask(), wait);
+    };
+    void ask();
+    return () => {
+      wanted = false;
+      clearTimeout(timer);
+    };
+  }, [bridge, hash]);
+  return state;
+}

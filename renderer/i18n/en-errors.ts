@@ -1,0 +1,124 @@
+/** Every error code in English: what it means, and what to do. */
+import type { ErrorCode } from '../../core/contract/error.ts';
+
+export interface ErrorText {
+  readonly title: string;
+  readonly action: string;
+}
+
+export const enErrors: { readonly [C in ErrorCode]: ErrorText } = {
+  CONFIG_SYNTAX: { title: 'The profile is not valid YAML', action: 'Correct the line shown, then reload the profile.' },
+  CONFIG_INVALID: {
+    title: 'The profile has mistakes',
+    action: 'Correct them, then reload the profile. The old configuration stays in force.',
+  },
+  CONFIG_TOO_LARGE: { title: 'The profile is too large', action: 'Use rule providers for long lists.' },
+  DIAL_REFUSED: {
+    title: 'The server refused the connection',
+    action: 'Nothing listens on that port, or a firewall answers for it.',
+  },
+  DIAL_NETWORK_UNREACHABLE: {
+    title: 'There is no route to that network',
+    action: 'Check that this machine is online.',
+  },
+  DIAL_HOST_UNREACHABLE: {
+    title: 'The server cannot be reached',
+    action: 'Check the address, and that the server is up.',
+  },
+  DIAL_TIMEOUT: {
+    title: 'The server did not answer in time',
+    action: 'Try again, or use another proxy for this host.',
+  },
+  DIAL_PROXY_REFUSED: {
+    title: 'The proxy refused the connection',
+    action: 'Check that the proxy runs, and its port in the profile.',
+  },
+  DIAL_PROXY_UNREACHABLE: {
+    title: 'The proxy cannot be reached',
+    action: 'Check its address in the profile, and that this machine is online.',
+  },
+  DIAL_PROXY_AUTH: {
+    title: 'The proxy did not accept the credentials',
+    action: 'Correct user name and password in the profile.',
+  },
+  DIAL_PROXY_DENIED: { title: 'The proxy does not allow this destination', action: 'Use another proxy for this host.' },
+  DIAL_PROXY_FAILED: { title: 'The proxy could not connect', action: 'Try again, or use another proxy for this host.' },
+  DIAL_NAME_NOT_FOUND: {
+    title: 'The name does not exist',
+    action: 'Check its spelling, and the DNS servers of the profile.',
+  },
+  DIAL_REJECTED: { title: 'Rejected by a rule', action: 'Change the rule if this was not wanted.' },
+  DIAL_LOOP_DETECTED: {
+    title: 'The connection came back to Mirage',
+    action: 'A proxy on this machine sends its traffic through Mirage again: give it a DIRECT rule.',
+  },
+  DIAL_IO: { title: 'The connection broke', action: 'Try again.' },
+  DNS_TIMEOUT: { title: 'The DNS server did not answer in time', action: 'Check the name servers of the profile.' },
+  DNS_NO_UPSTREAM: { title: 'No DNS server is known', action: 'Name one under dns.nameserver in the profile.' },
+  DNS_BAD_MESSAGE: {
+    title: 'A DNS message could not be read',
+    action: 'If it repeats, report it with the name that was asked.',
+  },
+  DNS_IO: { title: 'The DNS server could not be asked', action: 'Check that this machine is online.' },
+  FAKE_IP_EXHAUSTED: {
+    title: 'All fake addresses are in use',
+    action: 'Choose a larger dns.fake-ip-range in the profile.',
+  },
+  FAKE_IP_RANGE_TOO_SMALL: {
+    title: 'The range of fake addresses is too small',
+    action: 'Choose a larger dns.fake-ip-range in the profile.',
+  },
+  FAKE_IP_UNKNOWN_ADDRESS: {
+    title: 'This fake address belongs to no name',
+    action: 'The program kept an old answer: start it again.',
+  },
+  FAKE_IP_STORE: { title: 'The mapping table could not be written', action: 'Check the free space of the disk.' },
+  TUN_UNAVAILABLE: { title: 'This machine offers no TUN device', action: 'Load the kernel module: modprobe tun' },
+  TUN_NAME_TAKEN: {
+    title: 'Another program uses the device name',
+    action: 'Stop it, or choose another tun.device in the profile.',
+  },
+  TUN_FAILED: { title: 'The TUN device failed', action: 'Turn Enhanced Mode on again.' },
+  SYSTEM_COMMAND_FAILED: {
+    title: 'A system command failed',
+    action: 'The details below say which. The network was rolled back.',
+  },
+  SYSTEM_DNS_FAILED: {
+    title: 'The system DNS could not be changed',
+    action: 'Another program may hold it. The network was rolled back.',
+  },
+  SYSTEM_ROUTES_FAILED: {
+    title: 'The routes could not be changed',
+    action: 'Another VPN may be in the way. The network was rolled back.',
+  },
+  SYSTEM_JOURNAL_FAILED: {
+    title: 'The undo journal could not be written',
+    action: 'Check the free space of the disk. Nothing was changed.',
+  },
+  SYSTEM_UNSUPPORTED: { title: 'Not supported on this system yet', action: 'Enhanced Mode works on Linux today.' },
+  HELPER_NOT_RUNNING: {
+    title: 'The helper is not running',
+    action: 'Start it with: sudo systemctl start mirage-helper',
+  },
+  HELPER_UNTRUSTED: {
+    title: 'The helper is not to be trusted',
+    action: 'Its socket or folder does not belong to root: install Mirage again.',
+  },
+  HELPER_NOT_ALLOWED: { title: 'This user may not use the helper', action: 'Ask an administrator to allow your user.' },
+  HELPER_IN_USE: { title: 'Another user owns Enhanced Mode', action: 'Wait until that user turns it off.' },
+  HELPER_INCOMPATIBLE: {
+    title: 'Helper and app do not fit together',
+    action: 'Update both to the same version, then restart the helper.',
+  },
+  RPC_BAD_FRAME: { title: 'Helper and app misunderstood each other', action: 'Update both to the same version.' },
+  RPC_TOO_LARGE: { title: 'A message was too large', action: 'Use fewer rules in the profile.' },
+  RPC_UNKNOWN_METHOD: {
+    title: 'The other side does not know this request',
+    action: 'Update helper and app to the same version.',
+  },
+  RPC_BAD_PARAMS: { title: 'The request was not understood', action: 'Check what was entered.' },
+  RPC_TIMEOUT: { title: 'No answer in time', action: 'Try again. If it repeats, restart the helper.' },
+  RPC_CLOSED: { title: 'The connection was closed', action: 'Mirage connects again by itself.' },
+  RPC_BUSY: { title: 'The helper is busy', action: 'Try again in a moment.' },
+  INTERNAL: { title: 'Something unexpected happened', action: 'Copy the details and report them.' },
+};

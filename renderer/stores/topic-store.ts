@@ -1,0 +1,108 @@
+/**
+ * One topic outside React: subscribes while somebody watches, applies batches as they come, and tells its listeners at
+ * most once per animation frame.
+ */
+import type { MirageBridge, TopicBatch, TopicName, Unsubscribe } from '../../core/contract/app.ts';
+import type { SubscribeOptions } from '../../core/contract/rpc.ts';
+import type { Table } from './row-table.ts';
+
+/** What a view reads. A new object for every change (the map in it is reused): made for `useSyncExternalStore`. */
+export interface TopicSnapshot<E> {
+  readonly entries: ReadonlyMap<string, E>;
+  /** Rows that match at the server; more than `entries` when the limit cut some off. */
+  readonly total: number;
+  /** Whether the first batch has arrived since somebody began to watch. */
+  readonly loaded: boolean;
+}
+
+export interface TopicStoreOptions<T extends TopicName, E> {
+  readonly topic: T;
+  readonly table: Table<T, E>;
+  readonly options: SubscribeOptions;
+  readonly bridge: Pick<MirageBridge, 'subscribe'>;
+  /** Runs the callback once, before the next drawing. */
+  readonly nextFrame: (callback: () => void) => void;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+}
+
+export class TopicStore<T extends TopicName, E> {
+  readonly #options: TopicStoreOptions<T, E>;
+  readonly #listeners = new Set<() => void>();
+  #snapshot: TopicSnapshot<E>;
+  #unsubscribe: Unsubscribe | undefined;
+  /** Batches of an earlier subscription may still be on their way: they carry an older generation. */
+  #generation = 0;
+  #last: { epoch: number; sequence: number } | undefined;
+  #total = 0;
+  #frameAsked = false;
+
+  constructor(options: TopicStoreOptions<T, E>) {
+    this.#options = options;
+    this.#snapshot = { entries: options.table.entries, total: 0, loaded: false };
+  }
+
+  /** Watches until the returned function is called; the first watcher subscribes, the last one unsubscribes. */
+  readonly watch = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    if (this.#listeners.size === 1) this.#subscribe();
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size === 0) this.#stop();
+    };
+  };
+
+  readonly snapshot = (): TopicSnapshot<E> => this.#snapshot;
+
+  #subscribe(): void {
+    const { bridge, topic, options } = this.#options;
+    const generation = ++this.#generation;
+    this.#last = undefined;
+    this.#unsubscribe = bridge.subscribe(topic, options, (batch) => {
+      if (generation === this.#generation) this.#take(batch);
+    });
+  }
+
+  #take(batch: TopicBatch<T>): void {
+    if (!batch.reset && !this.#follows(batch)) {
+      // The bridge should have healed this; rows that miss a change must not stay on the screen either way.
+      this.#unsubscribe?.();
+      this.#subscribe();
+      return;
+    }
+    this.#last = { epoch: batch.epoch, sequence: batch.sequence };
+    this.#total = batch.total;
+    this.#options.table.apply(batch, this.#options.now());
+    this.#publishSoon();
+  }
+
+  #follows(batch: TopicBatch<T>): boolean {
+    return this.#last?.epoch === batch.epoch && this.#last.sequence + 1 === batch.sequence;
+  }
+
+  #publishSoon(): void {
+    if (this.#frameAsked) return;
+    this.#frameAsked = true;
+    this.#options.nextFrame(() => {
+      this.#frameAsked = false;
+      if (this.#unsubscribe === undefined) return;
+      this.#publish(this.#last !== undefined || this.#snapshot.loaded);
+    });
+  }
+
+  #publish(loaded: boolean): void {
+    const { entries } = this.#options.table;
+    this.#snapshot = { entries, total: this.#total, loaded };
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Rows of a topic that nobody watches grow stale: they are dropped. */
+  #stop(): void {
+    this.#generation++;
+    this.#unsubscribe?.();
+    this.#unsubscribe = undefined;
+    this.#options.table.clear();
+    this.#total = 0;
+    this.#publish(false);
+  }
+}
