@@ -53,6 +53,14 @@ export class Mirage {
     });
   }
 
+  /** Starts `mirage serve`; its output has the link. */
+  serve(...args: string[]): Running {
+    return this.machine.spawn(process.execPath, [cliMain, 'serve', '--no-open', '--socket', this.runtimeDir, ...args], {
+      env: { NO_COLOR: '1', XDG_CONFIG_HOME: `${this.machine.directory}/config` },
+      stdin: 'pipe',
+    });
+  }
+
   /** Runs it with --json; a failure is an error that shows what it said. */
   async json<T>(...args: string[]): Promise<T> {
     const result = await this.cli(...args, '--json');

@@ -59,11 +59,7 @@ describeInLab('death of the helper', () => {
   });
 
   test('a session whose app is gone: the next start leaves everything as before', async () => {
-    const app = world.client.spawn(
-      process.execPath,
-      ['dist/cli/main.js', 'serve', '--enhanced', '--no-open', '--socket', mirage.runtimeDir],
-      { env: { XDG_CONFIG_HOME: `${world.client.directory}/config` } },
-    );
+    const app = mirage.serve('--enhanced');
     await app.printed(/http:\/\//);
     for (let i = 0; i < 50; i++) if ((await mirage.json<Snapshot>('status')).tunnel.kind === 'running') break;
     expect((await mirage.json<Snapshot>('status')).owner).toEqual({ uid: 0, mode: 'session' });
@@ -75,11 +71,7 @@ describeInLab('death of the helper', () => {
   });
 
   test('a session goes on after the helper crashed, because its app renews the lease', async () => {
-    const app = world.client.spawn(
-      process.execPath,
-      ['dist/cli/main.js', 'serve', '--enhanced', '--no-open', '--socket', mirage.runtimeDir],
-      { env: { XDG_CONFIG_HOME: `${world.client.directory}/config` } },
-    );
+    const app = mirage.serve('--enhanced');
     await app.printed(/http:\/\//);
     await mirage.kill9();
     await mirage.start();
