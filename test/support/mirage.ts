@@ -57,7 +57,6 @@ export class Mirage {
   serve(...args: string[]): Running {
     return this.machine.spawn(process.execPath, [cliMain, 'serve', '--no-open', '--socket', this.runtimeDir, ...args], {
       env: { NO_COLOR: '1', XDG_CONFIG_HOME: `${this.machine.directory}/config` },
-      stdin: 'pipe',
     });
   }
 

@@ -107,14 +107,15 @@ describeInLab('the window in a browser', () => {
 
   test('dark and Chinese are complete', async () => {
     const chinese = await launchBrowser(world.client, 'zh-CN');
-    app.process.stdin?.write('\n'); // Enter asks for another link
-    const [, url = ''] = await app.printed(/http:\/\/\S+[^]*?(http:\/\/\S+)/);
+    const second = mirage.serve();
+    const [url] = await second.printed(/http:\/\/\S+/);
     const tab = await chinese.newPage({ viewport: { width: 1280, height: 800 }, colorScheme: 'dark', locale: 'zh-CN' });
     await tab.goto(url);
     await tab.getByRole('navigation').getByText('连接', { exact: true }).click();
     await tab.screenshot({ path: path.join(artifacts, 'inspector-zh-dark.png') });
     expect(await tab.locator('body').innerText()).toMatch(/增强模式|连接/);
     await chinese.close();
+    await second.stop();
   });
 
   test('off again from the window: the network is as before', async () => {
