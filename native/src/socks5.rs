@@ -66,6 +66,7 @@ pub struct Client {
 const VERSION: u8 = 5;
 const NO_AUTHENTICATION: u8 = 0;
 const USER_PASSWORD: u8 = 2;
+const NONE_ACCEPTABLE: u8 = 255;
 
 impl Client {
     /// A conversation about `target`; for UDP ASSOCIATE that is the sender's address, usually 0.0.0.0:0.
@@ -132,7 +133,8 @@ impl Client {
                 self.state = State::Authentication;
                 Action::Send(message)
             }
-            _ => self.refuse(Refusal::Authentication),
+            (USER_PASSWORD | NONE_ACCEPTABLE, _) => self.refuse(Refusal::Authentication),
+            _ => self.refuse(Refusal::Protocol("a method that was not offered")),
         }
     }
 

@@ -134,6 +134,14 @@ impl TcpFlows {
             return;
         };
         let is_reset = segment.tcp.has(tcp::RST);
+        if segment.tcp.opens() && (flow.track.is_finished() || flow.track.was_reset) {
+            // The program's port is in use again, perhaps before the relay has noticed the end. The old connection
+            // keeps its redirection port until TIME_WAIT is over.
+            flow.detached = true;
+            let tuple = flow.tuple;
+            self.by_tuple.remove(&tuple);
+            return self.on_unknown_segment(core, tuple, segment);
+        }
         match &mut flow.phase {
             Phase::Held { syn, .. } | Phase::Dialing { syn, .. } | Phase::Muted { syn, .. } => {
                 if segment.tcp.opens() {
@@ -141,15 +149,6 @@ impl TcpFlows {
                 } else if is_reset {
                     self.end(core, key, Reason::Abandoned);
                 }
-            }
-            Phase::Closing
-                if segment.tcp.opens() && (flow.track.is_finished() || flow.track.was_reset) =>
-            {
-                // The program's port is in use again. The old mapping keeps its own port until TIME_WAIT is over.
-                flow.detached = true;
-                let tuple = flow.tuple;
-                self.by_tuple.remove(&tuple);
-                self.on_unknown_segment(core, tuple, segment);
             }
             Phase::Accepting { .. }
             | Phase::Relaying { .. }
@@ -192,6 +191,12 @@ impl TcpFlows {
             Phase::Accepting { .. } if is_reset => self.end(core, key, Reason::Abandoned),
             Phase::Streaming if is_reset => self.end(core, key, reason),
             Phase::Streaming if flow.track.is_finished() => self.end(core, key, Reason::Done),
+            Phase::Streaming => {
+                if let Some(identity) = flow.identity {
+                    let (up, down) = flow.bytes();
+                    core.shared.counters.set(identity.slot, up, down);
+                }
+            }
             // The state may have come nearer to its end than the timer that is set.
             Phase::Closing => self.schedule(core, key),
             _ => {}

@@ -1,0 +1,103 @@
+/** The addon's functions beside the engine: outward sockets, processes, peers. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { describeInLab } from '../support/tier.ts';
+import { NativeWorld, proxy } from './support/native-world.ts';
+import { ports } from './support/ports.ts';
+
+const host = '10.99.0.1';
+
+describeInLab('functions', () => {
+  let world: NativeWorld;
+
+  beforeAll(async () => {
+    world = await NativeWorld.create();
+  });
+
+  afterAll(async () => {
+    await world[Symbol.asyncDispose]();
+  });
+
+  test('openTcp takes the address that answers and says why none did', async () => {
+    const open = (addresses: string[], port: number, timeoutMs = 1_000, device: string | null = 'eth0') => {
+      const hops = addresses.map((address) => ({ address, device }));
+      return world.engine.call<string>('openTcp', { hops, port, timeoutMs });
+    };
+    expect(await open(['10.97.0.1', host], ports.echo)).toBe('ping');
+    await expect(open([host], ports.nobody)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    await expect(open(['10.98.0.1'], 80)).rejects.toMatchObject({ code: 'EHOSTUNREACH' });
+    await expect(open(['10.97.0.1'], 80, 300)).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+    await expect(open(['192.0.2.1'], 80, 1_000, null)).rejects.toMatchObject({ code: 'ENETUNREACH' });
+    await expect(open(['what'], 80)).rejects.toMatchObject({ code: 'EINVAL' });
+    const many = await Promise.all(Array.from({ length: 100 }, () => open([host], ports.echo)));
+    expect(many).toEqual(Array.from({ length: 100 }, () => 'ping'));
+  });
+
+  test('openUdp gives a socket', async () => {
+    expect(await world.engine.call('openUdp', { family: 4, device: 'eth0' })).toMatch(/^socket:/);
+    expect(await world.engine.call('openUdp', { family: 6, device: null })).toMatch(/^socket:/);
+  });
+
+  test('findProcess knows who is behind a held flow', async () => {
+    await world.rules();
+    const connecting = world.programs.call('connect', { host, port: 80, timeoutMs: 800 });
+    const [open] = await world.events('open');
+    if (open?.kind !== 'open') throw new Error('no open');
+    const { network, source, destination } = open;
+    const owner = await world.engine.call<{ pid: number; name: string; path: string }>('findProcess', {
+      network,
+      source,
+      destination,
+    });
+    expect(owner).toMatchObject({ pid: world.programs.pid, uid: 0 });
+    expect(owner.path).toMatch(/\/node$/);
+    await connecting;
+
+    const asking = world.programs.call('datagrams', { host, port: 81, messages: ['x'], waitMs: 800, connect: false });
+    const [udp] = await world.events('open');
+    if (udp?.kind !== 'open') throw new Error('no open');
+    const asker = await world.engine.call('findProcess', {
+      network: udp.network,
+      source: udp.source,
+      destination: udp.destination,
+    });
+    expect(asker).toMatchObject({ pid: world.programs.pid });
+    await asking;
+    const nobody = {
+      network: 'tcp',
+      source: { address: '172.30.0.1', port: 1 },
+      destination: { address: host, port: 2 },
+    };
+    expect(await world.engine.call('findProcess', nobody)).toBe(null);
+  });
+
+  test('findListeners, parentOf, peerCredentials', async () => {
+    const proxyProcess = world.client.spawn('microsocks', ['-i', '127.0.0.1', '-p', '1085']);
+    await world.client.sh(
+      'for i in $(seq 100); do ss -ltnH "sport = :1085" | grep -q . && exit 0; sleep 0.05; done; exit 1',
+    );
+    const found = await world.engine.call<{ pid: number; name: string }[]>('findListeners', {
+      address: '127.0.0.1',
+      port: 1085,
+    });
+    expect(found).toMatchObject([{ pid: proxyProcess.pid, name: 'microsocks' }]);
+    expect(await world.engine.call('findListeners', { address: '127.0.0.1', port: 1086 })).toEqual([]);
+    expect(await world.engine.call('parentOf', { pid: proxyProcess.pid })).toBe(process.pid);
+    expect(await world.engine.call('parentOf', { pid: 4_000_000 })).toBe(0);
+    const { credentials, pid } = await world.engine.call<{ credentials: object; pid: number }>('peerCredentials', {
+      path: `${world.client.directory}/peer.sock`,
+    });
+    expect(credentials).toEqual({ pid, uid: 0, gid: 0 });
+  });
+
+  test('destroySockets ends connections to a prefix and no others', async () => {
+    // As streams, so that no outward socket of the engine has this remote address as well.
+    await world.rules({ verdict: { kind: 'stream' } });
+    await world.programs.call('open', { name: 'a', host, port: ports.watch });
+    await world.client.sh(`ip route replace ${proxy} dev eth0`);
+    await world.programs.call('open', { name: 'b', host: proxy, port: ports.watch });
+    expect(await world.engine.call('destroySockets', { prefixes: ['10.99.0.0/24', '2001:db8::/32'] })).toBe(1);
+    await expect.poll(() => world.programs.call('state', { name: 'a' })).toMatchObject({ ended: 'ECONNABORTED' });
+    expect(await world.programs.call('state', { name: 'b' })).toMatchObject({ ended: 'open' });
+    expect(await world.engine.call('destroySockets', { prefixes: ['192.0.2.0/24'] })).toBe(0);
+  });
+});

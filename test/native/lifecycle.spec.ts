@@ -1,0 +1,119 @@
+/** Beginning and end: what creation sets, what stop does to live connections, and what is left behind. */
+import { expect, test } from 'vitest';
+import { describeInLab } from '../support/tier.ts';
+import { direct, NativeWorld } from './support/native-world.ts';
+import { ports } from './support/ports.ts';
+
+const host = '10.99.0.1';
+
+describeInLab('engine life', () => {
+  test('the device has its addresses, MTU and queue; arguments are checked; names are not shared', async () => {
+    await using world = await NativeWorld.create({ mtu: 9000, queueLength: 2500 });
+    const link = await world.client.sh('ip addr show dev tun9');
+    expect(link).toMatch(/mtu 9000 .* qlen 2500/);
+    expect(link).toContain('inet 172.30.0.1/32');
+    expect(link).toContain('inet6 fd30::1/126');
+    expect(await world.engine.call('metrics')).toMatchObject({ offloads: 'csum,tso4,tso6,tso_ecn' });
+    expect(await world.engine.call('badCalls')).toEqual({
+      unknownStream: 'ENOENT',
+      noHops: 'EINVAL',
+      streamOfUdp: 'EINVAL',
+      badKind: 'EINVAL',
+      badHow: 'EINVAL',
+      badAddress: 'EINVAL',
+      unknownFlow: 'no error',
+      unknownToken: 'no error',
+      badDescriptor: 'EBADF',
+      badPrefix: 'EINVAL',
+      badDevice: 'ENODEV',
+      noObject: 'EINVAL',
+      nameTaken: 'EBUSY',
+      tunTaken: 'EBUSY',
+    });
+  });
+
+  test('IPv6 is unreachable at once, by TCP and UDP', async () => {
+    await using world = await NativeWorld.create();
+    const answer = await world.programs.call<{ code: string; ms: number }>('connect', {
+      host: '2001:db8::1',
+      port: 443,
+    });
+    expect(answer.code).toBe('ENETUNREACH');
+    expect(answer.ms).toBeLessThan(200);
+    const before = await world.client.sh("awk '/Icmp6InDestUnreachs/{print $2}' /proc/net/snmp6");
+    await world.programs.call('datagrams', { host: '2001:db8::1', port: 443, messages: ['x'], waitMs: 200 });
+    const after = await world.client.sh("awk '/Icmp6InDestUnreachs/{print $2}' /proc/net/snmp6");
+    expect(Number(after) - Number(before)).toBe(1);
+    expect(await world.engine.call('events')).toEqual([]);
+  });
+
+  test('stop resets every connection of every kind, closes each flow once, and leaves nothing', async () => {
+    await using world = await NativeWorld.create();
+    await world.rules(
+      { port: 70, verdict: { kind: 'stream' } },
+      {
+        port: 71,
+        verdict: {
+          kind: 'dial',
+          via: 'direct',
+          hops: [{ address: '10.97.0.1', device: 'eth0' }],
+          port: 1,
+          timeoutMs: 60_000,
+        },
+      },
+      { port: ports.watch, verdict: direct },
+      { port: ports.echo, verdict: direct },
+    );
+    const idle = await world.engine.call<number>('descriptors');
+    await world.programs.call('open', { name: 'relay', host, port: ports.watch });
+    await world.programs.call('open', { name: 'stream', host, port: 70 });
+    await world.programs.call('write', { name: 'stream', text: 'x' });
+    await world.programs.call('datagrams', { host, port: ports.echo, messages: ['x'] });
+    const dialing = world.programs.call('connect', { host, port: 71 });
+    const held = world.programs.call('connect', { host, port: 72 });
+    await world.events('open', 2);
+    await expect.poll(() => world.programs.call('state', { name: 'stream' })).toMatchObject({ received: 'x' });
+
+    expect(await world.engine.call<number>('stop')).toBeLessThan(1_000);
+    expect(await world.client.sh('ip link')).not.toContain('tun9');
+    await expect.poll(() => world.programs.call('state', { name: 'relay' })).toMatchObject({ ended: 'ECONNRESET' });
+    await expect.poll(() => world.programs.call('state', { name: 'stream' })).toMatchObject({ ended: 'ECONNRESET' });
+    expect(await dialing).toMatchObject({ code: 'ECONNREFUSED' });
+    expect(await held).toMatchObject({ code: 'ECONNREFUSED' });
+    await expect.poll(() => world.servers.call('seen')).toMatchObject([{ ended: 'ECONNRESET' }]);
+    expect((await world.reasons(5)).sort()).toEqual(['stopped', 'stopped', 'stopped', 'stopped', 'stopped']);
+    await expect.poll(() => world.engine.call<number>('descriptors')).toBeLessThan(idle);
+
+    // The same process can begin again, and ends by itself when nothing is left to do.
+    await world.engine.call('create');
+    await world.engine.call('stop');
+    expect(await world.engine.stop()).toBe(0);
+  });
+
+  test('a device taken away is told by one event after the flows', async () => {
+    await using world = await NativeWorld.create();
+    await world.rules({ verdict: direct });
+    await world.programs.call('open', { name: 'a', host, port: ports.watch });
+    await world.events('dialed');
+    await world.client.sh('ip link delete tun9');
+    const events = await world.events('dead');
+    expect(events.map((event) => event.kind)).toEqual(['close', 'dead']);
+    expect(events[0]).toMatchObject({ reason: 'stopped' });
+    await world.engine.call('stop');
+  });
+
+  test('connections of an earlier engine are reset at their next packet', async () => {
+    await using world = await NativeWorld.create();
+    await world.rules({ verdict: direct });
+    // A second address keeps the program's source valid while the device is away.
+    await world.client.sh('ip addr add 172.30.0.1/32 dev lo');
+    await world.programs.call('open', { name: 'a', host, port: ports.echo });
+    await world.client.sh('ip link delete tun9');
+    await world.events('dead');
+    await world.engine.call('stop');
+    await world.engine.call('create');
+    await world.client.sh('ip route add 10.99.0.0/24 dev tun9');
+    await world.programs.call('write', { name: 'a', text: 'anyone there?' });
+    await expect.poll(() => world.programs.call('state', { name: 'a' })).toMatchObject({ ended: 'ECONNRESET' });
+  });
+});

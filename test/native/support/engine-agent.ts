@@ -1,0 +1,237 @@
+/** The process that owns an engine on the client machine: records events and decides by rules it was given. */
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type * as native from '../../../native/index.d.ts';
+import { serve } from './agent.ts';
+
+const addon = createRequire(import.meta.url)('../../../native/mirage.node') as typeof native;
+
+/** What to do with flows to a destination; a missing part matches all. Without a matching rule a flow stays held. */
+export interface Rule {
+  network?: 'tcp' | 'udp';
+  address?: string;
+  port?: number;
+  /** `direct` dials the destination itself through `device`; verdicts are given as they are. */
+  verdict: native.Verdict | { kind: 'direct'; device: string; timeoutMs?: number };
+  /** After a failed dial; by default refused is reset and everything else unreachable. */
+  otherwise?: native.Verdict;
+}
+
+export type RecordedEvent =
+  | Exclude<native.EngineEvent, { kind: 'dns' }>
+  | { kind: 'dns'; network: string; destination: string; length: number };
+
+let engine: native.Engine | undefined;
+let rules: Rule[] = [];
+let dnsAnswer: { padTo: number } | 'none' = { padTo: 0 };
+const events: RecordedEvent[] = [];
+const opened = new Map<number, Rule>();
+const streams = new Set<net.Socket>();
+
+function current(): native.Engine {
+  if (!engine) throw new Error('no engine');
+  return engine;
+}
+
+function onEvents(batch: native.EngineEvent[]): void {
+  for (const event of batch) {
+    if (event.kind === 'dns') {
+      const { network, destination, message, token } = event;
+      events.push({
+        kind: 'dns',
+        network,
+        destination: `${destination.address}:${destination.port}`,
+        length: message.length,
+      });
+      if (dnsAnswer !== 'none') {
+        const answer = Buffer.concat([message, Buffer.alloc(Math.max(0, dnsAnswer.padTo - message.length))]);
+        answer[2] = (answer[2] ?? 0) | 0x80;
+        current().answerDns(token, answer);
+      }
+      continue;
+    }
+    events.push(event);
+    if (event.kind === 'open') decide(event);
+    if (event.kind === 'dialed' && !event.ok) {
+      const otherwise = opened.get(event.id)?.otherwise;
+      current().decide(
+        event.id,
+        otherwise ?? { kind: 'reject', how: event.failure === 'refused' ? 'reset' : 'unreachable' },
+      );
+    }
+    if (event.kind === 'accepted') echo(current().takeStream(event.id));
+    if (event.kind === 'close') opened.delete(event.id);
+  }
+}
+
+function decide(flow: Extract<native.EngineEvent, { kind: 'open' }>): void {
+  const { address, port } = flow.destination;
+  const rule = rules.find(
+    (rule) =>
+      (rule.network ?? flow.network) === flow.network &&
+      (rule.address ?? address) === address &&
+      (rule.port ?? port) === port,
+  );
+  if (!rule) return;
+  opened.set(flow.id, rule);
+  const { verdict } = rule;
+  if (verdict.kind === 'direct') {
+    const hops = [{ address, device: verdict.device }];
+    current().decide(flow.id, { kind: 'dial', via: 'direct', hops, port, timeoutMs: verdict.timeoutMs ?? 5_000 });
+  } else if (verdict.kind === 'dial' && verdict.via === 'socks5') {
+    current().decide(flow.id, { targetHost: address, targetPort: port, ...verdict });
+  } else current().decide(flow.id, verdict);
+}
+
+function echo(fd: number): void {
+  const socket = new net.Socket({ fd, allowHalfOpen: true });
+  socket.setNoDelay(true);
+  streams.add(socket);
+  socket.on('error', () => undefined);
+  socket.on('close', () => streams.delete(socket));
+  socket.pipe(socket);
+  socket.resume();
+}
+
+serve({
+  create: (options: Partial<native.EngineOptions>) => {
+    const { mtu = 1500, gso = true, queueLength = 1000, maxHeld = 1024, mark = 0 } = options;
+    const { name = 'tun9', address4 = '172.30.0.1', peer4 = '172.30.0.2', address6 = 'fd30::1' } = options;
+    engine = new addon.Engine({ name, mtu, gso, queueLength, address4, peer4, address6, mark, maxHeld }, onEvents);
+    return engine.device();
+  },
+  rules: (given: Rule[]) => {
+    rules = given;
+  },
+  dns: (given: typeof dnsAnswer) => {
+    dnsAnswer = given;
+  },
+  decide: ({ id, verdict }: { id: number; verdict: native.Verdict }) => current().decide(id, verdict),
+  close: ({ id, how }: { id: number; how: 'graceful' | 'reset' }) => current().close(id, how),
+  resetStreams: () => {
+    for (const stream of streams) stream.resetAndDestroy();
+  },
+  /** Takes the events so far. */
+  events: () => events.splice(0),
+  /** Waits until as many events of a kind are there, and takes all. */
+  wait: async ({ kind, count = 1, timeoutMs = 10_000 }: { kind: string; count?: number; timeoutMs?: number }) => {
+    for (const end = Date.now() + timeoutMs; ; ) {
+      if (events.filter((event) => event.kind === kind).length >= count) return events.splice(0);
+      if (Date.now() > end) throw new Error(`waited for ${count} ${kind}, have ${JSON.stringify(events)}`);
+      await sleep(5);
+    }
+  },
+  counters: ({ slot }: { slot: number }) => {
+    const counters = current().counters();
+    if (counters !== current().counters()) throw new Error('counters() is another array each time');
+    return [Number(counters[2 * slot]), Number(counters[2 * slot + 1])];
+  },
+  metrics: () => current().metrics(),
+  stop: async () => {
+    const begun = performance.now();
+    current().stop();
+    const ms = performance.now() - begun;
+    current().stop();
+    await sleep(50);
+    return ms;
+  },
+  descriptors: () => fs.readdirSync('/proc/self/fd').length,
+  memory: () => process.memoryUsage().rss,
+
+  openTcp: async ({ hops, port, timeoutMs }: { hops: native.Hop[]; port: number; timeoutMs: number }) => {
+    const socket = new net.Socket({ fd: await addon.openTcp(hops, port, 7, timeoutMs) });
+    const answer = new Promise<string>((resolve) => socket.once('data', (chunk) => resolve(chunk.toString())));
+    socket.write('ping');
+    const text = await answer;
+    socket.destroy();
+    return text;
+  },
+  openUdp: ({ family, device }: { family: 4 | 6; device: string | null }) => {
+    const fd = addon.openUdp(family, device, 7);
+    const target = fs.readlinkSync(`/proc/self/fd/${fd}`);
+    fs.closeSync(fd);
+    return target;
+  },
+  findProcess: ({
+    network,
+    source,
+    destination,
+  }: Parameters<typeof native.findProcess> extends [infer N, infer S, infer D]
+    ? { network: N; source: S; destination: D }
+    : never) => addon.findProcess(network, source, destination),
+  findListeners: ({ address, port }: { address: string; port: number }) => addon.findListeners(address, port),
+  parentOf: ({ pid }: { pid: number }) => addon.parentOf(pid),
+  peerCredentials: async ({ path }: { path: string }) => {
+    const server = net.createServer();
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    const peer = new Promise<net.Socket>((resolve) => server.once('connection', resolve));
+    const client = net.connect(path);
+    const socket = (await peer) as net.Socket & { _handle: { fd: number } };
+    const credentials = addon.peerCredentials(socket._handle.fd);
+    client.destroy();
+    server.close();
+    return { credentials, pid: process.pid };
+  },
+  badCalls: () => {
+    const codeOf = (work: () => unknown): string => {
+      try {
+        work();
+        return 'no error';
+      } catch (error) {
+        return (error as { code?: string }).code ?? String(error);
+      }
+    };
+    const dial: native.Verdict = { kind: 'dial', via: 'direct', hops: [], port: 1, timeoutMs: 1 };
+    return {
+      unknownStream: codeOf(() => current().takeStream(2)),
+      noHops: codeOf(() => current().decide(2, dial)),
+      streamOfUdp: codeOf(() => current().decide(3, { kind: 'stream' })),
+      badKind: codeOf(() => current().decide(2, { kind: 'perhaps' } as never)),
+      badHow: codeOf(() => current().close(2, 'softly' as never)),
+      badAddress: codeOf(() => current().decide(2, { ...dial, hops: [{ address: 'nowhere', device: null }] })),
+      unknownFlow: codeOf(() => current().decide(2, { kind: 'reject', how: 'reset' })),
+      unknownToken: codeOf(() => current().answerDns(99, new Uint8Array(12))),
+      badDescriptor: codeOf(() => addon.peerCredentials(9999)),
+      badPrefix: codeOf(() => addon.destroySockets(['all'])),
+      badDevice: codeOf(() => addon.openUdp(4, 'no-such-dev', 0)),
+      noObject: codeOf(() => new addon.Engine(7 as never, () => undefined)),
+      nameTaken: codeOf(
+        () =>
+          new addon.Engine(
+            {
+              name: 'eth0',
+              mtu: 1500,
+              gso: true,
+              queueLength: 500,
+              address4: '172.31.0.1',
+              peer4: '172.31.0.2',
+              address6: null,
+              mark: 0,
+              maxHeld: 9,
+            },
+            () => undefined,
+          ),
+      ),
+      tunTaken: codeOf(
+        () =>
+          new addon.Engine(
+            {
+              name: 'tun9',
+              mtu: 1500,
+              gso: true,
+              queueLength: 500,
+              address4: '172.31.0.1',
+              peer4: '172.31.0.2',
+              address6: null,
+              mark: 0,
+              maxHeld: 9,
+            },
+            () => undefined,
+          ),
+      ),
+    };
+  },
+  destroySockets: ({ prefixes }: { prefixes: string[] }) => addon.destroySockets(prefixes),
+});

@@ -1,0 +1,114 @@
+/**
+ * Two machines: `client` with the engine and ordinary programs, `server` with servers at every address of 10.99.0.0/24.
+ * 10.98.0.0/24 is unreachable and 10.97.0.0/24 swallows everything. Programs reach all of it only through the TUN.
+ */
+import type { Verdict } from '../../../native/index.d.ts';
+import { Lab, type Machine } from '../../support/lab.ts';
+import { AgentProcess } from './agent-process.ts';
+import type { RecordedEvent, Rule } from './engine-agent.ts';
+
+export type DialVerdict = Extract<Verdict, { kind: 'dial' }>;
+
+export const device = 'eth0';
+export const proxy = '10.77.0.2';
+export const direct = { kind: 'direct', device } as const;
+export const user = { username: 'someone', password: 'let me in' };
+
+export class NativeWorld implements AsyncDisposable {
+  readonly lab: Lab;
+  readonly client: Machine;
+  readonly server: Machine;
+  readonly engine: AgentProcess;
+  readonly programs: AgentProcess;
+  readonly servers: AgentProcess;
+
+  private constructor(lab: Lab, machines: [Machine, Machine], agents: [AgentProcess, AgentProcess, AgentProcess]) {
+    this.lab = lab;
+    [this.client, this.server] = machines;
+    [this.engine, this.programs, this.servers] = agents;
+  }
+
+  static async create(options: object = {}): Promise<NativeWorld> {
+    const lab = new Lab();
+    const client = await lab.machine('client');
+    const server = await lab.machine('server');
+    await lab.link(client, '10.77.0.1/24', server, '10.77.0.2/24');
+    await server.sh(`
+      ip route add local 10.99.0.0/24 dev lo
+      ip route add unreachable 10.98.0.0/24
+      ip route add blackhole 10.97.0.0/24
+      echo 1 > /proc/sys/net/ipv4/ip_forward
+    `);
+    const engine = await AgentProcess.start(client, 'engine-agent');
+    await engine.call('create', options);
+    await client.sh(`
+      for prefix in 10.99.0.0/24 10.98.0.0/24 10.97.0.0/24; do
+        ip route add $prefix dev tun9
+        ip route add $prefix via 10.77.0.2 dev eth0 metric 100
+      done
+      ip -6 route add 2001:db8::/32 dev tun9
+    `);
+    const programs = await AgentProcess.start(client, 'client-agent');
+    const servers = await AgentProcess.start(server, 'server-agent');
+    return new NativeWorld(lab, [client, server], [engine, programs, servers]);
+  }
+
+  /** Sets the rules and forgets earlier events. */
+  async rules(...rules: Rule[]): Promise<void> {
+    await this.engine.call('rules', rules);
+    await this.engine.call('events');
+  }
+
+  /** Waits for so many events of a kind and takes all. */
+  async events(kind: RecordedEvent['kind'], count = 1, timeoutMs = 10_000): Promise<RecordedEvent[]> {
+    return await this.engine.call('wait', { kind, count, timeoutMs });
+  }
+
+  /** Waits for so many closed flows; their reasons in order. */
+  async reasons(count = 1, timeoutMs = 10_000): Promise<string[]> {
+    const events = await this.events('close', count, timeoutMs);
+    return events.flatMap((event) => (event.kind === 'close' ? [event.reason] : []));
+  }
+
+  async startMicrosocks(port: number, auth = false): Promise<void> {
+    const login = auth ? ['-u', user.username, '-P', user.password] : [];
+    this.server.spawn('microsocks', ['-i', proxy, '-p', String(port), ...login]);
+    await this.#listening(port);
+  }
+
+  async startDante(port: number, auth = false): Promise<void> {
+    if (auth) {
+      await this.server.sh(
+        `useradd -M -s /usr/sbin/nologin ${user.username}; echo '${user.username}:${user.password}' | chpasswd`,
+      );
+    }
+    const config = `${this.server.directory}/danted-${port}.conf`;
+    await this.server.write(
+      config,
+      `logoutput: stdout
+internal: ${proxy} port = ${port}
+external: ${proxy}
+socksmethod: ${auth ? 'username' : 'none'}
+clientmethod: none
+user.privileged: root
+user.unprivileged: nobody
+client pass { from: 0.0.0.0/0 to: 0.0.0.0/0 }
+socks block { from: 0.0.0.0/0 to: 10.99.0.66/32 }
+socks pass { from: 0.0.0.0/0 to: 0.0.0.0/0 }
+`,
+    );
+    this.server.spawn('danted', ['-f', config]);
+    await this.#listening(port);
+  }
+
+  async #listening(port: number): Promise<void> {
+    await this.server.sh(
+      `for i in $(seq 100); do ss -ltnH "sport = :${port}" | grep -q . && exit 0; sleep 0.05; done; exit 1`,
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.engine.stop();
+    await this.lab[Symbol.asyncDispose]();
+  }
+}
