@@ -8,9 +8,9 @@ import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { Logger } from '../base/logger.ts';
 import type { MappingRow } from '../contract/dns.ts';
-import type { HealthWarning } from '../contract/status.ts';
 import { FakeIpRange } from './fake-ip-range.ts';
 import { lastUse, ReuseOrder, stateOf } from './fake-ip-reuse.ts';
+import { type FakeIpHealth, FakeIpTrouble } from './fake-ip-trouble.ts';
 import { reduceHash, sipHash24 } from './siphash.ts';
 
 export interface Mapping {
@@ -37,12 +37,6 @@ export interface PoolStore {
   updateStatistics(mappings: readonly StoredMapping[]): void;
 }
 
-/** Where standing trouble is raised and cleared, by the warning's code. */
-export interface PoolHealth {
-  raise(warning: HealthWarning): void;
-  clear(code: string): void;
-}
-
 export interface FakeIpPoolOptions {
   /** IPv4 prefix. Mappings of another range stay in the store untouched and unknown to this pool. */
   readonly range: string;
@@ -50,7 +44,7 @@ export interface FakeIpPoolOptions {
   readonly key: Uint8Array;
   readonly store: PoolStore;
   readonly clock: Clock;
-  readonly health: PoolHealth;
+  readonly health: FakeIpHealth;
   readonly logger: Logger;
 }
 
@@ -61,8 +55,6 @@ const flushBatch = 2_000;
 const unsavedUse = 10_000;
 /** A long flow's address is marked as used this often, so that a crash does not make it look idle. */
 const liveRefresh = 60_000;
-/** Without new trouble for so long, the warning is taken back. */
-const calmAfter = 600_000;
 
 interface Entry extends Mapping {
   readonly slot: number;
@@ -83,7 +75,7 @@ export class FakeIpPool {
   readonly #key: Uint8Array;
   readonly #store: PoolStore;
   readonly #clock: Clock;
-  readonly #health: PoolHealth;
+  readonly #trouble: FakeIpTrouble;
   readonly #logger: Logger;
   readonly #byName = new Map<string, Entry>();
   readonly #bySlot = new Map<number, Entry>();
@@ -92,7 +84,6 @@ export class FakeIpPool {
   readonly #order = new ReuseOrder<Entry>();
   readonly #live = new Set<Entry>();
   readonly #unsaved = new Set<Entry>();
-  readonly #raised = new Map<string, number>();
   #stopTimer: (() => void) | undefined;
   #refreshedAt = 0;
 
@@ -103,8 +94,8 @@ export class FakeIpPool {
     this.#key = options.key;
     this.#store = options.store;
     this.#clock = options.clock;
-    this.#health = options.health;
     this.#logger = options.logger.child('fake-ip');
+    this.#trouble = new FakeIpTrouble(this.range, options.health, this.#logger);
     this.#load();
   }
 
@@ -221,12 +212,12 @@ export class FakeIpPool {
     try {
       this.#store.put(stored(entry));
     } catch (error) {
-      this.#raiseStore(error);
+      this.#trouble.storeFailed(now, error);
       throw AppError.from(error, 'FAKE_IP_STORE');
     }
-    this.#settle('FAKE_IP_STORE');
+    this.#trouble.storeWorks();
     if (former !== undefined) this.#forget(former);
-    if (early) this.#raisePressure(now);
+    if (early) this.#trouble.pressure(now);
     this.#remember(entry);
     this.changed.emit(entry.address);
     return entry;
@@ -243,13 +234,7 @@ export class FakeIpPool {
     if (atHome !== undefined && stateOf(atHome, now) === 'free') return { slot: home, former: atHome, early: false };
     const next = this.#order.next(now);
     if (next !== undefined) return { slot: next.mapping.slot, former: next.mapping, early: next.early };
-    this.#raise(now, {
-      code: 'FAKE_IP_EXHAUSTED',
-      severity: 'error',
-      title: 'No fake address left',
-      text: `All ${this.capacity} addresses of ${this.range.text} are in use; new names cannot be answered.`,
-      action: 'Choose a larger fake-ip-range.',
-    });
+    this.#trouble.exhausted(now);
     throw new AppError('FAKE_IP_EXHAUSTED', `all ${this.capacity} addresses of ${this.range.text} are in use`, {
       expected: 'a larger fake-ip-range',
     });
@@ -282,12 +267,17 @@ export class FakeIpPool {
     }
     // If the last process was killed, a flow may have been live for so long after its last mark.
     const unmarked = liveRefresh + flushInterval;
+    const maybeLive = entries.filter(
+      (entry) => entry.lastConnected > 0 && entry.lastConnected >= lastSign - unmarked && entry.lastConnected < now,
+    );
+    for (const entry of maybeLive) entry.lastConnected = lastSign + unmarked;
     for (const entry of entries) {
-      const mayHaveBeenLive = entry.lastConnected > 0 && entry.lastConnected >= lastSign - unmarked;
       // What was recorded while the clock was ahead would rest for as long as the clock was wrong.
-      entry.lastConnected = Math.min(mayHaveBeenLive ? lastSign + unmarked : entry.lastConnected, now);
+      entry.lastConnected = Math.min(entry.lastConnected, now);
       entry.lastAnswered = Math.min(entry.lastAnswered, now);
     }
+    // Before anything newer is stored: the next start reads it by the newest time there is.
+    this.#flush(maybeLive);
     entries.sort((a, b) => lastUse(a) - lastUse(b));
     for (const entry of entries) {
       // After a change of the range and back a name can have two addresses: both are understood, the newer is given out.
@@ -308,7 +298,7 @@ export class FakeIpPool {
     const now = this.#clock.now();
     if (Math.abs(now - this.#refreshedAt) >= liveRefresh) this.#touchLive(now);
     this.#flush(firstOf(this.#unsaved, flushBatch));
-    for (const [code, at] of this.#raised) if (Math.abs(now - at) >= calmAfter) this.#settle(code);
+    this.#trouble.calmDown(now);
   }
 
   #touchLive(now: number): void {
@@ -325,46 +315,14 @@ export class FakeIpPool {
     try {
       this.#store.updateStatistics(entries.map(stored));
     } catch (error) {
-      this.#raiseStore(error);
+      this.#trouble.storeFailed(this.#clock.now(), error);
       return;
     }
-    this.#settle('FAKE_IP_STORE');
+    this.#trouble.storeWorks();
     for (const entry of entries) {
       entry.savedUse = lastUse(entry);
       this.#unsaved.delete(entry);
     }
-  }
-
-  #raisePressure(now: number): void {
-    this.#raise(now, {
-      code: 'FAKE_IP_PRESSURE',
-      severity: 'warning',
-      title: 'Fake addresses are reused early',
-      text: `All ${this.capacity} addresses of ${this.range.text} have a name; the least recently used are given to new names.`,
-      action: 'Choose a larger fake-ip-range.',
-    });
-  }
-
-  #raiseStore(error: unknown): void {
-    const { message } = AppError.from(error);
-    if (!this.#raised.has('FAKE_IP_STORE')) this.#logger.error('mappings cannot be stored', { error: message });
-    this.#raise(this.#clock.now(), {
-      code: 'FAKE_IP_STORE',
-      severity: 'error',
-      title: 'The mapping table cannot be written',
-      text: `${message} New names are not answered, so that no address comes to mean two names.`,
-      action: 'Free space in the state directory.',
-    });
-  }
-
-  #raise(now: number, warning: HealthWarning): void {
-    const known = this.#raised.has(warning.code);
-    this.#raised.set(warning.code, now);
-    if (!known) this.#health.raise(warning);
-  }
-
-  #settle(code: string): void {
-    if (this.#raised.delete(code)) this.#health.clear(code);
   }
 }
 

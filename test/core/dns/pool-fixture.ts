@@ -2,7 +2,8 @@
 import type { Clock } from '../../../core/base/clock.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
 import type { HealthWarning } from '../../../core/contract/status.ts';
-import { FakeIpPool, type PoolHealth, type PoolStore } from '../../../core/dns/fake-ip-pool.ts';
+import { FakeIpPool, type PoolStore } from '../../../core/dns/fake-ip-pool.ts';
+import type { FakeIpHealth } from '../../../core/dns/fake-ip-trouble.ts';
 
 export const seconds = 1_000;
 export const minutes = 60 * seconds;
@@ -45,7 +46,7 @@ export class FastClock implements Clock {
   }
 }
 
-export class RecordedHealth implements PoolHealth {
+export class RecordedHealth implements FakeIpHealth {
   readonly warnings = new Map<string, HealthWarning>();
 
   raise(warning: HealthWarning): void {
@@ -61,7 +62,7 @@ export const testKey = Uint8Array.from({ length: 16 }, (_, i) => i);
 
 export function makePool(
   store: PoolStore,
-  options: { range?: string; clock?: Clock; health?: PoolHealth; key?: Uint8Array } = {},
+  options: { range?: string; clock?: Clock; health?: FakeIpHealth; key?: Uint8Array } = {},
 ): FakeIpPool {
   return new FakeIpPool({
     range: options.range ?? '198.18.0.0/15',
