@@ -1,0 +1,51 @@
+/**
+ * `mirage-helper --restore`: the machine's network as it was before Mirage, with or without a living helper. Needs the
+ * journal and nothing else.
+ */
+import { AppError } from '../base/app-error.ts';
+import type { NetworkChange } from '../contract/status.ts';
+
+export interface RestoreCommandServices {
+  /** Takes the lock of the state directory; undefined while a helper holds it. The result gives it back. */
+  readonly lock: () => (() => void) | undefined;
+  /** Asks the living helper to turn everything off and undo it. */
+  readonly askHelper: () => Promise<NetworkChange[]>;
+  /** Undoes what the journal says, from here. */
+  readonly restoreHere: () => Promise<NetworkChange[]>;
+  readonly print: (line: string) => void;
+}
+
+/** Says what was undone. Answers the exit code: 0 when nothing of ours is left, else 1. */
+export async function restoreCommand(services: RestoreCommandServices): Promise<0 | 1> {
+  const { lock, print } = services;
+  try {
+    const undone = await restore(services, lock());
+    for (const change of undone) print(`undone: ${change.what}  ${change.where}`);
+    print(
+      undone.length === 0
+        ? 'nothing to undo: the network is as it was'
+        : `the network is as it was before; ${undone.length} changes undone`,
+    );
+    return 0;
+  } catch (caught) {
+    const { message, expected } = AppError.from(caught);
+    print(`not everything could be undone: ${message}${expected === undefined ? '' : ` (${expected})`}`);
+    return 1;
+  }
+}
+
+async function restore(services: RestoreCommandServices, unlock: (() => void) | undefined): Promise<NetworkChange[]> {
+  if (unlock !== undefined) {
+    try {
+      return await services.restoreHere();
+    } finally {
+      unlock();
+    }
+  }
+  try {
+    return await services.askHelper();
+  } catch (caught) {
+    services.print(`the running helper does not do it (${AppError.from(caught).message}); doing it beside it`);
+    return await services.restoreHere();
+  }
+}
