@@ -1,0 +1,81 @@
+/** What the tray shows, as a pure function of what is known. */
+import { unreachable } from '../core/base/unreachable.ts';
+import type { HelperLink } from '../core/contract/app.ts';
+import type { Snapshot } from '../core/contract/status.ts';
+import type { TrayText } from './tray-text.ts';
+
+export interface TrayState {
+  link: HelperLink;
+  snapshot: Snapshot | undefined;
+  /** What the person asked for and the helper has not answered yet. */
+  wish: 'on' | 'off' | 'restore' | undefined;
+  /** Why the last wish was not fulfilled; told until the next. */
+  failure: string | undefined;
+}
+
+export type TrayIcon = 'off' | 'on' | 'trouble';
+
+export interface TrayView {
+  icon: TrayIcon;
+  tooltip: string;
+  status: string;
+  enhanced: { checked: boolean; enabled: boolean };
+  restoreEnabled: boolean;
+}
+
+/** Longest status line; menus do not wrap. */
+const maxStatus = 72;
+
+export function trayViewOf(state: TrayState, text: TrayText): TrayView {
+  const status = shorten(statusLine(state, text));
+  const connected = state.link.kind === 'connected';
+  const running = state.snapshot?.tunnel.kind === 'running';
+  const checked = state.wish === 'on' || (state.wish === undefined && isWantedOn(state.snapshot));
+  return {
+    icon: isTrouble(state) ? 'trouble' : running ? 'on' : 'off',
+    tooltip: `Mirage: ${status}`,
+    status,
+    enhanced: { checked, enabled: connected && state.wish === undefined && state.snapshot?.mine !== false },
+    restoreEnabled: connected && state.wish === undefined,
+  };
+}
+
+function isWantedOn(snapshot: Snapshot | undefined): boolean {
+  return snapshot?.tunnel.kind === 'running' || snapshot?.tunnel.kind === 'starting';
+}
+
+function isTrouble(state: TrayState): boolean {
+  return (
+    state.link.kind === 'failed' ||
+    state.failure !== undefined ||
+    state.snapshot?.tunnel.kind === 'error' ||
+    state.snapshot?.warnings.some((warning) => warning.severity === 'error') === true
+  );
+}
+
+function statusLine({ link, snapshot, wish, failure }: TrayState, text: TrayText): string {
+  if (link.kind === 'failed') return `${text.unreachable}: ${link.error.message}`;
+  if (link.kind === 'connecting' || snapshot === undefined) return text.connecting;
+  if (wish !== undefined) return { on: text.starting, off: text.stopping, restore: text.restoring }[wish];
+  if (failure !== undefined) return `${text.failed}: ${failure}`;
+  if (!snapshot.mine) return text.inUse;
+  const { tunnel } = snapshot;
+  switch (tunnel.kind) {
+    case 'stopped':
+      return text.off;
+    case 'starting':
+      return text.starting;
+    case 'running':
+      return text.on;
+    case 'stopping':
+      return text.stopping;
+    case 'error':
+      return `${text.failed}: ${tunnel.error.message}`;
+    default:
+      return unreachable(tunnel);
+  }
+}
+
+function shorten(line: string): string {
+  return line.length <= maxStatus ? line : `${line.slice(0, maxStatus - 1)}…`;
+}
