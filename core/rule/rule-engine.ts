@@ -16,7 +16,7 @@ import { type MatchFacts, matchFacts } from './match-facts.ts';
 import { noRule } from './no-rule.ts';
 import { isPortListed, type PortRange, parsePortList } from './port-ranges.ts';
 import { payloadProblem } from './rule-payload.ts';
-import { explainRules } from './rule-trace.ts';
+import { explainRules, testRule } from './rule-trace.ts';
 
 /** Real address of a name, or undefined when there is none. A rejection counts as none. */
 export type ResolveIp = (name: string) => Promise<Ip | undefined>;
@@ -101,10 +101,11 @@ export class RuleEngine {
 
   /**
    * The first rule that matches, counted as a hit; rule `NONE` with DIRECT if none does. A promise only when a rule that
-   * needs the address of a name is reached before any hit: then `resolveIp` is called exactly once.
+   * needs the address of a name is reached before any hit: then `resolveIp` is called exactly once. With `from`, rules
+   * before that place are passed over: a policy that cannot carry the flow leaves it to the rules below.
    */
-  match(metadata: Metadata, resolveIp: ResolveIp): Match | Promise<Match> {
-    const decision = this.#decide(metadata, resolveIp);
+  match(metadata: Metadata, resolveIp: ResolveIp, from = 0): Match | Promise<Match> {
+    const decision = from > 0 ? this.#decideFrom(metadata, resolveIp, from) : this.#decide(metadata, resolveIp);
     return decision instanceof Promise ? decision.then((late) => this.#count(late)) : this.#count(decision);
   }
 
@@ -139,6 +140,25 @@ export class RuleEngine {
     const resolved = await resolveOrNone(name, resolveIp);
     if (resolved === undefined) return { index, facts, asked: true };
     return { index: Math.min(index, this.#askedIps.lookup(resolved)), facts, asked: true, resolved };
+  }
+
+  /** One rule after the other: rare, and the compiled tables know only the first hit of all. */
+  async #decideFrom(metadata: Metadata, resolveIp: ResolveIp, from: number): Promise<Decision> {
+    const facts = matchFacts(metadata);
+    let asked: { readonly askedBy: number; readonly resolved: Ip | undefined } | undefined;
+    for (let index = from; index < this.#rules.length; index++) {
+      const rule = this.#rules[index];
+      if (rule === undefined) break;
+      const wantsAddress = (rule.type === 'IP-CIDR' || rule.type === 'IP-CIDR6') && !rule.noResolve;
+      if (wantsAddress && asked === undefined && facts.ip === undefined && facts.name !== undefined) {
+        asked = { askedBy: index, resolved: await resolveOrNone(facts.name, resolveIp) };
+      }
+      const resolved = asked?.resolved === undefined ? {} : { resolved: asked.resolved };
+      const known = { facts, ...(asked === undefined ? {} : { askedBy: asked.askedBy }), ...resolved };
+      if (testRule(rule, index, known).hit) return { index, facts, asked: asked !== undefined, ...resolved };
+    }
+    const resolved = asked?.resolved === undefined ? {} : { resolved: asked.resolved };
+    return { index: noRule, facts, asked: asked !== undefined, ...resolved };
   }
 
   #lookupPort(port: number, limit: number): number {

@@ -55,7 +55,8 @@ interface Test {
   readonly why: string;
 }
 
-function testRule(rule: RuleConfig, index: number, input: TraceInput): Test {
+/** One rule against what is known; `index` is its place, `input.hit` is not looked at. */
+export function testRule(rule: RuleConfig, index: number, input: Omit<TraceInput, 'hit'>): Test {
   const { name, port } = input.facts;
   const payload = rule.payload;
   switch (rule.type) {
@@ -96,7 +97,7 @@ function testName(name: string | undefined, test: (name: string) => boolean, yes
   return { hit, why: `${name} ${hit ? yes : no}` };
 }
 
-function testAddress(rule: RuleConfig, index: number, { facts, askedBy, resolved }: TraceInput): Test {
+function testAddress(rule: RuleConfig, index: number, { facts, askedBy, resolved }: Omit<TraceInput, 'hit'>): Test {
   if (facts.ip !== undefined) return testContains(rule, facts.ip, facts.ip);
   if (askedBy === undefined || index < askedBy) {
     return { hit: false, why: 'no address is known, and no-resolve forbids to look one up' };

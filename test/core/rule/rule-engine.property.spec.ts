@@ -68,6 +68,34 @@ test('match == explain == naive', async () => {
   );
 });
 
+test('beginning at a later rule is the same as a list without the rules before it', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(rule, { minLength: 1, maxLength: 12 }),
+      fc.nat(12),
+      fc.oneof(name, ip),
+      fc.option(ip, { nil: undefined }),
+      async (list, from, host, address) => {
+        const asked = { late: 0, shorter: 0 };
+        const late = await new RuleEngine(list).match(flow(host, 443), async () => ((asked.late += 1), address), from);
+        const shorter = await new RuleEngine(list.slice(from)).match(
+          flow(host, 443),
+          async () => ((asked.shorter += 1), address),
+        );
+        const index = shorter.rule.index < 0 ? -1 : shorter.rule.index + from;
+        expect({ ...late.rule, resolved: late.resolved }).toEqual({
+          ...shorter.rule,
+          index,
+          resolved: shorter.resolved,
+        });
+        // One rule at a time asks only when it reaches an asking rule; the tables never ask more than once either.
+        expect(asked.late).toBe(asked.shorter);
+      },
+    ),
+    { numRuns: 400 },
+  );
+});
+
 interface Verdict {
   index: number;
   asked: number;
