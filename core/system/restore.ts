@@ -10,7 +10,7 @@ import { undoRoutes } from './routes/linux-routes.ts';
 import { ResolvConfFile } from './system-dns/resolv-conf-file.ts';
 import { undoLeftoverResolvConf, undoResolvConf } from './system-dns/resolv-conf-undo.ts';
 import type { UndoJournal } from './undo-journal.ts';
-import { undoOrder } from './undo-record.ts';
+import { type Undoers, undoOrder } from './undo-record.ts';
 
 export interface RestoreOptions {
   readonly journal: UndoJournal;
@@ -34,14 +34,7 @@ export async function restoreNetwork(options: RestoreOptions): Promise<NetworkCh
   let failure: unknown;
   let undone: NetworkChange[] = [];
   try {
-    undone = await journal.undoAll(
-      {
-        'resolv-conf': (records) => undoResolvConf(file, records),
-        'ip-rule': (records) => undoRoutes(runner, records, step),
-        'ip-route': (records) => undoRoutes(runner, records, step),
-      },
-      undoOrder,
-    );
+    undone = await journal.undoAll(createUndoers(runner, file, step), undoOrder);
   } catch (error) {
     failure = error;
   }
@@ -49,6 +42,19 @@ export async function restoreNetwork(options: RestoreOptions): Promise<NetworkCh
   logger.info('network restored', { undone: undone.length, journalWasCorrupt: journal.wasCorrupt });
   if (failure !== undefined) throw failure;
   return undone;
+}
+
+/** How each kind of change is taken back on Linux; `step` is called before each effect. */
+export function createUndoers(
+  runner: CommandRunner,
+  file: ResolvConfFile,
+  step: (name: string) => Promise<void>,
+): Undoers {
+  return {
+    'resolv-conf': (records) => undoResolvConf(file, records),
+    'ip-rule': (records) => undoRoutes(runner, records, step),
+    'ip-route': (records) => undoRoutes(runner, records, step),
+  };
 }
 
 /** Best effort, for a lost journal: a failure is told in the log, because nothing says that there was anything. */

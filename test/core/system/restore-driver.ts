@@ -18,11 +18,12 @@ import {
   type CommandRunner,
   SystemCommandRunner,
 } from '../../../core/system/command-runner.ts';
-import { restoreNetwork } from '../../../core/system/restore.ts';
+import { createUndoers, restoreNetwork } from '../../../core/system/restore.ts';
 import { LinuxRoutes } from '../../../core/system/routes/linux-routes.ts';
 import { ResolvConfFile } from '../../../core/system/system-dns/resolv-conf-file.ts';
 import { StaticResolvConf } from '../../../core/system/system-dns/static-resolv-conf.ts';
 import { UndoJournal } from '../../../core/system/undo-journal.ts';
+import { undoOrder } from '../../../core/system/undo-record.ts';
 
 const resolvConf = '/etc/resolv.conf';
 
@@ -133,6 +134,14 @@ async function restore(journalPath: string): Promise<number> {
   return (await restoreNetwork({ journal, runner, logger: silentLogger, now: () => Date.now(), resolvConf })).length;
 }
 
+/** By the journal alone, without the search for traces that would hide a missing record. */
+async function undoByJournal(journalPath: string): Promise<void> {
+  const journal = await UndoJournal.open({ path: journalPath, now: () => Date.now(), logger: silentLogger });
+  const runner = new SystemCommandRunner();
+  const step = async (): Promise<void> => undefined;
+  await journal.undoAll(createUndoers(runner, new ResolvConfFile({ path: resolvConf, runner, step }), step), undoOrder);
+}
+
 function machineState(): string {
   return execFileSync('sh', [
     '-c',
@@ -151,7 +160,7 @@ async function dieEverywhere(journalPath: string, phase: 'apply' | 'undo', parts
       () => true,
       () => false,
     );
-    await restore(journalPath);
+    await undoByJournal(journalPath);
     const after = machineState();
     if (after !== before) failures.push({ step: life.steps[dieAt] ?? 'the end', state: after });
     if (fs.existsSync(journalPath)) failures.push({ step: life.steps[dieAt] ?? 'the end', state: 'journal left' });

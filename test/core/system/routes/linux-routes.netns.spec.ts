@@ -19,7 +19,7 @@ const wanted: RouteConfig = {
 };
 
 const addTun =
-  'ip tuntap add mode tun name mirage0 && ip addr add 198.18.0.1/32 dev mirage0 && ip addr add fdfe:dcba:9876::1/126 dev mirage0 nodad && ip link set mirage0 up';
+  'ip tuntap add mode tun name mirage0 && ip link set mirage0 addrgenmode none && ip addr add 198.18.0.1/32 dev mirage0 && ip addr add fdfe:dcba:9876::1/126 dev mirage0 nodad && ip link set mirage0 up';
 
 describeInLab('rules and routes in the kernel', () => {
   let lab: Lab;
@@ -42,8 +42,10 @@ describeInLab('rules and routes in the kernel', () => {
       ip route add default via 10.20.0.1
       ip -6 route add default via fd00:20::1 dev eth0
       ip route add 10.50.0.0/16 via 10.99.0.1
-      ip link add br0 type bridge; ip addr add 172.30.0.1/24 dev br0; ip link set br0 up`);
+      ip link add br0 type bridge; ip addr add 172.30.0.1/24 dev br0; ip link set br0 addrgenmode none; ip link set br0 up`);
     await client.sh(addTun);
+    // Addresses that are still checked for duplicates get their routes later.
+    await client.sh('for i in $(seq 50); do ip -6 addr show tentative | grep -q inet6 || exit 0; sleep 0.1; done');
     journal = await directory.open();
     routes = new LinuxRoutes({ runner: new MachineCommandRunner(client), journal, logger: silentLogger });
   });
@@ -99,6 +101,7 @@ describeInLab('rules and routes in the kernel', () => {
       ['a container asks DNS as before', '10.20.0.1 from 172.30.0.2 iif br0 ipproto udp dport 53', 'eth0'],
       ['what comes in from the LAN is ours', '10.20.0.2 from 10.20.0.9 iif eth0', 'local'],
       ['what comes in from outside is ours', '10.20.0.2 from 1.2.3.4 iif eth0', 'local'],
+      ['what the TUN emits for outside goes where it would without us', '1.2.3.4 from 198.18.3.4 iif mirage0', 'eth0'],
       ['an answer out of the TUN, from a fake address', '198.18.0.1 from 198.18.3.4 iif mirage0', 'local'],
       ['an answer out of the TUN, from a real address', '198.18.0.1 from 1.2.3.4 iif mirage0', 'local'],
     ])('IPv4: %s', async (_who, query, expected) => {
@@ -121,6 +124,23 @@ describeInLab('rules and routes in the kernel', () => {
       ['an answer out of the TUN', 'fdfe:dcba:9876::1 from 2001:db8:1::1 iif mirage0', 'local'],
     ])('IPv6: %s', async (_who, query, expected) => {
       expect(await via(query)).toBe(expected);
+    });
+
+    test('every planned rule stands in the kernel, in the order of the plan', async () => {
+      const shown = (await client.sh('ip rule')).split('\n').filter((line) => /^53[89]\d:/.test(line));
+      expect(shown).toEqual([
+        '5380:\tfrom all to 224.0.0.0/4 goto 5399',
+        '5380:\tfrom all to 255.255.255.255 goto 5399',
+        '5381:\tfrom all to 198.18.0.0/15 lookup 5380',
+        '5381:\tfrom all to 28.0.0.0/8 lookup 5380',
+        '5382:\tfrom all to 203.0.113.0/24 goto 5399',
+        '5383:\tfrom all lookup 5380 suppress_prefixlength 0',
+        '5384:\tnot from all dport 53 lookup main suppress_prefixlength 0',
+        '5385:\tfrom all iif mirage0 goto 5399',
+        '5387:\tfrom 0.0.0.0 iif lo lookup 5380',
+        '5387:\tfrom 198.18.0.1 iif lo lookup 5380',
+        '5399:\tfrom all nop',
+      ]);
     });
 
     test('applying again changes nothing and writes nothing', async () => {
