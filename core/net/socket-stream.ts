@@ -1,0 +1,31 @@
+/** A connected TCP socket as a `Stream`. It dials nothing: whoever made the socket hands it over. */
+import type { Socket } from 'node:net';
+import type { Readable, Writable } from 'node:stream';
+import type { Stream } from './stream.ts';
+
+export class SocketStream implements Stream {
+  readonly readable: Readable;
+  readonly writable: Writable;
+  readonly remote: string | undefined;
+  readonly #socket: Socket;
+
+  /** Takes the socket over. It must have been made with `allowHalfOpen`, else a FIN would end both directions. */
+  constructor(socket: Socket) {
+    if (!socket.allowHalfOpen) throw new TypeError('a stream needs a socket with allowHalfOpen');
+    this.#socket = socket;
+    this.readable = socket;
+    this.writable = socket;
+    this.remote = socket.remoteAddress;
+    // Errors also reach those who read and write; this one keeps an abandoned stream from ending the process.
+    socket.on('error', () => undefined);
+  }
+
+  reset(): void {
+    const socket = this.#socket;
+    if (socket.destroyed) return;
+    // libuv refuses to reset while a shutdown is under way and would send FIN instead.
+    const shuttingDown = socket.writableEnded && !socket.writableFinished && socket.writableLength === 0;
+    if (shuttingDown) socket.once('finish', () => socket.resetAndDestroy());
+    else socket.resetAndDestroy();
+  }
+}
