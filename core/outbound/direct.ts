@@ -1,0 +1,58 @@
+/** Dials the target itself. A name is resolved by our own resolver, because the OS would ask us. */
+import { type Ip, parseIp } from '../base/address.ts';
+import { AppError } from '../base/app-error.ts';
+import type { Endpoint } from '../contract/flow.ts';
+import type { DialPlan } from '../flow/dial-plan.ts';
+import type { Network } from '../flow/metadata.ts';
+import { SocketStream } from '../net/socket-stream.ts';
+import type { Stream } from '../net/stream.ts';
+import type { AddressResolver, DialOptions, Outbound } from './dialer.ts';
+import type { Egress } from './egress.ts';
+
+export interface DirectOptions {
+  readonly egress: Egress;
+  readonly resolver: AddressResolver;
+  /** Whether an address belongs to our own fake range: dialling one would come back to us. */
+  readonly isFake: (address: Ip) => boolean;
+  /** Milliseconds for a dial that the data plane does. */
+  readonly timeoutMs: number;
+}
+
+export class DirectOutbound implements Outbound {
+  readonly tag: string;
+  readonly kind = 'direct';
+  readonly udp = true;
+  readonly #options: DirectOptions;
+
+  constructor(tag: string, options: DirectOptions) {
+    this.tag = tag;
+    this.#options = options;
+  }
+
+  async plan(to: Endpoint, _network: Network, signal: AbortSignal): Promise<DialPlan> {
+    const { egress, timeoutMs } = this.#options;
+    const addresses = await this.#addressesOf(to, signal);
+    const hops = egress.hopsFor(addresses);
+    if (hops.length === 0) throw new AppError('DIAL_NETWORK_UNREACHABLE', `there is no route to ${to.host}`);
+    return { kind: 'native', dial: { via: 'direct', hops, port: to.port, timeoutMs } };
+  }
+
+  async dialStream(to: Endpoint, options: DialOptions): Promise<Stream> {
+    const addresses = await this.#addressesOf(to, options.signal);
+    return new SocketStream(await this.#options.egress.connectTcp(addresses, to.port, options));
+  }
+
+  async #addressesOf(to: Endpoint, signal: AbortSignal): Promise<Ip[]> {
+    const literal = parseIp(to.host);
+    const all = literal === undefined ? await this.#options.resolver.resolve(to.host, signal) : [literal];
+    const real = all.filter((address) => !this.#options.isFake(address));
+    if (real.length > 0) return real;
+    throw new AppError(
+      'DIAL_LOOP_DETECTED',
+      `${to.host} leads to ${all.join(', ')}, an address of our own fake range`,
+      {
+        expected: 'an address outside the fake-ip range; look for one of it in hosts or in the upstream resolver',
+      },
+    );
+  }
+}

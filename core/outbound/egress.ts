@@ -1,0 +1,110 @@
+/**
+ * The only door out: every socket that Node uses towards the network is opened by native code, bound to the interface of
+ * its destination and marked, and adopted here. Nothing else in the helper may dial.
+ */
+import dgram from 'node:dgram';
+import fs from 'node:fs';
+import net from 'node:net';
+import { type Ip, ipFamily } from '../base/address.ts';
+import { AppError } from '../base/app-error.ts';
+import type { Hop } from '../flow/dial-plan.ts';
+import { dialErrorOf } from './dial-error.ts';
+import type { DialOptions } from './dialer.ts';
+import type { RouteView, SocketOpener } from './socket-opener.ts';
+
+export class Egress {
+  readonly #opener: SocketOpener;
+  readonly #routes: RouteView;
+  readonly #mark: number;
+
+  /** `mark` is the SO_MARK by which our own packets are known (0 = none). */
+  constructor(opener: SocketOpener, routes: RouteView, mark: number) {
+    this.#opener = opener;
+    this.#routes = routes;
+    this.#mark = mark;
+  }
+
+  /** The addresses that have a route, each with its interface, in the given order. */
+  hopsFor(addresses: readonly Ip[]): Hop[] {
+    return addresses.flatMap((address) => {
+      const device = this.#routes.deviceFor(address);
+      return device === undefined ? [] : [{ address, device }];
+    });
+  }
+
+  /** Whether an address is this machine's own (loopback included). */
+  isLocal(address: Ip): boolean {
+    return this.#routes.deviceFor(address) === null;
+  }
+
+  /**
+   * A connected socket, the caller's, with half-close and without Nagle's delay. Rejects with DIAL_REFUSED,
+   * DIAL_NETWORK_UNREACHABLE (also without a route), DIAL_HOST_UNREACHABLE, DIAL_TIMEOUT or DIAL_IO (also when aborted).
+   */
+  async connectTcp(addresses: readonly Ip[], port: number, { timeoutMs, signal }: DialOptions): Promise<net.Socket> {
+    if (signal.aborted) throw aborted(signal);
+    const hops = this.hopsFor(addresses);
+    if (hops.length === 0) throw noRoute(addresses);
+    const opening = this.#opener.openTcp(hops, port, this.#mark, timeoutMs);
+    const fd = await orAborted(opening, signal).catch((error: unknown) => {
+      throw dialErrorOf(error, `${addresses.join(', ')} port ${port}`);
+    });
+    const socket = new net.Socket({ fd, allowHalfOpen: true });
+    socket.setNoDelay(true);
+    return socket;
+  }
+
+  /** A UDP socket for one destination, bound to a random port; the caller's. Throws DIAL_NETWORK_UNREACHABLE or DIAL_IO. */
+  openUdp(to: Ip): dgram.Socket {
+    const device = this.#routes.deviceFor(to);
+    if (device === undefined) throw noRoute([to]);
+    const family = ipFamily(to);
+    try {
+      const fd = this.#opener.openUdp(family, device, this.#mark);
+      return adoptUdp(fd, family);
+    } catch (error) {
+      throw dialErrorOf(error, `UDP socket towards ${to}`);
+    }
+  }
+}
+
+function adoptUdp(fd: number, family: 4 | 6): dgram.Socket {
+  const socket = dgram.createSocket({
+    type: family === 4 ? 'udp4' : 'udp6',
+    // Destinations are addresses; nothing may ask the OS for a name.
+    lookup: (address, _options, callback) => callback(null, address, family),
+  });
+  try {
+    return socket.bind({ fd });
+  } catch (error) {
+    socket.close();
+    fs.closeSync(fd);
+    throw error;
+  }
+}
+
+/** Gives up waiting when aborted; a descriptor that comes later is closed. */
+async function orAborted(opening: Promise<number>, signal: AbortSignal): Promise<number> {
+  const gaveUp = Promise.withResolvers<never>();
+  const onAbort = (): void => gaveUp.reject(aborted(signal));
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([opening, gaveUp.promise]);
+  } catch (error) {
+    if (signal.aborted) opening.then(fs.closeSync, () => undefined);
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+function aborted(signal: AbortSignal): AppError {
+  return AppError.from(signal.reason, 'DIAL_IO', 'given up');
+}
+
+function noRoute(addresses: readonly Ip[]): AppError {
+  return new AppError(
+    'DIAL_NETWORK_UNREACHABLE',
+    `there is no route to ${addresses.join(', ') || 'any address of it'}`,
+  );
+}
