@@ -3,10 +3,10 @@
  * memory version in tests. It holds every flow until it is decided: there is no default verdict.
  */
 import type { Service } from '../base/lifecycle.ts';
-import type { Endpoint } from '../contract/flow.ts';
 import type { ErrorCode } from '../contract/error.ts';
-import type { Network } from '../flow/metadata.ts';
+import type { Endpoint } from '../contract/flow.ts';
 import type { NativeDial, RejectHow } from '../flow/dial-plan.ts';
+import type { Network } from '../flow/metadata.ts';
 import type { Stream } from '../net/stream.ts';
 
 export type FlowId = number;

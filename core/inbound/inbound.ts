@@ -1,0 +1,44 @@
+/** What inbounds and the dispatcher say to each other. Both kinds of flow take the one path behind `FlowDispatcher`. */
+import type { AppError } from '../base/app-error.ts';
+import type { Endpoint } from '../contract/flow.ts';
+import type { FlowCarrier } from '../flow/flow-carrier.ts';
+import type { Metadata } from '../flow/metadata.ts';
+import type { Stream } from '../net/stream.ts';
+import type { DialOutcome, FlowClose, Verdict } from './flow-engine.ts';
+
+/** A flow that the data plane holds until it is decided, and ends itself. */
+export interface HeldFlow {
+  readonly kind: 'held';
+  readonly metadata: Metadata;
+  readonly carrier: FlowCarrier;
+  decide(verdict: Verdict): void;
+  /** After verdict `stream`; rejects when the client is gone. */
+  takeStream(): Promise<Stream>;
+}
+
+/** A flow that an inbound accepted and that waits for its answer as a stream. */
+export interface StreamFlow {
+  readonly kind: 'stream';
+  readonly metadata: Metadata;
+  /** Our end of the client's connection: with its source it names the client's socket. */
+  readonly local: Endpoint;
+  /** Tells the client that it is connected and hands its stream over. */
+  accept(): Stream;
+  /** Tells the client why not, in its protocol's words, and ends it. */
+  reject(error: AppError): void;
+}
+
+export type InboundFlow = HeldFlow | StreamFlow;
+
+/** The dispatcher's end of a flow, for what the inbound learns later. */
+export interface DispatchedFlow {
+  /** The outcome of a dial that the data plane did. */
+  dialed(outcome: DialOutcome): void;
+  /** A held flow has ended (exactly once), or the client of a stream flow has gone before it was answered. */
+  ended(close: Pick<FlowClose, 'up' | 'down' | 'reason'>): void;
+}
+
+export interface FlowDispatcher {
+  /** Takes a flow over. It is answered later, never before this returns. */
+  dispatch(flow: InboundFlow): DispatchedFlow;
+}

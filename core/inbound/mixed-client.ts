@@ -1,0 +1,145 @@
+/** One connection to the mixed port: runs the handshake on its socket, then is the flow that the dispatcher answers. */
+import type { Socket } from 'node:net';
+import { parseIp } from '../base/address.ts';
+import type { AppError } from '../base/app-error.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import { unreachable } from '../base/unreachable.ts';
+import type { Endpoint } from '../contract/flow.ts';
+import type { Metadata } from '../flow/metadata.ts';
+import { SocketStream } from '../net/socket-stream.ts';
+import type { Stream } from '../net/stream.ts';
+import { ForwardedRequest } from './forwarded-request.ts';
+import type { DispatchedFlow, FlowDispatcher } from './inbound.ts';
+import { type HandshakeStep, MixedHandshake, type ProxyRequest } from './mixed-handshake.ts';
+import type { UserList } from './user-list.ts';
+
+export interface MixedClientServices {
+  readonly users: UserList;
+  readonly dispatcher: FlowDispatcher;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Milliseconds from the connection to the end of the handshake, however the bytes trickle. */
+  readonly handshakeMs: number;
+}
+
+/** Milliseconds that a refused client has to read the answer before it is cut off. */
+const lingerMs = 2000;
+
+export class MixedClient {
+  readonly #socket: Socket;
+  readonly #services: MixedClientServices;
+  readonly #handshake: MixedHandshake;
+  readonly #source: Endpoint;
+  #cancelTimer: () => void = () => undefined;
+  #dispatched: DispatchedFlow | undefined;
+  readonly #onReadable = (): void => this.#read();
+  readonly #onGone = (): void => this.#gone();
+
+  /** The socket has half-close and is this client's from now on. */
+  constructor(socket: Socket, services: MixedClientServices) {
+    this.#socket = socket;
+    this.#services = services;
+    this.#handshake = new MixedHandshake(services.users);
+    this.#source = endpointOf(socket.remoteAddress, socket.remotePort);
+  }
+
+  /** Begins the handshake; everything after it happens by itself. */
+  begin(): void {
+    const { clock, handshakeMs } = this.#services;
+    this.#cancelTimer = clock.after(handshakeMs, () => this.#cutOff('the handshake took too long'));
+    this.#socket.setNoDelay(true);
+    this.#socket.on('error', () => undefined);
+    this.#socket.on('close', this.#onGone).on('end', this.#onGone).on('readable', this.#onReadable);
+  }
+
+  #read(): void {
+    for (let chunk: unknown = this.#socket.read(); chunk instanceof Uint8Array; chunk = this.#socket.read()) {
+      if (!this.#follow(this.#handshake.push(chunk))) return;
+    }
+  }
+
+  /** Does what the handshake says; false when it is over. */
+  #follow(step: HandshakeStep): boolean {
+    if (step.kind !== 'more') {
+      this.#socket.off('readable', this.#onReadable).off('end', this.#onGone);
+      this.#cancelTimer();
+    }
+    switch (step.kind) {
+      case 'more':
+        if (step.send.length > 0) this.#socket.write(step.send);
+        return true;
+      case 'refused':
+        this.#services.log.info('client refused', { client: this.#source.host, reason: step.reason });
+        this.#endWith(step.send);
+        return false;
+      case 'request':
+        if (step.send.length > 0) this.#socket.write(step.send);
+        this.#dispatch(step.request);
+        return false;
+      default:
+        return unreachable(step);
+    }
+  }
+
+  #dispatch(request: ProxyRequest): void {
+    if (request.rest.length > 0) this.#socket.unshift(request.rest);
+    this.#dispatched = this.#services.dispatcher.dispatch({
+      kind: 'stream',
+      metadata: this.#metadata(request.destination),
+      local: endpointOf(this.#socket.localAddress, this.#socket.localPort),
+      accept: () => this.#accept(request),
+      reject: (error) => this.#reject(request, error),
+    });
+  }
+
+  #metadata(destination: Endpoint): Metadata {
+    const named = parseIp(destination.host) === undefined;
+    return {
+      network: 'tcp',
+      inbound: 'mixed',
+      source: this.#source,
+      destination,
+      originalDestination: destination,
+      ...(named ? { domainSource: 'inbound' } : {}),
+    };
+  }
+
+  #accept({ granted, forward }: ProxyRequest): Stream {
+    this.#dispatched = undefined;
+    this.#socket.off('close', this.#onGone);
+    if (granted.length > 0) this.#socket.write(granted);
+    return forward ? new ForwardedRequest(this.#socket, forward.head, forward.body) : new SocketStream(this.#socket);
+  }
+
+  #reject(request: ProxyRequest, error: AppError): void {
+    this.#dispatched = undefined;
+    this.#endWith(request.refusal(error.code, error.message));
+  }
+
+  /** Sends the last words and waits a little for them to be read: closing over unread bytes would turn them into a RST. */
+  #endWith(last: Uint8Array): void {
+    const socket = this.#socket;
+    socket.end(last);
+    socket.resume();
+    const cancel = this.#services.clock.after(lingerMs, () => socket.destroy());
+    socket.once('close', cancel);
+  }
+
+  #cutOff(reason: string): void {
+    this.#services.log.info('client cut off', { client: this.#source.host, reason });
+    this.#socket.destroy();
+  }
+
+  /** The client went away before it was answered. */
+  #gone(): void {
+    this.#cancelTimer();
+    this.#socket.destroy();
+    this.#dispatched?.ended({ up: 0, down: 0, reason: 'abandoned' });
+    this.#dispatched = undefined;
+  }
+}
+
+function endpointOf(address: string | undefined, port: number | undefined): Endpoint {
+  return { host: parseIp(address ?? '') ?? '', port: port ?? 0 };
+}

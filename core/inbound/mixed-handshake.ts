@@ -1,0 +1,191 @@
+/**
+ * The conversation at the start of a connection to the mixed port: SOCKS5, SOCKS4(a) or HTTP, told apart by the first
+ * byte. Bytes in, bytes out; whoever has the socket sends and connects.
+ */
+import type { ErrorCode } from '../contract/error.ts';
+import type { Endpoint } from '../contract/flow.ts';
+import type { HttpBodyLength } from '../net/http-body.ts';
+import {
+  encodeConnectEstablished,
+  encodeHttpError,
+  readBasicCredentials,
+  readHttpProxyRequest,
+} from '../net/http-connect.ts';
+import { parseHttpRequest } from '../net/http-request.ts';
+import type { Parsed } from '../net/parsed.ts';
+import { encodeSocks4Reply, parseSocks4Request, socks4Version } from '../net/socks4.ts';
+import {
+  encodeSocks5Method,
+  encodeSocks5PasswordStatus,
+  encodeSocks5Reply,
+  parseSocks5Greeting,
+  parseSocks5Password,
+  parseSocks5Request,
+  socks5Commands,
+  socks5Methods,
+  socks5Replies,
+  socks5Version,
+} from '../net/socks5.ts';
+import { httpStatusOf, socks5ReplyOf } from './dial-reply.ts';
+import type { UserList } from './user-list.ts';
+
+export interface ProxyRequest {
+  readonly protocol: 'socks5' | 'socks4' | 'http-connect' | 'http';
+  readonly destination: Endpoint;
+  /** For the client once it is connected; may be empty. */
+  readonly granted: Uint8Array;
+  /** For the client when it cannot be connected. */
+  refusal(code: ErrorCode, message: string): Uint8Array;
+  /** Of a plain HTTP request: what the server is sent first, and what of the client's bytes belongs to it. */
+  readonly forward?: { readonly head: Uint8Array; readonly body: HttpBodyLength };
+  /** Received behind the handshake; the first bytes of the stream. */
+  readonly rest: Uint8Array;
+}
+
+export type HandshakeStep =
+  | { readonly kind: 'more'; readonly send: Uint8Array }
+  | { readonly kind: 'request'; readonly send: Uint8Array; readonly request: ProxyRequest }
+  /** Send this and end the connection. */
+  | { readonly kind: 'refused'; readonly send: Uint8Array; readonly reason: string };
+
+type Expected =
+  | 'first-byte'
+  | 'socks5-greeting'
+  | 'socks5-password'
+  | 'socks5-request'
+  | 'socks4-request'
+  | 'http-request';
+/** What reading one message led to: an outcome, bytes to send and go on, or undefined for more bytes. */
+type Turn = { outcome: (rest: Uint8Array) => HandshakeStep } | { reply: Uint8Array; next: Expected } | undefined;
+
+const nothing: Uint8Array = new Uint8Array();
+
+export class MixedHandshake {
+  readonly #users: UserList;
+  #expected: Expected = 'first-byte';
+  #bytes: Uint8Array = nothing;
+
+  constructor(users: UserList) {
+    this.#users = users;
+  }
+
+  /** Takes received bytes; not to be called again after `request` or `refused`. The split of the bytes does not matter. */
+  push(chunk: Uint8Array): HandshakeStep {
+    this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
+    let send = nothing;
+    for (;;) {
+      const turn = this.#read();
+      if (turn === undefined) return { kind: 'more', send };
+      if ('outcome' in turn) {
+        const step = turn.outcome(this.#bytes);
+        return { ...step, send: Buffer.concat([send, step.send]) };
+      }
+      send = Buffer.concat([send, turn.reply]);
+      this.#expected = turn.next;
+    }
+  }
+
+  #read(): Turn {
+    switch (this.#expected) {
+      case 'first-byte': {
+        const next = protocolOf(this.#bytes[0]);
+        return next && { reply: nothing, next };
+      }
+      case 'socks5-greeting':
+        return this.#take(parseSocks5Greeting(this.#bytes), nothing, (methods) => this.#chooseMethod(methods));
+      case 'socks5-password':
+        return this.#take(parseSocks5Password(this.#bytes), encodeSocks5PasswordStatus(false), (credentials) => {
+          const admitted = this.#users.admits(credentials);
+          const reply = encodeSocks5PasswordStatus(admitted);
+          return admitted ? { reply, next: 'socks5-request' } : refuse(reply, 'wrong user name or password');
+        });
+      case 'socks5-request':
+        return this.#take(
+          parseSocks5Request(this.#bytes),
+          encodeSocks5Reply(socks5Replies.generalFailure),
+          (request) => {
+            if (request.command !== socks5Commands.connect) {
+              return refuse(encodeSocks5Reply(socks5Replies.commandNotSupported), `SOCKS5 command ${request.command}`);
+            }
+            if (request.destination === 'unsupported') {
+              return refuse(encodeSocks5Reply(socks5Replies.addressTypeNotSupported), 'unknown address type');
+            }
+            return accept('socks5', request.destination, encodeSocks5Reply(socks5Replies.succeeded), (code) =>
+              encodeSocks5Reply(socks5ReplyOf(code)),
+            );
+          },
+        );
+      case 'socks4-request':
+        return this.#take(parseSocks4Request(this.#bytes), encodeSocks4Reply(false), (request) => {
+          if (request.command !== 1) return refuse(encodeSocks4Reply(false), `SOCKS4 command ${request.command}`);
+          if (!this.#users.open) return refuse(encodeSocks4Reply(false), 'SOCKS4 has no passwords');
+          return accept('socks4', request.destination, encodeSocks4Reply(true), () => encodeSocks4Reply(false));
+        });
+      case 'http-request':
+        return this.#readHttp();
+    }
+  }
+
+  #chooseMethod(offered: readonly number[]): Turn {
+    const method = this.#users.open ? socks5Methods.none : socks5Methods.password;
+    if (!offered.includes(method)) {
+      return refuse(encodeSocks5Method(socks5Methods.noneAcceptable), 'no acceptable SOCKS5 method was offered');
+    }
+    return { reply: encodeSocks5Method(method), next: this.#users.open ? 'socks5-request' : 'socks5-password' };
+  }
+
+  #readHttp(): Turn {
+    const parsed = parseHttpRequest(this.#bytes);
+    const malformed = encodeHttpError(400, parsed.kind === 'bad' ? parsed.message : '');
+    return this.#take(parsed, malformed, (head) => {
+      if (!this.#users.admits(readBasicCredentials(head))) {
+        return refuse(encodeHttpError(407, 'a user name and password are needed'), 'wrong user name or password');
+      }
+      const request = readHttpProxyRequest(head);
+      const refusal = (code: ErrorCode, message: string): Uint8Array =>
+        encodeHttpError(httpStatusOf(code), `${message} (${code})`);
+      switch (request.kind) {
+        case 'refused':
+          return refuse(encodeHttpError(request.status, request.message), request.message);
+        case 'connect':
+          return accept('http-connect', request.destination, encodeConnectEstablished(), refusal);
+        case 'forward':
+          return accept('http', request.destination, nothing, refusal, { head: request.head, body: request.body });
+      }
+    });
+  }
+
+  /** Removes what was read and goes on with it; something malformed is refused with `malformed`. */
+  #take<T>(parsed: Parsed<T>, malformed: Uint8Array, then: (value: T) => Turn): Turn {
+    switch (parsed.kind) {
+      case 'more':
+        return undefined;
+      case 'bad':
+        return refuse(malformed, parsed.message);
+      case 'ok':
+        this.#bytes = this.#bytes.subarray(parsed.used);
+        return then(parsed.value);
+    }
+  }
+}
+
+function protocolOf(first: number | undefined): Expected | undefined {
+  if (first === undefined) return undefined;
+  if (first === socks5Version) return 'socks5-greeting';
+  return first === socks4Version ? 'socks4-request' : 'http-request';
+}
+
+function refuse(send: Uint8Array, reason: string): Turn {
+  return { outcome: () => ({ kind: 'refused', send, reason }) };
+}
+
+function accept(
+  protocol: ProxyRequest['protocol'],
+  destination: Endpoint,
+  granted: Uint8Array,
+  refusal: ProxyRequest['refusal'],
+  forward?: ProxyRequest['forward'],
+): Turn {
+  const request = { protocol, destination, granted, refusal, ...(forward === undefined ? {} : { forward }) };
+  return { outcome: (rest) => ({ kind: 'request', send: nothing, request: { ...request, rest } }) };
+}

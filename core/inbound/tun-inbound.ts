@@ -1,0 +1,95 @@
+/** Connects the data plane to the dispatcher and the DNS server. It decides nothing and knows flows by their engine id only. */
+import type { Service } from '../base/lifecycle.ts';
+import type { Logger } from '../base/logger.ts';
+import type { FlowCarrier } from '../flow/flow-carrier.ts';
+import type { DnsQuestionEvent, FlowEngine, FlowId, FlowOpen } from './flow-engine.ts';
+import type { DispatchedFlow, FlowDispatcher } from './inbound.ts';
+
+export interface DnsHandler {
+  /** The answer's bytes, or undefined for a message that deserves none. A rejection is treated as none. */
+  answer(question: DnsQuestionEvent): Promise<Uint8Array | undefined>;
+}
+
+export interface TunInboundOptions {
+  readonly engine: FlowEngine;
+  readonly dispatcher: FlowDispatcher;
+  readonly dns: DnsHandler;
+  /** The engine ended by itself; its flows have been closed before. */
+  readonly onDead: (message: string) => void;
+  readonly log: Logger;
+}
+
+export class TunInbound implements Service {
+  readonly #options: TunInboundOptions;
+  readonly #flows = new Map<FlowId, DispatchedFlow>();
+
+  constructor(options: TunInboundOptions) {
+    this.#options = options;
+    options.engine.setHandlers({
+      onOpen: (open) => this.#open(open),
+      onDialed: (id, outcome) => this.#flows.get(id)?.dialed(outcome),
+      onClose: (close) => {
+        const flow = this.#flows.get(close.id);
+        this.#flows.delete(close.id);
+        flow?.ended(close);
+      },
+      onDns: (question) => void this.#ask(question),
+      onDead: options.onDead,
+    });
+  }
+
+  start(): Promise<void> {
+    return this.#options.engine.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#options.engine.stop();
+  }
+
+  #open(open: FlowOpen): void {
+    const { engine, dispatcher } = this.#options;
+    const { id, network, source, destination } = open;
+    this.#flows.set(
+      id,
+      dispatcher.dispatch({
+        kind: 'held',
+        metadata: { network, inbound: 'tun', source, destination, originalDestination: destination },
+        carrier: new EngineCarrier(engine, open),
+        decide: (verdict) => engine.decide(id, verdict),
+        takeStream: () => engine.takeStream(id),
+      }),
+    );
+  }
+
+  async #ask(question: DnsQuestionEvent): Promise<void> {
+    const { engine, dns, log } = this.#options;
+    try {
+      const message = await dns.answer(question);
+      if (message !== undefined) engine.answerDns(question.token, message);
+    } catch (error) {
+      log.error('DNS question failed', { error: String(error) });
+    }
+  }
+}
+
+/** Reads the engine's shared counters; after the flow's end its slot may be another's, so nobody may ask then. */
+class EngineCarrier implements FlowCarrier {
+  readonly kind = 'engine';
+  readonly #engine: FlowEngine;
+  readonly #open: FlowOpen;
+
+  constructor(engine: FlowEngine, open: FlowOpen) {
+    this.#engine = engine;
+    this.#open = open;
+  }
+
+  bytes(): { up: number; down: number } {
+    const counters = this.#engine.counters();
+    const place = this.#open.slot * 2;
+    return { up: Number(counters[place] ?? 0n), down: Number(counters[place + 1] ?? 0n) };
+  }
+
+  close(how: 'graceful' | 'reset'): void {
+    this.#engine.close(this.#open.id, how);
+  }
+}

@@ -1,0 +1,29 @@
+/** Who may use a listener. Compares in constant time; an empty list lets everybody in. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Credentials } from '../net/socks5.ts';
+
+export class UserList {
+  readonly #digests: readonly Buffer[];
+
+  constructor(users: readonly Credentials[]) {
+    this.#digests = users.map(digest);
+  }
+
+  /** Whether nobody needs a password. */
+  get open(): boolean {
+    return this.#digests.length === 0;
+  }
+
+  admits(credentials: Credentials | undefined): boolean {
+    if (this.open) return true;
+    if (credentials === undefined) return false;
+    const given = digest(credentials);
+    return this.#digests.reduce((admitted, known) => timingSafeEqual(known, given) || admitted, false);
+  }
+}
+
+function digest({ username, password }: Credentials): Buffer {
+  return createHash('sha256')
+    .update(JSON.stringify([username, password]))
+    .digest();
+}
