@@ -1,0 +1,298 @@
+/**
+ * One flow on the dispatcher's path, from its opening to its one terminal event. It carries out what rules and outbound
+ * say and tells the application the outcome; whatever comes after the end is ignored.
+ */
+import type { Ip } from '../base/address.ts';
+import { formatEndpoint } from '../base/address.ts';
+import { AppError } from '../base/app-error.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import { unreachable } from '../base/unreachable.ts';
+import type { Flow } from '../flow/flow.ts';
+import type { FlowCarrier } from '../flow/flow-carrier.ts';
+import type { FlowTable } from '../flow/flow-table.ts';
+import type { ProcessFinder } from '../flow/process-finder.ts';
+import type { DialOutcome, FlowClose } from '../inbound/flow-engine.ts';
+import type { DispatchedFlow, InboundFlow } from '../inbound/inbound.ts';
+import { type RelayResult, relayStreams } from '../net/relay-streams.ts';
+import type { Stream } from '../net/stream.ts';
+import { rejectHowOf } from '../outbound/dial-error.ts';
+import type { AddressResolver, Outbound } from '../outbound/dialer.ts';
+import type { Enriched, FakeIpView } from './enrich.ts';
+import type { LoopGuard } from './loop-guard.ts';
+import { type Decision, decide, type FlowPolicy } from './policy.ts';
+
+export interface FlowServices {
+  readonly flows: FlowTable;
+  readonly fakeIp: FakeIpView;
+  /** Answers the address that an IP rule needs; for matching only. */
+  readonly resolver: AddressResolver;
+  readonly processes: ProcessFinder;
+  readonly loopGuard: LoopGuard;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Whether somebody watches connections and would like to see their processes. */
+  readonly processesWanted: () => boolean;
+}
+
+export interface FlowLimits {
+  /** Milliseconds for a dial that is not the data plane's. */
+  readonly dialMs: number;
+  /** Milliseconds without a byte until a stream that we relay is given up; the second once one direction has ended. */
+  readonly idleMs: number;
+  readonly halfCloseMs: number;
+}
+
+export interface FlowSessionOptions extends FlowServices {
+  readonly limits: FlowLimits;
+  readonly policy: FlowPolicy;
+  readonly inbound: InboundFlow;
+  readonly enriched: Enriched;
+}
+
+type End = Pick<FlowClose, 'up' | 'down' | 'reason'>;
+
+export class FlowSession implements DispatchedFlow {
+  readonly #options: FlowSessionOptions;
+  readonly #flow: Flow;
+  /** Aborted when the flow ends, for whatever reason: cancels name queries, dials and relays. */
+  readonly #life = new AbortController();
+  #relaying = false;
+
+  constructor(options: FlowSessionOptions) {
+    this.#options = options;
+    const { inbound, enriched, flows, fakeIp } = options;
+    const carrier = inbound.kind === 'held' ? inbound.carrier : this.#waitingCarrier();
+    this.#flow = flows.open(enriched.metadata, carrier);
+    if (enriched.kind === 'known' && enriched.fakeIp !== undefined) fakeIp.flowOpened(enriched.fakeIp);
+  }
+
+  /** Takes the flow along its path. Resolves when nothing is left to do here; never rejects. */
+  async run(): Promise<void> {
+    try {
+      const decision = await this.#decide();
+      if (this.#over) return;
+      this.#flow.decided(decision.rule, decision.route.chain, decision.resolved);
+      await this.#connect(decision.route.outbound);
+    } catch (caught) {
+      this.#fail(AppError.from(caught));
+    }
+  }
+
+  dialed(outcome: DialOutcome): void {
+    if (this.#flow.state !== 'dialing') return;
+    if (outcome.ok) this.#flow.opened(outcome.address, Math.round(outcome.ms));
+    else this.#fail(new AppError(outcome.code, outcome.message));
+  }
+
+  ended(close: End): void {
+    // Once we relay, the relay knows the bytes and the reason; the engine has only handed the connection over.
+    if (!this.#relaying) this.#finish(close);
+  }
+
+  get #over(): boolean {
+    return this.#life.signal.aborted;
+  }
+
+  async #decide(): Promise<Decision> {
+    const { enriched, policy } = this.#options;
+    if (enriched.kind === 'unknown') {
+      throw new AppError('FAKE_IP_UNKNOWN_ADDRESS', `the fake address ${enriched.address} means nothing any more`, {
+        expected: 'flush the system DNS cache, or restart the program that keeps the address',
+      });
+    }
+    const looping = await this.#loopDecision();
+    return looping ?? decide(policy, await this.#metadataForRules(), this.#resolveOnce());
+  }
+
+  /** A flow of a proxy on this machine goes DIRECT, whatever the rules say. */
+  async #loopDecision(): Promise<Decision | undefined> {
+    const { loopGuard, policy } = this.#options;
+    const proxies = policy.outbounds.localProxies();
+    const direct = policy.outbounds.get('DIRECT');
+    if (proxies.length === 0 || direct === undefined) return undefined;
+    const process = await this.#findProcess();
+    if (process === undefined || !(await loopGuard.isProxyProcess(process, proxies))) return undefined;
+    const rule = { index: -1, type: 'LOOP-GUARD', payload: process.name, policy: direct.tag } as const;
+    return { rule, route: { outbound: direct, chain: [direct.tag] } };
+  }
+
+  async #metadataForRules(): Promise<Flow['metadata']> {
+    if (this.#options.policy.rules.needs.process) await this.#findProcess();
+    else if (this.#options.processesWanted()) void this.#findProcess();
+    return this.#flow.metadata;
+  }
+
+  /** Looks the process up and remembers it in the flow. */
+  async #findProcess(): Promise<Flow['metadata']['process']> {
+    const { network, source, destination } = this.#options.inbound.metadata;
+    const target = this.#options.inbound.kind === 'stream' ? this.#options.inbound.local : destination;
+    const process = await this.#options.processes.find(network, source, target);
+    if (process !== undefined && this.#flow.metadata.process === undefined) {
+      this.#flow.learn({ ...this.#flow.metadata, process });
+    }
+    return process;
+  }
+
+  /** At most one question a flow, however many rules want the address. */
+  #resolveOnce(): (name: string) => Promise<Ip | undefined> {
+    let asked: Promise<Ip | undefined> | undefined;
+    return (name) => {
+      asked ??= this.#options.resolver.resolve(name, this.#life.signal).then(([first]) => first);
+      return asked;
+    };
+  }
+
+  async #connect(outbound: Outbound): Promise<void> {
+    const { inbound } = this.#options;
+    if (inbound.kind === 'stream') return this.#connectStream(inbound, outbound, () => inbound.accept());
+    const { destination, network } = this.#flow.metadata;
+    const plan = await outbound.plan(destination, network, this.#life.signal);
+    if (this.#over) return;
+    switch (plan.kind) {
+      case 'native':
+        return inbound.decide({ kind: 'dial', dial: plan.dial });
+      case 'stream':
+        return this.#connectStream(inbound, outbound, () => {
+          inbound.decide({ kind: 'stream' });
+          return inbound.takeStream();
+        });
+      case 'reject':
+        this.#flow.failed(new AppError('DIAL_REJECTED', `refused by ${outbound.tag}`));
+        return inbound.decide({ kind: 'reject', how: plan.how });
+      default:
+        return unreachable(plan);
+    }
+  }
+
+  async #connectStream(
+    inbound: InboundFlow,
+    outbound: Outbound,
+    accept: () => Stream | Promise<Stream>,
+  ): Promise<void> {
+    const { clock, limits } = this.#options;
+    const started = clock.monotonic();
+    const options = { signal: this.#life.signal, timeoutMs: limits.dialMs };
+    const remote = await outbound.dialStream(this.#flow.metadata.destination, options);
+    if (this.#over) return remote.reset();
+    const ms = Math.round(clock.monotonic() - started);
+    try {
+      const client = await accept();
+      if (this.#over) {
+        client.reset();
+        return remote.reset();
+      }
+      this.#flow.opened(remote.remote, ms);
+      await this.#relay(client, remote);
+    } catch (error) {
+      remote.reset();
+      // A held flow whose client is gone is ended by the engine.
+      if (inbound.kind === 'stream') throw error;
+    }
+  }
+
+  async #relay(client: Stream, remote: Stream): Promise<void> {
+    this.#relaying = true;
+    const { clock, limits } = this.#options;
+    const stopped = new AbortController();
+    const carrier = new RelayCarrier(stopped);
+    this.#flow.carriedBy(carrier);
+    const result: RelayResult = await relayStreams(client, remote, {
+      onBytes: (up, down) => carrier.count(up, down),
+      signal: stopped.signal,
+      clock,
+      idleMs: limits.idleMs,
+      halfCloseMs: limits.halfCloseMs,
+    });
+    this.#finish(result);
+  }
+
+  /** Tells the application why there is no connection. A held flow ends when the engine has done so. */
+  #fail(error: AppError): void {
+    if (this.#over) return;
+    const { inbound } = this.#options;
+    this.#flow.failed(error);
+    if (inbound.kind === 'held') {
+      inbound.decide({ kind: 'reject', how: rejectHowOf(error.code, inbound.metadata.network) });
+      return;
+    }
+    inbound.reject(error);
+    this.#finish({ up: 0, down: 0, reason: error.code === 'DIAL_REJECTED' ? 'rejected' : 'failed' });
+  }
+
+  #finish({ up, down, reason }: End): void {
+    const { clock, enriched, fakeIp } = this.#options;
+    const error = this.#flow.error;
+    const failed = reason === 'rejected' && error !== undefined && error.code !== 'DIAL_REJECTED';
+    const opened = this.#flow.state === 'open';
+    if (!this.#flow.close({ at: clock.now(), up, down, reason: failed ? 'failed' : reason })) return;
+    this.#life.abort(new AppError('DIAL_IO', 'the flow has ended'));
+    if (enriched.kind === 'known' && enriched.fakeIp !== undefined)
+      fakeIp.flowClosed(enriched.fakeIp, error?.code ?? (opened ? 'ok' : ''));
+    this.#summarise();
+  }
+
+  /** The one line of a flow in the log: what was known, what was decided, what came of it. */
+  #summarise(): void {
+    const row = this.#flow.row();
+    this.#options.log.info('flow', {
+      id: row.id,
+      network: row.network,
+      inbound: row.inbound,
+      from: formatEndpoint(row.source),
+      to: formatEndpoint(row.destination),
+      fakeIp: row.fakeIp,
+      process: row.process?.name,
+      rule: row.rule === undefined ? undefined : [row.rule.type, row.rule.payload].filter(Boolean).join(','),
+      matchedIp: row.matchedIp,
+      via: row.chain.join(' > ') || undefined,
+      remote: row.remote,
+      dialMs: row.dialMs,
+      up: row.up,
+      down: row.down,
+      ms: (row.closedAt ?? row.openedAt) - row.openedAt,
+      end: row.closeReason,
+      error: row.error?.code,
+      why: row.error?.message,
+    });
+  }
+
+  /** Until a stream flow is connected there are no bytes, and closing it means to refuse it. */
+  #waitingCarrier(): FlowCarrier {
+    return {
+      kind: 'stream',
+      bytes: () => ({ up: 0, down: 0 }),
+      close: () => {
+        const { inbound } = this.#options;
+        if (this.#over || inbound.kind === 'held') return;
+        inbound.reject(new AppError('DIAL_REJECTED', 'the connection was closed by hand'));
+        this.#finish({ up: 0, down: 0, reason: 'closed' });
+      },
+    };
+  }
+}
+
+class RelayCarrier implements FlowCarrier {
+  readonly kind = 'stream';
+  readonly #stop: AbortController;
+  #up = 0;
+  #down = 0;
+
+  constructor(stop: AbortController) {
+    this.#stop = stop;
+  }
+
+  count(up: number, down: number): void {
+    this.#up = up;
+    this.#down = down;
+  }
+
+  bytes(): { up: number; down: number } {
+    return { up: this.#up, down: this.#down };
+  }
+
+  /** A relay has nothing between its two sides that could be sent first: both ways of closing are a reset. */
+  close(): void {
+    this.#stop.abort();
+  }
+}
