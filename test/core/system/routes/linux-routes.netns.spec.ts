@@ -26,7 +26,7 @@ describeInLab('rules and routes in the kernel', () => {
   let client: Machine;
   let journal: UndoJournal;
   let routes: LinuxRoutes;
-  const directory = new JournalDirectory();
+  let directory: JournalDirectory;
 
   beforeAll(async () => {
     lab = new Lab();
@@ -46,12 +46,13 @@ describeInLab('rules and routes in the kernel', () => {
     await client.sh(addTun);
     // Addresses that are still checked for duplicates get their routes later.
     await client.sh('for i in $(seq 50); do ip -6 addr show tentative | grep -q inet6 || exit 0; sleep 0.1; done');
+    directory = new JournalDirectory();
     journal = await directory.open();
     routes = new LinuxRoutes({ runner: new MachineCommandRunner(client), journal, logger: silentLogger });
   });
   afterAll(async () => {
     await lab?.[Symbol.asyncDispose]();
-    directory[Symbol.dispose]();
+    directory?.[Symbol.dispose]();
   });
 
   /** The interface (or `local`, `unreachable`) that the kernel chooses. */
