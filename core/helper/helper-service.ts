@@ -43,8 +43,9 @@ const recountMs = 5_000;
 export class HelperService {
   readonly handlers: Handlers;
   readonly snapshots: EventSource<'snapshot'>;
+  /** Something of the snapshot has changed. */
+  readonly changed = new Emitter<void>();
   readonly #options: HelperServiceOptions;
-  readonly #changed = new Emitter<void>();
   #active: { readonly uid: number | undefined; readonly config: StoredConfig };
   #switches: TunnelSwitches = { systemDns: true, autoRoute: true };
   /** Configurations come into force one after the other. */
@@ -70,11 +71,11 @@ export class HelperService {
     const { tunnel, ownership, health } = options;
     tunnel.machine.changed.on((state) => {
       if (state.kind === 'error') ownership.release();
-      this.#changed.emit();
+      this.changed.emit();
     });
-    tunnel.changed.on(() => this.#changed.emit());
-    health.changed.on(() => this.#changed.emit());
-    ownership.changed.on(() => this.#changed.emit());
+    tunnel.changed.on(() => this.changed.emit());
+    health.changed.on(() => this.changed.emit());
+    ownership.changed.on(() => this.changed.emit());
     ownership.expired.on(({ uid }) => void this.#expire(uid));
   }
 
@@ -157,7 +158,7 @@ export class HelperService {
     await tunnel.machine.setSwitches({ systemDns, autoRoute });
     this.#switches = { systemDns, autoRoute };
     this.#remember(ownership.owner);
-    this.#changed.emit();
+    this.changed.emit();
     return this.#snapshot(caller);
   }
 
@@ -190,7 +191,7 @@ export class HelperService {
     this.#active = { uid, config: next };
     setLogLevel(next.config.logLevel);
     await tunnel.setMixed(true);
-    this.#changed.emit();
+    this.changed.emit();
   }
 
   #closeFlows({ ids, all }: Params<'closeFlows'>, caller: PeerCredentials): Result<'closeFlows'> {
@@ -222,7 +223,7 @@ export class HelperService {
     });
     const rest = await restore();
     const known = new Set(inForce.map((change) => change.id));
-    this.#changed.emit();
+    this.changed.emit();
     return { undone: [...inForce, ...rest.filter((change) => !known.has(change.id))] };
   }
 
@@ -245,7 +246,7 @@ export class HelperService {
 
   #watch(changed: () => void): () => void {
     const { clock, tunnel } = this.#options;
-    const unwatch = this.#changed.on(changed);
+    const unwatch = this.changed.on(changed);
     let used = tunnel.fakeIp().used;
     const cancel = clock.every(recountMs, () => {
       if (tunnel.fakeIp().used === used) return;

@@ -7,9 +7,15 @@ export class ConnectionTopic implements TopicSource<'connections'> {
   readonly #flows: FlowTable;
   /** While sampling, the table tells counters that moved as changes; they are asked for by `counters` instead. */
   #sampling = false;
+  #watchers = 0;
 
   constructor(flows: FlowTable) {
     this.#flows = flows;
+  }
+
+  /** Whether somebody looks at the table. */
+  get watched(): boolean {
+    return this.#watchers > 0;
   }
 
   /** Reads the counters of all live flows. Call it once a second while somebody is connected. */
@@ -36,8 +42,13 @@ export class ConnectionTopic implements TopicSource<'connections'> {
   }
 
   watch(changed: (keys: Iterable<string>) => void): () => void {
-    return this.#flows.changed.on((ids) => {
+    const unwatch = this.#flows.changed.on((ids) => {
       if (!this.#sampling) changed(ids);
     });
+    this.#watchers += 1;
+    return () => {
+      unwatch();
+      this.#watchers -= 1;
+    };
   }
 }

@@ -95,6 +95,13 @@ export class TunnelMachine {
     });
   }
 
+  /** Begins a step that is in force once more, for what it depends on has changed; for declarative steps only. */
+  refresh(name: TunnelStepName): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#begun.has(name)) await this.#steps.steps[name].begin(new AbortController().signal);
+    });
+  }
+
   /** Changes the halves while running; does nothing otherwise. A half that cannot be begun is undone, and it rejects. */
   setSwitches(switches: TunnelSwitches): Promise<void> {
     return this.#inTurn(async () => {

@@ -33,7 +33,9 @@ test('bytes that moved are counters, not changed rows; the end is a changed row'
   expect(topic.counters(flow.id)).toBeUndefined();
   expect(topic.row(flow.id)).toMatchObject({ state: 'closed', up: 11, down: 21 });
   expect(topic.rows()).toHaveLength(1);
+  expect(topic.watched).toBe(true);
   stop();
+  expect(topic.watched).toBe(false);
   flows.open(metadata, { kind: 'engine', bytes: () => bytes, close: () => undefined });
   expect(told).toHaveLength(2);
 });

@@ -327,3 +327,18 @@ describe('a change that needs a restart', () => {
     expect(script.take().filter((line) => line.startsWith('-')).length).toBe(4);
   });
 });
+
+test('a step is begun once more only while it is in force, and is undone once all the same', async () => {
+  await machine.refresh('routes');
+  expect(script.take()).toEqual([]);
+  await machine.start(both);
+  script.take();
+  await machine.refresh('routes');
+  expect(script.take()).toEqual(['+routes']);
+  script.failing.add('+routes');
+  await expect(machine.refresh('routes')).rejects.toThrow('+routes failed');
+  expect(machine.state.kind).toBe('running');
+  script.take();
+  await Promise.all([machine.stop(), machine.refresh('routes')]);
+  expect(script.take()).toEqual(['-system-dns', '-routes', 'sockets', '-tun', '-dns-server', 'flush']);
+});

@@ -1,0 +1,44 @@
+/** Undoes from the journal alone, without a helper: what `--restore` does, and whoever runs it after a helper's death. */
+import type { Logger } from '../base/logger.ts';
+import { type HelperPaths, journalOf } from '../base/paths.ts';
+import type { NetworkChange } from '../contract/status.ts';
+import { SystemCommandRunner } from '../system/command-runner.ts';
+import { restoreNetwork } from '../system/restore.ts';
+import { resolvConfPath } from '../system/system-dns/index.ts';
+import { UndoJournal } from '../system/undo-journal.ts';
+
+export interface RestoreOfflineOptions {
+  readonly paths: HelperPaths;
+  /** Unix time in milliseconds. */
+  readonly now: () => number;
+  /** Ends TCP connections to these prefixes, so that programs do not hang on addresses that mean nothing any more. */
+  readonly destroySockets: (prefixes: string[]) => number;
+  readonly logger: Logger;
+}
+
+/** Answers what was undone. Rejects with SYSTEM_JOURNAL_FAILED when something could not be; the rest was undone. */
+export async function restoreOffline(options: RestoreOfflineOptions): Promise<NetworkChange[]> {
+  const { paths, now, destroySockets, logger } = options;
+  const journal = await UndoJournal.open({ path: journalOf(paths), now, logger });
+  const fakeRanges = fakeRangesOf(journal.of('ip-route').map((record) => record.ours.text));
+  try {
+    return await restoreNetwork({
+      journal,
+      runner: new SystemCommandRunner(),
+      logger,
+      now,
+      resolvConf: resolvConfPath,
+    });
+  } finally {
+    try {
+      if (fakeRanges.length > 0) destroySockets(fakeRanges);
+    } catch (error) {
+      logger.warning('connections to fake addresses could not be ended', { reason: String(error) });
+    }
+  }
+}
+
+/** The ranges of fake addresses as the journal's routes tell them: each has an `unreachable` one that outlives the device. */
+export function fakeRangesOf(routes: readonly string[]): string[] {
+  return routes.flatMap((text) => /^unreachable (\S+) /.exec(text)?.[1] ?? []);
+}

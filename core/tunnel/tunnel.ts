@@ -1,0 +1,314 @@
+/**
+ * The object graph of the helper: what lives as long as the process (pools, flows, dispatcher, inbounds) around what one
+ * configuration decides, which is swapped whole on reload. Who may ask for what is not known here.
+ */
+import { AppError } from '../base/app-error.ts';
+import { normaliseDomain } from '../base/domain.ts';
+import { Emitter } from '../base/emitter.ts';
+import { type Config, defaultConfig } from '../contract/config.ts';
+import type { ConnectionRow, RuleTrace } from '../contract/flow.ts';
+import type { Params, Result, RuleRow } from '../contract/rpc.ts';
+import type { Snapshot } from '../contract/status.ts';
+import { askAsApplication } from '../dns/application-view.ts';
+import { DnsLog } from '../dns/dns-log.ts';
+import { DnsServer } from '../dns/dns-server.ts';
+import { FakeIpPool } from '../dns/fake-ip-pool.ts';
+import { FlowTable } from '../flow/flow-table.ts';
+import type { Metadata } from '../flow/metadata.ts';
+import { CachedProcessFinder } from '../flow/process-finder.ts';
+import { TunInbound } from '../inbound/tun-inbound.ts';
+import { Egress } from '../outbound/egress.ts';
+import { RowRing } from '../rpc/row-ring.ts';
+import { ConfigGraph } from './config-graph.ts';
+import { ConnectionTopic } from './connection-topic.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { FakeIpPools } from './fake-ip-pools.ts';
+import { ProcessLoopGuard } from './loop-guard.ts';
+import { MixedPort } from './mixed-port.ts';
+import { NativeFlowEngine } from './native-flow-engine.ts';
+import { TunnelMachine, type TunnelSteps } from './tunnel-machine.ts';
+import { socketMark, type TunnelServices, tunAddress6, tunPrefix6 } from './tunnel-services.ts';
+import { UnknownAddressWarning } from './unknown-address-warning.ts';
+
+/** Packets that wait for the engine; fewer are lost under load (ip-link(8), txqueuelen). */
+const queueLength = 2_000;
+/** Flows that wait for a verdict at once. */
+const maxHeld = 8_192;
+/** Questions kept for viewers. */
+const keptQuestions = 2_000;
+/** An address that only IPv6 can reach, to ask whether there is a route. */
+const ipv6Probe = '2001:4860:4860::8888';
+
+export class Tunnel {
+  readonly machine: TunnelMachine;
+  /** Something of `mixed` has changed. */
+  readonly changed: Emitter<void>;
+  readonly connections: ConnectionTopic;
+  readonly mappings: FakeIpPools;
+  readonly dnsLog = new RowRing<'dnsLog'>(keptQuestions);
+  readonly #services: TunnelServices;
+  readonly #flows: FlowTable;
+  readonly #questions = new DnsLog();
+  readonly #egress: Egress;
+  readonly #dispatcher: Dispatcher;
+  readonly #engine: NativeFlowEngine;
+  readonly #inbound: TunInbound;
+  readonly #mixedPort: MixedPort;
+  #graph: ConfigGraph;
+  #dnsServer: DnsServer | undefined;
+  #device: string | undefined;
+  #mixedWanted = false;
+  #network: Promise<void> | undefined;
+  #unwatchNetwork: (() => void) | undefined;
+
+  /** `defaultConfig` is in force at first. Touches nothing of the machine. */
+  constructor(services: TunnelServices) {
+    const { clock, log, network, sockets, health } = services;
+    this.#services = services;
+    this.#flows = new FlowTable(clock);
+    this.connections = new ConnectionTopic(this.#flows);
+    this.mappings = new FakeIpPools(defaultConfig.dns.fakeIpRange, (range) => this.#createPool(range));
+    this.#egress = new Egress(sockets, network, socketMark);
+    this.#graph = this.#build(defaultConfig, this.mappings.current);
+    this.#questions.added.on((row) => this.dnsLog.add(row));
+    const unknownAddresses = new UnknownAddressWarning(health, clock);
+    this.#dispatcher = new Dispatcher(this.#graph, {
+      flows: this.#flows,
+      fakeIp: this.mappings,
+      resolver: { resolve: (name, signal) => this.#graph.dns.addresses.resolve(name, signal) },
+      processes: new CachedProcessFinder(services.findProcess, () => clock.monotonic()),
+      loopGuard: new ProcessLoopGuard(services.loopGuard, clock),
+      clock,
+      log: log.child('flow'),
+      processesWanted: () => this.connections.watched,
+      onUnknownFakeAddress: (address, count) => unknownAddresses.raise(address, count),
+    });
+    this.#engine = new NativeFlowEngine((onEvents) => this.#createEngine(onEvents), log.child('engine'));
+    this.#inbound = new TunInbound({
+      engine: this.#engine,
+      dispatcher: this.#dispatcher,
+      dns: { answer: async ({ message, source, network }) => await this.#dnsServer?.answer(message, source, network) },
+      onDead: (message) => void this.machine.died(message),
+      log: log.child('tun'),
+    });
+    this.#mixedPort = new MixedPort({ dispatcher: this.#dispatcher, clock, log: log.child('mixed') }, health);
+    this.changed = this.#mixedPort.changed;
+    this.machine = new TunnelMachine(this.#steps(), clock, log.child('tunnel'));
+  }
+
+  /** Whether this interface is our TUN. */
+  owns(device: string): boolean {
+    return device === this.#device;
+  }
+
+  get mixed(): Snapshot['mixed'] {
+    return this.#mixedPort.endpoint;
+  }
+
+  /** Throws CONFIG_INVALID or FAKE_IP_RANGE_TOO_SMALL for a configuration that cannot be put in force; changes nothing. */
+  check(config: Config): void {
+    this.#build(config, this.mappings.prepare(config.dns.fakeIpRange));
+  }
+
+  /**
+   * Puts a configuration in force; open flows keep the old one. Another device or fake range needs a restart of what is
+   * running, whose failure is told by the machine's state. Rejects as `check` throws, and changes nothing then.
+   */
+  async reload(config: Config): Promise<void> {
+    const { log } = this.#services;
+    const graph = this.#build(config, this.mappings.prepare(config.dns.fakeIpRange));
+    const before = this.#graph;
+    if (deviceOf(before) === deviceOf(graph)) {
+      this.#use(graph);
+      await this.#refreshRoutes();
+    } else {
+      await this.machine
+        .restart(() => this.#use(graph))
+        .catch((error: unknown) => {
+          log.error('could not be started again with the new configuration', { reason: AppError.from(error).message });
+        });
+    }
+    if (this.#mixedWanted) await this.setMixed(true);
+  }
+
+  /** Whether the mixed port of the configuration in force listens. A port that is taken is a warning, not an error. */
+  async setMixed(on: boolean): Promise<void> {
+    this.#mixedWanted = on;
+    const config = on ? this.#graph.config.mixed : null;
+    if (config !== null) await this.#watchNetwork();
+    await this.#mixedPort.apply(config);
+  }
+
+  fakeIp(): Snapshot['fakeIp'] {
+    const { range, used, capacity } = this.mappings.current;
+    return { range: range.text, used, capacity };
+  }
+
+  rules(): RuleRow[] {
+    return this.#graph.rules.rows();
+  }
+
+  /** A fake address is understood as its name. */
+  async testRule({ host, port, network }: Params<'testRule'>, signal: AbortSignal): Promise<RuleTrace> {
+    await this.#watchNetwork();
+    const name = this.mappings.lookup(host)?.name;
+    const destination = { host: name ?? normaliseDomain(host), port };
+    const metadata: Metadata = {
+      network,
+      inbound: 'tun',
+      source: { host: this.mappings.current.range.tunAddress, port: 0 },
+      destination,
+      originalDestination: { host, port },
+      ...(name === undefined ? {} : { domainSource: 'fake-ip' }),
+    };
+    return await this.#graph.explain(metadata, signal);
+  }
+
+  async dnsQuery(question: Params<'dnsQuery'>, signal: AbortSignal): Promise<Result<'dnsQuery'>> {
+    await this.#watchNetwork();
+    const client = this.mappings.current.range.tunAddress;
+    return await askAsApplication(this.#graph.dns.router, question, client, this.#services.clock, signal);
+  }
+
+  /** Ends the live flows of which `which` is true; answers how many. */
+  closeFlows(which: (row: ConnectionRow) => boolean): number {
+    const rows = this.#flows.rows({ closed: false }).filter(which);
+    return rows.filter((row) => this.#flows.close(row.id)).length;
+  }
+
+  /** Reads all counters. Call it once a second while somebody is connected, not otherwise. */
+  sample(): { up: number; down: number; live: number; dnsQuestions: number } {
+    return { ...this.connections.sample(), dnsQuestions: this.#questions.count };
+  }
+
+  /** Ends what the machine does not: ports, timers, the watch on the network. The store stays open; it is the caller's. */
+  async dispose(): Promise<void> {
+    await this.setMixed(false);
+    this.mappings.stop();
+    this.#unwatchNetwork?.();
+    await this.#services.network.stop();
+  }
+
+  #build(config: Config, pool: FakeIpPool): ConfigGraph {
+    const { clock, log, network, systemDns } = this.#services;
+    return new ConfigGraph(config, pool, {
+      egress: this.#egress,
+      fakeIp: this.mappings,
+      baseServers: () => systemDns.baseServers(),
+      ipv6: () => network.deviceFor(ipv6Probe) !== undefined,
+      clock,
+      log,
+    });
+  }
+
+  #use(graph: ConfigGraph): void {
+    this.mappings.use(graph.pool);
+    this.#graph = graph;
+    this.#dispatcher.swap(graph);
+    this.#dnsServer?.setRouter(graph.dns.router);
+  }
+
+  #createPool(range: string): FakeIpPool {
+    const { store, fakeIpKey, clock, health, log } = this.#services;
+    return new FakeIpPool({ range, key: fakeIpKey, store, clock, health, logger: log });
+  }
+
+  #createEngine(onEvents: Parameters<TunnelServices['createEngine']>[1]): ReturnType<TunnelServices['createEngine']> {
+    const { createEngine, network } = this.#services;
+    const { device, mtu, gso } = this.#graph.config.tun;
+    const { tunAddress, dnsAddress } = this.#graph.pool.range;
+    const options = {
+      name: device,
+      mtu,
+      gso,
+      queueLength,
+      address4: tunAddress,
+      peer4: dnsAddress,
+      address6: network.ipv6Available() ? tunAddress6 : null,
+      mark: socketMark,
+      maxHeld,
+    };
+    return createEngine(options, onEvents);
+  }
+
+  #steps(): TunnelSteps {
+    const { routes, systemDns, flushCaches, destroySockets, clock, log } = this.#services;
+    return {
+      steps: {
+        tun: {
+          begin: async () => {
+            await this.#watchNetwork();
+            this.#device = this.#graph.config.tun.device;
+            await this.#inbound.start();
+          },
+          undo: async () => {
+            await this.#inbound.stop();
+            this.#device = undefined;
+          },
+        },
+        'dns-server': {
+          begin: async () => {
+            const { router } = this.#graph.dns;
+            this.#dnsServer = new DnsServer({ router, log: this.#questions, clock, logger: log });
+          },
+          undo: async () => {
+            this.#dnsServer?.stop();
+            this.#dnsServer = undefined;
+          },
+        },
+        routes: { begin: () => this.#applyRoutes(), undo: () => routes.apply(undefined) },
+        'system-dns': {
+          begin: () => systemDns.apply({ server: this.#graph.pool.range.dnsAddress }),
+          undo: () => systemDns.apply(undefined),
+        },
+      },
+      destroySockets: async () => {
+        const count = destroySockets(this.mappings.ranges());
+        log.debug('connections to fake addresses ended', { count });
+      },
+      flushCaches: async () => void (await flushCaches()),
+      device: () => this.#engine.device(),
+    };
+  }
+
+  #applyRoutes(): Promise<void> {
+    const { routes, network } = this.#services;
+    const ipv6 = network.ipv6Available();
+    return routes.apply({
+      device: this.#engine.device(),
+      tunAddress4: this.#graph.pool.range.tunAddress,
+      ...(ipv6 ? { tunPrefix6 } : {}),
+      fakeRanges: this.mappings.ranges(),
+      exclude: this.#graph.config.tun.routeExclude,
+      ipv6,
+    });
+  }
+
+  async #refreshRoutes(): Promise<void> {
+    await this.machine.refresh('routes').catch((error: unknown) => {
+      this.#services.log.error('routes could not be renewed', { reason: AppError.from(error).message });
+    });
+  }
+
+  /** Knows the machine's network from the first need on. */
+  async #watchNetwork(): Promise<void> {
+    const { network } = this.#services;
+    this.#unwatchNetwork ??= network.onChange(() => {
+      this.#graph.dns.reset();
+      void this.#refreshRoutes();
+    });
+    this.#network ??= network.start();
+    try {
+      await this.#network;
+    } catch (error) {
+      this.#network = undefined;
+      throw error;
+    }
+  }
+}
+
+/** What of a configuration is in the device itself. */
+function deviceOf({ config, pool }: ConfigGraph): string {
+  const { device, mtu, gso } = config.tun;
+  return JSON.stringify([device, mtu, gso, pool.range.text]);
+}
