@@ -39,7 +39,7 @@ export interface EngineOptions {
 
 export type DialFailure =
   | 'refused' // RST from the first hop, or SOCKS reply 5
-  | 'network-unreachable' // ENETUNREACH, or SOCKS reply 3
+  | 'network-unreachable' // ENETUNREACH, the hop's interface is gone or down, or SOCKS reply 3
   | 'host-unreachable' // EHOSTUNREACH, or SOCKS reply 4
   | 'timeout' // nothing came back in time, or SOCKS reply 6 (TTL expired)
   | 'proxy-refused' // the proxy's own port refused the connection
@@ -55,23 +55,37 @@ export type CloseReason =
   | 'reset-by-remote'
   | 'closed' // by `close()`
   | 'rejected' // by verdict
-  | 'idle' // an idle or half-close timer ran out
-  | 'dropped' // gave way in the table of held flows, or was never decided
-  | 'abandoned' // the client gave up (RST, or no more SYN) before a verdict or dial outcome
+  | 'idle' // no packet for 125 min (TCP; 30 min when half-closed), 60 s (UDP; 300 s after 3 datagrams each way)
+  | 'dropped' // gave way in the table of held flows, or was not decided within 60 s
+  | 'abandoned' // the client gave up (RST, or its next SYN is overdue: 4 s after the first) before it was accepted
   | 'stopped'; // the engine was stopped
 
 export type EngineEvent =
   /** A new flow; it is held until `decide`. `slot` is its place in `counters()` until its `close` event. */
-  | { kind: 'open'; id: number; slot: number; network: 'tcp' | 'udp'; source: NativeEndpoint; destination: NativeEndpoint }
+  | {
+      kind: 'open';
+      id: number;
+      slot: number;
+      network: 'tcp' | 'udp';
+      source: NativeEndpoint;
+      destination: NativeEndpoint;
+    }
   /** The outcome of verdict `dial`. On failure the flow is held again: decide again. `address` is the peer of the outward socket. */
   | { kind: 'dialed'; id: number; ok: true; address: string; ms: number }
   | { kind: 'dialed'; id: number; ok: false; failure: DialFailure; message: string; ms: number }
   /** Verdict `stream`: the connection is accepted; `takeStream` may be called once. */
   | { kind: 'accepted'; id: number }
-  /** The end of a flow, exactly one for each `open`. */
+  /** The end of a flow, exactly one for each `open`. `up` and `down` are the payload bytes that reached the far side and the client. */
   | { kind: 'close'; id: number; up: number; down: number; reason: CloseReason }
   /** A question to port 53 of any address, by UDP or (one message of a) TCP connection, without length prefix. */
-  | { kind: 'dns'; token: number; network: 'tcp' | 'udp'; source: NativeEndpoint; destination: NativeEndpoint; message: Buffer }
+  | {
+      kind: 'dns';
+      token: number;
+      network: 'tcp' | 'udp';
+      source: NativeEndpoint;
+      destination: NativeEndpoint;
+      message: Buffer;
+    }
   /** The engine stopped by itself (device gone, internal fault); every flow was closed before. */
   | { kind: 'dead'; message: string };
 
@@ -122,14 +136,20 @@ export class Engine {
   decide(id: number, verdict: Verdict): void;
   /** The accepted connection of verdict `stream`: a non-blocking TCP socket, now the caller's. Throws `ENOENT` if there is none. */
   takeStream(id: number): number;
-  /** `graceful` sends FIN both ways after what is queued; `reset` sends RST both ways. Unknown flows are ignored. */
+  /**
+   * `graceful` sends FIN both ways after what is queued; `reset` sends RST both ways. Unknown flows are ignored. A held flow
+   * is refused either way. A stream that was taken is ended gracefully by its owner: only `reset` works here.
+   */
   close(id: number, how: 'graceful' | 'reset'): void;
   /** Answers a question once; unknown tokens are ignored. UDP answers longer than the path allows are the caller's concern. */
   answerDns(token: number, message: Uint8Array): void;
   /** Shared memory, two entries per slot: bytes up at 2*slot, bytes down at 2*slot+1. The same array at each call. */
   counters(): BigUint64Array;
   metrics(): EngineMetrics;
-  /** Resets every flow, removes the device, ends the threads. Returns when all is gone; later calls do nothing. */
+  /**
+   * Resets every flow, removes the device, ends the thread. Returns when all is gone; the last events (`close` with `stopped`)
+   * are still delivered after it. Later calls do nothing. A running engine keeps Node alive until then.
+   */
   stop(): void;
 }
 
@@ -157,7 +177,11 @@ export interface NativeProcess {
  * The process that owns the local end of a connection: one exact INET_DIAG request, then inode to pid among that uid's
  * processes (sock_diag(7), proc(5)). `null` when it cannot be told within 20 ms. Never blocks the JavaScript thread.
  */
-export function findProcess(network: 'tcp' | 'udp', source: NativeEndpoint, destination: NativeEndpoint): Promise<NativeProcess | null>;
+export function findProcess(
+  network: 'tcp' | 'udp',
+  source: NativeEndpoint,
+  destination: NativeEndpoint,
+): Promise<NativeProcess | null>;
 
 /** The processes that hold a TCP socket listening at exactly this address and port, or at its wildcard. */
 export function findListeners(address: string, port: number): Promise<NativeProcess[]>;

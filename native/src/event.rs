@@ -27,6 +27,34 @@ pub enum Failure {
     Io,
 }
 
+impl Failure {
+    /// What an errno of a dial means. `proxied`: the dial went to a proxy and says nothing about the target.
+    pub fn of(errno: i32, proxied: bool) -> Self {
+        match errno {
+            libc::ECONNREFUSED if proxied => Failure::ProxyRefused,
+            libc::ECONNREFUSED => Failure::Refused,
+            libc::ENETUNREACH
+            | libc::ENETDOWN
+            | libc::ENODEV
+            | libc::EADDRNOTAVAIL
+            | libc::EHOSTUNREACH
+            | libc::EHOSTDOWN
+            | libc::ETIMEDOUT
+                if proxied =>
+            {
+                Failure::ProxyUnreachable
+            }
+            // The interface is gone or has no address: as good as no route.
+            libc::ENETUNREACH | libc::ENETDOWN | libc::ENODEV | libc::EADDRNOTAVAIL => {
+                Failure::NetworkUnreachable
+            }
+            libc::EHOSTUNREACH | libc::EHOSTDOWN => Failure::HostUnreachable,
+            libc::ETIMEDOUT => Failure::Timeout,
+            _ => Failure::Io,
+        }
+    }
+}
+
 /// See `CloseReason` in index.d.ts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {

@@ -153,18 +153,7 @@ impl Outbound {
 
     fn fail_dial(&mut self, errno: i32) -> Progress {
         self.stage = Stage::Ended;
-        let proxied = self.proxied.is_some();
-        let failure = match errno {
-            libc::ECONNREFUSED if proxied => Failure::ProxyRefused,
-            libc::ENETUNREACH | libc::EHOSTUNREACH | libc::ETIMEDOUT if proxied => {
-                Failure::ProxyUnreachable
-            }
-            libc::ECONNREFUSED => Failure::Refused,
-            libc::ENETUNREACH => Failure::NetworkUnreachable,
-            libc::EHOSTUNREACH => Failure::HostUnreachable,
-            libc::ETIMEDOUT => Failure::Timeout,
-            _ => Failure::Io,
-        };
+        let failure = Failure::of(errno, self.proxied.is_some());
         failed(failure, &io::Error::from_raw_os_error(errno).to_string())
     }
 }
@@ -229,5 +218,93 @@ fn failed(failure: Failure, message: &str) -> Progress {
     Progress::Failed {
         failure,
         message: message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Hop;
+    use crate::sys::process::monotonic_ms;
+    use std::io::{Read, Write};
+    use std::net::{IpAddr, TcpListener, TcpStream};
+    use std::thread;
+    use std::time::Duration;
+
+    /// Dials a proxy whose behaviour is `serve`.
+    fn dial(serve: impl FnOnce(TcpStream) + Send + 'static, timeout_ms: u64) -> Progress {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = thread::spawn(move || serve(listener.accept().unwrap().0));
+        let hop = Hop {
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            device: None,
+        };
+        let plan = DialPlan {
+            hops: vec![hop],
+            port,
+            proxied: Some(Proxied {
+                credentials: None,
+                target: Target::new("a.example", 80),
+            }),
+            timeout_ms,
+        };
+        let mut outbound = Outbound::connect(plan, 0, monotonic_ms());
+        let progress = loop {
+            match outbound.drive(monotonic_ms(), &mut |_| Ok(())) {
+                Progress::Pending { .. } => thread::sleep(Duration::from_millis(1)),
+                end => break end,
+            }
+        };
+        server.join().unwrap();
+        progress
+    }
+
+    fn failure_of(progress: Progress) -> Option<Failure> {
+        match progress {
+            Progress::Failed { failure, .. } => Some(failure),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_reply_may_come_byte_by_byte_and_is_not_overread() {
+        let progress = dial(
+            |mut stream| {
+                stream.set_nodelay(true).unwrap();
+                let mut greeting = [0; 3];
+                stream.read_exact(&mut greeting).unwrap();
+                for byte in [5, 0] {
+                    stream.write_all(&[byte]).unwrap();
+                    thread::sleep(Duration::from_millis(2));
+                }
+                let mut request = [0; 16];
+                stream.read_exact(&mut request).unwrap();
+                for byte in *b"\x05\x00\x00\x03\x04name\x01\x02hello" {
+                    stream.write_all(&[byte]).unwrap();
+                    thread::sleep(Duration::from_millis(2));
+                }
+            },
+            2_000,
+        );
+        let Progress::Ready { fd, .. } = progress else {
+            panic!("not ready");
+        };
+        let mut stream = TcpStream::from(fd);
+        stream.set_nonblocking(false).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "hello");
+    }
+
+    #[test]
+    fn a_proxy_that_hangs_up_or_says_nothing_fails() {
+        assert_eq!(failure_of(dial(drop, 2_000)), Some(Failure::ProxyFailed));
+        let silent = |mut stream: TcpStream| {
+            let mut all = Vec::new();
+            // Ends when the dialler gives up.
+            let _ = stream.read_to_end(&mut all);
+        };
+        assert_eq!(failure_of(dial(silent, 50)), Some(Failure::Timeout));
     }
 }

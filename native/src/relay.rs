@@ -310,3 +310,6 @@ fn ready(result: io::Result<usize>) -> io::Result<usize> {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests;

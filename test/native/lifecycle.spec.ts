@@ -102,6 +102,26 @@ describeInLab('engine life', () => {
     await world.engine.call('stop');
   });
 
+  test('a device taken down and brought up again goes on', async () => {
+    await using world = await NativeWorld.create();
+    await world.rules({ verdict: direct });
+    await world.client.sh('ip link set tun9 down; ip link set tun9 up; ip route replace 10.99.0.0/24 dev tun9');
+    expect(await world.programs.call('exchange', { host, port: ports.echo, text: 'again' })).toBe('again');
+    expect(await world.reasons()).toEqual(['done']);
+  });
+
+  test('redirection survives strict reverse path filtering when routes are chosen by source', async () => {
+    await using world = await NativeWorld.create();
+    const hops = [{ address: '10.77.0.2', device: 'eth0' }];
+    await world.rules({ verdict: { kind: 'dial', via: 'direct', hops, port: ports.echo, timeoutMs: 2_000 } });
+    await world.client.sh(`
+      for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 1 > $f; done
+      ip rule add pref 9006 iif lo from 172.30.0.0/30 lookup 77
+      ip route add default dev tun9 table 77
+    `);
+    expect(await world.programs.call('exchange', { host, port: 80, text: 'strictly' })).toBe('strictly');
+  });
+
   test('connections of an earlier engine are reset at their next packet', async () => {
     await using world = await NativeWorld.create();
     await world.rules({ verdict: direct });

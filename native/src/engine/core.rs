@@ -12,7 +12,7 @@ use crate::slab::Key;
 use crate::sys::epoll::Epoll;
 use crate::timers::Timers;
 use crate::tun::Tun;
-use crate::vnet_header::VnetHeader;
+use crate::vnet_header::{self, VnetHeader};
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddrV4;
 use std::sync::Arc;
@@ -137,7 +137,7 @@ impl Core {
     /// Sends a rewritten frame back through the device.
     pub fn forward(&mut self, header: &VnetHeader, frame: &mut [u8]) {
         if self.tun.forward(header, frame) {
-            self.count_out(frame.len());
+            self.count_out(frame.len() - vnet_header::LENGTH);
         } else {
             self.shared.metrics.dropped.add(1);
         }

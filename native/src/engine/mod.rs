@@ -4,6 +4,7 @@ pub mod core;
 mod dns_connection;
 mod dns_desk;
 mod tcp;
+mod tcp_end;
 mod tcp_flow;
 mod tcp_stream;
 mod tcp_verdict;
@@ -147,7 +148,8 @@ impl Engine {
             match self.core.tun.read(&mut frame) {
                 Ok(length) => {
                     self.core.shared.metrics.packets_in.add(1);
-                    self.core.shared.metrics.bytes_in.add(length as u64);
+                    let bytes = length.saturating_sub(vnet_header::LENGTH);
+                    self.core.shared.metrics.bytes_in.add(bytes as u64);
                     self.on_frame(&mut frame[..length]);
                 }
                 Err(error) if sys::would_block(&error) => break,

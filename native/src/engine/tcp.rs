@@ -248,8 +248,9 @@ impl TcpFlows {
         };
         let key = self.flows.insert(TcpFlow::new(tuple, phase, core.now));
         self.by_tuple.insert(tuple, key);
-        self.dns_connections += 1;
-        if !self.admit(core, key, Purpose::Dns) {
+        if self.admit(core, key, Purpose::Dns) {
+            self.dns_connections += 1;
+        } else {
             self.end(core, key, Reason::Dropped);
             refuse(core, &segment);
         }

@@ -1,6 +1,5 @@
-//! Accepted TCP connections: relays, streams of JavaScript and DNS connections, and the end of each.
+//! Accepted TCP connections: relays, streams of JavaScript and DNS connections.
 
-use crate::command::Ending;
 use crate::engine::core::{Core, Token};
 use crate::engine::dns_connection::{Close, DnsConnection};
 use crate::engine::dns_desk::Asker;
@@ -9,7 +8,6 @@ use crate::engine::tcp_flow::{Phase, Purpose, TcpFlow};
 use crate::engine::tcp_verdict::as_v4;
 use crate::event::{Event, Network, Reason};
 use crate::nat::NatPort;
-use crate::packet::tcp;
 use crate::relay::{Outcome, Relay, Side};
 use crate::slab::Key;
 use crate::sys::epoll::STREAM_EDGES;
@@ -131,7 +129,7 @@ impl TcpFlows {
         !self.busy.is_empty()
     }
 
-    fn pump(&mut self, core: &mut Core, key: Key) {
+    pub(super) fn pump(&mut self, core: &mut Core, key: Key) {
         let Some(flow) = self.flows.get_mut(key) else {
             return;
         };
@@ -237,186 +235,5 @@ impl TcpFlows {
             connection.reset();
         }
         self.end(core, key, Reason::Done);
-    }
-
-    /// Ends a flow on demand. A stream that JavaScript has taken is ended `Graceful`ly by its owner, not here.
-    pub fn close(&mut self, core: &mut Core, key: Key, ending: Ending) {
-        let Some(flow) = self.flows.get_mut(key) else {
-            return;
-        };
-        match (&mut flow.phase, ending) {
-            (Phase::Held { .. } | Phase::Dialing { .. }, _) => {
-                self.refuse_held(core, key);
-                self.end(core, key, Reason::Closed);
-            }
-            (
-                Phase::Relaying {
-                    relay,
-                    closing_since,
-                },
-                Ending::Graceful,
-            ) => {
-                relay.finish();
-                closing_since.get_or_insert(core.now);
-                self.pump(core, key);
-                self.schedule(core, key);
-            }
-            (Phase::Streaming, Ending::Graceful) => {
-                let untaken = flow
-                    .identity
-                    .and_then(|identity| core.shared.take_stream(identity.id));
-                drop(untaken);
-            }
-            (
-                Phase::Relaying { .. } | Phase::Accepting { .. } | Phase::Streaming | Phase::Dns(_),
-                _,
-            ) => self.break_off(core, key, Reason::Closed),
-            (Phase::Muted { .. } | Phase::Closing, _) => {}
-        }
-    }
-
-    /// Resets a connection both ways and ends its flow.
-    pub(super) fn break_off(&mut self, core: &mut Core, key: Key, reason: Reason) {
-        let Some(flow) = self.flows.get(key) else {
-            return;
-        };
-        match &flow.phase {
-            Phase::Held { .. } | Phase::Dialing { .. } => self.refuse_held(core, key),
-            Phase::Relaying { relay, .. } => relay.reset(),
-            Phase::Dns(connection) => connection.reset(),
-            Phase::Accepting { purpose, .. } => {
-                if let Purpose::Relay { remote } = purpose {
-                    socket::reset_on_close(remote.as_fd());
-                }
-                self.reset_by_packet(core, key);
-            }
-            Phase::Streaming | Phase::Closing => self.reset_by_packet(core, key),
-            Phase::Muted { .. } => {}
-        }
-        self.end(core, key, reason);
-    }
-
-    /// Sends RST to both ends of a translated connection, for those whose socket is not ours (any more).
-    pub(super) fn reset_by_packet(&mut self, core: &mut Core, key: Key) {
-        let Some(flow) = self.flows.get_mut(key) else {
-            return;
-        };
-        flow.track.was_reset = true;
-        let (track, tuple) = (flow.track, flow.tuple);
-        let (up, down) = (
-            track.client_next.unwrap_or(0),
-            track.listener_next.unwrap_or(0),
-        );
-        core.inject(&tcp::reset(tuple.destination, tuple.client, down, Some(up)));
-        if let Some((from, to)) = self.listener_side(core, key) {
-            core.inject(&tcp::reset(from, to, up, Some(down)));
-        }
-    }
-
-    /// Announces the end of a flow. Its sockets close; a mapping stays for its last packets.
-    pub(super) fn end(&mut self, core: &mut Core, key: Key, reason: Reason) {
-        let Some(flow) = self.flows.get_mut(key) else {
-            return;
-        };
-        if let Some(identity) = flow.identity.take() {
-            core.close(identity, flow.bytes(), reason);
-            self.open -= 1;
-        }
-        match std::mem::replace(&mut flow.phase, Phase::Closing) {
-            Phase::Relaying { relay, .. } => relay.recycle(&mut self.pipes),
-            Phase::Dns(_)
-            | Phase::Accepting {
-                purpose: Purpose::Dns,
-                ..
-            } => self.dns_connections -= 1,
-            _ => {}
-        }
-        if flow.port.is_some() {
-            self.schedule(core, key);
-        } else {
-            self.forget(key);
-        }
-    }
-
-    /// Removes every trace of a connection.
-    pub(super) fn forget(&mut self, key: Key) {
-        let Some(flow) = self.flows.remove(key) else {
-            return;
-        };
-        if !flow.detached {
-            self.by_tuple.remove(&flow.tuple);
-        }
-        if let Some(port) = flow.port {
-            self.ports.release(port);
-        }
-    }
-
-    /// Looks at a connection whose timer has run out.
-    pub fn on_timer(&mut self, core: &mut Core, key: Key) {
-        let Some(flow) = self.flows.get_mut(key) else {
-            return;
-        };
-        if flow.timer_at.is_some_and(|at| at > core.now) {
-            return;
-        }
-        flow.timer_at = None;
-        if core.now < flow.deadline() {
-            return self.schedule(core, key);
-        }
-        match &flow.phase {
-            Phase::Held { syn, .. } => {
-                let is_abandoned = core.now >= syn.given_up_at();
-                let reason = if is_abandoned {
-                    Reason::Abandoned
-                } else {
-                    Reason::Dropped
-                };
-                self.end(core, key, reason);
-            }
-            Phase::Dialing { syn, .. } if core.now >= syn.given_up_at() => {
-                self.end(core, key, Reason::Abandoned);
-            }
-            Phase::Dialing { .. } => self.drive(core, key),
-            Phase::Accepting { .. } => self.break_off(core, key, Reason::Abandoned),
-            Phase::Relaying {
-                closing_since: Some(_),
-                ..
-            } => self.break_off(core, key, Reason::Closed),
-            Phase::Relaying { .. } | Phase::Streaming => {
-                self.break_off(core, key, Reason::Idle);
-            }
-            Phase::Dns(_) => self.end(core, key, Reason::Idle),
-            Phase::Muted { .. } => self.forget(key),
-            Phase::Closing => {
-                if !flow.detached && !flow.track.was_reset && !flow.track.is_finished() {
-                    self.reset_by_packet(core, key);
-                }
-                self.forget(key);
-            }
-        }
-    }
-
-    /// Drops a held flow that gave way to newer ones. The sender's next SYN is a new flow.
-    pub fn drop_held(&mut self, core: &mut Core, key: Key) {
-        self.end(core, key, Reason::Dropped);
-    }
-
-    /// Resets every connection of a program and ends all flows.
-    pub fn stop(&mut self, core: &mut Core) {
-        for key in self.flows.keys() {
-            let is_open = match self.flows.get(key).map(|flow| &flow.phase) {
-                None | Some(Phase::Muted { .. }) => false,
-                Some(Phase::Relaying { .. } | Phase::Dns(_)) => {
-                    // The kernel's own reset would be translated too late.
-                    self.reset_by_packet(core, key);
-                    true
-                }
-                Some(_) => true,
-            };
-            if is_open {
-                self.break_off(core, key, Reason::Stopped);
-            }
-            self.forget(key);
-        }
     }
 }

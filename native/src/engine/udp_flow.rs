@@ -133,3 +133,46 @@ impl UdpFlow {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::socket;
+
+    #[test]
+    fn the_queue_is_bounded_in_number_and_bytes() {
+        let mut queue = Queue::default();
+        for _ in 0..QUEUE_LENGTH {
+            assert!(queue.push(b"datagram"));
+        }
+        assert!(!queue.push(b"one too many"));
+        let mut queue = Queue::default();
+        assert!(queue.push(&vec![0; 65_000]) && queue.push(&vec![0; 65_000]));
+        assert!(!queue.push(&vec![0; 65_000]));
+        assert_eq!(queue.into_datagrams().len(), 2);
+    }
+
+    #[test]
+    fn a_real_exchange_lives_longer() {
+        let address = "10.0.0.1:1".parse().unwrap();
+        let tuple = Tuple {
+            client: address,
+            destination: address,
+        };
+        let mut flow = UdpFlow::new(tuple, 1_000);
+        assert_eq!(flow.deadline(), 1_000 + VERDICT_MS);
+        let socket = socket::open_family(libc::AF_INET, libc::SOCK_DGRAM, 0).unwrap();
+        flow.phase = Phase::Open(Session {
+            socket,
+            header: Vec::new(),
+            control: None,
+        });
+        assert_eq!(flow.deadline(), 1_000 + BRIEF_IDLE_MS);
+        (flow.sent, flow.received) = (EXCHANGE, EXCHANGE - 1);
+        assert_eq!(flow.deadline(), 1_000 + BRIEF_IDLE_MS);
+        flow.received = EXCHANGE;
+        assert_eq!(flow.deadline(), 1_000 + IDLE_MS);
+        flow.phase = Phase::Muted { since: 2_000 };
+        assert_eq!(flow.deadline(), 2_000 + MUTED_MS);
+    }
+}

@@ -52,7 +52,9 @@ impl UdpFlows {
                 Err(error) => failure = error,
             }
         }
-        self.hold_again(core, key, failure_of(&failure), failure.to_string(), 0);
+        let errno = failure.raw_os_error().unwrap_or(libc::EIO);
+        let message = failure.to_string();
+        self.hold_again(core, key, Failure::of(errno, false), message, 0);
     }
 
     fn associate(&mut self, core: &mut Core, key: Key, plan: DialPlan) {
@@ -214,13 +216,4 @@ fn relay_socket(
     let dialed = hops.iter().find(|hop| hop.address == peer.ip());
     let device = dialed.and_then(|hop| hop.device.clone());
     egress::connect_udp(&Hop { address, device }, bound.port(), mark)
-}
-
-fn failure_of(error: &io::Error) -> Failure {
-    match error.raw_os_error() {
-        Some(libc::ENETUNREACH) => Failure::NetworkUnreachable,
-        Some(libc::EHOSTUNREACH) => Failure::HostUnreachable,
-        Some(libc::ECONNREFUSED) => Failure::Refused,
-        _ => Failure::Io,
-    }
 }

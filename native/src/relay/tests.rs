@@ -1,0 +1,171 @@
+//! A relay between loopback sockets whose far ends read and write as unevenly as a seed says.
+
+use super::*;
+use crate::sys::epoll::{Epoll, Events, STREAM_EDGES};
+use proptest::prelude::*;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+/// A connected pair: the far end blocking, ours not.
+fn pair() -> (TcpStream, OwnedFd) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let near = listener.accept().unwrap().0;
+    near.set_nonblocking(true).unwrap();
+    (far, near.into())
+}
+
+/// Runs a relay by the events of epoll alone, as the engine does, until it is over.
+fn run(mut relay: Relay) -> (Outcome, (u64, u64)) {
+    let epoll = Epoll::new().unwrap();
+    epoll.add(relay.client.as_fd(), 0, STREAM_EDGES).unwrap();
+    epoll.add(relay.remote.as_fd(), 1, STREAM_EDGES).unwrap();
+    let mut events = Events::new(4);
+    let mut pool = PipePool::default();
+    let mut buffer = vec![0; COPY_BUFFER];
+    let mut outcome = Outcome::Waiting;
+    loop {
+        if outcome == Outcome::Busy {
+            outcome = relay.pump_both(&mut pool, &mut buffer);
+        } else {
+            epoll.wait(&mut events, 20_000).unwrap();
+            assert!(events.get(0).is_some(), "the relay hangs");
+        }
+        let mut index = 0;
+        while let Some((side, bits)) = events.get(index) {
+            index += 1;
+            let side = if side == 0 {
+                Side::Client
+            } else {
+                Side::Remote
+            };
+            outcome = match relay.on_ready(side, bits, &mut pool, &mut buffer) {
+                Outcome::Waiting if outcome == Outcome::Busy => Outcome::Busy,
+                next => next,
+            };
+            if matches!(outcome, Outcome::Finished | Outcome::Broken(_)) {
+                let bytes = relay.bytes();
+                if matches!(outcome, Outcome::Broken(_)) {
+                    relay.reset();
+                }
+                relay.recycle(&mut pool);
+                return (outcome, bytes);
+            }
+        }
+    }
+}
+
+fn bytes_of(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    (0..length).map(|_| next() as u8).collect()
+}
+
+/// Writes in pieces with rests, then ends its direction.
+fn write_unevenly(mut stream: TcpStream, bytes: Vec<u8>, piece: usize, rest_every: usize) {
+    for (index, chunk) in bytes.chunks(piece).enumerate() {
+        stream.write_all(chunk).unwrap();
+        if index % rest_every == 0 {
+            thread::sleep(Duration::from_micros(200));
+        }
+    }
+    stream.shutdown(Shutdown::Write).unwrap();
+}
+
+fn read_unevenly(mut stream: TcpStream, piece: usize, rest_every: usize) -> Vec<u8> {
+    let mut all = Vec::new();
+    let mut buffer = vec![0; piece];
+    for index in 0.. {
+        match stream.read(&mut buffer).unwrap() {
+            0 => break,
+            count => all.extend_from_slice(&buffer[..count]),
+        }
+        if index % rest_every == 0 {
+            thread::sleep(Duration::from_micros(200));
+        }
+    }
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn every_byte_arrives_in_order_both_ways(
+        up in (any::<u64>(), 0usize..6_000_000, 1usize..200_000, 1usize..50),
+        down in (any::<u64>(), 0usize..6_000_000, 1usize..200_000, 1usize..50),
+        reads in (500usize..300_000, 1usize..50),
+    ) {
+        let (client, near_client) = pair();
+        let (remote, near_remote) = pair();
+        let sent_up = bytes_of(up.0, up.1);
+        let sent_down = bytes_of(down.0, down.1);
+        let relay = thread::spawn(move || run(Relay::new(near_client, near_remote)));
+        // Tiny pieces of much data only cost time.
+        let piece = |(_, length, piece, _): (u64, usize, usize, usize)| piece.max(length / 2_000);
+        let writers = [
+            (client.try_clone().unwrap(), sent_up.clone(), piece(up), up.3),
+            (remote.try_clone().unwrap(), sent_down.clone(), piece(down), down.3),
+        ]
+        .map(|(stream, bytes, piece, rest)| {
+            thread::spawn(move || write_unevenly(stream, bytes, piece, rest))
+        });
+        let reader = thread::spawn(move || read_unevenly(remote, reads.0, reads.1));
+        let got_down = read_unevenly(client, reads.0, reads.1);
+        let got_up = reader.join().unwrap();
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        let (outcome, bytes) = relay.join().unwrap();
+        prop_assert_eq!(outcome, Outcome::Finished);
+        prop_assert_eq!(bytes, (sent_up.len() as u64, sent_down.len() as u64));
+        prop_assert!(got_up == sent_up && got_down == sent_down);
+    }
+}
+
+#[test]
+fn a_reset_names_its_side_even_after_a_half_close() {
+    for half_closed in [false, true] {
+        let (mut client, near_client) = pair();
+        let (remote, near_remote) = pair();
+        let relay = thread::spawn(move || run(Relay::new(near_client, near_remote)));
+        if half_closed {
+            remote.shutdown(Shutdown::Write).unwrap();
+            assert_eq!(client.read(&mut [0; 8]).unwrap(), 0);
+        }
+        socket::reset_on_close(remote.as_fd());
+        drop(remote);
+        assert_eq!(relay.join().unwrap().0, Outcome::Broken(Side::Remote));
+        let end = client.read(&mut [0; 8]);
+        if !half_closed {
+            assert_eq!(end.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+        }
+    }
+}
+
+#[test]
+fn finish_delivers_what_is_on_its_way_and_ends_both() {
+    let (mut client, near_client) = pair();
+    let (mut remote, near_remote) = pair();
+    client.write_all(b"last words").unwrap();
+    let mut relay = Relay::new(near_client, near_remote);
+    let mut pool = PipePool::default();
+    let mut buffer = vec![0; COPY_BUFFER];
+    assert_eq!(relay.pump_both(&mut pool, &mut buffer), Outcome::Waiting);
+    relay.finish();
+    assert_eq!(relay.pump_both(&mut pool, &mut buffer), Outcome::Waiting);
+    let runner = thread::spawn(move || run(relay));
+    let mut text = String::new();
+    remote.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "last words");
+    assert_eq!(client.read(&mut [0; 8]).unwrap(), 0);
+    drop((client, remote));
+    assert_eq!(runner.join().unwrap(), (Outcome::Finished, (10, 0)));
+}
