@@ -7,7 +7,8 @@ const grantedPermissions: readonly string[] = ['clipboard-sanitized-write'];
 
 /** Must be called before the app is ready. */
 export function hardenApp(app: App): void {
-  app.enableSandbox();
+  // Chromium runs as root without its sandbox only, and says so itself; the page has no Node either way.
+  if (!app.commandLine.hasSwitch('no-sandbox')) app.enableSandbox();
   // The page asks nobody anything: no name is resolved for it, nothing is fetched on the side.
   app.commandLine.appendSwitch('host-resolver-rules', 'MAP * ~NOTFOUND');
   app.commandLine.appendSwitch('disable-background-networking');

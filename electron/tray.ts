@@ -65,7 +65,8 @@ export class AppTray {
       { label: text.open, click: onOpen },
       { label: text.restore, enabled: view.restoreEnabled, click: () => this.#model.restore() },
       { type: 'separator' },
-      { label: text.quit, click: onQuit },
+      // Not from within the click: quitting takes this menu away, and its answer with it.
+      { label: text.quit, click: () => setImmediate(onQuit) },
     ]);
   }
 }
