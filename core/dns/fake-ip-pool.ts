@@ -219,7 +219,7 @@ export class FakeIpPool {
     if (former !== undefined) this.#forget(former);
     if (early) this.#trouble.pressure(now);
     this.#remember(entry);
-    this.changed.emit(entry.address);
+    this.#announce(entry);
     return entry;
   }
 
@@ -291,7 +291,16 @@ export class FakeIpPool {
     this.#order.touch(entry);
     this.#unsaved.add(entry);
     if (lastUse(entry) - entry.savedUse >= unsavedUse) this.#flush([entry]);
-    this.changed.emit(entry.address);
+    this.#announce(entry);
+  }
+
+  /** Who looks at the table must not be able to stop the answers. */
+  #announce(entry: Entry): void {
+    try {
+      this.changed.emit(entry.address);
+    } catch (error) {
+      this.#logger.error('a viewer of the mappings failed', { error: AppError.from(error).message });
+    }
   }
 
   #tick(): void {

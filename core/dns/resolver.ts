@@ -1,18 +1,20 @@
 /** One question to whoever can answer it; implementations nest (cache around race around UDP). */
-import type { Packet } from 'dns-packet';
+import type { DnsMessage } from '../net/dns-message.ts';
 
 export interface Question {
-  /** Normalised: lower case, no trailing dot. */
+  /** Normalised: lower case, no trailing dot; empty for the root. */
   readonly name: string;
   /** `A`, `AAAA`, `HTTPS`, `TXT`, ... or `TYPE123`; class is IN. */
   readonly type: string;
 }
 
 export interface DnsAnswer {
-  /** Decoded answer with its header; id and flags belong to the asker, who sets them anew. */
-  readonly message: Packet;
-  /** Who answered, for the log: `udp://192.0.2.53:53`, `cache`. */
+  /** Decoded answer with its header; id, flags and question belong to the asker, who sets them anew. */
+  readonly message: DnsMessage;
+  /** Who answered, for the log: `udp://192.0.2.53:53`. */
   readonly upstream: string;
+  /** From memory, without asking anybody. */
+  readonly cached?: boolean;
 }
 
 export interface Resolver {

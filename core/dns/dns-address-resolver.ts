@@ -1,0 +1,71 @@
+/** Real addresses of a name, for rules that match on them and for outbounds that dial them. Never a fake one. */
+import { type Ip, parseIp } from '../base/address.ts';
+import { AppError } from '../base/app-error.ts';
+import { normaliseDomain } from '../base/domain.ts';
+import { addressOf, type DnsMessage } from '../net/dns-message.ts';
+import type { AddressResolver } from '../outbound/dialer.ts';
+import type { HostTable } from './hosts.ts';
+import type { DnsAnswer, Resolver } from './resolver.ts';
+
+export interface DnsAddressResolverOptions {
+  readonly resolver: Resolver;
+  readonly hosts: HostTable;
+  /** Whether this machine can reach IPv6 destinations now. */
+  readonly ipv6: () => boolean;
+  /** Whether an address is one of ours that names nothing outside; an upstream that answers such is not believed. */
+  readonly isFake: (ip: Ip) => boolean;
+}
+
+export class DnsAddressResolver implements AddressResolver {
+  readonly #options: DnsAddressResolverOptions;
+
+  constructor(options: DnsAddressResolverOptions) {
+    this.#options = options;
+  }
+
+  async resolve(name: string, signal: AbortSignal): Promise<Ip[]> {
+    const literal = parseIp(name);
+    if (literal !== undefined) return [literal];
+    const chain = this.#options.hosts.follow(normaliseDomain(name));
+    const wanted = chain?.names.at(-1) ?? normaliseDomain(name);
+    const found = chain?.addresses ?? (await this.#ask(wanted, signal));
+    const ipv6 = this.#options.ipv6();
+    const usable = found.filter((ip) => !this.#options.isFake(ip) && (ipv6 || !ip.includes(':')));
+    if (usable.length === 0) throw new AppError('DIAL_NAME_NOT_FOUND', `${name} has no address`);
+    return usable;
+  }
+
+  async #ask(name: string, signal: AbortSignal): Promise<Ip[]> {
+    const types = this.#options.ipv6() ? ['A', 'AAAA'] : ['A'];
+    const outcomes = await Promise.allSettled(
+      types.map((type) => this.#options.resolver.query({ name, type }, signal).then(understood)),
+    );
+    const addresses = outcomes.flatMap((outcome) =>
+      outcome.status === 'fulfilled' ? addressesIn(outcome.value, name) : [],
+    );
+    // One family is enough; without any, "I could not ask" must not be told as "there is none".
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (addresses.length === 0 && failed !== undefined) throw AppError.from(failed.reason, 'DNS_IO');
+    return addresses;
+  }
+}
+
+/** NOERROR and NXDOMAIN say something about the name; anything else is the server's trouble. */
+function understood({ message, upstream }: DnsAnswer): DnsMessage {
+  if (message.rcode === 'NOERROR' || message.rcode === 'NXDOMAIN') return message;
+  throw new AppError('DNS_IO', `${upstream} answered ${message.rcode}`);
+}
+
+/** Addresses that belong to the name or to an alias of it, as the answer itself says. */
+function addressesIn(message: DnsMessage, name: string): Ip[] {
+  const names = new Set([name]);
+  for (const record of message.answers) {
+    if (record.type === 'CNAME' && typeof record.data === 'string' && names.has(normaliseDomain(record.name))) {
+      names.add(normaliseDomain(record.data));
+    }
+  }
+  return message.answers.flatMap((record) => {
+    const address = names.has(normaliseDomain(record.name)) ? addressOf(record) : undefined;
+    return address === undefined ? [] : [address];
+  });
+}

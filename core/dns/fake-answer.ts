@@ -1,0 +1,40 @@
+/** Answers that are made here and not fetched: the parts of DNS that fake addresses and static names need. */
+import type { Ip } from '../base/address.ts';
+import { type DnsMessage, type DnsRecord, responseTo } from '../net/dns-message.ts';
+import { denialSoa } from './soa.ts';
+
+/** One A or AAAA record for each address of the asked family; without any, "no such record" with an SOA. */
+export function addressAnswer(query: DnsMessage, name: string, addresses: readonly Ip[], ttl: number): DnsMessage {
+  const type = query.questions[0]?.type;
+  const records = addresses
+    .map((address): DnsRecord => ({ name, type: address.includes(':') ? 'AAAA' : 'A', ttl, data: address }))
+    .filter((record) => type === 'ANY' || record.type === type);
+  return records.length === 0 ? emptyAnswer(query, name) : { ...responseTo(query, 'NOERROR'), answers: records };
+}
+
+/** The name exists, such a record does not. */
+export function emptyAnswer(query: DnsMessage, name: string): DnsMessage {
+  return { ...responseTo(query, 'NOERROR'), authorities: [denialSoa(name)] };
+}
+
+export function noSuchName(query: DnsMessage, name: string): DnsMessage {
+  return { ...responseTo(query, 'NXDOMAIN'), authorities: [denialSoa(name)] };
+}
+
+export function pointerAnswer(query: DnsMessage, name: string, target: string, ttl: number): DnsMessage {
+  return { ...responseTo(query, 'NOERROR'), answers: [{ name, type: 'PTR', ttl, data: target }] };
+}
+
+/** Puts the aliases that lead from the asked name to the answered one before the answer. */
+export function withAliases(message: DnsMessage, names: readonly string[], ttl: number): DnsMessage {
+  const aliases = names
+    .slice(0, -1)
+    .map((name, i): DnsRecord => ({ name, type: 'CNAME', ttl, data: names[i + 1] ?? name }));
+  return { ...message, answers: [...aliases, ...message.answers] };
+}
+
+/** The IPv4 address that `4.3.2.1.in-addr.arpa` asks about; undefined for other names. */
+export function reversedAddress(name: string): Ip | undefined {
+  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.in-addr\.arpa$/.exec(name);
+  return match === null ? undefined : `${match[4]}.${match[3]}.${match[2]}.${match[1]}`;
+}

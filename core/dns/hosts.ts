@@ -1,0 +1,73 @@
+/** Names with answers of their own: addresses, or another name to go on with. The configuration's `hosts`. */
+import { type Ip, parseIp } from '../base/address.ts';
+import { AppError } from '../base/app-error.ts';
+import { DomainTrie, normaliseDomain } from '../base/domain.ts';
+
+export type HostEntry =
+  | { readonly kind: 'addresses'; readonly addresses: readonly Ip[] }
+  | { readonly kind: 'alias'; readonly target: string };
+
+/** The names that lead from the asked one to the end of its aliases, and what is there: undefined = the table knows no more. */
+export interface HostChain {
+  /** The last one is what `addresses` belong to, or what is to be answered in another way. */
+  readonly names: readonly string[];
+  readonly addresses?: readonly Ip[];
+}
+
+const longestChain = 8;
+
+export class HostTable {
+  readonly #entries = new DomainTrie<HostEntry>();
+
+  /** Patterns of `core/base/domain.ts`. Throws CONFIG_INVALID with the entry named, also for aliases in a circle. */
+  constructor(hosts: Readonly<Record<string, readonly string[] | string>>) {
+    const targets: string[] = [];
+    for (const [pattern, value] of Object.entries(hosts)) {
+      const entry = readEntry(pattern, value);
+      if (entry.kind === 'alias') targets.push(entry.target);
+      const problem = this.#entries.insert(pattern, entry);
+      if (problem !== undefined) throw new AppError('CONFIG_INVALID', `hosts: "${pattern}": ${problem}`);
+    }
+    for (const target of targets) this.follow(target);
+  }
+
+  /**
+   * Follows a normalised name; undefined when the table does not know it. A wildcard whose target it covers itself ends
+   * there. Throws CONFIG_INVALID when the way is too long, which the constructor cannot see for every wildcard.
+   */
+  follow(name: string): HostChain | undefined {
+    const names = [name];
+    for (let current = name; ; ) {
+      const entry = this.#entries.lookup(current);
+      if (entry === undefined) return names.length === 1 ? undefined : { names };
+      if (entry.kind === 'addresses') return { names, addresses: entry.addresses };
+      if (entry.target === current) return { names };
+      current = entry.target;
+      if (names.includes(current) || names.length === longestChain) {
+        throw new AppError('CONFIG_INVALID', `hosts: the aliases of ${name} lead in a circle or too far`, {
+          expected: `an end after at most ${longestChain} names`,
+        });
+      }
+      names.push(current);
+    }
+  }
+}
+
+function readEntry(pattern: string, value: readonly string[] | string): HostEntry {
+  if (typeof value === 'string') {
+    const address = parseIp(value);
+    return address === undefined
+      ? { kind: 'alias', target: normaliseDomain(value) }
+      : { kind: 'addresses', addresses: [address] };
+  }
+  const addresses = value.map((text) => {
+    const address = parseIp(text);
+    if (address === undefined) {
+      throw new AppError('CONFIG_INVALID', `hosts: "${pattern}": "${text}" is no address`, {
+        expected: 'a list of addresses, or one name',
+      });
+    }
+    return address;
+  });
+  return { kind: 'addresses', addresses };
+}

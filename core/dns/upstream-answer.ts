@@ -1,0 +1,40 @@
+/** Whether bytes from an upstream are the answer to our question: what RFC 5452 section 9.1 asks to be compared. */
+import { normaliseDomain } from '../base/domain.ts';
+import { type DnsMessage, decodeMessage, type Edns, encodeMessage, queryFor, safeUdpSize } from '../net/dns-message.ts';
+import type { Question } from './resolver.ts';
+
+export type UpstreamAnswer =
+  | { readonly kind: 'answer'; readonly message: DnsMessage }
+  /** Somebody else's, an old one, or a forged one: go on waiting. */
+  | { readonly kind: 'foreign' }
+  /** The right id, but not to be understood. */
+  | { readonly kind: 'bad'; readonly reason: string };
+
+const ourEdns: Edns = { udpSize: safeUdpSize, version: 0, dnssecOk: false };
+
+export function encodeQuestion(question: Question, id: number, edns: boolean): Uint8Array {
+  return encodeMessage(queryFor(id, question.name, question.type, edns ? ourEdns : undefined));
+}
+
+/** The sender's address and port are the socket's concern. */
+export function readAnswer(bytes: Uint8Array, question: Question, id: number): UpstreamAnswer {
+  const decoded = decodeMessage(bytes);
+  const header = decoded.ok ? decoded.message : decoded.header;
+  if (header === undefined || header.id !== id || !header.response || header.opcode !== 0) return { kind: 'foreign' };
+  if (!decoded.ok) return { kind: 'bad', reason: decoded.reason };
+  const { message } = decoded;
+  const [asked] = message.questions;
+  // Servers that do not know EDNS may leave the question out when they refuse (RFC 6891 section 7).
+  if (asked === undefined && message.rcode !== 'NOERROR') return { kind: 'answer', message };
+  const same =
+    message.questions.length === 1 &&
+    asked?.type === question.type &&
+    asked.class === 1 &&
+    normaliseDomain(asked.name) === question.name;
+  return same ? { kind: 'answer', message } : { kind: 'foreign' };
+}
+
+/** Whether the server may answer the same question without EDNS. */
+export function refusesEdns(message: DnsMessage): boolean {
+  return message.edns === undefined && (message.rcode === 'FORMERR' || message.rcode === 'NOTIMP');
+}

@@ -1,0 +1,101 @@
+/** The whole DNS side as the helper wires it, with a real upstream on the loopback. */
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { silentLogger } from '../../../core/base/logger.ts';
+import { type DnsConfig, defaultConfig } from '../../../core/contract/config.ts';
+import { DnsGraph } from '../../../core/dns/dns-graph.ts';
+import { DnsLog } from '../../../core/dns/dns-log.ts';
+import { DnsServer } from '../../../core/dns/dns-server.ts';
+import { decodeMessage, encodeMessage, queryFor } from '../../../core/net/dns-message.ts';
+import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { answerWith, FakeUpstream, LoopbackOpener, record } from './fake-upstream.ts';
+import { makePool } from './pool-fixture.ts';
+
+const never = new AbortController().signal;
+let upstream: FakeUpstream;
+
+beforeEach(async () => {
+  upstream = await FakeUpstream.start(answerWith(record('nas.lan', 'A', '192.168.1.2', 30)));
+});
+afterEach(async () => await upstream.stop());
+
+function make(
+  change: Partial<DnsConfig> = {},
+  baseServers: () => Promise<string[]> = async () => await Promise.resolve([]),
+) {
+  const pool = makePool(new MemoryStateStore());
+  const clock = new ManualClock();
+  const graph = new DnsGraph({
+    config: {
+      ...defaultConfig.dns,
+      nameserver: [{ kind: 'udp', address: '127.0.0.1', port: upstream.port }],
+      ...change,
+    },
+    pool,
+    opener: new LoopbackOpener(),
+    baseServers,
+    ipv6: () => false,
+    clock,
+    logger: silentLogger,
+  });
+  const log = new DnsLog();
+  const server = new DnsServer({ router: graph.router, log, clock, logger: silentLogger });
+  const ask = async (name: string, type: string) => {
+    const bytes = await server.answer(
+      encodeMessage(queryFor(1, name, type, undefined)),
+      { host: '198.18.0.1', port: 9 },
+      'udp',
+    );
+    const decoded = decodeMessage(bytes ?? new Uint8Array());
+    return decoded.ok ? decoded.message : undefined;
+  };
+  return { pool, graph, log, ask };
+}
+
+test('fake names stay here, real ones are asked once and remembered until the network changes', async () => {
+  const { pool, graph, log, ask } = make();
+  expect((await ask('example.com', 'A'))?.answers).toMatchObject([{ data: pool.find('example.com')?.address, ttl: 1 }]);
+  expect(upstream.received).toEqual([]);
+  for (let i = 0; i < 2; i++) expect((await ask('nas.lan', 'A'))?.answers).toMatchObject([{ data: '192.168.1.2' }]);
+  expect(await graph.addresses.resolve('nas.lan', never)).toEqual(['192.168.1.2']);
+  expect(upstream.received).toHaveLength(1);
+  expect(log.rows().map(({ verdict }) => verdict)).toEqual(['fake', 'real', 'cache']);
+  graph.reset();
+  await ask('nas.lan', 'A');
+  expect(upstream.received).toHaveLength(2);
+});
+
+test('a name that has a fake address has a real one too, for rules and direct dials', async () => {
+  const { ask, graph } = make();
+  await ask('example.com', 'A');
+  upstream.behaviour = answerWith(record('example.com', 'A', '192.0.2.80'));
+  expect(await graph.addresses.resolve('example.com', never)).toEqual(['192.0.2.80']);
+});
+
+test('two upstreams: one that is dead costs nothing', async () => {
+  const { ask } = make({
+    nameserver: [
+      { kind: 'udp', address: '127.0.0.1', port: 1 },
+      { kind: 'udp', address: '127.0.0.1', port: upstream.port },
+    ],
+  });
+  expect((await ask('nas.lan', 'A'))?.rcode).toBe('NOERROR');
+});
+
+test('the system has no servers: SERVFAIL, and fake names go on', async () => {
+  const { ask } = make({ nameserver: [{ kind: 'system' }] });
+  expect((await ask('nas.lan', 'A'))?.rcode).toBe('SERVFAIL');
+  expect((await ask('example.com', 'A'))?.rcode).toBe('NOERROR');
+});
+
+test('hosts and filter of the configuration are in force', async () => {
+  const { ask, pool } = make({
+    hosts: { 'fixed.example': ['192.0.2.9'] },
+    fakeIpFilter: ['+.real.example'],
+    fakeIpTtl: 7,
+  });
+  expect((await ask('fixed.example', 'A'))?.answers).toMatchObject([{ data: '192.0.2.9', ttl: 7 }]);
+  await ask('www.real.example', 'A');
+  expect(pool.used).toBe(0);
+  expect(upstream.received).toHaveLength(1);
+});

@@ -1,0 +1,272 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { createLogger } from '../../../core/base/logger.ts';
+import { DnsRouter } from '../../../core/dns/dns-router.ts';
+import type { FakeIpPool } from '../../../core/dns/fake-ip-pool.ts';
+import { FakeIpFilter } from '../../../core/dns/filter.ts';
+import { HostTable } from '../../../core/dns/hosts.ts';
+import { type DnsMessage, queryFor } from '../../../core/net/dns-message.ts';
+import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { record } from './fake-upstream.ts';
+import { makePool } from './pool-fixture.ts';
+import { TableResolver } from './scripted-resolver.ts';
+
+const never = new AbortController().signal;
+const client = '192.168.1.7';
+let pool: FakeIpPool;
+let upstream: TableResolver;
+let lines: string[];
+let router: DnsRouter;
+
+beforeEach(() => {
+  pool = makePool(new MemoryStateStore(), { range: '198.18.0.0/16' });
+  upstream = new TableResolver({
+    'TXT example.com': [record('example.com', 'TXT', [Buffer.from('hello')])],
+    'A captive.apple.com': [record('captive.apple.com', 'A', '192.0.2.17', 120)],
+    'HTTPS captive.apple.com': [record('captive.apple.com', 'HTTPS', Buffer.from([0, 1, 0]))],
+    'A broken.lan': 'throw',
+    'A lame.lan': 'SERVFAIL',
+    'A nas.lan': [record('nas.lan', 'A', '192.168.1.2')],
+    'NS ': [record('.', 'NS', 'a.root-servers.net')],
+  });
+  lines = [];
+  const clock = new ManualClock();
+  router = new DnsRouter({
+    pool,
+    hosts: new HostTable({
+      'static.example': ['192.0.2.1', '192.0.2.2', '2001:db8::1'],
+      'four.example': '192.0.2.4',
+      'alias.example': 'target.example',
+      'local-alias.example': 'nas.lan',
+      'deep.example': 'four.example',
+    }),
+    filter: new FakeIpFilter([]),
+    resolver: upstream,
+    ttl: 1,
+    clock,
+    logger: createLogger((line) => lines.push(`${line.component}: ${line.text}`), {
+      component: 'test',
+      enabled: () => true,
+      now: () => clock.now(),
+    }),
+  });
+});
+
+const ask = async (name: string, type: string, change: Partial<DnsMessage> = {}) =>
+  await router.answer({ ...queryFor(77, name, type, undefined), ...change }, client, never);
+const soa = [expect.objectContaining({ type: 'SOA', ttl: 5 })];
+
+describe('a name without an exception', () => {
+  test('A: a fake address, TTL 1, name as it was asked', async () => {
+    const { message, verdict } = await ask('ExAmple.COM', 'A');
+    const address = pool.find('example.com')?.address;
+    expect(verdict).toBe('fake');
+    expect(message).toMatchObject({
+      id: 77,
+      response: true,
+      rcode: 'NOERROR',
+      authoritative: false,
+      recursionAvailable: true,
+      questions: [{ name: 'ExAmple.COM', type: 'A', class: 1 }],
+      answers: [{ name: 'ExAmple.COM', type: 'A', ttl: 1, data: address }],
+    });
+    expect((await ask('example.com', 'A')).message.answers[0]?.data).toBe(address);
+    expect(upstream.asked).toEqual([]);
+  });
+
+  test.each(['AAAA', 'HTTPS', 'SVCB'])(
+    '%s: no such record, with an SOA; nothing is allocated or asked',
+    async (type) => {
+      expect(await ask('www.example.com', type)).toMatchObject({
+        verdict: 'fake',
+        message: {
+          rcode: 'NOERROR',
+          answers: [],
+          authorities: [{ name: 'example.com', type: 'SOA', data: { minimum: 5 } }],
+        },
+      });
+      expect(pool.used).toBe(0);
+      expect(upstream.asked).toEqual([]);
+    },
+  );
+
+  test('ANY: the fake address, never the real records', async () => {
+    expect((await ask('example.com', 'ANY')).message.answers).toEqual([
+      { name: 'example.com', type: 'A', ttl: 1, data: pool.find('example.com')?.address },
+    ]);
+    expect(upstream.asked).toEqual([]);
+  });
+
+  test('other types: the upstream', async () => {
+    expect(await ask('Example.com', 'TXT')).toMatchObject({
+      verdict: 'real',
+      upstream: 'udp://192.0.2.53:53',
+      message: { id: 77, questions: [{ name: 'Example.com' }], answers: [{ type: 'TXT' }] },
+    });
+    expect(await ask('example.com', 'MX')).toMatchObject({ verdict: 'real', message: { rcode: 'NXDOMAIN' } });
+  });
+});
+
+describe('a name that keeps its real answer', () => {
+  test('A and HTTPS: the upstream, before the pool', async () => {
+    expect(await ask('captive.apple.com', 'A')).toMatchObject({
+      verdict: 'real',
+      message: { answers: [{ data: '192.0.2.17', ttl: 120 }] },
+    });
+    expect((await ask('captive.apple.com', 'HTTPS')).message.answers).toHaveLength(1);
+    expect(pool.used).toBe(0);
+  });
+
+  test.each(['intranet', 'nas.lan', 'printer.local', 'x.internal', 'y.home.arpa', '9.2.0.192.in-addr.arpa', '.'])(
+    '%s is never faked',
+    async (name) => {
+      expect((await ask(name, 'A')).verdict).toBe('real');
+      expect(pool.used).toBe(0);
+    },
+  );
+
+  test('of an upstream that fails or is lame: SERVFAIL', async () => {
+    expect(await ask('broken.lan', 'A')).toMatchObject({ verdict: 'error', message: { id: 77, rcode: 'SERVFAIL' } });
+    expect(await ask('lame.lan', 'A')).toMatchObject({ verdict: 'real', message: { rcode: 'SERVFAIL' } });
+  });
+
+  test('the root', async () => {
+    expect((await ask('.', 'NS')).message.answers).toHaveLength(1);
+  });
+});
+
+describe('hosts', () => {
+  test('A, AAAA and ANY: the addresses of that family', async () => {
+    expect(await ask('Static.example', 'A')).toMatchObject({
+      verdict: 'hosts',
+      message: { answers: [{ name: 'Static.example', data: '192.0.2.1', ttl: 1 }, { data: '192.0.2.2' }] },
+    });
+    expect((await ask('static.example', 'AAAA')).message.answers).toMatchObject([{ data: '2001:db8::1' }]);
+    expect((await ask('static.example', 'ANY')).message.answers).toHaveLength(3);
+  });
+
+  test('a family without addresses, and HTTPS: no such record', async () => {
+    for (const type of ['AAAA', 'HTTPS']) {
+      expect(await ask('four.example', type)).toMatchObject({
+        verdict: 'hosts',
+        message: { rcode: 'NOERROR', answers: [], authorities: soa },
+      });
+    }
+  });
+
+  test('an alias: CNAME first, then what its target gets', async () => {
+    expect(await ask('Alias.example', 'A')).toMatchObject({
+      verdict: 'fake',
+      message: {
+        answers: [
+          { name: 'Alias.example', type: 'CNAME', data: 'target.example', ttl: 1 },
+          { name: 'target.example', type: 'A', data: pool.find('target.example')?.address },
+        ],
+      },
+    });
+    expect(await ask('local-alias.example', 'A')).toMatchObject({
+      verdict: 'real',
+      message: { answers: [{ type: 'CNAME', data: 'nas.lan' }, { data: '192.168.1.2' }] },
+    });
+    expect(await ask('deep.example', 'A')).toMatchObject({
+      verdict: 'hosts',
+      message: {
+        answers: [
+          { type: 'CNAME', data: 'four.example' },
+          { name: 'four.example', data: '192.0.2.4' },
+        ],
+      },
+    });
+    expect(pool.find('alias.example')).toBeUndefined();
+  });
+
+  test('other types are no matter of hosts', async () => {
+    expect((await ask('static.example', 'TXT')).verdict).toBe('real');
+  });
+});
+
+describe('reverse', () => {
+  const reverse = (address: string) => `${address.split('.').toReversed().join('.')}.in-addr.arpa`;
+
+  test('a fake address: its name', async () => {
+    const address = pool.allocate('example.com', client);
+    expect(await ask(reverse(address), 'PTR')).toMatchObject({
+      verdict: 'fake',
+      message: { answers: [{ type: 'PTR', data: 'example.com', ttl: 1 }] },
+    });
+  });
+
+  test('one without a name, or reserved: no such name, and nobody is asked', async () => {
+    for (const address of ['198.18.9.9', '198.18.0.2']) {
+      expect(await ask(reverse(address), 'PTR')).toMatchObject({
+        verdict: 'fake',
+        message: { rcode: 'NXDOMAIN', authorities: soa },
+      });
+    }
+    expect(upstream.asked).toEqual([]);
+  });
+
+  test('others: the upstream; loopback: localhost', async () => {
+    expect((await ask(reverse('192.0.2.1'), 'PTR')).verdict).toBe('real');
+    expect((await ask('999.2.0.192.in-addr.arpa', 'PTR')).verdict).toBe('real');
+    for (const name of [reverse('127.0.0.1'), `1.${'0.'.repeat(31)}ip6.arpa`]) {
+      expect(await ask(name, 'PTR')).toMatchObject({ verdict: 'local', message: { answers: [{ data: 'localhost' }] } });
+    }
+  });
+});
+
+describe('names with a meaning', () => {
+  test('use-application-dns.net does not exist', async () => {
+    for (const type of ['A', 'AAAA', 'TXT']) {
+      expect(await ask('use-application-dns.net', type)).toMatchObject({
+        verdict: 'blocked',
+        message: { rcode: 'NXDOMAIN', authorities: soa },
+      });
+    }
+  });
+
+  test('localhost is the loopback, below too', async () => {
+    expect((await ask('localhost', 'A')).message.answers).toMatchObject([{ data: '127.0.0.1' }]);
+    expect((await ask('app.localhost', 'AAAA')).message.answers).toMatchObject([{ data: '::1' }]);
+    expect(await ask('localhost', 'TXT')).toMatchObject({
+      verdict: 'local',
+      message: { answers: [], authorities: soa },
+    });
+    expect(upstream.asked).toEqual([]);
+  });
+});
+
+describe('questions that are none', () => {
+  const question = { name: 'example.com', type: 'A', class: 1 };
+  const edns = { udpSize: 1232, version: 1, dnssecOk: false };
+
+  test.each([
+    ['two questions', { questions: [question, question] }, 'FORMERR'],
+    ['no question', { questions: [] }, 'FORMERR'],
+    ['another class', { questions: [{ ...question, class: 3 }] }, 'NOTIMP'],
+    ['another opcode', { opcode: 4 }, 'NOTIMP'],
+    ['a later EDNS', { edns }, 'BADVERS'],
+    ['a zone transfer', { questions: [{ ...question, type: 'AXFR' }] }, 'REFUSED'],
+  ])('%s', async (_, change, rcode) => {
+    expect(await ask('example.com', 'A', change)).toMatchObject({ verdict: 'refused', message: { id: 77, rcode } });
+    expect(pool.used).toBe(0);
+    expect(upstream.asked).toEqual([]);
+  });
+});
+
+test('a pool that has nothing to give: SERVFAIL', async () => {
+  pool.allocate = () => {
+    throw new Error('FAKE_IP_EXHAUSTED');
+  };
+  expect(await ask('example.com', 'A')).toMatchObject({ verdict: 'error', message: { rcode: 'SERVFAIL' } });
+});
+
+test('each question is one line with inputs and verdict', async () => {
+  await ask('example.com', 'A');
+  await ask('broken.lan', 'A');
+  const address = pool.find('example.com')?.address;
+  expect(lines).toEqual([
+    `dns: question client=${client} name=example.com type=A verdict=fake rcode=NOERROR answer=${address} ms=0`,
+    `dns: question client=${client} name=broken.lan type=A verdict=error rcode=SERVFAIL answer="" ms=0 error="DNS_TIMEOUT: no answer"`,
+  ]);
+});

@@ -1,0 +1,161 @@
+import fc from 'fast-check';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { silentLogger } from '../../../core/base/logger.ts';
+import { DnsLog } from '../../../core/dns/dns-log.ts';
+import type { RoutedAnswer } from '../../../core/dns/dns-router.ts';
+import { DnsServer, type QuestionRouter } from '../../../core/dns/dns-server.ts';
+import { type DnsMessage, decodeMessage, encodeMessage, queryFor, responseTo } from '../../../core/net/dns-message.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { record } from './fake-upstream.ts';
+
+const source = { host: '192.168.1.7', port: 40_000 };
+let clock: ManualClock;
+let log: DnsLog;
+let route: (query: DnsMessage) => RoutedAnswer | Promise<RoutedAnswer>;
+let server: DnsServer;
+
+const routed = (query: DnsMessage, change: Partial<DnsMessage> = {}): RoutedAnswer => ({
+  message: { ...responseTo(query, 'NOERROR'), ...change },
+  verdict: 'real',
+  upstream: 'udp://192.0.2.53:53',
+});
+
+beforeEach(() => {
+  clock = new ManualClock();
+  log = new DnsLog();
+  route = (query) => routed(query, { answers: [record('example.com', 'A', '192.0.2.1')] });
+  const router: QuestionRouter = { answer: async (query) => await route(query) };
+  server = new DnsServer({ router, log, clock, logger: silentLogger });
+});
+
+async function answered(bytes: Uint8Array, network: 'udp' | 'tcp' = 'udp'): Promise<DnsMessage> {
+  const answer = await server.answer(bytes, source, network);
+  const decoded = decodeMessage(answer ?? new Uint8Array());
+  if (!decoded.ok) throw new Error(decoded.reason);
+  return decoded.message;
+}
+
+const query = (edns?: number) =>
+  encodeMessage(
+    queryFor(4711, 'example.com', 'A', edns === undefined ? undefined : { udpSize: edns, version: 0, dnssecOk: false }),
+  );
+
+describe('a question', () => {
+  test('is answered and logged', async () => {
+    route = async (asked) => {
+      await clock.advance(12);
+      return routed(asked, {
+        answers: [record('example.com', 'CNAME', 'a.example'), record('a.example', 'A', '192.0.2.1')],
+      });
+    };
+    const time = clock.now();
+    expect(await answered(query())).toMatchObject({ id: 4711, rcode: 'NOERROR', answers: [{}, { data: '192.0.2.1' }] });
+    expect(log.rows()).toEqual([
+      {
+        id: '1',
+        time,
+        client: '192.168.1.7',
+        name: 'example.com',
+        type: 'A',
+        verdict: 'real',
+        rcode: 'NOERROR',
+        answer: 'a.example, 192.0.2.1',
+        upstream: 'udp://192.0.2.53:53',
+        ms: 12,
+      },
+    ]);
+  });
+
+  test('goes to the router of now', async () => {
+    server.setRouter({ answer: async (asked) => await Promise.resolve({ ...routed(asked), verdict: 'hosts' }) });
+    await answered(query());
+    expect(log.rows()[0]?.verdict).toBe('hosts');
+  });
+
+  test('a viewer of the log that fails harms nobody', async () => {
+    log.added.on(() => {
+      throw new Error('viewer');
+    });
+    expect((await answered(query())).rcode).toBe('NOERROR');
+  });
+});
+
+describe('size', () => {
+  const answers = Array.from({ length: 60 }, (_, i) => record('example.com', 'A', `192.0.2.${i}`));
+  beforeEach(() => {
+    route = (asked) => routed(asked, { answers: answers.slice(0, 30) });
+  });
+
+  test('by UDP without EDNS: 512 bytes or TC', async () => {
+    expect(await answered(query())).toMatchObject({ truncated: true, answers: [] });
+  });
+
+  test('by UDP with EDNS: what the asker takes', async () => {
+    expect(await answered(query(1232))).toMatchObject({ truncated: false, answers: answers.slice(0, 30) });
+    expect(await answered(query(100))).toMatchObject({ truncated: true });
+  });
+
+  test('by UDP never more than 1232 bytes', async () => {
+    route = (asked) => routed(asked, { answers });
+    expect(await answered(query(65_535))).toMatchObject({ truncated: true });
+  });
+
+  test('by TCP: whole', async () => {
+    route = (asked) => routed(asked, { answers });
+    expect(await answered(query(), 'tcp')).toMatchObject({ truncated: false, answers });
+  });
+});
+
+describe('what is no question', () => {
+  test.each([
+    ['nothing', new Uint8Array()],
+    ['11 bytes', new Uint8Array(11)],
+    ['a response', encodeMessage(responseTo(queryFor(1, 'example.com', 'A', undefined), 'NOERROR'))],
+  ])('%s gets no answer', async (_, bytes) => {
+    expect(await server.answer(bytes, source, 'udp')).toBeUndefined();
+    expect(log.count).toBe(0);
+  });
+
+  test('a header with nonsense behind it: FORMERR, of an unknown opcode NOTIMP', async () => {
+    const bytes = Buffer.from('123401000001000000000000ff', 'hex');
+    expect(await answered(bytes)).toMatchObject({ id: 0x1234, rcode: 'FORMERR', questions: [] });
+    bytes.writeUInt16BE(0x2800, 2);
+    expect(await answered(bytes)).toMatchObject({ id: 0x1234, rcode: 'NOTIMP' });
+  });
+
+  test('whatever comes, nothing is thrown and no answer is larger than asked for', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (bytes) => {
+        const answer = await server.answer(bytes, source, 'udp');
+        expect(answer === undefined || answer.length <= 1232).toBe(true);
+      }),
+    );
+  });
+});
+
+test('an answer that cannot be written is SERVFAIL', async () => {
+  route = (asked) => routed(asked, { answers: [record('a..b', 'A', '192.0.2.1')] });
+  expect(await answered(query())).toMatchObject({ rcode: 'SERVFAIL' });
+  expect(log.rows()[0]).toMatchObject({ verdict: 'error', rcode: 'SERVFAIL', answer: '' });
+});
+
+test('after stop nothing is answered, not even what was under way', async () => {
+  const late = Promise.withResolvers<RoutedAnswer>();
+  route = () => late.promise;
+  const answer = server.answer(query(), source, 'udp');
+  server.stop();
+  late.resolve(routed(queryFor(1, 'example.com', 'A', undefined)));
+  expect(await answer).toBeUndefined();
+  expect(await server.answer(query(), source, 'udp')).toBeUndefined();
+});
+
+test('a flood is refused, not kept waiting', async () => {
+  const late = Promise.withResolvers<RoutedAnswer>();
+  route = () => late.promise;
+  const waiting = Array.from({ length: 4_096 }, () => server.answer(query(), source, 'udp'));
+  expect(await answered(query())).toMatchObject({ rcode: 'REFUSED' });
+  late.resolve(routed(queryFor(1, 'example.com', 'A', undefined)));
+  await Promise.all(waiting);
+  route = (asked) => routed(asked);
+  expect(await answered(query())).toMatchObject({ rcode: 'NOERROR' });
+});

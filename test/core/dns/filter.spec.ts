@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'vitest';
+import { domainPatternProblem } from '../../../core/base/domain.ts';
+import { builtInFilter, FakeIpFilter } from '../../../core/dns/filter.ts';
+
+const filter = new FakeIpFilter(['*.corp.example', '+.bank.example']);
+
+describe('real answers', () => {
+  test.each([
+    'www.msftconnecttest.com',
+    'dns.msftncsi.com',
+    'captive.apple.com',
+    'connectivitycheck.gstatic.com',
+    'detectportal.firefox.com',
+    '2.debian.pool.ntp.org',
+    'time.windows.com',
+    'ntp.ubuntu.com',
+    'stun.l.google.com',
+    'stun1.stun.example.net',
+    'controlplane.tailscale.com',
+    'fritz.box',
+    'host.localdomain',
+    'printer.local',
+    'nas.lan',
+    'db.internal',
+    'router.home.arpa',
+    '4.3.2.1.in-addr.arpa',
+    'ipv4only.arpa',
+    'intranet',
+    '',
+    '192.0.2.1',
+    'git.corp.example',
+    'bank.example',
+    'www.bank.example',
+  ])('for %j', (name) => {
+    expect(filter.keepsReal(name)).toBe(true);
+  });
+});
+
+describe('fake addresses', () => {
+  test.each([
+    'example.com',
+    'www.google.com',
+    'mydomain.test',
+    'msftncsi.com.example.org',
+    'a.b.corp.example',
+    'corp.example',
+    'timex.com',
+    'xn--bcher-kva.example',
+    'a1.b2',
+  ])('for %j', (name) => {
+    expect(filter.keepsReal(name)).toBe(false);
+  });
+});
+
+test('every built-in pattern is valid and listed once', () => {
+  expect(builtInFilter.filter((pattern) => domainPatternProblem(pattern) !== undefined)).toEqual([]);
+  expect(new Set(builtInFilter).size).toBe(builtInFilter.length);
+});
+
+test('an invalid entry is refused with its name: a filter is never silently off', () => {
+  expect(() => new FakeIpFilter(['+.fine.example', 'bad*.example'])).toThrow(
+    expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('"bad*.example"') as string }),
+  );
+});

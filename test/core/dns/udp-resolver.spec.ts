@@ -1,0 +1,210 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { UdpResolver } from '../../../core/dns/udp-resolver.ts';
+import { encodeMessage, responseTo } from '../../../core/net/dns-message.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { answerRcode, answerWith, FakeUpstream, LoopbackOpener, record } from './fake-upstream.ts';
+
+const question = { name: 'example.com', type: 'A' };
+const never = new AbortController().signal;
+const right = record('example.com', 'A', '192.0.2.1');
+const wrong = record('example.com', 'A', '203.0.113.66');
+const failureOf = async (promise: Promise<unknown>): Promise<unknown> =>
+  await promise.then(
+    () => 'it succeeded',
+    (error: unknown) => error,
+  );
+let upstream: FakeUpstream;
+let opener: LoopbackOpener;
+let clock: ManualClock;
+let resolver: UdpResolver;
+
+beforeEach(async () => {
+  upstream = await FakeUpstream.start(answerWith(right));
+  opener = new LoopbackOpener();
+  clock = new ManualClock();
+  resolver = new UdpResolver({ address: '127.0.0.1', port: upstream.port, opener, clock });
+});
+afterEach(async () => {
+  await sleep(10);
+  expect(opener.open).toBe(0);
+  await upstream.stop();
+});
+
+describe('a question', () => {
+  test('is answered, with the upstream named', async () => {
+    const answer = await resolver.query(question, never);
+    expect(answer.message).toMatchObject({ rcode: 'NOERROR', answers: [right] });
+    expect(answer.upstream).toBe(`udp://127.0.0.1:${upstream.port}`);
+    expect(upstream.received[0]?.query).toMatchObject({
+      recursionDesired: true,
+      questions: [{ ...question, class: 1 }],
+      edns: { udpSize: 1232, version: 0, dnssecOk: false },
+    });
+  });
+
+  test('goes out from another port with another id each time', async () => {
+    for (let i = 0; i < 8; i++) await resolver.query(question, never);
+    expect(new Set(upstream.received.map(({ port }) => port)).size).toBeGreaterThan(4);
+    expect(new Set(upstream.received.map(({ query }) => query.id)).size).toBeGreaterThan(4);
+  });
+
+  test('for the root or of an unnamed type is understood', async () => {
+    upstream.behaviour = answerWith();
+    await resolver.query({ name: '', type: 'NS' }, never);
+    await resolver.query({ name: 'example.com', type: 'TYPE4711' }, never);
+    await resolver.query({ name: 'example.com', type: 'HTTPS' }, never);
+    expect(upstream.received.map(({ query }) => query.questions[0])).toEqual([
+      { name: '.', type: 'NS', class: 1 },
+      { name: 'example.com', type: 'TYPE4711', class: 1 },
+      { name: 'example.com', type: 'HTTPS', class: 1 },
+    ]);
+  });
+
+  test('denied or refused is answered so', async () => {
+    for (const rcode of ['NXDOMAIN', 'SERVFAIL', 'REFUSED']) {
+      upstream.behaviour = answerRcode(rcode);
+      expect((await resolver.query(question, never)).message.rcode).toBe(rcode);
+    }
+  });
+});
+
+describe('answers that are not ours', () => {
+  test.each([
+    ['of another id', (id: number) => ({ id: id ^ 1 })],
+    ['to another name', () => ({ questions: [{ name: 'example.org', type: 'A', class: 1 }] })],
+    ['to another type', () => ({ questions: [{ name: 'example.com', type: 'AAAA', class: 1 }] })],
+    ['of another class', () => ({ questions: [{ name: 'example.com', type: 'A', class: 3 }] })],
+    ['without the question', () => ({ questions: [] })],
+    ['that are questions', () => ({ response: false })],
+  ])('%s are passed over; the right one behind them counts', async (_, change) => {
+    upstream.behaviour = ({ query }) => {
+      const response = responseTo(query, 'NOERROR');
+      return [
+        { ...response, answers: [wrong], ...change(query.id) },
+        { ...response, answers: [right] },
+      ];
+    };
+    expect((await resolver.query(question, never)).message.answers).toEqual([right]);
+  });
+
+  test('garbage is passed over too', async () => {
+    upstream.behaviour = ({ query }) => [Buffer.from('garbage'), { ...responseTo(query, 'NOERROR'), answers: [right] }];
+    expect((await resolver.query(question, never)).message.answers).toEqual([right]);
+  });
+
+  test('another case of the name is the same name', async () => {
+    upstream.behaviour = ({ query }) => [
+      { ...responseTo(query, 'NOERROR'), questions: [{ name: 'EXAMPLE.com', type: 'A', class: 1 }], answers: [right] },
+    ];
+    expect((await resolver.query(question, never)).message.answers).toEqual([right]);
+  });
+});
+
+describe('time', () => {
+  test('a lost packet is sent again after 1.5 s, from another port', async () => {
+    upstream.behaviour = (received) => (upstream.received.length < 2 ? [] : answerWith(right)(received));
+    const answer = resolver.query(question, never);
+    await upstream.questions(1);
+    await clock.advance(1_499);
+    await sleep(20);
+    expect(upstream.received).toHaveLength(1);
+    await clock.advance(1);
+    expect((await answer).message.answers).toEqual([right]);
+    expect(upstream.received).toHaveLength(2);
+    expect(upstream.received[0]?.port).not.toBe(upstream.received[1]?.port);
+  });
+
+  test('silence ends after 5 s with DNS_TIMEOUT, a broken answer with what was wrong with it', async () => {
+    for (const [behaviour, code] of [
+      [() => [], 'DNS_TIMEOUT'],
+      [
+        ({ query }: { query: { id: number } }) => {
+          const bytes = Buffer.alloc(20);
+          bytes.writeUInt16BE(query.id);
+          bytes.writeUInt16BE(0x8180, 2);
+          bytes.writeUInt16BE(9, 6);
+          return [bytes];
+        },
+        'DNS_BAD_MESSAGE',
+      ],
+    ] as const) {
+      upstream.behaviour = behaviour;
+      upstream.received.length = 0;
+      const outcome = failureOf(resolver.query(question, never));
+      await upstream.questions(1);
+      await clock.advance(1_500);
+      await upstream.questions(2);
+      await sleep(20);
+      await clock.advance(3_500);
+      expect(await outcome).toMatchObject({ code });
+    }
+  });
+
+  test('the asker can give up at once, also before', async () => {
+    upstream.behaviour = () => [];
+    const asker = new AbortController();
+    const outcome = failureOf(resolver.query(question, asker.signal));
+    await upstream.questions(1);
+    asker.abort();
+    expect(await outcome).toMatchObject({ code: 'DNS_IO' });
+    await expect(resolver.query(question, asker.signal)).rejects.toMatchObject({ code: 'DNS_IO' });
+    expect(upstream.received).toHaveLength(1);
+  });
+
+  test('a port where nobody listens fails at once', async () => {
+    const other = new UdpResolver({ address: '127.0.0.1', port: 1, opener, clock });
+    await expect(other.query(question, never)).rejects.toMatchObject({ code: 'DNS_IO' });
+  });
+
+  test('a flood holds 256 questions at most', async () => {
+    upstream.behaviour = () => [];
+    const asker = new AbortController();
+    const outcomes = Array.from({ length: 300 }, () => failureOf(resolver.query(question, asker.signal)));
+    await upstream.questions(100);
+    expect(opener.open).toBe(256);
+    asker.abort();
+    expect((await Promise.all(outcomes)).filter((error) => String(error).includes('under way'))).toHaveLength(44);
+  });
+});
+
+describe('truncation', () => {
+  const many = Array.from({ length: 60 }, (_, i) => record('example.com', 'A', `192.0.2.${i}`));
+
+  test('is followed by a question over TCP', async () => {
+    upstream.behaviour = ({ network, query }) => [
+      encodeMessage({ ...responseTo(query, 'NOERROR'), answers: many }, network === 'udp' ? 512 : undefined),
+    ];
+    const { message } = await resolver.query(question, never);
+    expect(message).toMatchObject({ truncated: false, answers: many });
+    expect(upstream.received.map(({ network }) => network)).toEqual(['udp', 'tcp']);
+  });
+
+  test.each([
+    ['a foreign answer', () => ({ id: 1 }), 'DNS_BAD_MESSAGE'],
+    ['another question', () => ({ questions: [{ name: 'a', type: 'A', class: 1 }] }), 'DNS_BAD_MESSAGE'],
+  ])('%s over TCP is an error', async (_, change, code) => {
+    upstream.behaviour = ({ network, query }) => [
+      { ...responseTo(query, 'NOERROR'), truncated: true, ...(network === 'tcp' ? change() : {}) },
+    ];
+    await expect(resolver.query(question, never)).rejects.toMatchObject({ code });
+  });
+
+  test('over TCP too the deadline holds', async () => {
+    upstream.behaviour = ({ network, query }) =>
+      network === 'udp' ? [{ ...responseTo(query, 'NOERROR'), truncated: true }] : [];
+    const outcome = failureOf(resolver.query(question, never));
+    await upstream.questions(2);
+    await clock.advance(5_000);
+    expect(await outcome).toMatchObject({ code: 'DNS_TIMEOUT' });
+  });
+});
+
+test('a server that knows no EDNS is asked without it', async () => {
+  upstream.behaviour = ({ query }) =>
+    query.edns === undefined
+      ? [{ ...responseTo(query, 'NOERROR'), answers: [right] }]
+      : [{ ...responseTo({ ...query, questions: [] }, 'FORMERR'), edns: undefined as never }];
+  expect((await resolver.query(question, never)).message.answers).toEqual([right]);
+  expect(upstream.received.map(({ query }) => query.edns !== undefined)).toEqual([true, false]);
+});
