@@ -23,7 +23,10 @@ export interface SqliteStateStoreOptions {
 
 /** Kept in `PRAGMA user_version`. */
 const schemaVersion = 1;
+/** For this process alone: no shared memory file, and a second helper is refused instead of interleaved. */
+const settings = 'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;';
 const schema = `
+  BEGIN;
   CREATE TABLE mapping (
     address TEXT PRIMARY KEY,
     name TEXT NOT NULL,
@@ -35,6 +38,7 @@ const schema = `
     outcome TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   PRAGMA user_version = ${schemaVersion};
+  COMMIT;
 `;
 
 export class SqliteStateStore implements MappingStore {
@@ -42,6 +46,9 @@ export class SqliteStateStore implements MappingStore {
   readonly #put: StatementSync;
   readonly #update: StatementSync;
   readonly #remove: StatementSync;
+  readonly #begin: StatementSync;
+  readonly #commit: StatementSync;
+  readonly #rollback: StatementSync;
 
   /** Opens or creates the file (0600) for this process alone. Throws FAKE_IP_STORE when neither is possible. */
   constructor(path: string, options: SqliteStateStoreOptions) {
@@ -52,6 +59,9 @@ export class SqliteStateStore implements MappingStore {
        WHERE address = ? AND name = ?`,
     );
     this.#remove = this.#database.prepare('DELETE FROM mapping WHERE address = ?');
+    this.#begin = this.#database.prepare('BEGIN');
+    this.#commit = this.#database.prepare('COMMIT');
+    this.#rollback = this.#database.prepare('ROLLBACK');
   }
 
   load(): StoredMapping[] {
@@ -120,12 +130,12 @@ export class SqliteStateStore implements MappingStore {
 
   #inOneTransaction(work: () => void): void {
     attempt(() => {
-      this.#database.exec('BEGIN');
+      this.#begin.run();
       try {
         work();
-        this.#database.exec('COMMIT');
+        this.#commit.run();
       } catch (error) {
-        if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+        if (this.#database.isTransaction) this.#rollback.run();
         throw error;
       }
     });
@@ -153,10 +163,10 @@ function open(path: string): DatabaseSync {
   fs.closeSync(fs.openSync(path, 'a', 0o600));
   const database = new DatabaseSync(path, { timeout: 2_000 });
   try {
-    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+    database.exec(settings);
     const version = onlyValue(database, 'PRAGMA user_version');
     const tables = onlyValue(database, "SELECT count(*) FROM sqlite_schema WHERE type = 'table'");
-    if (version === 0 && tables === 0) database.exec(`BEGIN; ${schema} COMMIT;`);
+    if (version === 0 && tables === 0) database.exec(schema);
     else if (version !== schemaVersion)
       throw new UnusableDatabase(`has version ${String(version)}, not ${schemaVersion}`);
     const check = onlyValue(database, 'PRAGMA quick_check(1)');
