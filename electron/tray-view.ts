@@ -28,15 +28,15 @@ const maxStatus = 72;
 
 export function trayViewOf(state: TrayState, text: TrayText): TrayView {
   const status = shorten(statusLine(state, text));
-  const connected = state.link.kind === 'connected';
+  const askable = state.link.kind === 'connected' && state.snapshot !== undefined && state.wish === undefined;
   const running = state.snapshot?.tunnel.kind === 'running';
   const checked = state.wish === 'on' || (state.wish === undefined && isWantedOn(state.snapshot));
   return {
     icon: isTrouble(state) ? 'trouble' : running ? 'on' : 'off',
     tooltip: `Mirage: ${status}`,
     status,
-    enhanced: { checked, enabled: connected && state.wish === undefined && state.snapshot?.mine !== false },
-    restoreEnabled: connected && state.wish === undefined,
+    enhanced: { checked, enabled: askable && state.snapshot?.mine !== false },
+    restoreEnabled: askable,
   };
 }
 
