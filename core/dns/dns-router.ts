@@ -44,6 +44,8 @@ export interface DnsRouterOptions {
 
 /** Answering it with NXDOMAIN asks Firefox to leave its own DNS over HTTPS off. */
 const dohCanary = 'use-application-dns.net';
+/** Characters of an answer in a log line. */
+const longestLogged = 200;
 const loopbackPointers: ReadonlySet<string> = new Set(['1.0.0.127.in-addr.arpa', `1.${'0.'.repeat(31)}ip6.arpa`]);
 
 export class DnsRouter {
@@ -75,7 +77,7 @@ export class DnsRouter {
       type: query.questions[0]?.type,
       verdict: answer.verdict,
       rcode: answer.message.rcode,
-      answer: answer.message.answers.map(recordDataText).join(' '),
+      answer: answer.message.answers.map(recordDataText).join(' ').slice(0, longestLogged),
       upstream: answer.upstream,
       ms: Math.round(this.#options.clock.monotonic() - begun),
       error: error && `${error.code}: ${error.message}`,
