@@ -2,8 +2,11 @@
  * One helper for one state directory: a lock that the kernel holds (fcntl(2), through SQLite) and that is gone with the
  * process, however it ends.
  */
+import { chmodSync, closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+
+const takeLock = 'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE';
 
 export class SingleInstance {
   readonly #database: DatabaseSync;
@@ -14,9 +17,13 @@ export class SingleInstance {
 
   /** The lock of a directory, or undefined while another process holds it. */
   static acquire(directory: string): SingleInstance | undefined {
-    const database = new DatabaseSync(join(directory, 'helper.lock'));
+    const path = join(directory, 'helper.lock');
+    // Whoever can read a file can lock it too.
+    closeSync(openSync(path, 'a', 0o600));
+    chmodSync(path, 0o600);
+    const database = new DatabaseSync(path);
     try {
-      database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+      database.exec(takeLock);
       return new SingleInstance(database);
     } catch (error) {
       database.close();

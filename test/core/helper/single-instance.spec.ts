@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -40,5 +40,11 @@ test('held by another process, until that is killed', async () => {
 });
 
 test('a directory that is not there is an error, not a free lock', () => {
-  expect(() => SingleInstance.acquire(join(directory, 'none'))).toThrow('unable to open');
+  expect(() => SingleInstance.acquire(join(directory, 'none'))).toThrow('ENOENT');
+});
+
+test('nobody else can hold it: only root can open the file', () => {
+  const lock = SingleInstance.acquire(directory);
+  expect(statSync(join(directory, 'helper.lock')).mode & 0o777).toBe(0o600);
+  lock?.release();
 });

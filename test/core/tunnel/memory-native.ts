@@ -1,0 +1,68 @@
+/** The addon's engine as far as calls and events go: tests play the network. */
+import type { NativeEngine, NativeEvent } from '../../../core/tunnel/native-flow-engine.ts';
+import type { NativeEngineOptions } from '../../../core/tunnel/tunnel-services.ts';
+
+type NativeVerdict = Parameters<NativeEngine['decide']>[1];
+
+export class MemoryNative implements NativeEngine {
+  readonly options: NativeEngineOptions;
+  readonly emit: (...events: NativeEvent[]) => void;
+  readonly verdicts = new Map<number, NativeVerdict>();
+  readonly closed: number[] = [];
+  readonly answers = new Map<number, Uint8Array>();
+  readonly shared = new BigUint64Array(64);
+  stopped = false;
+
+  constructor(options: NativeEngineOptions, onEvents: (events: NativeEvent[]) => void) {
+    this.options = options;
+    this.emit = (...events) => onEvents(events);
+  }
+
+  /** An application connects. */
+  open(id: number, address: string, port: number): void {
+    const source = { address: this.options.address4, port: 40_000 + id };
+    this.emit({ kind: 'open', id, slot: id, network: 'tcp', source, destination: { address, port } });
+  }
+
+  device(): { name: string; index: number } {
+    return { name: this.options.name, index: 7 };
+  }
+
+  decide(id: number, verdict: NativeVerdict): void {
+    this.verdicts.set(id, verdict);
+  }
+
+  takeStream(): number {
+    throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' });
+  }
+
+  close(id: number): void {
+    this.closed.push(id);
+  }
+
+  answerDns(token: number, message: Uint8Array): void {
+    this.answers.set(token, message);
+  }
+
+  counters(): BigUint64Array {
+    return this.shared;
+  }
+
+  metrics(): ReturnType<NativeEngine['metrics']> {
+    const none = {
+      packetsIn: 0,
+      packetsOut: 0,
+      bytesIn: 0,
+      bytesOut: 0,
+      dropped: 0,
+      held: 0,
+      tcpFlows: 0,
+      udpFlows: 0,
+    };
+    return { offloads: '', ...none };
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+}
