@@ -203,7 +203,7 @@ export class Machine {
   /** DNS, rules and routes as text: equal before and after means nothing was left behind. */
   async networkState(): Promise<string> {
     return await this.sh(
-      'stat -c "%N %a %u %g" /etc/resolv.conf; cat /etc/resolv.conf; ip rule; ip -6 rule; ip route show table all | grep -v linkdown | sort; ip -6 route show table all | grep -v "^fe80\\|^ff00\\|^multicast\\|fe80" | sed "s/ expires [0-9]*sec//" | sort; ip -o link | sed "s/^[0-9]*: //;s/@.*//;s/:.*//" | sort',
+      'stat -c "%N %a %u %g" /etc/resolv.conf; cat /etc/resolv.conf; ip rule; ip -6 rule; ip -4 route show table all | sort; ip -6 route show table all | grep -v fe80 | sed "s/ expires [0-9]*sec//" | sort; ip -o link | sed "s/^[0-9]*: //;s/@.*//;s/:.*//" | sort',
     );
   }
 
