@@ -80,7 +80,14 @@ async function serveInBrowser(options: ServeOptions): Promise<void> {
     service,
     server,
     { json: options.json, enhanced: options.enhanced, open: options.open && hasDesktop() },
-    { console, onLinkWanted, ended: endRequested(), openBrowser, sleep: (ms) => sleep(ms, undefined, { ref: false }) },
+    {
+      console,
+      interactive: process.stdin.isTTY,
+      onLinkWanted,
+      ended: endRequested(),
+      openBrowser,
+      sleep: (ms) => sleep(ms, undefined, { ref: false }),
+    },
   );
 }
 

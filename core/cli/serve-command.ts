@@ -14,6 +14,8 @@ export interface ServeSettings {
 
 export interface ServeEnvironment {
   readonly console: Console;
+  /** Whether somebody can press a key. */
+  readonly interactive: boolean;
   /** Calls when a new link is asked for (Enter on the terminal); the returned function ends it. */
   onLinkWanted(handler: () => void): () => void;
   /** Resolves when the program is asked to end. */
@@ -59,13 +61,15 @@ export async function serve(
   }
 }
 
-function announceLink(server: BrowserServer, settings: ServeSettings, { console }: ServeEnvironment): string {
+function announceLink(server: BrowserServer, settings: ServeSettings, environment: ServeEnvironment): string {
+  const { console, interactive } = environment;
   const url = server.issueLink();
   if (settings.json) {
     console.json({ url, address: server.address });
   } else {
     console.line(`${console.paint('bold', 'Mirage')} is at ${console.paint('cyan', url)}`);
-    console.line(console.paint('dim', 'The link works once, for ten minutes. Enter: a new link. Ctrl-C: end.'));
+    const keys = interactive ? ' Enter: a new link. Ctrl-C: end.' : '';
+    console.line(console.paint('dim', `The link works once, for ten minutes.${keys}`));
   }
   return url;
 }

@@ -191,7 +191,7 @@ export class BrowserServer implements Service {
 }
 
 const onwardPage =
-  '<!doctype html><meta charset="utf-8"><title>Mirage</title><meta http-equiv="refresh" content="0;url=/">';
+  '<!doctype html><meta charset="utf-8"><title>Mirage</title><link rel="icon" href="data:,"><meta http-equiv="refresh" content="0;url=/">';
 
 function addressOf(server: Server): AddressInfo {
   const address = server.address();

@@ -43,6 +43,7 @@ export function noticePage(notice: Notice, acceptLanguage: string | undefined): 
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Mirage</title>
+<link rel="icon" href="data:,">
 <style>
 :root { color-scheme: light dark; }
 body { margin: 0; min-height: 100vh; display: grid; place-items: center; font: 15px/1.6 system-ui, sans-serif; }

@@ -50,6 +50,7 @@ function serving(settings: { json?: boolean; enhanced?: boolean; open?: boolean 
     { json, enhanced, open },
     {
       console,
+      interactive: true,
       ended: new Promise((resolve) => {
         end = resolve;
       }),
