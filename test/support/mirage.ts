@@ -28,13 +28,11 @@ export class Mirage {
   /** Starts the helper and waits until it answers. */
   async start(args: readonly string[] = []): Promise<void> {
     this.#helper = this.machine.spawn(process.execPath, [helperMain, ...this.#helperArgs(), ...args]);
-    await this.machine
-      .sh(`for i in $(seq 200); do [ -S ${this.runtimeDir}/helper.sock ] && exit 0; sleep 0.05; done; exit 1`)
-      .catch(() => {
-        throw new Error(`the helper did not come up:\n${this.helper.output}`);
-      });
-    const status = await this.cli('status', '--json');
-    if (status.code !== 0) throw new Error(`the helper does not answer: ${status.stderr}\n${this.helper.output}`);
+    for (const end = Date.now() + 10_000; ; ) {
+      if ((await this.cli('status', '--json')).code === 0) return;
+      const ended = this.#helper.process.exitCode;
+      if (ended !== null || Date.now() > end) throw new Error(`the helper does not answer:\n${this.helper.output}`);
+    }
   }
 
   /** `mirage-helper --restore`, offline. */

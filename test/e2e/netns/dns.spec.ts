@@ -50,7 +50,7 @@ describeInLab('DNS as applications see it', () => {
     expect(await dig('+short', 'direct.example', 'TXT')).toContain('hello from the far side');
     expect(await dig('+short', 'nas.example')).toBe('10.20.0.77\n');
     expect(await dig('use-application-dns.net')).toContain('status: NXDOMAIN');
-    expect(await dig('printer.local')).not.toMatch(/198\.1[89]\./);
+    expect(await dig('printer.local')).not.toMatch(/IN\s+A\s+\d/);
   });
 
   test('an IP rule asks once, and the connection still goes out by name', async () => {
