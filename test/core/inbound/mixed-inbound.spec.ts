@@ -1,0 +1,307 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import net from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { AppError } from '../../../core/base/app-error.ts';
+import { systemClock } from '../../../core/base/clock.ts';
+import { silentLogger } from '../../../core/base/logger.ts';
+import type { DispatchedFlow, InboundFlow, StreamFlow } from '../../../core/inbound/inbound.ts';
+import { MixedInbound } from '../../../core/inbound/mixed-inbound.ts';
+import { relayStreams } from '../../../core/net/relay-streams.ts';
+import { SocketStream } from '../../../core/net/socket-stream.ts';
+import { errnoOfEnd, Loopback, readAll } from '../net/loopback.ts';
+
+const loopback = new Loopback();
+const inbounds: MixedInbound[] = [];
+afterEach(async () => {
+  await Promise.all(inbounds.splice(0).map((inbound) => inbound.stop()));
+  await loopback.closeAll();
+});
+
+type Answer = (flow: StreamFlow) => void;
+interface Options {
+  users?: { username: string; password: string }[];
+  handshakeMs?: number;
+  maxClients?: number;
+}
+
+/** A mixed port whose flows are answered by `answer`; `ended` collects clients that went away unanswered. */
+async function mixed(answer: Answer, { users = [], handshakeMs = 10_000, maxClients = 100 }: Options = {}) {
+  const ended: unknown[] = [];
+  const flows: StreamFlow[] = [];
+  const dispatch = (flow: InboundFlow): DispatchedFlow => {
+    if (flow.kind !== 'stream') throw new Error('no stream');
+    flows.push(flow);
+    queueMicrotask(() => answer(flow));
+    return { dialed: () => undefined, ended: (close) => ended.push(close) };
+  };
+  const services = { dispatcher: { dispatch }, clock: systemClock, log: silentLogger };
+  const inbound = new MixedInbound({ address: '127.0.0.1', port: 0, users }, services, { handshakeMs, maxClients });
+  inbounds.push(inbound);
+  await inbound.start();
+  const port = inbound.endpoint?.port ?? 0;
+  return { inbound, port, flows, ended };
+}
+
+/** Relays to a server on loopback, whatever was asked for. */
+const relayTo =
+  (port: number): Answer =>
+  (flow) =>
+    void loopback.connect(port).then((socket) =>
+      relayStreams(flow.accept(), new SocketStream(socket), {
+        onBytes: () => undefined,
+        signal: new AbortController().signal,
+        clock: systemClock,
+        idleMs: 60_000,
+        halfCloseMs: 60_000,
+      }),
+    );
+
+const rejectWith =
+  (code: 'DIAL_REFUSED' | 'DIAL_TIMEOUT' | 'DIAL_NETWORK_UNREACHABLE' | 'DIAL_REJECTED' | 'DIAL_PROXY_AUTH'): Answer =>
+  (flow) =>
+    flow.reject(new AppError(code, 'no connection'));
+
+function run(program: string, args: string[]): Promise<{ status: number | null; output: string }> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const chunks: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return new Promise((resolve) =>
+    child.once('close', (status) => resolve({ status, output: Buffer.concat(chunks).toString() })),
+  );
+}
+const curl = (...args: string[]) => run('curl', ['-sS', '--max-time', '10', '--noproxy', '', ...args]);
+
+/** A web server for one request: answers with what it was sent. */
+const web = () =>
+  loopback.listen((socket) => {
+    let heard = '';
+    socket.on('data', (chunk) => {
+      heard += String(chunk);
+      const length = Number(/content-length: (\d+)/i.exec(heard)?.[1] ?? 0);
+      const end = heard.indexOf('\r\n\r\n');
+      if (end < 0 || heard.length < end + 4 + length) return;
+      socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${heard.length}\r\nConnection: close\r\n\r\n${heard}`);
+    });
+  });
+
+describe('curl gets through by name', () => {
+  test.each([
+    ['SOCKS5', 'socks5h', []],
+    ['SOCKS4a', 'socks4a', []],
+    ['CONNECT', 'http', ['--proxytunnel']],
+    ['a plain request', 'http', []],
+  ])('%s', async (_what, scheme, extra) => {
+    const { port, flows } = await mixed(relayTo(await web()));
+    const { output, status } = await curl(
+      '-x',
+      `${scheme}://127.0.0.1:${port}`,
+      ...extra,
+      'http://Hidden.Example/path?q',
+    );
+    expect(output).toMatch(/^GET \/path\?q HTTP\/1\.1\r\nHost: hidden\.example\r\n/i);
+    expect(status).toBe(0);
+    expect(flows[0]?.metadata).toMatchObject({
+      inbound: 'mixed',
+      network: 'tcp',
+      destination: { host: 'hidden.example', port: 80 },
+      domainSource: 'inbound',
+    });
+    expect(flows[0]?.local).toEqual({ host: '127.0.0.1', port });
+  });
+
+  test('with user and password, by SOCKS5 and HTTP; a plain request does not carry them on', async () => {
+    const { port } = await mixed(relayTo(await web()), { users: [{ username: 'me', password: 'p w' }] });
+    for (const scheme of ['socks5h', 'http']) {
+      const good = await curl('-x', `${scheme}://127.0.0.1:${port}`, '-U', 'me:p w', 'http://a.example/');
+      expect(good.output).toMatch(/^GET \/ HTTP/);
+      expect(good.output).not.toMatch(/proxy-authorization/i);
+      const wrong = await curl('-f', '-x', `${scheme}://127.0.0.1:${port}`, '-U', 'me:no', 'http://a.example/');
+      expect(wrong.status).not.toBe(0);
+      expect(wrong.output).not.toMatch(/GET/);
+    }
+  });
+
+  test('a body of a plain request arrives whole', async () => {
+    const { port } = await mixed(relayTo(await web()));
+    const { output } = await curl(
+      '-x',
+      `http://127.0.0.1:${port}`,
+      '--data-binary',
+      'x'.repeat(100_000),
+      'http://a.example/',
+    );
+    expect(output.endsWith(`\r\n\r\n${'x'.repeat(100_000)}`)).toBe(true);
+  });
+
+  test('an address is an address, without a name', async () => {
+    const { port, flows } = await mixed(relayTo(await web()));
+    await curl('-x', `socks5h://127.0.0.1:${port}`, 'http://192.0.2.1:8080/');
+    expect(flows[0]?.metadata.destination).toEqual({ host: '192.0.2.1', port: 8080 });
+    expect(flows[0]?.metadata.domainSource).toBeUndefined();
+  });
+});
+
+describe('a second request on one connection', () => {
+  test('never reaches the first one’s server', async () => {
+    const heard = Promise.withResolvers<Buffer>();
+    const target = await loopback.listen((socket) => {
+      heard.resolve(readAll(socket));
+      setTimeout(() => socket.end('HTTP/1.0 200 OK\r\n\r\n'), 100);
+    });
+    const { port } = await mixed(relayTo(target));
+    const client = await loopback.connect(port);
+    client.end(
+      'POST http://a.example/ HTTP/1.1\r\nContent-Length: 2\r\n\r\nabGET http://b.example/ HTTP/1.1\r\nProxy-Authorization: Basic c2VjcmV0\r\n\r\n',
+    );
+    expect((await readAll(client)).toString()).toBe('HTTP/1.0 200 OK\r\n\r\n');
+    expect((await heard.promise).toString()).toBe(
+      'POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 2\r\nConnection: close\r\n\r\nab',
+    );
+  });
+});
+
+describe('refusals are told in the client’s words', () => {
+  test.each([
+    ['DIAL_REFUSED', 5],
+    ['DIAL_NETWORK_UNREACHABLE', 3],
+    ['DIAL_TIMEOUT', 6],
+    ['DIAL_PROXY_AUTH', 1],
+  ] as const)('SOCKS5 %s: %i', async (code, reply) => {
+    const { port } = await mixed(rejectWith(code));
+    const client = await loopback.connect(port);
+    client.write(Buffer.from([5, 1, 0, 5, 1, 0, 3, 1, 97, 0, 80]));
+    expect([...(await readAll(client))].slice(0, 4)).toEqual([5, 0, 5, reply]);
+  });
+
+  test.each([
+    ['DIAL_TIMEOUT', 504],
+    ['DIAL_REFUSED', 502],
+    ['DIAL_REJECTED', 403],
+  ] as const)('HTTP %s: %i, with the reason', async (code, status) => {
+    const { port } = await mixed(rejectWith(code));
+    const { output } = await curl('-x', `http://127.0.0.1:${port}`, '-i', 'http://a.example/');
+    expect(output).toContain(`HTTP/1.1 ${status} `);
+    expect(output).toContain(`no connection (${code})`);
+  });
+});
+
+describe('streams', () => {
+  const socks = Buffer.from([5, 1, 0, 5, 1, 0, 3, 1, 97, 0, 80]);
+
+  async function connected(answer: Answer) {
+    const setup = await mixed(answer);
+    const client = await loopback.connect(setup.port);
+    return { ...setup, client };
+  }
+
+  test('bytes right behind the handshake, half-close and the way back', async () => {
+    const bytes = randomBytes(300_000);
+    const target = await loopback.listen((socket) => void readAll(socket).then((heard) => socket.end(heard)));
+    const { client } = await connected(relayTo(target));
+    client.end(Buffer.concat([socks, bytes]));
+    const answer = await readAll(client);
+    expect(answer.subarray(12).equals(bytes)).toBe(true);
+  });
+
+  test('RST of the client reaches the server', async () => {
+    const seen = Promise.withResolvers<string | undefined>();
+    const target = await loopback.listen((socket) => seen.resolve(errnoOfEnd(socket)));
+    const { client } = await connected(relayTo(target));
+    client.write(socks);
+    await expect.poll(() => client.bytesRead).toBe(12);
+    client.resetAndDestroy();
+    expect(await seen.promise).toBe('ECONNRESET');
+  });
+
+  test('RST of the server reaches the client', async () => {
+    const target = await loopback.listen((socket) => setTimeout(() => socket.resetAndDestroy(), 50));
+    const { client } = await connected(relayTo(target));
+    client.write(socks);
+    expect(await errnoOfEnd(client)).toBe('ECONNRESET');
+  });
+
+  test('RST in the middle of a plain request reaches the server', async () => {
+    const seen = Promise.withResolvers<string | undefined>();
+    const target = await loopback.listen((socket) => seen.resolve(errnoOfEnd(socket)));
+    const { client, flows } = await connected(relayTo(target));
+    client.write('POST http://a.example/ HTTP/1.1\r\nContent-Length: 100\r\n\r\nabc');
+    await expect.poll(() => flows.length).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    client.resetAndDestroy();
+    expect(await seen.promise).toBe('ECONNRESET');
+  });
+
+  test('a client that leaves before the answer is told to the dispatcher, once', async () => {
+    const { client, flows, ended } = await connected(() => undefined);
+    client.write(socks);
+    await expect.poll(() => flows.length).toBe(1);
+    client.resetAndDestroy();
+    await expect.poll(() => ended).toEqual([{ up: 0, down: 0, reason: 'abandoned' }]);
+  });
+});
+
+describe('limits', () => {
+  test('a client that trickles is cut off when its time is over', async () => {
+    const { port } = await mixed(() => undefined, { handshakeMs: 150 });
+    const client = await loopback.connect(port);
+    const trickle = setInterval(() => client.write('X'), 20);
+    const started = performance.now();
+    client.resume();
+    await new Promise((resolve) => client.once('close', resolve));
+    clearInterval(trickle);
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+
+  test('the time of the handshake does not count for the connection', async () => {
+    const target = await loopback.listen((socket) => socket.pipe(socket));
+    const { port } = await mixed(relayTo(target), { handshakeMs: 100 });
+    const client = await loopback.connect(port);
+    client.write(Buffer.from([5, 1, 0, 5, 1, 0, 3, 1, 97, 0, 80]));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    client.end('late');
+    expect((await readAll(client)).subarray(12).toString()).toBe('late');
+  });
+
+  test('connections beyond the limit are closed, the others stay', async () => {
+    const { port } = await mixed(rejectWith('DIAL_REFUSED'), { maxClients: 2 });
+    const [first] = [await loopback.connect(port), await loopback.connect(port)];
+    const third = await loopback.connect(port);
+    expect((await readAll(third).catch(() => Buffer.alloc(0))).length).toBe(0);
+    first.write(Buffer.from([5, 1, 0]));
+    expect(await new Promise((resolve) => first.once('data', resolve))).toEqual(Buffer.from([5, 0]));
+  });
+});
+
+describe('starting and stopping', () => {
+  test('a port that is taken is an error of the configuration', async () => {
+    const port = await loopback.listen(() => undefined);
+    const services = {
+      dispatcher: { dispatch: () => Promise.reject(new Error()) as never },
+      clock: systemClock,
+      log: silentLogger,
+    };
+    const inbound = new MixedInbound({ address: '127.0.0.1', port, users: [] }, services);
+    await expect(inbound.start()).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining(`${port}`),
+    });
+    expect(inbound.endpoint).toBeUndefined();
+    await inbound.stop();
+  });
+
+  test('stopping resets clients and frees the port', async () => {
+    const { inbound, port } = await mixed(() => undefined);
+    const client = await loopback.connect(port);
+    client.write(Buffer.from([5, 1, 0]));
+    await new Promise((resolve) => client.once('data', resolve));
+    const ended = errnoOfEnd(client);
+    await inbound.stop();
+    await inbound.stop();
+    expect(await ended).toBe('ECONNRESET');
+    const again = net.createServer().listen(port, '127.0.0.1');
+    await new Promise((resolve) => again.once('listening', resolve));
+    await new Promise((resolve) => again.close(resolve));
+  });
+});

@@ -1,0 +1,18 @@
+/** Run by `egress.spec.ts` in a process of its own, which got connected sockets as descriptors 3 (TCP) and 4 (UDP). */
+import { Egress } from '../../../core/outbound/egress.ts';
+
+const opener = { openTcp: () => Promise.resolve(3), openUdp: () => 4 };
+const egress = new Egress(opener, { deviceFor: () => null }, 0);
+const [udpPort, echoPort] = process.argv.slice(2).map(Number);
+
+const socket = await egress.connectTcp(['127.0.0.1'], 80, { timeoutMs: 1000, signal: new AbortController().signal });
+const remote = socket.remoteAddress;
+socket.end('over the adopted socket');
+for await (const chunk of socket) process.stdout.write(`tcp ${remote} ${String(chunk)}\n`);
+
+const udp = egress.openUdp('127.0.0.1');
+udp.on('message', (message) => {
+  process.stdout.write(`udp ${udp.address().port === udpPort ? 'its port' : 'another port'} ${message.toString()}\n`);
+  udp.close();
+});
+udp.send('ping', echoPort, '127.0.0.1');

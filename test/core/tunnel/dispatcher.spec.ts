@@ -1,0 +1,425 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { AppError } from '../../../core/base/app-error.ts';
+import type { DialOutcome } from '../../../core/inbound/flow-engine.ts';
+import type { StreamFlow } from '../../../core/inbound/inbound.ts';
+import type { Stream } from '../../../core/net/stream.ts';
+import { settle } from '../../support/manual-clock.ts';
+import { memoryStreams } from '../../support/memory-flow-engine.ts';
+import { readAll } from '../net/loopback.ts';
+import { FakeOutbound, policyOf, rule, Stage } from './stage.ts';
+
+const good: DialOutcome = { ok: true, address: '192.0.2.7', ms: 12.4 };
+const bad = (code: AppError['code']): DialOutcome => ({ ok: false, code, message: 'why', ms: 3 });
+let stage: Stage;
+beforeEach(() => {
+  stage = new Stage();
+});
+
+/** An application connects; answers after the dispatcher has had its say. */
+async function connect(to = '198.18.3.1', port = 443, network: 'tcp' | 'udp' = 'tcp'): Promise<number> {
+  const id = stage.engine.open(to, port, network);
+  await settle();
+  return id;
+}
+const lastVerdict = () => stage.engine.verdicts.at(-1)?.verdict;
+
+describe('a flow from the TUN', () => {
+  test('the whole way: name, row, rule, dial, end, one line in the log', async () => {
+    const id = stage.engine.open('198.18.3.1', 443);
+    expect(stage.row('1')).toMatchObject({
+      state: 'deciding',
+      destination: { host: 'host1.example' },
+      fakeIp: '198.18.3.1',
+    });
+    await settle();
+    expect(stage.engine.verdicts).toEqual([
+      {
+        id,
+        verdict: { kind: 'dial', dial: expect.objectContaining({ target: { host: 'host1.example', port: 443 } }) },
+      },
+    ]);
+    expect(stage.row('1')).toMatchObject({ state: 'dialing', rule: { type: 'MATCH', index: 0 }, chain: ['far'] });
+    stage.engine.dialed(id, good);
+    expect(stage.row('1')).toMatchObject({ state: 'open', remote: '192.0.2.7', dialMs: 12 });
+    stage.engine.count(id, 100, 2000);
+    await stage.clock.advance(1500);
+    stage.engine.end(id, { reason: 'done' });
+    expect(stage.row('1')).toMatchObject({ state: 'closed', up: 100, down: 2000, closeReason: 'done' });
+    expect(stage.pool).toEqual(['opened 198.18.3.1', 'closed 198.18.3.1 ok']);
+    expect(stage.log).toEqual([
+      'flow id=1 network=tcp inbound=tun from=198.18.0.1:40001 to=host1.example:443 fakeIp=198.18.3.1 rule=MATCH via=far ' +
+        'remote=192.0.2.7 dialMs=12 up=100 down=2000 ms=1500 end=done',
+    ]);
+  });
+
+  test('outcome and end in one batch: it was open, and the name is fine', async () => {
+    const id = await connect();
+    stage.engine.dialed(id, good);
+    stage.engine.end(id, { reason: 'done' });
+    expect(stage.row('1')).toMatchObject({ state: 'closed', remote: '192.0.2.7' });
+    expect(stage.pool.at(-1)).toBe('closed 198.18.3.1 ok');
+  });
+
+  test.each([
+    ['DIAL_REFUSED', 'tcp', 'reset'],
+    ['DIAL_HOST_UNREACHABLE', 'tcp', 'unreachable'],
+    ['DIAL_TIMEOUT', 'tcp', 'drop'],
+    ['DIAL_TIMEOUT', 'udp', 'unreachable'],
+    ['DIAL_PROXY_AUTH', 'tcp', 'reset'],
+  ] as const)('a dial that ends in %s over %s: %s', async (code, network, how) => {
+    const id = await connect('198.18.3.1', 443, network);
+    stage.engine.dialed(id, bad(code));
+    expect(lastVerdict()).toEqual({ kind: 'reject', how });
+    await settle();
+    expect(stage.row('1')).toMatchObject({ state: 'closed', closeReason: 'failed', error: { code, message: 'why' } });
+    expect(stage.pool.at(-1)).toBe(`closed 198.18.3.1 ${code}`);
+    expect(stage.log).toHaveLength(1);
+    expect(stage.log[0]).toContain(`end=failed error=${code} why=why`);
+  });
+
+  test('an outbound that cannot even plan says why', async () => {
+    stage.far.planned = () => Promise.reject(new AppError('DIAL_NAME_NOT_FOUND', 'there is no such name'));
+    await connect();
+    expect(lastVerdict()).toEqual({ kind: 'reject', how: 'unreachable' });
+    expect(stage.row('1')).toMatchObject({ error: { code: 'DIAL_NAME_NOT_FOUND' } });
+  });
+
+  test('a rejection by rule is no failure', async () => {
+    stage.far.planned = () => Promise.resolve({ kind: 'reject', how: 'reset' });
+    await connect('198.18.3.1', 443, 'udp');
+    expect(lastVerdict()).toEqual({ kind: 'reject', how: 'reset' });
+    await settle();
+    expect(stage.row('1')).toMatchObject({
+      state: 'closed',
+      closeReason: 'rejected',
+      error: { code: 'DIAL_REJECTED' },
+    });
+  });
+
+  test('an exception of ours is INTERNAL and a reset, not a flow that hangs', async () => {
+    stage.far.planned = () => {
+      throw new TypeError('a defect');
+    };
+    await connect();
+    expect(lastVerdict()).toEqual({ kind: 'reject', how: 'reset' });
+    expect(stage.row('1')).toMatchObject({ error: { code: 'INTERNAL' } });
+  });
+});
+
+describe('an application that gives up', () => {
+  test('while the outbound thinks: its work is cancelled, nothing is decided', async () => {
+    let cancelled = false;
+    stage.far.planned = (_to, signal) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          cancelled = true;
+          reject(new Error('aborted'));
+        });
+      });
+    const id = await connect();
+    stage.engine.end(id, { reason: 'abandoned' });
+    await settle();
+    expect(cancelled).toBe(true);
+    expect(stage.engine.verdicts).toEqual([]);
+    expect(stage.row('1')).toMatchObject({ state: 'closed', closeReason: 'abandoned' });
+    expect(stage.row('1').error).toBeUndefined();
+    expect(stage.pool).toEqual(['opened 198.18.3.1', 'closed 198.18.3.1 ']);
+    expect(stage.log).toHaveLength(1);
+  });
+
+  test('a plan that comes too late is ignored', async () => {
+    const late = Promise.withResolvers<{ kind: 'reject'; how: 'reset' }>();
+    stage.far.planned = () => late.promise;
+    const id = await connect();
+    stage.engine.end(id, { reason: 'abandoned' });
+    late.resolve({ kind: 'reject', how: 'reset' });
+    await settle();
+    expect(stage.engine.verdicts).toEqual([]);
+    expect(stage.log).toHaveLength(1);
+  });
+});
+
+describe('fake addresses that mean nothing', () => {
+  test.each(['tcp', 'udp'] as const)('%s is turned away openly, seen, counted and told', async (network) => {
+    await connect('198.18.9.9', 443, network);
+    expect(lastVerdict()).toEqual({ kind: 'reject', how: 'reset' });
+    await settle();
+    await connect('198.18.9.9', 443, network);
+    expect(stage.unknown).toEqual([
+      ['198.18.9.9', 1],
+      ['198.18.9.9', 2],
+    ]);
+    expect(stage.dispatcher.unknownFakeAddresses).toBe(2);
+    expect(stage.row('1')).toMatchObject({ state: 'closed', error: { code: 'FAKE_IP_UNKNOWN_ADDRESS' } });
+    expect(stage.pool).toEqual([]);
+  });
+});
+
+describe('rules', () => {
+  beforeEach(() => {
+    const rules = [
+      rule('DOMAIN', 'host1.example', 'far'),
+      rule('IP-CIDR', '192.0.2.0/24', 'DIRECT'),
+      rule('IP-CIDR', '198.51.100.0/24', 'far'),
+      rule('MATCH', '', 'far'),
+    ];
+    stage = new Stage((own) => policyOf(rules, [own.far, own.direct]));
+    stage.addresses = { 'host2.example': ['192.0.2.1', '198.51.100.1'] };
+  });
+
+  test('a name that a domain rule takes is never resolved', async () => {
+    await connect('198.18.3.1');
+    expect(stage.resolved).toEqual([]);
+    expect(stage.row('1').rule).toMatchObject({ index: 0 });
+  });
+
+  test('an IP rule asks once; the address is for matching, the connection goes by name', async () => {
+    await connect('198.18.3.2');
+    expect(stage.resolved).toEqual(['host2.example']);
+    expect(stage.row('1')).toMatchObject({ rule: { index: 1 }, matchedIp: '192.0.2.1' });
+    expect(lastVerdict()).toMatchObject({ dial: { target: { host: 'host2.example', port: 443 } } });
+  });
+
+  test('a name that cannot be resolved goes on to the next rule', async () => {
+    await connect('198.18.3.3');
+    expect(stage.row('1').rule).toMatchObject({ type: 'MATCH' });
+    expect(stage.row('1').error).toBeUndefined();
+  });
+
+  test('new rules are for new flows', async () => {
+    const late = Promise.withResolvers<never>();
+    stage.far.planned = () => late.promise;
+    await connect('198.18.3.1');
+    const other = new FakeOutbound('other');
+    stage.dispatcher.swap(policyOf([rule('MATCH', '', 'other')], [other]));
+    await connect('198.18.3.1');
+    expect(stage.row('1').chain).toEqual(['far']);
+    expect(stage.row('2').chain).toEqual(['other']);
+  });
+});
+
+test('UDP that its outbound cannot carry, with no rule after it, is refused by ICMP', async () => {
+  stage = new Stage((own) => policyOf([rule('MATCH', '', 'thin')], [own.direct, new FakeOutbound('thin', false)]));
+  await connect('198.18.3.1', 443, 'udp');
+  expect(lastVerdict()).toEqual({ kind: 'reject', how: 'reset' });
+  expect(stage.row('1')).toMatchObject({ error: { code: 'DIAL_REJECTED' } });
+});
+
+describe('processes', () => {
+  const ssh = { pid: 77, uid: 1000, name: 'ssh', path: '/usr/bin/ssh' };
+
+  test('nobody is asked when nobody wants to know', async () => {
+    await connect();
+    expect(stage.processAsked).toEqual([]);
+  });
+
+  test('a viewer sees the process, the decision does not wait for it', async () => {
+    stage.processWanted = true;
+    stage.process = ssh;
+    await connect();
+    expect(stage.processAsked).toEqual([{ host: '198.18.3.1', port: 443 }]);
+    expect(stage.row('1').process).toEqual(ssh);
+    expect(lastVerdict()?.kind).toBe('dial');
+  });
+
+  describe('with a proxy on this machine', () => {
+    beforeEach(() => {
+      stage = new Stage((own) =>
+        policyOf([rule('MATCH', '', 'far')], [own.far, own.direct], [{ host: '127.0.0.1', port: 1080 }]),
+      );
+      stage.process = ssh;
+    });
+
+    test('the proxy’s own flows go DIRECT, and the row says why', async () => {
+      stage.loopPids = [77];
+      await connect('203.0.113.9', 22);
+      expect(stage.row('1')).toMatchObject({
+        chain: ['DIRECT'],
+        rule: { type: 'LOOP-GUARD', index: -1, payload: 'ssh', policy: 'DIRECT' },
+        process: ssh,
+      });
+    });
+
+    test('other flows take the rules', async () => {
+      await connect();
+      expect(stage.row('1')).toMatchObject({ chain: ['far'], rule: { type: 'MATCH' } });
+    });
+
+    test('so do flows of an unknown process', async () => {
+      stage.process = undefined;
+      stage.loopPids = [77];
+      await connect();
+      expect(stage.row('1').chain).toEqual(['far']);
+    });
+  });
+});
+
+describe('a flow that an outbound takes as a stream', () => {
+  let server: Stream;
+  beforeEach(() => {
+    stage.far.planned = () => Promise.resolve({ kind: 'stream' });
+    stage.far.dialled = () => {
+      const [ours, theirs] = memoryStreams();
+      server = theirs;
+      return Promise.resolve(ours);
+    };
+  });
+
+  test('is accepted once the transport is up, relayed, and ends once', async () => {
+    const id = await connect();
+    expect(lastVerdict()).toEqual({ kind: 'stream' });
+    const application = stage.engine.accept(id);
+    await settle();
+    expect(stage.row('1')).toMatchObject({ state: 'open', remote: '192.0.2.9' });
+    // The engine may tell its end of the flow as soon as the connection is ours.
+    stage.engine.end(id, { reason: 'done' });
+    application.writable.end('question');
+    expect((await readAll(server.readable)).toString()).toBe('question');
+    server.writable.end('the answer');
+    expect((await readAll(application.readable)).toString()).toBe('the answer');
+    await settle();
+    expect(stage.row('1')).toMatchObject({ state: 'closed', up: 8, down: 10, closeReason: 'done' });
+    expect(stage.log).toHaveLength(1);
+  });
+
+  test('is never accepted when the transport fails', async () => {
+    stage.far.dialled = () => Promise.reject(new AppError('DIAL_PROXY_REFUSED', 'nobody there'));
+    await connect();
+    expect(stage.engine.verdicts.map(({ verdict }) => verdict)).toEqual([{ kind: 'reject', how: 'reset' }]);
+  });
+
+  test('whose client is gone meanwhile leaves no connection behind', async () => {
+    const id = await connect();
+    stage.engine.end(id, { reason: 'abandoned' });
+    await settle();
+    expect(server.readable.destroyed).toBe(true);
+    expect(stage.row('1')).toMatchObject({ state: 'closed', closeReason: 'abandoned' });
+  });
+});
+
+describe('a flow of the mixed port', () => {
+  const events: string[] = [];
+  let application: Stream;
+
+  function flow(host = 'web.example'): StreamFlow {
+    events.length = 0;
+    const destination = { host, port: 80 };
+    return {
+      kind: 'stream',
+      metadata: {
+        network: 'tcp',
+        inbound: 'mixed',
+        source: { host: '127.0.0.1', port: 5 },
+        destination,
+        originalDestination: destination,
+        domainSource: 'inbound',
+      },
+      local: { host: '127.0.0.1', port: 7890 },
+      accept: () => {
+        events.push('accepted');
+        const [ours, theirs] = memoryStreams();
+        application = theirs;
+        return ours;
+      },
+      reject: (error) => events.push(`rejected ${error.code}`),
+    };
+  }
+
+  test('takes the same path: rule, dial by name, relay, one line', async () => {
+    const [ours, server] = memoryStreams();
+    const asked: unknown[] = [];
+    stage.far.dialled = (to, { timeoutMs }) => {
+      asked.push([to, timeoutMs]);
+      return Promise.resolve(ours);
+    };
+    stage.dispatcher.dispatch(flow());
+    expect(events).toEqual([]);
+    await settle();
+    expect(asked).toEqual([[{ host: 'web.example', port: 80 }, 5000]]);
+    expect(events).toEqual(['accepted']);
+    application.writable.end('up');
+    server.writable.end('down!');
+    await Promise.all([readAll(server.readable), readAll(application.readable)]);
+    await settle();
+    expect(stage.row('1')).toMatchObject({ inbound: 'mixed', state: 'closed', up: 2, down: 5, closeReason: 'done' });
+    expect(stage.log).toHaveLength(1);
+  });
+
+  test('is told why not', async () => {
+    stage.far.dialled = () => Promise.reject(new AppError('DIAL_TIMEOUT', 'silence'));
+    stage.dispatcher.dispatch(flow());
+    await settle();
+    expect(events).toEqual(['rejected DIAL_TIMEOUT']);
+    expect(stage.row('1')).toMatchObject({ state: 'closed', closeReason: 'failed', error: { code: 'DIAL_TIMEOUT' } });
+  });
+
+  test('to a fake address goes by its name', async () => {
+    stage.dispatcher.dispatch(flow('198.18.3.2'));
+    await settle();
+    expect(stage.row('1').destination.host).toBe('host2.example');
+    expect(stage.pool[0]).toBe('opened 198.18.3.2');
+  });
+
+  test('whose client leaves cancels the dial; a connection that comes late is reset', async () => {
+    const late = Promise.withResolvers<Stream>();
+    let signal: AbortSignal | undefined;
+    stage.far.dialled = (_to, options) => {
+      signal = options.signal;
+      return late.promise;
+    };
+    const dispatched = stage.dispatcher.dispatch(flow());
+    await settle();
+    dispatched.ended({ up: 0, down: 0, reason: 'abandoned' });
+    expect(signal?.aborted).toBe(true);
+    const [ours] = memoryStreams();
+    late.resolve(ours);
+    await settle();
+    expect(ours.readable.destroyed).toBe(true);
+    expect(events).toEqual([]);
+    expect(stage.row('1')).toMatchObject({ closeReason: 'abandoned' });
+  });
+
+  test('closed by hand while dialling is refused, while open is reset', async () => {
+    const late = Promise.withResolvers<Stream>();
+    stage.far.dialled = () => late.promise;
+    stage.dispatcher.dispatch(flow());
+    await settle();
+    stage.flows.close('1');
+    expect(events).toEqual(['rejected DIAL_REJECTED']);
+    expect(stage.row('1')).toMatchObject({ state: 'closed', closeReason: 'closed' });
+
+    const [ours, server] = memoryStreams();
+    stage.far.dialled = () => Promise.resolve(ours);
+    stage.dispatcher.dispatch(flow());
+    await settle();
+    stage.flows.close('2');
+    await settle();
+    expect(stage.row('2')).toMatchObject({ state: 'closed', closeReason: 'closed' });
+    expect(server.readable.destroyed).toBe(true);
+    expect(application.readable.destroyed).toBe(true);
+  });
+
+  test('its process is found by its own connection to us', async () => {
+    stage.processWanted = true;
+    stage.dispatcher.dispatch(flow());
+    await settle();
+    expect(stage.processAsked).toEqual([{ host: '127.0.0.1', port: 7890 }]);
+  });
+});
+
+test('counters of a live flow come from the shared memory', async () => {
+  const id = await connect();
+  stage.engine.dialed(id, good);
+  stage.engine.count(id, 5, 6);
+  expect(stage.flows.sample()).toEqual({ up: 5, down: 6, live: 1 });
+});
+
+test('closing a flow by hand goes through the engine', async () => {
+  const id = await connect();
+  stage.engine.dialed(id, good);
+  expect(stage.flows.close('1')).toBe(true);
+  expect(stage.engine.closes).toEqual([{ id, how: 'reset' }]);
+  await settle();
+  expect(stage.row('1')).toMatchObject({ state: 'closed', closeReason: 'closed' });
+  expect(stage.pool.at(-1)).toBe('closed 198.18.3.1 ok');
+});

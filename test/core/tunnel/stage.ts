@@ -1,0 +1,147 @@
+/** A dispatcher between an engine in memory and outbounds that do as told; what happens is noted line by line. */
+import { AppError } from '../../../core/base/app-error.ts';
+import type { Logger } from '../../../core/base/logger.ts';
+import { createLogger } from '../../../core/base/logger.ts';
+import type { RuleConfig } from '../../../core/contract/config.ts';
+import type { Endpoint, ProcessInfo } from '../../../core/contract/flow.ts';
+import type { DialPlan } from '../../../core/flow/dial-plan.ts';
+import { FlowTable } from '../../../core/flow/flow-table.ts';
+import { TunInbound } from '../../../core/inbound/tun-inbound.ts';
+import type { Stream } from '../../../core/net/stream.ts';
+import type { DialOptions, Outbound } from '../../../core/outbound/dialer.ts';
+import { RuleEngine } from '../../../core/rule/rule-engine.ts';
+import { Dispatcher, type DispatcherOptions } from '../../../core/tunnel/dispatcher.ts';
+import type { FlowPolicy } from '../../../core/tunnel/policy.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { MemoryFlowEngine } from '../../support/memory-flow-engine.ts';
+
+export class FakeOutbound implements Outbound {
+  readonly tag: string;
+  readonly kind = 'socks5';
+  readonly udp: boolean;
+  /** What `plan` and `dialStream` do; by default a native dial, and no streams. */
+  planned: (to: Endpoint, signal: AbortSignal) => Promise<DialPlan>;
+  dialled: (to: Endpoint, options: DialOptions) => Promise<Stream> = () =>
+    Promise.reject(new AppError('DIAL_PROXY_REFUSED', 'no streams'));
+
+  constructor(tag: string, udp = true) {
+    this.tag = tag;
+    this.udp = udp;
+    this.planned = (target) =>
+      Promise.resolve({
+        kind: 'native',
+        dial: { via: 'socks5', hops: [{ address: '192.0.2.7', device: 'eth0' }], port: 1080, target, timeoutMs: 1000 },
+      });
+  }
+
+  plan(to: Endpoint, _network: unknown, signal: AbortSignal): Promise<DialPlan> {
+    return this.planned(to, signal);
+  }
+
+  dialStream(to: Endpoint, options: DialOptions): Promise<Stream> {
+    return this.dialled(to, options);
+  }
+}
+
+export const rule = (type: RuleConfig['type'], payload: string, policy: string): RuleConfig => ({
+  type,
+  payload,
+  policy,
+  noResolve: false,
+});
+
+export function policyOf(rules: RuleConfig[], outbounds: Outbound[], localProxies: Endpoint[] = []): FlowPolicy {
+  const get = (tag: string) => outbounds.find((outbound) => outbound.tag === tag);
+  return {
+    rules: new RuleEngine(rules),
+    outbounds: {
+      get,
+      route: (tag) => {
+        const outbound = get(tag);
+        return outbound && { outbound, chain: [tag] };
+      },
+      localProxies: () => localProxies,
+    },
+  };
+}
+
+export class Stage {
+  readonly clock = new ManualClock();
+  readonly engine = new MemoryFlowEngine();
+  readonly flows = new FlowTable(this.clock);
+  readonly far = new FakeOutbound('far');
+  readonly direct = new FakeOutbound('DIRECT');
+  /** Fake addresses: `198.18.3.N` is `hostN.example`, for the numbers in here. */
+  readonly mapped = new Set([1, 2, 3]);
+  /** What the pool was told. */
+  readonly pool: string[] = [];
+  /** Names that were resolved for rules. */
+  readonly resolved: string[] = [];
+  addresses: Record<string, string[]> = {};
+  process: ProcessInfo | undefined;
+  processWanted = false;
+  readonly processAsked: Endpoint[] = [];
+  loopPids: number[] = [];
+  readonly unknown: [string, number][] = [];
+  readonly log: string[] = [];
+  readonly dispatcher: Dispatcher;
+  readonly inbound: TunInbound;
+
+  constructor(policy?: (stage: Stage) => FlowPolicy) {
+    const made = policy?.(this) ?? policyOf([rule('MATCH', '', 'far')], [this.far, this.direct]);
+    this.dispatcher = new Dispatcher(made, this.#options());
+    this.inbound = new TunInbound({
+      engine: this.engine,
+      dispatcher: this.dispatcher,
+      dns: { answer: () => Promise.resolve(undefined) },
+      onDead: () => undefined,
+      log: this.#logger(),
+    });
+  }
+
+  /** The rows of the table without the fields that do not vary here. */
+  row(id: string) {
+    const row = this.flows.row(id);
+    if (row === undefined) throw new Error(`no flow ${id}`);
+    return row;
+  }
+
+  #options(): DispatcherOptions {
+    return {
+      flows: this.flows,
+      fakeIp: {
+        contains: (ip) => ip.startsWith('198.18.'),
+        lookup: (ip) => {
+          const [, number = ''] = /^198\.18\.3\.(\d+)$/.exec(ip) ?? [];
+          return this.mapped.has(Number(number)) ? { name: `host${number}.example` } : undefined;
+        },
+        flowOpened: (ip) => this.pool.push(`opened ${ip}`),
+        flowClosed: (ip, outcome) => this.pool.push(`closed ${ip} ${outcome}`),
+      },
+      resolver: {
+        resolve: (name) => {
+          this.resolved.push(name);
+          const found = this.addresses[name];
+          return found ? Promise.resolve(found) : Promise.reject(new AppError('DIAL_NAME_NOT_FOUND', name));
+        },
+      },
+      processes: {
+        find: (_network, _source, destination) => {
+          this.processAsked.push(destination);
+          return Promise.resolve(this.process);
+        },
+      },
+      loopGuard: { isProxyProcess: ({ pid }) => Promise.resolve(this.loopPids.includes(pid)) },
+      clock: this.clock,
+      log: this.#logger(),
+      processesWanted: () => this.processWanted,
+      onUnknownFakeAddress: (address, count) => this.unknown.push([address, count]),
+      limits: { dialMs: 5000, idleMs: 60_000, halfCloseMs: 60_000 },
+    };
+  }
+
+  #logger(): Logger {
+    const now = () => this.clock.now();
+    return createLogger((record) => this.log.push(record.text), { component: 'test', enabled: () => true, now });
+  }
+}
