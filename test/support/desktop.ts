@@ -158,9 +158,10 @@ export class Desktop {
     return { app, page };
   }
 
-  /** Starts the app as a program, without Playwright inside. */
-  spawnApp(...args: string[]): ChildProcess {
-    const child = spawn(this.electron.executable, [...this.#electronArgs(), ...args], {
+  /** Starts the app as a program, without Playwright inside; or, with `packed`, a binary that has the app in it. */
+  spawnApp(program: { executable?: string; packed?: boolean }, ...args: string[]): ChildProcess {
+    const { executable = this.electron.executable, packed = false } = program;
+    const child = spawn(executable, [...this.#electronArgs(packed), ...args], {
       env: this.#environment,
       stdio: 'ignore',
     });
@@ -179,9 +180,9 @@ export class Desktop {
     rmSync(this.home, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  #electronArgs(): string[] {
+  #electronArgs(packed = false): string[] {
     const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-    return [...sandbox, root, '--socket', this.helper.runtimeDir, '--developer'];
+    return [...sandbox, ...(packed ? [] : [root]), '--socket', this.helper.runtimeDir, '--developer'];
   }
 
   async #start({ tray = false, env = {} }: DesktopOptions): Promise<void> {

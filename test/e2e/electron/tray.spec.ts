@@ -166,7 +166,7 @@ describe('the program', () => {
     const { app, desktop: started } = await withTray();
     await closeWindow(app);
     await expect.poll(() => visible(app)).toEqual([false]);
-    const second = started.spawnApp();
+    const second = started.spawnApp({});
     expect(await once(second, 'exit')).toEqual([0, null]);
     await expect.poll(() => visible(app)).toEqual([true]);
     await app.close();
@@ -175,7 +175,7 @@ describe('the program', () => {
   test('SIGTERM turns the session off', async () => {
     desktop = await Desktop.start();
     const { helper } = desktop;
-    const child = desktop.spawnApp('--enhanced');
+    const child = desktop.spawnApp({}, '--enhanced');
     await expect.poll(() => helper.snapshot.tunnel.kind, { timeout: 15_000 }).toBe('running');
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
