@@ -178,7 +178,7 @@ async function contrasts(say: Narrator, logStart: number, log: () => string): Pr
   await world.waitForListener(client, 12_345);
   await client.sh('nft -f -', {
     input:
-      'table ip redirect {\n chain out {\n type nat hook output priority -100;\n ip daddr 203.0.113.0/24 tcp dport 80 redirect to :12345;\n }\n}\n',
+      'table ip redsocks {\n chain out {\n type nat hook output priority -100;\n ip daddr 203.0.113.0/24 tcp dport 80 redirect to :12345;\n }\n}\n',
   });
   let asked = world.questionsSeen().length;
   const redirected = await client.run('curl', ['-sS', '-4', '-m', '5', 'http://direct.example/']);
@@ -207,7 +207,7 @@ async function contrasts(say: Narrator, logStart: number, log: () => string): Pr
     hidden.code === 6,
   );
   await redsocks.stop();
-  await client.sh('nft delete table ip redirect');
+  await client.sh('nft delete table ip redsocks');
 
   asked = world.questionsSeen().length;
   const explicit = await client.run('curl', ['-sS', '-m', '5', '-x', 'socks5h://10.20.0.1:1080', `http://${name}/`]);

@@ -74,7 +74,7 @@ describeInLab('the window in a browser', () => {
       '/dev/null',
       '--limit-rate',
       '400k',
-      'http://slow.hidden.example/bytes/2000000',
+      'http://slow.hidden.example/bytes/4000000',
     ]);
     const row = page.getByRole('row', { name: /slow\.hidden\.example/ }).first();
     await row.waitFor({ timeout: 5_000 });
@@ -82,6 +82,7 @@ describeInLab('the window in a browser', () => {
     await page.waitForTimeout(2_500);
     expect(await row.innerText()).not.toBe(first);
     await shot('transfer');
+    expect(await row.innerText()).toContain('open');
     await transfer.stop();
   });
 
