@@ -46,8 +46,7 @@ export async function decide(policy: FlowPolicy, metadata: Metadata, resolveIp: 
   for (let from = 0; ; ) {
     const matched = policy.rules.match(metadata, resolveIp, from);
     const match = matched instanceof Promise ? await matched : matched;
-    // A matcher that cannot begin at `from` answers an earlier rule again.
-    const nothingLeft = passed !== undefined && match.rule.index < from;
+    const nothingLeft = passed !== undefined && match.rule.type === 'NONE';
     if (nothingLeft) throw new AppError('DIAL_REJECTED', `"${passed}" cannot carry UDP, and no later rule takes it`);
     const route = policy.outbounds.route(match.rule.policy);
     if (route === undefined) throw new AppError('INTERNAL', `there is no outbound named "${match.rule.policy}"`);

@@ -198,11 +198,31 @@ describe('rules', () => {
   });
 });
 
-test('UDP that its outbound cannot carry, with no rule after it, is refused by ICMP', async () => {
-  stage = new Stage((own) => policyOf([rule('MATCH', '', 'thin')], [own.direct, new FakeOutbound('thin', false)]));
-  await connect('198.18.3.1', 443, 'udp');
-  expect(lastVerdict()).toEqual({ kind: 'reject', how: 'reset' });
-  expect(stage.row('1')).toMatchObject({ error: { code: 'DIAL_REJECTED' } });
+describe('UDP that the outbound of its rule cannot carry', () => {
+  const thin = new FakeOutbound('thin', false);
+
+  test('goes on to the next rule that matches; a name is still resolved once', async () => {
+    const rules = [
+      rule('IP-CIDR', '192.0.2.0/24', 'thin'),
+      rule('DOMAIN', 'other.example', 'DIRECT'),
+      rule('IP-CIDR', '192.0.0.0/16', 'far'),
+      rule('MATCH', '', 'DIRECT'),
+    ];
+    stage = new Stage((own) => policyOf(rules, [own.far, own.direct, thin]));
+    stage.addresses = { 'host1.example': ['192.0.2.1'] };
+    await connect('198.18.3.1', 443, 'udp');
+    expect(stage.row('1')).toMatchObject({ rule: { index: 2 }, chain: ['far'], matchedIp: '192.0.2.1' });
+    expect(stage.resolved).toEqual(['host1.example']);
+    await connect('198.18.3.1', 443, 'tcp');
+    expect(stage.row('2')).toMatchObject({ rule: { index: 0 }, chain: ['thin'] });
+  });
+
+  test('is refused by ICMP when no rule comes after it', async () => {
+    stage = new Stage((own) => policyOf([rule('MATCH', '', 'thin')], [own.direct, thin]));
+    await connect('198.18.3.1', 443, 'udp');
+    expect(lastVerdict()).toEqual({ kind: 'reject', how: 'reset' });
+    expect(stage.row('1')).toMatchObject({ error: { code: 'DIAL_REJECTED' } });
+  });
 });
 
 describe('processes', () => {
