@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
 import type { EventName } from '../contract/rpc.ts';
+import { endAfterLastWords } from './last-words.ts';
 import { encodeMessage } from './message-stream.ts';
 import type { PeerAuth, PeerCredentials } from './peer-auth.ts';
 import { type ConnectionLimits, type Feeds, type Handlers, ServerConnection } from './server-connection.ts';
@@ -49,6 +50,9 @@ export interface RpcServerOptions {
 
 const eventNames: readonly EventName[] = ['snapshot', 'traffic'];
 
+/** More refused clients at once are not even told why. */
+const maxRefused = 64;
+
 /** Events that come together travel together. */
 const gatherMs = 25;
 
@@ -59,6 +63,8 @@ export class RpcServer implements Service {
   readonly #connections = new Set<ServerConnection>();
   readonly #pendingEvents = new Map<EventName, () => void>();
   #unwatchEvents: (() => void) | undefined;
+  /** Refused clients that have not left yet. */
+  #refused = 0;
   #server: Server | undefined;
 
   constructor(options: RpcServerOptions) {
@@ -127,12 +133,16 @@ export class RpcServer implements Service {
       throw new AppError('RPC_BUSY', `${this.#connections.size} clients are connected already`);
   }
 
-  /** The reason, then the end; nothing that comes is read. */
+  /** The reason, then the end; what comes is not looked at. */
   #refuse(socket: Socket, error: AppError): void {
     this.#options.log.warning('client refused', { code: error.code, reason: error.message });
-    socket.on('error', () => undefined);
+    if (this.#refused >= maxRefused) return void socket.destroy();
+    this.#refused += 1;
+    socket.once('close', () => {
+      this.#refused -= 1;
+    });
     for (const frame of encodeMessage({ kind: 'refused', error: error.toData() })) socket.write(frame);
-    socket.destroySoon();
+    endAfterLastWords(socket, this.#options.clock);
   }
 
   #onReady(connection: ServerConnection): void {

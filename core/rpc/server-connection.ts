@@ -17,6 +17,7 @@ import {
   type TopicName,
   topics,
 } from '../contract/rpc.ts';
+import { endAfterLastWords } from './last-words.ts';
 import { type ClientMessage, clientMessageSchema, helloSchema, type ServerMessage } from './message.ts';
 import { encodeMessage, MessageDecoder } from './message-stream.ts';
 import type { PeerCredentials } from './peer-auth.ts';
@@ -116,7 +117,7 @@ export class ServerConnection {
     const error = new AppError(code, message, expected === undefined ? {} : { expected });
     this.#write({ kind: 'refused', error: error.toData() });
     this.#ended = true;
-    this.#socket.destroySoon();
+    endAfterLastWords(this.#socket, this.#services.clock);
   }
 
   #receive(chunk: Buffer): void {

@@ -1,9 +1,10 @@
 import { mkdirSync, statSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { AppError } from '../../../core/base/app-error.ts';
 import { defaultConfig } from '../../../core/contract/config.ts';
-import { Served, snapshot } from './served.ts';
+import { RawClient, Served, snapshot } from './served.ts';
 
 let served: Served;
 afterEach(() => served[Symbol.asyncDispose]());
@@ -34,6 +35,36 @@ describe('who may speak', () => {
     expect(served.called).toEqual([]);
     expect(served.tables.connections.watchers).toBe(0);
     expect(served.server.clients).toBe(0);
+  });
+
+  test('another user who has already said a lot is told so too, not reset', async () => {
+    served = await Served.start();
+    served.peer = { ...served.peer, uid: 1001 };
+    const raw = served.raw();
+    raw.greet();
+    raw.send({ kind: 'request', id: 1, method: 'applyConfig', params: { config: 'x'.repeat(3_000_000) } });
+    expect(await raw.end()).toEqual([refusal('HELPER_NOT_ALLOWED')]);
+  });
+
+  test('those who are refused and stay are put out, and are not answered beyond a number', async () => {
+    served = await Served.start();
+    served.peer = { ...served.peer, uid: 1001 };
+    const crowd = Array.from({ length: 100 }, () => {
+      const socket = createConnection({ path: served.socketPath, allowHalfOpen: true });
+      return new RawClient(socket);
+    });
+    const ends = await Promise.all(
+      crowd.map(
+        (raw) =>
+          new Promise<number>((resolve) => {
+            raw.socket.on('end', () => resolve(raw.received.length));
+            raw.socket.on('error', () => resolve(0));
+          }),
+      ),
+    );
+    expect(ends.filter((messages) => messages === 1)).toHaveLength(64);
+    for (const raw of crowd) raw.socket.destroy();
+    await vi.waitFor(() => expect(served.connected()).rejects.toThrow(code('HELPER_NOT_ALLOWED')));
   });
 
   test('when the kernel does not tell, nobody is answered', async () => {

@@ -1,0 +1,18 @@
+/** The end of a connection on which something was still said to the other side. */
+import type { Socket } from 'node:net';
+import type { Clock } from '../base/clock.ts';
+
+/** How long the other side has to read and leave. Milliseconds. */
+const patienceMs = 1_000;
+
+/**
+ * Ends a connection after what was written. What still comes is read and thrown away until the other side leaves too:
+ * closed with bytes unread, the connection would be reset, and the last words lost (unix(7), ECONNRESET).
+ */
+export function endAfterLastWords(socket: Socket, clock: Clock): void {
+  socket.on('error', () => undefined);
+  socket.end();
+  socket.resume();
+  const cancel = clock.after(patienceMs, () => socket.destroy());
+  socket.once('close', cancel);
+}
