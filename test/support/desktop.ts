@@ -115,6 +115,8 @@ export class TrayHost {
 
 export interface DesktopOptions {
   tray?: boolean;
+  /** Runtime directory of a helper that runs elsewhere; without it `desktop.helper` is the one that pretends. */
+  runtimeDir?: string;
   env?: Record<string, string>;
 }
 
@@ -125,6 +127,7 @@ export class Desktop {
   tray: TrayHost | undefined;
   readonly #children: ChildProcess[] = [];
   #environment: NodeJS.ProcessEnv = {};
+  #runtimeDir: string = this.helper.runtimeDir;
 
   private constructor(electron: { executable: string; version: string }) {
     this.electron = electron;
@@ -182,11 +185,12 @@ export class Desktop {
 
   #electronArgs(packed = false): string[] {
     const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-    return [...sandbox, ...(packed ? [] : [root]), '--socket', this.helper.runtimeDir, '--developer'];
+    return [...sandbox, ...(packed ? [] : [root]), '--socket', this.#runtimeDir, '--developer'];
   }
 
-  async #start({ tray = false, env = {} }: DesktopOptions): Promise<void> {
-    await this.helper.start();
+  async #start({ tray = false, runtimeDir, env = {} }: DesktopOptions): Promise<void> {
+    if (runtimeDir === undefined) await this.helper.start();
+    else this.#runtimeDir = runtimeDir;
     const display = await this.#startProgram('Xvfb', [
       '-displayfd',
       '3',
