@@ -126,6 +126,7 @@ export class Desktop {
   readonly electron: { executable: string; version: string };
   tray: TrayHost | undefined;
   readonly #children: ChildProcess[] = [];
+  readonly #apps: ElectronApplication[] = [];
   #environment: NodeJS.ProcessEnv = {};
   #runtimeDir: string = this.helper.runtimeDir;
 
@@ -148,7 +149,7 @@ export class Desktop {
     }
   }
 
-  /** Starts the app; `page` is its window. */
+  /** Starts the app; `page` is its window. Closed with the desktop at the latest. */
   async launch(...args: string[]): Promise<{ app: ElectronApplication; page: Page }> {
     const app = await _electron.launch({
       executablePath: this.electron.executable,
@@ -156,6 +157,7 @@ export class Desktop {
       env: cleanEnvironment(this.#environment),
       timeout: 30_000,
     });
+    this.#apps.push(app);
     const page = await app.firstWindow();
     await page.locator('#root > *').first().waitFor();
     return { app, page };
@@ -174,6 +176,9 @@ export class Desktop {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.tray?.stop();
+    for (const app of this.#apps) {
+      if (app.process().exitCode === null) await app.close();
+    }
     for (const child of this.#children.reverse()) {
       if (child.exitCode !== null || child.signalCode !== null) continue;
       child.kill('SIGTERM');
