@@ -39,7 +39,7 @@ interface Parts {
   readonly restore: () => Promise<unknown>;
 }
 
-/** Stands from the beginning of a restore until one has succeeded. */
+/** Stands from a restore that failed until one has succeeded. */
 const restoreIncomplete: HealthWarning = {
   code: 'RESTORE_INCOMPLETE',
   severity: 'error',
@@ -140,17 +140,16 @@ async function assemble(options: HelperOptions, addonPath: string, log: HelperLo
     log: logger,
   });
   const restore = async () => {
-    health.raise(restoreIncomplete);
-    const undone = await restoreNetwork({
-      journal,
-      runner,
-      logger: logger.child('restore'),
-      now,
-      resolvConf: resolvConfPath,
-    });
-    health.clear(restoreIncomplete.code);
-    for (const { what, where } of undone) logger.info('undone', { what, where });
-    return undone;
+    try {
+      const logRestore = logger.child('restore');
+      const undone = await restoreNetwork({ journal, runner, logger: logRestore, now, resolvConf: resolvConfPath });
+      for (const { what, where } of undone) logRestore.info('undone', { what, where });
+      health.clear(restoreIncomplete.code);
+      return undone;
+    } catch (error) {
+      health.raise(restoreIncomplete);
+      throw error;
+    }
   };
   const ownership = new Ownership(clock);
   const soleUser = allowedUids.length === 1 ? allowedUids[0] : undefined;

@@ -14,13 +14,13 @@ export class FakeIpPools implements FakeIpView, TopicSource<'mappings'> {
   readonly #changed = new Emitter<Iterable<string>>();
   readonly #retired: FakeIpPool[] = [];
   #current: FakeIpPool;
+  #running = false;
   #unwatch: (() => void) | undefined;
 
   /** `create` makes a pool with what is stored of its range; it throws for a range that cannot be used. */
   constructor(range: string, create: (range: string) => FakeIpPool) {
     this.#create = create;
     this.#current = create(range);
-    this.#current.start();
   }
 
   /** The pool that new names get their addresses from. */
@@ -43,7 +43,7 @@ export class FakeIpPools implements FakeIpView, TopicSource<'mappings'> {
     const before = this.#current;
     const place = this.#retired.indexOf(pool);
     if (place >= 0) this.#retired.splice(place, 1);
-    else pool.start();
+    else if (this.#running) pool.start();
     this.#retired.push(before);
     this.#current = pool;
     if (this.#unwatch === undefined) return;
@@ -52,8 +52,15 @@ export class FakeIpPools implements FakeIpView, TopicSource<'mappings'> {
     this.#changed.emit([...before.rows(), ...pool.rows()].map((row) => row.address));
   }
 
-  /** Writes what is unsaved; the stores are their owner's. */
+  /** Begins to write statistics now and then; to be stopped when no names are asked for, so that an idle helper rests. */
+  start(): void {
+    this.#running = true;
+    for (const pool of [this.#current, ...this.#retired]) pool.start();
+  }
+
+  /** Writes what is unsaved. The stores stay open; they are their owner's. */
   stop(): void {
+    this.#running = false;
     for (const pool of [this.#current, ...this.#retired]) pool.stop();
   }
 

@@ -1,5 +1,5 @@
 /** The mixed port as configured: on or off, moved by a reload. A port that is taken is standing trouble, not a failure. */
-import { formatEndpoint } from '../base/address.ts';
+import { formatEndpoint, isLoopback } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { MixedConfig } from '../contract/config.ts';
@@ -32,6 +32,7 @@ export class MixedPort {
     this.#listening = undefined;
     await before?.inbound.stop();
     this.#health.clear('MIXED_PORT_BUSY');
+    this.#health.clear('MIXED_PORT_OPEN');
     if (config !== null) await this.#listen(config);
     if (before !== undefined || this.#listening !== undefined) this.changed.emit();
   }
@@ -41,6 +42,7 @@ export class MixedPort {
     try {
       await inbound.start();
       this.#listening = { config, inbound };
+      if (config.users.length === 0 && !isLoopback(config.address)) this.#raiseOpen(config);
     } catch (caught) {
       const { message } = AppError.from(caught);
       this.#services.log.warning('the mixed port cannot be opened', { reason: message });
@@ -52,5 +54,15 @@ export class MixedPort {
         action: 'End the other program, or choose another mixed-port, then reload the profile.',
       });
     }
+  }
+
+  #raiseOpen({ address, port }: MixedConfig): void {
+    this.#health.raise({
+      code: 'MIXED_PORT_OPEN',
+      severity: 'warning',
+      title: 'The mixed port is open to the network without a password',
+      text: `Whoever reaches ${formatEndpoint({ host: address, port })} can use your proxies and reach what this machine reaches.`,
+      action: 'Listen on 127.0.0.1, or give users and passwords.',
+    });
   }
 }

@@ -249,11 +249,13 @@ export class Tunnel {
         'dns-server': {
           begin: async () => {
             const { router } = this.#graph.dns;
+            this.mappings.start();
             this.#dnsServer = new DnsServer({ router, log: this.#questions, clock, logger: log });
           },
           undo: async () => {
             this.#dnsServer?.stop();
             this.#dnsServer = undefined;
+            this.mappings.stop();
           },
         },
         routes: { begin: () => this.#applyRoutes(), undo: () => routes.apply(undefined) },

@@ -110,6 +110,16 @@ describeInLab('the helper process', () => {
     expect(await machine.networkState()).toBe(before);
   });
 
+  test('a defect that nobody caught: everything is undone, exit code 70', async () => {
+    const defect = `data:text/javascript,process.on('SIGUSR2',()=>{throw new Error('injected')})`;
+    const helper = machine.spawn(process.execPath, ['--import', defect, ...args()]);
+    await helper.printed(/info helper: ready/);
+    await call(true);
+    expect(await helper.stop('SIGUSR2')).toBe(70);
+    expect(helper.output).toContain('injected');
+    expect(await machine.networkState()).toBe(before);
+  });
+
   test('a second one on the same directories does not start, and disturbs nothing', async () => {
     await start();
     await call(true);

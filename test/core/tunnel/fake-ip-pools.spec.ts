@@ -93,8 +93,13 @@ describe('the table', () => {
   });
 });
 
-test('stop ends every timer', () => {
+test('no timer runs unless it is started, and none after stop, also over a change of the range', () => {
   pools.use(pools.prepare('10.64.0.0/16'));
+  expect(clock.pending).toBe(0);
+  pools.start();
+  expect(clock.pending).toBe(2);
+  pools.use(pools.prepare('10.65.0.0/16'));
+  expect(clock.pending).toBe(3);
   pools.stop();
   expect(clock.pending).toBe(0);
 });

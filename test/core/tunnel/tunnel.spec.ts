@@ -359,6 +359,18 @@ describe('the mixed port', () => {
     expect(engines).toEqual([]);
   });
 
+  test('open to the network without a password is a warning, as long as it is', async () => {
+    const { server, port } = await freePort();
+    await new Promise((resolve) => server.close(resolve));
+    const open = (users: { username: string; password: string }[]) =>
+      configOf([], { mixed: { address: '0.0.0.0', port, users } });
+    await tunnel.reload(open([]));
+    await tunnel.setMixed(true);
+    expect(health.warnings()).toMatchObject([{ code: 'MIXED_PORT_OPEN' }]);
+    await tunnel.reload(open([{ username: 'u', password: 'p' }]));
+    expect(health.warnings()).toEqual([]);
+  });
+
   test('that is taken is a warning until it is free or not wanted', async () => {
     const { server, port } = await freePort();
     await tunnel.reload(configOf([], { mixed: { address: '127.0.0.1', port, users: [] } }));
