@@ -70,7 +70,7 @@ export class MixedClient {
         if (step.send.length > 0) this.#socket.write(step.send);
         return true;
       case 'refused':
-        this.#services.log.info('client refused', { client: this.#source.host, reason: step.reason });
+        this.#services.log.debug('client refused', { client: this.#source.host, reason: step.reason });
         this.#endWith(step.send);
         return false;
       case 'request':
@@ -127,7 +127,7 @@ export class MixedClient {
   }
 
   #cutOff(reason: string): void {
-    this.#services.log.info('client cut off', { client: this.#source.host, reason });
+    this.#services.log.debug('client cut off', { client: this.#source.host, reason });
     this.#socket.destroy();
   }
 

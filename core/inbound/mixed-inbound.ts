@@ -33,6 +33,7 @@ export class MixedInbound implements Service {
   readonly #users: UserList;
   readonly #sockets = new Set<net.Socket>();
   #server: net.Server | undefined;
+  #quietUntil = 0;
 
   constructor(config: MixedConfig, services: MixedInboundServices, limits = defaultLimits) {
     this.#config = config;
@@ -53,7 +54,7 @@ export class MixedInbound implements Service {
     server.maxConnections = this.#limits.maxClients;
     await this.#listen(server);
     server.on('error', (error) => this.#services.log.warning('mixed port', { error: error.message }));
-    server.on('drop', () => this.#services.log.warning('mixed port is full', { clients: this.#limits.maxClients }));
+    server.on('drop', () => this.#noteFull());
     this.#server = server;
   }
 
@@ -76,6 +77,14 @@ export class MixedInbound implements Service {
         resolve();
       });
     });
+  }
+
+  /** One line a minute: a flood of clients must not become a flood of lines. */
+  #noteFull(): void {
+    const now = this.#services.clock.monotonic();
+    if (now < this.#quietUntil) return;
+    this.#quietUntil = now + 60_000;
+    this.#services.log.warning('mixed port is full', { clients: this.#limits.maxClients });
   }
 
   #welcome(socket: net.Socket): void {

@@ -45,8 +45,7 @@ export class Egress {
     if (signal.aborted) throw aborted(signal);
     const hops = this.hopsFor(addresses);
     if (hops.length === 0) throw noRoute(addresses);
-    const opening = this.#opener.openTcp(hops, port, this.#mark, timeoutMs);
-    const fd = await orAborted(opening, signal).catch((error: unknown) => {
+    const fd = await orAborted(this.#openTcp(hops, port, timeoutMs), signal).catch((error: unknown) => {
       throw dialErrorOf(error, `${addresses.join(', ')} port ${port}`);
     });
     const socket = new net.Socket({ fd, allowHalfOpen: true });
@@ -65,6 +64,11 @@ export class Egress {
     } catch (error) {
       throw dialErrorOf(error, `UDP socket towards ${to}`);
     }
+  }
+
+  /** Also an argument that native code refuses is a rejection. */
+  async #openTcp(hops: Hop[], port: number, timeoutMs: number): Promise<number> {
+    return await this.#opener.openTcp(hops, port, this.#mark, timeoutMs);
   }
 }
 

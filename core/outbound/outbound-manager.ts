@@ -35,11 +35,14 @@ export class OutboundManager {
   readonly #outbounds = new Map<string, Outbound>();
   readonly #proxies: readonly ProxyConfig[];
   readonly #egress: Egress;
+  readonly #clock: Clock;
+  #local: { readonly until: number; readonly proxies: readonly Endpoint[] } | undefined;
 
   /** Throws CONFIG_INVALID when two outbounds have the same name. */
   constructor(proxies: readonly ProxyConfig[], services: OutboundServices) {
     this.#proxies = proxies;
     this.#egress = services.egress;
+    this.#clock = services.clock;
     for (const tag of builtInTags) this.#add(builtIn(tag, services));
     for (const proxy of proxies) this.#add(configured(proxy, services));
   }
@@ -59,8 +62,19 @@ export class OutboundManager {
     return [...this.#outbounds.keys()];
   }
 
-  /** Proxies that run on this machine: their own connections must not be sent to them again. */
-  localProxies(): Endpoint[] {
+  /**
+   * Proxies that run on this machine: their own connections must not be sent to them again. Asked for every flow, so what
+   * was found is believed for a second; the machine's addresses seldom change.
+   */
+  localProxies(): readonly Endpoint[] {
+    const now = this.#clock.monotonic();
+    if (this.#local === undefined || this.#local.until <= now) {
+      this.#local = { until: now + 1000, proxies: this.#findLocalProxies() };
+    }
+    return this.#local.proxies;
+  }
+
+  #findLocalProxies(): Endpoint[] {
     return this.#proxies.flatMap((proxy) => {
       if (proxy.type !== 'socks5') return [];
       const host = parseIp(proxy.server) ?? loopbackOfName(proxy.server);

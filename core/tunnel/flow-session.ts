@@ -69,6 +69,7 @@ export class FlowSession implements DispatchedFlow {
 
   /** Takes the flow along its path. Resolves when nothing is left to do here; never rejects. */
   async run(): Promise<void> {
+    if (this.#over) return;
     try {
       const decision = await this.#decide();
       if (this.#over) return;

@@ -40,6 +40,13 @@ describe('connecting', () => {
     expect(calls).toEqual([[[{ address: '192.0.2.1', device: 'eth0' }], 80, 0x4d49, 1234]]);
   });
 
+  test('an argument that native code refuses is a rejection with a code', async () => {
+    const egress = withTcp(() => {
+      throw Object.assign(new Error('port'), { code: 'EINVAL' });
+    });
+    await expect(egress.connectTcp(['192.0.2.1'], 0, dialOptions())).rejects.toMatchObject({ code: 'DIAL_IO' });
+  });
+
   test('without a route nothing is opened', async () => {
     const egress = withTcp(failing('EIO'));
     await expect(egress.connectTcp(['198.51.100.1'], 80, dialOptions())).rejects.toMatchObject({

@@ -53,4 +53,21 @@ describe('proxies on this machine', () => {
       { host: '127.0.0.1', port: 1080 },
     ]);
   });
+
+  test('follow the machine’s addresses, but not at every flow', async () => {
+    const own = new Set(['192.0.2.1']);
+    let asked = 0;
+    const egress = new LoopbackEgress();
+    egress.isLocal = (address) => {
+      asked += 1;
+      return own.has(address);
+    };
+    const clock = new ManualClock();
+    const services = { egress, resolver: new NamedAddresses({}), isFake: () => false, clock, timeoutMs: 1 };
+    const outbounds = new OutboundManager([socks('a', '192.0.2.1')], services);
+    expect([outbounds.localProxies().length, outbounds.localProxies().length, asked]).toEqual([1, 1, 1]);
+    own.clear();
+    await clock.advance(1000);
+    expect(outbounds.localProxies()).toEqual([]);
+  });
 });
