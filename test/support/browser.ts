@@ -25,5 +25,9 @@ export async function launchBrowser(machine: Machine, language = 'en-US'): Promi
   const enter = `exec nsenter -t ${machine.holderPid} -n -m -u -- setpriv --pdeathsig KILL -- chromium "$@"`;
   fs.writeFileSync(wrapper, `#!/bin/sh\n${enter}\n`, { mode: 0o755 });
   fs.mkdirSync(artifacts, { recursive: true });
-  return await chromium.launch({ executablePath: wrapper, chromiumSandbox: false, args: [...flags, `--lang=${language}`] });
+  return await chromium.launch({
+    executablePath: wrapper,
+    chromiumSandbox: false,
+    args: [...flags, `--lang=${language}`],
+  });
 }
