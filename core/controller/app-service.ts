@@ -22,12 +22,10 @@ import type { SubscribeOptions, TopicBatch, TopicName } from '../contract/rpc.ts
 import type { Snapshot } from '../contract/status.ts';
 import type { HelperClient } from './helper-client.ts';
 import type { LoadedProfile, ProfileSource } from './profile-source.ts';
+import { SessionHold } from './session-hold.ts';
 
 /** Milliseconds between two renewals of the session's lease; it lives 20 s. */
 export const leaseInterval = 5_000;
-/** Milliseconds that turning the session off may take when the app ends. */
-const farewellDeadline = 5_000;
-
 export interface AppServiceOptions {
   helper: HelperClient;
   profile: ProfileSource;
@@ -38,12 +36,6 @@ export interface AppServiceOptions {
   enhancedAtStart: boolean;
 }
 
-/**
- * `own`: turned on through this app, which turns it off when it ends. `adopted`: found on (the app before us crashed, or
- * another one runs); kept alive while we run, but ended by its lease, so that one app cannot cut off the other.
- */
-type SessionHold = 'none' | 'own' | 'adopted';
-
 /** Its methods are those of a viewer's bridge; each transport hands them on and gives back what it took. */
 export class AppService implements MirageBridge, Service {
   /** Resolves once the helper was reached and brought up to date for the first time, whatever came of it. */
@@ -53,6 +45,7 @@ export class AppService implements MirageBridge, Service {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #info: AppServiceOptions['info'];
+  readonly #session: SessionHold;
   readonly #linkChanges = new Emitter<HelperLink>();
   readonly #snapshotChanges = new Emitter<Snapshot>();
   readonly #releases: (() => void)[] = [];
@@ -61,7 +54,6 @@ export class AppService implements MirageBridge, Service {
   #enhancedWanted: boolean;
   #profile: LoadedProfile = { path: null, problems: [] };
   #snapshot: Snapshot | undefined;
-  #session: SessionHold = 'none';
   /** Counts connections, so that work begun on a lost one ends itself. */
   #connection = 0;
   /** Until the profile is applied and the lease renewed, the helper's owner says nothing about what the person wants. */
@@ -74,6 +66,7 @@ export class AppService implements MirageBridge, Service {
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#info = options.info;
+    this.#session = new SessionHold(options.helper, options.clock, options.logger);
     this.firstSettled = new Promise((resolve) => {
       this.#onFirstSettled = resolve;
     });
@@ -88,7 +81,7 @@ export class AppService implements MirageBridge, Service {
     this.#releases.push(
       this.#helper.onLink((link) => this.#onLink(link)),
       this.#helper.on('snapshot', (snapshot) => this.#onSnapshot(snapshot)),
-      this.#clock.every(leaseInterval, () => void this.#renewLease()),
+      this.#clock.every(leaseInterval, () => this.#renewLease()),
     );
     this.#helper.connect();
     if (this.#helper.link.kind === 'connected') this.#onLink(this.#helper.link);
@@ -115,11 +108,7 @@ export class AppService implements MirageBridge, Service {
       getAppInfo: async () => this.#appInfo(),
       reloadProfile: () => this.#reloadProfile(),
       setEnhanced: ({ on }) => this.#setEnhanced(on),
-      restore: async (p) => {
-        const result = await this.#helper.call('restore', p);
-        this.#session = 'none';
-        return result;
-      },
+      restore: () => this.#session.restore(),
       getSnapshot: (p) => this.#helper.call('getSnapshot', p),
       setSwitches: (p) => this.#helper.call('setSwitches', p),
       listRules: (p) => this.#helper.call('listRules', p),
@@ -165,28 +154,34 @@ export class AppService implements MirageBridge, Service {
 
   #onSnapshot(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
-    if (this.#settled) this.#reconcile(snapshot);
+    if (this.#settled) this.#session.reconcile(snapshot);
     this.#snapshotChanges.emit(snapshot);
   }
 
   /** Brings a fresh connection to where the person left things: profile first, then the session. */
   async #settle(connection: number): Promise<void> {
     const current = () => connection === this.#connection && this.#stopping === undefined;
-    try {
-      const snapshot = await this.#helper.call('getSnapshot', {});
+    const steps = [() => this.#fetchSnapshot(), () => this.#applyProfile(), () => this.#resumeSession()];
+    for (const step of steps) {
+      // One that fails does not keep the others from being done: a refused profile must not end the session.
+      await step().catch((caught: unknown) =>
+        this.#logger.warning('could not bring the helper up to date', describe(caught)),
+      );
       if (!current()) return;
-      this.#onSnapshot(snapshot);
-      await this.#applyProfile(snapshot);
-      if (!current()) return;
-      await this.#resumeSession(snapshot);
-    } catch (caught) {
-      this.#logger.warning('could not bring the helper up to date', describe(caught));
     }
-    if (!current()) return;
     this.#settled = true;
-    if (this.#snapshot !== undefined) this.#reconcile(this.#snapshot);
+    if (this.#snapshot !== undefined) this.#session.reconcile(this.#snapshot);
     if (this.#enhancedWanted) await this.#turnOnAsAsked();
     if (current()) this.#onFirstSettled();
+  }
+
+  async #fetchSnapshot(): Promise<void> {
+    this.#onSnapshot(await this.#helper.call('getSnapshot', {}));
+  }
+
+  /** Looks again afterwards: only then does the helper tell its owner. */
+  async #resumeSession(): Promise<void> {
+    if (this.#snapshot !== undefined && (await this.#session.resume(this.#snapshot))) await this.#fetchSnapshot();
   }
 
   /** A connection that is lost meanwhile leaves the wish for the next one; any other outcome ends it. */
@@ -201,49 +196,21 @@ export class AppService implements MirageBridge, Service {
   }
 
   /** Without a file the default is applied, except over a persistent configuration that another program set up. */
-  async #applyProfile(snapshot: Snapshot | undefined): Promise<void> {
+  async #applyProfile(): Promise<void> {
     const { path, config } = this.#profile;
-    if (path === null && snapshot?.owner?.mode === 'persistent') return;
+    if (path === null && this.#snapshot?.owner?.mode === 'persistent') return;
     const wanted = path === null ? defaultConfig : config;
     if (wanted === undefined) return;
     const { hash } = await this.#helper.call('applyConfig', { config: wanted });
     this.#logger.info('applied the profile', { path: path ?? 'built-in default', hash });
   }
 
-  async #resumeSession(snapshot: Snapshot): Promise<void> {
-    if (this.#session === 'none') {
-      if (!isOurSession(snapshot)) return;
-      this.#session = 'adopted';
-    }
-    try {
-      const { resumed } = await this.#helper.call('renewLease', {});
-      if (resumed) this.#logger.info('the helper resumed the session');
-      this.#snapshot = await this.#helper.call('getSnapshot', {});
-    } catch (caught) {
-      this.#session = 'none';
-      throw caught;
-    }
-  }
-
-  /** Somebody else (the command line, another app of this user, an administrator) may have ended our session. */
-  #reconcile(snapshot: Snapshot): void {
-    if (this.#session !== 'none' && !isOurSession(snapshot)) this.#session = 'none';
-  }
-
-  async #renewLease(): Promise<void> {
-    if (this.#session === 'none' || !this.#settled || this.#stopping !== undefined) return;
-    try {
-      await this.#helper.call('renewLease', {});
-    } catch (caught) {
-      this.#logger.warning('the lease could not be renewed', describe(caught));
-    }
+  #renewLease(): void {
+    if (this.#settled && this.#stopping === undefined) void this.#session.renew();
   }
 
   async #setEnhanced(on: boolean): Promise<Snapshot> {
-    const owner = this.#snapshot?.owner;
-    const mode = this.#snapshot?.mine === true && owner?.mode === 'persistent' ? 'persistent' : 'session';
-    const snapshot = await this.#helper.call('setEnhanced', on ? { on, mode } : { on });
-    this.#session = on && mode === 'session' ? 'own' : 'none';
+    const snapshot = await this.#session.set(on, this.#snapshot);
     this.#onSnapshot(snapshot);
     return snapshot;
   }
@@ -251,7 +218,7 @@ export class AppService implements MirageBridge, Service {
   async #reloadProfile(): Promise<AppInfo> {
     this.#profile = await this.#profileSource.load();
     this.#logProblems();
-    await this.#applyProfile(this.#snapshot);
+    await this.#applyProfile();
     return this.#appInfo();
   }
 
@@ -271,22 +238,10 @@ export class AppService implements MirageBridge, Service {
   }
 
   async #end(): Promise<void> {
-    if (this.#session === 'own' && this.#helper.link.kind === 'connected') {
-      const off = this.#helper.call('setEnhanced', { on: false });
-      const late = new Promise<never>((_, reject) => {
-        this.#clock.after(farewellDeadline, () => reject(new AppError('RPC_TIMEOUT', 'the helper did not answer')));
-      });
-      await Promise.race([off, late]).catch((caught: unknown) =>
-        this.#logger.warning('the session ends by its lease', describe(caught)),
-      );
-    }
+    await this.#session.end();
     for (const release of this.#releases.splice(0)) release();
     await this.#helper.close();
   }
-}
-
-function isOurSession(snapshot: Snapshot): boolean {
-  return snapshot.mine && snapshot.owner?.mode === 'session';
 }
 
 function describe(caught: unknown): { code: string; message: string } {

@@ -126,7 +126,6 @@ export class Desktop {
   readonly electron: { executable: string; version: string };
   tray: TrayHost | undefined;
   readonly #children: ChildProcess[] = [];
-  readonly #apps: ElectronApplication[] = [];
   #environment: NodeJS.ProcessEnv = {};
   #runtimeDir: string = this.helper.runtimeDir;
 
@@ -157,7 +156,7 @@ export class Desktop {
       env: cleanEnvironment(this.#environment),
       timeout: 30_000,
     });
-    this.#apps.push(app);
+    this.#children.push(app.process());
     const page = await app.firstWindow();
     await page.locator('#root > *').first().waitFor();
     return { app, page };
@@ -176,9 +175,6 @@ export class Desktop {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.tray?.stop();
-    for (const app of this.#apps) {
-      if (app.process().exitCode === null) await app.close();
-    }
     for (const child of this.#children.reverse()) {
       if (child.exitCode !== null || child.signalCode !== null) continue;
       child.kill('SIGTERM');
@@ -220,7 +216,10 @@ export class Desktop {
 
   /** Starts a program that writes where it is to be found to descriptor 3. */
   async #startProgram(program: string, args: string[]): Promise<string> {
-    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+    // Ends with this process even when that is killed.
+    const child = spawn('setpriv', ['--pdeathsig', 'TERM', '--', program, ...args], {
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+    });
     this.#children.push(child);
     const [line] = (await Promise.race([
       once(createInterface(child.stdio[3] as Readable), 'line'),

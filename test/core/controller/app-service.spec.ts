@@ -129,6 +129,41 @@ describe('session', () => {
     expect(called().at(-1)).toBe('renewLease');
   });
 
+  test('a profile that the helper refuses does not end the session', async () => {
+    const service = await started();
+    helper.up();
+    await settle();
+    await service.call('setEnhanced', { on: true });
+    helper.down();
+    helper.answers = { applyConfig: () => Promise.reject(new AppError('CONFIG_INVALID', 'no')) };
+    helper.calls.length = 0;
+    helper.up();
+    await settle();
+    expect(called()).toContain('renewLease');
+    await clock.advance(5_000);
+    expect(callsOf('renewLease')).toHaveLength(2);
+  });
+
+  test('a start that is under way when the app ends is turned off too', async () => {
+    let answer: (snapshot: Snapshot) => void = () => undefined;
+    const service = await started();
+    helper.up();
+    await settle();
+    helper.answers = {
+      setEnhanced: ({ on }) =>
+        on
+          ? new Promise((resolve) => {
+              answer = resolve;
+            })
+          : stoppedSnapshot,
+    };
+    const turnedOn = service.call('setEnhanced', { on: true });
+    await service.stop();
+    expect(callsOf('setEnhanced')).toEqual([{ on: true, mode: 'session' }, { on: false }]);
+    answer(runningSnapshot);
+    await turnedOn;
+  });
+
   test('no renewal is tried while the helper is away', async () => {
     const service = await started();
     helper.up();
