@@ -6,9 +6,9 @@ const egress = new Egress(opener, { deviceFor: () => null }, 0);
 const [udpPort, echoPort] = process.argv.slice(2).map(Number);
 
 const socket = await egress.connectTcp(['127.0.0.1'], 80, { timeoutMs: 1000, signal: new AbortController().signal });
-const remote = socket.remoteAddress;
-socket.end('over the adopted socket');
-for await (const chunk of socket) process.stdout.write(`tcp ${remote} ${String(chunk)}\n`);
+process.stdout.write(`tcp ${socket.remoteAddress}`);
+for await (const chunk of socket.iterator({ destroyOnReturn: false })) process.stdout.write(` ${String(chunk)}\n`);
+socket.end('answer after the FIN');
 
 const udp = egress.openUdp('127.0.0.1');
 udp.on('message', (message) => {

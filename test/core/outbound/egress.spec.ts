@@ -109,9 +109,9 @@ describe('adopted descriptors', () => {
     given.close();
     const output = readAll(child.stdout as NodeJS.ReadableStream);
     mine.destroy();
-    expect((await readAll(accepted)).toString()).toBe('over the adopted socket');
-    accepted.end('answer after the FIN');
-    expect((await output).toString()).toBe('tcp 127.0.0.1 answer after the FIN\nudp its port pong to ping\n');
+    accepted.end('question and FIN');
+    expect((await readAll(accepted)).toString()).toBe('answer after the FIN');
+    expect((await output).toString()).toBe('tcp 127.0.0.1 question and FIN\nudp its port pong to ping\n');
   });
 });
 
