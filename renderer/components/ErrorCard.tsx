@@ -25,10 +25,7 @@ export function ErrorCard({ error, context, children }: ErrorCardProps) {
     <section className="error-card" role="alert">
       <CircleAlert size={18} aria-hidden="true" />
       <div className="error-card-body">
-        <h3>
-          {context === undefined ? '' : `${context}: `}
-          {text.title}
-        </h3>
+        <h3>{context === undefined ? text.title : t('error.inContext', { what: context, title: text.title })}</h3>
         <p>{text.action}</p>
         <p className="error-card-raw mono">
           <span className="error-card-code" title={t('error.code')}>

@@ -1,21 +1,40 @@
 /** Saves the rows shown as a file. */
 import { Download } from 'lucide-react';
 import { DropdownMenu } from 'radix-ui';
+import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { type CsvValue, toCsv } from '../text/csv.ts';
 import './menu.css';
 
-export interface ExportMenuProps {
+export interface ExportMenuProps<E> {
   /** First part of the file's name. */
   name: string;
-  /** Flat records, all with the same fields, for CSV. */
+  /** Asked for when something is chosen. */
+  rows: () => readonly E[];
+  /** A row as a flat record, all with the same fields, for CSV. */
+  record: (entry: E) => Record<string, CsvValue>;
+  /** A row whole, for JSON. */
+  whole: (entry: E) => unknown;
+  disabled: boolean;
+}
+
+/** Its properties are functions that stay the same, so that it is not drawn again with every tick of its table. */
+export function ExportMenu<E>({ name, rows, record, whole, disabled }: ExportMenuProps<E>) {
+  // React compares elements by identity: the same element is not drawn again.
+  return useMemo(
+    () => <Menu name={name} disabled={disabled} records={() => rows().map(record)} rows={() => rows().map(whole)} />,
+    [name, rows, record, whole, disabled],
+  );
+}
+
+interface MenuProps {
+  name: string;
   records: () => Record<string, CsvValue>[];
-  /** The same rows whole, for JSON. */
   rows: () => readonly unknown[];
   disabled: boolean;
 }
 
-export function ExportMenu({ name, records, rows, disabled }: ExportMenuProps) {
+function Menu({ name, records, rows, disabled }: MenuProps) {
   const { t } = useTranslation();
   const file = (ending: string) =>
     `mirage-${name}-${new Date().toISOString().slice(0, 19).replaceAll(':', '')}.${ending}`;

@@ -18,8 +18,7 @@ export function NoticeList() {
         <div key={id} className="notice" data-tone={error === undefined ? 'plain' : 'bad'}>
           <div>
             <p>
-              {text}
-              {error === undefined ? '' : `: ${errorText(error.code).title}`}
+              {error === undefined ? text : t('error.inContext', { what: text, title: errorText(error.code).title })}
             </p>
             {error === undefined ? null : (
               <>

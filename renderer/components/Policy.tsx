@@ -13,19 +13,18 @@ export function Policy({ name }: { name: string }) {
   );
 }
 
-/** A chain as the contract has it, from the leaf outwards; read aloud and shown from the group to the leaf. */
+/** A chain as the contract has it: the leaf, which the bytes go through, then the groups that chose it. */
 export function PolicyChain({ chain }: { chain: readonly string[] }) {
-  const leaf = chain[0];
-  const groups = chain.slice(1).toReversed();
+  const [leaf, ...groups] = chain;
   return (
-    <span className="policy" data-kind={policyKind(leaf)}>
+    <span className="policy" data-kind={policyKind(leaf)} title={plainText(chain.join(' ‹ '))}>
       <span>
+        {leaf === undefined ? '–' : plainText(leaf, 64)}
         {groups.map((group) => (
           <span key={group} className="policy-group">
-            {`${plainText(group, 64)} › `}
+            {` ‹ ${plainText(group, 64)}`}
           </span>
         ))}
-        {leaf === undefined ? '–' : plainText(leaf, 64)}
       </span>
     </span>
   );

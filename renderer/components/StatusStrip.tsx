@@ -22,7 +22,7 @@ export function StatusStrip() {
     <footer className="strip" aria-label={t('strip.label')}>
       <span className="strip-item">
         <span className="dot" data-tone={tones[state]} />
-        {t('overview.enhanced')}: {t(`state.${state}`)}
+        {t('strip.enhanced', { state: t(`state.${state}`) })}
       </span>
       {sample === undefined ? null : (
         <>

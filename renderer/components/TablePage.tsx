@@ -22,12 +22,24 @@ export interface TablePageProps<E> {
   table: TableRows<E>;
   /** A row as a flat record, for CSV. */
   record: (entry: E) => Record<string, CsvValue>;
+  /** A row whole, for JSON. */
+  whole: (entry: E) => unknown;
   empty: { icon: ReactNode; title: string; on: string; off: string };
   /** The table. */
   children: ReactNode;
 }
 
-export function TablePage<E>({ page, title, searchHint, grid, table, record, empty, children }: TablePageProps<E>) {
+export function TablePage<E>({
+  page,
+  title,
+  searchHint,
+  grid,
+  table,
+  record,
+  whole,
+  empty,
+  children,
+}: TablePageProps<E>) {
   const { t } = useTranslation();
   const { ui } = useServices();
   const search = useUi((state) => state.searches[page] ?? '');
@@ -47,7 +59,7 @@ export function TablePage<E>({ page, title, searchHint, grid, table, record, emp
         <SearchBox value={search} onChange={(text) => ui.search(page, text)} hint={searchHint} />
         <PauseButton paused={paused} onChange={table.setPaused} />
         <ColumnMenu grid={grid} />
-        <ExportMenu name={page} disabled={rows.length === 0} records={() => rows.map(record)} rows={() => rows} />
+        <ExportMenu name={page} disabled={rows.length === 0} rows={table.currentRows} record={record} whole={whole} />
       </PageHeader>
       <TableBody
         page={page}

@@ -15,8 +15,8 @@ export interface GridSort {
 
 /** How a table was arranged. Ids that a table does not know (any more) are ignored by it. */
 export interface GridLayout {
-  /** Shown columns in their order. */
-  readonly columns: readonly string[];
+  /** Shown columns in their order; null = as many of the usual ones as have room. */
+  readonly columns: readonly string[] | null;
   /** Widths in pixels of columns that were resized. */
   readonly widths: Readonly<Record<string, number>>;
   readonly sort: GridSort;
@@ -71,9 +71,9 @@ function readItem(storage: PreferenceStorage): string {
 
 function readLayout(value: Record<string, unknown>): GridLayout | undefined {
   const sort = asRecord(value.sort);
-  if (!Array.isArray(value.columns) || typeof sort.column !== 'string') return undefined;
+  if (typeof sort.column !== 'string') return undefined;
   return {
-    columns: value.columns.filter((id) => typeof id === 'string'),
+    columns: Array.isArray(value.columns) ? value.columns.filter((id) => typeof id === 'string') : null,
     widths: Object.fromEntries(
       Object.entries(asRecord(value.widths)).filter((pair): pair is [string, number] => Number.isFinite(pair[1])),
     ),

@@ -8,6 +8,7 @@ import type { ConnectionEntry } from './connection-table.ts';
 import type { EnhancedToggle, ToggleState } from './enhanced-toggle.ts';
 import type { LiveState, LiveStore } from './live-store.ts';
 import type { Notices } from './notices.ts';
+import type { RowEntry } from './row-table.ts';
 import type { SecondClock } from './second-clock.ts';
 import type { TopicStore } from './topic-store.ts';
 import type { UiState, UiStore } from './ui-store.ts';
@@ -18,8 +19,8 @@ export interface Services {
   readonly live: LiveStore;
   readonly toggle: EnhancedToggle;
   readonly connections: TopicStore<'connections', ConnectionEntry>;
-  readonly mappings: TopicStore<'mappings', MappingRow>;
-  readonly dnsLog: TopicStore<'dnsLog', DnsRow>;
+  readonly mappings: TopicStore<'mappings', RowEntry<MappingRow>>;
+  readonly dnsLog: TopicStore<'dnsLog', RowEntry<DnsRow>>;
   readonly ui: UiStore;
   readonly notices: Notices;
   readonly clock: SecondClock;

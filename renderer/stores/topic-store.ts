@@ -4,18 +4,26 @@
  */
 import type { MirageBridge, TopicBatch, TopicName, Unsubscribe } from '../../core/contract/app.ts';
 import type { SubscribeOptions } from '../../core/contract/rpc.ts';
-import type { Table } from './row-table.ts';
+import { type Entry, removed, type Table } from './row-table.ts';
 
-/** What a view reads. A new object for every change (the map in it is reused): made for `useSyncExternalStore`. */
+/** What a view reads. A new object for every change (the map and its entries are reused): made for `useSyncExternalStore`. */
 export interface TopicSnapshot<E> {
   readonly entries: ReadonlyMap<string, E>;
+  /** Entries, new and changed, since the snapshot with the number `previous`. */
+  readonly changed: readonly E[];
+  /** Their stamps are this or higher. */
+  readonly since: number;
+  readonly version: number;
+  /** -1 when the entries are others altogether. */
+  readonly previous: number;
+  readonly counts: Readonly<Record<string, number>>;
   /** Rows that match at the server; more than `entries` when the limit cut some off. */
   readonly total: number;
   /** Whether the first batch has arrived since somebody began to watch. */
   readonly loaded: boolean;
 }
 
-export interface TopicStoreOptions<T extends TopicName, E> {
+export interface TopicStoreOptions<T extends TopicName, E extends Entry> {
   readonly topic: T;
   readonly table: Table<T, E>;
   readonly options: SubscribeOptions;
@@ -26,7 +34,7 @@ export interface TopicStoreOptions<T extends TopicName, E> {
   readonly now: () => number;
 }
 
-export class TopicStore<T extends TopicName, E> {
+export class TopicStore<T extends TopicName, E extends Entry> {
   readonly #options: TopicStoreOptions<T, E>;
   readonly #listeners = new Set<() => void>();
   #snapshot: TopicSnapshot<E>;
@@ -36,10 +44,16 @@ export class TopicStore<T extends TopicName, E> {
   #last: { epoch: number; sequence: number } | undefined;
   #total = 0;
   #frameAsked = false;
+  #stamp = 0;
+  /** What has changed since the last snapshot; a set, since several batches may come before a frame. */
+  #changed = new Set<E>();
+  #since = 0;
+  #replaced = false;
 
   constructor(options: TopicStoreOptions<T, E>) {
     this.#options = options;
-    this.#snapshot = { entries: options.table.entries, total: 0, loaded: false };
+    const { entries, counts } = options.table;
+    this.#snapshot = { entries, changed: [], since: 0, version: 0, previous: -1, counts, total: 0, loaded: false };
   }
 
   /** Watches until the returned function is called; the first watcher subscribes, the last one unsubscribes. */
@@ -72,7 +86,10 @@ export class TopicStore<T extends TopicName, E> {
     }
     this.#last = { epoch: batch.epoch, sequence: batch.sequence };
     this.#total = batch.total;
-    this.#options.table.apply(batch, this.#options.now());
+    const { table, now } = this.#options;
+    if (batch.reset) this.#forgetChanges();
+    table.apply(batch, ++this.#stamp, now());
+    for (const entry of table.changed) this.#changed.add(entry);
     this.#publishSoon();
   }
 
@@ -91,9 +108,28 @@ export class TopicStore<T extends TopicName, E> {
   }
 
   #publish(loaded: boolean): void {
-    const { entries } = this.#options.table;
-    this.#snapshot = { entries, total: this.#total, loaded };
+    const { entries, counts } = this.#options.table;
+    const { version } = this.#snapshot;
+    this.#snapshot = {
+      entries,
+      // Of those that came and went before anybody looked, nothing remains to be shown.
+      changed: [...this.#changed].filter((entry) => entry.stamp !== removed),
+      since: this.#since,
+      version: version + 1,
+      previous: this.#replaced ? -1 : version,
+      counts: { ...counts },
+      total: this.#total,
+      loaded,
+    };
+    this.#changed.clear();
+    this.#since = this.#stamp + 1;
+    this.#replaced = false;
     for (const listener of this.#listeners) listener();
+  }
+
+  #forgetChanges(): void {
+    this.#changed.clear();
+    this.#replaced = true;
   }
 
   /** Rows of a topic that nobody watches grow stale: they are dropped. */
@@ -102,6 +138,7 @@ export class TopicStore<T extends TopicName, E> {
     this.#unsubscribe?.();
     this.#unsubscribe = undefined;
     this.#options.table.clear();
+    this.#forgetChanges();
     this.#total = 0;
     this.#publish(false);
   }

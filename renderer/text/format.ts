@@ -20,6 +20,13 @@ export function formatRate(bytesPerSecond: number): string {
   return `${formatBytes(bytesPerSecond)}/s`;
 }
 
+/** A rate that is a round number, for scales: `10 MB/s`, not `10.0 MB/s`. */
+export function formatRound(bytesPerSecond: number): string {
+  return formatRate(bytesPerSecond)
+    .replace(/\.0+ /, ' ')
+    .replace(/(\.\d)0 /, '$1 ');
+}
+
 function significant(value: number): string {
   if (value >= 99.95) return value.toFixed(0);
   return value >= 9.995 ? value.toFixed(1) : value.toFixed(2);

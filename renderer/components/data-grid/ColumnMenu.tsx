@@ -1,18 +1,24 @@
 /** Chooses the columns of a table. */
-import { Check, Columns3 } from 'lucide-react';
+import { Check, SlidersHorizontal } from 'lucide-react';
 import { DropdownMenu } from 'radix-ui';
+import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { toggleColumn } from './column.ts';
 import type { Grid } from './use-grid-layout.ts';
 import '../menu.css';
 
+/** Drawn again when the layout changes, not with every tick of the table. */
 export function ColumnMenu<E>({ grid }: { grid: Grid<E> }) {
+  return useMemo(() => <Menu grid={grid} />, [grid]);
+}
+
+function Menu<E>({ grid }: { grid: Grid<E> }) {
   const { t } = useTranslation();
   return (
     <DropdownMenu.Root modal={false}>
       <DropdownMenu.Trigger asChild>
         <button type="button" className="button button-icon" aria-label={t('grid.columns')} title={t('grid.columns')}>
-          <Columns3 size={15} aria-hidden="true" />
+          <SlidersHorizontal size={15} aria-hidden="true" />
         </button>
       </DropdownMenu.Trigger>
       <DropdownMenu.Portal>
@@ -22,7 +28,9 @@ export function ColumnMenu<E>({ grid }: { grid: Grid<E> }) {
               key={column.id}
               className="menu-item"
               checked={grid.shown.includes(column)}
-              onCheckedChange={() => grid.arrange(toggleColumn(grid.columns, grid.layout, column.id))}
+              onCheckedChange={() =>
+                grid.arrange({ ...grid.layout, columns: toggleColumn(grid.columns, grid.shown, column.id) })
+              }
               onSelect={(event) => event.preventDefault()}
             >
               <DropdownMenu.ItemIndicator className="menu-check">

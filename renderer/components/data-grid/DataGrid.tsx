@@ -2,16 +2,18 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { ContextMenu } from 'radix-ui';
 import { type MouseEvent, type ReactNode, useId, useMemo, useRef, useState } from 'react';
+import type { Entry } from '../../stores/row-table.ts';
 import { columnTracks } from './column.ts';
 import { GridHeader } from './GridHeader.tsx';
 import { GridRow } from './GridRow.tsx';
 import { useGridKeys } from './use-grid-keys.ts';
 import type { Grid } from './use-grid-layout.ts';
+import { useRoom } from './use-room.ts';
 import { useScrollAnchor } from './use-scroll-anchor.ts';
 import './data-grid.css';
 import '../menu.css';
 
-export interface DataGridProps<E> {
+export interface DataGridProps<E extends Entry> {
   label: string;
   grid: Grid<E>;
   rows: readonly E[];
@@ -30,14 +32,17 @@ export interface DataGridProps<E> {
   rowTone?: (entry: E) => string | undefined;
   /** Items of the context menu. */
   renderMenu?: (entry: E) => ReactNode;
+  /** Rows stay where they are even at the top, e.g. while one of them is looked at. */
+  hold?: boolean;
   /** Changes when the search changes: the table then starts at its top again. */
   viewKey: string;
 }
 
 const rowHeight = 32;
+const countStep = 512;
 const nothing: ReadonlySet<string> = new Set();
 
-export function DataGrid<E>(props: DataGridProps<E>) {
+export function DataGrid<E extends Entry>(props: DataGridProps<E>) {
   const {
     label,
     grid,
@@ -53,27 +58,31 @@ export function DataGrid<E>(props: DataGridProps<E>) {
   } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const [menuKey, setMenuKey] = useState<string | undefined>();
+  const [menuOpen, setMenuOpen] = useState(false);
   const idPrefix = useId();
   const rowId = (key: string) => `${idPrefix}${key}`;
   const { template, minimum } = useMemo(() => columnTracks(grid.shown, grid.layout.widths), [grid]);
   // oxlint-disable-next-line react/incompatible-library -- about the React Compiler, which is not used here
   const virtualizer = useVirtualizer({
-    count: rows.length,
+    // A new count makes it measure every row anew, and the number of rows changes every second: so it counts in steps.
+    count: Math.ceil(rows.length / countStep) * countStep,
     getScrollElement: () => scroller.current,
     estimateSize: () => rowHeight,
     overscan: 6,
     scrollPaddingStart: rowHeight,
   });
   const { sort } = grid.layout;
-  const moving = grid.columns.find((column) => column.id === sort.column)?.moving === true;
   useScrollAnchor({
     scroller,
     rows,
     entryKey,
     rowHeight,
+    scrollTop: virtualizer.scrollOffset ?? 0,
     viewKey: `${viewKey}\n${sort.column} ${sort.direction}`,
-    enabled: !moving,
+    enabled: !grid.moving,
+    hold: props.hold === true || menuOpen,
   });
+  useRoom(scroller, grid.onRoom);
   const onKeyDown = useGridKeys({ ...props, selection, pageRows: () => visibleRows(scroller.current), virtualizer });
 
   const onClick = (event: MouseEvent) => {
@@ -87,6 +96,7 @@ export function DataGrid<E>(props: DataGridProps<E>) {
   };
   const menuEntry = menuKey === undefined ? undefined : rows.find((row) => entryKey(row) === menuKey);
 
+  const items = virtualizer.getVirtualItems().filter(({ index }) => index < rows.length);
   const body = (
     <div
       ref={scroller}
@@ -112,14 +122,15 @@ export function DataGrid<E>(props: DataGridProps<E>) {
     >
       <div className="grid-inner" style={{ minWidth: minimum }}>
         <GridHeader grid={grid} template={template} />
-        <div className="grid-rows" role="rowgroup" style={{ height: virtualizer.getTotalSize() }} onClick={onClick}>
-          {virtualizer.getVirtualItems().map(({ index, start }) => {
+        <div className="grid-rows" role="rowgroup" style={{ height: rows.length * rowHeight }} onClick={onClick}>
+          {items.map(({ index, start }) => {
             const entry = rows[index];
             if (entry === undefined) return null;
             const key = entryKey(entry);
             return (
               <GridRow
-                key={key}
+                // Rows on the screen are used again for what comes into sight: cheaper than making new ones.
+                key={index % items.length}
                 entry={entry}
                 rowKey={key}
                 id={rowId(key)}
@@ -139,7 +150,7 @@ export function DataGrid<E>(props: DataGridProps<E>) {
   );
   if (renderMenu === undefined) return body;
   return (
-    <ContextMenu.Root modal={false}>
+    <ContextMenu.Root modal={false} onOpenChange={setMenuOpen}>
       <ContextMenu.Trigger asChild>{body}</ContextMenu.Trigger>
       <ContextMenu.Portal>
         <ContextMenu.Content className="menu">
@@ -159,7 +170,7 @@ function visibleRows(scroller: HTMLElement | null): number {
 }
 
 /** A click alone selects one row, Ctrl adds or takes one, Shift takes the rows from the active one. */
-function selectionAfterClick<E>(
+function selectionAfterClick<E extends Entry>(
   event: MouseEvent,
   key: string,
   { rows, entryKey, active }: DataGridProps<E>,

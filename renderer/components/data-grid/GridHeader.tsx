@@ -31,10 +31,8 @@ function HeaderCell<E>({ grid, column, index, dragged, onDrag }: HeaderCellProps
   const cell = useRef<HTMLDivElement>(null);
   const { layout } = grid;
   const sorted = layout.sort.column === column.id ? layout.sort.direction : undefined;
-  // Moving works on what is shown, which may be the fallback of an unreadable layout.
-  const shownLayout = { ...layout, columns: grid.shown.map(({ id }) => id) };
   const moveTo = (id: string, target: string | undefined) => {
-    if (target !== undefined && target !== id) grid.arrange(moveColumn(shownLayout, id, target));
+    if (target !== undefined && target !== id) grid.arrange({ ...layout, columns: moveColumn(grid.shown, id, target) });
   };
   const resizeBy = (pixels: number) => {
     const width = cell.current?.offsetWidth ?? column.width;

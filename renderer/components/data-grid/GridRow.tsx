@@ -1,8 +1,9 @@
 /** One row of a table. Its place may change every second without drawing its cells again. */
 import { useMemo } from 'react';
+import type { Entry } from '../../stores/row-table.ts';
 import type { Column } from './column.ts';
 
-export interface GridRowProps<E> {
+export interface GridRowProps<E extends Entry> {
   entry: E;
   rowKey: string;
   /** Element id, for aria-activedescendant. */
@@ -16,7 +17,7 @@ export interface GridRowProps<E> {
   tone: string | undefined;
 }
 
-export function GridRow<E>({
+export function GridRow<E extends Entry>({
   entry,
   rowKey,
   id,
@@ -28,7 +29,7 @@ export function GridRow<E>({
   selected,
   tone,
 }: GridRowProps<E>) {
-  // The same elements as before are not drawn again.
+  // The same elements as before are not drawn again. Entries change in place: the stamp tells.
   const cells = useMemo(
     () =>
       columns.map((column, place) => (
@@ -36,7 +37,8 @@ export function GridRow<E>({
           {column.cell(entry)}
         </div>
       )),
-    [entry, columns],
+    // oxlint-disable-next-line react/memo-dependencies, react-hooks/exhaustive-deps -- changed in place, see above
+    [entry, entry.stamp, columns],
   );
   return (
     <div

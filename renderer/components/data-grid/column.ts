@@ -13,8 +13,10 @@ export interface Column<E> {
   /** Share of the space that is left over. */
   readonly grow?: number;
   readonly align?: 'end';
-  /** Stays until asked for in the column menu. */
+  /** Shown only when asked for in the column menu. */
   readonly hidden?: boolean;
+  /** Gives way when there is not room for all, the highest first; without it, the column stays. */
+  readonly yields?: number;
   readonly cell: (entry: E) => ReactNode;
   readonly sort: (entry: E) => string | number | undefined;
   /** How the first click sorts; numbers are usually wanted largest first. */
@@ -26,34 +28,43 @@ export interface Column<E> {
 export const narrowestColumn = 40;
 const widestColumn = 900;
 
-export function defaultLayout<E>(columns: readonly Column<E>[], sort: GridSort): GridLayout {
-  return { columns: columns.filter((column) => column.hidden !== true).map(({ id }) => id), widths: {}, sort };
-}
-
-/** The shown columns in order. Unknown ids are dropped; a layout that leaves nothing falls back to the default. */
-export function shownColumns<E>(columns: readonly Column<E>[], layout: GridLayout): readonly Column<E>[] {
-  const shown = [...new Set(layout.columns)].flatMap((id) => columns.find((column) => column.id === id) ?? []);
-  return shown.length > 0 ? shown : columns.filter((column) => column.hidden !== true);
+/**
+ * The shown columns in order. Chosen ones are shown whatever the width (pixels); without a choice, those that have room.
+ * Unknown ids are dropped; a choice that leaves nothing is none.
+ */
+export function shownColumns<E>(
+  columns: readonly Column<E>[],
+  layout: GridLayout,
+  width: number,
+): readonly Column<E>[] {
+  const chosen = [...new Set(layout.columns)].flatMap((id) => columns.find((column) => column.id === id) ?? []);
+  if (chosen.length > 0) return chosen;
+  let usual = columns.filter((column) => column.hidden !== true);
+  const yielding = usual
+    .filter((column) => column.yields !== undefined)
+    .toSorted((a, b) => (b.yields ?? 0) - (a.yields ?? 0));
+  for (const column of yielding) {
+    if (columnTracks(usual, layout.widths).minimum <= width) break;
+    usual = usual.filter((other) => other !== column);
+  }
+  return usual;
 }
 
 /** Shows a hidden column at the place it has among all columns, or hides a shown one (never the last). */
-export function toggleColumn<E>(columns: readonly Column<E>[], layout: GridLayout, id: string): GridLayout {
-  const shown = shownColumns(columns, layout).map((column) => column.id);
-  if (shown.includes(id)) {
-    return shown.length === 1 ? layout : { ...layout, columns: shown.filter((other) => other !== id) };
-  }
+export function toggleColumn<E>(columns: readonly Column<E>[], shown: readonly Column<E>[], id: string): string[] {
+  const ids = shown.map((column) => column.id);
+  if (ids.includes(id)) return ids.length === 1 ? ids : ids.filter((other) => other !== id);
   const order = columns.map((column) => column.id);
-  const before = order.slice(0, order.indexOf(id)).findLast((other) => shown.includes(other));
-  const at = before === undefined ? 0 : shown.indexOf(before) + 1;
-  return { ...layout, columns: shown.toSpliced(at, 0, id) };
+  const before = order.slice(0, order.indexOf(id)).findLast((other) => ids.includes(other));
+  return ids.toSpliced(before === undefined ? 0 : ids.indexOf(before) + 1, 0, id);
 }
 
 /** Moves a shown column to the place of another. */
-export function moveColumn(layout: GridLayout, id: string, target: string): GridLayout {
-  const to = layout.columns.indexOf(target);
-  const without = layout.columns.filter((other) => other !== id);
-  if (to < 0 || without.length === layout.columns.length) return layout;
-  return { ...layout, columns: without.toSpliced(to, 0, id) };
+export function moveColumn<E>(shown: readonly Column<E>[], id: string, target: string): string[] {
+  const ids = shown.map((column) => column.id);
+  const to = ids.indexOf(target);
+  const without = ids.filter((other) => other !== id);
+  return to < 0 || without.length === ids.length ? ids : without.toSpliced(to, 0, id);
 }
 
 export function resizeColumn(layout: GridLayout, id: string, width: number): GridLayout {

@@ -1,15 +1,16 @@
 /** The keyboard of a table. */
 import type { KeyboardEvent } from 'react';
+import type { Entry } from '../../stores/row-table.ts';
 import type { DataGridProps } from './DataGrid.tsx';
 
-export interface GridKeysOptions<E> extends DataGridProps<E> {
+export interface GridKeysOptions<E extends Entry> extends DataGridProps<E> {
   readonly selection: ReadonlySet<string>;
   /** How many rows Page Up and Page Down move. */
   readonly pageRows: () => number;
   readonly virtualizer: { scrollToIndex: (index: number, options: { align: 'auto' }) => void };
 }
 
-export function useGridKeys<E>(options: GridKeysOptions<E>): (event: KeyboardEvent) => void {
+export function useGridKeys<E extends Entry>(options: GridKeysOptions<E>): (event: KeyboardEvent) => void {
   const { rows, entryKey, active, onActive, selection, onSelect, onOpen, onDelete, onEscape, pageRows, virtualizer } =
     options;
 

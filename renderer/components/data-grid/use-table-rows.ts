@@ -1,39 +1,50 @@
 /** The rows of a topic for a view: filtered, sorted, and held still while paused. */
 import { useMemo, useState, useSyncExternalStore } from 'react';
-import { type Compare, RowOrder } from '../../stores/row-order.ts';
+import { RowOrder } from '../../stores/row-order.ts';
+import type { Entry } from '../../stores/row-table.ts';
 import type { TopicSnapshot } from '../../stores/topic-store.ts';
 import type { Accept } from '../../text/filter.ts';
+import type { Grid } from './use-grid-layout.ts';
 
 export interface TableSource<E> {
   readonly watch: (listener: () => void) => () => void;
   readonly snapshot: () => TopicSnapshot<E>;
 }
 
-export interface TableRowsOptions<E> {
-  readonly source: TableSource<E>;
-  readonly entryKey: (entry: E) => string;
-  readonly accept: Accept<E> | undefined;
-  readonly compare: Compare<E>;
-}
-
 export interface TableRows<E> {
   readonly rows: readonly E[];
+  /** The same rows for later (an export): always the same function. */
+  readonly currentRows: () => readonly E[];
   /** What the view chooses its rows from: that of the moment of pausing while paused. */
   readonly snapshot: TopicSnapshot<E>;
   readonly paused: boolean;
   readonly setPaused: (paused: boolean) => void;
 }
 
-export function useTableRows<E>({ source, entryKey, accept, compare }: TableRowsOptions<E>): TableRows<E> {
+export function useTableRows<E extends Entry>(
+  source: TableSource<E>,
+  accept: Accept<E> | undefined,
+  { compare, moving }: Pick<Grid<E>, 'compare' | 'moving'>,
+): TableRows<E> {
   const current = useSyncExternalStore(source.watch, source.snapshot);
   const [frozen, setFrozen] = useState<TopicSnapshot<E> | undefined>();
-  const [order] = useState(() => new RowOrder(entryKey));
+  const [order] = useState(() => new RowOrder<E>());
   const snapshot = frozen ?? current;
-  const rows = useMemo(() => order.arrange(snapshot.entries, accept, compare), [order, snapshot, accept, compare]);
+  const rows = useMemo(
+    () => order.arrange(snapshot, accept, compare, moving),
+    [order, snapshot, accept, compare, moving],
+  );
   return {
     rows,
+    currentRows: order.currentRows,
     snapshot,
     paused: frozen !== undefined,
-    setPaused: (paused) => setFrozen(paused ? { ...current, entries: new Map(current.entries) } : undefined),
+    setPaused: (paused) => setFrozen(paused ? freeze(current) : undefined),
   };
+}
+
+/** Entries change in place: what is held still must be copies. */
+function freeze<E extends Entry>(snapshot: TopicSnapshot<E>): TopicSnapshot<E> {
+  const entries = new Map([...snapshot.entries].map(([key, entry]) => [key, { ...entry }]));
+  return { ...snapshot, entries, version: -2, previous: -1 };
 }

@@ -16,8 +16,8 @@ export interface CloseButtonProps {
 export function CloseButton({ rows, selection, narrowed, close }: CloseButtonProps) {
   const { t } = useTranslation();
   const [asking, setAsking] = useState(false);
-  const live = rows.filter(({ row }) => row.state !== 'closed');
-  const selected = selection.size < 2 ? [] : live.filter(({ row }) => selection.has(row.id));
+  const isLive = ({ row }: ConnectionEntry) => row.state !== 'closed';
+  const selected = selection.size < 2 ? [] : rows.filter((entry) => selection.has(entry.row.id) && isLive(entry));
   if (selected.length > 1) {
     return (
       <button type="button" className="button" onClick={() => void close(selected.map(({ row }) => row.id))}>
@@ -27,18 +27,32 @@ export function CloseButton({ rows, selection, narrowed, close }: CloseButtonPro
   }
   return (
     <>
-      <button type="button" className="button" disabled={live.length === 0} onClick={() => setAsking(true)}>
+      <button type="button" className="button" disabled={!rows.some(isLive)} onClick={() => setAsking(true)}>
         {t('connections.closeAll')}
       </button>
       {asking ? (
-        <ConfirmDialog
-          title={t(narrowed ? 'connections.closeShownTitle' : 'connections.closeAllTitle')}
-          text={t('connections.closeAllText', { count: live.length })}
-          confirm={t('connections.closeAllConfirm')}
-          onConfirm={() => void close(narrowed ? live.map(({ row }) => row.id) : 'all')}
-          onClose={() => setAsking(false)}
-        />
+        <CloseAllDialog live={rows.filter(isLive)} narrowed={narrowed} close={close} onClose={() => setAsking(false)} />
       ) : null}
     </>
+  );
+}
+
+interface CloseAllDialogProps {
+  live: readonly ConnectionEntry[];
+  narrowed: boolean;
+  close: CloseFlows;
+  onClose: () => void;
+}
+
+function CloseAllDialog({ live, narrowed, close, onClose }: CloseAllDialogProps) {
+  const { t } = useTranslation();
+  return (
+    <ConfirmDialog
+      title={t(narrowed ? 'connections.closeShownTitle' : 'connections.closeAllTitle')}
+      text={t('connections.closeAllText', { count: live.length })}
+      confirm={t('connections.closeAllConfirm')}
+      onConfirm={() => void close(narrowed ? live.map(({ row }) => row.id) : 'all')}
+      onClose={onClose}
+    />
   );
 }

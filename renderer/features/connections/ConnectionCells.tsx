@@ -1,20 +1,24 @@
 /** The cells of a connection that are more than a text. */
-import { useTranslation } from 'react-i18next';
+import type { TFunction } from 'i18next';
 import type { ConnectionRow } from '../../../core/contract/flow.ts';
 import { Chip } from '../../components/Chip.tsx';
 import { plainText } from '../../text/plain-text.ts';
 import { policyKind } from '../../text/policy.ts';
 import { isProxied } from './connection-fields.ts';
 
-export function ProcessCell({ row }: { row: ConnectionRow }) {
-  const { t } = useTranslation();
+/** The translator comes with the column: a hook in each of some hundred cells a second would cost more than the cell. */
+export interface CellProps {
+  row: ConnectionRow;
+  t: TFunction;
+}
+
+export function ProcessCell({ row, t }: CellProps) {
   if (row.process === undefined) return <span className="faint">{t('connections.unknownProcess')}</span>;
   const { name, path, pid } = row.process;
   return <span title={`${plainText(path, 300)} (pid ${pid})`}>{plainText(name, 64)}</span>;
 }
 
-export function HostCell({ row }: { row: ConnectionRow }) {
-  const { t } = useTranslation();
+export function HostCell({ row, t }: CellProps) {
   const host = plainText(row.destination.host);
   if (row.domainSource === undefined) return <span className="mono">{host}</span>;
   return (
@@ -32,26 +36,22 @@ export function HostCell({ row }: { row: ConnectionRow }) {
   );
 }
 
-export function RuleCell({ row }: { row: ConnectionRow }) {
-  const { t } = useTranslation();
+export function RuleCell({ row, t }: CellProps) {
   const { rule } = row;
   if (rule === undefined) return <span className="faint">–</span>;
   if (rule.type === 'NONE') return <span className="faint">{t('connections.noRule')}</span>;
   if (rule.type === 'LOOP-GUARD') return <Chip tone="amber">{t('connections.loopGuard')}</Chip>;
   const payload = plainText(rule.payload);
   return (
-    <>
-      <Chip>{rule.type}</Chip>
-      <span className="soft" title={payload}>
-        {payload}
-      </span>
-    </>
+    <span title={payload === '' ? rule.type : `${rule.type},${payload}`}>
+      {payload === '' ? '' : `${payload} `}
+      <span className="rule-type">{rule.type}</span>
+    </span>
   );
 }
 
 /** A proxied connection has no real address here: the proxy looks the name up. */
-export function RealIpCell({ row }: { row: ConnectionRow }) {
-  const { t } = useTranslation();
+export function RealIpCell({ row, t }: CellProps) {
   if (policyKind(row.chain[0]) === 'rejected') return <span className="faint">–</span>;
   if (isProxied(row)) return <span className="faint">{t('connections.byProxy')}</span>;
   if (row.remote === undefined) return <span className="faint">–</span>;
@@ -62,8 +62,7 @@ export function SpeedCell({ speed, text }: { speed: number; text: string }) {
   return speed === 0 ? <span className="faint">–</span> : <span>{text}</span>;
 }
 
-export function StateCell({ row }: { row: ConnectionRow }) {
-  const { t } = useTranslation();
+export function StateCell({ row, t }: CellProps) {
   if (row.error !== undefined) {
     return (
       <Chip tone="red" title={`${row.error.code}: ${plainText(row.error.message)}`}>

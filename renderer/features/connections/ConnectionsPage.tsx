@@ -49,10 +49,10 @@ export function ConnectionsPage() {
     const filter = compileFilter(search, searchable);
     return (entry: ConnectionEntry) => inScope(entry.row, scope) && (filter === undefined || filter(entry));
   }, [search, scope, searchable]);
-  const table = useTableRows({ source: connections, entryKey: connectionKey, accept, compare: grid.compare });
+  const table = useTableRows(connections, accept, grid);
   const { rows, snapshot, paused } = table;
   const { entries } = snapshot;
-  const counts = countStates(entries);
+  const closed = snapshot.counts.closed ?? 0;
   const shownEntry = active === undefined || !details ? undefined : entries.get(active);
   const closeDetails = () => setDetails(false);
 
@@ -66,9 +66,9 @@ export function ConnectionsPage() {
             value={scope}
             onChange={setScope}
             options={[
-              { value: 'active', label: t('connections.active'), count: formatCount(counts.active) },
-              { value: 'closed', label: t('connections.closed'), count: formatCount(counts.closed) },
-              { value: 'all', label: t('connections.all'), count: formatCount(counts.active + counts.closed) },
+              { value: 'active', label: t('connections.active'), count: formatCount(entries.size - closed) },
+              { value: 'closed', label: t('connections.closed'), count: formatCount(closed) },
+              { value: 'all', label: t('connections.all'), count: formatCount(entries.size) },
             ]}
           />
         }
@@ -83,8 +83,9 @@ export function ConnectionsPage() {
         <ExportMenu
           name="connections"
           disabled={rows.length === 0}
-          records={() => rows.map(connectionRecord)}
-          rows={() => rows.map(currentRow)}
+          rows={table.currentRows}
+          record={connectionRecord}
+          whole={currentRow}
         />
         <CloseButton rows={rows} selection={selection} narrowed={search !== ''} close={close} />
       </PageHeader>
@@ -111,6 +112,7 @@ export function ConnectionsPage() {
           onOpen={() => setDetails(true)}
           onDelete={({ row }) => void close(selection.size > 1 ? [...selection] : [row.id])}
           onEscape={closeDetails}
+          hold={details}
           rowTone={rowTone}
           renderMenu={(entry) => <ConnectionMenu entry={entry} close={close} onDetails={() => setDetails(true)} />}
           viewKey={`${scope} ${search}`}
@@ -138,10 +140,4 @@ function Nothing({ scope }: { scope: ConnectionScope }) {
 
 function rowTone({ row }: ConnectionEntry): string | undefined {
   return row.state === 'closed' ? 'muted' : undefined;
-}
-
-function countStates(entries: ReadonlyMap<string, ConnectionEntry>): { active: number; closed: number } {
-  let closed = 0;
-  for (const { row } of entries.values()) if (row.state === 'closed') closed++;
-  return { active: entries.size - closed, closed };
 }

@@ -101,7 +101,7 @@ function RuleStep({ row }: { row: ConnectionRow }) {
     'LOOP-GUARD': t('trace.ruleLoop'),
     OTHER: (
       <span className="trace-rule">
-        <RuleCell row={row} />
+        <RuleCell row={row} t={t} />
       </span>
     ),
   }[rule.type === 'NONE' || rule.type === 'LOOP-GUARD' ? rule.type : 'OTHER'];
@@ -165,9 +165,9 @@ function BytesStep({ entry }: { entry: ConnectionEntry }) {
 
 function EndStep({ row }: { row: ConnectionRow }) {
   const { t } = useTranslation();
-  const { duration } = useDuration();
+  const text = useDuration();
   if (row.state !== 'closed') {
-    return <TimelineStep tone="waiting" title={t('trace.live')} when={<Age from={row.openedAt} />} />;
+    return <TimelineStep tone="waiting" title={t('trace.live')} when={<Age from={row.openedAt} text={text} />} />;
   }
   const closedAt = row.closedAt ?? row.openedAt;
   return (
@@ -177,7 +177,7 @@ function EndStep({ row }: { row: ConnectionRow }) {
       when={formatDateTime(closedAt)}
     >
       {row.closeReason === undefined ? null : <p>{plainText(row.closeReason, 200)}</p>}
-      <p className="soft">{t('trace.endedAfter', { duration: duration(closedAt - row.openedAt) })}</p>
+      <p className="soft">{t('trace.endedAfter', { duration: text.duration(closedAt - row.openedAt) })}</p>
     </TimelineStep>
   );
 }

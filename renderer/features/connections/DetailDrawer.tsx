@@ -40,7 +40,7 @@ export function DetailDrawer({ entry, close, onClose }: DetailDrawerProps) {
         </button>
       </div>
       <div className="drawer-actions">
-        <StateCell row={row} />
+        <StateCell row={row} t={t} />
         <span className="faint">{row.network.toUpperCase()}</span>
         <span className="page-header-space" />
         <button type="button" className="button" onClick={() => copy(JSON.stringify(currentRow(entry), null, 2))}>

@@ -6,6 +6,7 @@ import { Age } from '../../components/Age.tsx';
 import type { Column } from '../../components/data-grid/column.ts';
 import { FakeAddress } from '../../components/FakeAddress.tsx';
 import { PolicyChain } from '../../components/Policy.tsx';
+import { type DurationText, useDuration } from '../../components/use-duration.ts';
 import type { ConnectionEntry } from '../../stores/connection-table.ts';
 import { formatBytes, formatEndpoint, formatRate } from '../../text/format.ts';
 import { plainText } from '../../text/plain-text.ts';
@@ -15,7 +16,8 @@ type ConnectionColumn = Column<ConnectionEntry>;
 
 export function useConnectionColumns(): readonly ConnectionColumn[] {
   const { t } = useTranslation();
-  return useMemo(() => [...whoColumns(t), ...wayColumns(t), ...amountColumns(t)], [t]);
+  const text = useDuration();
+  return useMemo(() => [...whoColumns(t), ...wayColumns(t), ...amountColumns(t, text)], [t, text]);
 }
 
 function whoColumns(t: TFunction): ConnectionColumn[] {
@@ -23,22 +25,23 @@ function whoColumns(t: TFunction): ConnectionColumn[] {
     {
       id: 'process',
       title: t('connections.column.process'),
-      width: 110,
-      cell: ({ row }) => <ProcessCell row={row} />,
+      width: 92,
+      cell: ({ row }) => <ProcessCell row={row} t={t} />,
       sort: ({ row }) => row.process?.name,
     },
     {
       id: 'host',
       title: t('connections.column.host'),
-      width: 190,
+      width: 170,
       grow: 3,
-      cell: ({ row }) => <HostCell row={row} />,
+      cell: ({ row }) => <HostCell row={row} t={t} />,
       sort: ({ row }) => row.destination.host,
     },
     {
       id: 'port',
       title: t('connections.column.port'),
-      width: 84,
+      width: 80,
+      yields: 4,
       cell: ({ row }) => (
         <>
           <span className="mono">{row.destination.port}</span>
@@ -50,7 +53,7 @@ function whoColumns(t: TFunction): ConnectionColumn[] {
     {
       id: 'fakeIp',
       title: t('connections.column.fakeIp'),
-      width: 122,
+      width: 128,
       cell: ({ row }) =>
         row.fakeIp === undefined ? <span className="faint">–</span> : <FakeAddress address={row.fakeIp} />,
       sort: ({ row }) => row.fakeIp,
@@ -63,24 +66,26 @@ function wayColumns(t: TFunction): ConnectionColumn[] {
     {
       id: 'rule',
       title: t('connections.column.rule'),
-      width: 170,
+      width: 132,
       grow: 2,
-      cell: ({ row }) => <RuleCell row={row} />,
+      yields: 1,
+      cell: ({ row }) => <RuleCell row={row} t={t} />,
       sort: ({ row }) => row.rule?.index,
     },
     {
       id: 'chain',
       title: t('connections.column.chain'),
-      width: 120,
+      width: 112,
       grow: 1,
       cell: ({ row }) => <PolicyChain chain={row.chain} />,
-      sort: ({ row }) => row.chain.toReversed().join(' '),
+      sort: ({ row }) => row.chain.join(' '),
     },
     {
       id: 'remote',
       title: t('connections.column.remote'),
-      width: 132,
-      cell: ({ row }) => <RealIpCell row={row} />,
+      width: 124,
+      yields: 7,
+      cell: ({ row }) => <RealIpCell row={row} t={t} />,
       sort: ({ row }) => row.remote,
     },
     {
@@ -104,8 +109,8 @@ function wayColumns(t: TFunction): ConnectionColumn[] {
   ];
 }
 
-function amountColumns(t: TFunction): ConnectionColumn[] {
-  const amount = { width: 88, align: 'end', first: 'desc', moving: true } as const;
+function amountColumns(t: TFunction, text: DurationText): ConnectionColumn[] {
+  const amount = { width: 82, align: 'end', first: 'desc', moving: true } as const;
   return [
     {
       ...amount,
@@ -118,6 +123,7 @@ function amountColumns(t: TFunction): ConnectionColumn[] {
     {
       ...amount,
       id: 'upSpeed',
+      yields: 3,
       title: `↑ ${t('connections.column.upSpeed')}`,
       description: t('connections.columnText.upSpeed'),
       cell: ({ upSpeed }) => <SpeedCell speed={upSpeed} text={formatRate(upSpeed)} />,
@@ -127,7 +133,8 @@ function amountColumns(t: TFunction): ConnectionColumn[] {
       ...amount,
       id: 'down',
       title: t('connections.column.down'),
-      width: 80,
+      width: 78,
+      yields: 5,
       cell: ({ down }) => <span>{formatBytes(down)}</span>,
       sort: ({ down }) => down,
     },
@@ -135,20 +142,21 @@ function amountColumns(t: TFunction): ConnectionColumn[] {
       ...amount,
       id: 'up',
       title: t('connections.column.up'),
-      width: 80,
+      width: 74,
+      yields: 6,
       cell: ({ up }) => <span>{formatBytes(up)}</span>,
       sort: ({ up }) => up,
     },
     {
       id: 'age',
       title: t('connections.column.age'),
-      width: 94,
+      width: 88,
       align: 'end',
       // Youngest first: sorted by when it was opened, which never changes.
       first: 'asc',
       cell: ({ row }) => (
         <span className="soft">
-          <Age from={row.openedAt} to={row.closedAt} />
+          <Age from={row.openedAt} to={row.closedAt} text={text} />
         </span>
       ),
       sort: ({ row }) => -row.openedAt,
@@ -156,8 +164,9 @@ function amountColumns(t: TFunction): ConnectionColumn[] {
     {
       id: 'state',
       title: t('connections.column.state'),
-      width: 86,
-      cell: ({ row }) => <StateCell row={row} />,
+      width: 76,
+      yields: 2,
+      cell: ({ row }) => <StateCell row={row} t={t} />,
       sort: ({ row }) => row.error?.code ?? row.state,
     },
   ];

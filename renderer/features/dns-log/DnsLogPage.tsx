@@ -11,11 +11,12 @@ import { useGridLayout } from '../../components/data-grid/use-grid-layout.ts';
 import { useTableRows } from '../../components/data-grid/use-table-rows.ts';
 import { FakeAddress } from '../../components/FakeAddress.tsx';
 import { TablePage } from '../../components/TablePage.tsx';
+import { rowOf } from '../../stores/row-table.ts';
 import { useServices, useUi } from '../../stores/services.ts';
 import { compileFilter } from '../../text/filter.ts';
 import { formatClock, formatMillis } from '../../text/format.ts';
 import { plainText } from '../../text/plain-text.ts';
-import { dnsKey, dnsRecord, dnsSearch } from './dns-fields.ts';
+import { type DnsEntry, dnsKey, dnsRecord, dnsSearch } from './dns-fields.ts';
 
 const newestFirst = { column: 'time', direction: 'desc' } as const;
 
@@ -41,7 +42,7 @@ export function DnsLogPage() {
     useMemo(() => dnsColumns(t), [t]),
     newestFirst,
   );
-  const table = useTableRows({ source: dnsLog, entryKey: dnsKey, accept, compare: grid.compare });
+  const table = useTableRows(dnsLog, accept, grid);
   return (
     <TablePage
       page="dns"
@@ -50,6 +51,7 @@ export function DnsLogPage() {
       grid={grid}
       table={table}
       record={dnsRecord}
+      whole={rowOf}
       empty={{
         icon: <ScrollText size={28} aria-hidden="true" />,
         title: t('dns.emptyTitle'),
@@ -70,13 +72,13 @@ export function DnsLogPage() {
   );
 }
 
-function dnsColumns(t: TFunction): Column<DnsRow>[] {
-  const text = (id: 'client' | 'type' | 'rcode' | 'upstream', width: number): Column<DnsRow> => ({
+function dnsColumns(t: TFunction): Column<DnsEntry>[] {
+  const text = (id: 'client' | 'type' | 'rcode' | 'upstream', width: number): Column<DnsEntry> => ({
     id,
     title: t(`dns.column.${id}`),
     width,
-    cell: (row) => <span className="soft">{plainText(row[id] ?? '–', 100)}</span>,
-    sort: (row) => row[id],
+    cell: ({ row }) => <span className="soft">{plainText(row[id] ?? '–', 100)}</span>,
+    sort: ({ row }) => row[id],
   });
   return [
     {
@@ -84,8 +86,8 @@ function dnsColumns(t: TFunction): Column<DnsRow>[] {
       title: t('dns.column.time'),
       width: 108,
       first: 'desc',
-      cell: ({ time }) => <span className="mono soft">{formatClock(time)}</span>,
-      sort: ({ time }) => time,
+      cell: ({ row: { time } }) => <span className="mono soft">{formatClock(time)}</span>,
+      sort: ({ row: { time } }) => time,
     },
     { ...text('client', 120), hidden: true },
     {
@@ -93,40 +95,40 @@ function dnsColumns(t: TFunction): Column<DnsRow>[] {
       title: t('dns.column.name'),
       width: 200,
       grow: 2,
-      cell: ({ name }) => <span title={plainText(name)}>{plainText(name)}</span>,
-      sort: ({ name }) => name,
+      cell: ({ row: { name } }) => <span title={plainText(name)}>{plainText(name)}</span>,
+      sort: ({ row: { name } }) => name,
     },
     text('type', 70),
     {
       id: 'verdict',
       title: t('dns.column.verdict'),
       width: 84,
-      cell: ({ verdict }) => <Chip tone={verdictTones[verdict]}>{t(`dns.verdict.${verdict}`)}</Chip>,
-      sort: ({ verdict }) => verdict,
+      cell: ({ row: { verdict } }) => <Chip tone={verdictTones[verdict]}>{t(`dns.verdict.${verdict}`)}</Chip>,
+      sort: ({ row: { verdict } }) => verdict,
     },
     {
       id: 'answer',
       title: t('dns.column.answer'),
       width: 160,
       grow: 2,
-      cell: ({ verdict, answer }) =>
+      cell: ({ row: { verdict, answer } }) =>
         verdict === 'fake' && answer !== '' ? (
           <FakeAddress address={answer} />
         ) : (
           <span className="mono">{plainText(answer === '' ? '–' : answer)}</span>
         ),
-      sort: ({ answer }) => answer,
+      sort: ({ row: { answer } }) => answer,
     },
-    text('rcode', 92),
-    text('upstream', 150),
+    { ...text('rcode', 92), yields: 1 },
+    { ...text('upstream', 170), yields: 2 },
     {
       id: 'ms',
       title: t('dns.column.ms'),
       width: 80,
       align: 'end',
       first: 'desc',
-      cell: ({ ms }) => <span>{formatMillis(ms)}</span>,
-      sort: ({ ms }) => ms,
+      cell: ({ row: { ms } }) => <span>{formatMillis(ms)}</span>,
+      sort: ({ row: { ms } }) => ms,
     },
   ];
 }

@@ -9,6 +9,7 @@ import { useGridLayout } from '../../components/data-grid/use-grid-layout.ts';
 import { useTableRows } from '../../components/data-grid/use-table-rows.ts';
 import { TablePage } from '../../components/TablePage.tsx';
 import { useCopy } from '../../components/use-copy.ts';
+import { rowOf } from '../../stores/row-table.ts';
 import { useServices, useUi } from '../../stores/services.ts';
 import { compileFilter } from '../../text/filter.ts';
 import { plainText } from '../../text/plain-text.ts';
@@ -25,7 +26,7 @@ export function MappingsPage() {
   const search = useUi((state) => state.searches.mappings ?? '');
   const accept = useMemo(() => compileFilter(search, mappingSearch), [search]);
   const grid = useGridLayout('mappings', useMappingColumns(), newestFirst);
-  const table = useTableRows({ source: mappings, entryKey: mappingKey, accept, compare: grid.compare });
+  const table = useTableRows(mappings, accept, grid);
   const openConnections = (row: MappingRow) => ui.open('connections', `fake:${row.address}`);
   return (
     <TablePage
@@ -35,6 +36,7 @@ export function MappingsPage() {
       grid={grid}
       table={table}
       record={mappingRecord}
+      whole={rowOf}
       empty={{
         icon: <Rows3 size={28} aria-hidden="true" />,
         title: t('mappings.emptyTitle'),
@@ -49,8 +51,8 @@ export function MappingsPage() {
         entryKey={mappingKey}
         active={active}
         onActive={setActive}
-        rowTone={({ state }) => (state === 'retired' || state === 'free' ? 'muted' : undefined)}
-        renderMenu={(row) => <MappingMenu row={row} onConnections={() => openConnections(row)} />}
+        rowTone={({ row: { state } }) => (state === 'retired' || state === 'free' ? 'muted' : undefined)}
+        renderMenu={({ row }) => <MappingMenu row={row} onConnections={() => openConnections(row)} />}
         viewKey={search}
       />
     </TablePage>

@@ -1,23 +1,26 @@
 /** What the mapping table reads out of a row: search fields and flat records for export. */
 import type { MappingRow } from '../../../core/contract/dns.ts';
+import type { RowEntry } from '../../stores/row-table.ts';
 import type { CsvValue } from '../../text/csv.ts';
 import type { SearchFields } from '../../text/filter.ts';
 
-export const mappingKey = (row: MappingRow): string => row.address;
+export type MappingEntry = RowEntry<MappingRow>;
 
-export const mappingSearch: SearchFields<MappingRow> = {
+export const mappingKey = ({ row }: MappingEntry): string => row.address;
+
+export const mappingSearch: SearchFields<MappingEntry> = {
   fields: {
-    name: (row) => [row.name],
-    host: (row) => [row.name],
-    addr: (row) => [row.address],
-    fake: (row) => [row.address],
-    state: (row) => [row.state],
-    outcome: (row) => [row.outcome],
+    name: ({ row }) => [row.name],
+    host: ({ row }) => [row.name],
+    addr: ({ row }) => [row.address],
+    fake: ({ row }) => [row.address],
+    state: ({ row }) => [row.state],
+    outcome: ({ row }) => [row.outcome],
   },
-  text: (row) => `${row.address} ${row.name} ${row.state} ${row.outcome}`.toLowerCase(),
+  text: ({ row }) => `${row.address} ${row.name} ${row.state} ${row.outcome}`.toLowerCase(),
 };
 
-export function mappingRecord(row: MappingRow): Record<string, CsvValue> {
+export function mappingRecord({ row }: MappingEntry): Record<string, CsvValue> {
   return {
     address: row.address,
     name: row.name,

@@ -5,6 +5,7 @@ import type { NetworkChange } from '../../../core/contract/status.ts';
 import { errorDataOf } from '../../bridge/error-data.ts';
 import { Ago } from '../../components/Age.tsx';
 import { ConfirmDialog } from '../../components/ConfirmDialog.tsx';
+import { useDuration } from '../../components/use-duration.ts';
 import { useServices } from '../../stores/services.ts';
 import { formatDateTime } from '../../text/format.ts';
 import { plainText } from '../../text/plain-text.ts';
@@ -12,6 +13,7 @@ import { plainText } from '../../text/plain-text.ts';
 export function ChangesPanel({ changes }: { changes: readonly NetworkChange[] }) {
   const { t } = useTranslation();
   const { bridge, notices } = useServices();
+  const durations = useDuration();
   const [asking, setAsking] = useState(false);
   const restore = async () => {
     try {
@@ -47,7 +49,7 @@ export function ChangesPanel({ changes }: { changes: readonly NetworkChange[] })
                 <td>{plainText(what, 200)}</td>
                 <td className="mono">{plainText(where, 200)}</td>
                 <td className="soft" title={formatDateTime(since)}>
-                  <Ago time={since} />
+                  <Ago time={since} text={durations} />
                 </td>
               </tr>
             ))}

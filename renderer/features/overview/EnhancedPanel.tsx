@@ -6,6 +6,7 @@ import { errorDataOf } from '../../bridge/error-data.ts';
 import { Age } from '../../components/Age.tsx';
 import { ErrorCard } from '../../components/ErrorCard.tsx';
 import { Switch } from '../../components/Switch.tsx';
+import { useDuration } from '../../components/use-duration.ts';
 import { isOn } from '../../stores/enhanced-toggle.ts';
 import { useServices, useToggle } from '../../stores/services.ts';
 import { plainText } from '../../text/plain-text.ts';
@@ -91,7 +92,7 @@ function SinceText({ since }: { since: number }) {
   return (
     <>
       {before}
-      <Age from={since} />
+      <Age from={since} text={useDuration()} />
       {after}
     </>
   );

@@ -2,12 +2,15 @@
 import { useLayoutEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLive } from '../../stores/services.ts';
-import type { TrafficHistory } from '../../stores/traffic-history.ts';
-import { formatRate } from '../../text/format.ts';
+import { historySeconds, type TrafficHistory } from '../../stores/traffic-history.ts';
+import { formatRate, formatRound } from '../../text/format.ts';
 import { areaPath, type Box, linePath, peakOf, sampleAt, sampleX, scaleTop } from './speed-curve.ts';
 
 const height = 132;
-const gridLines = [0.25, 0.5, 0.75, 1];
+/** Room below the graph for the times. */
+const axisHeight = 16;
+const gridLines = [0, 0.25, 0.5, 0.75, 1];
+const axisSeconds = [90, 60, 30];
 
 export function SpeedPanel() {
   const { t } = useTranslation();
@@ -76,7 +79,7 @@ function SpeedGraph({ history, box, markTime }: SpeedGraphProps) {
   });
   const mark = markTime === undefined || now === undefined ? undefined : sampleX(markTime, now.time, box.width);
   return (
-    <svg width={box.width} height={box.height} role="img" aria-label={label}>
+    <svg width={box.width} height={box.height + axisHeight} role="img" aria-label={label}>
       {gridLines.map((share) => (
         <line key={share} className="speed-line" x1={0} x2={box.width} y1={gridY(share, box)} y2={gridY(share, box)} />
       ))}
@@ -85,16 +88,28 @@ function SpeedGraph({ history, box, markTime }: SpeedGraphProps) {
       <path className="speed-down" d={linePath(history, 'down', top, box)} />
       {[0.5, 1].map((share) => (
         <text key={share} className="speed-scale" x={2} y={gridY(share, box) + 12}>
-          {formatRate(top * share)}
+          {formatRound(top * share)}
         </text>
       ))}
+      {axisSeconds.map((seconds) => (
+        <text key={seconds} className="speed-scale speed-axis" x={axisX(seconds, box)} y={box.height + 13}>
+          {t('overview.axis', { seconds })}
+        </text>
+      ))}
+      <text className="speed-scale speed-axis-end" x={box.width} y={box.height + 13}>
+        {t('overview.axisNow')}
+      </text>
       {mark === undefined ? null : <line className="speed-mark" x1={mark} x2={mark} y1={0} y2={box.height} />}
     </svg>
   );
 }
 
+function axisX(seconds: number, box: Box): number {
+  return Math.round(box.width * (1 - seconds / historySeconds));
+}
+
 function gridY(share: number, box: Box): number {
-  return Math.round(box.height * (1 - share)) + 0.5;
+  return Math.min(box.height - 0.5, Math.round(box.height * (1 - share)) + 0.5);
 }
 
 function useWidth(element: React.RefObject<HTMLElement | null>): number {

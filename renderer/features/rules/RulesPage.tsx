@@ -15,6 +15,7 @@ import { PageHeader } from '../../components/PageHeader.tsx';
 import { Policy } from '../../components/Policy.tsx';
 import { SearchBox } from '../../components/SearchBox.tsx';
 import { TableBody } from '../../components/TableBody.tsx';
+import type { RowEntry } from '../../stores/row-table.ts';
 import { useServices, useUi } from '../../stores/services.ts';
 import { compileFilter, type SearchFields } from '../../text/filter.ts';
 import { formatCount } from '../../text/format.ts';
@@ -24,16 +25,17 @@ import { useRules } from './use-rules.ts';
 import './rules.css';
 
 const inOrder = { column: 'index', direction: 'asc' } as const;
-const ruleKey = (rule: RuleRow): string => String(rule.index);
+type RuleEntry = RowEntry<RuleRow>;
+const ruleKey = ({ row }: RuleEntry): string => String(row.index);
 
-const ruleSearch: SearchFields<RuleRow> = {
+const ruleSearch: SearchFields<RuleEntry> = {
   fields: {
-    type: (rule) => [rule.type],
-    payload: (rule) => [rule.payload],
-    policy: (rule) => [rule.policy],
-    rule: (rule) => [rule.type, rule.payload, rule.policy],
+    type: ({ row }) => [row.type],
+    payload: ({ row }) => [row.payload],
+    policy: ({ row }) => [row.policy],
+    rule: ({ row }) => [row.type, row.payload, row.policy],
   },
-  text: (rule) => `${rule.type} ${rule.payload} ${rule.policy}`.toLowerCase(),
+  text: ({ row }) => `${row.type} ${row.payload} ${row.policy}`.toLowerCase(),
 };
 
 export function RulesPage() {
@@ -47,11 +49,14 @@ export function RulesPage() {
     useMemo(() => ruleColumns(t), [t]),
     inOrder,
   );
+  const all = useMemo(
+    () => new Map((rules ?? []).map((row) => [String(row.index), { row, stamp: 0, rowStamp: 0 }] as const)),
+    [rules],
+  );
   const rows = useMemo(() => {
     const accept = compileFilter(search, ruleSearch);
-    return (rules ?? []).filter((rule) => accept?.(rule) ?? true).sort(grid.compare);
-  }, [rules, search, grid]);
-  const all = useMemo(() => new Map((rules ?? []).map((rule) => [ruleKey(rule), rule])), [rules]);
+    return [...all.values()].filter((entry) => accept?.(entry) ?? true).sort(grid.compare);
+  }, [all, search, grid.compare]);
   return (
     <>
       <PageHeader
@@ -99,45 +104,46 @@ export function RulesPage() {
   );
 }
 
-function ruleColumns(t: TFunction): Column<RuleRow>[] {
+function ruleColumns(t: TFunction): Column<RuleEntry>[] {
   return [
     {
       id: 'index',
       title: t('rules.column.index'),
       width: 64,
       align: 'end',
-      cell: ({ index }) => <span className="faint">{formatCount(index + 1)}</span>,
-      sort: ({ index }) => index,
+      cell: ({ row: { index } }) => <span className="faint">{formatCount(index + 1)}</span>,
+      sort: ({ row: { index } }) => index,
     },
     {
       id: 'type',
       title: t('rules.column.type'),
       width: 150,
-      cell: ({ type }) => <Chip>{plainText(type, 30)}</Chip>,
-      sort: ({ type }) => type,
+      cell: ({ row: { type } }) => <Chip>{plainText(type, 30)}</Chip>,
+      sort: ({ row: { type } }) => type,
     },
     {
       id: 'payload',
       title: t('rules.column.payload'),
       width: 200,
       grow: 3,
-      cell: ({ payload }) => <span className="mono">{payload === '' ? '–' : plainText(payload)}</span>,
-      sort: ({ payload }) => payload,
+      cell: ({ row: { payload } }) => <span className="mono">{payload === '' ? '–' : plainText(payload)}</span>,
+      sort: ({ row: { payload } }) => payload,
     },
     {
       id: 'policy',
       title: t('rules.column.policy'),
       width: 140,
       grow: 1,
-      cell: ({ policy }) => <Policy name={policy} />,
-      sort: ({ policy }) => policy,
+      cell: ({ row: { policy } }) => <Policy name={policy} />,
+      sort: ({ row: { policy } }) => policy,
     },
     {
       id: 'noResolve',
       title: t('rules.column.noResolve'),
       width: 100,
-      cell: ({ noResolve }) => (noResolve ? <Chip tone="outline">no-resolve</Chip> : null),
-      sort: ({ noResolve }) => (noResolve ? 'no-resolve' : ''),
+      yields: 1,
+      cell: ({ row: { noResolve } }) => (noResolve ? <Chip tone="outline">no-resolve</Chip> : null),
+      sort: ({ row: { noResolve } }) => (noResolve ? 'no-resolve' : ''),
     },
     {
       id: 'hits',
@@ -146,8 +152,8 @@ function ruleColumns(t: TFunction): Column<RuleRow>[] {
       align: 'end',
       first: 'desc',
       moving: true,
-      cell: ({ hits }) => <span className={hits === 0 ? 'faint' : undefined}>{formatCount(hits)}</span>,
-      sort: ({ hits }) => hits,
+      cell: ({ row: { hits } }) => <span className={hits === 0 ? 'faint' : undefined}>{formatCount(hits)}</span>,
+      sort: ({ row: { hits } }) => hits,
     },
   ];
 }

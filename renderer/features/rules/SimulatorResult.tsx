@@ -38,7 +38,7 @@ export function SimulatorResult({ trace, onClose }: { trace: RuleTrace; onClose:
         <p className="soft">{t('rules.resolved', { address: plainText(trace.resolved, 64) })}</p>
       )}
       <ol className="simulator-steps">
-        {hidden > 0 ? <li className="faint">{t('rules.skipped', { count: hidden })}</li> : null}
+        {hidden > 0 ? <li className="faint simulator-more">{t('rules.skipped', { count: hidden })}</li> : null}
         {steps.map((step) => (
           <li key={step.index} data-hit={step.hit}>
             <span className="faint simulator-index">{formatCount(step.index + 1)}</span>

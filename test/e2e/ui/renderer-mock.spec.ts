@@ -1,0 +1,349 @@
+/** The built renderer in Chromium over a Mirage in memory, through the real browser server: what people see and do. */
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { type Browser, type BrowserContext, type CDPSession, chromium, type Locator, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { artifacts } from '../../support/browser.ts';
+import { type MockServer, startMockServer } from '../../support/mock-server.ts';
+
+type Scenario = Parameters<typeof startMockServer>[0];
+interface Look {
+  language?: string;
+  theme?: 'light' | 'dark';
+  width?: number;
+  height?: number;
+}
+
+/** What the browser itself says when the process is gone, or refuses us. */
+const expectedNoise = /ERR_CONNECTION_REFUSED|401 \(Unauthorized\)|HTTP Authentication failed/;
+
+const running: Scenario = { rows: 160, tunnel: 'running' };
+const off: Scenario = { rows: 60, tunnel: 'stopped', profile: null };
+
+let browser: Browser;
+const cleanup: (() => Promise<void>)[] = [];
+
+beforeAll(async () => {
+  mkdirSync(artifacts, { recursive: true });
+  const args = [
+    '--disable-gpu',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+  ];
+  browser = await chromium.launch({ executablePath: '/usr/bin/chromium', chromiumSandbox: false, args });
+});
+
+afterEach(async () => {
+  for (const undo of cleanup.splice(0).reverse()) await undo();
+});
+
+afterAll(async () => {
+  await browser.close();
+});
+
+/** Opens the window over a mock; fails the test when the page complains (a script error, a blocked style, ...). */
+async function open(
+  scenario: Scenario,
+  look: Look = {},
+): Promise<{ page: Page; mock: MockServer; context: BrowserContext }> {
+  const mock = await startMockServer(scenario);
+  const context = await browser.newContext({
+    viewport: { width: look.width ?? 1280, height: look.height ?? 800 },
+    colorScheme: look.theme ?? 'light',
+    locale: look.language ?? 'en-US',
+    acceptDownloads: true,
+  });
+  context.setDefaultTimeout(6000);
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !expectedNoise.test(message.text())) complaints.push(message.text());
+  });
+  cleanup.push(async () => {
+    await context.close();
+    await mock.stop();
+    expect(complaints).toEqual([]);
+  });
+  await page.goto(mock.server.issueLink());
+  await page.getByRole('navigation').waitFor();
+  return { page, mock, context };
+}
+
+async function show(page: Page, name: string): Promise<Locator> {
+  await page.getByRole('navigation').getByRole('link', { name }).click();
+  const grid = page.getByRole('grid');
+  await grid.waitFor();
+  return grid;
+}
+
+const shot = (page: Page, name: string) => page.screenshot({ path: path.join(artifacts, `renderer-${name}.png`) });
+/** The rows of data, without the header. */
+const rowsOf = (grid: Locator) => grid.locator('[role=row][data-key]');
+
+describe('overview', () => {
+  test('first use: says what will change; the switch shows its steps and then what is in force', async () => {
+    const { page, mock } = await open(off);
+    await page.getByText('Before you turn it on').waitFor();
+    await page.getByText('/etc/resolv.conf names Mirage').waitFor();
+    const toggle = page.getByRole('switch', { name: 'Enhanced Mode' });
+    expect(await toggle.getAttribute('aria-checked')).toBe('false');
+    await toggle.click();
+    expect(await toggle.getAttribute('aria-checked')).toBe('true');
+    await page.getByText('Turning on: adding routes').waitFor();
+    await page.getByText('Every connection goes through mirage0').waitFor();
+    await page.getByRole('cell', { name: '/etc/resolv.conf' }).waitFor();
+    expect(await page.getByText('Before you turn it on').count()).toBe(0);
+    expect(mock.bridge.calls).toContainEqual(['setEnhanced', { on: true }]);
+    await page.getByRole('button', { name: 'Restore…' }).click();
+    await page.getByRole('button', { name: 'Restore network' }).click();
+    await page.getByText('4 changes undone').waitFor();
+    expect(await toggle.getAttribute('aria-checked')).toBe('false');
+  });
+
+  test('a failed start falls back with code, sentence and action', async () => {
+    const { page } = await open({ ...off, turnOn: 'fails' });
+    const toggle = page.getByRole('switch', { name: 'Enhanced Mode' });
+    await toggle.click();
+    const alert = page.getByRole('alert');
+    await alert.waitFor();
+    expect(await toggle.getAttribute('aria-checked')).toBe('false');
+    const text = await alert.innerText();
+    expect(text).toContain('The system DNS could not be changed');
+    expect(text).toContain('SYSTEM_DNS_FAILED');
+    expect(text).toContain('the file is immutable');
+    await alert.getByRole('button', { name: 'Try again' }).waitFor();
+    await shot(page, 'failed-start');
+  });
+
+  test('a helper that says nothing: the switch falls back after three seconds', async () => {
+    const { page } = await open({ ...off, turnOn: 'silent' });
+    const toggle = page.getByRole('switch', { name: 'Enhanced Mode' });
+    await toggle.click();
+    expect(await toggle.getAttribute('aria-checked')).toBe('true');
+    await page.getByRole('alert').getByText('RPC_TIMEOUT').waitFor({ timeout: 5000 });
+    expect(await toggle.getAttribute('aria-checked')).toBe('false');
+  });
+});
+
+describe('connections', () => {
+  test('rows are live, and say name, fake address, rule and way', async () => {
+    const { page } = await open(running);
+    const grid = await show(page, 'Connections');
+    const before = await rowsOf(grid).first().getAttribute('data-key');
+    await expect.poll(() => rowsOf(grid).first().getAttribute('data-key'), { timeout: 5000 }).not.toBe(before);
+    const row = rowsOf(grid).filter({ hasText: 'github.com' }).first();
+    const text = await row.innerText();
+    expect(text).toMatch(/198\.1[89]\./);
+    expect(text).toContain('DOMAIN-SUFFIX');
+    expect(text).toContain('HK-01');
+    expect(Number(await grid.getAttribute('aria-rowcount'))).toBeGreaterThan(100);
+    await shot(page, 'connections');
+  });
+
+  test('hostile names are shown as plain text, without characters that reorder it', async () => {
+    const { page } = await open(running);
+    const grid = await show(page, 'Connections');
+    await page.getByRole('searchbox').fill('elgoog');
+    await expect.poll(() => rowsOf(grid).count()).toBe(1);
+    expect(await rowsOf(grid).first().innerText()).toContain('evilmoc.elgoog.example');
+  });
+
+  test('the search grammar narrows, and an empty result says so', async () => {
+    const { page } = await open(running);
+    const grid = await show(page, 'Connections');
+    await page.keyboard.press('/');
+    await page.keyboard.type('rule:DOMAIN-SUFFIX host:*.github.com -tcp');
+    await page.getByText('Nothing matches this search').waitFor();
+    await page.getByRole('searchbox').fill('host:*.github.com');
+    await rowsOf(grid).first().waitFor();
+    const hosts = await rowsOf(grid).locator('.connection-host').allInnerTexts();
+    expect(hosts.length).toBeGreaterThan(0);
+    expect(hosts.filter((host) => !host.endsWith('.github.com'))).toEqual([]);
+  });
+
+  test('by keyboard alone: down, details, trace, close', async () => {
+    const { page, mock } = await open(running);
+    const grid = await show(page, 'Connections');
+    await page.getByRole('searchbox').fill('host:registry.npmjs.org');
+    await rowsOf(grid).first().waitFor();
+    await grid.focus();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowDown');
+    const active = (await grid.getAttribute('aria-activedescendant')) ?? '';
+    const activeRow = page.locator(`[id="${active}"]`);
+    expect(await activeRow.getAttribute('aria-selected')).toBe('true');
+    const id = await activeRow.getAttribute('data-key');
+    await page.keyboard.press('Enter');
+    const trace = page.getByRole('complementary', { name: 'Connection details' });
+    const text = await trace.innerText();
+    for (const step of [
+      'Connection opened',
+      'Name found',
+      'Rule matched',
+      'Rule 14',
+      'HK-01',
+      'Dialled',
+      'Still open',
+    ]) {
+      expect(text).toContain(step);
+    }
+    await page.keyboard.press('Delete');
+    await page.getByText('1 connection closed').waitFor();
+    expect(mock.bridge.calls).toContainEqual(['closeFlows', { ids: [id] }]);
+    await trace.getByText('closed by request').waitFor();
+    await page.keyboard.press('Escape');
+    await expect.poll(() => trace.count()).toBe(0);
+  });
+
+  test('closing all asks first', async () => {
+    const { page, mock } = await open(running);
+    await show(page, 'Connections');
+    await page.getByRole('button', { name: 'Close all…' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+    expect(mock.bridge.calls.filter(([method]) => method === 'closeFlows')).toEqual([]);
+    await page.getByRole('button', { name: 'Close all…' }).click();
+    await page.getByRole('button', { name: 'Close connections' }).click();
+    await page.getByText(/connections closed$/).waitFor();
+    expect(mock.bridge.calls).toContainEqual(['closeFlows', { all: true }]);
+  });
+
+  test('pause holds the rows; columns and order survive a reload', async () => {
+    const { page } = await open(running);
+    const grid = await show(page, 'Connections');
+    await page.getByRole('button', { name: 'Pause' }).click();
+    const before = await rowsOf(grid).first().getAttribute('data-key');
+    await page.waitForTimeout(2500);
+    expect(await rowsOf(grid).first().getAttribute('data-key')).toBe(before);
+    await page.getByRole('button', { name: 'Columns' }).click();
+    await page.getByRole('menuitemcheckbox', { name: 'Port' }).click();
+    await page.keyboard.press('Escape');
+    await grid.getByRole('button', { name: 'Host' }).click();
+    await page.reload();
+    await grid.waitFor();
+    expect(await grid.getByRole('columnheader', { name: 'Port' }).count()).toBe(0);
+    expect(await grid.getByRole('columnheader', { name: 'Host' }).getAttribute('aria-sort')).toBe('ascending');
+  });
+
+  test('exports what is shown', async () => {
+    const { page } = await open(running);
+    const grid = await show(page, 'Connections');
+    await page.getByRole('searchbox').fill('host:deb.debian.org');
+    await rowsOf(grid).first().waitFor();
+    await page.getByRole('button', { name: 'Export' }).click();
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('menuitem', { name: 'Export as CSV' }).click(),
+    ]);
+    const chunks: Buffer[] = [];
+    for await (const chunk of await download.createReadStream()) chunks.push(chunk as Buffer);
+    const lines = Buffer.concat(chunks).toString('utf8').trimEnd().split('\r\n');
+    expect(lines[0]).toMatch(/^id,process,pid,network/);
+    expect(lines.slice(1).every((line) => line.includes('deb.debian.org'))).toBe(true);
+    expect(lines.length).toBeGreaterThan(1);
+  });
+});
+
+describe('other pages', () => {
+  test('the mapping table leads to its connections', async () => {
+    const { page } = await open(running);
+    const grid = await show(page, 'Mapping table');
+    const row = rowsOf(grid).filter({ hasText: 'live' }).first();
+    const address = await row.getAttribute('data-key');
+    await row.click({ button: 'right' });
+    await page.getByRole('menuitem', { name: 'Show its connections' }).click();
+    expect(await page.getByRole('searchbox').inputValue()).toBe(`fake:${address}`);
+    await rowsOf(page.getByRole('grid')).first().waitFor();
+  });
+
+  test('the simulator shows which rule decides and marks it in the list', async () => {
+    const { page } = await open(running);
+    const grid = await show(page, 'Rules');
+    await page.getByRole('textbox', { name: 'Host or address' }).fill('https://codeload.github.com/x');
+    await page.keyboard.press('Enter');
+    await page.getByText('by rule 4').waitFor();
+    expect(await grid.locator('[data-active=true]').innerText()).toContain('github.com');
+  });
+
+  test('the DNS log is live', async () => {
+    const { page } = await open(running);
+    const grid = await show(page, 'DNS log');
+    const before = await rowsOf(grid).first().getAttribute('data-key');
+    await expect.poll(() => rowsOf(grid).first().getAttribute('data-key'), { timeout: 5000 }).not.toBe(before);
+  });
+
+  test('Chinese by the navigator, English by choice, both remembered', async () => {
+    const { page } = await open(running, { language: 'zh-CN', theme: 'dark' });
+    await page.getByRole('link', { name: '连接', exact: true }).click();
+    await page.getByRole('columnheader', { name: '进程' }).waitFor();
+    expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN');
+    expect(await page.locator('html').getAttribute('data-theme')).toBe('dark');
+    await shot(page, 'connections-zh-dark');
+    await page.getByRole('link', { name: '设置' }).click();
+    await page.getByRole('radio', { name: 'English' }).click();
+    await page.getByRole('radio', { name: 'Light' }).click();
+    await page.reload();
+    await page.getByRole('heading', { name: 'Settings' }).waitFor();
+    expect(await page.locator('html').getAttribute('data-theme')).toBe('light');
+  });
+
+  test('a helper that is gone and comes back', async () => {
+    const { page, mock } = await open(running);
+    mock.bridge.setLink({ kind: 'failed', error: { code: 'HELPER_NOT_RUNNING', message: 'connect ENOENT' } });
+    await page.getByRole('heading', { name: 'The helper cannot be reached' }).waitFor();
+    await page.getByText('sudo systemctl start mirage-helper').waitFor();
+    expect(await page.getByRole('alert').innerText()).toContain('HELPER_NOT_RUNNING');
+    mock.bridge.setLink({ kind: 'connected' });
+    await page.getByRole('switch', { name: 'Enhanced Mode' }).waitFor();
+  });
+
+  test('a process that is gone is said to be gone; one that does not know us asks for a new link', async () => {
+    const { page, mock } = await open(running);
+    await mock.stop();
+    await page.getByRole('heading', { name: 'Mirage is not answering' }).waitFor();
+    const another = await startMockServer(running, Number(new URL(mock.server.address).port));
+    cleanup.push(() => another.stop());
+    await page.getByRole('heading', { name: 'This page needs a new link' }).waitFor();
+    await page.getByText('mirage serve').waitFor();
+  });
+});
+
+test('10,000 live rows stay smooth', async () => {
+  const { page, context } = await open({ rows: 10_000, tunnel: 'running' });
+  const grid = await show(page, 'Connections');
+  const cdp = await context.newCDPSession(page);
+  // Time on the processor: the machine may be busy with other things.
+  await cdp.send('Performance.enable', { timeDomain: 'threadTicks' });
+  await page.waitForTimeout(3000);
+  const lines: string[] = [];
+  for (const view of ['Age', 'Down']) {
+    await grid.getByRole('button', { name: view }).click();
+    await page.waitForTimeout(1500);
+    lines.push(`sorted by ${view}: ${await measureTicks(cdp, page, 8)}`);
+  }
+  await page.getByRole('searchbox').fill('host:*.github.com -udp');
+  await page.waitForTimeout(1500);
+  lines.push(`filtered: ${await measureTicks(cdp, page, 8)}`);
+  console.log(`10,000 rows, per tick (one a second):\n  ${lines.join('\n  ')}`);
+  expect(await rowsOf(grid).count()).toBeLessThan(60);
+  await page.getByRole('searchbox').fill('');
+  await expect.poll(async () => Number(await grid.getAttribute('aria-rowcount'))).toBeGreaterThan(9000);
+  await grid.focus();
+  await page.keyboard.press('End');
+  await expect.poll(async () => Number(await rowsOf(grid).last().getAttribute('aria-rowindex'))).toBeGreaterThan(9000);
+}, 60_000);
+
+/** Processor time of the page's main thread per second, by the browser's own counters. */
+async function measureTicks(cdp: CDPSession, page: Page, seconds: number): Promise<string> {
+  const read = async () => {
+    const { metrics } = await cdp.send('Performance.getMetrics');
+    return Object.fromEntries(metrics.map(({ name, value }) => [name, value]));
+  };
+  const before = await read();
+  await page.waitForTimeout(seconds * 1000);
+  const after = await read();
+  const part = (name: string) => ((((after[name] ?? 0) - (before[name] ?? 0)) * 1000) / seconds).toFixed(1);
+  return `scripting ${part('ScriptDuration')} ms, style ${part('RecalcStyleDuration')} ms, layout ${part('LayoutDuration')} ms, all tasks ${part('TaskDuration')} ms`;
+}

@@ -1,0 +1,242 @@
+/**
+ * A whole Mirage in memory behind the window's own interface: traffic that moves once a second, a switch that takes its
+ * time, failures on request. For looking at the renderer and for measuring it; nothing of it touches a network.
+ */
+import { AppError } from '../../core/base/app-error.ts';
+import type { Clock } from '../../core/base/clock.ts';
+import { Emitter } from '../../core/base/emitter.ts';
+import type {
+  AppEvents,
+  AppInfo,
+  AppMethodName,
+  AppParams,
+  AppResult,
+  HelperLink,
+  MirageBridge,
+  TopicBatch,
+  TopicName,
+  Unsubscribe,
+} from '../../core/contract/app.ts';
+import type { RuleTrace } from '../../core/contract/flow.ts';
+import type { SubscribeOptions } from '../../core/contract/rpc.ts';
+import type { NetworkChange, Snapshot } from '../../core/contract/status.ts';
+import { MockTables } from './mock-tables.ts';
+import { mockRules } from './mock-traffic.ts';
+
+export interface MockOptions {
+  /** Live connections to begin with. */
+  readonly rows: number;
+  /** `running` from the start, or `stopped`. */
+  readonly tunnel: 'running' | 'stopped';
+  /** What happens when Enhanced Mode is turned on. */
+  readonly turnOn?: 'works' | 'fails' | 'silent';
+  readonly profile?: AppInfo['profile'];
+  readonly warnings?: Snapshot['warnings'];
+  /** Every connection moves in every tick, instead of one of seven. */
+  readonly busy?: boolean;
+  readonly clock: Clock;
+}
+
+const stepMs = 350;
+const startSteps = ['opening mirage0', 'adding routes', 'changing system DNS'];
+
+export class MockBridge implements MirageBridge {
+  readonly calls: [AppMethodName, unknown][] = [];
+  readonly tables: MockTables;
+  readonly #options: MockOptions;
+  readonly #events: { [E in keyof AppEvents]: Emitter<AppEvents[E]> } = {
+    link: new Emitter(),
+    snapshot: new Emitter(),
+    traffic: new Emitter(),
+  };
+  #link: HelperLink = { kind: 'connected' };
+  #snapshot: Snapshot;
+  readonly #stopTicks: () => void;
+
+  constructor(options: MockOptions) {
+    this.#options = options;
+    this.tables = new MockTables({
+      rows: options.tunnel === 'running' ? options.rows : 0,
+      busy: options.busy ?? false,
+      clock: options.clock,
+    });
+    this.#snapshot = {
+      version: '0.1.0',
+      tunnel: { kind: 'stopped' },
+      owner: null,
+      mine: true,
+      systemDns: true,
+      autoRoute: true,
+      mixed: { address: '127.0.0.1', port: 7890 },
+      config: { hash: '5f1d6c0a9be2', proxies: 4, rules: mockRules.length },
+      fakeIp: { range: '198.18.0.0/15', used: 0, capacity: 131_067 },
+      warnings: options.warnings ?? [],
+      changes: [],
+    };
+    if (options.tunnel === 'running') this.#snapshot = this.#running();
+    this.#stopTicks = options.clock.every(1000, () => this.#tick());
+  }
+
+  dispose(): void {
+    this.#stopTicks();
+  }
+
+  /** As if the helper had gone, or come back. */
+  setLink(link: HelperLink): void {
+    this.#link = link;
+    this.#events.link.emit(link);
+    if (link.kind === 'connected') this.#events.snapshot.emit(this.#snapshot);
+  }
+
+  on<E extends keyof AppEvents>(event: E, handler: (data: AppEvents[E]) => void): Unsubscribe {
+    if (event === 'link') (handler as (data: HelperLink) => void)(this.#link);
+    if (event === 'snapshot' && this.#link.kind === 'connected') (handler as (data: Snapshot) => void)(this.#snapshot);
+    return this.#events[event].on(handler);
+  }
+
+  subscribe<T extends TopicName>(
+    topic: T,
+    options: SubscribeOptions,
+    handler: (batch: TopicBatch<T>) => void,
+  ): Unsubscribe {
+    return this.tables.subscribe(topic, options, handler);
+  }
+
+  async call<M extends AppMethodName>(method: M, params: AppParams<M>): Promise<AppResult<M>> {
+    this.calls.push([method, params]);
+    return (await this.#answer(method, params)) as AppResult<M>;
+  }
+
+  async #answer(method: AppMethodName, params: unknown): Promise<unknown> {
+    switch (method) {
+      case 'getSnapshot':
+        return this.#snapshot;
+      case 'setEnhanced':
+        return await this.#setEnhanced((params as AppParams<'setEnhanced'>).on);
+      case 'setSwitches':
+        this.#show({ ...this.#snapshot, ...given(params as AppParams<'setSwitches'>) });
+        return this.#snapshot;
+      case 'listRules':
+        return mockRules;
+      case 'closeFlows': {
+        const { ids, all } = params as AppParams<'closeFlows'>;
+        return { closed: this.tables.close(all === true ? undefined : (ids ?? [])) };
+      }
+      case 'testRule':
+        return trace(params as AppParams<'testRule'>);
+      case 'dnsQuery':
+        return { rcode: 'NOERROR', verdict: 'fake', answers: [], ms: 0.2 };
+      case 'restore': {
+        const undone = this.#snapshot.changes;
+        this.#show({ ...this.#snapshot, tunnel: { kind: 'stopped' }, owner: null, changes: [] });
+        return { undone };
+      }
+      case 'getAppInfo':
+      case 'reloadProfile':
+        return this.#appInfo();
+    }
+  }
+
+  async #setEnhanced(on: boolean): Promise<Snapshot> {
+    const how = this.#options.turnOn ?? 'works';
+    if (how === 'silent') return await new Promise<Snapshot>(() => undefined);
+    if (!on) {
+      await this.#step({ kind: 'stopping', step: 'restoring system DNS' });
+      this.#show({ ...this.#snapshot, tunnel: { kind: 'stopped' }, owner: null, changes: [] });
+      return this.#snapshot;
+    }
+    for (const step of startSteps) await this.#step({ kind: 'starting', step });
+    if (how === 'fails') {
+      const error = new AppError('SYSTEM_DNS_FAILED', 'cannot replace /etc/resolv.conf: the file is immutable', {
+        expected: 'a resolv.conf that root may write',
+        details: { file: '/etc/resolv.conf', attribute: '+i', undone: 6 },
+      });
+      this.#show({ ...this.#snapshot, tunnel: { kind: 'error', error: error.toData() }, changes: [] });
+      throw error;
+    }
+    this.#show(this.#running());
+    return this.#snapshot;
+  }
+
+  async #step(tunnel: Snapshot['tunnel']): Promise<void> {
+    this.#show({ ...this.#snapshot, tunnel });
+    await new Promise<void>((resolve) => {
+      this.#options.clock.after(stepMs, resolve);
+    });
+  }
+
+  #running(): Snapshot {
+    const since = this.#options.clock.now() - 83_000;
+    return {
+      ...this.#snapshot,
+      tunnel: { kind: 'running', since, device: 'mirage0' },
+      owner: { uid: 1000, mode: 'session' },
+      fakeIp: { ...this.#snapshot.fakeIp, used: this.tables.mappingCount },
+      changes: mockChanges(since),
+    };
+  }
+
+  #show(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
+    this.#events.snapshot.emit(snapshot);
+  }
+
+  #appInfo(): AppInfo {
+    const { profile = { path: '/home/mira/.config/mirage/profile.yaml', problems: [] } } = this.#options;
+    return { version: '0.1.0', home: 'browser', platform: 'linux x64', profile };
+  }
+
+  #tick(): void {
+    if (this.#link.kind !== 'connected') return;
+    if (this.#snapshot.tunnel.kind === 'running') this.tables.move();
+    this.#events.traffic.emit(this.tables.traffic());
+  }
+}
+
+/** Only the switches that were named: `undefined` is not a value of a snapshot. */
+function given({ systemDns, autoRoute }: AppParams<'setSwitches'>): Partial<Snapshot> {
+  return { ...(systemDns === undefined ? {} : { systemDns }), ...(autoRoute === undefined ? {} : { autoRoute }) };
+}
+
+function mockChanges(since: number): NetworkChange[] {
+  return [
+    { id: '1', what: 'device mirage0', where: 'network devices', since },
+    { id: '2', what: 'default route through mirage0', where: 'table 5380', since },
+    { id: '3', what: 'rules 5380 to 5385', where: 'ip rule', since },
+    { id: '4', what: 'nameserver 198.18.0.2', where: '/etc/resolv.conf', since },
+  ];
+}
+
+function trace({ host, port, network }: AppParams<'testRule'>): RuleTrace {
+  const hits = (type: string, payload: string): boolean => {
+    if (type === 'DOMAIN') return host === payload;
+    if (type === 'DOMAIN-SUFFIX') return host === payload || host.endsWith(`.${payload}`);
+    if (type === 'DOMAIN-KEYWORD') return host.includes(payload);
+    return type === 'MATCH' || (type === 'DST-PORT' && String(port) === payload);
+  };
+  const at = mockRules.findIndex(({ type, payload }) => hits(type, payload));
+  const steps = mockRules.slice(0, at + 1).map(({ index, type, payload, policy }) => ({
+    index,
+    type,
+    payload,
+    policy,
+    hit: index === at,
+    why:
+      index === at
+        ? type === 'MATCH'
+          ? 'the last resort'
+          : `${host} is of ${payload}`
+        : `${host} is not of ${payload}`,
+  }));
+  const rule = mockRules[at];
+  if (rule === undefined) throw new AppError('INTERNAL', 'the list ends with MATCH');
+  const { index, type, payload, policy } = rule;
+  return {
+    host,
+    port,
+    network,
+    steps,
+    rule: { index, type: type as RuleTrace['rule']['type'], payload, policy },
+    chain: policy === 'HK-01' ? ['HK-01', 'Proxy'] : [policy],
+  };
+}

@@ -1,0 +1,235 @@
+/** The tables of the mock: connections, mappings, DNS log; moved once a second and sent as batches of the contract. */
+import type { Clock } from '../../core/base/clock.ts';
+import type { DnsRow, MappingRow } from '../../core/contract/dns.ts';
+import type { ConnectionRow } from '../../core/contract/flow.ts';
+import type { SubscribeOptions, TopicBatch, TopicName } from '../../core/contract/rpc.ts';
+import type { Traffic } from '../../core/contract/status.ts';
+import { mockConnection, mockName, mockSites, seededRandom } from './mock-traffic.ts';
+
+export interface MockTablesOptions {
+  readonly rows: number;
+  readonly busy: boolean;
+  readonly clock: Clock;
+}
+
+interface Subscriber {
+  readonly topic: TopicName;
+  readonly send: (batch: TopicBatch) => void;
+  sequence: number;
+}
+
+/** Closed connections that are kept for looking at. */
+const keptClosed = 200;
+const keptQuestions = 2000;
+
+export class MockTables {
+  readonly #options: MockTablesOptions;
+  readonly #random = seededRandom(7);
+  readonly #connections = new Map<string, ConnectionRow>();
+  readonly #closed: string[] = [];
+  readonly #mappings = new Map<string, MappingRow>();
+  readonly #questions: DnsRow[] = [];
+  readonly #subscribers = new Set<Subscriber>();
+  #next = 0;
+  #nextQuestion = 0;
+  #up = 0;
+  #down = 0;
+  #upTotal = 183_402_112;
+  #downTotal = 4_711_329_004;
+
+  constructor(options: MockTablesOptions) {
+    this.#options = options;
+    const now = options.clock.now();
+    for (let i = 0; i < options.rows; i++) this.#open(now - Math.floor(this.#random() ** 3 * 5_400_000));
+    if (options.rows > 0) this.#addSpecialRows(now);
+  }
+
+  get mappingCount(): number {
+    return this.#mappings.size;
+  }
+
+  subscribe(topic: TopicName, options: SubscribeOptions, send: (batch: TopicBatch) => void): () => void {
+    const subscriber: Subscriber = { topic, send, sequence: 0 };
+    this.#subscribers.add(subscriber);
+    const rows = this.#rows(topic).slice(-(options.limit ?? 100_000));
+    queueMicrotask(() =>
+      send({ epoch: 1, sequence: 0, reset: true, rows, counters: [], removed: [], total: rows.length }),
+    );
+    return () => this.#subscribers.delete(subscriber);
+  }
+
+  /** One second of life: bytes flow, some connections end, others begin. */
+  move(): void {
+    const now = this.#options.clock.now();
+    const counters: [string, ...number[]][] = [];
+    this.#up = 0;
+    this.#down = 0;
+    let place = this.#next;
+    for (const row of this.#connections.values()) {
+      if (row.state !== 'open' || (!this.#options.busy && place++ % 7 !== 0)) continue;
+      const up = Math.floor(this.#random() * 6000);
+      const down = Math.floor(this.#random() ** 4 * 900_000);
+      row.up += up;
+      row.down += down;
+      this.#up += up;
+      this.#down += down;
+      counters.push([row.id, row.up, row.down]);
+    }
+    this.#upTotal += this.#up;
+    this.#downTotal += this.#down;
+    const churn = Math.max(1, Math.round(this.#options.rows * 0.004));
+    const ended = [...this.#connections.values()].filter((row) => row.state === 'open').slice(3, 3 + churn);
+    for (const row of ended) this.#end(row, now, 'closed by the application');
+    const asked = this.#nextQuestion;
+    const opened = Array.from({ length: churn }, () => this.#open(now));
+    const removed = this.#closed.splice(0, Math.max(0, this.#closed.length - keptClosed));
+    for (const id of removed) this.#connections.delete(id);
+    this.#send('connections', { rows: [...ended, ...opened], counters, removed });
+    this.#send('mappings', { rows: opened.flatMap((row) => this.#mappings.get(row.fakeIp ?? '') ?? []) });
+    this.#send('dnsLog', { rows: this.#questions.slice(asked - this.#nextQuestion) });
+  }
+
+  /** Undefined = all. */
+  close(ids: readonly string[] | undefined): number {
+    const now = this.#options.clock.now();
+    const rows = (ids ?? [...this.#connections.keys()]).flatMap((id) => this.#connections.get(id) ?? []);
+    const live = rows.filter((row) => row.state !== 'closed');
+    for (const row of live) this.#end(row, now, 'closed by request');
+    this.#send('connections', { rows: live });
+    return live.length;
+  }
+
+  traffic(): Traffic {
+    const live = [...this.#connections.values()].filter((row) => row.state !== 'closed').length;
+    return {
+      time: this.#options.clock.now(),
+      up: this.#up,
+      down: this.#down,
+      upTotal: this.#upTotal,
+      downTotal: this.#downTotal,
+      live,
+      dnsQuestions: this.#nextQuestion,
+    };
+  }
+
+  #send(topic: TopicName, change: Partial<Pick<TopicBatch, 'rows' | 'counters' | 'removed'>>): void {
+    for (const subscriber of this.#subscribers) {
+      if (subscriber.topic !== topic) continue;
+      const total = this.#rows(topic).length;
+      const sequence = ++subscriber.sequence;
+      subscriber.send({ epoch: 1, sequence, reset: false, rows: [], counters: [], removed: [], total, ...change });
+    }
+  }
+
+  #rows(topic: TopicName): TopicBatch['rows'] {
+    switch (topic) {
+      case 'connections':
+        return [...this.#connections.values()];
+      case 'mappings':
+        return [...this.#mappings.values()];
+      case 'dnsLog':
+        return this.#questions;
+      case 'logs':
+        return [];
+    }
+  }
+
+  #open(openedAt: number): ConnectionRow {
+    const row = mockConnection(this.#next++, openedAt, this.#random);
+    this.#connections.set(row.id, row);
+    if (row.state === 'closed') this.#closed.push(row.id);
+    if (row.fakeIp !== undefined) this.#map(row.fakeIp, row);
+    if (row.domainSource !== undefined) this.#ask(row.destination.host, row.fakeIp, openedAt - 2);
+    return row;
+  }
+
+  #end(row: ConnectionRow, now: number, closeReason: string): void {
+    row.state = 'closed';
+    row.closedAt = now;
+    row.closeReason = closeReason;
+    this.#closed.push(row.id);
+  }
+
+  #map(address: string, row: ConnectionRow): void {
+    const answers = 1 + Math.floor(this.#random() * 40);
+    this.#mappings.set(address, {
+      address,
+      name: row.destination.host,
+      state: row.state === 'closed' ? 'resting' : 'live',
+      firstSeen: row.openedAt - Math.floor(this.#random() * 8_000_000),
+      lastAnswered: row.openedAt - 1,
+      lastConnected: row.openedAt,
+      answers,
+      flows: answers + Math.floor(this.#random() * 9),
+      liveFlows: row.state === 'closed' ? 0 : 1 + Math.floor(this.#random() * 3),
+      outcome: row.error?.code ?? 'ok',
+    });
+  }
+
+  #ask(name: string, fakeIp: string | undefined, time: number): void {
+    const number = this.#nextQuestion++;
+    const site = number % mockSites.length;
+    const row: DnsRow = {
+      id: `q${number}`,
+      time,
+      client: '198.18.0.1',
+      name,
+      type: fakeIp === undefined ? 'AAAA' : 'A',
+      verdict: site === 8 ? 'blocked' : site === 9 ? 'real' : fakeIp === undefined ? 'local' : 'fake',
+      rcode: site === 8 ? 'NXDOMAIN' : 'NOERROR',
+      answer: site === 8 ? '' : site === 9 ? '192.168.1.40' : (fakeIp ?? ''),
+      ...(site === 9 ? { upstream: 'udp://192.168.1.1:53' } : {}),
+      ms: site === 9 ? 2.31 : 0.08 + this.#random() * 0.3,
+    };
+    this.#questions.push(row);
+    if (this.#questions.length > keptQuestions) this.#questions.shift();
+  }
+
+  /** What is rare but must be seen: a refused dial, one being dialled, one being decided, a hostile name, other mapping states. */
+  #addSpecialRows(now: number): void {
+    const special = (change: Partial<ConnectionRow>): void => {
+      const row = { ...mockConnection(this.#next++, now - 4000, this.#random), ...change };
+      this.#connections.set(row.id, row);
+    };
+    special({
+      destination: { host: 'db.internal.example', port: 5432 },
+      state: 'closed',
+      closedAt: now - 3500,
+      closeReason: 'dial failed',
+      dialMs: 412,
+      error: { code: 'DIAL_PROXY_REFUSED', message: '192.0.2.7:1080: connection refused' },
+    });
+    special({
+      destination: { host: 'slow.example.com', port: 443 },
+      state: 'dialing',
+      up: 0,
+      down: 0,
+      openedAt: now - 900,
+    });
+    special({ destination: { host: 'evil\u202Emoc.elgoog\u0007.example', port: 443 }, openedAt: now - 1500 });
+    this.#mappings.set('198.19.255.10', {
+      address: '198.19.255.10',
+      name: mockName(500),
+      state: 'free',
+      firstSeen: now - 900_000_000,
+      lastAnswered: now - 800_000_000,
+      lastConnected: 0,
+      answers: 2,
+      flows: 0,
+      liveFlows: 0,
+      outcome: '',
+    });
+    this.#mappings.set('10.128.0.9', {
+      address: '10.128.0.9',
+      name: 'old-range.example.com',
+      state: 'retired',
+      firstSeen: now - 1_900_000_000,
+      lastAnswered: now - 1_800_000_000,
+      lastConnected: now - 1_799_000_000,
+      answers: 12,
+      flows: 31,
+      liveFlows: 0,
+      outcome: 'DIAL_TIMEOUT',
+    });
+  }
+}
