@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import net from 'node:net';
+import { SocksClient } from 'socks';
 import { afterEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../../core/base/app-error.ts';
 import { systemClock } from '../../../core/base/clock.ts';
@@ -140,6 +141,37 @@ describe('curl gets through by name', () => {
     await curl('-x', `socks5h://127.0.0.1:${port}`, 'http://192.0.2.1:8080/');
     expect(flows[0]?.metadata.destination).toEqual({ host: '192.0.2.1', port: 8080 });
     expect(flows[0]?.metadata.domainSource).toBeUndefined();
+  });
+});
+
+describe('the socks package, as applications use it', () => {
+  const through = (port: number, more: { userId?: string; password?: string } = {}) =>
+    SocksClient.createConnection({
+      command: 'connect',
+      proxy: { host: '127.0.0.1', port, type: 5, ...more },
+      destination: { host: 'Hidden.Example', port: 443 },
+      timeout: 5_000,
+    });
+
+  test('gets through by name, with and without a password', async () => {
+    const echo = await loopback.listen((socket) => socket.pipe(socket));
+    for (const [users, more] of [
+      [[], {}],
+      [[{ username: 'me', password: 'p w' }], { userId: 'me', password: 'p w' }],
+    ] as const) {
+      const { port, flows } = await mixed(relayTo(echo), { users: [...users] });
+      const { socket } = await through(port, more);
+      socket.end('over the mirage');
+      expect(String(await readAll(socket))).toBe('over the mirage');
+      expect(flows[0]?.metadata.destination).toEqual({ host: 'hidden.example', port: 443 });
+    }
+  });
+
+  test('is told the truth: refused, and a wrong password', async () => {
+    const refusing = await mixed(rejectWith('DIAL_REFUSED'));
+    await expect(through(refusing.port)).rejects.toThrow(/ConnectionRefused/);
+    const guarded = await mixed(rejectWith('DIAL_REFUSED'), { users: [{ username: 'me', password: 'p w' }] });
+    await expect(through(guarded.port, { userId: 'me', password: 'no' })).rejects.toThrow(/Authentication failed/i);
   });
 });
 
