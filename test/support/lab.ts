@@ -118,21 +118,7 @@ export class Machine {
     args: readonly string[] = [],
     options: { env?: Record<string, string>; stdin?: 'pipe' | 'ignore' } = {},
   ): Running {
-    const enter = [
-      '-t',
-      String(this.holderPid),
-      '-n',
-      '-m',
-      '-u',
-      '--',
-      'setpriv',
-      '--pdeathsig',
-      'KILL',
-      '--',
-      file,
-      ...args,
-    ];
-    const child = spawn('nsenter', enter, {
+    const child = spawn('nsenter', this.#enter(file, args), {
       stdio: [options.stdin ?? 'ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
     });
@@ -145,21 +131,7 @@ export class Machine {
   /** Runs a program to its end; a non-zero exit code is a value, not an error. */
   async run(file: string, args: readonly string[] = [], options: RunOptions = {}): Promise<Finished> {
     const begun = performance.now();
-    const enter = [
-      '-t',
-      String(this.holderPid),
-      '-n',
-      '-m',
-      '-u',
-      '--',
-      'setpriv',
-      '--pdeathsig',
-      'KILL',
-      '--',
-      file,
-      ...args,
-    ];
-    const child = spawn('nsenter', enter, {
+    const child = spawn('nsenter', this.#enter(file, args), {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
       timeout: options.timeoutMs ?? 30_000,
@@ -205,6 +177,12 @@ export class Machine {
     return await this.sh(
       'stat -c "%N %a %u %g" /etc/resolv.conf; cat /etc/resolv.conf; ip rule; ip -6 rule; ip -4 route show table all | sort; ip -6 route show table all | grep -v fe80 | sed "s/ expires [0-9]*sec//" | sort; ip -o link | sed "s/^[0-9]*: //;s/@.*//;s/:.*//" | sort',
     );
+  }
+
+  /** Arguments of nsenter: inside our namespaces, and never outliving the process that started it. */
+  #enter(file: string, args: readonly string[]): string[] {
+    const into = ['-t', String(this.holderPid), '-n', '-m', '-u', '--'];
+    return [...into, 'setpriv', '--pdeathsig', 'KILL', '--', file, ...args];
   }
 
   async dispose(): Promise<void> {
