@@ -79,7 +79,12 @@ export function checkToolchain() {
   if (major < 20)
     missing.push(`Node.js >= 20 (this is ${process.versions.node}): https://nodejs.org, or "apt install nodejs"`);
   if (!findProgram('npm')) missing.push('npm: comes with Node.js, or "apt install npm"');
-  if (!findProgram('cargo')) missing.push('cargo (Rust): https://rustup.rs, or "apt install cargo"');
+  const cargo = outputOf('cargo', ['--version'])?.match(/(\d+)\.(\d+)/);
+  if (!cargo) missing.push('cargo (Rust) >= 1.88: https://rustup.rs');
+  else if (Number(cargo[1]) === 1 && Number(cargo[2]) < 88)
+    missing.push(
+      `cargo (Rust) >= 1.88 (this is ${cargo[0]}; distributions often have an older one): https://rustup.rs`,
+    );
   if (!findProgram('cc')) missing.push('a C linker: "apt install build-essential"');
   if (process.platform !== 'linux' || process.arch !== 'x64')
     missing.push(`Linux on x86-64 (this is ${process.platform} ${process.arch})`);
