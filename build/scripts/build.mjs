@@ -58,22 +58,29 @@ const parts = [
   },
 ];
 
+const native = parts[0];
+const stampFile = path.join(root, 'dist', 'build-stamps.json');
+
 /** Installs what package-lock.json names, then builds the parts whose sources changed since the last time. */
 export async function build() {
-  checkToolchain();
-  await installPackages();
-  const stampFile = path.join(root, 'dist', 'build-stamps.json');
   const stamps = fs.existsSync(stampFile) ? JSON.parse(fs.readFileSync(stampFile, 'utf8')) : {};
-  for (const part of parts) {
-    const stamp = stampOf([...part.sources, 'package-lock.json']);
-    if (stamps[part.name] === stamp && part.results.every((file) => fs.existsSync(path.join(root, file)))) continue;
+  const stale = parts.filter((part) => stamps[part.name] !== stampOf(part) || !hasResults(part));
+  checkToolchain({ compiles: stale.includes(native) });
+  await installPackages();
+  for (const part of stale) {
     await step(`building ${part.name}`, part.make);
-    stamps[part.name] = stamp;
+    stamps[part.name] = stampOf(part);
     fs.mkdirSync(path.dirname(stampFile), { recursive: true });
     fs.writeFileSync(stampFile, JSON.stringify(stamps, null, 2));
   }
+  if (stale.length === 0) return;
   fs.copyFileSync(path.join(root, 'native/mirage.node'), path.join(root, 'dist/helper/mirage.node'));
   giveToInvokingUser('dist');
+  giveToInvokingUser('native/mirage.node');
+}
+
+function hasResults(part) {
+  return part.results.every((file) => fs.existsSync(path.join(root, file)));
 }
 
 async function installPackages() {
@@ -96,7 +103,8 @@ function cargoEnvironment() {
   return { ...userEnvironment(), CARGO_TARGET_DIR: path.join(root, 'native', 'target') };
 }
 
-function stampOf(sources) {
+/** Hash of everything that a part is made from. */
+function stampOf(part) {
   const hash = createHash('sha256');
   const visit = (file) => {
     const status = fs.statSync(file, { throwIfNoEntry: false });
@@ -107,7 +115,7 @@ function stampOf(sources) {
       hash.update(path.relative(root, file)).update('\0').update(fs.readFileSync(file)).update('\0');
     }
   };
-  for (const source of sources) visit(path.join(root, source));
+  for (const source of [...part.sources, 'package-lock.json']) visit(path.join(root, source));
   return hash.digest('hex');
 }
 

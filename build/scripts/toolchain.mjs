@@ -72,13 +72,24 @@ export function findProgram(name, searchPath = userEnvironment().PATH) {
   return undefined;
 }
 
-/** Checks the tools that building needs and names what is missing, all at once. */
-export function checkToolchain() {
+/** Checks the tools that are needed (cargo only where the addon must be compiled) and names what is missing, all at once. */
+export function checkToolchain({ compiles }) {
   const missing = [];
   const [major] = process.versions.node.split('.').map(Number);
   if (major < 20)
     missing.push(`Node.js >= 20 (this is ${process.versions.node}): https://nodejs.org, or "apt install nodejs"`);
   if (!findProgram('npm')) missing.push('npm: comes with Node.js, or "apt install npm"');
+  if (compiles) missing.push(...missingCompilers());
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    missing.push(`Linux on x86-64 (this is ${process.platform} ${process.arch})`);
+  if (missing.length > 0)
+    throw new UserError(
+      `Mirage cannot be built here yet. Missing:\n${missing.map((line) => `  - ${line}`).join('\n')}`,
+    );
+}
+
+function missingCompilers() {
+  const missing = [];
   const cargo = outputOf('cargo', ['--version'])?.match(/(\d+)\.(\d+)/);
   if (!cargo) missing.push('cargo (Rust) >= 1.88: https://rustup.rs');
   else if (Number(cargo[1]) === 1 && Number(cargo[2]) < 88)
@@ -86,12 +97,7 @@ export function checkToolchain() {
       `cargo (Rust) >= 1.88 (this is ${cargo[0]}; distributions often have an older one): https://rustup.rs`,
     );
   if (!findProgram('cc')) missing.push('a C linker: "apt install build-essential"');
-  if (process.platform !== 'linux' || process.arch !== 'x64')
-    missing.push(`Linux on x86-64 (this is ${process.platform} ${process.arch})`);
-  if (missing.length > 0)
-    throw new UserError(
-      `Mirage cannot be built here yet. Missing:\n${missing.map((line) => `  - ${line}`).join('\n')}`,
-    );
+  return missing;
 }
 
 /**
@@ -122,9 +128,11 @@ export function run(file, args, { asUser = true, quiet = false, cwd = root, env 
   });
 }
 
-/** Standard output of a command, or undefined when it fails. */
-export function outputOf(file, args) {
-  const result = spawnSync(file, args, { encoding: 'utf8', env: userEnvironment() });
+/** Standard output of a command run as the invoking user, or undefined when it fails. */
+function outputOf(file, args) {
+  const { uid, gid, changed } = invokingUser();
+  const identity = changed ? { uid, gid } : {};
+  const result = spawnSync(file, args, { encoding: 'utf8', env: userEnvironment(), ...identity });
   return result.status === 0 ? result.stdout.trim() : undefined;
 }
 
