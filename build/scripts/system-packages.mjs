@@ -14,6 +14,7 @@ export const peerPackages = [
   ['dnsmasq-base', 'dnsmasq'],
   ['nftables', 'nft'],
   ['tcpdump', 'tcpdump'],
+  ['sudo', 'sudo'],
 ];
 export const browserPackages = [
   ['chromium', 'chromium'],
