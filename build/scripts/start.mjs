@@ -123,7 +123,7 @@ async function startUi(options) {
   const port = options.port === undefined ? [] : ['--port', options.port];
   return spawn(nodeBinary, [path.join(root, 'dist/cli/main.js'), 'serve', ...passed, ...port], {
     ...common,
-    stdio: 'inherit',
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'], // it ends when the channel does
   });
 }
 

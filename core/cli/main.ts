@@ -101,9 +101,12 @@ function hasDesktop(): boolean {
   return uid !== 0 && Boolean(process.env['DISPLAY'] || process.env['WAYLAND_DISPLAY']);
 }
 
+/** By a signal, or by the death of the program that started us and keeps a channel to know (`npm start`). */
 function endRequested(): Promise<void> {
   return new Promise((done) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => done());
+    process.once('disconnect', () => done());
+    process.channel?.unref();
   });
 }
 

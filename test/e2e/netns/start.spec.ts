@@ -73,12 +73,15 @@ describeInLab('npm start', () => {
     expect(await world.client.networkState()).toBe(before);
   });
 
-  test('killed without a word, the helper that it started ends too, and the network is as before', async () => {
+  test('killed without a word, what it started ends too, and the network is as before', async () => {
     const app = start('--enhanced');
     await app.printed(/Mirage is at/, 60_000);
     await app.stop('SIGKILL');
     await world.client.sh('for i in $(seq 100); do [ -S /run/mirage/helper.sock ] || exit 0; sleep 0.1; done; exit 1');
     expect(await world.client.networkState()).toBe(before);
+    await world.client.sh(
+      'for i in $(seq 50); do ps -eo args | grep -q "^/mnt/checkout/.*[s]erve" || exit 0; sleep 0.1; done; exit 1',
+    );
   });
 
   test('a wrong option is said with the right ones', async () => {
