@@ -3,9 +3,5 @@ import { plainText } from '../text/plain-text.ts';
 import './chip.css';
 
 export function FakeAddress({ address }: { address: string }) {
-  return (
-    <span className="fake-address mono">
-      <span>{plainText(address, 64)}</span>
-    </span>
-  );
+  return <span className="fake-address mono">{plainText(address, 64)}</span>;
 }

@@ -1,8 +1,14 @@
 /** Holds a table still, or lets it move again. */
 import { Pause, Play } from 'lucide-react';
+import { memo } from 'react';
 import { useTranslation } from 'react-i18next';
 
-export function PauseButton({ paused, onChange }: { paused: boolean; onChange: (paused: boolean) => void }) {
+export interface PauseButtonProps {
+  paused: boolean;
+  onChange: (paused: boolean) => void;
+}
+
+export const PauseButton = memo(function PauseButton({ paused, onChange }: PauseButtonProps) {
   const { t } = useTranslation();
   const name = t(paused ? 'action.resume' : 'action.pause');
   const Icon = paused ? Play : Pause;
@@ -18,4 +24,4 @@ export function PauseButton({ paused, onChange }: { paused: boolean; onChange: (
       <Icon size={15} aria-hidden="true" />
     </button>
   );
-}
+});

@@ -1,18 +1,24 @@
 /** The search field of a page. `/` or Ctrl+F puts the cursor here, Escape clears it. */
 import { Search, X } from 'lucide-react';
-import { useEffect, useRef } from 'react';
+import { memo, useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useServices, useUi } from '../stores/services.ts';
+import type { PageName } from '../stores/ui-store.ts';
 import './search-box.css';
 
 export interface SearchBoxProps {
-  value: string;
-  onChange: (value: string) => void;
+  /** The search text of this page is shown and changed. */
+  page: PageName;
   /** The grammar, in short. */
   hint: string;
 }
 
-export function SearchBox({ value, onChange, hint }: SearchBoxProps) {
+/** Not drawn again with every tick of its table. */
+export const SearchBox = memo(function SearchBox({ page, hint }: SearchBoxProps) {
   const { t } = useTranslation();
+  const { ui } = useServices();
+  const value = useUi((state) => state.searches[page] ?? '');
+  const onChange = (text: string) => ui.search(page, text);
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
     const focus = (event: KeyboardEvent) => {
@@ -64,4 +70,4 @@ export function SearchBox({ value, onChange, hint }: SearchBoxProps) {
       )}
     </div>
   );
-}
+});

@@ -1,7 +1,7 @@
 /** A page that is one live table: search, pause, columns, export, and the words for when it is empty. */
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useLive, useServices, useUi } from '../stores/services.ts';
+import { useLive, useUi } from '../stores/services.ts';
 import type { PageName } from '../stores/ui-store.ts';
 import type { CsvValue } from '../text/csv.ts';
 import { ColumnMenu } from './data-grid/ColumnMenu.tsx';
@@ -41,7 +41,6 @@ export function TablePage<E>({
   children,
 }: TablePageProps<E>) {
   const { t } = useTranslation();
-  const { ui } = useServices();
   const search = useUi((state) => state.searches[page] ?? '');
   const on = useLive(({ snapshot }) => snapshot?.tunnel.kind === 'running');
   const { rows, snapshot, paused } = table;
@@ -56,7 +55,7 @@ export function TablePage<E>({
           ) : null
         }
       >
-        <SearchBox value={search} onChange={(text) => ui.search(page, text)} hint={searchHint} />
+        <SearchBox page={page} hint={searchHint} />
         <PauseButton paused={paused} onChange={table.setPaused} />
         <ColumnMenu grid={grid} />
         <ExportMenu name={page} disabled={rows.length === 0} rows={table.currentRows} record={record} whole={whole} />

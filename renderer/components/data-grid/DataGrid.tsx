@@ -1,42 +1,17 @@
 /** A table of many rows: only those in sight exist. One tab stop; arrow keys move the active row. */
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { ContextMenu } from 'radix-ui';
-import { type MouseEvent, type ReactNode, useId, useMemo, useRef, useState } from 'react';
+import { type MouseEvent, useId, useMemo, useRef, useState } from 'react';
 import type { Entry } from '../../stores/row-table.ts';
 import { columnTracks } from './column.ts';
+import type { DataGridProps } from './data-grid-props.ts';
 import { GridHeader } from './GridHeader.tsx';
 import { GridRow } from './GridRow.tsx';
+import { RowMenu } from './RowMenu.tsx';
+import { RowSlots } from './row-slots.ts';
 import { useGridKeys } from './use-grid-keys.ts';
-import type { Grid } from './use-grid-layout.ts';
 import { useRoom } from './use-room.ts';
 import { useScrollAnchor } from './use-scroll-anchor.ts';
 import './data-grid.css';
-import '../menu.css';
-
-export interface DataGridProps<E extends Entry> {
-  label: string;
-  grid: Grid<E>;
-  rows: readonly E[];
-  entryKey: (entry: E) => string;
-  /** The row that the keyboard is at. */
-  active: string | undefined;
-  onActive: (key: string) => void;
-  selection?: ReadonlySet<string>;
-  onSelect?: (keys: ReadonlySet<string>) => void;
-  /** Enter, or a click without modifier keys. */
-  onOpen?: (entry: E) => void;
-  /** The Delete key. */
-  onDelete?: (entry: E) => void;
-  onEscape?: () => void;
-  /** `muted`, `bad`, ...: see data-grid.css. */
-  rowTone?: (entry: E) => string | undefined;
-  /** Items of the context menu. */
-  renderMenu?: (entry: E) => ReactNode;
-  /** Rows stay where they are even at the top, e.g. while one of them is looked at. */
-  hold?: boolean;
-  /** Changes when the search changes: the table then starts at its top again. */
-  viewKey: string;
-}
 
 const rowHeight = 32;
 const countStep = 512;
@@ -57,8 +32,8 @@ export function DataGrid<E extends Entry>(props: DataGridProps<E>) {
     viewKey,
   } = props;
   const scroller = useRef<HTMLDivElement>(null);
-  const [menuKey, setMenuKey] = useState<string | undefined>();
-  const [menuOpen, setMenuOpen] = useState(false);
+  const [menu, setMenu] = useState<{ key: string; x: number; y: number } | undefined>();
+  const [rowSlots] = useState(() => new RowSlots());
   const idPrefix = useId();
   const rowId = (key: string) => `${idPrefix}${key}`;
   const { template, minimum } = useMemo(() => columnTracks(grid.shown, grid.layout.widths), [grid]);
@@ -68,7 +43,7 @@ export function DataGrid<E extends Entry>(props: DataGridProps<E>) {
     count: Math.ceil(rows.length / countStep) * countStep,
     getScrollElement: () => scroller.current,
     estimateSize: () => rowHeight,
-    overscan: 6,
+    overscan: 4,
     scrollPaddingStart: rowHeight,
   });
   const { sort } = grid.layout;
@@ -80,7 +55,7 @@ export function DataGrid<E extends Entry>(props: DataGridProps<E>) {
     scrollTop: virtualizer.scrollOffset ?? 0,
     viewKey: `${viewKey}\n${sort.column} ${sort.direction}`,
     enabled: !grid.moving,
-    hold: props.hold === true || menuOpen,
+    hold: props.hold === true || menu !== undefined,
   });
   useRoom(scroller, grid.onRoom);
   const onKeyDown = useGridKeys({ ...props, selection, pageRows: () => visibleRows(scroller.current), virtualizer });
@@ -94,10 +69,21 @@ export function DataGrid<E extends Entry>(props: DataGridProps<E>) {
     const plain = !event.ctrlKey && !event.metaKey && !event.shiftKey;
     if (entry !== undefined && plain) props.onOpen?.(entry);
   };
-  const menuEntry = menuKey === undefined ? undefined : rows.find((row) => entryKey(row) === menuKey);
-
-  const items = virtualizer.getVirtualItems().filter(({ index }) => index < rows.length);
-  const body = (
+  const onContextMenu = (event: MouseEvent) => {
+    event.preventDefault();
+    // The menu key has no place: it means the active row.
+    const key = keyAt(event.target) ?? (event.target === event.currentTarget ? active : undefined);
+    if (key === undefined || renderMenu === undefined) return;
+    onActive(key);
+    setMenu({ key, x: event.clientX, y: event.clientY });
+  };
+  const menuEntry = menu === undefined ? undefined : rows.find((row) => entryKey(row) === menu.key);
+  const visible = virtualizer.getVirtualItems().flatMap(({ index, start }) => {
+    const entry = rows[index];
+    return entry === undefined ? [] : [{ entry, key: entryKey(entry), index, top: start }];
+  });
+  const slots = rowSlots.assign(visible.map(({ key }) => key));
+  return (
     <div
       ref={scroller}
       className="grid"
@@ -109,55 +95,34 @@ export function DataGrid<E extends Entry>(props: DataGridProps<E>) {
       aria-multiselectable={onSelect !== undefined}
       aria-activedescendant={active === undefined ? undefined : rowId(active)}
       onKeyDown={onKeyDown}
-      onContextMenu={(event) => {
-        // The menu key has no place: it means the active row.
-        const key = keyAt(event.target) ?? (event.target === event.currentTarget ? active : undefined);
-        if (key === undefined || renderMenu === undefined) {
-          event.preventDefault();
-          return;
-        }
-        onActive(key);
-        setMenuKey(key);
-      }}
+      onContextMenu={onContextMenu}
     >
       <div className="grid-inner" style={{ minWidth: minimum }}>
         <GridHeader grid={grid} template={template} />
         <div className="grid-rows" role="rowgroup" style={{ height: rows.length * rowHeight }} onClick={onClick}>
-          {items.map(({ index, start }) => {
-            const entry = rows[index];
-            if (entry === undefined) return null;
-            const key = entryKey(entry);
-            return (
-              <GridRow
-                // Rows on the screen are used again for what comes into sight: cheaper than making new ones.
-                key={index % items.length}
-                entry={entry}
-                rowKey={key}
-                id={rowId(key)}
-                index={index}
-                top={start}
-                columns={grid.shown}
-                template={template}
-                active={key === active}
-                selected={selection.has(key)}
-                tone={rowTone?.(entry)}
-              />
-            );
-          })}
+          {visible.map(({ entry, key, index, top }) => (
+            <GridRow
+              key={slots.get(key)}
+              entry={entry}
+              rowKey={key}
+              id={rowId(key)}
+              index={index}
+              top={top}
+              columns={grid.shown}
+              template={template}
+              active={key === active}
+              selected={selection.has(key)}
+              tone={rowTone?.(entry)}
+            />
+          ))}
         </div>
       </div>
+      {menu === undefined || menuEntry === undefined ? null : (
+        <RowMenu x={menu.x} y={menu.y} onClose={() => setMenu(undefined)}>
+          {renderMenu?.(menuEntry)}
+        </RowMenu>
+      )}
     </div>
-  );
-  if (renderMenu === undefined) return body;
-  return (
-    <ContextMenu.Root modal={false} onOpenChange={setMenuOpen}>
-      <ContextMenu.Trigger asChild>{body}</ContextMenu.Trigger>
-      <ContextMenu.Portal>
-        <ContextMenu.Content className="menu">
-          {menuEntry === undefined ? null : renderMenu(menuEntry)}
-        </ContextMenu.Content>
-      </ContextMenu.Portal>
-    </ContextMenu.Root>
   );
 }
 

@@ -1,5 +1,5 @@
 /** One row of a table. Its place may change every second without drawing its cells again. */
-import { useMemo } from 'react';
+import { type ReactNode, useMemo } from 'react';
 import type { Entry } from '../../stores/row-table.ts';
 import type { Column } from './column.ts';
 
@@ -17,29 +17,14 @@ export interface GridRowProps<E extends Entry> {
   tone: string | undefined;
 }
 
-export function GridRow<E extends Entry>({
-  entry,
-  rowKey,
-  id,
-  index,
-  top,
-  columns,
-  template,
-  active,
-  selected,
-  tone,
-}: GridRowProps<E>) {
-  // The same elements as before are not drawn again. Entries change in place: the stamp tells.
-  const cells = useMemo(
-    () =>
-      columns.map((column, place) => (
-        <div key={column.id} className="grid-cell" role="gridcell" aria-colindex={place + 1} data-align={column.align}>
-          {column.cell(entry)}
-        </div>
-      )),
-    // oxlint-disable-next-line react/memo-dependencies, react-hooks/exhaustive-deps -- changed in place, see above
-    [entry, entry.stamp, columns],
-  );
+export function GridRow<E extends Entry>(props: GridRowProps<E>) {
+  const { entry, rowKey, id, index, top, columns, template, active, selected, tone } = props;
+  // React does not draw the same elements again. Entries change in place, so their stamps tell whether they are the same;
+  // counters change every second, and most columns do not read them.
+  // oxlint-disable-next-line react/memo-dependencies, react-hooks/exhaustive-deps -- see above
+  const steady = useMemo(() => cellsOf(entry, columns, false), [entry, entry.rowStamp, columns]);
+  // oxlint-disable-next-line react/memo-dependencies, react-hooks/exhaustive-deps -- see above
+  const moving = useMemo(() => cellsOf(entry, columns, true), [entry, entry.stamp, columns]);
   return (
     <div
       id={id}
@@ -52,7 +37,18 @@ export function GridRow<E extends Entry>({
       data-tone={tone}
       style={{ transform: `translateY(${top}px)`, gridTemplateColumns: template }}
     >
-      {cells}
+      {columns.map((_, place) => moving[place] ?? steady[place])}
     </div>
+  );
+}
+
+/** The cells of the moving columns or of the others, each at the place of its column. */
+function cellsOf<E>(entry: E, columns: readonly Column<E>[], moving: boolean): readonly (ReactNode | undefined)[] {
+  return columns.map((column, place) =>
+    (column.moving === true) === moving ? (
+      <div key={column.id} className="grid-cell" role="gridcell" aria-colindex={place + 1} data-align={column.align}>
+        {column.cell(entry)}
+      </div>
+    ) : undefined,
   );
 }

@@ -1,7 +1,7 @@
 /** The keyboard of a table. */
 import type { KeyboardEvent } from 'react';
 import type { Entry } from '../../stores/row-table.ts';
-import type { DataGridProps } from './DataGrid.tsx';
+import type { DataGridProps } from './data-grid-props.ts';
 
 export interface GridKeysOptions<E extends Entry> extends DataGridProps<E> {
   readonly selection: ReadonlySet<string>;

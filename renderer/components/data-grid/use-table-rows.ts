@@ -1,5 +1,5 @@
 /** The rows of a topic for a view: filtered, sorted, and held still while paused. */
-import { useMemo, useState, useSyncExternalStore } from 'react';
+import { useCallback, useMemo, useState, useSyncExternalStore } from 'react';
 import { RowOrder } from '../../stores/row-order.ts';
 import type { Entry } from '../../stores/row-table.ts';
 import type { TopicSnapshot } from '../../stores/topic-store.ts';
@@ -34,12 +34,16 @@ export function useTableRows<E extends Entry>(
     () => order.arrange(snapshot, accept, compare, moving),
     [order, snapshot, accept, compare, moving],
   );
+  const setPaused = useCallback(
+    (paused: boolean) => setFrozen(paused ? freeze(source.snapshot()) : undefined),
+    [source],
+  );
   return {
     rows,
     currentRows: order.currentRows,
     snapshot,
     paused: frozen !== undefined,
-    setPaused: (paused) => setFrozen(paused ? freeze(current) : undefined),
+    setPaused,
   };
 }
 

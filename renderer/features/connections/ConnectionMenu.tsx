@@ -1,5 +1,5 @@
 /** What can be done with one connection. */
-import { ContextMenu } from 'radix-ui';
+import { DropdownMenu } from 'radix-ui';
 import { useTranslation } from 'react-i18next';
 import { useCopy } from '../../components/use-copy.ts';
 import type { ConnectionEntry } from '../../stores/connection-table.ts';
@@ -23,42 +23,42 @@ export function ConnectionMenu({ entry, close, onDetails }: ConnectionMenuProps)
   const { process, fakeIp } = row;
   return (
     <>
-      <ContextMenu.Item className="menu-item" onSelect={onDetails}>
+      <DropdownMenu.Item className="menu-item" onSelect={onDetails}>
         {t('connections.details')}
-      </ContextMenu.Item>
-      <ContextMenu.Separator className="menu-line" />
-      <ContextMenu.Item className="menu-item" onSelect={() => ui.search('connections', `host:"${host}"`)}>
+      </DropdownMenu.Item>
+      <DropdownMenu.Separator className="menu-line" />
+      <DropdownMenu.Item className="menu-item" onSelect={() => ui.search('connections', `host:"${host}"`)}>
         {t('connections.filterHost')}
-      </ContextMenu.Item>
+      </DropdownMenu.Item>
       {process === undefined ? null : (
-        <ContextMenu.Item
+        <DropdownMenu.Item
           className="menu-item"
           onSelect={() => ui.search('connections', `proc:"${plainText(process.name, 64)}"`)}
         >
           {t('connections.filterProcess')}
-        </ContextMenu.Item>
+        </DropdownMenu.Item>
       )}
       {fakeIp === undefined ? null : (
-        <ContextMenu.Item className="menu-item" onSelect={() => ui.open('mappings', `addr:${fakeIp}`)}>
+        <DropdownMenu.Item className="menu-item" onSelect={() => ui.open('mappings', `addr:${fakeIp}`)}>
           {t('connections.openMapping')}
-        </ContextMenu.Item>
+        </DropdownMenu.Item>
       )}
-      <ContextMenu.Separator className="menu-line" />
-      <ContextMenu.Item className="menu-item" onSelect={() => copy(host)}>
+      <DropdownMenu.Separator className="menu-line" />
+      <DropdownMenu.Item className="menu-item" onSelect={() => copy(host)}>
         {t('connections.copyHost')}
-      </ContextMenu.Item>
-      <ContextMenu.Item className="menu-item" onSelect={() => copy(JSON.stringify(currentRow(entry), null, 2))}>
+      </DropdownMenu.Item>
+      <DropdownMenu.Item className="menu-item" onSelect={() => copy(JSON.stringify(currentRow(entry), null, 2))}>
         {t('connections.copyRow')}
-      </ContextMenu.Item>
-      <ContextMenu.Separator className="menu-line" />
-      <ContextMenu.Item
+      </DropdownMenu.Item>
+      <DropdownMenu.Separator className="menu-line" />
+      <DropdownMenu.Item
         className="menu-item"
         data-tone="danger"
         disabled={row.state === 'closed'}
         onSelect={() => void close([row.id])}
       >
         {t('connections.closeOne')}
-      </ContextMenu.Item>
+      </DropdownMenu.Item>
     </>
   );
 }

@@ -36,7 +36,7 @@ const youngestFirst = { column: 'age', direction: 'asc' } as const;
 
 export function ConnectionsPage() {
   const { t } = useTranslation();
-  const { connections, ui } = useServices();
+  const { connections } = useServices();
   const [scope, setScope] = useState<ConnectionScope>('active');
   const [active, setActive] = useState<string | undefined>();
   const [selection, setSelection] = useState<ReadonlySet<string>>(new Set());
@@ -73,11 +73,7 @@ export function ConnectionsPage() {
           />
         }
       >
-        <SearchBox
-          value={search}
-          onChange={(text) => ui.search('connections', text)}
-          hint={t('connections.searchHint')}
-        />
+        <SearchBox page="connections" hint={t('connections.searchHint')} />
         <PauseButton paused={paused} onChange={table.setPaused} />
         <ColumnMenu grid={grid} />
         <ExportMenu

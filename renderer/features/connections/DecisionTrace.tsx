@@ -13,7 +13,7 @@ import { useServices } from '../../stores/services.ts';
 import { formatBytes, formatDateTime, formatEndpoint, formatMillis, formatRate } from '../../text/format.ts';
 import { plainText } from '../../text/plain-text.ts';
 import { policyKind } from '../../text/policy.ts';
-import { RuleCell } from './ConnectionCells.tsx';
+import { ruleCell, useCellWords } from './connection-cells.tsx';
 import { isProxied } from './connection-fields.ts';
 
 export function DecisionTrace({ entry }: { entry: ConnectionEntry }) {
@@ -94,16 +94,13 @@ function NameStep({ row }: { row: ConnectionRow }) {
 
 function RuleStep({ row }: { row: ConnectionRow }) {
   const { t } = useTranslation();
+  const words = useCellWords();
   const { rule } = row;
   if (rule === undefined) return <TimelineStep tone="waiting" title={t('trace.rulePending')} />;
   const what: ReactNode = {
     NONE: t('trace.ruleNone'),
     'LOOP-GUARD': t('trace.ruleLoop'),
-    OTHER: (
-      <span className="trace-rule">
-        <RuleCell row={row} t={t} />
-      </span>
-    ),
+    OTHER: <span className="trace-rule">{ruleCell(row, words)}</span>,
   }[rule.type === 'NONE' || rule.type === 'LOOP-GUARD' ? rule.type : 'OTHER'];
   return (
     <TimelineStep

@@ -5,7 +5,7 @@ import { useCopy } from '../../components/use-copy.ts';
 import type { ConnectionEntry } from '../../stores/connection-table.ts';
 import { formatEndpoint } from '../../text/format.ts';
 import { plainText } from '../../text/plain-text.ts';
-import { StateCell } from './ConnectionCells.tsx';
+import { stateCell, useCellWords } from './connection-cells.tsx';
 import { currentRow } from './connection-fields.ts';
 import { DecisionTrace } from './DecisionTrace.tsx';
 import type { CloseFlows } from './use-close-flows.ts';
@@ -19,6 +19,7 @@ export interface DetailDrawerProps {
 export function DetailDrawer({ entry, close, onClose }: DetailDrawerProps) {
   const { t } = useTranslation();
   const copy = useCopy();
+  const words = useCellWords();
   const { row } = entry;
   return (
     <aside
@@ -40,7 +41,7 @@ export function DetailDrawer({ entry, close, onClose }: DetailDrawerProps) {
         </button>
       </div>
       <div className="drawer-actions">
-        <StateCell row={row} t={t} />
+        {stateCell(row, words)}
         <span className="faint">{row.network.toUpperCase()}</span>
         <span className="page-header-space" />
         <button type="button" className="button" onClick={() => copy(JSON.stringify(currentRow(entry), null, 2))}>

@@ -8,25 +8,38 @@ import { FakeAddress } from '../../components/FakeAddress.tsx';
 import { PolicyChain } from '../../components/Policy.tsx';
 import { type DurationText, useDuration } from '../../components/use-duration.ts';
 import type { ConnectionEntry } from '../../stores/connection-table.ts';
-import { formatBytes, formatEndpoint, formatRate } from '../../text/format.ts';
+import { formatBytes, formatEndpoint } from '../../text/format.ts';
 import { plainText } from '../../text/plain-text.ts';
-import { HostCell, ProcessCell, RealIpCell, RuleCell, SpeedCell, StateCell } from './ConnectionCells.tsx';
+import {
+  type CellWords,
+  hostCell,
+  processCell,
+  realIpCell,
+  ruleCell,
+  speedCell,
+  stateCell,
+  useCellWords,
+} from './connection-cells.tsx';
 
 type ConnectionColumn = Column<ConnectionEntry>;
 
 export function useConnectionColumns(): readonly ConnectionColumn[] {
   const { t } = useTranslation();
+  const words = useCellWords();
   const text = useDuration();
-  return useMemo(() => [...whoColumns(t), ...wayColumns(t), ...amountColumns(t, text)], [t, text]);
+  return useMemo(
+    () => [...whoColumns(t, words), ...wayColumns(t, words), ...amountColumns(t, words, text)],
+    [t, words, text],
+  );
 }
 
-function whoColumns(t: TFunction): ConnectionColumn[] {
+function whoColumns(t: TFunction, words: CellWords): ConnectionColumn[] {
   return [
     {
       id: 'process',
       title: t('connections.column.process'),
       width: 92,
-      cell: ({ row }) => <ProcessCell row={row} t={t} />,
+      cell: ({ row }) => processCell(row, words),
       sort: ({ row }) => row.process?.name,
     },
     {
@@ -34,7 +47,7 @@ function whoColumns(t: TFunction): ConnectionColumn[] {
       title: t('connections.column.host'),
       width: 170,
       grow: 3,
-      cell: ({ row }) => <HostCell row={row} t={t} />,
+      cell: ({ row }) => hostCell(row, words),
       sort: ({ row }) => row.destination.host,
     },
     {
@@ -61,7 +74,7 @@ function whoColumns(t: TFunction): ConnectionColumn[] {
   ];
 }
 
-function wayColumns(t: TFunction): ConnectionColumn[] {
+function wayColumns(t: TFunction, words: CellWords): ConnectionColumn[] {
   return [
     {
       id: 'rule',
@@ -69,7 +82,7 @@ function wayColumns(t: TFunction): ConnectionColumn[] {
       width: 132,
       grow: 2,
       yields: 1,
-      cell: ({ row }) => <RuleCell row={row} t={t} />,
+      cell: ({ row }) => ruleCell(row, words),
       sort: ({ row }) => row.rule?.index,
     },
     {
@@ -85,7 +98,7 @@ function wayColumns(t: TFunction): ConnectionColumn[] {
       title: t('connections.column.remote'),
       width: 124,
       yields: 7,
-      cell: ({ row }) => <RealIpCell row={row} t={t} />,
+      cell: ({ row }) => realIpCell(row, words),
       sort: ({ row }) => row.remote,
     },
     {
@@ -109,7 +122,7 @@ function wayColumns(t: TFunction): ConnectionColumn[] {
   ];
 }
 
-function amountColumns(t: TFunction, text: DurationText): ConnectionColumn[] {
+function amountColumns(t: TFunction, words: CellWords, text: DurationText): ConnectionColumn[] {
   const amount = { width: 82, align: 'end', first: 'desc', moving: true } as const;
   return [
     {
@@ -117,7 +130,7 @@ function amountColumns(t: TFunction, text: DurationText): ConnectionColumn[] {
       id: 'downSpeed',
       title: `↓ ${t('connections.column.downSpeed')}`,
       description: t('connections.columnText.downSpeed'),
-      cell: ({ downSpeed }) => <SpeedCell speed={downSpeed} text={formatRate(downSpeed)} />,
+      cell: ({ downSpeed }) => speedCell(downSpeed),
       sort: ({ downSpeed }) => downSpeed,
     },
     {
@@ -126,7 +139,7 @@ function amountColumns(t: TFunction, text: DurationText): ConnectionColumn[] {
       yields: 3,
       title: `↑ ${t('connections.column.upSpeed')}`,
       description: t('connections.columnText.upSpeed'),
-      cell: ({ upSpeed }) => <SpeedCell speed={upSpeed} text={formatRate(upSpeed)} />,
+      cell: ({ upSpeed }) => speedCell(upSpeed),
       sort: ({ upSpeed }) => upSpeed,
     },
     {
@@ -166,7 +179,7 @@ function amountColumns(t: TFunction, text: DurationText): ConnectionColumn[] {
       title: t('connections.column.state'),
       width: 76,
       yields: 2,
-      cell: ({ row }) => <StateCell row={row} t={t} />,
+      cell: ({ row }) => stateCell(row, words),
       sort: ({ row }) => row.error?.code ?? row.state,
     },
   ];

@@ -1,6 +1,6 @@
 /** The fake addresses and the names they stand for. */
 import { Rows3 } from 'lucide-react';
-import { ContextMenu } from 'radix-ui';
+import { DropdownMenu } from 'radix-ui';
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { MappingRow } from '../../../core/contract/dns.ts';
@@ -64,16 +64,16 @@ function MappingMenu({ row, onConnections }: { row: MappingRow; onConnections: (
   const copy = useCopy();
   return (
     <>
-      <ContextMenu.Item className="menu-item" onSelect={onConnections}>
+      <DropdownMenu.Item className="menu-item" onSelect={onConnections}>
         {t('mappings.showConnections')}
-      </ContextMenu.Item>
-      <ContextMenu.Separator className="menu-line" />
-      <ContextMenu.Item className="menu-item" onSelect={() => copy(row.address)}>
+      </DropdownMenu.Item>
+      <DropdownMenu.Separator className="menu-line" />
+      <DropdownMenu.Item className="menu-item" onSelect={() => copy(row.address)}>
         {t('mappings.copyAddress')}
-      </ContextMenu.Item>
-      <ContextMenu.Item className="menu-item" onSelect={() => copy(plainText(row.name))}>
+      </DropdownMenu.Item>
+      <DropdownMenu.Item className="menu-item" onSelect={() => copy(plainText(row.name))}>
         {t('mappings.copyName')}
-      </ContextMenu.Item>
+      </DropdownMenu.Item>
     </>
   );
 }

@@ -16,7 +16,7 @@ import { Policy } from '../../components/Policy.tsx';
 import { SearchBox } from '../../components/SearchBox.tsx';
 import { TableBody } from '../../components/TableBody.tsx';
 import type { RowEntry } from '../../stores/row-table.ts';
-import { useServices, useUi } from '../../stores/services.ts';
+import { useUi } from '../../stores/services.ts';
 import { compileFilter, type SearchFields } from '../../text/filter.ts';
 import { formatCount } from '../../text/format.ts';
 import { plainText } from '../../text/plain-text.ts';
@@ -40,7 +40,6 @@ const ruleSearch: SearchFields<RuleEntry> = {
 
 export function RulesPage() {
   const { t } = useTranslation();
-  const { ui } = useServices();
   const { rules, error } = useRules();
   const [active, setActive] = useState<string | undefined>();
   const search = useUi((state) => state.searches.rules ?? '');
@@ -67,7 +66,7 @@ export function RulesPage() {
           )
         }
       >
-        <SearchBox value={search} onChange={(text) => ui.search('rules', text)} hint={t('rules.searchHint')} />
+        <SearchBox page="rules" hint={t('rules.searchHint')} />
         <ColumnMenu grid={grid} />
       </PageHeader>
       <RuleSimulator onHit={(index) => setActive(String(index))} />

@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest';
+import { errorCodes } from '../../../core/contract/error.ts';
+import { createI18n, resolveLanguage } from '../../../renderer/i18n/create-i18n.ts';
+import { en } from '../../../renderer/i18n/en.ts';
+import { enErrors } from '../../../renderer/i18n/en-errors.ts';
+import { zhCn } from '../../../renderer/i18n/zh-cn.ts';
+import { zhCnErrors } from '../../../renderer/i18n/zh-cn-errors.ts';
+
+/** Every sentence by its path. */
+function sentences(messages: object, path = ''): [string, string][] {
+  return Object.entries(messages).flatMap(([key, value]: [string, unknown]): [string, string][] =>
+    typeof value === 'string' ? [[path + key, value]] : sentences(value as object, `${path}${key}.`),
+  );
+}
+const slots = (sentence: string) => [...sentence.matchAll(/\{\{[^}]+\}\}/g)].map(([slot]) => slot).toSorted();
+
+test('every Chinese sentence has the same slots as the English one', () => {
+  const english = new Map(sentences(en));
+  const different = sentences(zhCn).filter(([path, sentence]) => {
+    const wanted = english.get(path);
+    return wanted === undefined || slots(sentence).join() !== slots(wanted).join();
+  });
+  expect(different).toEqual([]);
+});
+
+test('nothing is empty, and Chinese is Chinese', () => {
+  expect([...sentences(en), ...sentences(zhCn)].filter(([, sentence]) => sentence.trim() === '')).toEqual([]);
+  const untranslated = sentences(zhCn).filter(([, sentence]) => !/\p{Script=Han}/u.test(sentence));
+  expect(untranslated.map(([path]) => path).toSorted()).toEqual(
+    [
+      'connections.column.fakeIp',
+      'connections.domainSource.fake-ip',
+      'connections.domainSource.redir-host',
+      'connections.domainSource.sniffed',
+      'dns.verdict.fake',
+      'dns.verdict.hosts',
+      'error.inContext',
+      'grid.rows',
+      'mappings.column.address',
+      'overview.fakeIp',
+      'rules.column.index',
+      'rules.hostHint',
+      'trace.openedBy',
+    ].toSorted(),
+  );
+});
+
+test('every error code has a sentence and an action in both languages', () => {
+  for (const texts of [enErrors, zhCnErrors]) {
+    expect(Object.keys(texts).toSorted()).toEqual([...errorCodes].toSorted());
+    expect(Object.values(texts).filter(({ title, action }) => title === '' || action === '')).toEqual([]);
+  }
+});
+
+test('the language is the choice, or the first of the system that we speak', () => {
+  expect(resolveLanguage('zh-CN', ['en-US'])).toBe('zh-CN');
+  expect(resolveLanguage('system', ['de-DE', 'zh-TW', 'en'])).toBe('zh-CN');
+  expect(resolveLanguage('system', ['fr', 'en-GB', 'zh'])).toBe('en');
+  expect(resolveLanguage('system', ['ja'])).toBe('en');
+});
+
+test('counts are grouped and have their plural', () => {
+  const { t } = createI18n('en');
+  expect(t('strip.live', { count: 1 })).toBe('1 live connection');
+  expect(t('strip.live', { count: 12_345 })).toBe('12,345 live connections');
+  expect(createI18n('zh-CN').t('strip.live', { count: 12_345 })).toBe('12,345 个活动连接');
+});
