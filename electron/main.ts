@@ -8,8 +8,8 @@ import { createLogger } from '../core/base/logger.ts';
 import { userConfigDir } from '../core/base/paths.ts';
 import { mirageVersion } from '../core/base/version.ts';
 import { AppService } from '../core/controller/app-service.ts';
-import { FileProfileSource } from '../core/controller/profile-source.ts';
-import { loadProfile } from '../core/profile/profile-loader.ts';
+import { ProfileStore } from '../core/profile/profile-store.ts';
+import { renderReport } from '../core/profile/report.ts';
 import { DesktopApp } from './app.ts';
 import { readCommandLine } from './command-line.ts';
 import { hardenApp } from './hardening.ts';
@@ -40,10 +40,13 @@ function run(): void {
     app,
     service: new AppService({
       helper: createHelperClient(commandLine, systemClock, uid),
-      profile: new FileProfileSource(
-        commandLine.config === undefined ? join(configDir, 'profile.yaml') : resolve(commandLine.config),
-        { required: commandLine.config !== undefined, read: loadProfile },
-      ),
+      profile: new ProfileStore({
+        directory: configDir,
+        ...(commandLine.config === undefined ? {} : { path: resolve(commandLine.config) }),
+      }),
+      report({ problems, path, text }) {
+        if (problems.length > 0) process.stderr.write(`${renderReport(problems, { file: path ?? '', text })}\n`);
+      },
       clock: systemClock,
       logger,
       info: { version: mirageVersion, home: 'electron', platform: process.platform },

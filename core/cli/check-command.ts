@@ -1,7 +1,7 @@
 /** `mirage check FILE`: everything that is wrong with a profile, by line and column. Needs no helper. */
 import { resolve } from 'node:path';
+import { renderReport, summary } from '../profile/report.ts';
 import type { CommandContext } from './command-context.ts';
-import { problemText } from './error-text.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import { countOf } from './quantity.ts';
 
@@ -11,20 +11,17 @@ export async function checkProfile(
   file: string,
   options: { json: boolean },
 ): Promise<ExitCode> {
-  const { config, problems } = await context.loadProfile(resolve(file));
+  const { config, problems, text } = await context.loadProfile(resolve(file));
   const { console } = context;
   const valid = config !== undefined;
   if (options.json) {
     console.json({ file: resolve(file), valid, problems });
   } else {
-    for (const problem of problems) console.line(problemText(problem, console.paint, file));
-    const errors = problems.filter((problem) => problem.severity === 'error').length;
-    const warnings = problems.length - errors;
-    if (problems.length > 0) console.line();
+    if (problems.length > 0) console.line(`${renderReport(problems, { file, text }, console.paint)}\n`);
     console.line(
       valid
-        ? `${console.paint('green', 'valid')}: ${countOf(config.proxies.length, 'proxy', 'proxies')}, ${countOf(config.rules.length, 'rule')}${warnings === 0 ? '' : `, ${countOf(warnings, 'warning')}`}`
-        : `${console.paint('red', 'not valid')}: ${countOf(errors, 'error')}, ${countOf(warnings, 'warning')}`,
+        ? `${console.paint('green', 'valid')}: ${countOf(config.proxies.length, 'proxy', 'proxies')}, ${countOf(config.rules.length, 'rule')}, ${summary(problems)}`
+        : `${console.paint('red', 'not valid')}: ${summary(problems)}`,
     );
   }
   return valid ? exitCodes.ok : exitCodes.badConfiguration;

@@ -1,7 +1,7 @@
 /** What every command is given: where to print, how to reach the helper, how to read a profile. */
 import type { Clock } from '../base/clock.ts';
 import type { HelperClient } from '../controller/helper-client.ts';
-import type { LoadedProfile } from '../controller/profile-source.ts';
+import type { LoadedProfile } from '../profile/profile-store.ts';
 import type { Console } from './console.ts';
 
 /** Options that every command has. */

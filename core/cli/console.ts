@@ -1,5 +1,6 @@
 /** What a command prints with: lines for people on the one hand, one JSON document for programs on the other. */
-import type { ErrorData } from '../contract/error.ts';
+import type { ConfigProblem, ErrorData } from '../contract/error.ts';
+import { type ReportSource, renderReport } from '../profile/report.ts';
 import { errorText } from './error-text.ts';
 import { type Paint, paintFor } from './paint.ts';
 import { type Column, renderTable } from './table.ts';
@@ -33,6 +34,11 @@ export class Console {
     this.#err.write(`${text}\n`);
   }
 
+  /** What is wrong with a profile, to standard error; nothing where nothing is. */
+  noteProblems(problems: readonly ConfigProblem[], source: ReportSource): void {
+    if (problems.length > 0) this.note(renderReport(problems, source, this.#errPaint));
+  }
+
   table<R>(columns: readonly Column<R>[], rows: readonly R[]): void {
     const width = this.#out.isTTY === true ? this.#out.columns : undefined;
     for (const line of renderTable(columns, rows, { paint: this.paint, width })) this.line(line);
@@ -43,9 +49,9 @@ export class Console {
   }
 
   /** For people on standard error; with `json` as `{"error": ...}` on standard output, where a program reads. */
-  error(error: ErrorData, options: { json: boolean; file?: string | undefined }): void {
+  error(error: ErrorData, options: { json: boolean }): void {
     if (options.json) this.json({ error });
-    else for (const line of errorText(error, this.#errPaint, options.file)) this.note(line);
+    else for (const line of errorText(error, this.#errPaint)) this.note(line);
   }
 
   /** Standard error's colours, for lines given to `note`. */

@@ -1,5 +1,6 @@
 /** Errors for people: a stable code, a sentence, what to do. */
-import type { ConfigProblem, ErrorCode, ErrorData } from '../contract/error.ts';
+import type { ErrorCode, ErrorData } from '../contract/error.ts';
+import { problemLine } from '../profile/report.ts';
 import type { Paint } from './paint.ts';
 import { plainText } from './plain-text.ts';
 
@@ -18,22 +19,13 @@ const advice: { readonly [C in ErrorCode]?: string } = {
   RPC_CLOSED: 'see whether the helper still runs: "mirage status"',
 };
 
-/** Lines: problems first, then `error CODE: sentence` and `  what to do: ...`. `file` names the profile that has the problems. */
-export function errorText(error: ErrorData, paint: Paint, file?: string): string[] {
+/** Lines: problems first, then `error CODE: sentence` and `  what to do: ...`. */
+export function errorText(error: ErrorData, paint: Paint): string[] {
   const todo = error.expected ?? advice[error.code];
+  const label = error.code === 'RPC_BAD_PARAMS' ? 'expected:' : 'what to do:';
   return [
-    ...(error.problems ?? []).map((problem) => problemText(problem, paint, file)),
+    ...(error.problems ?? []).map((problem) => problemLine(problem, '', paint)),
     `${paint('red', `error ${error.code}`)}: ${plainText(error.message)}`,
-    ...(todo === undefined ? [] : [`  ${paint('dim', 'what to do:')} ${plainText(todo)}`]),
+    ...(todo === undefined ? [] : [`  ${paint('dim', label)} ${plainText(todo)}`]),
   ];
-}
-
-/** `profile.yaml:12:7: error: rules[3]: no proxy is named "x" (expected ...)`, as compilers write it. */
-export function problemText(problem: ConfigProblem, paint: Paint, file = ''): string {
-  const place = [file, problem.line, problem.column].filter((part) => part !== undefined && part !== '').join(':');
-  const severity = paint(problem.severity === 'error' ? 'red' : 'yellow', problem.severity);
-  const key = problem.path === '' ? '' : `${problem.path}: `;
-  const expected =
-    problem.expected === undefined ? '' : ` ${paint('dim', `(expected ${plainText(problem.expected)})`)}`;
-  return `${paint('bold', place)}${place === '' ? '' : ': '}${severity}: ${plainText(key + problem.message)}${expected}`;
 }

@@ -14,9 +14,8 @@ import { controlSocketOf, defaultHelperPaths, userConfigDir } from '../base/path
 import { mirageVersion } from '../base/version.ts';
 import { AppService } from '../controller/app-service.ts';
 import { BrowserServer } from '../controller/browser-server.ts';
-import { FileProfileSource } from '../controller/profile-source.ts';
 import { RendererFiles } from '../controller/renderer-files.ts';
-import { loadProfile } from '../profile/profile-loader.ts';
+import { ProfileStore } from '../profile/profile-store.ts';
 import { RpcClient } from '../rpc/rpc-client.ts';
 import type { GlobalOptions } from './command-context.ts';
 import { Console } from './console.ts';
@@ -40,7 +39,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
       await client.connectOnce();
       return client;
     },
-    loadProfile: (file) => profileSource(file).load(),
+    loadProfile: (file) => profileStore(file).load(),
   },
 });
 process.stdin.destroy();
@@ -54,16 +53,17 @@ function createClient(options: GlobalOptions): RpcClient {
   });
 }
 
-function profileSource(file: string | undefined): FileProfileSource {
-  const path = file === undefined ? join(userConfigDir(process.env, homedir()), 'profile.yaml') : resolve(file);
-  return new FileProfileSource(path, { required: file !== undefined, read: loadProfile });
+function profileStore(file: string | undefined): ProfileStore {
+  const directory = userConfigDir(process.env, homedir());
+  return new ProfileStore({ directory, ...(file === undefined ? {} : { path: resolve(file) }) });
 }
 
 async function serveInBrowser(options: ServeOptions): Promise<void> {
   const logger = stderrLogger();
   const service = new AppService({
     helper: createClient(options),
-    profile: profileSource(options.config),
+    profile: profileStore(options.config),
+    report: ({ problems, path, text }) => console.noteProblems(problems, { file: options.config ?? path ?? '', text }),
     clock: systemClock,
     logger: logger.child('app'),
     info: { version: mirageVersion, home: 'browser', platform: process.platform },

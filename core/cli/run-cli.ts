@@ -44,11 +44,7 @@ export async function runCli(args: readonly string[], { context, version, serve 
     // Commander has printed help, version or what was wrong.
     if (caught instanceof CommanderError) return caught.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     const error = AppError.from(caught);
-    const file = error.details?.['file'];
-    console.error(error.toData(), {
-      json: program.opts<{ json: boolean }>().json,
-      file: typeof file === 'string' ? file : undefined,
-    });
+    console.error(error.toData(), { json: program.opts<{ json: boolean }>().json });
     return exitCodeOf(error.code);
   }
 }

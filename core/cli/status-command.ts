@@ -1,10 +1,9 @@
 /** `mirage status`, `enhanced`, `switch`, `restore`: the state of the helper and what changes it. */
 import { AppError } from '../base/app-error.ts';
 import { unreachable } from '../base/unreachable.ts';
-import type { ConfigProblem, ErrorCode } from '../contract/error.ts';
 import type { NetworkChange, Snapshot, TunnelState } from '../contract/status.ts';
+import { summary } from '../profile/report.ts';
 import { type CommandContext, type GlobalOptions, withHelper } from './command-context.ts';
-import { problemText } from './error-text.ts';
 import type { Paint } from './paint.ts';
 import { plainText } from './plain-text.ts';
 import { countOf, formatAge, formatCount } from './quantity.ts';
@@ -51,24 +50,17 @@ export async function restore(context: CommandContext, options: GlobalOptions): 
   if (undone.length > 0) printChanges(context, undone);
 }
 
-/** Throws CONFIG_* with all problems; warnings are printed and go on. */
+/** Throws CONFIG_* for an error; for people every problem has been printed then, for programs it is in the thrown error. */
 async function checkedConfig(context: CommandContext, options: EnhancedOptions) {
-  const { path, config, failure, problems } = await context.loadProfile(options.config);
+  const { path, text, config, failure, problems } = await context.loadProfile(options.config);
   if (path === null) return undefined;
-  if (config === undefined) throw badConfiguration(path, failure ?? 'CONFIG_INVALID', problems);
-  if (!options.json) {
-    for (const problem of problems) context.console.note(problemText(problem, context.console.notePaint, path));
-  }
-  return config;
-}
-
-/** `file` is among the details, so that the printed problems can name it. */
-function badConfiguration(path: string, code: ErrorCode, problems: ConfigProblem[]): AppError {
-  const errors = problems.filter((problem) => problem.severity === 'error').length;
-  return new AppError(code, `the configuration has ${countOf(errors, 'error')}; nothing was changed`, {
-    problems,
-    details: { file: path },
-  });
+  if (!options.json) context.console.noteProblems(problems, { file: options.config ?? path, text });
+  if (config !== undefined) return config;
+  throw new AppError(
+    failure ?? 'CONFIG_INVALID',
+    `the configuration has ${summary(problems)}; nothing was changed`,
+    options.json ? { problems, details: { file: path } } : {},
+  );
 }
 
 function printSnapshot(context: CommandContext, options: GlobalOptions, snapshot: Snapshot): void {

@@ -20,15 +20,17 @@ import type {
 import { defaultConfig } from '../contract/config.ts';
 import type { SubscribeOptions, TopicBatch, TopicName } from '../contract/rpc.ts';
 import type { Snapshot } from '../contract/status.ts';
+import type { LoadedProfile, ProfileStore } from '../profile/profile-store.ts';
 import type { HelperClient } from './helper-client.ts';
-import type { LoadedProfile, ProfileSource } from './profile-source.ts';
 import { SessionHold } from './session-hold.ts';
 
 /** Milliseconds between two renewals of the session's lease; it lives 20 s. */
 export const leaseInterval = 5_000;
 export interface AppServiceOptions {
   helper: HelperClient;
-  profile: ProfileSource;
+  profile: Pick<ProfileStore, 'load'>;
+  /** Tells the person at the terminal what is wrong with a profile that was just read; also asked when nothing is. */
+  report: (profile: LoadedProfile) => void;
   clock: Clock;
   logger: Logger;
   info: Pick<AppInfo, 'version' | 'home' | 'platform'>;
@@ -41,7 +43,8 @@ export class AppService implements MirageBridge, Service {
   /** Resolves once the helper was reached and brought up to date for the first time, whatever came of it. */
   readonly firstSettled: Promise<void>;
   readonly #helper: HelperClient;
-  readonly #profileSource: ProfileSource;
+  readonly #profileStore: AppServiceOptions['profile'];
+  readonly #report: AppServiceOptions['report'];
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #info: AppServiceOptions['info'];
@@ -52,7 +55,7 @@ export class AppService implements MirageBridge, Service {
   #onFirstSettled: () => void = () => undefined;
   #link: HelperLink;
   #enhancedWanted: boolean;
-  #profile: LoadedProfile = { path: null, problems: [] };
+  #profile: LoadedProfile = { path: null, text: '', config: defaultConfig, problems: [] };
   #snapshot: Snapshot | undefined;
   /** Counts connections, so that work begun on a lost one ends itself. */
   #connection = 0;
@@ -62,7 +65,8 @@ export class AppService implements MirageBridge, Service {
 
   constructor(options: AppServiceOptions) {
     this.#helper = options.helper;
-    this.#profileSource = options.profile;
+    this.#profileStore = options.profile;
+    this.#report = options.report;
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#info = options.info;
@@ -76,8 +80,7 @@ export class AppService implements MirageBridge, Service {
 
   /** Reads the profile and begins to connect; does not wait for the helper, which may come later. */
   async start(): Promise<void> {
-    this.#profile = await this.#profileSource.load();
-    this.#logProblems();
+    await this.#readProfile();
     this.#releases.push(
       this.#helper.onLink((link) => this.#onLink(link)),
       this.#helper.on('snapshot', (snapshot) => this.#onSnapshot(snapshot)),
@@ -198,10 +201,8 @@ export class AppService implements MirageBridge, Service {
   /** Without a file the default is applied, except over a persistent configuration that another program set up. */
   async #applyProfile(): Promise<void> {
     const { path, config } = this.#profile;
-    if (path === null && this.#snapshot?.owner?.mode === 'persistent') return;
-    const wanted = path === null ? defaultConfig : config;
-    if (wanted === undefined) return;
-    const { hash } = await this.#helper.call('applyConfig', { config: wanted });
+    if (config === undefined || (path === null && this.#snapshot?.owner?.mode === 'persistent')) return;
+    const { hash } = await this.#helper.call('applyConfig', { config });
     this.#logger.info('applied the profile', { path: path ?? 'built-in default', hash });
   }
 
@@ -216,8 +217,7 @@ export class AppService implements MirageBridge, Service {
   }
 
   async #reloadProfile(): Promise<AppInfo> {
-    this.#profile = await this.#profileSource.load();
-    this.#logProblems();
+    await this.#readProfile();
     await this.#applyProfile();
     return this.#appInfo();
   }
@@ -227,14 +227,9 @@ export class AppService implements MirageBridge, Service {
     return { ...this.#info, profile: path === null ? null : { path, problems } };
   }
 
-  #logProblems(): void {
-    for (const problem of this.#profile.problems) {
-      this.#logger[problem.severity](problem.message, {
-        key: problem.path,
-        line: problem.line,
-        column: problem.column,
-      });
-    }
+  async #readProfile(): Promise<void> {
+    this.#profile = await this.#profileStore.load();
+    this.#report(this.#profile);
   }
 
   async #end(): Promise<void> {

@@ -53,7 +53,7 @@ const ignored: Readonly<Record<string, string>> = {
   'routing-mark': 'ignored: our sockets have their own mark',
   'unified-delay': 'ignored: delays are not measured yet',
   'tcp-concurrent': 'ignored: addresses are tried one after the other',
-  'find-process-mode': 'not supported yet: programs are not looked up',
+  'find-process-mode': 'ignored: programs are always looked up',
   'keep-alive-interval': 'ignored: the system decides it',
   'keep-alive-idle': 'ignored: the system decides it',
   'disable-keep-alive': 'ignored: the system decides it',

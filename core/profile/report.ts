@@ -7,17 +7,21 @@ export interface ReportSource {
   readonly text: string;
 }
 
+/** Gives a part of the report a look; the terminal's colours are the caller's affair. */
+export type Mark = (style: 'bold' | 'dim' | 'red' | 'yellow', text: string) => string;
+
+const unmarked: Mark = (_, text) => text;
+
 /** Columns of a line that are shown at most. */
 const maxShown = 120;
 
 /**
- * One entry a problem, `file:line:column: severity: path: message (expected ...)`, below it the line with a caret, and at
- * the end the summary. Secrets in shown lines are masked; control characters of the file never reach the terminal.
+ * One entry a problem, `file:line:column: severity: path: message (expected ...)`, below it the line with a caret; empty
+ * without problems. Secrets in shown lines are masked; control characters of the file never reach the terminal.
  */
-export function renderReport(problems: readonly ConfigProblem[], source: ReportSource): string {
+export function renderReport(problems: readonly ConfigProblem[], source: ReportSource, mark = unmarked): string {
   const lines = source.text.split(/\r\n|\n|\r/);
-  const entries = problems.map((problem) => renderProblem(problem, source.file, lines));
-  return [...entries, summary(problems)].join('\n');
+  return problems.map((problem) => renderProblem(problem, source.file, lines, mark)).join('\n');
 }
 
 /** `2 errors, 1 warning`, or `no problems`. */
@@ -28,21 +32,21 @@ export function summary(problems: readonly ConfigProblem[]): string {
   return parts.filter((part) => part !== '').join(', ') || 'no problems';
 }
 
-/** The first line of an entry, without the text of the profile. */
-export function problemLine(problem: ConfigProblem, file: string): string {
-  const place =
-    problem.line === undefined ? '' : `:${problem.line}${problem.column === undefined ? '' : `:${problem.column}`}`;
+/** The first line of an entry, as compilers write it; for problems of which the text is not at hand. `file` may be empty. */
+export function problemLine(problem: ConfigProblem, file: string, mark = unmarked): string {
+  const place = [file, problem.line, problem.column].filter((part) => part !== undefined && part !== '').join(':');
+  const severity = mark(problem.severity === 'error' ? 'red' : 'yellow', problem.severity);
   const path = problem.path === '' ? '' : `${problem.path}: `;
-  const expected = problem.expected === undefined ? '' : ` (expected ${problem.expected})`;
-  return harmless(`${file}${place}: ${problem.severity}: ${path}${problem.message}${expected}`);
+  const expected = problem.expected === undefined ? '' : ` ${mark('dim', harmless(`(expected ${problem.expected})`))}`;
+  return `${place === '' ? '' : `${mark('bold', harmless(place))}: `}${severity}: ${harmless(path + problem.message)}${expected}`;
 }
 
-function renderProblem(problem: ConfigProblem, file: string, lines: readonly string[]): string {
-  const first = problemLine(problem, file);
+function renderProblem(problem: ConfigProblem, file: string, lines: readonly string[], mark: Mark): string {
+  const first = problemLine(problem, file, mark);
   const line = problem.line === undefined ? undefined : lines[problem.line - 1];
   if (line === undefined || problem.column === undefined || line.trim() === '') return first;
   const shown = excerpt(maskSecrets(line, problem.path), problem.column - 1);
-  return `${first}\n    ${harmless(shown.text)}\n    ${' '.repeat(shown.caret)}^`;
+  return `${first}\n    ${harmless(shown.text)}\n    ${' '.repeat(shown.caret)}${mark('bold', '^')}`;
 }
 
 /** The part of a line around an index, and the column of the caret in it. */

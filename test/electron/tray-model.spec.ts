@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { AppError } from '../../core/base/app-error.ts';
 import { silentLogger } from '../../core/base/logger.ts';
+import { defaultConfig } from '../../core/contract/config.ts';
 import { AppService } from '../../core/controller/app-service.ts';
 import { TrayModel } from '../../electron/tray-model.ts';
 import { trayTextFor } from '../../electron/tray-text.ts';
@@ -19,7 +20,8 @@ beforeEach(async () => {
   views = [];
   const bridge = new AppService({
     helper,
-    profile: { load: async () => ({ path: null, problems: [] }) },
+    profile: { load: async () => ({ path: null, text: '', config: defaultConfig, problems: [] }) },
+    report: () => undefined,
     clock,
     logger: silentLogger,
     info: { version: '0.1.0', home: 'electron', platform: 'linux' },

@@ -63,7 +63,7 @@ test('a bad profile changes nothing', async () => {
   const before = helper.asked.length;
   const { code, err } = await mirage('enhanced', 'on', '--config', file);
   expect(code).toBe(4);
-  expect(err).toMatch(/bad\.yaml:1:13: error: mixed-port/);
+  expect(err).toMatch(/bad\.yaml:1:13: error: mixed-port.*\n {4}mixed-port: 99999\n {16}\^\n/);
   expect(err).toMatch(/bad\.yaml:3:\d+: error: rules\[0\]/);
   expect(helper.asked).toHaveLength(before);
 });
@@ -72,6 +72,17 @@ test('a profile that is not there is named', async () => {
   const { code, err } = await mirage('enhanced', 'on', '--config', join(home, 'none.yaml'));
   expect(code).toBe(4);
   expect(err).toContain('there is no file');
+});
+
+test('a profile that is no text, or too long, is refused before it is read as YAML', async () => {
+  const file = join(home, 'odd.yaml');
+  writeFileSync(file, Buffer.from([0x61, 0x3a, 0x20, 0xff]));
+  const odd = await mirage('check', file);
+  expect(odd.code).toBe(4);
+  expect(odd.out).toContain('is not UTF-8 text');
+  const endless = await mirage('enhanced', 'on', '--config', '/dev/zero');
+  expect(endless.code).toBe(4);
+  expect(endless.err).toContain('error CONFIG_TOO_LARGE');
 });
 
 test('no helper: exit code 3 at once, with what to do', async () => {

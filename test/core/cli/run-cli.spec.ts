@@ -7,7 +7,7 @@ import { runCli } from '../../../core/cli/run-cli.ts';
 import { defaultConfig } from '../../../core/contract/config.ts';
 import type { ErrorCode } from '../../../core/contract/error.ts';
 import type { ConnectionRow } from '../../../core/contract/flow.ts';
-import type { LoadedProfile } from '../../../core/controller/profile-source.ts';
+import type { LoadedProfile } from '../../../core/profile/profile-store.ts';
 import { HelperDouble, runningSnapshot } from '../../support/helper-double.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
@@ -23,7 +23,7 @@ let served: ServeOptions[];
 beforeEach(() => {
   helper = new HelperDouble();
   unreachable = undefined;
-  profile = { path: '/home/u/.config/mirage/profile.yaml', config: defaultConfig, problems: [] };
+  profile = { path: '/home/u/.config/mirage/profile.yaml', text: '', config: defaultConfig, problems: [] };
   asked = [];
   opened = [];
   served = [];
@@ -190,7 +190,7 @@ describe('enhanced', () => {
   });
 
   test('on without any profile leaves the configuration of the helper alone', async () => {
-    profile = { path: null, problems: [] };
+    profile = { path: null, text: '', config: defaultConfig, problems: [] };
     await mirage('enhanced', 'on');
     expect(asked).toEqual([undefined]);
     expect(helper.calls.map(([method]) => method)).toEqual(['setEnhanced']);
@@ -205,9 +205,10 @@ describe('enhanced', () => {
   test('a bad profile: every problem, exit code 4, and the helper is not even opened', async () => {
     profile = {
       path: '',
+      text: 'mixed-port: 99999\nsocks: { password: hunter2 }\n',
       problems: [
         { severity: 'error', path: 'mixed-port', message: 'is no port', expected: '1 to 65535', line: 1, column: 13 },
-        { severity: 'warning', path: 'sniffer', message: 'is not supported and ignored', line: 9, column: 1 },
+        { severity: 'warning', path: 'sniffer', message: 'is not supported and ignored', line: 2, column: 1 },
         { severity: 'error', path: 'rules[0]', message: 'no policy is named "x"', line: 20, column: 5 },
       ],
     };
@@ -215,13 +216,22 @@ describe('enhanced', () => {
       code: 4,
       out: '',
       err: `bad.yaml:1:13: error: mixed-port: is no port (expected 1 to 65535)
-bad.yaml:9:1: warning: sniffer: is not supported and ignored
+    mixed-port: 99999
+                ^
+bad.yaml:2:1: warning: sniffer: is not supported and ignored
+    socks: { password: ******* }
+    ^
 bad.yaml:20:5: error: rules[0]: no policy is named "x"
-error CONFIG_INVALID: the configuration has 2 errors; nothing was changed
+error CONFIG_INVALID: the configuration has 2 errors, 1 warning; nothing was changed
   what to do: mend the lines above; "mirage check FILE" tells whether all is well
 `,
     });
     expect(opened).toEqual([]);
+    const json = await mirage('enhanced', 'on', '-c', 'bad.yaml', '--json');
+    expect(json.err).toBe('');
+    expect(JSON.parse(json.out)).toMatchObject({
+      error: { details: { file: 'bad.yaml' }, problems: profile.problems },
+    });
   });
 
   test('warnings are told and do not stop it', async () => {
@@ -446,15 +456,23 @@ far.example    1  A     198.18.0.9
 
 describe('check', () => {
   test('a good profile', async () => {
-    expect(await mirage('check', 'p.yaml')).toEqual({ code: 0, err: '', out: 'valid: 0 proxies, 1 rule\n' });
+    expect(await mirage('check', 'p.yaml')).toEqual({
+      code: 0,
+      err: '',
+      out: 'valid: 0 proxies, 1 rule, no problems\n',
+    });
     expect(opened).toEqual([]);
   });
 
   test('a bad one: exit code 4', async () => {
-    profile = { path: '', problems: [{ severity: 'error', path: '', message: 'is no YAML', line: 3, column: 2 }] };
+    profile = {
+      path: '',
+      text: 'a: b\n',
+      problems: [{ severity: 'error', path: '', message: 'is no YAML', line: 1, column: 4 }],
+    };
     const { code, out } = await mirage('check', 'p.yaml');
     expect(code).toBe(4);
-    expect(out).toBe('p.yaml:3:2: error: is no YAML\n\nnot valid: 1 error, 0 warnings\n');
+    expect(out).toBe('p.yaml:1:4: error: is no YAML\n    a: b\n       ^\n\nnot valid: 1 error\n');
     const json = await mirage('check', '/x/p.yaml', '--json');
     expect(json.code).toBe(4);
     expect(JSON.parse(json.out)).toEqual({ file: '/x/p.yaml', valid: false, problems: profile.problems });

@@ -6,6 +6,7 @@ import { systemClock } from '../../../core/base/clock.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
 import { Console } from '../../../core/cli/console.ts';
 import { serve } from '../../../core/cli/serve-command.ts';
+import { defaultConfig } from '../../../core/contract/config.ts';
 import { AppService } from '../../../core/controller/app-service.ts';
 import { BrowserServer } from '../../../core/controller/browser-server.ts';
 import { RendererFiles } from '../../../core/controller/renderer-files.ts';
@@ -35,7 +36,8 @@ function serving(settings: { json?: boolean; enhanced?: boolean; open?: boolean 
   const { json = false, enhanced = false, open = false } = settings;
   const service = new AppService({
     helper,
-    profile: { load: async () => ({ path: null, problems: [] }) },
+    profile: { load: async () => ({ path: null, text: '', config: defaultConfig, problems: [] }) },
+    report: () => undefined,
     clock: systemClock,
     logger: silentLogger,
     info: { version: '0.1.0', home: 'browser', platform: 'linux' },

@@ -5,27 +5,35 @@ import type { HelperLink } from '../../../core/contract/app.ts';
 import { type Config, defaultConfig } from '../../../core/contract/config.ts';
 import type { Snapshot } from '../../../core/contract/status.ts';
 import { AppService } from '../../../core/controller/app-service.ts';
-import type { LoadedProfile } from '../../../core/controller/profile-source.ts';
+import type { LoadedProfile } from '../../../core/profile/profile-store.ts';
 import { HelperDouble, runningSnapshot, stoppedSnapshot } from '../../support/helper-double.ts';
 import { ManualClock, settle } from '../../support/manual-clock.ts';
 
 const ownConfig: Config = { ...defaultConfig, logLevel: 'debug' };
-const ownProfile: LoadedProfile = { path: '/home/u/.config/mirage/profile.yaml', config: ownConfig, problems: [] };
+const ownProfile: LoadedProfile = {
+  path: '/home/u/.config/mirage/profile.yaml',
+  text: '',
+  config: ownConfig,
+  problems: [],
+};
 
 let helper: HelperDouble;
 let clock: ManualClock;
 let profile: LoadedProfile;
+let reported: LoadedProfile[];
 
 beforeEach(() => {
   helper = new HelperDouble();
   clock = new ManualClock();
   profile = ownProfile;
+  reported = [];
 });
 
 async function started(options: { enhancedAtStart?: boolean } = {}): Promise<AppService> {
   const service = new AppService({
     helper,
     profile: { load: async () => profile },
+    report: (read) => reported.push(read),
     clock,
     logger: silentLogger,
     info: { version: '0.1.0', home: 'browser', platform: 'linux' },
@@ -52,7 +60,7 @@ describe('profile', () => {
   });
 
   test('without a file the built-in default is applied', async () => {
-    profile = { path: null, problems: [] };
+    profile = { path: null, text: '', config: defaultConfig, problems: [] };
     await started();
     helper.up();
     await settle();
@@ -60,7 +68,7 @@ describe('profile', () => {
   });
 
   test('the default does not replace the configuration of a persistent owner', async () => {
-    profile = { path: null, problems: [] };
+    profile = { path: null, text: '', config: defaultConfig, problems: [] };
     helper.snapshot = { ...runningSnapshot, owner: { uid: 1000, mode: 'persistent' } };
     await started();
     helper.up();
@@ -70,15 +78,16 @@ describe('profile', () => {
 
   test('a broken profile is told and not applied; once mended, a reload applies it', async () => {
     const problems = [{ severity: 'error' as const, path: 'rules[0]', message: 'no such policy', line: 3, column: 5 }];
-    profile = { path: '/p.yaml', problems };
+    profile = { path: '/p.yaml', text: 'x', problems };
     const service = await started();
     helper.up();
     await settle();
     expect(called()).not.toContain('applyConfig');
     expect((await service.call('getAppInfo', {})).profile).toEqual({ path: '/p.yaml', problems });
-    profile = { path: '/p.yaml', config: ownConfig, problems: [] };
+    profile = { path: '/p.yaml', text: '', config: ownConfig, problems: [] };
     expect((await service.call('reloadProfile', {})).profile).toEqual({ path: '/p.yaml', problems: [] });
     expect(callsOf('applyConfig')).toEqual([{ config: ownConfig }]);
+    expect(reported.map((read) => read.problems)).toEqual([problems, []]);
   });
 });
 

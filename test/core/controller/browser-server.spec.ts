@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { WebSocket } from 'ws';
 import { systemClock } from '../../../core/base/clock.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
+import { defaultConfig } from '../../../core/contract/config.ts';
 import { AppService } from '../../../core/controller/app-service.ts';
 import { BrowserServer, maxViewers } from '../../../core/controller/browser-server.ts';
 import { RendererFiles } from '../../../core/controller/renderer-files.ts';
@@ -37,7 +38,8 @@ beforeEach(async () => {
   helper = new HelperDouble();
   const bridge = new AppService({
     helper,
-    profile: { load: async () => ({ path: null, problems: [] }) },
+    profile: { load: async () => ({ path: null, text: '', config: defaultConfig, problems: [] }) },
+    report: () => undefined,
     clock: systemClock,
     logger: silentLogger,
     info: { version: '0.1.0', home: 'browser', platform: 'linux' },

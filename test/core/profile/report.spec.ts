@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ConfigProblem } from '../../../core/contract/error.ts';
 import { loadProfile } from '../../../core/profile/profile-loader.ts';
-import { renderReport, summary } from '../../../core/profile/report.ts';
+import { problemLine, renderReport, summary } from '../../../core/profile/report.ts';
 
 function report(text: string): string {
   return renderReport(loadProfile(text).problems, { file: 'profile.yaml', text });
@@ -12,7 +12,7 @@ function at(text: string, line: number, column: number, path = ''): string[] {
   return renderReport([problem], { file: 'f', text }).split('\n').slice(1, 3);
 }
 
-test('where, what, what instead, the line, the caret, the sum', () => {
+test('where, what, what instead, the line, the caret', () => {
   const text = `mixed-port: 99999
 hosts: {}
 rules:
@@ -32,20 +32,30 @@ profile.yaml:4:22: error: rules[0]: there is no proxy "nowhere" (expected the na
                        ^
 profile.yaml:5:5: error: rules[1]: rules of type GEOIP are not supported yet (expected one of DOMAIN, DOMAIN-SUFFIX, DOMAIN-KEYWORD, IP-CIDR, IP-CIDR6, DST-PORT, MATCH)
     - GEOIP,CN,DIRECT
-      ^
-3 errors, 1 warning`);
+      ^`);
+  expect(summary(loadProfile(text).problems)).toBe('3 errors, 1 warning');
 });
 
 test('nothing wrong', () => {
-  expect(report('rules: ["MATCH,DIRECT"]')).toBe('no problems');
+  expect(report('rules: ["MATCH,DIRECT"]')).toBe('');
   expect(summary([])).toBe('no problems');
 });
 
 test('a problem without a place, or at an empty line, has no excerpt', () => {
   expect(renderReport([{ severity: 'warning', path: '', message: 'm' }], { file: 'f', text: 'x' })).toBe(
-    'f: warning: m\n1 warning',
+    'f: warning: m',
   );
-  expect(at('a\n\n', 2, 1)).toEqual(['1 error']);
+  expect(at('a\n\n', 2, 1)).toEqual([]);
+});
+
+test('parts are marked; a problem needs no file', () => {
+  const problem: ConfigProblem = { severity: 'error', path: 'p', message: 'm', expected: 'e', line: 1, column: 1 };
+  const mark = (style: string, part: string) => `<${style} ${part}>`;
+  expect(renderReport([problem], { file: 'f', text: 'x' }, mark)).toBe(
+    '<bold f:1:1>: <red error>: p: m <dim (expected e)>\n    x\n    <bold ^>',
+  );
+  expect(problemLine(problem, '')).toBe('1:1: error: p: m (expected e)');
+  expect(problemLine({ severity: 'warning', path: '', message: 'm' }, '')).toBe('warning: m');
 });
 
 describe('the caret stands under its character', () => {
