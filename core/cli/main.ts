@@ -7,7 +7,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { AppError } from '../base/app-error.ts';
+import { AppError, errnoOf } from '../base/app-error.ts';
 import { systemClock } from '../base/clock.ts';
 import { createLogger, type Logger } from '../base/logger.ts';
 import { controlSocketOf, defaultHelperPaths, userConfigDir } from '../base/paths.ts';
@@ -19,6 +19,7 @@ import { ProfileStore } from '../profile/profile-store.ts';
 import { RpcClient } from '../rpc/rpc-client.ts';
 import type { GlobalOptions } from './command-context.ts';
 import { Console } from './console.ts';
+import { exitCodes } from './exit-code.ts';
 import type { ServeOptions } from './program.ts';
 import { runCli } from './run-cli.ts';
 import { serve } from './serve-command.ts';
@@ -26,7 +27,8 @@ import { serve } from './serve-command.ts';
 const uid = process.getuid?.() ?? -1;
 const console = new Console(process.stdout, process.stderr, process.env);
 
-process.exitCode = await runCli(process.argv.slice(2), {
+for (const stream of [process.stdout, process.stderr]) stream.on('error', onOutputError);
+const exitCode = await runCli(process.argv.slice(2), {
   version: mirageVersion,
   serve: serveInBrowser,
   context: {
@@ -42,7 +44,15 @@ process.exitCode = await runCli(process.argv.slice(2), {
     loadProfile: (file) => profileStore(file).load(),
   },
 });
+process.exitCode ??= exitCode;
 process.stdin.destroy();
+
+/** A reader that leaves early (`| head`) is no failure and cuts no command short: what is left to say goes nowhere. */
+function onOutputError(error: Error): void {
+  if (errnoOf(error) === 'EPIPE' || process.exitCode === exitCodes.failed) return;
+  process.exitCode = exitCodes.failed;
+  console.note(`the output could not be written: ${error.message}`);
+}
 
 function createClient(options: GlobalOptions): RpcClient {
   return new RpcClient({

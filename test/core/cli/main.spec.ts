@@ -85,6 +85,27 @@ test('a profile that is no text, or too long, is refused before it is read as YA
   expect(endless.err).toContain('error CONFIG_TOO_LARGE');
 });
 
+/** The command as it is typed, its exit code on standard error. */
+async function inShell(line: string): Promise<string> {
+  const command = `'${process.execPath}' --no-warnings '${main}' --socket '${helper.runtimeDir}' --developer`;
+  const shell = spawn('sh', ['-c', line.replace('mirage', command)], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let err = '';
+  shell.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  await new Promise((resolve) => shell.on('close', resolve));
+  return err;
+}
+
+test.each(['status', 'dump connections', '--help'])('%s: a reader that leaves early is no failure', async (command) => {
+  for (let i = 0; i < 50; i++) helper.connections.set(`row${i}`, { ...sampleConnection, id: `row${i}` });
+  expect(await inShell(`{ mirage ${command}; echo $? >&2; } | true`)).toBe('0\n');
+});
+
+test('a full disk is one', async () => {
+  expect(await inShell('mirage status > /dev/full; echo $? >&2')).toBe(
+    'the output could not be written: ENOSPC: no space left on device, write\n1\n',
+  );
+});
+
 test('no helper: exit code 3 at once, with what to do', async () => {
   const begun = performance.now();
   const child = spawn(process.execPath, ['--no-warnings', main, 'status', '--socket', join(home, 'nowhere')]);
