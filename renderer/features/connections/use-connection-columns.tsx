@@ -66,7 +66,7 @@ function whoColumns(t: TFunction, words: CellWords): ConnectionColumn[] {
     {
       id: 'fakeIp',
       title: t('connections.column.fakeIp'),
-      width: 128,
+      width: 138,
       cell: ({ row }) =>
         row.fakeIp === undefined ? <span className="faint">–</span> : <FakeAddress address={row.fakeIp} />,
       sort: ({ row }) => row.fakeIp,
@@ -136,7 +136,7 @@ function amountColumns(t: TFunction, words: CellWords, text: DurationText): Conn
     {
       ...amount,
       id: 'upSpeed',
-      yields: 3,
+      yields: 5,
       title: `↑ ${t('connections.column.upSpeed')}`,
       description: t('connections.columnText.upSpeed'),
       cell: ({ upSpeed }) => speedCell(upSpeed),
@@ -147,7 +147,7 @@ function amountColumns(t: TFunction, words: CellWords, text: DurationText): Conn
       id: 'down',
       title: t('connections.column.down'),
       width: 78,
-      yields: 5,
+      yields: 2,
       cell: ({ down }) => <span>{formatBytes(down)}</span>,
       sort: ({ down }) => down,
     },
