@@ -86,11 +86,17 @@ function matchesSearch(rule: RuleRow, search = ''): boolean {
 function connectionColumns(now: number): Column<ConnectionRow>[] {
   return [
     { title: 'ID', value: (row) => row.id, style: () => 'dim' },
-    { title: 'PROCESS', value: (row) => row.process?.name ?? '', shrinkTo: 8 },
-    { title: 'HOST', value: (row) => formatEndpoint(row.destination), shrinkTo: 16, style: () => 'bold' },
-    { title: 'FAKE IP', value: (row) => row.fakeIp ?? '', style: () => 'yellow' },
+    { title: 'PROCESS', value: (row) => row.process?.name ?? '-', shrinkTo: 8 },
+    {
+      title: 'HOST',
+      value: (row) => formatEndpoint(row.destination),
+      shrinkTo: 20,
+      narrow: 'middle',
+      style: () => 'bold',
+    },
+    { title: 'FAKE IP', value: (row) => row.fakeIp ?? '', spare: true, style: () => 'yellow' },
     { title: 'NET', value: (row) => row.network },
-    { title: 'RULE', value: describeRule, shrinkTo: 12 },
+    { title: 'RULE', value: describeRule, shrinkTo: 16, narrow: 'middle' },
     { title: 'VIA', value: (row) => row.chain.toReversed().join(' > '), shrinkTo: 8, style: policyStyle },
     { title: 'UP', value: (row) => formatBytes(row.up), align: 'right' },
     { title: 'DOWN', value: (row) => formatBytes(row.down), align: 'right' },
@@ -109,9 +115,10 @@ function describeRule({ rule }: ConnectionRow): string {
   return rule.payload === '' ? rule.type : `${rule.type} ${rule.payload}`;
 }
 
+/** Of one that has ended: why. */
 function describeState(row: ConnectionRow): string {
   if (row.error !== undefined) return row.error.code;
-  return row.state === 'closed' && row.closeReason !== undefined ? `closed: ${row.closeReason}` : row.state;
+  return row.closeReason ?? row.state;
 }
 
 function policyStyle(row: ConnectionRow): Style | undefined {

@@ -13,6 +13,7 @@ export const exitCodes = {
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 const special: { readonly [C in ErrorCode]?: ExitCode } = {
+  RPC_BAD_PARAMS: exitCodes.usage,
   HELPER_NOT_RUNNING: exitCodes.helperNotReached,
   HELPER_INCOMPATIBLE: exitCodes.helperNotReached,
   RPC_CLOSED: exitCodes.helperNotReached,

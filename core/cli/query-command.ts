@@ -3,7 +3,7 @@ import { formatEndpoint, parseEndpoint, parseIp } from '../base/address.ts';
 import type { Endpoint, RuleTrace } from '../contract/flow.ts';
 import { type CommandContext, type GlobalOptions, withHelper } from './command-context.ts';
 import { plainText } from './plain-text.ts';
-import { countOf, formatMillis } from './quantity.ts';
+import { countOf, formatCount, formatMillis } from './quantity.ts';
 
 /** Assumed for `test-rule HOST`. */
 const defaultPort = 443;
@@ -39,7 +39,10 @@ export async function dnsQuery(
   if (options.json) return console.json(answer);
   const { paint } = console;
   console.line(`${paint('bold', answer.rcode)}  ${paint('dim', `${answer.verdict}, ${formatMillis(answer.ms)}`)}`);
-  if (answer.answers.length === 0) return;
+  if (answer.answers.length === 0) {
+    if (answer.rcode === 'NOERROR') console.line(`The answer has no records of type ${plainText(type)}.`);
+    return;
+  }
   console.table(
     [
       { title: 'NAME', value: (row) => row.name, style: () => 'bold' },
@@ -59,28 +62,35 @@ export async function closeFlows(
   const params = options.all ? { all: true } : { ids: [...ids] };
   const { closed } = await withHelper(context, options, (helper) => helper.call('closeFlows', params));
   if (options.json) context.console.json({ closed });
-  else context.console.line(`Closed ${countOf(closed, 'connection')}.`);
+  else context.console.line(describeClosed(closed, options.all ? undefined : ids.length));
+}
+
+/** `wanted` is absent for all of them. */
+function describeClosed(closed: number, wanted = closed): string {
+  const done = `Closed ${countOf(closed, 'connection')}`;
+  if (wanted > closed) return `${done} of ${formatCount(wanted)}: the rest had ended before, or never were.`;
+  return closed === 0 ? 'There was no connection to close.' : `${done}.`;
 }
 
 function printTrace(context: CommandContext, trace: RuleTrace): void {
   const { console } = context;
   const { paint } = console;
   console.line(paint('bold', `${trace.network} ${plainText(formatEndpoint(trace))}`));
-  if (trace.resolved !== undefined) console.line(`looked up for matching: ${plainText(trace.resolved)}`);
+  if (trace.resolved !== undefined) console.line(`Looked up for matching only: ${plainText(trace.resolved)}`);
   console.table(
     [
       { title: '#', value: (step) => String(step.index), align: 'right', style: () => 'dim' },
-      { title: 'RULE', value: (step) => `${step.type} ${step.payload}`.trim(), shrinkTo: 16 },
+      { title: 'RULE', value: (step) => `${step.type} ${step.payload}`.trim(), shrinkTo: 16, narrow: 'middle' },
       { title: 'POLICY', value: (step) => step.policy, shrinkTo: 8 },
       {
         title: 'MATCHES',
         value: (step) => (step.hit ? 'yes' : 'no'),
         style: (step) => (step.hit ? 'green' : 'dim'),
       },
-      { title: 'WHY', value: (step) => step.why, shrinkTo: 12, style: () => 'dim' },
+      { title: 'WHY', value: (step) => step.why, shrinkTo: 24, narrow: 'wrap', style: () => 'dim' },
     ],
     trace.steps,
   );
-  const rule = trace.rule.index < 0 ? 'no rule matches' : `rule ${trace.rule.index}`;
-  console.line(`${paint('cyan', plainText(trace.chain.toReversed().join(' > ')))}  ${paint('dim', rule)}`);
+  const why = trace.rule.index < 0 ? 'because no rule matches' : `by rule ${trace.rule.index}`;
+  console.line(`Result: ${paint('cyan', plainText(trace.chain.toReversed().join(' > ')))}, ${why}`);
 }

@@ -99,9 +99,9 @@ function printChanges(context: CommandContext, changes: readonly NetworkChange[]
   const now = context.clock.now();
   context.console.table(
     [
-      { title: 'WHAT', value: (change) => change.what },
-      { title: 'WHERE', value: (change) => change.where },
       { title: 'SINCE', value: (change) => formatAge(now - change.since), align: 'right' },
+      { title: 'WHAT', value: (change) => change.what, shrinkTo: 20, narrow: 'wrap' },
+      { title: 'WHERE', value: (change) => change.where, shrinkTo: 20, narrow: 'wrap' },
     ],
     changes,
   );

@@ -1,62 +1,92 @@
-/** Aligned text tables: pure, one line a row, never wrapped. */
+/** Aligned text tables: pure. */
+import { unreachable } from '../base/unreachable.ts';
 import type { Paint, Style } from './paint.ts';
 import { plainText } from './plain-text.ts';
+
+/** How a cell gives way that is too wide: cut at its end (the default), cut in its middle, or broken into lines. */
+export type Narrowing = 'end' | 'middle' | 'wrap';
 
 export interface Column<R> {
   title: string;
   value: (row: R) => string;
   align?: 'left' | 'right';
   style?: (row: R) => Style | undefined;
-  /** May be cut to this many columns when the terminal is narrow. */
+  /** May be narrowed to this many columns when the terminal is narrow. */
   shrinkTo?: number;
+  narrow?: Narrowing;
+  /** Left out altogether when the terminal is narrow, before any other column gives way. */
+  spare?: boolean;
 }
 
 const gap = '  ';
 
 /**
- * Lines without line ends: titles, then rows. Columns whose cells are all empty are left out. Within `width` columns the
- * shrinkable ones give way, widest first; without it nothing is cut.
+ * Lines without line ends: titles, then rows; one line a row, save for columns that wrap. Columns whose cells are all empty
+ * are left out. Within `width` columns the spare ones go first, then the shrinkable ones give way, widest first; without it
+ * every cell is whole.
  */
 export function renderTable<R>(
   columns: readonly Column<R>[],
   rows: readonly R[],
-  options: { paint: Paint; width: number | undefined },
+  { paint, width = Number.POSITIVE_INFINITY }: { paint: Paint; width: number | undefined },
 ): string[] {
-  const cells = rows.map((row) => columns.map((column) => plainText(column.value(row))));
-  const shown = columns.flatMap((column, index) =>
-    rows.length === 0 || cells.some((line) => line[index] !== '') ? [{ column, index }] : [],
+  const shown = withoutSpares(
+    columns.map((column) => measure(column, rows)).filter(({ empty }) => !empty || rows.length === 0),
+    width,
   );
-  const natural = shown.map(({ column, index }) =>
-    Math.max(displayWidth(column.title), ...cells.map((line) => displayWidth(line[index] ?? ''))),
-  );
-  const widths = fitWidths(
-    natural,
-    shown.map(({ column }) => column.shrinkTo),
-    options.width,
-  );
+  const widths = fitWidths(shown, width);
   const line = (cellOf: (at: number) => string, styleOf: (at: number) => Style | undefined): string =>
     shown
       .map(({ column }, at) => {
-        const width = widths[at] ?? 0;
-        const text = cut(cellOf(at), width);
-        const fill = ' '.repeat(width - displayWidth(text));
-        const painted = options.paint(styleOf(at), text);
+        const text = cellOf(at);
+        const fill = ' '.repeat(Math.max(0, (widths[at] ?? 0) - displayWidth(text)));
+        const painted = paint(styleOf(at), text);
         return column.align === 'right' ? fill + painted : painted + fill;
       })
       .join(gap)
       .trimEnd();
-  return [
-    line(
-      (at) => shown[at]?.column.title ?? '',
-      () => 'dim',
-    ),
-    ...rows.map((row, number) =>
+  const titles = line(
+    (at) => shown[at]?.column.title ?? '',
+    () => 'dim',
+  );
+  const body = rows.flatMap((row, number) => {
+    const cells = shown.map(({ column, cells }, at) => fitCell(cells[number] ?? '', widths[at] ?? 0, column.narrow));
+    const height = Math.max(...cells.map((lines) => lines.length));
+    return Array.from({ length: height }, (_, part) =>
       line(
-        (at) => cells[number]?.[shown[at]?.index ?? -1] ?? '',
+        (at) => cells[at]?.[part] ?? '',
         (at) => shown[at]?.column.style?.(row),
       ),
-    ),
-  ];
+    );
+  });
+  return [titles, ...body];
+}
+
+interface Measured<R> {
+  readonly column: Column<R>;
+  readonly cells: readonly string[];
+  readonly empty: boolean;
+  /** Columns of the terminal that its widest cell takes, and its title. */
+  readonly width: number;
+}
+
+function measure<R>(column: Column<R>, rows: readonly R[]): Measured<R> {
+  const cells = rows.map((row) => plainText(column.value(row)));
+  const width = cells.reduce((widest, cell) => Math.max(widest, displayWidth(cell)), displayWidth(column.title));
+  return { column, cells, empty: cells.every((cell) => cell === ''), width };
+}
+
+function withoutSpares<R>(columns: readonly Measured<R>[], width: number): readonly Measured<R>[] {
+  return excessOf(
+    columns.map((column) => column.width),
+    width,
+  ) > 0
+    ? columns.filter(({ column }) => column.spare !== true)
+    : columns;
+}
+
+function excessOf(widths: readonly number[], width: number): number {
+  return widths.reduce((sum, one) => sum + one, 0) + gap.length * (widths.length - 1) - width;
 }
 
 const wide =
@@ -73,33 +103,75 @@ export function displayWidth(text: string): number {
   return width;
 }
 
-function cut(text: string, width: number): string {
-  if (displayWidth(text) <= width) return text;
-  let kept = '';
-  for (const character of text) {
-    if (displayWidth(kept + character) > width - 1) break;
-    kept += character;
+/** Lines of a cell, none of them wider than `width`. */
+function fitCell(text: string, width: number, narrow: Narrowing = 'end'): string[] {
+  if (displayWidth(text) <= width) return [text];
+  switch (narrow) {
+    case 'end':
+      return [`${beginning(text, width - 1)}…`];
+    case 'middle': {
+      const end = ending(text, Math.floor((width - 1) / 2));
+      return [`${beginning(text, width - 1 - displayWidth(end))}…${end}`];
+    }
+    case 'wrap':
+      return wrapWords(text, width);
+    default:
+      return unreachable(narrow);
   }
-  return `${kept}…`;
 }
 
-function fitWidths(
-  natural: readonly number[],
-  minima: readonly (number | undefined)[],
-  width: number | undefined,
-): number[] {
-  const widths = [...natural];
-  if (width === undefined) return widths;
-  let excess = widths.reduce((sum, one) => sum + one, 0) + gap.length * (widths.length - 1) - width;
-  while (excess > 0) {
+/** As many characters from the start as `width` columns hold. */
+function beginning(text: string, width: number): string {
+  let kept = '';
+  for (const character of text) {
+    if (displayWidth(kept + character) > width) break;
+    kept += character;
+  }
+  return kept;
+}
+
+/** As many characters from the end as `width` columns hold. */
+function ending(text: string, width: number): string {
+  let kept = '';
+  for (const character of Array.from(text).toReversed()) {
+    if (displayWidth(character + kept) > width) break;
+    kept = character + kept;
+  }
+  return kept;
+}
+
+/** Broken at spaces; within a word only where it is wider than a line. */
+function wrapWords(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (displayWidth(longer) <= width) {
+      line = longer;
+      continue;
+    }
+    if (line !== '') lines.push(line);
+    line = word;
+    while (displayWidth(line) > width) {
+      // At least one character a line, or a wide one in a column of one would never end.
+      const piece = beginning(line, width) || String.fromCodePoint(line.codePointAt(0) ?? 0);
+      lines.push(piece);
+      line = line.slice(piece.length);
+    }
+  }
+  return line === '' ? lines : [...lines, line];
+}
+
+function fitWidths<R>(columns: readonly Measured<R>[], width: number): number[] {
+  const widths = columns.map((column) => column.width);
+  for (let excess = excessOf(widths, width); excess > 0; excess -= 1) {
     const widest = widths.reduce((best, one, at) => {
-      const minimum = minima[at];
+      const minimum = columns[at]?.column.shrinkTo;
       if (minimum === undefined || one <= minimum) return best;
       return best < 0 || one > (widths[best] ?? 0) ? at : best;
     }, -1);
     if (widest < 0) break;
     widths[widest] = (widths[widest] ?? 0) - 1;
-    excess -= 1;
   }
   return widths;
 }

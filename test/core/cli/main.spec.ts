@@ -43,7 +43,7 @@ test('status, a table and a question, as data', async () => {
   helper.connections.set(sampleConnection.id, sampleConnection);
   expect(JSON.parse((await mirage('status', '--json')).out)).toEqual(helper.snapshot);
   expect(JSON.parse((await mirage('dump', 'connections', '--json')).out)).toEqual([sampleConnection]);
-  expect((await mirage('test-rule', 'www.example')).out).toContain('DIRECT  rule 0');
+  expect((await mirage('test-rule', 'www.example')).out).toContain('Result: DIRECT, by rule 0');
 });
 
 test("the user's own profile is taken without being named; enhanced on is persistent", async () => {

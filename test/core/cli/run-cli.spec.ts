@@ -145,9 +145,9 @@ Configuration  1 proxy, 2 rules, c0ffee
 Helper         0.1.0
 
 Network changes in force
-WHAT                   WHERE             SINCE
-ip rule 5380           table main        1 min
-nameserver 198.18.0.2  /etc/resolv.conf    3 s
+SINCE  WHAT                   WHERE
+1 min  ip rule 5380           table main
+  3 s  nameserver 198.18.0.2  /etc/resolv.conf
 
 A local proxy  LOOPBACK_PROXY
   ssh goes direct.
@@ -269,7 +269,7 @@ describe('dump', () => {
       out,
     ).toBe(`ID  PROCESS  HOST                 FAKE IP     NET  RULE                       VIA                 UP     DOWN  AGE  STATE
 a1  curl     www.example.com:443  198.18.0.7  tcp  DOMAIN-SUFFIX example.com  Proxy > dante  1.23 kB  12.3 MB  5 s  open
-b2           [2001:db8::1]:443                udp  MATCH                      DIRECT             0 B      0 B  4 s  DIAL_REFUSED
+b2  -        [2001:db8::1]:443                udp  MATCH                      DIRECT             0 B      0 B  4 s  DIAL_REFUSED
 `);
   });
 
@@ -395,11 +395,11 @@ describe('questions', () => {
     const { out } = await mirage('test-rule', 'b.example:8443', '--udp');
     expect(helper.calls).toEqual([['testRule', { host: 'b.example', port: 8443, network: 'udp' }]]);
     expect(out).toBe(`udp b.example:8443
-looked up for matching: 192.0.2.1
+Looked up for matching only: 192.0.2.1
 #  RULE              POLICY  MATCHES  WHY
 0  DOMAIN a.example  dante   no       another name
 1  MATCH             Proxy   yes      matches everything
-Proxy > dante  rule 1
+Result: Proxy > dante, by rule 1
 `);
   });
 
@@ -430,6 +430,13 @@ NAME         TTL  TYPE  DATA
 far.example    1  A     198.18.0.9
 `,
     );
+    const empty = (rcode: string) => ({ dnsQuery: () => ({ rcode, verdict: 'fake', answers: [], ms: 0.4 }) });
+    helper.answers = empty('NOERROR');
+    expect((await mirage('dns-query', 'far.example', 'aaaa')).out).toBe(
+      'NOERROR  fake, 0.4 ms\nThe answer has no records of type AAAA.\n',
+    );
+    helper.answers = empty('NXDOMAIN');
+    expect((await mirage('dns-query', 'far.example', 'aaaa')).out).toBe('NXDOMAIN  fake, 0.4 ms\n');
   });
 
   test('close and restore', async () => {
@@ -437,10 +444,15 @@ far.example    1  A     198.18.0.9
     helper.answers = { closeFlows: () => ({ closed: 1 }) };
     expect((await mirage('close', '--all', '--json')).out).toBe('{\n  "closed": 1\n}\n');
     expect(helper.calls.map(([, params]) => params)).toEqual([{ ids: ['a', 'b'] }, { all: true }]);
+    expect((await mirage('close', 'a', 'b')).out).toBe(
+      'Closed 1 connection of 2: the rest had ended before, or never were.\n',
+    );
+    helper.answers = { closeFlows: () => ({ closed: 0 }) };
+    expect((await mirage('close', '--all')).out).toBe('There was no connection to close.\n');
     expect((await mirage('restore')).out).toBe('Nothing was to be undone.\n');
     helper.answers = { restore: () => ({ undone: [{ id: '1', what: 'link mirage0', where: 'kernel', since: now }] }) };
     expect((await mirage('restore')).out).toBe(
-      'Undone: 1 change.\nWHAT          WHERE   SINCE\nlink mirage0  kernel    0 s\n',
+      'Undone: 1 change.\nSINCE  WHAT          WHERE\n  0 s  link mirage0  kernel\n',
     );
   });
 
@@ -499,6 +511,7 @@ describe('errors', () => {
     ['HELPER_NOT_ALLOWED', 5],
     ['HELPER_UNTRUSTED', 5],
     ['HELPER_IN_USE', 5],
+    ['RPC_BAD_PARAMS', 2],
     ['TUN_FAILED', 1],
     ['INTERNAL', 1],
   ])('%s ends with %i', async (errorCode, exitCode) => {
@@ -520,6 +533,13 @@ describe('errors', () => {
   test('what the error itself advises comes before the general', async () => {
     unreachable = new AppError('HELPER_IN_USE', 'it is used by uid 5', { expected: 'ask Bob' });
     expect((await mirage('status')).err).toBe('error HELPER_IN_USE: it is used by uid 5\n  what to do: ask Bob\n');
+  });
+
+  test('a wrong parameter: what was expected', async () => {
+    unreachable = new AppError('RPC_BAD_PARAMS', '"x" is no record type', { expected: 'A, AAAA, ...' });
+    expect((await mirage('status')).err).toBe(
+      'error RPC_BAD_PARAMS: "x" is no record type\n  expected: A, AAAA, ...\n',
+    );
   });
 
   test('--json has them on standard output, as data', async () => {

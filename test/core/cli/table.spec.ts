@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { colourPaint, paintFor, plainPaint } from '../../../core/cli/paint.ts';
-import { type Column, displayWidth, renderTable } from '../../../core/cli/table.ts';
+import { plainText } from '../../../core/cli/plain-text.ts';
+import { type Column, displayWidth, type Narrowing, renderTable } from '../../../core/cli/table.ts';
 
 interface Pair {
   name: string;
@@ -29,6 +30,26 @@ describe('renderTable', () => {
     expect(render(rows, 5)).toEqual(['NAME  COUNT', 'a-v…      1']);
   });
 
+  test('spare columns go before any other gives way', () => {
+    const spare: Column<Pair>[] = [...columns, { title: 'SPARE', value: () => 'x', spare: true }];
+    const lines = (width: number) => renderTable(spare, [{ name: 'name', count: 1 }], { paint: plainPaint, width });
+    expect(lines(18)).toEqual(['NAME  COUNT  SPARE', 'name      1  x']);
+    expect(lines(17)).toEqual(['NAME  COUNT', 'name      1']);
+  });
+
+  test.each<[Narrowing, string[]]>([
+    ['end', ['one two t…  x']],
+    ['middle', ['one t…five  x']],
+    ['wrap', ['one two     x', 'three-four', '-five']],
+  ])('gives way: %s', (narrow, lines) => {
+    const column: Column<string> = { title: 'T', value: (text) => text, shrinkTo: 4, narrow };
+    const table = renderTable([column, { title: 'X', value: () => 'x' }], ['one two three-four-five'], {
+      paint: plainPaint,
+      width: 13,
+    });
+    expect(table.slice(1)).toEqual(lines);
+  });
+
   test('East Asian characters take two columns', () => {
     expect(displayWidth('微信')).toBe(4);
     expect(render([{ name: '微信', count: 1 }])[1]).toBe('微信      1');
@@ -50,6 +71,16 @@ describe('renderTable', () => {
           expect(displayWidth(line)).toBeLessThanOrEqual(width);
           for (const control of ['\n', '\r', '\u001b']) expect(line).not.toContain(control);
         }
+      }),
+    );
+  });
+
+  test('a wrapped text is there whole', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 1, max: 30 }), (text, width) => {
+        const column: Column<string> = { title: 'T', value: (row) => row, shrinkTo: 1, narrow: 'wrap' };
+        const [, ...lines] = renderTable([column], [text], { paint: plainPaint, width });
+        expect(lines.join('').replaceAll(/\s/g, '')).toBe(plainText(text).replaceAll(/\s/g, ''));
       }),
     );
   });
