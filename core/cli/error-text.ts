@@ -6,7 +6,7 @@ import { plainText } from './plain-text.ts';
 
 /** Used when the error itself does not say what to do. */
 const advice: { readonly [C in ErrorCode]?: string } = {
-  HELPER_NOT_RUNNING: 'start it with "npm start", or "systemctl start mirage-helper" where it is installed',
+  HELPER_NOT_RUNNING: 'start it with "npm start"',
   HELPER_UNTRUSTED: 'check who owns the directory given by --socket; for a helper of your own add --developer',
   HELPER_NOT_ALLOWED: 'start the helper with --allow-uid for this user, or run the command as root',
   HELPER_IN_USE: 'ask that user to turn Enhanced Mode off',

@@ -27,7 +27,7 @@ export interface ConnectionEvents {
 }
 
 const greetMs = 5_000;
-const startHint = 'start it with "npm start", or "systemctl start mirage-helper" where it is installed';
+const startHint = 'start it with "npm start"';
 
 export class ClientConnection {
   readonly #socket: Socket;

@@ -525,7 +525,7 @@ describe('errors', () => {
       code: 3,
       out: '',
       err: `error HELPER_NOT_RUNNING: nothing listens at /run/mirage/helper.sock
-  what to do: start it with "npm start", or "systemctl start mirage-helper" where it is installed
+  what to do: start it with "npm start"
 `,
     });
   });
