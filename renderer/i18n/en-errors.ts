@@ -98,7 +98,7 @@ export const enErrors: { readonly [C in ErrorCode]: ErrorText } = {
   SYSTEM_UNSUPPORTED: { title: 'Not supported on this system yet', action: 'Enhanced Mode works on Linux today.' },
   HELPER_NOT_RUNNING: {
     title: 'The helper is not running',
-    action: 'Start it with: sudo systemctl start mirage-helper',
+    action: 'Start it with: npm start',
   },
   HELPER_UNTRUSTED: {
     title: 'The helper is not to be trusted',

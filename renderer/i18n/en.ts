@@ -36,7 +36,6 @@ export const en = {
   time: { never: 'never', ago: '{{duration}} ago', now: 'just now' },
   action: {
     cancel: 'Cancel',
-    close: 'Close',
     copy: 'Copy',
     copyDetails: 'Copy details',
     copied: 'Copied',
@@ -54,10 +53,7 @@ export const en = {
   grid: {
     columns: 'Columns',
     resetColumns: 'Reset columns',
-    moveLeft: 'Move {{name}} left',
-    moveRight: 'Move {{name}} right',
     sortBy: 'Sort by {{name}}',
-    resize: 'Width of {{name}}',
     rows: '{{shown, count}} of {{total, count}}',
     noMatch: 'Nothing matches this search',
     noMatchText: 'Clear the search to see all rows again.',
@@ -70,10 +66,7 @@ export const en = {
     code: 'Error code',
     inContext: '{{what}}: {{title}}',
     expected: 'Expected: {{text}}',
-    action: 'What to do',
     position: 'line {{line}}, column {{column}}',
-    problems_one: '{{count}} problem',
-    problems_other: '{{count}} problems',
   },
   overview: {
     title: 'Overview',
@@ -210,7 +203,6 @@ export const en = {
     openMapping: 'Show in mapping table',
     details: 'Connection details',
     closeDetails: 'Close details',
-    hint: 'Select a connection to see how it was decided.',
   },
   trace: {
     title: 'Decision trace',
@@ -220,7 +212,6 @@ export const en = {
     viaTun: 'through the TUN device, from {{source}}',
     viaMixed: 'through the mixed port, from {{source}}',
     fakeIp: 'Connected to a fake address',
-    address: 'Connected to an address',
     name: 'Name found',
     noName: 'No name known',
     noNameText: 'Only the address can be matched.',
@@ -244,7 +235,6 @@ export const en = {
     ended: 'Ended',
     endedAfter: 'after {{duration}}',
     live: 'Still open',
-    liveFor: 'for {{duration}}',
   },
   mappings: {
     title: 'Mapping table',
@@ -326,8 +316,6 @@ export const en = {
     byRule: 'by rule {{number}}',
     byNone: 'because no rule matched',
     resolved: 'Looked up for an IP rule: {{address}}',
-    tested_one: '{{count, count}} rule tested',
-    tested_other: '{{count, count}} rules tested',
     hit: 'matches',
     miss: 'does not match',
     skipped_one: '{{count, count}} more rule did not match',

@@ -37,7 +37,7 @@ export const zhCnErrors: typeof enErrors = {
   SYSTEM_ROUTES_FAILED: { title: '无法更改路由', action: '可能有其他 VPN 在运行。网络已恢复原状。' },
   SYSTEM_JOURNAL_FAILED: { title: '无法写入撤销日志', action: '请检查磁盘剩余空间。未作任何更改。' },
   SYSTEM_UNSUPPORTED: { title: '暂不支持此系统', action: '增强模式目前支持 Linux。' },
-  HELPER_NOT_RUNNING: { title: '后台服务未运行', action: '请启动：sudo systemctl start mirage-helper' },
+  HELPER_NOT_RUNNING: { title: '后台服务未运行', action: '请启动：npm start' },
   HELPER_UNTRUSTED: { title: '后台服务不可信', action: '其套接字或目录不属于 root：请重新安装 Mirage。' },
   HELPER_NOT_ALLOWED: { title: '当前用户无权使用后台服务', action: '请联系管理员授权。' },
   HELPER_IN_USE: { title: '增强模式正由其他用户使用', action: '请等待该用户关闭。' },

@@ -36,7 +36,6 @@ export const zhCn: Messages = {
   time: { never: '从未', ago: '{{duration}}前', now: '刚刚' },
   action: {
     cancel: '取消',
-    close: '关闭',
     copy: '复制',
     copyDetails: '复制详情',
     copied: '已复制',
@@ -54,10 +53,7 @@ export const zhCn: Messages = {
   grid: {
     columns: '列',
     resetColumns: '恢复默认列',
-    moveLeft: '将“{{name}}”左移',
-    moveRight: '将“{{name}}”右移',
     sortBy: '按“{{name}}”排序',
-    resize: '“{{name}}”列宽',
     rows: '{{shown, count}} / {{total, count}}',
     noMatch: '没有符合搜索条件的内容',
     noMatchText: '清除搜索条件即可看到全部。',
@@ -70,9 +66,7 @@ export const zhCn: Messages = {
     code: '错误代码',
     inContext: '{{what}}：{{title}}',
     expected: '应为：{{text}}',
-    action: '如何处理',
     position: '第 {{line}} 行，第 {{column}} 列',
-    problems_other: '{{count}} 个问题',
   },
   overview: {
     title: '概览',
@@ -202,7 +196,6 @@ export const zhCn: Messages = {
     openMapping: '在映射表中查看',
     details: '连接详情',
     closeDetails: '关闭详情',
-    hint: '选择一个连接，查看它是如何判定的。',
   },
   trace: {
     title: '判定过程',
@@ -212,7 +205,6 @@ export const zhCn: Messages = {
     viaTun: '经 TUN 设备，来自 {{source}}',
     viaMixed: '经混合端口，来自 {{source}}',
     fakeIp: '连接到 Fake IP',
-    address: '连接到地址',
     name: '得知域名',
     noName: '域名未知',
     noNameText: '只能按地址匹配。',
@@ -236,7 +228,6 @@ export const zhCn: Messages = {
     ended: '已结束',
     endedAfter: '历时 {{duration}}',
     live: '仍在连接',
-    liveFor: '已 {{duration}}',
   },
   mappings: {
     title: '映射表',
@@ -317,7 +308,6 @@ export const zhCn: Messages = {
     byRule: '由第 {{number}} 条规则决定',
     byNone: '因为没有规则匹配',
     resolved: '为 IP 规则查询到：{{address}}',
-    tested_other: '测试了 {{count, count}} 条规则',
     hit: '匹配',
     miss: '不匹配',
     skipped_other: '另有 {{count, count}} 条规则不匹配',

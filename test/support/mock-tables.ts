@@ -193,6 +193,10 @@ export class MockTables {
     };
     special({
       destination: { host: 'db.internal.example', port: 5432 },
+      domainSource: 'fake-ip',
+      fakeIp: '198.18.200.9',
+      up: 0,
+      down: 0,
       state: 'closed',
       closedAt: now - 3500,
       closeReason: 'dial failed',

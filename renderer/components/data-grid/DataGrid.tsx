@@ -83,7 +83,7 @@ export function DataGrid<E extends Entry>(props: DataGridProps<E>) {
     return entry === undefined ? [] : [{ entry, key: entryKey(entry), index, top: start }];
   });
   const slots = rowSlots.assign(visible.map(({ key }) => key));
-  return (
+  const table = (
     <div
       ref={scroller}
       className="grid"
@@ -117,12 +117,18 @@ export function DataGrid<E extends Entry>(props: DataGridProps<E>) {
           ))}
         </div>
       </div>
+    </div>
+  );
+  return (
+    <>
+      {table}
+      {/* Outside: the table contains its layout, so that places within it are not places in the window. */}
       {menu === undefined || menuEntry === undefined ? null : (
         <RowMenu x={menu.x} y={menu.y} onClose={() => setMenu(undefined)}>
           {renderMenu?.(menuEntry)}
         </RowMenu>
       )}
-    </div>
+    </>
   );
 }
 

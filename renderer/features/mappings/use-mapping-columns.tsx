@@ -60,7 +60,7 @@ function timeColumns(t: TFunction, text: DurationText): Column<MappingEntry>[] {
   const time = (id: 'firstSeen' | 'lastAnswered' | 'lastConnected', hidden: boolean): Column<MappingEntry> => ({
     id,
     title: t(`mappings.column.${id}`),
-    width: 126,
+    width: 136,
     yields: id === 'firstSeen' ? 3 : 1,
     first: 'desc',
     hidden,
