@@ -55,7 +55,11 @@ export function SpeedPanel() {
             markTime={pointed === undefined ? undefined : shown?.time}
           />
         )}
-        {peak === 0 ? <p className="speed-empty">{t('overview.noTraffic')}</p> : null}
+        {peak === 0 ? (
+          <p className="speed-empty">
+            <span>{t('overview.noTraffic')}</span>
+          </p>
+        ) : null}
       </div>
     </section>
   );
