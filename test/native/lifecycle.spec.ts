@@ -90,6 +90,23 @@ describeInLab('engine life', () => {
     expect(await world.engine.stop()).toBe(0);
   });
 
+  test('engines made and stopped again and again leave no descriptor', { timeout: 30_000 }, async () => {
+    await using world = await NativeWorld.create();
+    await world.engine.call('stop');
+    const before = await world.engine.call<number>('descriptors');
+    for (let i = 0; i < 8; i++) {
+      await world.engine.call('create');
+      await world.engine.call('counters', { slot: 0 });
+      await world.engine.call('stop');
+    }
+    const left = async (): Promise<number> => {
+      await world.engine.call('collectGarbage');
+      return (await world.engine.call<number>('descriptors')) - before;
+    };
+    // The newest is still held by the variable that named it.
+    await expect.poll(left, { timeout: 5_000 }).toBeLessThanOrEqual(2);
+  });
+
   test('a device taken away is told by one event after the flows', async () => {
     await using world = await NativeWorld.create();
     await world.rules({ verdict: direct });

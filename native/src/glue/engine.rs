@@ -11,7 +11,7 @@ use crate::glue::events::Batch;
 use crate::shared::{Shared, lock};
 use crate::sys::process::raise_descriptor_limit;
 use napi::bindgen_prelude::{
-    BigUint64ArraySlice, Function, JsValue, Object, ObjectRef, Uint8Array, Unknown,
+    BigUint64ArraySlice, Function, JsValue, Object, ObjectFinalize, ObjectRef, Uint8Array, Unknown,
 };
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 type Announcer = ThreadsafeFunction<(), Unknown<'static>, Batch, Status, false>;
 
 /// An engine and its way to JavaScript.
-#[napi]
+#[napi(custom_finalize)]
 pub struct Engine {
     thread: EngineThread,
     shared: Arc<Shared>,
@@ -171,6 +171,16 @@ impl Engine {
     fn post(&self, command: Command) {
         if self.thread.is_running() {
             self.shared.post_command(command);
+        }
+    }
+}
+
+impl ObjectFinalize for Engine {
+    /// A reference is not given back by dropping it; the counters' memory and all it shares would stay for ever.
+    fn finalize(self, env: Env) -> napi::Result<()> {
+        match self.counters {
+            Some(counters) => counters.unref(&env),
+            None => Ok(()),
         }
     }
 }

@@ -3,6 +3,8 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import v8 from 'node:v8';
+import vm from 'node:vm';
 import type * as native from '../../../native/index.d.ts';
 import { serve } from './agent.ts';
 
@@ -22,6 +24,9 @@ export interface Rule {
 export type RecordedEvent =
   | Exclude<native.EngineEvent, { kind: 'dns' }>
   | { kind: 'dns'; network: string; destination: string; length: number };
+
+v8.setFlagsFromString('--expose-gc');
+const collectGarbage = vm.runInNewContext('gc') as () => void;
 
 let engine: native.Engine | undefined;
 let rules: Rule[] = [];
@@ -137,6 +142,7 @@ serve({
     await sleep(50);
     return ms;
   },
+  collectGarbage: () => collectGarbage(),
   descriptors: () => fs.readdirSync('/proc/self/fd').length,
   memory: () => process.memoryUsage().rss,
 
