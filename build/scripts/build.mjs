@@ -26,10 +26,7 @@ const parts = [
       await run(findProgram('cargo'), ['build', '--release', '--locked', '--manifest-path', 'native/Cargo.toml'], {
         env: cargoEnvironment(),
       });
-      fs.copyFileSync(
-        path.join(root, 'native/target/release/libmirage_native.so'),
-        path.join(root, 'native/mirage.node'),
-      );
+      replaceFile('native/target/release/libmirage_native.so', 'native/mirage.node');
     },
   },
   {
@@ -74,7 +71,7 @@ export async function build() {
     fs.writeFileSync(stampFile, JSON.stringify(stamps, null, 2));
   }
   if (stale.length === 0) return;
-  fs.copyFileSync(path.join(root, 'native/mirage.node'), path.join(root, 'dist/helper/mirage.node'));
+  replaceFile('native/mirage.node', 'dist/helper/mirage.node');
   giveToInvokingUser('dist');
   giveToInvokingUser('native/mirage.node');
 }
@@ -92,6 +89,13 @@ async function installPackages() {
     run(findProgram('npm'), ['ci', '--no-audit', '--no-fund', '--loglevel=error']),
   );
   fs.writeFileSync(marker, hash);
+}
+
+/** A copy under the old name, as a file of its own: a process that has the old one mapped would die of being written over. */
+function replaceFile(from, to) {
+  const draft = path.join(root, `${to}.new`);
+  fs.copyFileSync(path.join(root, from), draft);
+  fs.renameSync(draft, path.join(root, to));
 }
 
 function bundle(name) {
