@@ -18,14 +18,21 @@ export interface LoopGuardSystem {
   parentOf(pid: number): number;
 }
 
-/** Long enough for a page's burst of connections, short enough for a proxy that was just restarted. */
-const listenersTtlMs = 2000;
+/** For which a process is not looked for again: long enough for a page's burst of connections. */
+const knownMs = 2000;
 const maxAncestors = 32;
+
+/** What listened at a proxy's address when a process was looked for that was not known. */
+interface Listeners {
+  readonly found: Promise<readonly ProcessInfo[]>;
+  /** The processes whose flows were judged by `found` or by what was found before it, each until a time. */
+  readonly known: Map<number, number>;
+}
 
 export class ProcessLoopGuard implements LoopGuard {
   readonly #system: LoopGuardSystem;
   readonly #clock: Clock;
-  readonly #listeners = new Map<string, { readonly until: number; readonly found: Promise<readonly ProcessInfo[]> }>();
+  readonly #listeners = new Map<string, Listeners>();
 
   constructor(system: LoopGuardSystem, clock: Clock) {
     this.#system = system;
@@ -33,7 +40,7 @@ export class ProcessLoopGuard implements LoopGuard {
   }
 
   async isProxyProcess(process: ProcessInfo, proxies: readonly Endpoint[]): Promise<boolean> {
-    const found = await Promise.all(proxies.map((proxy) => this.#listenersAt(proxy)));
+    const found = await Promise.all(proxies.map((proxy) => this.#listenersAt(proxy, process.pid)));
     const listeners = found.flat();
     if (listeners.some(({ pid }) => pid === process.pid)) return true;
     const parents = new Set(listeners.filter((listener) => !isServiceManager(listener)).map(({ pid }) => pid));
@@ -50,15 +57,27 @@ export class ProcessLoopGuard implements LoopGuard {
     return false;
   }
 
-  #listenersAt({ host, port }: Endpoint): Promise<readonly ProcessInfo[]> {
+  /** A process that is new here asks anew: it may be a proxy that has only just begun to listen, or a child of one. */
+  #listenersAt({ host, port }: Endpoint, pid: number): Promise<readonly ProcessInfo[]> {
     const key = formatEndpoint({ host, port });
     const now = this.#clock.monotonic();
-    const known = this.#listeners.get(key);
-    if (known !== undefined && known.until > now) return known.found;
+    this.#forget(now);
+    const listeners = this.#listeners.get(key);
+    if (listeners?.known.has(pid)) return listeners.found;
     const found = this.#system.findListeners(host, port).catch(() => []);
-    this.#listeners.set(key, { until: now + listenersTtlMs, found });
-    for (const [old, { until }] of this.#listeners) if (until <= now) this.#listeners.delete(old);
+    const known = listeners?.known ?? new Map<number, number>();
+    this.#listeners.set(key, { found, known: known.set(pid, now + knownMs) });
     return found;
+  }
+
+  #forget(now: number): void {
+    for (const [key, { known }] of this.#listeners) {
+      for (const [pid, until] of known) {
+        if (until > now) break; // in the order in which they were asked for
+        known.delete(pid);
+      }
+      if (known.size === 0) this.#listeners.delete(key);
+    }
   }
 }
 

@@ -59,13 +59,23 @@ test('a circle of parents ends', async () => {
   expect(await guarded(20)).toBe(false);
 });
 
-test('listeners are asked for once in a while, not for every flow', async () => {
-  await Promise.all([guarded(10), guarded(11), guarded(12)]);
-  expect(asked).toEqual(['127.0.0.1:1080']);
-  listeners = [process(99)];
+test('listeners are asked for once in a while for a process, not for every flow', async () => {
+  await Promise.all([guarded(10), guarded(10), guarded(11), guarded(11), guarded(10)]);
+  expect(asked).toEqual(['127.0.0.1:1080', '127.0.0.1:1080']);
   await clock.advance(2001);
+  expect(await guarded(10)).toBe(true);
+  expect(asked.length).toBe(3);
+});
+
+test('a proxy that has only just begun to listen, or was restarted, is known at its first flow', async () => {
+  listeners = [];
+  expect(await guarded(11)).toBe(false);
+  listeners = [process(99)];
   expect(await guarded(99)).toBe(true);
-  expect(asked.length).toBe(2);
+  parents = { 101: 100 };
+  listeners = [process(100)];
+  expect(await guarded(101)).toBe(true);
+  expect(await guarded(11)).toBe(false);
 });
 
 test('what cannot be found out is no proxy', async () => {
