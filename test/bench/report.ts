@@ -45,7 +45,8 @@ export function writeReport(directory: string, report: Report): void {
   const text = `# Benchmarks
 
 Medians of ${report.rounds} rounds (lowest to highest), the paths interleaved in every round. Client, engine, SOCKS server (microsocks) and
-sink share the machine's cores. Read the ratios to the bare veth of the same run, not the absolute figures.
+sink share the machine's cores. Read the ratios to the bare veth of the same run, not the absolute figures; microsocks copies
+through a small buffer and is itself the limit of its column's throughput.
 
 ${report.date}, ${report.machine}. \`${report.command}\`
 
