@@ -11,8 +11,11 @@ import type { TunnelState } from '../contract/status.ts';
 export type TunnelStepName = 'tun' | 'dns-server' | 'routes' | 'system-dns';
 
 export interface TunnelStep {
-  /** Rejects when it cannot be done, or was given up because of `signal`; `undo` is called then too. */
-  begin(signal: AbortSignal): Promise<void>;
+  /**
+   * Rejects when it cannot be done, or was given up because of `signal`; `undo` is called then too. `routes` are begun
+   * once more, without an `undo`, when `switches` ask for more or fewer of them.
+   */
+  begin(signal: AbortSignal, switches: TunnelSwitches): Promise<void>;
   /** Takes back what `begin` did, wholly or in part. Rejects when the machine's network is not as before. */
   undo(): Promise<void>;
 }
@@ -98,7 +101,7 @@ export class TunnelMachine {
   /** Begins a step that is in force once more, for what it depends on has changed; for declarative steps only. */
   refresh(name: TunnelStepName): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#begun.has(name)) await this.#steps.steps[name].begin(new AbortController().signal);
+      if (this.#begun.has(name)) await this.#steps.steps[name].begin(new AbortController().signal, this.#switches);
     });
   }
 
@@ -146,7 +149,7 @@ export class TunnelMachine {
       if (!isWanted(name, switches)) continue;
       signal.throwIfAborted();
       this.#set({ kind: 'starting', step: name });
-      await this.#beginStep(name, signal);
+      await this.#beginStep(name, signal, switches);
     }
     signal.throwIfAborted();
     this.#set({ kind: 'starting', step: 'flush-caches' });
@@ -154,10 +157,10 @@ export class TunnelMachine {
     signal.throwIfAborted();
   }
 
-  async #beginStep(name: TunnelStepName, signal: AbortSignal): Promise<void> {
+  async #beginStep(name: TunnelStepName, signal: AbortSignal, switches: TunnelSwitches): Promise<void> {
     this.#begun.add(name);
     this.#log.debug('step begins', { step: name });
-    await this.#steps.steps[name].begin(signal);
+    await this.#steps.steps[name].begin(signal, switches);
   }
 
   /** Undoes all that was begun; answers the first failure after everything was tried. */
@@ -203,12 +206,14 @@ export class TunnelMachine {
         if (failure !== undefined) throw failure;
       }
       for (const name of startOrder) {
-        if (!isWanted(name, switches) || this.#begun.has(name)) continue;
+        const changes = name === 'routes' && switches.autoRoute !== this.#switches.autoRoute;
+        const begun = this.#begun.has(name);
+        if (!isWanted(name, switches) || (begun && !changes)) continue;
         touched = true;
         try {
-          await this.#beginStep(name, new AbortController().signal);
+          await this.#beginStep(name, new AbortController().signal, switches);
         } catch (caught) {
-          await this.#undoStep(name);
+          if (!begun) await this.#undoStep(name);
           throw caught;
         }
       }
@@ -242,8 +247,9 @@ class TurnedOff extends AppError {
   }
 }
 
+/** Our DNS server and the addresses it hands out are behind routes, so system DNS needs those at least. */
 function isWanted(name: TunnelStepName, switches: TunnelSwitches): boolean {
-  if (name === 'routes') return switches.autoRoute;
+  if (name === 'routes') return switches.autoRoute || switches.systemDns;
   if (name === 'system-dns') return switches.systemDns;
   return true;
 }

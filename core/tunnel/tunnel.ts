@@ -258,7 +258,10 @@ export class Tunnel {
             this.mappings.stop();
           },
         },
-        routes: { begin: () => this.#applyRoutes(), undo: () => routes.apply(undefined) },
+        routes: {
+          begin: (_signal, { autoRoute }) => this.#applyRoutes(autoRoute),
+          undo: () => routes.apply(undefined),
+        },
         'system-dns': {
           begin: () => systemDns.apply({ server: this.#graph.pool.range.dnsAddress }),
           undo: () => systemDns.apply(undefined),
@@ -273,10 +276,11 @@ export class Tunnel {
     };
   }
 
-  #applyRoutes(): Promise<void> {
+  #applyRoutes(autoRoute: boolean): Promise<void> {
     const { routes, network } = this.#services;
     const ipv6 = network.ipv6Available();
     return routes.apply({
+      capture: autoRoute ? 'everything' : 'fake-ranges',
       device: this.#engine.device(),
       tunAddress4: this.#graph.pool.range.tunAddress,
       ...(ipv6 ? { tunPrefix6 } : {}),

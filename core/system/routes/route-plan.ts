@@ -54,35 +54,48 @@ const lastMetric = 4_294_967_295;
  * that is none.
  */
 export function planRoutes(wanted: RouteConfig): RouteEntry[] {
-  return wanted.ipv6 ? [...planFamily(4, wanted), ...planFamily(6, wanted)] : planFamily(4, wanted);
+  const plan = wanted.capture === 'everything' ? planFamily : planFakeRanges;
+  return wanted.ipv6 ? [...plan(4, wanted), ...plan(6, wanted)] : plan(4, wanted);
 }
 
 function planFamily(family: Family, wanted: RouteConfig): RouteEntry[] {
   const { device } = wanted;
   const end = preferences.end;
-  const fakeRanges = prefixesOf(family, wanted.fakeRanges);
-  const routes = [
-    `default dev ${device}`,
-    ...fakeRanges.flatMap((range) => [
-      `${range} dev ${device} metric 1`,
-      // Survives the device: after our death stale fake addresses fail at once instead of leaking to the provider.
-      `unreachable ${range} metric ${lastMetric}`,
-    ]),
-  ];
+  const routes = [`default dev ${device}`, ...fakeRoutes(family, wanted)];
   const rules = [
     `pref ${end} nop`,
     ...linkPrefixes[family].map((prefix) => `pref ${preferences.link} to ${prefix} goto ${end}`),
-    ...fakeRanges.map((range) => `pref ${preferences.fake} to ${range} lookup ${routeTable}`),
+    ...fakeRules(family, wanted),
     ...prefixesOf(family, wanted.exclude).map((prefix) => `pref ${preferences.exclude} to ${prefix} goto ${end}`),
     `pref ${preferences.specific} lookup ${routeTable} suppress_prefixlength 0`,
     `pref ${preferences.main} not dport 53 lookup main suppress_prefixlength 0`,
     `pref ${preferences.fromTun} iif ${device} goto ${end}`,
     ...(family === 4 ? localRules4(wanted) : localRules6(wanted)),
   ];
+  return entries(family, routes, rules);
+}
+
+function planFakeRanges(family: Family, wanted: RouteConfig): RouteEntry[] {
+  return entries(family, fakeRoutes(family, wanted), fakeRules(family, wanted));
+}
+
+function entries(family: Family, routes: readonly string[], rules: readonly string[]): RouteEntry[] {
   return [
     ...routes.map((text): RouteEntry => ({ kind: 'route', family, text })),
     ...rules.map((text): RouteEntry => ({ kind: 'rule', family, text })),
   ];
+}
+
+function fakeRoutes(family: Family, { device, fakeRanges }: RouteConfig): string[] {
+  return prefixesOf(family, fakeRanges).flatMap((range) => [
+    `${range} dev ${device} metric 1`,
+    // Survives the device: after our death stale fake addresses fail at once instead of leaking to the provider.
+    `unreachable ${range} metric ${lastMetric}`,
+  ]);
+}
+
+function fakeRules(family: Family, { fakeRanges }: RouteConfig): string[] {
+  return prefixesOf(family, fakeRanges).map((range) => `pref ${preferences.fake} to ${range} lookup ${routeTable}`);
 }
 
 const linkPrefixes = { 4: ['224.0.0.0/4', '255.255.255.255'], 6: ['ff00::/8', 'fe80::/10'] } as const;

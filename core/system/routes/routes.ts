@@ -2,6 +2,8 @@
 import type { Ip } from '../../base/address.ts';
 
 export interface RouteConfig {
+  /** What enters the TUN: all but the exceptions, or only what goes to a fake address (our DNS server has one too). */
+  readonly capture: 'everything' | 'fake-ranges';
   /** The TUN interface, up, with its addresses. */
   readonly device: string;
   readonly tunAddress4: Ip;

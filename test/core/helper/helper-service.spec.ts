@@ -212,7 +212,7 @@ describe('turning on and off', () => {
     expect(await call(anna, 'setEnhanced', { on: true })).toMatchObject({ systemDns: false, autoRoute: true });
     expect([...tunnel.inForce]).toEqual(['tun', 'dns-server', 'routes']);
     await call(anna, 'setSwitches', { systemDns: true, autoRoute: false });
-    expect([...tunnel.inForce]).toEqual(['tun', 'dns-server', 'system-dns']);
+    expect([...tunnel.inForce]).toEqual(['tun', 'dns-server', 'routes', 'system-dns']);
     await call(anna, 'setEnhanced', { on: false });
     boot();
     await service.resume();

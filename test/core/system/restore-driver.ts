@@ -112,6 +112,7 @@ async function open(life: Life, journalPath: string): Promise<Session> {
 async function turnOn(session: Session, parts: string): Promise<void> {
   if (parts.includes('routes')) {
     await session.routes.apply({
+      capture: 'everything',
       device: 'mirage0',
       tunAddress4: '198.18.0.1',
       tunPrefix6: 'fdfe:dcba:9876::1/126',

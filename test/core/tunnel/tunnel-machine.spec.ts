@@ -258,11 +258,25 @@ describe('the two halves', () => {
     await machine.setSwitches({ systemDns: false, autoRoute: true });
     expect(script.take()).toEqual(['-system-dns', 'flush']);
     await machine.setSwitches({ systemDns: true, autoRoute: false });
-    expect(script.take()).toEqual(['-routes', 'sockets', '+system-dns', 'flush']);
+    expect(script.take()).toEqual(['+routes', '+system-dns', 'flush']);
     await machine.setSwitches({ systemDns: true, autoRoute: false });
     expect(script.take()).toEqual([]);
+    await machine.setSwitches({ systemDns: false, autoRoute: false });
+    expect(script.take()).toEqual(['-system-dns', '-routes', 'sockets', 'flush']);
     await machine.stop();
-    expect(script.take()).toEqual(['-system-dns', '-tun', '-dns-server', 'flush']);
+    expect(script.take()).toEqual(['-tun', '-dns-server', 'flush']);
+  });
+
+  test('system DNS alone has its routes too; fewer that cannot be had leave those in force', async () => {
+    await machine.start({ systemDns: true, autoRoute: false });
+    expect(script.take()).toEqual(['+tun', '+dns-server', '+routes', '+system-dns', 'flush']);
+    await machine.setSwitches(both);
+    expect(script.take()).toEqual(['+routes', 'flush']);
+    script.failing.add('+routes');
+    await expect(machine.setSwitches({ systemDns: true, autoRoute: false })).rejects.toThrow('+routes failed');
+    expect(script.take()).toEqual(['+routes', 'flush']);
+    await machine.stop();
+    expect(script.take()).toEqual(['-system-dns', '-routes', 'sockets', '-tun', '-dns-server', 'flush']);
   });
 
   test('one that cannot be begun is undone, told, and the rest goes on', async () => {

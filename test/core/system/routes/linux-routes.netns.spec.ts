@@ -10,6 +10,7 @@ import { JournalDirectory } from '../journal-directory.ts';
 import { MachineCommandRunner } from '../machine-command-runner.ts';
 
 const wanted: RouteConfig = {
+  capture: 'everything',
   device: 'mirage0',
   tunAddress4: '198.18.0.1',
   tunPrefix6: 'fdfe:dcba:9876::1/126',

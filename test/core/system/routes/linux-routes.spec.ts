@@ -7,6 +7,7 @@ import { JournalDirectory } from '../journal-directory.ts';
 import { commandFailure, ScriptedCommandRunner } from '../scripted-command-runner.ts';
 
 const wanted: RouteConfig = {
+  capture: 'everything',
   device: 'mirage0',
   tunAddress4: '198.18.0.1',
   fakeRanges: ['198.18.0.0/15'],

@@ -4,6 +4,7 @@ import { planRoutes } from '../../../../core/system/routes/route-plan.ts';
 import type { RouteConfig } from '../../../../core/system/routes/routes.ts';
 
 const base: RouteConfig = {
+  capture: 'everything',
   device: 'mirage0',
   tunAddress4: '198.18.0.1',
   tunPrefix6: 'fdfe:dcba:9876::1/126',
@@ -75,6 +76,15 @@ describe('the plan', () => {
 6 rule pref 5389 iif lo lookup 5380`.trim(),
     );
     expect(planRoutes(config).filter((entry) => !isOurShape(entry))).toEqual([]);
+  });
+
+  test('only the fake ranges: no default, no rule beside theirs', () => {
+    expect(text({ ...base, capture: 'fake-ranges', ipv6: true, exclude: ['203.0.113.7'] })).toBe(
+      `
+4 route 198.18.0.0/15 dev mirage0 metric 1
+4 route unreachable 198.18.0.0/15 metric 4294967295
+4 rule pref 5381 to 198.18.0.0/15 lookup 5380`.trim(),
+    );
   });
 
   test('what is no prefix, and IPv6 without its prefix, are refused', () => {
