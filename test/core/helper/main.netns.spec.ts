@@ -152,6 +152,9 @@ describeInLab('the helper process', () => {
     await call(true);
     await machine.sh('ip addr add 198.18.9.9/32 dev lo');
     const server = machine.spawn('nc', ['-l', '198.18.9.9', '4000'], { stdin: 'pipe' });
+    await machine.sh(
+      'for i in $(seq 50); do ss -ltnH src 198.18.9.9 | grep -q LISTEN && exit 0; sleep 0.05; done; exit 1',
+    );
     const client = machine.spawn('nc', ['198.18.9.9', '4000'], { stdin: 'pipe' });
     await machine.sh(
       'for i in $(seq 50); do ss -tnH dst 198.18.9.9 | grep -q ESTAB && exit 0; sleep 0.05; done; exit 1',
