@@ -98,7 +98,9 @@ async function readBounded(file: FileHandle, path: string): Promise<Buffer> {
   let size = 0;
   try {
     for (;;) {
-      const { bytesRead, buffer } = await file.read(Buffer.alloc(256 * 1024));
+      const buffer = Buffer.alloc(256 * 1024);
+      // In full: the Node 18 of older desktop runtimes reads nothing without a length.
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
       if (bytesRead === 0) return Buffer.concat(chunks);
       size += bytesRead;
       if (size > maxProfileBytes) {

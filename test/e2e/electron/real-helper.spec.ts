@@ -45,7 +45,7 @@ describeInLab('the desktop app with a real helper', () => {
     await tray.click('Enhanced Mode');
     await expect.poll(labels, { timeout: 10_000 }).toContain('Enhanced Mode is on');
 
-    await page.getByText('Connections', { exact: true }).first().click();
+    await page.getByRole('navigation').getByText('Connections', { exact: true }).click();
     const held = world.client.spawn('nc', ['www.hidden.example', '7'], { stdin: 'pipe' });
     await page.getByText('www.hidden.example').first().waitFor({ timeout: 10_000 });
     await page.getByText('dante').first().waitFor();
@@ -53,7 +53,7 @@ describeInLab('the desktop app with a real helper', () => {
     expect(curl.stdout).toContain('host=www.hidden.example client=203.0.113.1');
     await page.screenshot({ path: path.join(artifacts, 'real-connections.png') });
 
-    await page.getByText('Mapping table', { exact: true }).first().click();
+    await page.getByRole('navigation').getByText('Mapping table', { exact: true }).click();
     await page
       .getByText(/^198\.1[89]\.\d+\.\d+$/)
       .first()
