@@ -9,7 +9,8 @@ import { nodeBinary, root, UserError } from './toolchain.mjs';
 
 export const helperHome = '/usr/local/lib/mirage';
 
-/** Assembles under `home` (default /usr/local/lib/mirage) and answers `{ node, main }` to run. Older assemblies are removed. */
+/** Assembles under `home` (default /usr/local/lib/mirage) and answers `{ node, main }` to run. Older assemblies are removed, and
+ * `mirage-helper` starts the one that is there. */
 export function assembleHelper(home = helperHome) {
   const files = [
     { name: 'node', mode: 0o755, bytes: fs.readFileSync(nodeBinary) },
@@ -29,12 +30,21 @@ export function assembleHelper(home = helperHome) {
     fs.chmodSync(draft, 0o755);
     fs.renameSync(draft, directory);
   }
+  writeLauncher(home, directory);
   for (const name of fs.readdirSync(home)) {
     const other = path.join(home, name);
     if (/^(helper-[0-9a-f]{16}|\.draft-.*)$/.test(name) && other !== directory)
       fs.rmSync(other, { recursive: true, force: true });
   }
   return { node: path.join(directory, 'node'), main: path.join(directory, 'main.js') };
+}
+
+/** `mirage-helper` beside the assemblies: what people call for `--restore`, whichever assembly is there now. */
+function writeLauncher(home, directory) {
+  const draft = path.join(home, '.draft-launcher');
+  const text = `#!/bin/sh\nexec '${directory}/node' '${directory}/main.js' "$@"\n`;
+  fs.writeFileSync(draft, text, { mode: 0o755 });
+  fs.renameSync(draft, path.join(home, 'mirage-helper'));
 }
 
 /** Every folder on the way must be root's and closed to others, or somebody else could put a file in. */

@@ -32,7 +32,14 @@ describeInLab('the assembled helper', () => {
     fs.mkdirSync(path.join(home, 'helper-0123456789abcdef'));
     expect(assembleHelper(home)).toEqual(first);
     expect(fs.statSync(first.main).ino).toBe(born);
-    expect(fs.readdirSync(home)).toEqual([path.basename(path.dirname(first.main))]);
+    expect(fs.readdirSync(home).toSorted()).toEqual([path.basename(path.dirname(first.main)), 'mirage-helper']);
+  });
+
+  test('mirage-helper starts it', () => {
+    assembleHelper(home);
+    const launcher = path.join(home, 'mirage-helper');
+    expect(fs.statSync(launcher).mode & 0o777).toBe(0o755);
+    expect(execFileSync(launcher, ['--help'], { encoding: 'utf8' })).toContain('--restore');
   });
 
   test('refuses a folder that others can write', () => {
