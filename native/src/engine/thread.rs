@@ -26,12 +26,7 @@ impl EngineThread {
         *lock(&shared.offloads) = engine.offloads().to_owned();
         let thread = Builder::new().name("mirage-engine".into()).spawn(move || {
             block_signals();
-            let result = catch_unwind(AssertUnwindSafe(|| engine.run()));
-            let message = match result {
-                Ok(Ok(())) => None,
-                Ok(Err(error)) => Some(format!("the TUN device is gone: {error}")),
-                Err(panic) => Some(format!("internal fault: {}", text_of(panic.as_ref()))),
-            };
+            let message = run_guarded(|| engine.run());
             let _ = catch_unwind(AssertUnwindSafe(move || {
                 if let Some(message) = message {
                     engine.die(message);
@@ -71,6 +66,15 @@ impl Drop for EngineThread {
     }
 }
 
+/// Runs to the end and says why it ended by itself; a panic is a reason like any other.
+fn run_guarded(run: impl FnOnce() -> io::Result<()>) -> Option<String> {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(format!("the TUN device is gone: {error}")),
+        Err(panic) => Some(format!("internal fault: {}", text_of(panic.as_ref()))),
+    }
+}
+
 fn text_of(panic: &(dyn Any + Send)) -> &str {
     if let Some(text) = panic.downcast_ref::<&str>() {
         return text;
@@ -78,4 +82,27 @@ fn text_of(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<String>()
         .map_or("panic", String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_reason_and_goes_no_further() {
+        assert_eq!(
+            run_guarded(|| panic!("boom {}", 7)),
+            Some("internal fault: boom 7".to_owned())
+        );
+        let slot: Vec<u8> = Vec::new();
+        let reason = run_guarded(|| Err(io::Error::other(format!("{}", slot[3]))));
+        assert!(reason.is_some_and(|text| text.contains("index out of bounds")));
+    }
+
+    #[test]
+    fn an_end_that_was_asked_for_has_no_reason_and_a_lost_device_has() {
+        assert_eq!(run_guarded(|| Ok(())), None);
+        let lost = run_guarded(|| Err(io::Error::from_raw_os_error(libc::EBADFD)));
+        assert!(lost.is_some_and(|text| text.starts_with("the TUN device is gone")));
+    }
 }
