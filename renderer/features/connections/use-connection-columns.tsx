@@ -163,7 +163,7 @@ function amountColumns(t: TFunction, words: CellWords, text: DurationText): Conn
     {
       id: 'age',
       title: t('connections.column.age'),
-      width: 88,
+      width: 70,
       align: 'end',
       // Youngest first: sorted by when it was opened, which never changes.
       first: 'asc',

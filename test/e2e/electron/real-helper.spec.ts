@@ -49,6 +49,9 @@ describeInLab('the desktop app with a real helper', () => {
     const held = world.client.spawn('nc', ['www.hidden.example', '7'], { stdin: 'pipe' });
     await page.getByText('www.hidden.example').first().waitFor({ timeout: 10_000 });
     await page.getByText('dante').first().waitFor();
+    await page.getByText('DOMAIN-SUFFIX').first().waitFor({ state: 'attached' });
+    held.process.stdin?.write('hello\n'); // echoed: bytes move in the window
+    await page.getByText('6 B', { exact: true }).first().waitFor();
     const curl = await world.client.run('curl', ['-sS', '-m', '8', 'http://www.hidden.example/']);
     expect(curl.stdout).toContain('host=www.hidden.example client=203.0.113.1');
     await page.screenshot({ path: path.join(artifacts, 'real-connections.png') });
