@@ -9,6 +9,8 @@ const text = z.string().min(1).max(255);
 /** Never appears in a snapshot, an event, a log or a problem report. */
 const secret = z.string().max(255);
 
+const pem = z.string().max(65_536);
+
 export const socks5ProxySchema = z.strictObject({
   type: z.literal('socks5'),
   name: text,
@@ -48,25 +50,135 @@ export const ruleSchema = z.strictObject({
 });
 export type RuleConfig = z.infer<typeof ruleSchema>;
 
-/** `udp://192.0.2.1:53` by its parts, or the servers that the system used before us. */
+/** What stands after `#` in a nameserver's address, for every kind of server that is asked over the network. */
+const upstreamOptions = {
+  /** Name of the outbound that questions go through; a UDP server is then asked over TCP. */
+  via: text.optional(),
+  /** Interface that its sockets are bound to. */
+  device: z
+    .string()
+    .regex(/^[^\s/]{1,15}$/)
+    .optional(),
+  /** Prefix told to the server as the client's (RFC 7871). */
+  ecs: text.optional(),
+  /** Questions for A (AAAA) are answered "no such record" without asking. */
+  disableIpv4: z.boolean().optional(),
+  disableIpv6: z.boolean().optional(),
+  /** /96 prefix with which AAAA records are made of A records where there are none (RFC 6147). */
+  dns64: text.optional(),
+};
+
+/**
+ * A nameserver by its parts: `udp://192.0.2.1:53`, `tls://dns.example`, `https://dns.example/dns-query`, `rcode://name_error`,
+ * or the servers that the system used before us.
+ */
 export const upstreamSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('udp'), address: text, port }),
+  z.strictObject({ kind: z.literal('udp'), address: text, port, ...upstreamOptions }),
+  /** `host` is an address or a name, which the bootstrap servers look up. */
+  z.strictObject({ kind: z.literal('tcp'), host: text, port, ...upstreamOptions }),
+  /** DNS over TLS (RFC 7858); the certificate must be good for `host`. `ca`: PEM of an authority believed besides the system's. */
+  z.strictObject({ kind: z.literal('tls'), host: text, port, ca: pem.optional(), ...upstreamOptions }),
+  /** DNS over HTTPS (RFC 8484), HTTP/2 where the server knows it. */
+  z.strictObject({
+    kind: z.literal('https'),
+    host: text,
+    port,
+    path: z.string().startsWith('/').max(1024),
+    method: z.enum(['GET', 'POST']),
+    ca: pem.optional(),
+    ...upstreamOptions,
+  }),
   z.strictObject({ kind: z.literal('system') }),
+  /** Answers every question with this code itself. */
+  z.strictObject({ kind: z.literal('rcode'), rcode: z.enum(['NOERROR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED']) }),
 ]);
 export type UpstreamConfig = z.infer<typeof upstreamSchema>;
+
+const pattern = z.string().min(1).max(255);
+const patterns = z.array(pattern).max(100_000);
+const upstreams = z.array(upstreamSchema).max(32);
+
+/** Which names get fake addresses; first hit wins in mode `rule`, and `MATCH` is what is left. */
+export const fakeIpFilterSchema = z.discriminatedUnion('mode', [
+  /** Listed names get real answers (besides the built-in ones). */
+  z.strictObject({ mode: z.literal('blacklist'), patterns }),
+  /** Only listed names get fake addresses. */
+  z.strictObject({ mode: z.literal('whitelist'), patterns }),
+  z.strictObject({
+    mode: z.literal('rule'),
+    rules: z
+      .array(
+        z.strictObject({
+          type: z.enum(['DOMAIN', 'DOMAIN-SUFFIX', 'DOMAIN-KEYWORD', 'MATCH']),
+          payload: z.string().max(255),
+          answer: z.enum(['fake-ip', 'real-ip']),
+        }),
+      )
+      .max(100_000),
+  }),
+]);
+export type FakeIpFilterConfig = z.infer<typeof fakeIpFilterSchema>;
+
+export const dnsModes = ['fake-ip', 'redir-host'] as const;
+export type DnsMode = (typeof dnsModes)[number];
 
 export const dnsSchema = z.strictObject({
   /** IPv4 prefix of the fake addresses, e.g. `198.18.0.0/15`; its first two usable addresses are the TUN's and the DNS server's. */
   fakeIpRange: text,
-  /** Names that get real answers; grammar of the domain patterns. */
-  fakeIpFilter: z.array(z.string().max(255)).max(100_000),
+  /** IPv6 prefix with room for as many addresses, e.g. `fdfe:dcba:9877::/96`; null = names have no fake IPv6 address. */
+  fakeIpRange6: text.nullable(),
+  fakeIpFilter: fakeIpFilterSchema,
   /** Seconds. */
   fakeIpTtl: z.number().int().min(0).max(3600),
-  nameserver: z.array(upstreamSchema).min(1).max(32),
+  mode: z.enum(dnsModes),
+  /** Names that do not exist are told so where that costs nothing; `false` answers every name with a fake address. */
+  truthful: z.boolean(),
+  /** Public DoH servers of browsers are answered NXDOMAIN, so that they ask us. */
+  blockDoh: z.boolean(),
+  /** Whether real answers have AAAA records. */
+  ipv6: z.boolean(),
+  nameserver: upstreams.min(1),
+  /** Asked besides `nameserver` (empty = none): its answer is taken where the filter does not believe the other one. */
+  fallback: upstreams,
+  fallbackFilter: z.strictObject({ ipcidr: z.array(text).max(10_000), domain: patterns }),
+  /** In order, the first entry with a matching pattern is asked instead of `nameserver`. */
+  nameserverPolicy: z.array(z.strictObject({ patterns: patterns.min(1), servers: upstreams.min(1) })).max(10_000),
+  /** For the names of proxy servers and for DIRECT connections; empty = as all names. */
+  proxyServerNameserver: upstreams,
+  directNameserver: upstreams,
+  /** Asked through a proxy whether a name exists, after a dial through it failed; literal addresses. Empty = nobody is asked. */
+  remoteNameserver: upstreams,
+  /** Look up the names of nameservers; literal addresses. Empty = the system's servers. */
+  bootstrap: upstreams,
+  /** Answers that are remembered. */
+  cacheSize: z.number().int().min(0).max(1_000_000),
   /** Pattern -> addresses, or one alias name. */
   hosts: z.record(z.string(), z.union([z.array(text).min(1), text])),
+  /** Whether /etc/hosts is answered too. */
+  systemHosts: z.boolean(),
 });
 export type DnsConfig = z.infer<typeof dnsSchema>;
+
+/** Ports as `443` or `8080-8880`. */
+const ports = z.array(z.string().regex(/^\d{1,5}(-\d{1,5})?$/)).max(1024);
+
+/**
+ * Reading the name of a connection from its first bytes. Flows whose name is in doubt (lost or re-issued fake addresses,
+ * redir-host) are always looked at; `enabled` adds flows to bare addresses where a name could change the rule.
+ */
+export const snifferSchema = z.strictObject({
+  enabled: z.boolean(),
+  tls: ports,
+  http: ports,
+  quic: ports,
+  /** Names that are looked for even where a name is known (patterns), and names found that are not believed. */
+  forceDomain: patterns,
+  skipDomain: patterns,
+  /** Prefixes whose flows are never looked at. */
+  skipSource: z.array(text).max(10_000),
+  skipDestination: z.array(text).max(10_000),
+});
+export type SnifferConfig = z.infer<typeof snifferSchema>;
 
 export const tunSchema = z.strictObject({
   device: z.string().regex(/^[a-zA-Z][a-zA-Z0-9_-]{0,14}$/),
@@ -88,6 +200,7 @@ export type MixedConfig = z.infer<typeof mixedSchema>;
 export const configSchema = z.strictObject({
   logLevel: z.enum(['debug', 'info', 'warning', 'error', 'silent']),
   dns: dnsSchema,
+  sniffer: snifferSchema,
   tun: tunSchema,
   mixed: mixedSchema.nullable(),
   proxies: z.array(proxySchema).max(10_000),
@@ -100,10 +213,37 @@ export const defaultConfig: Config = {
   logLevel: 'info',
   dns: {
     fakeIpRange: '198.18.0.0/15',
-    fakeIpFilter: [],
+    fakeIpRange6: null,
+    fakeIpFilter: { mode: 'blacklist', patterns: [] },
     fakeIpTtl: 1,
+    mode: 'fake-ip',
+    truthful: true,
+    blockDoh: false,
+    ipv6: true,
     nameserver: [{ kind: 'system' }],
+    fallback: [],
+    fallbackFilter: { ipcidr: ['240.0.0.0/4', '0.0.0.0/32', '127.0.0.0/8'], domain: [] },
+    nameserverPolicy: [],
+    proxyServerNameserver: [],
+    directNameserver: [],
+    remoteNameserver: [
+      { kind: 'https', host: '1.1.1.1', port: 443, path: '/dns-query', method: 'POST' },
+      { kind: 'https', host: '8.8.8.8', port: 443, path: '/dns-query', method: 'POST' },
+    ],
+    bootstrap: [],
+    cacheSize: 4096,
     hosts: {},
+    systemHosts: true,
+  },
+  sniffer: {
+    enabled: false,
+    tls: ['443', '8443'],
+    http: ['80', '8080-8880'],
+    quic: ['443', '8443'],
+    forceDomain: [],
+    skipDomain: ['+.push.apple.com'],
+    skipSource: [],
+    skipDestination: [],
   },
   tun: { device: 'mirage0', mtu: 9000, gso: true, routeExclude: [] },
   mixed: { address: '127.0.0.1', port: 7890, users: [] },

@@ -22,6 +22,7 @@ export const errorCodes = [
   'DNS_NO_UPSTREAM',
   'DNS_BAD_MESSAGE',
   'DNS_IO',
+  'DNS_TLS', // the server's certificate or TLS itself is not good
   'FAKE_IP_EXHAUSTED',
   'FAKE_IP_RANGE_TOO_SMALL',
   'FAKE_IP_UNKNOWN_ADDRESS',

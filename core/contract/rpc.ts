@@ -3,14 +3,14 @@
  * are derived from it: a new method is one line here and one handler, and the compiler lists what is missing.
  */
 import { z } from 'zod';
-import { configSchema } from './config.ts';
+import { configSchema, dnsModes } from './config.ts';
 import { dnsRowSchema, mappingRowSchema } from './dns.ts';
 import { connectionRowSchema, ruleTraceSchema } from './flow.ts';
 import { logRowSchema } from './log.ts';
 import { networkChangeSchema, ownerModes, snapshotSchema, trafficSchema } from './status.ts';
 
 /** Major: both ends must agree. Minor: grows with additions. */
-export const protocolVersion = { major: 1, minor: 0 } as const;
+export const protocolVersion = { major: 1, minor: 1 } as const;
 
 const none = z.strictObject({});
 const host = z.string().min(1).max(255);
@@ -18,6 +18,7 @@ const host = z.string().min(1).max(255);
 export const dnsAnswerSchema = z.strictObject({
   rcode: z.string(),
   verdict: z.string(),
+  upstream: z.string().optional(),
   answers: z.array(z.strictObject({ name: z.string(), type: z.string(), ttl: z.number().int(), data: z.string() })),
   ms: z.number(),
 });
@@ -41,7 +42,12 @@ export const methods = {
   },
   /** The two halves of Enhanced Mode, one by one; remembered. */
   setSwitches: {
-    params: z.strictObject({ systemDns: z.boolean().optional(), autoRoute: z.boolean().optional() }),
+    params: z.strictObject({
+      systemDns: z.boolean().optional(),
+      autoRoute: z.boolean().optional(),
+      /** Instead of the profile's mode; `null` = as the profile says. Open flows and known fake addresses stay understood. */
+      dnsMode: z.enum(dnsModes).nullable().optional(),
+    }),
     result: snapshotSchema,
   },
   /** Keeps a session alive (and resumes it after a helper's crash). Call every 5 s; without it a session ends after 20 s. */
@@ -60,6 +66,18 @@ export const methods = {
   },
   /** What an application would be answered. */
   dnsQuery: { params: z.strictObject({ name: host, type: z.string().max(10) }), result: dnsAnswerSchema },
+  /** Forgets the answers of upstreams (and which names do not exist). */
+  flushDnsCache: { params: none, result: z.strictObject({ answers: z.number().int() }) },
+  /** Retires every mapping that is not pinned: old addresses stay understood until their rest ends. */
+  flushFakeIp: { params: none, result: z.strictObject({ retired: z.number().int() }) },
+  /** `pin` keeps an address for its name for ever, `retire` flushes single ones. Addresses without a mapping are passed over. */
+  changeMappings: {
+    params: z.strictObject({
+      addresses: z.array(z.string().max(64)).min(1).max(100_000),
+      action: z.enum(['pin', 'unpin', 'retire']),
+    }),
+    result: z.strictObject({ changed: z.number().int() }),
+  },
   /** Turns everything off and undoes every change of the machine's network. */
   restore: { params: none, result: z.strictObject({ undone: z.array(networkChangeSchema) }) },
 } as const;

@@ -1,5 +1,6 @@
 /** The small state that every viewer holds whole: the snapshot. Tables are topics, not part of it. */
 import { z } from 'zod';
+import { dnsModes } from './config.ts';
 import { errorDataSchema } from './error.ts';
 
 export const tunnelStateSchema = z.discriminatedUnion('kind', [
@@ -46,9 +47,19 @@ export const snapshotSchema = z.strictObject({
   /** The two halves of Enhanced Mode. */
   systemDns: z.boolean(),
   autoRoute: z.boolean(),
+  /** In force, and whether it was chosen by switch instead of by the profile. */
+  dnsMode: z.strictObject({ mode: z.enum(dnsModes), chosen: z.boolean() }),
   mixed: z.strictObject({ address: z.string(), port: z.number().int() }).nullable(),
   config: z.strictObject({ hash: z.string(), proxies: z.number().int(), rules: z.number().int() }),
-  fakeIp: z.strictObject({ range: z.string(), used: z.number().int(), capacity: z.number().int() }),
+  fakeIp: z.strictObject({
+    range: z.string(),
+    range6: z.string().nullable(),
+    used: z.number().int(),
+    capacity: z.number().int(),
+    /** Connections to addresses without a name since the start, and how many of them told their name themselves. */
+    unknown: z.number().int(),
+    recovered: z.number().int(),
+  }),
   warnings: z.array(healthWarningSchema),
   changes: z.array(networkChangeSchema),
 });
