@@ -18,13 +18,14 @@ const allowed: Record<string, readonly string[]> = {
   'core/net': ['core/contract', 'core/base'],
   'core/flow': ['core/contract', 'core/base', 'core/net'],
   'core/rule': low,
+  'core/sniff': ['core/contract', 'core/base', 'core/net'],
   'core/outbound': low,
   'core/dns': [...low, 'core/outbound'],
   'core/inbound': low,
   'core/system': low,
   'core/state': low,
   'core/rpc': low,
-  'core/tunnel': [...low, ...middle],
+  'core/tunnel': [...low, ...middle, 'core/sniff'],
   'core/helper': [...low, ...middle, 'core/tunnel'],
   'core/profile': ['core/contract', 'core/base', 'core/net', 'core/rule'],
   'core/controller': ['core/contract', 'core/base', 'core/net', 'core/rpc', 'core/profile'],
@@ -90,7 +91,7 @@ describe('folders', () => {
 const nativeLoader = 'core/system/native.ts';
 
 describe('doors', () => {
-  const helperFolders = [...low, ...middle, 'core/tunnel', 'core/helper'];
+  const helperFolders = [...low, ...middle, 'core/sniff', 'core/tunnel', 'core/helper'];
   const helperFiles = sources.filter((file) => helperFolders.includes(folderOf(file.path)));
 
   test('core never imports electron: the helper and the CLI run without it', () => {
