@@ -115,7 +115,7 @@ export class Flow {
 
   /** The flow as people see it, now. */
   row(): ConnectionRow {
-    const { network, inbound, source, destination, originalDestination, domainSource, process } = this.#metadata;
+    const { network, inbound, source, destination, domainSource, fakeIp, process } = this.#metadata;
     return {
       id: this.id,
       network,
@@ -123,7 +123,7 @@ export class Flow {
       source,
       destination,
       ...(domainSource === undefined ? {} : { domainSource }),
-      ...(domainSource === 'fake-ip' ? { fakeIp: originalDestination.host } : {}),
+      ...(fakeIp === undefined ? {} : { fakeIp }),
       ...(process === undefined ? {} : { process }),
       ...(this.#rule === undefined ? {} : { rule: this.#rule }),
       ...(this.#matchedIp === undefined ? {} : { matchedIp: this.#matchedIp }),

@@ -1,4 +1,5 @@
 /** What is known about a flow: facts only, never a socket. Learning more makes a new object. */
+import type { Ip } from '../base/address.ts';
 import type { DomainSource, Endpoint, ProcessInfo } from '../contract/flow.ts';
 
 export type Network = 'tcp' | 'udp';
@@ -13,5 +14,7 @@ export interface Metadata {
   /** What the application connected to: the fake address, or the same as `destination`. */
   readonly originalDestination: Endpoint;
   readonly domainSource?: DomainSource;
+  /** The original destination where that is a fake address, understood or not. */
+  readonly fakeIp?: Ip;
   readonly process?: ProcessInfo;
 }

@@ -21,6 +21,6 @@ export function matchFacts(metadata: Metadata): MatchFacts {
   if (ip !== undefined) return { ip, port };
   const name = comparableDomain(host);
   if (metadata.domainSource !== 'sniffed' && metadata.domainSource !== 'redir-host') return { name, port };
-  const original = parseIp(metadata.originalDestination.host);
+  const original = metadata.fakeIp === undefined ? parseIp(metadata.originalDestination.host) : undefined;
   return original === undefined ? { name, port } : { name, ip: original, port };
 }

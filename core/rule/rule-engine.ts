@@ -54,6 +54,7 @@ export class RuleEngine {
   /** First IP rule without `no-resolve`. */
   readonly #firstAsking: number;
   readonly #firstMatch: number;
+  readonly #firstDomain: number;
 
   /** Throws `CONFIG_INVALID` for a payload that `payloadProblem` refuses. */
   constructor(rules: readonly RuleConfig[]) {
@@ -96,6 +97,7 @@ export class RuleEngine {
     this.#askedIps = asked.length === entries.length ? this.#ips : new IpTable(asked);
     this.#firstAsking = firstAsking;
     this.#firstMatch = firstMatch;
+    this.#firstDomain = domains[0]?.index ?? noRule;
     this.needs = { process: false, ip: firstAsking !== noRule };
   }
 
@@ -107,6 +109,17 @@ export class RuleEngine {
   match(metadata: Metadata, resolveIp: ResolveIp, from = 0): Match | Promise<Match> {
     const decision = from > 0 ? this.#decideFrom(metadata, resolveIp, from) : this.#decide(metadata, resolveIp);
     return decision instanceof Promise ? decision.then((late) => this.#count(late)) : this.#count(decision);
+  }
+
+  /**
+   * The policy of a flow to a bare address as long as its name is unknown; `certain` when no name could change it. Counts
+   * nothing.
+   */
+  byAddress(metadata: Metadata): { readonly policy: string; readonly certain: boolean } {
+    const facts = matchFacts(metadata);
+    let index = this.#lookupPort(facts.port, this.#firstMatch);
+    if (facts.ip !== undefined) index = Math.min(index, this.#ips.lookup(facts.ip));
+    return { policy: this.#rules[index]?.policy ?? 'DIRECT', certain: this.#firstDomain > index };
   }
 
   /** The verdict that `match` gives, with every rule tested on the way; counts nothing. */

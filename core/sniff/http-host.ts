@@ -4,7 +4,8 @@ import { nothingSniffed, type Sniffed, sniffedName } from './sniffed.ts';
 /** A host that comes later than this is not waited for. */
 const maxHead = 16_384;
 
-const requestLine = /^([A-Z][A-Z0-9_-]{0,31}) ([\x21-\x7e\x80-\xff]+) HTTP\/1\.[01]$/i;
+/** Methods are written in capitals, so that a text protocol is known as another one by its first letter. */
+const requestLine = /^([A-Z][A-Z0-9_-]{0,31}) ([\x21-\x7e\x80-\xff]+) HTTP\/1\.[01]$/;
 const headerLine = /^([!#$%&'*+.^_`|~0-9A-Z-]+):[ \t]*(.*?)[ \t]*$/i;
 
 /** Reads what a client has sent so far. `none` at the first byte that no HTTP/1 client would send. */
@@ -19,7 +20,7 @@ export function sniffHttp(bytes: Uint8Array): Sniffed {
   const [, method, target] = requestLine.exec(withoutReturn(first)) ?? [];
   if (method === undefined || target === undefined) return nothingSniffed;
   // What is asked of a proxy by CONNECT is not the name of the proxy, which is what the connection is for.
-  if (method.toUpperCase() === 'CONNECT') return nothingSniffed;
+  if (method === 'CONNECT') return nothingSniffed;
   // The authority of an absolute target wins over the header (RFC 9112 section 3.2.2).
   const [, authority] = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(target) ?? [];
   if (authority !== undefined) return named(authority);
@@ -35,7 +36,7 @@ export function sniffHttp(bytes: Uint8Array): Sniffed {
 /** Whether a request line can begin like this. */
 function mayBegin(text: string): boolean {
   const [method = '', target, version, ...others] = text.split(' ');
-  if (others.length > 0 || !/^(?:[A-Z][A-Z0-9_-]{0,31})?$/i.test(method)) return false;
+  if (others.length > 0 || !/^(?:[A-Z][A-Z0-9_-]{0,31})?$/.test(method)) return false;
   if (target === undefined) return true;
   if (method === '' || !/^[\x21-\x7e\x80-\xff]*$/.test(target)) return false;
   return (

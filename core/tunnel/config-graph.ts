@@ -11,8 +11,9 @@ import type { Metadata } from '../flow/metadata.ts';
 import type { Egress } from '../outbound/egress.ts';
 import { OutboundManager } from '../outbound/outbound-manager.ts';
 import { RuleEngine } from '../rule/rule-engine.ts';
+import { Sniffer } from '../sniff/sniffer.ts';
 import type { FakeIpView } from './enrich.ts';
-import type { FlowPolicy } from './policy.ts';
+import type { DispatchPolicy } from './name-search.ts';
 
 export interface ConfigGraphServices {
   readonly egress: Egress;
@@ -29,13 +30,14 @@ export interface ConfigGraphServices {
 /** Milliseconds for a dial that the data plane does. */
 const dialMs = 10_000;
 
-export class ConfigGraph implements FlowPolicy {
+export class ConfigGraph implements DispatchPolicy {
   readonly config: Config;
   /** Where names get their addresses from. */
   readonly pool: FakeIpPool;
   readonly rules: RuleEngine;
   readonly outbounds: OutboundManager;
   readonly dns: DnsGraph;
+  readonly sniffer: Sniffer;
 
   /** Throws CONFIG_INVALID for what cannot be put in force. Opens nothing. */
   constructor(config: Config, pool: FakeIpPool, services: ConfigGraphServices) {
@@ -44,6 +46,7 @@ export class ConfigGraph implements FlowPolicy {
     this.config = config;
     this.pool = pool;
     this.rules = new RuleEngine(config.rules);
+    this.sniffer = new Sniffer(config.sniffer);
     this.dns = new DnsGraph({
       config: config.dns,
       pool: {

@@ -6,24 +6,25 @@ import type { Ip } from '../base/address.ts';
 import type { DispatchedFlow, FlowDispatcher, InboundFlow } from '../inbound/inbound.ts';
 import { enrich, type FakeIpView } from './enrich.ts';
 import { type FlowLimits, type FlowServices, FlowSession } from './flow-session.ts';
-import type { FlowPolicy } from './policy.ts';
+import type { DispatchPolicy } from './name-search.ts';
 
 export interface DispatcherOptions extends FlowServices {
-  /** Somebody connected to a fake address that means nothing (any more); `count` is how often this has happened. */
-  readonly onUnknownFakeAddress: (address: Ip, count: number) => void;
+  /** Somebody connected to a fake address that means nothing (any more). With how often this has happened, and how often the first bytes told the name. */
+  readonly onUnknownFakeAddress: (address: Ip, count: number, recovered: number) => void;
   readonly limits?: Partial<FlowLimits>;
 }
 
-const defaultLimits: FlowLimits = { dialMs: 15_000, idleMs: 2 * 3_600_000, halfCloseMs: 600_000 };
+const defaultLimits: FlowLimits = { dialMs: 15_000, idleMs: 2 * 3_600_000, halfCloseMs: 600_000, sniffMs: 300 };
 
 export class Dispatcher implements FlowDispatcher {
   readonly #options: DispatcherOptions;
   readonly #limits: FlowLimits;
-  #policy: FlowPolicy;
+  #policy: DispatchPolicy;
   #fakeIp: FakeIpView;
   #unknownFakeAddresses = 0;
+  #recoveredFlows = 0;
 
-  constructor(policy: FlowPolicy, options: DispatcherOptions) {
+  constructor(policy: DispatchPolicy, options: DispatcherOptions) {
     this.#policy = policy;
     this.#options = options;
     this.#fakeIp = options.fakeIp;
@@ -35,27 +36,34 @@ export class Dispatcher implements FlowDispatcher {
     return this.#unknownFakeAddresses;
   }
 
+  /** How many of them were understood by their first bytes. */
+  get recoveredFlows(): number {
+    return this.#recoveredFlows;
+  }
+
   /** New flows take these rules and outbounds, and this pool if given; open ones keep what they began with. */
-  swap(policy: FlowPolicy, fakeIp = this.#fakeIp): void {
+  swap(policy: DispatchPolicy, fakeIp = this.#fakeIp): void {
     this.#policy = policy;
     this.#fakeIp = fakeIp;
   }
 
   dispatch(inbound: InboundFlow): DispatchedFlow {
-    const enriched = enrich(inbound.metadata, this.#fakeIp);
     const session = new FlowSession({
       ...this.#options,
       fakeIp: this.#fakeIp,
       limits: this.#limits,
       policy: this.#policy,
       inbound,
-      enriched,
+      enriched: enrich(inbound.metadata, this.#fakeIp, this.#options.addressMemory),
+      onUnknown: (address, name) => this.#countUnknown(address, name !== undefined),
     });
-    if (enriched.kind === 'unknown') {
-      this.#unknownFakeAddresses += 1;
-      this.#options.onUnknownFakeAddress(enriched.address, this.#unknownFakeAddresses);
-    }
     queueMicrotask(() => void session.run());
     return session;
+  }
+
+  #countUnknown(address: Ip, recovered: boolean): void {
+    this.#unknownFakeAddresses += 1;
+    if (recovered) this.#recoveredFlows += 1;
+    this.#options.onUnknownFakeAddress(address, this.#unknownFakeAddresses, this.#recoveredFlows);
   }
 }

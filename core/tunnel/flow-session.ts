@@ -2,12 +2,13 @@
  * One flow on the dispatcher's path, from its opening to its one terminal event. It carries out what rules and outbound
  * say and tells the application the outcome; whatever comes after the end is ignored.
  */
-import type { Ip } from '../base/address.ts';
-import { formatEndpoint } from '../base/address.ts';
+import { type Ip, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { unreachable } from '../base/unreachable.ts';
+import type { Endpoint } from '../contract/flow.ts';
+import type { DialPlan } from '../flow/dial-plan.ts';
 import type { Flow } from '../flow/flow.ts';
 import type { FlowCarrier } from '../flow/flow-carrier.ts';
 import type { FlowTable } from '../flow/flow-table.ts';
@@ -18,13 +19,22 @@ import { type RelayResult, relayStreams } from '../net/relay-streams.ts';
 import type { Stream } from '../net/stream.ts';
 import { rejectHowOf } from '../outbound/dial-error.ts';
 import type { AddressResolver, Outbound } from '../outbound/dialer.ts';
-import type { Enriched, FakeIpView } from './enrich.ts';
+import type { AddressNames, Enriched, FakeIpView } from './enrich.ts';
+import { flowSummary } from './flow-summary.ts';
 import type { LoopGuard } from './loop-guard.ts';
-import { type Decision, decide, type FlowPolicy } from './policy.ts';
+import { type DispatchPolicy, type FoundName, search, searchFor } from './name-search.ts';
+import { type Decision, decide } from './policy.ts';
+import { RelayCarrier } from './relay-carrier.ts';
 
 export interface FlowServices {
   readonly flows: FlowTable;
   readonly fakeIp: FakeIpView;
+  /** Which name a real address was answered for. */
+  readonly addressMemory: AddressNames;
+  /** Told of dials by name that failed: there may be no such name. */
+  readonly names: { dialFailed(name: string, outbound: Outbound, error: AppError): void };
+  /** The first bytes of a flow to this fake address named what the pool did not know (any more). */
+  readonly onRecovered: (address: Ip, name: string) => void;
   /** Answers the address that an IP rule needs; for matching only. */
   readonly resolver: AddressResolver;
   readonly processes: ProcessFinder;
@@ -41,13 +51,17 @@ export interface FlowLimits {
   /** Milliseconds without a byte until a stream that we relay is given up; the second once one direction has ended. */
   readonly idleMs: number;
   readonly halfCloseMs: number;
+  /** Milliseconds that a flow waits at most for first bytes that tell its name. */
+  readonly sniffMs: number;
 }
 
 export interface FlowSessionOptions extends FlowServices {
   readonly limits: FlowLimits;
-  readonly policy: FlowPolicy;
+  readonly policy: DispatchPolicy;
   readonly inbound: InboundFlow;
   readonly enriched: Enriched;
+  /** Told once of a flow to a fake address that means nothing, with the name that its first bytes told, if any. */
+  readonly onUnknown: (address: Ip, name: string | undefined) => void;
 }
 
 type End = Pick<FlowClose, 'up' | 'down' | 'reason'>;
@@ -58,13 +72,18 @@ export class FlowSession implements DispatchedFlow {
   /** Aborted when the flow ends, for whatever reason: cancels name queries, dials and relays. */
   readonly #life = new AbortController();
   #relaying = false;
+  /** The name is the application's own word, not the meaning of its fake address. */
+  #renamed = false;
+  #peeked = false;
+  #outbound: Outbound | undefined;
 
   constructor(options: FlowSessionOptions) {
     this.#options = options;
     const { inbound, enriched, flows, fakeIp } = options;
     const carrier = inbound.kind === 'held' ? inbound.carrier : this.#waitingCarrier();
     this.#flow = flows.open(enriched.metadata, carrier);
-    if (enriched.kind === 'known' && enriched.fakeIp !== undefined) fakeIp.flowOpened(enriched.fakeIp);
+    if (enriched.kind === 'mapped') fakeIp.flowOpened(enriched.fakeIp);
+    if (enriched.kind === 'unknown') fakeIp.unknownConnected(enriched.address);
   }
 
   /** Takes the flow along its path. Resolves when nothing is left to do here; never rejects. */
@@ -83,7 +102,7 @@ export class FlowSession implements DispatchedFlow {
   dialed(outcome: DialOutcome): void {
     if (this.#flow.state !== 'dialing') return;
     if (outcome.ok) this.#flow.opened(outcome.address, Math.round(outcome.ms));
-    else this.#fail(new AppError(outcome.code, outcome.message));
+    else this.#dialFailed(new AppError(outcome.code, outcome.message));
   }
 
   ended(close: End): void {
@@ -97,13 +116,57 @@ export class FlowSession implements DispatchedFlow {
 
   async #decide(): Promise<Decision> {
     const { enriched, policy } = this.#options;
-    if (enriched.kind === 'unknown') {
-      throw new AppError('FAKE_IP_UNKNOWN_ADDRESS', `the fake address ${enriched.address} means nothing any more`, {
+    if (enriched.kind === 'unknown') await this.#recover(enriched.address);
+    const looping = await this.#loopDecision();
+    if (looping !== undefined) return looping;
+    if (enriched.kind !== 'unknown') await this.#findName();
+    return decide(policy, await this.#metadataForRules(), this.#resolveOnce());
+  }
+
+  /** A name in the first bytes is for this flow only; without one the application must ask again. */
+  async #recover(address: Ip): Promise<void> {
+    const { onUnknown, onRecovered } = this.#options;
+    const found = await this.#search();
+    if (this.#over) return;
+    onUnknown(address, found?.name);
+    if (found === undefined) {
+      throw new AppError('FAKE_IP_UNKNOWN_ADDRESS', `the fake address ${address} means nothing any more`, {
         expected: 'flush the system DNS cache, or restart the program that keeps the address',
       });
     }
-    const looping = await this.#loopDecision();
-    return looping ?? decide(policy, await this.#metadataForRules(), this.#resolveOnce());
+    this.#rename(found.name);
+    onRecovered(address, found.name);
+  }
+
+  /** Looks for a better name than the known one where that can matter. */
+  async #findName(): Promise<void> {
+    const { enriched, onRecovered } = this.#options;
+    const found = await this.#search();
+    if (this.#over || found === undefined) return;
+    const another = found.name !== this.#flow.metadata.destination.host;
+    if (enriched.kind === 'mapped' && !another) return;
+    this.#rename(found.name);
+    if (enriched.kind === 'mapped' && enriched.doubtful) onRecovered(enriched.fakeIp, found.name);
+  }
+
+  /** The name that the first bytes tell, if they are worth a look and it is to be taken. */
+  async #search(): Promise<FoundName | undefined> {
+    const { inbound, enriched, policy, fakeIp, clock, limits } = this.#options;
+    if (inbound.kind !== 'held') return undefined;
+    const wanted = searchFor(enriched, policy, fakeIp);
+    if (wanted === undefined) return undefined;
+    this.#peeked = true;
+    return await search(inbound, wanted, clock, limits.sniffMs);
+  }
+
+  #rename(host: string): void {
+    const { metadata } = this.#flow;
+    this.#renamed = true;
+    this.#flow.learn({
+      ...metadata,
+      destination: { host, port: metadata.destination.port },
+      domainSource: 'sniffed',
+    });
   }
 
   /** A flow of a proxy on this machine goes DIRECT, whatever the rules say. */
@@ -146,9 +209,9 @@ export class FlowSession implements DispatchedFlow {
 
   async #connect(outbound: Outbound): Promise<void> {
     const { inbound } = this.#options;
+    this.#outbound = outbound;
     if (inbound.kind === 'stream') return this.#connectStream(inbound, outbound, () => inbound.accept());
-    const { destination, network } = this.#flow.metadata;
-    const plan = await outbound.plan(destination, network, this.#life.signal);
+    const plan = await this.#plan(outbound);
     if (this.#over) return;
     switch (plan.kind) {
       case 'native':
@@ -166,6 +229,36 @@ export class FlowSession implements DispatchedFlow {
     }
   }
 
+  async #plan(outbound: Outbound): Promise<DialPlan> {
+    try {
+      return await outbound.plan(this.#target(outbound), this.#flow.metadata.network, this.#life.signal);
+    } catch (error) {
+      throw this.#noteDial(AppError.from(error));
+    }
+  }
+
+  /**
+   * What is dialled: the name, but for a direct connection the real address that the application chose itself, where it has
+   * one. A name that was guessed or sniffed is no reason to go to another address.
+   */
+  #target(outbound: Outbound): Endpoint {
+    const { destination, originalDestination, domainSource, fakeIp } = this.#flow.metadata;
+    const found = domainSource === 'sniffed' || domainSource === 'redir-host';
+    return found && fakeIp === undefined && outbound.kind === 'direct' ? originalDestination : destination;
+  }
+
+  /** A dial by name that failed may mean that there is no such name. */
+  #noteDial(error: AppError): AppError {
+    if (this.#over || this.#outbound === undefined) return error;
+    const { host } = this.#target(this.#outbound);
+    if (parseIp(host) === undefined) this.#options.names.dialFailed(host, this.#outbound, error);
+    return error;
+  }
+
+  #dialFailed(error: AppError): void {
+    this.#fail(this.#noteDial(error));
+  }
+
   async #connectStream(
     inbound: InboundFlow,
     outbound: Outbound,
@@ -174,7 +267,9 @@ export class FlowSession implements DispatchedFlow {
     const { clock, limits } = this.#options;
     const started = clock.monotonic();
     const options = { signal: this.#life.signal, timeoutMs: limits.dialMs };
-    const remote = await outbound.dialStream(this.#flow.metadata.destination, options);
+    const remote = await outbound.dialStream(this.#target(outbound), options).catch((error: unknown) => {
+      throw this.#noteDial(AppError.from(error));
+    });
     if (this.#over) return remote.reset();
     const ms = Math.round(clock.monotonic() - started);
     try {
@@ -214,7 +309,10 @@ export class FlowSession implements DispatchedFlow {
     const { inbound } = this.#options;
     this.#flow.failed(error);
     if (inbound.kind === 'held') {
-      inbound.decide({ kind: 'reject', how: rejectHowOf(error.code, inbound.metadata.network) });
+      const { network } = inbound.metadata;
+      // A connection that was accepted for a look can only be told by RST, also that nobody answered.
+      const how = this.#peeked && network === 'tcp' ? 'reset' : rejectHowOf(error.code, network);
+      inbound.decide({ kind: 'reject', how });
       return;
     }
     inbound.reject(error);
@@ -228,34 +326,11 @@ export class FlowSession implements DispatchedFlow {
     const opened = this.#flow.state === 'open';
     if (!this.#flow.close({ at: clock.now(), up, down, reason: failed ? 'failed' : reason })) return;
     this.#life.abort(new AppError('DIAL_IO', 'the flow has ended'));
-    if (enriched.kind === 'known' && enriched.fakeIp !== undefined)
-      fakeIp.flowClosed(enriched.fakeIp, error?.code ?? (opened ? 'ok' : ''));
-    this.#summarise();
-  }
-
-  /** The one line of a flow in the log: what was known, what was decided, what came of it. */
-  #summarise(): void {
-    const row = this.#flow.row();
-    this.#options.log.info('flow', {
-      id: row.id,
-      network: row.network,
-      inbound: row.inbound,
-      from: formatEndpoint(row.source),
-      to: formatEndpoint(row.destination),
-      fakeIp: row.fakeIp,
-      process: row.process?.name,
-      rule: row.rule === undefined ? undefined : [row.rule.type, row.rule.payload].filter(Boolean).join(','),
-      matchedIp: row.matchedIp,
-      via: row.chain.join(' > ') || undefined,
-      remote: row.remote,
-      dialMs: row.dialMs,
-      up: row.up,
-      down: row.down,
-      ms: (row.closedAt ?? row.openedAt) - row.openedAt,
-      end: row.closeReason,
-      error: row.error?.code,
-      why: row.error?.message,
-    });
+    if (enriched.kind === 'mapped') {
+      // What came of another name says nothing about the mapping's.
+      fakeIp.flowClosed(enriched.fakeIp, this.#renamed ? '' : (error?.code ?? (opened ? 'ok' : '')));
+    }
+    this.#options.log.info('flow', flowSummary(this.#flow.row()));
   }
 
   /** Until a stream flow is connected there are no bytes, and closing it means to refuse it. */
@@ -270,30 +345,5 @@ export class FlowSession implements DispatchedFlow {
         this.#finish({ up: 0, down: 0, reason: 'closed' });
       },
     };
-  }
-}
-
-class RelayCarrier implements FlowCarrier {
-  readonly kind = 'stream';
-  readonly #stop: AbortController;
-  #up = 0;
-  #down = 0;
-
-  constructor(stop: AbortController) {
-    this.#stop = stop;
-  }
-
-  count(up: number, down: number): void {
-    this.#up = up;
-    this.#down = down;
-  }
-
-  bytes(): { up: number; down: number } {
-    return { up: this.#up, down: this.#down };
-  }
-
-  /** A relay has nothing between its two sides that could be sent first: both ways of closing are a reset. */
-  close(): void {
-    this.#stop.abort();
   }
 }

@@ -81,7 +81,7 @@ export class Tunnel {
       clock,
       log: log.child('flow'),
       processesWanted: () => this.connections.watched,
-      onUnknownFakeAddress: (address, count) => unknownAddresses.raise(address, count),
+      onUnknownFakeAddress: (...told) => unknownAddresses.raise(...told),
     });
     this.#engine = new NativeFlowEngine((onEvents) => this.#createEngine(onEvents), log.child('engine'));
     this.#inbound = new TunInbound({

@@ -17,8 +17,8 @@ export class UnknownAddressWarning {
     this.#clock = clock;
   }
 
-  /** Somebody connected to `address`; `count` is how often such a thing has happened. */
-  raise(address: Ip, count: number): void {
+  /** Somebody connected to `address`; `count` is how often such a thing has happened, `recovered` how often the name was found all the same. */
+  raise(address: Ip, count: number, recovered = 0): void {
     this.#cancel?.();
     this.#cancel = this.#clock.after(calmMs, () => {
       this.#last = undefined;
@@ -30,8 +30,14 @@ export class UnknownAddressWarning {
       code,
       severity: 'warning',
       title: 'A program uses an address that means nothing any more',
-      text: `It connected to ${address}, which no name has (${count} such connections so far). They are refused at once.`,
-      action: 'Flush the DNS cache of the system or browser, or restart the program.',
+      text: `It connected to ${address}, which no name has (${count} such ${count === 1 ? 'connection' : 'connections'} so far). ${outcome(count, recovered)}`,
+      action: 'Flush the DNS cache of the system (resolvectl flush-caches) or browser, or restart the program.',
     });
   }
+}
+
+function outcome(count: number, recovered: number): string {
+  if (recovered === 0) return 'They are refused at once.';
+  if (recovered >= count) return 'The name was found in the first bytes of each.';
+  return `The name was found in the first bytes of ${recovered} of them; the others were refused at once.`;
 }

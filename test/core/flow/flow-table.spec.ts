@@ -13,6 +13,7 @@ const metadata: Metadata = {
   destination: { host: 'web.example', port: 443 },
   originalDestination: { host: '198.18.3.4', port: 443 },
   domainSource: 'fake-ip',
+  fakeIp: '198.18.3.4',
 };
 
 class Counter implements FlowCarrier {

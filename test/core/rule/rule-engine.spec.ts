@@ -159,6 +159,25 @@ describe('addresses of names', () => {
     expect([index('fake-ip'), index('inbound'), index('sniffed'), index('redir-host')]).toEqual([-1, -1, 0, 0]);
   });
 
+  test('a sniffed name of a flow to a fake address has no address', () => {
+    const fakes = new RuleEngine(rules('IP-CIDR,198.18.0.0/15,fake,no-resolve'));
+    const recovered = flow('a.example', 443, { domainSource: 'sniffed', fakeIp: '198.18.0.9' });
+    expect(fakes.match(recovered, nobodyAsks)).toMatchObject({ rule: { index: -1 } });
+  });
+
+  test('what a bare address takes, and whether its name could change that', () => {
+    const bare = (host: string, port = 443) =>
+      new RuleEngine(
+        rules('IP-CIDR,10.0.0.0/8,lan', 'DST-PORT,22,ssh', 'DOMAIN,a.example,x', 'IP-CIDR,192.0.2.0/24,y', 'MATCH,z'),
+      ).byAddress(flow(host, port));
+    expect(bare('10.1.1.1')).toEqual({ policy: 'lan', certain: true });
+    expect(bare('192.0.2.1', 22)).toEqual({ policy: 'ssh', certain: true });
+    expect(bare('192.0.2.1')).toEqual({ policy: 'y', certain: false });
+    expect(bare('203.0.113.1')).toEqual({ policy: 'z', certain: false });
+    expect(new RuleEngine(rules('MATCH,z', 'DOMAIN,a.example,x')).byAddress(flow('203.0.113.1')).certain).toBe(true);
+    expect(new RuleEngine([]).byAddress(flow('203.0.113.1'))).toEqual({ policy: 'DIRECT', certain: true });
+  });
+
   test('needs', () => {
     expect(engine.needs).toEqual({ process: false, ip: true });
     expect(new RuleEngine(rules('IP-CIDR,10.0.0.0/8,a,no-resolve', 'MATCH,b')).needs).toEqual({

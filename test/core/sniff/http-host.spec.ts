@@ -22,6 +22,7 @@ describe('none, at the first byte that tells', () => {
     ['TLS', '\x16\x03\x01'],
     ['SSH', 'SSH-2.'],
     ['SMTP', 'EHLO me\r'],
+    ['a word', 'h'],
     ['a space first', ' GET'],
     ['a version of its own', 'GET / HTTQ'],
     ['what is asked of a proxy', 'CONNECT web.example:443 HTTP/1.1\r\nHost: web.example:443\r\n\r\n'],

@@ -47,7 +47,7 @@ describe('a flow from the TUN', () => {
     expect(stage.row('1')).toMatchObject({ state: 'closed', up: 100, down: 2000, closeReason: 'done' });
     expect(stage.pool).toEqual(['opened 198.18.3.1', 'closed 198.18.3.1 ok']);
     expect(stage.log).toEqual([
-      'flow id=1 network=tcp inbound=tun from=198.18.0.1:40001 to=host1.example:443 fakeIp=198.18.3.1 rule=MATCH via=far ' +
+      'flow id=1 network=tcp inbound=tun from=198.18.0.1:40001 to=host1.example:443 named=fake-ip fakeIp=198.18.3.1 rule=MATCH via=far ' +
         'remote=192.0.2.7 dialMs=12 up=100 down=2000 ms=1500 end=done',
     ]);
   });
@@ -139,19 +139,32 @@ describe('an application that gives up', () => {
   });
 });
 
-describe('fake addresses that mean nothing', () => {
-  test.each(['tcp', 'udp'] as const)('%s is turned away openly, seen, counted and told', async (network) => {
-    await connect('198.18.9.9', 443, network);
-    expect(lastVerdict()).toEqual({ kind: 'reject', how: 'reset' });
-    await settle();
-    await connect('198.18.9.9', 443, network);
-    expect(stage.unknown).toEqual([
-      ['198.18.9.9', 1],
-      ['198.18.9.9', 2],
+describe('names and dials that fail', () => {
+  test('are told, with what it went through', async () => {
+    const id = await connect();
+    stage.engine.dialed(id, bad('DIAL_PROXY_FAILED'));
+    expect(stage.failedNames).toEqual([['host1.example', 'far', 'DIAL_PROXY_FAILED']]);
+    stage.far.planned = () => Promise.reject(new AppError('DIAL_NAME_NOT_FOUND', 'there is no such name'));
+    await connect('198.18.3.2');
+    stage.far.planned = () => Promise.resolve({ kind: 'stream' });
+    await connect('198.18.3.3');
+    expect(stage.failedNames.slice(1)).toEqual([
+      ['host2.example', 'far', 'DIAL_NAME_NOT_FOUND'],
+      ['host3.example', 'far', 'DIAL_PROXY_REFUSED'],
     ]);
-    expect(stage.dispatcher.unknownFakeAddresses).toBe(2);
-    expect(stage.row('1')).toMatchObject({ state: 'closed', error: { code: 'FAKE_IP_UNKNOWN_ADDRESS' } });
-    expect(stage.pool).toEqual([]);
+  });
+
+  test('but not dials to bare addresses, and not those that the application gave up', async () => {
+    const bare = await connect('203.0.113.9');
+    stage.engine.dialed(bare, bad('DIAL_PROXY_FAILED'));
+    stage.far.planned = (_to, signal) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(new Error('aborted')));
+      });
+    const left = await connect();
+    stage.engine.end(left, { reason: 'abandoned' });
+    await settle();
+    expect(stage.failedNames).toEqual([]);
   });
 });
 

@@ -2,22 +2,24 @@
 import { AppError } from '../../../core/base/app-error.ts';
 import type { Logger } from '../../../core/base/logger.ts';
 import { createLogger } from '../../../core/base/logger.ts';
-import type { RuleConfig } from '../../../core/contract/config.ts';
+import { defaultConfig, type RuleConfig, type SnifferConfig } from '../../../core/contract/config.ts';
 import type { Endpoint, ProcessInfo } from '../../../core/contract/flow.ts';
 import type { DialPlan } from '../../../core/flow/dial-plan.ts';
 import { FlowTable } from '../../../core/flow/flow-table.ts';
+import type { DispatchedFlow, FlowDispatcher, InboundFlow } from '../../../core/inbound/inbound.ts';
 import { TunInbound } from '../../../core/inbound/tun-inbound.ts';
 import type { Stream } from '../../../core/net/stream.ts';
 import type { DialOptions, Outbound } from '../../../core/outbound/dialer.ts';
 import { RuleEngine } from '../../../core/rule/rule-engine.ts';
+import { Sniffer } from '../../../core/sniff/sniffer.ts';
 import { Dispatcher, type DispatcherOptions } from '../../../core/tunnel/dispatcher.ts';
-import type { FlowPolicy } from '../../../core/tunnel/policy.ts';
+import type { DispatchPolicy } from '../../../core/tunnel/name-search.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { MemoryFlowEngine } from '../../support/memory-flow-engine.ts';
 
 export class FakeOutbound implements Outbound {
   readonly tag: string;
-  readonly kind = 'socks5';
+  readonly kind: Outbound['kind'];
   readonly udp: boolean;
   /** What `plan` and `dialStream` do; by default a native dial, and no streams. */
   planned: (to: Endpoint, signal: AbortSignal) => Promise<DialPlan>;
@@ -27,6 +29,7 @@ export class FakeOutbound implements Outbound {
   constructor(tag: string, udp = true) {
     this.tag = tag;
     this.udp = udp;
+    this.kind = tag === 'DIRECT' ? 'direct' : 'socks5';
     this.planned = (target) =>
       Promise.resolve({
         kind: 'native',
@@ -50,10 +53,16 @@ export const rule = (type: RuleConfig['type'], payload: string, policy: string):
   noResolve: false,
 });
 
-export function policyOf(rules: RuleConfig[], outbounds: Outbound[], localProxies: Endpoint[] = []): FlowPolicy {
+export function policyOf(
+  rules: RuleConfig[],
+  outbounds: Outbound[],
+  localProxies: Endpoint[] = [],
+  sniffer: Partial<SnifferConfig> = {},
+): DispatchPolicy {
   const get = (tag: string) => outbounds.find((outbound) => outbound.tag === tag);
   return {
     rules: new RuleEngine(rules),
+    sniffer: new Sniffer({ ...defaultConfig.sniffer, ...sniffer }),
     outbounds: {
       get,
       route: (tag) => {
@@ -73,6 +82,17 @@ export class Stage {
   readonly direct = new FakeOutbound('DIRECT');
   /** Fake addresses: `198.18.3.N` is `hostN.example`, for the numbers in here. */
   readonly mapped = new Set([1, 2, 3]);
+  /** Those whose mapping is in doubt, and what else their addresses could mean. */
+  readonly doubtful = new Map<string, string[]>();
+  /** Names under which real addresses were answered. */
+  readonly answered = new Map<string, string>();
+  /** What applications send by themselves, and when: milliseconds after the connection. */
+  sends: { readonly at: number; readonly chunk: Uint8Array }[] = [];
+  /** Every look at first bytes. */
+  readonly peeks: { readonly atLeast: number; readonly timeoutMs: number }[] = [];
+  /** Names found for unknown or doubtful addresses, and names whose dial failed. */
+  readonly recovered: [string, string][] = [];
+  readonly failedNames: [name: string, tag: string, code: string][] = [];
   /** What the pool was told. */
   readonly pool: string[] = [];
   /** Names that were resolved for rules. */
@@ -82,18 +102,18 @@ export class Stage {
   processWanted = false;
   readonly processAsked: Endpoint[] = [];
   loopPids: number[] = [];
-  readonly unknown: [string, number][] = [];
+  readonly unknown: [address: string, count: number, recovered: number][] = [];
   readonly log: string[] = [];
   readonly dispatcher: Dispatcher;
   readonly inbound: TunInbound;
 
-  constructor(policy?: (stage: Stage) => FlowPolicy) {
+  constructor(policy?: (stage: Stage) => DispatchPolicy) {
     const made = policy?.(this) ?? policyOf([rule('MATCH', '', 'far')], [this.far, this.direct]);
     this.dispatcher = new Dispatcher(made, this.#options());
     this.inbound = new TunInbound({
       engine: this.engine,
-      dispatcher: this.dispatcher,
-      dns: { answer: () => Promise.resolve(undefined) },
+      dispatcher: this.#peekable(),
+      dns: { answerBatch: () => undefined },
       onDead: () => undefined,
       log: this.#logger(),
     });
@@ -113,11 +133,17 @@ export class Stage {
         contains: (ip) => ip.startsWith('198.18.'),
         lookup: (ip) => {
           const [, number = ''] = /^198\.18\.3\.(\d+)$/.exec(ip) ?? [];
-          return this.mapped.has(Number(number)) ? { name: `host${number}.example` } : undefined;
+          const doubtful = this.doubtful.has(ip);
+          return this.mapped.has(Number(number)) ? { name: `host${number}.example`, doubtful } : undefined;
         },
+        couldMean: (ip, name) => this.doubtful.get(ip)?.includes(name) ?? false,
+        unknownConnected: (ip) => this.pool.push(`unknown ${ip}`),
         flowOpened: (ip) => this.pool.push(`opened ${ip}`),
         flowClosed: (ip, outcome) => this.pool.push(`closed ${ip} ${outcome}`),
       },
+      addressMemory: { lookup: (ip) => this.answered.get(ip) },
+      names: { dialFailed: (name, { tag }, { code }) => this.failedNames.push([name, tag, code]) },
+      onRecovered: (address, name) => this.recovered.push([address, name]),
       resolver: {
         resolve: (name) => {
           this.resolved.push(name);
@@ -135,9 +161,50 @@ export class Stage {
       clock: this.clock,
       log: this.#logger(),
       processesWanted: () => this.processWanted,
-      onUnknownFakeAddress: (address, count) => this.unknown.push([address, count]),
-      limits: { dialMs: 5000, idleMs: 60_000, halfCloseMs: 60_000 },
+      onUnknownFakeAddress: (...told) => this.unknown.push(told),
+      limits: { dialMs: 5000, idleMs: 60_000, halfCloseMs: 60_000, sniffMs: 300 },
     };
+  }
+
+  /** The dispatcher, with flows whose first bytes are `sends`. */
+  #peekable(): FlowDispatcher {
+    return {
+      dispatch: (flow) => {
+        const end = new AbortController();
+        const openedAt = this.clock.monotonic();
+        const look = (atLeast: number, timeoutMs: number) =>
+          this.#peek(flow, openedAt, { atLeast, timeoutMs }, end.signal);
+        const dispatched = this.dispatcher.dispatch(flow.kind === 'held' ? { ...flow, peek: look } : flow);
+        const ended: DispatchedFlow['ended'] = (close) => {
+          end.abort();
+          dispatched.ended(close);
+        };
+        return { dialed: (outcome) => dispatched.dialed(outcome), ended };
+      },
+    };
+  }
+
+  #peek(
+    { metadata }: InboundFlow,
+    openedAt: number,
+    wanted: { readonly atLeast: number; readonly timeoutMs: number },
+    ended: AbortSignal,
+  ): Promise<{ chunks: Uint8Array[]; reason: 'bytes' | 'timeout' }> {
+    this.peeks.push(wanted);
+    const until = this.clock.monotonic() + wanted.timeoutMs;
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        if (ended.aborted) return reject(new Error('the flow has ended'));
+        const now = this.clock.monotonic();
+        const sent = this.sends.filter(({ at }) => openedAt + at <= now).map(({ chunk }) => chunk);
+        const chunks = metadata.network === 'udp' || sent.length === 0 ? sent : [Buffer.concat(sent)];
+        const have = metadata.network === 'udp' ? chunks.length : (chunks[0]?.length ?? 0);
+        if (have >= wanted.atLeast) return resolve({ chunks, reason: 'bytes' });
+        if (now >= until) return resolve({ chunks, reason: 'timeout' });
+        this.clock.after(1, look);
+      };
+      look();
+    });
   }
 
   #logger(): Logger {

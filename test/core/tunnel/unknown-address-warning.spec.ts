@@ -17,11 +17,27 @@ test('stands while it happens, is told once for each address, and is taken back 
   expect(told).toBe(1);
   warning.raise('198.18.0.10', 50);
   expect(health.warnings()).toMatchObject([
-    { code: 'FAKE_IP_UNKNOWN_ADDRESS', text: expect.stringContaining('198.18.0.10') },
+    {
+      code: 'FAKE_IP_UNKNOWN_ADDRESS',
+      text: expect.stringContaining('198.18.0.10'),
+      action: expect.stringContaining('Flush the DNS cache'),
+    },
   ]);
   clock.advance(600_000);
   expect(health.warnings()).toEqual([]);
   expect(clock.pending).toBe(0);
   warning.raise('198.18.0.10', 51);
   expect(health.warnings()).toHaveLength(1);
+});
+
+test('says how many were understood all the same', () => {
+  const health = new Health();
+  const warning = new UnknownAddressWarning(health, new ManualClock());
+  const textFor = (address: string, count: number, recovered: number) => {
+    warning.raise(address, count, recovered);
+    return health.warnings()[0]?.text;
+  };
+  expect(textFor('198.18.0.9', 1, 0)).toContain('refused at once');
+  expect(textFor('198.18.0.10', 3, 2)).toContain('2 of them; the others were refused');
+  expect(textFor('198.18.0.11', 3, 3)).not.toContain('refused');
 });
