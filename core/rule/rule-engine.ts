@@ -119,7 +119,7 @@ export class RuleEngine {
     const facts = matchFacts(metadata);
     let index = this.#lookupPort(facts.port, this.#firstMatch);
     if (facts.ip !== undefined) index = Math.min(index, this.#ips.lookup(facts.ip));
-    return { policy: this.#rules[index]?.policy ?? 'DIRECT', certain: this.#firstDomain > index };
+    return { policy: this.#rules[index]?.policy ?? 'DIRECT', certain: !(this.#firstDomain < index) };
   }
 
   /** The verdict that `match` gives, with every rule tested on the way; counts nothing. */
