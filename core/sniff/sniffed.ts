@@ -1,4 +1,5 @@
 /** What the first bytes of a connection tell about the name it is for. Only names that a host can have count. */
+import { isWithinDomain } from '../base/domain.ts';
 import { comparableDomain, domainNameProblem } from '../base/domain-name.ts';
 
 export const sniffProtocols = ['tls', 'http', 'quic'] as const;
@@ -17,11 +18,15 @@ export type Sniffed =
 
 export const nothingSniffed: Sniffed = { kind: 'none' };
 
-/** The comparable form of a name that a client wrote; undefined for an address (also `127.1`) and what no host is called. */
+/**
+ * The comparable form of a name that a client wrote; undefined for an address (also `127.1`), for what no host is called, and
+ * for `localhost`: what was sent elsewhere must not lead to services of this machine.
+ */
 export function sniffedName(text: string): string | undefined {
   // An international name travels as `xn--` (RFC 6066 section 3, RFC 9110 section 4.2.3): other bytes are no name.
   if (/[^\x21-\x7e]/.test(text) || domainNameProblem(text) !== undefined) return undefined;
   const name = comparableDomain(text);
   // A last label of digits makes an address to some, also as `0x7f` (WHATWG URL, "ends in a number").
+  if (isWithinDomain(name, 'localhost')) return undefined;
   return /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/.test(name) ? undefined : name;
 }

@@ -120,6 +120,7 @@ export class FlowSession implements DispatchedFlow {
     const looping = await this.#loopDecision();
     if (looping !== undefined) return looping;
     if (enriched.kind !== 'unknown') await this.#findName();
+    this.#life.signal.throwIfAborted();
     return decide(policy, await this.#metadataForRules(), this.#resolveOnce());
   }
 

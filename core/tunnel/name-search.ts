@@ -46,8 +46,8 @@ export function searchFor(
     here.length === 0 ? undefined : { protocols: here, takes: believed(takes) };
   switch (enriched.kind) {
     case 'unknown':
-      // An outer name is better than nothing.
-      return { protocols: everything, takes: believed(() => true) };
+      // An outer name is better than nothing. A single label never had a fake address.
+      return { protocols: everything, takes: believed(({ name }) => name.includes('.')) };
     case 'mapped':
       if (enriched.doubtful && !serverFirst.has(metadata.destination.port))
         return { protocols: everything, takes: believed(({ name }) => fakeIp.couldMean(enriched.fakeIp, name)) };

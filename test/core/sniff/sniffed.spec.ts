@@ -4,7 +4,7 @@ import { sniffedName } from '../../../core/sniff/sniffed.ts';
 test.each([
   ['www.example.com', 'www.example.com'],
   ['WWW.Example.COM.', 'www.example.com'],
-  ['localhost', 'localhost'],
+  ['nas', 'nas'],
   ['xn--bcher-kva.example', 'xn--bcher-kva.example'],
   ['_dmarc.example', '_dmarc.example'],
   ['4chan.example', '4chan.example'],
@@ -17,6 +17,8 @@ test.each([
   'a b',
   '192.0.2.1',
   '127.1',
+  'localhost',
+  'a.LocalHost.',
   '3232235521',
   'a.0x7f',
   '2001:db8::1',

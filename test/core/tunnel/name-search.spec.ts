@@ -76,6 +76,8 @@ describe('a fake address that means nothing', () => {
   test.each([
     ['bytes of another protocol', 'tcp', Buffer.from('hello')],
     ['a hello without a name', 'tcp', records(clientHello({}))],
+    ['a name that never has a fake address', 'tcp', hello('nas')],
+    ['a name of this machine', 'tcp', request('www.localhost')],
     ['another protocol over UDP', 'udp', Buffer.from('hello')],
   ] as const)('is refused right after %s', async (_what, network, chunk) => {
     await connect('198.18.9.9', 443, [{ chunk }], 0, network);
