@@ -83,13 +83,15 @@ export type EngineEvent =
   | { kind: 'peeked'; id: number; chunks: Buffer[]; reason: 'bytes' | 'end' | 'timeout'; ms: number }
   /** The end of a flow, exactly one for each `open`. `up` and `down` are the payload bytes that reached the far side and the client. */
   | { kind: 'close'; id: number; up: number; down: number; reason: CloseReason }
-  /**
-   * Questions to port 53 of any address that came since the last batch, back to back in one buffer. Each is a head of 48
-   * bytes, little-endian: u32 length of the message, u8 network (6 TCP, 17 UDP), u8 family (4 or 6), u16 source port, u16
-   * destination port, u16 zero, u32 zero, [16] source address, [16] destination address (IPv4 in the first four bytes); then
-   * the message without length prefix. The token of a question is `firstToken` plus its place in the batch.
-   */
-  | { kind: 'dns'; firstToken: number; count: number; questions: Buffer }
+  /** A question to port 53 of any address, by UDP or (one message of a) TCP connection, without length prefix. */
+  | {
+      kind: 'dns';
+      token: number;
+      network: 'tcp' | 'udp';
+      source: NativeEndpoint;
+      destination: NativeEndpoint;
+      message: Buffer;
+    }
   /** The engine stopped by itself (device gone, internal fault); every flow was closed before. */
   | { kind: 'dead'; message: string };
 
@@ -150,12 +152,8 @@ export class Engine {
    * is refused either way. A stream that was taken is ended gracefully by its owner: only `reset` works here.
    */
   close(id: number, how: 'graceful' | 'reset'): void;
-  /**
-   * Answers questions, each once; unknown tokens are ignored. `answers` are back to back: f64 token, u32 length
-   * (little-endian), then the message without length prefix. It is copied. UDP answers longer than the path allows are the
-   * caller's concern.
-   */
-  answerDns(answers: Uint8Array): void;
+  /** Answers a question once; unknown tokens are ignored. UDP answers longer than the path allows are the caller's concern. */
+  answerDns(token: number, message: Uint8Array): void;
   /** Shared memory, two entries per slot: bytes up at 2*slot, bytes down at 2*slot+1. The same array at each call. */
   counters(): BigUint64Array;
   metrics(): EngineMetrics;
@@ -195,9 +193,6 @@ export function findProcess(
   source: NativeEndpoint,
   destination: NativeEndpoint,
 ): Promise<NativeProcess | null>;
-
-/** The uid that owns the local end of a connection: one exact INET_DIAG request, some microseconds on the calling thread; -1 when unknown. */
-export function socketOwner(network: 'tcp' | 'udp', source: NativeEndpoint, destination: NativeEndpoint): number;
 
 /** The processes that hold a TCP socket listening at exactly this address and port, or at its wildcard. */
 export function findListeners(address: string, port: number): Promise<NativeProcess[]>;

@@ -138,6 +138,8 @@ describe('doors', () => {
     const local: Record<string, string> = {
       'core/rpc/rpc-client.ts': 'the Unix control socket',
       'core/helper/single-instance.ts': 'asks whether the Unix control socket answers',
+      'core/dns/https-resolver.ts': 'HTTP/2 on a stream that the egress or an outbound has connected',
+      'core/dns/upstream-dialer.ts': 'TLS on such a stream',
       'core/tunnel/native-flow-engine.ts': 'adopts a connection that the engine accepted',
     };
     const wrong = helperFiles.filter(
@@ -157,7 +159,7 @@ describe('doors', () => {
     expect(wrong.map((file) => file.path)).toEqual([]);
     expect(
       sources
-        .filter((file) => /shell:\s*true|execSync\(|\bexec\(\s*[`'"]/.test(withoutComments(file)))
+        .filter((file) => /shell:\s*true|execSync\(|(?<!database\.)\bexec\(\s*[`'"]/.test(withoutComments(file)))
         .map((file) => file.path),
     ).toEqual([]);
   });

@@ -54,11 +54,6 @@ export type RuleConfig = z.infer<typeof ruleSchema>;
 const upstreamOptions = {
   /** Name of the outbound that questions go through; a UDP server is then asked over TCP. */
   via: text.optional(),
-  /** Interface that its sockets are bound to. */
-  device: z
-    .string()
-    .regex(/^[^\s/]{1,15}$/)
-    .optional(),
   /** Prefix told to the server as the client's (RFC 7871). */
   ecs: text.optional(),
   /** Questions for A (AAAA) are answered "no such record" without asking. */

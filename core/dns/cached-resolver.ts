@@ -5,11 +5,12 @@ import type { Clock } from '../base/clock.ts';
 import type { DnsMessage, DnsRecord } from '../net/dns-message.ts';
 import type { DnsAnswer, Question, Resolver } from './resolver.ts';
 
-const capacity = 4_096;
 /** Seconds, as below. */
 const longest = 86_400;
 const longestDenial = 3_600;
 const failureTtl = 5;
+/** An expired answer may still be given while it is asked for anew (RFC 8767), this long; TTL 1. */
+const longestStale = 3_600;
 
 type Outcome = { readonly answer: DnsAnswer } | { readonly error: AppError };
 
@@ -29,15 +30,20 @@ interface Flight {
 export class CachedResolver implements Resolver {
   readonly #inner: Resolver;
   readonly #clock: Clock;
-  readonly #memory = new LRUCache<string, Remembered>({ max: capacity });
+  readonly #memory: LRUCache<string, Remembered>;
   readonly #flights = new Map<string, Flight>();
 
-  constructor(inner: Resolver, clock: Clock) {
+  /** Remembers up to `capacity` answers. */
+  constructor(inner: Resolver, clock: Clock, capacity = 4_096) {
+    this.#memory = new LRUCache({ max: Math.max(1, capacity) });
     this.#inner = inner;
     this.#clock = clock;
   }
 
-  /** A remembered answer has its TTLs lowered by its age. A remembered failure rejects again for five seconds. */
+  /**
+   * A remembered answer has its TTLs lowered by its age; one that has expired is given once more, with TTL 1, while a new one
+   * is fetched. A remembered failure rejects again for five seconds.
+   */
   async query(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
     const key = `${question.type} ${question.name}`;
     const known = this.#memory.get(key);
@@ -47,7 +53,19 @@ export class CachedResolver implements Resolver {
       const { message, upstream } = known.outcome.answer;
       return { message: aged(message, Math.floor((now - known.since) / 1_000)), upstream, cached: true };
     }
+    if (known !== undefined && isGood(known.outcome) && now < known.until + longestStale * 1_000) {
+      const { message, upstream } = known.outcome.answer;
+      if (!this.#flights.has(key)) this.#takeOff(key, question);
+      return { message: withTtl(message, 1), upstream, cached: true };
+    }
     return await this.#join(this.#flights.get(key) ?? this.#takeOff(key, question), key, signal);
+  }
+
+  /** Forgets what is remembered; answers how many. */
+  flush(): number {
+    const { size } = this.#memory;
+    this.#memory.clear();
+    return size;
   }
 
   /** Forgets everything: the network has changed, and the answers with it. Questions under way are not remembered either. */
@@ -70,6 +88,8 @@ export class CachedResolver implements Resolver {
   #land(key: string, flight: Flight, outcome: Outcome, ttl: number): void {
     if (this.#flights.get(key) !== flight) return;
     this.#flights.delete(key);
+    // A refresh that failed does not take the place of an answer that was good.
+    if ('error' in outcome && isGood(this.#memory.get(key)?.outcome)) return;
     const since = this.#clock.monotonic();
     if (ttl > 0) this.#memory.set(key, { outcome, since, until: since + ttl * 1_000 });
   }
@@ -92,6 +112,24 @@ export class CachedResolver implements Resolver {
       }
     }
   }
+}
+
+/** Whether there is something that could still be told after its time. */
+function isGood(outcome: Outcome | undefined): outcome is { readonly answer: DnsAnswer } {
+  if (outcome === undefined || 'error' in outcome) return false;
+  return outcome.answer.message.rcode === 'NOERROR' && outcome.answer.message.answers.length > 0;
+}
+
+/** Seconds that an NXDOMAIN holds by its SOA (RFC 2308). */
+export function denialTtlOf(message: DnsMessage): number {
+  return message.rcode === 'NXDOMAIN' ? ttlOf(message) : 0;
+}
+
+/** The same answer with every TTL lowered to `seconds`. */
+export function withTtl(message: DnsMessage, seconds: number): DnsMessage {
+  const lower = (records: readonly DnsRecord[]): DnsRecord[] =>
+    records.map((record) => ({ ...record, ttl: Math.min(record.ttl, seconds) }));
+  return { ...message, answers: lower(message.answers), authorities: lower(message.authorities) };
 }
 
 /** Seconds that an answer may be remembered. */

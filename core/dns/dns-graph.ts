@@ -1,30 +1,45 @@
 /**
- * Wires the DNS side of one configuration: resolvers, router, and the address resolver for rules and outbounds. A reload
- * builds a new graph and gives its router to the `DnsServer`; pool, log and server outlive it.
+ * Wires the DNS side of one configuration: who is asked about what, the router, and the address resolvers for rules and
+ * outbounds. A reload builds a new graph and gives its router to the `DnsServer`; pool, log and server outlive it.
  */
-import type { Ip } from '../base/address.ts';
+import { type Ip, parseIp } from '../base/address.ts';
+import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
-import { unreachable } from '../base/unreachable.ts';
-import type { DnsConfig, UpstreamConfig } from '../contract/config.ts';
+import type { DnsConfig, DnsMode, UpstreamConfig } from '../contract/config.ts';
+import type { StreamDialer } from '../outbound/dialer.ts';
+import type { AddressMemory } from './address-memory.ts';
 import { CachedResolver } from './cached-resolver.ts';
+import { FallbackResolver, PolicyResolver } from './chosen-resolver.ts';
 import { DnsAddressResolver } from './dns-address-resolver.ts';
 import { DnsRouter, type NamePool } from './dns-router.ts';
 import { FakeIpFilter } from './filter.ts';
 import { HostTable } from './hosts.ts';
+import type { MissingNames } from './missing-names.ts';
 import { RaceResolver } from './race-resolver.ts';
 import type { Resolver } from './resolver.ts';
 import { SystemResolver } from './system-resolver.ts';
 import type { TcpOpener } from './tcp-exchange.ts';
 import { type UdpOpener, UdpResolver } from './udp-resolver.ts';
+import { resolverOf, type UpstreamServices } from './upstream.ts';
 
 export interface DnsGraphOptions {
   readonly config: DnsConfig;
+  /** In force instead of the configuration's. */
+  readonly mode: DnsMode;
   readonly pool: NamePool;
   /** `Egress` fits. */
   readonly opener: UdpOpener & TcpOpener;
   /** The servers that this machine used before us. */
   readonly baseServers: () => Promise<readonly Ip[]>;
+  /** The outbound of this name; undefined when there is none. Asked when a question goes there. */
+  readonly outbound: (tag: string) => StreamDialer | undefined;
+  /** Names of our own servers and proxies: they never get fake addresses. */
+  readonly ownNames: readonly string[];
+  /** Whether every connection to this name will go DIRECT. */
+  readonly isDirect: (name: string) => boolean;
+  readonly missing: MissingNames;
+  readonly memory: AddressMemory;
   /** Whether IPv6 destinations can be reached now. */
   readonly ipv6: () => boolean;
   readonly clock: Clock;
@@ -35,52 +50,146 @@ const dnsPort = 53;
 
 export class DnsGraph {
   readonly router: DnsRouter;
-  /** Real addresses; implements the `AddressResolver` of core/outbound. */
+  /** Real addresses for DIRECT connections; these three implement the `AddressResolver` of core/outbound. */
   readonly addresses: DnsAddressResolver;
-  readonly #cache: CachedResolver;
+  /** For IP rules. */
+  readonly matching: DnsAddressResolver;
+  /** For the names of proxy servers. */
+  readonly proxyServers: DnsAddressResolver;
+  readonly #options: DnsGraphOptions;
+  readonly #services: UpstreamServices;
+  readonly #caches: CachedResolver[] = [];
   readonly #system: SystemResolver;
+  readonly #remotes = new WeakMap<StreamDialer, Resolver>();
 
-  /** Throws CONFIG_INVALID with the entry named for a wrong pattern or address. Opens no socket. */
+  /** Throws CONFIG_INVALID with the entry named for a wrong pattern, address or outbound. Opens no socket. */
   constructor(options: DnsGraphOptions) {
     const { config, pool, opener, clock, logger } = options;
-    const connect = (address: Ip, port: number): Resolver => new UdpResolver({ address, port, opener, clock });
+    this.#options = options;
     this.#system = new SystemResolver({
       baseServers: options.baseServers,
-      connect: (address) => connect(address, dnsPort),
+      connect: (address) => new UdpResolver({ address, port: dnsPort, opener, clock }),
       clock,
     });
-    const upstream = (server: UpstreamConfig): Resolver => {
-      switch (server.kind) {
-        case 'udp':
-          return connect(server.address, server.port);
-        case 'system':
-          return this.#system;
-        default:
-          return unreachable(server);
-      }
-    };
-    this.#cache = new CachedResolver(new RaceResolver(config.nameserver.map(upstream), clock), clock);
+    const bootstrap = this.#cached(
+      config.bootstrap.length === 0
+        ? this.#system
+        : this.#race(config.bootstrap, {
+            opener,
+            system: this.#system,
+            outbound: options.outbound,
+            lookup: async (name) => {
+              throw new AppError(
+                'DNS_NO_UPSTREAM',
+                `"${name}" cannot be looked up by bootstrap servers that are names`,
+              );
+            },
+            clock,
+          }),
+    );
     const hosts = new HostTable(config.hosts);
+    const addressesBy = (resolver: Resolver): DnsAddressResolver =>
+      new DnsAddressResolver({ resolver, hosts, ipv6: options.ipv6, isFake: (ip) => pool.contains(ip) });
+    const servers = addressesBy(bootstrap);
+    this.#services = {
+      opener,
+      system: this.#system,
+      outbound: options.outbound,
+      lookup: (name, signal) => servers.resolve(name, signal),
+      clock,
+    };
+    const usual = this.#race(config.nameserver, this.#services);
+    const believed =
+      config.fallback.length === 0
+        ? usual
+        : new FallbackResolver(usual, this.#race(config.fallback, this.#services), config.fallbackFilter);
+    const policy = config.nameserverPolicy.map(({ patterns, servers: list }) => ({
+      patterns,
+      resolver: this.#race(list, this.#services),
+    }));
+    const resolver = this.#cached(policy.length === 0 ? believed : new PolicyResolver(believed, policy));
+    const direct = this.#own(config.directNameserver) ?? resolver;
     this.router = new DnsRouter({
       pool,
       hosts,
-      filter: new FakeIpFilter(config.fakeIpFilter),
-      resolver: this.#cache,
+      filter: new FakeIpFilter(config.fakeIpFilter, [...options.ownNames, ...namesOf(config)]),
+      resolver,
+      directResolver: direct,
+      mode: options.mode,
+      truthful: config.truthful,
+      isDirect: options.isDirect,
+      missing: options.missing,
+      memory: options.memory,
+      blockDoh: config.blockDoh,
+      ipv6: config.ipv6,
       ttl: config.fakeIpTtl,
       clock,
       logger,
     });
-    this.addresses = new DnsAddressResolver({
-      resolver: this.#cache,
-      hosts,
-      ipv6: options.ipv6,
-      isFake: (ip) => pool.contains(ip),
-    });
+    this.matching = addressesBy(resolver);
+    this.addresses = direct === resolver ? this.matching : addressesBy(direct);
+    const proxies = this.#own(config.proxyServerNameserver);
+    this.proxyServers = proxies === undefined ? this.matching : addressesBy(proxies);
+  }
+
+  /** The `remote-nameserver`s, asked through this outbound; undefined when there are none. */
+  remote(outbound: StreamDialer): Resolver | undefined {
+    const { remoteNameserver } = this.#options.config;
+    if (remoteNameserver.length === 0) return undefined;
+    const known = this.#remotes.get(outbound);
+    if (known !== undefined) return known;
+    const through = { ...this.#services, outbound: () => outbound };
+    const resolver = new RaceResolver(
+      remoteNameserver.map((server) =>
+        resolverOf(
+          server.kind === 'system' || server.kind === 'rcode' ? server : { ...server, via: 'remote' },
+          through,
+        ),
+      ),
+      this.#options.clock,
+    );
+    this.#remotes.set(outbound, resolver);
+    return resolver;
+  }
+
+  /** Forgets what upstreams have answered; answers how many. */
+  flush(): number {
+    return this.#caches.reduce((sum, cache) => sum + cache.flush(), 0) + this.#options.missing.clear();
   }
 
   /** The network has changed: answers are forgotten, the system's servers read anew. */
   reset(): void {
-    this.#cache.reset();
+    for (const cache of this.#caches) cache.reset();
     this.#system.reset();
   }
+
+  #own(list: readonly UpstreamConfig[]): Resolver | undefined {
+    return list.length === 0 ? undefined : this.#cached(this.#race(list, this.#services));
+  }
+
+  #race(list: readonly UpstreamConfig[], services: UpstreamServices): Resolver {
+    return new RaceResolver(
+      list.map((server) => resolverOf(server, services)),
+      this.#options.clock,
+    );
+  }
+
+  #cached(inner: Resolver): CachedResolver {
+    const cache = new CachedResolver(inner, this.#options.clock, this.#options.config.cacheSize);
+    this.#caches.push(cache);
+    return cache;
+  }
+}
+
+/** Names of the nameservers themselves. */
+function namesOf(config: DnsConfig): string[] {
+  const { nameserver, fallback, nameserverPolicy, proxyServerNameserver, directNameserver } = config;
+  const all = [
+    ...nameserver,
+    ...fallback,
+    ...nameserverPolicy.flatMap(({ servers }) => servers),
+    ...proxyServerNameserver,
+    ...directNameserver,
+  ];
+  return all.flatMap((server) => ('host' in server && parseIp(server.host) === undefined ? [server.host] : []));
 }

@@ -7,20 +7,33 @@ import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import { isWithinDomain, normaliseDomain } from '../base/domain.ts';
 import type { Logger } from '../base/logger.ts';
+import type { DnsMode } from '../contract/config.ts';
 import type { DnsRow } from '../contract/dns.ts';
-import { type DnsMessage, type DnsQuestion, responseTo } from '../net/dns-message.ts';
+import { addressOf, type DnsMessage, type DnsQuestion, responseTo } from '../net/dns-message.ts';
 import { recordDataText } from '../net/dns-record-text.ts';
-import { addressAnswer, emptyAnswer, noSuchName, pointerAnswer, reversedAddress, withAliases } from './fake-answer.ts';
+import type { AddressMemory } from './address-memory.ts';
+import { withTtl } from './cached-resolver.ts';
+import {
+  absent,
+  addressAnswer,
+  emptyAnswer,
+  noSuchName,
+  pointerAnswer,
+  reversedAddress,
+  withAliases,
+} from './fake-answer.ts';
 import type { FakeIpFilter } from './filter.ts';
 import type { HostTable } from './hosts.ts';
+import type { MissingNames } from './missing-names.ts';
 import type { Resolver } from './resolver.ts';
 
 export interface RoutedAnswer {
   /** The response, ready to be encoded: id, question and EDNS are the asker's. */
   readonly message: DnsMessage;
   readonly verdict: DnsRow['verdict'];
-  /** Who was asked, if anybody. */
+  /** Who was asked, if anybody, and how long that took in milliseconds. */
   readonly upstream?: string;
+  readonly upstreamMs?: number;
 }
 
 /** The part of the fake-IP pool that answering needs. */
@@ -36,6 +49,18 @@ export interface DnsRouterOptions {
   readonly filter: FakeIpFilter;
   /** Answers what is not answered here. */
   readonly resolver: Resolver;
+  /** Answers for names that go DIRECT: what it has answered, the dialler finds in its memory. */
+  readonly directResolver: Resolver;
+  readonly mode: DnsMode;
+  /** Whether names that do not exist are told so. */
+  readonly truthful: boolean;
+  /** Whether every connection to this name will go DIRECT, whatever else becomes known of it. */
+  readonly isDirect: (name: string) => boolean;
+  readonly missing: MissingNames;
+  readonly memory: AddressMemory;
+  readonly blockDoh: boolean;
+  /** Whether real answers have AAAA records. */
+  readonly ipv6: boolean;
   /** Of fake and static answers; seconds. */
   readonly ttl: number;
   readonly clock: Clock;
@@ -44,6 +69,24 @@ export interface DnsRouterOptions {
 
 /** Answering it with NXDOMAIN asks Firefox to leave its own DNS over HTTPS off. */
 const dohCanary = 'use-application-dns.net';
+/** Servers that browsers ask around the system's DNS. */
+const publicDohHosts: ReadonlySet<string> = new Set([
+  'cloudflare-dns.com',
+  'chrome.cloudflare-dns.com',
+  'mozilla.cloudflare-dns.com',
+  'one.one.one.one',
+  'dns.google',
+  'dns.quad9.net',
+  'doh.opendns.com',
+  'dns.nextdns.io',
+  'dns.adguard-dns.com',
+  'doh.cleanbrowsing.org',
+  'dns.alidns.com',
+  'doh.pub',
+  'dns.sb',
+]);
+/** How long an answer waits for the truth about a name that goes DIRECT. Milliseconds. */
+const truthWait = 1_000;
 /** Characters of an answer in a log line. */
 const longestLogged = 200;
 const loopbackPointers: ReadonlySet<string> = new Set(['1.0.0.127.in-addr.arpa', `1.${'0.'.repeat(31)}ip6.arpa`]);
@@ -51,6 +94,8 @@ const loopbackPointers: ReadonlySet<string> = new Set(['1.0.0.127.in-addr.arpa',
 export class DnsRouter {
   readonly #options: DnsRouterOptions;
   readonly #logger: Logger;
+  /** Questions asked for the truth's sake outlive who asked. */
+  readonly #life = new AbortController();
 
   constructor(options: DnsRouterOptions) {
     this.#options = options;
@@ -118,22 +163,90 @@ export class DnsRouter {
     client: string,
     signal: AbortSignal,
   ): Promise<RoutedAnswer> {
-    const { pool, filter, ttl } = this.#options;
+    const { pool, filter, ttl, mode, truthful, ipv6 } = this.#options;
     const name = normaliseDomain(owner);
     const local = this.#answerLocally(query, question, name, owner);
     if (local !== undefined) return local;
-    if (!isAddressQuestion(question) || filter.keepsReal(name))
+    if (!isAddressQuestion(question)) return await this.#forward(query, question, name, signal);
+    if (mode === 'redir-host') return await this.#answerForMemory(query, question, name, owner, signal);
+    if (filter.keepsReal(name)) {
+      if (question.type === 'AAAA' && !ipv6) return { message: emptyAnswer(query, owner), verdict: 'local' };
       return await this.#forward(query, question, name, signal);
+    }
+    const denied = truthful
+      ? (this.#knownMissing(query, owner, name) ?? (await this.#denied(query, owner, name)))
+      : undefined;
+    if (denied !== undefined) return denied;
     if (question.type !== 'A' && question.type !== 'ANY') {
       return { message: emptyAnswer(query, owner), verdict: 'fake' };
     }
     return { message: addressAnswer(query, owner, [pool.allocate(name, client)], ttl), verdict: 'fake' };
   }
 
+  #knownMissing(query: DnsMessage, owner: string, name: string): RoutedAnswer | undefined {
+    const known = this.#options.missing.lookup(name);
+    if (known === undefined) return undefined;
+    return { message: absent(query, owner, known.soa), verdict: 'absent', upstream: known.upstream };
+  }
+
+  /**
+   * For a name that goes DIRECT for sure and would be resolved before the dial anyway: the upstream's denial, or undefined
+   * when there is none within a second. Nothing is asked for other names.
+   */
+  async #denied(query: DnsMessage, owner: string, name: string): Promise<RoutedAnswer | undefined> {
+    const { directResolver, isDirect } = this.#options;
+    if (!isDirect(name)) return undefined;
+    const found = await this.#within(truthWait, directResolver.query({ name, type: 'A' }, this.#life.signal));
+    if (found === undefined) return undefined;
+    const { message, upstream, ms } = found;
+    const told = { upstream, ...(ms === undefined ? {} : { upstreamMs: ms }) };
+    const soa = message.authorities.find((record) => record.type === 'SOA');
+    if (message.rcode === 'NXDOMAIN') return { message: absent(query, owner, soa), verdict: 'absent', ...told };
+    if (message.rcode !== 'NOERROR') return { message: responseTo(query, 'SERVFAIL'), verdict: 'error', ...told };
+    if (message.answers.some((record) => record.type === 'A')) return undefined;
+    // A host may have IPv6 addresses only.
+    const other = await this.#within(truthWait, directResolver.query({ name, type: 'AAAA' }, this.#life.signal));
+    if (other === undefined || other.message.rcode !== 'NOERROR') return undefined;
+    if (other.message.answers.some((record) => record.type === 'AAAA')) return undefined;
+    return { message: emptyAnswer(query, owner), verdict: 'absent', ...told };
+  }
+
+  /** What it resolves to, or undefined when that takes longer or fails. What is under way goes on: the dialler will want it. */
+  async #within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+    const late = Promise.withResolvers<undefined>();
+    const cancel = this.#options.clock.after(ms, () => late.resolve(undefined));
+    try {
+      return await Promise.race([work.catch(() => undefined), late.promise]);
+    } finally {
+      cancel();
+    }
+  }
+
+  /** redir-host: real addresses, which applications are to forget at once and we remember with their name. */
+  async #answerForMemory(
+    query: DnsMessage,
+    question: DnsQuestion,
+    name: string,
+    owner: string,
+    signal: AbortSignal,
+  ): Promise<RoutedAnswer> {
+    const { memory, ipv6 } = this.#options;
+    // Hints and keys for hidden names would lead around us (RFC 9460, ECH).
+    const unwanted = question.type === 'HTTPS' || question.type === 'SVCB' || (question.type === 'AAAA' && !ipv6);
+    if (unwanted) return { message: emptyAnswer(query, owner), verdict: 'local' };
+    const answer = await this.#forward(query, question, name, signal);
+    for (const record of answer.message.answers) {
+      const address = addressOf(record);
+      if (address !== undefined) memory.remember(address, name);
+    }
+    return { ...answer, message: withTtl(answer.message, 1) };
+  }
+
   /** What no server may be asked: the loopback's names (RFC 6761), our own reverse zone, the canary of Firefox. */
   #answerLocally(query: DnsMessage, question: DnsQuestion, name: string, owner: string): RoutedAnswer | undefined {
     const { pool, ttl } = this.#options;
-    if (name === dohCanary) return { message: noSuchName(query, owner), verdict: 'blocked' };
+    if (name === dohCanary || (this.#options.blockDoh && publicDohHosts.has(name)))
+      return { message: noSuchName(query, owner), verdict: 'blocked' };
     if (isWithinDomain(name, 'localhost')) {
       return { message: addressAnswer(query, owner, ['127.0.0.1', '::1'], ttl), verdict: 'local' };
     }
@@ -150,7 +263,7 @@ export class DnsRouter {
   }
 
   async #forward(query: DnsMessage, question: DnsQuestion, name: string, signal: AbortSignal): Promise<RoutedAnswer> {
-    const { message, upstream, cached } = await this.#options.resolver.query({ name, type: question.type }, signal);
+    const { message, upstream, cached, ms } = await this.#options.resolver.query({ name, type: question.type }, signal);
     return {
       message: {
         ...responseTo(query, message.rcode),
@@ -160,6 +273,7 @@ export class DnsRouter {
       },
       verdict: cached === true ? 'cache' : 'real',
       upstream,
+      ...(ms === undefined ? {} : { upstreamMs: ms }),
     };
   }
 }

@@ -117,6 +117,7 @@ export class DnsServer {
       rcode: answer.message.rcode,
       answer: answer.message.answers.map(recordDataText).join(', ').slice(0, 500),
       ...(answer.upstream === undefined ? {} : { upstream: answer.upstream }),
+      ...(answer.upstreamMs === undefined ? {} : { upstreamMs: answer.upstreamMs }),
       ms,
     });
   }

@@ -3,6 +3,9 @@ import type { Ip } from '../base/address.ts';
 import { type DnsMessage, type DnsRecord, responseTo } from '../net/dns-message.ts';
 import { denialSoa } from './soa.ts';
 
+/** Seconds: what applications remember must not outlive the off switch by much. */
+const longestDenial = 60;
+
 /** One A or AAAA record for each address of the asked family; without any, "no such record" with an SOA. */
 export function addressAnswer(query: DnsMessage, name: string, addresses: readonly Ip[], ttl: number): DnsMessage {
   const type = query.questions[0]?.type;
@@ -19,6 +22,12 @@ export function emptyAnswer(query: DnsMessage, name: string): DnsMessage {
 
 export function noSuchName(query: DnsMessage, name: string): DnsMessage {
   return { ...responseTo(query, 'NXDOMAIN'), authorities: [denialSoa(name)] };
+}
+
+/** NXDOMAIN as an upstream said it, with its SOA for as long as an answer of ours may be remembered; without one, with ours. */
+export function absent(query: DnsMessage, name: string, soa: DnsRecord | undefined): DnsMessage {
+  if (soa === undefined) return noSuchName(query, name);
+  return { ...responseTo(query, 'NXDOMAIN'), authorities: [{ ...soa, ttl: Math.min(soa.ttl, longestDenial) }] };
 }
 
 export function pointerAnswer(query: DnsMessage, name: string, target: string, ttl: number): DnsMessage {

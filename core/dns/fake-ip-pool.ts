@@ -9,7 +9,7 @@ import { Emitter } from '../base/emitter.ts';
 import type { Logger } from '../base/logger.ts';
 import type { MappingRow } from '../contract/dns.ts';
 import { FakeIpRange } from './fake-ip-range.ts';
-import { lastUse, ReuseOrder, stateOf } from './fake-ip-reuse.ts';
+import { connectedRest, lastUse, ReuseOrder, restEnd, stateOf } from './fake-ip-reuse.ts';
 import { type FakeIpHealth, FakeIpTrouble } from './fake-ip-trouble.ts';
 import { reduceHash, sipHash24 } from './siphash.ts';
 
@@ -26,6 +26,12 @@ export interface Mapping {
   readonly liveFlows: number;
   /** Of the last flow that ended: `ok` or an error code; empty before. */
   readonly outcome: string;
+  readonly pinned: boolean;
+  /** Flushed: understood until its rest ends. */
+  readonly retired: boolean;
+  /** Name that the address meant before, until when it may still mean that; empty and 0 = none. */
+  readonly former: string;
+  readonly formerUntil: number;
 }
 
 export type StoredMapping = Omit<Mapping, 'liveFlows'>;
@@ -35,6 +41,9 @@ export interface PoolStore {
   load(): StoredMapping[];
   put(mapping: StoredMapping): void;
   updateStatistics(mappings: readonly StoredMapping[]): void;
+  remove(addresses: readonly Ip[]): void;
+  /** When an earlier table was lost, Unix time in milliseconds; 0 = never. */
+  readonly lostAt: number;
 }
 
 export interface FakeIpPoolOptions {
@@ -55,6 +64,12 @@ const flushBatch = 2_000;
 const unsavedUse = 10_000;
 /** A long flow's address is marked as used this often, so that a crash does not make it look idle. */
 const liveRefresh = 60_000;
+/** Addresses without a name that are kept from other names. */
+const mostUnknown = 4_096;
+/** How far from its home a name may have been before the table was lost. */
+const longestDisplacement = 64;
+/** A name that worked so lately exists. Milliseconds. */
+const recently = 600_000;
 
 interface Entry extends Mapping {
   readonly slot: number;
@@ -64,6 +79,12 @@ interface Entry extends Mapping {
   flows: number;
   liveFlows: number;
   outcome: string;
+  pinned: boolean;
+  retired: boolean;
+  former: string;
+  formerUntil: number;
+  /** When a dial last succeeded, or a flow that had succeeded ended; 0 = not since the start. */
+  workedAt: number;
   /** Last use as the store has it. */
   savedUse: number;
 }
@@ -84,6 +105,9 @@ export class FakeIpPool {
   readonly #order = new ReuseOrder<Entry>();
   readonly #live = new Set<Entry>();
   readonly #unsaved = new Set<Entry>();
+  readonly #retired = new Set<Entry>();
+  /** Slots without a mapping that somebody connected to, with when: nobody else may get them meanwhile. Oldest first. */
+  readonly #unknown = new Map<number, number>();
   #stopTimer: (() => void) | undefined;
   #refreshedAt = 0;
 
@@ -114,7 +138,7 @@ export class FakeIpPool {
 
   /** Names that have an address. */
   get used(): number {
-    return this.#bySlot.size;
+    return this.#bySlot.size - this.#retired.size;
   }
 
   get capacity(): number {
@@ -131,6 +155,7 @@ export class FakeIpPool {
     const now = this.#clock.now();
     const known = this.#byName.get(name);
     if (known === undefined) return this.#create(name, now).address;
+    if (known.retired) this.#revive(known);
     known.lastAnswered = now;
     known.answers += 1;
     this.#noteUse(known);
@@ -141,6 +166,71 @@ export class FakeIpPool {
   lookup(ip: Ip): Mapping | undefined {
     const slot = this.range.slotOf(ip);
     return slot === undefined ? undefined : this.#bySlot.get(slot);
+  }
+
+  /** Whether a program may hold the address as another name's: it was given away early, or the table was lost a short time ago. */
+  isDoubtful(ip: Ip): boolean {
+    const entry = this.#entry(ip);
+    if (entry === undefined) return false;
+    const now = this.#clock.now();
+    return entry.formerUntil > now || (this.#lossIsRecent(now) && entry.firstSeen >= this.#store.lostAt);
+  }
+
+  /** Whether it may hold it as this name's. */
+  couldMean(ip: Ip, name: string): boolean {
+    const slot = this.range.slotOf(ip);
+    if (slot === undefined) return false;
+    const now = this.#clock.now();
+    const entry = this.#bySlot.get(slot);
+    if (entry !== undefined && entry.former === name && entry.formerUntil > now) return true;
+    const displaced = (slot - this.#homeOf(name) + this.capacity) % this.capacity;
+    return this.#lossIsRecent(now) && displaced <= longestDisplacement;
+  }
+
+  /** A flow came to an address without a mapping: for a day only the name whose home it is can get it. */
+  unknownConnected(ip: Ip): void {
+    const slot = this.range.slotOf(ip);
+    if (slot === undefined || this.#bySlot.has(slot)) return;
+    this.#unknown.delete(slot);
+    this.#unknown.set(slot, this.#clock.now());
+    this.#taken[slot] = 1;
+    for (const oldest of this.#unknown.keys()) {
+      if (this.#unknown.size <= mostUnknown) break;
+      this.#release(oldest);
+    }
+    this.#announceAddress(ip);
+  }
+
+  /** Whether a connection to the name works, or did a short time ago. */
+  workedRecently(name: string): boolean {
+    const entry = this.#byName.get(name);
+    if (entry === undefined || entry.workedAt === 0) return false;
+    return this.#clock.now() - entry.workedAt < recently;
+  }
+
+  /** Retires every mapping that is not pinned; answers how many. Rested ones are forgotten at once. */
+  flush(): number {
+    return this.retire([...this.#bySlot.values()].map((entry) => entry.address));
+  }
+
+  /** The same for single addresses. Throws FAKE_IP_STORE when it cannot be stored; nothing has changed then. */
+  retire(addresses: readonly Ip[]): number {
+    const entries = this.#entriesOf(addresses).filter((entry) => !entry.pinned && !entry.retired);
+    this.#change(entries, { retired: true });
+    for (const entry of entries) this.#retired.add(entry);
+    this.#forgetRested(this.#clock.now());
+    return entries.length;
+  }
+
+  /** Keeps addresses for their names for ever, or no longer; answers how many have changed. Throws FAKE_IP_STORE. */
+  pin(addresses: readonly Ip[], pinned: boolean): number {
+    const entries = this.#entriesOf(addresses).filter((entry) => entry.pinned !== pinned);
+    this.#change(entries, pinned ? { pinned, retired: false } : { pinned });
+    for (const entry of entries) {
+      if (!entry.retired) this.#retired.delete(entry);
+      this.#order.touch(entry);
+    }
+    return entries.length;
   }
 
   /** The mapping of a normalised name, without giving it out. */
@@ -173,6 +263,7 @@ export class FakeIpPool {
     entry.liveFlows -= 1;
     entry.lastConnected = this.#clock.now();
     entry.outcome = outcome;
+    if (outcome === 'ok') entry.workedAt = entry.lastConnected;
     if (entry.liveFlows === 0) this.#live.delete(entry);
     this.#noteUse(entry);
   }
@@ -180,13 +271,19 @@ export class FakeIpPool {
   /** The whole table, in no order. */
   rows(): MappingRow[] {
     const now = this.#clock.now();
-    return [...this.#bySlot.values()].map((entry) => rowOf(entry, now));
+    const known = [...this.#bySlot.values()].map((entry) => rowOf(entry, now));
+    const unknown = [...this.#unknown].map(([slot, at]) => unknownRow(this.range.addressOf(slot), at));
+    return [...unknown, ...known];
   }
 
   /** One row of it, for an address of `changed`. */
   row(ip: Ip): MappingRow | undefined {
-    const entry = this.#entry(ip);
-    return entry && rowOf(entry, this.#clock.now());
+    const slot = this.range.slotOf(ip);
+    if (slot === undefined) return undefined;
+    const entry = this.#bySlot.get(slot);
+    if (entry !== undefined) return rowOf(entry, this.#clock.now());
+    const at = this.#unknown.get(slot);
+    return at === undefined ? undefined : unknownRow(ip, at);
   }
 
   #entry(ip: Ip): Entry | undefined {
@@ -207,6 +304,11 @@ export class FakeIpPool {
       flows: 0,
       liveFlows: 0,
       outcome: '',
+      pinned: false,
+      retired: false,
+      former: former !== undefined && restEnd(former) > now ? former.name : '',
+      formerUntil: former !== undefined && restEnd(former) > now ? restEnd(former) : 0,
+      workedAt: 0,
       savedUse: now,
     };
     try {
@@ -225,8 +327,9 @@ export class FakeIpPool {
 
   /** The home slot, or the next without a mapping; when all have one, a rested home, then the order of reuse. */
   #choose(name: string, now: number): { slot: number; former?: Entry; early: boolean } {
-    const home = reduceHash(sipHash24(this.#key, Buffer.from(name)), this.capacity);
-    if (this.#bySlot.size < this.capacity) {
+    const home = this.#homeOf(name);
+    if (!this.#bySlot.has(home)) return { slot: home, early: false };
+    if (this.#bySlot.size + this.#unknown.size < this.capacity) {
       const next = this.#taken.indexOf(0, home);
       return { slot: next >= 0 ? next : this.#taken.indexOf(0), early: false };
     }
@@ -240,7 +343,17 @@ export class FakeIpPool {
     });
   }
 
+  #homeOf(name: string): number {
+    return reduceHash(sipHash24(this.#key, Buffer.from(name)), this.capacity);
+  }
+
+  #lossIsRecent(now: number): boolean {
+    return this.#store.lostAt > 0 && now - this.#store.lostAt < connectedRest;
+  }
+
   #remember(entry: Entry): void {
+    this.#unknown.delete(entry.slot);
+    if (entry.retired) this.#retired.add(entry);
     this.#byName.set(entry.name, entry);
     this.#bySlot.set(entry.slot, entry);
     this.#taken[entry.slot] = 1;
@@ -253,6 +366,7 @@ export class FakeIpPool {
     this.#taken[entry.slot] = 0;
     this.#order.forget(entry);
     this.#unsaved.delete(entry);
+    this.#retired.delete(entry);
   }
 
   #load(): void {
@@ -263,7 +377,7 @@ export class FakeIpPool {
       const slot = this.range.slotOf(mapping.address);
       if (slot === undefined) continue;
       lastSign = Math.max(lastSign, lastUse(mapping));
-      entries.push({ ...mapping, slot, liveFlows: 0, savedUse: lastUse(mapping) });
+      entries.push({ ...mapping, slot, liveFlows: 0, workedAt: 0, savedUse: lastUse(mapping) });
     }
     // If the last process was killed, a flow may have been live for so long after its last mark.
     const unmarked = liveRefresh + flushInterval;
@@ -294,10 +408,55 @@ export class FakeIpPool {
     this.#announce(entry);
   }
 
+  /** Asked for again: its old address is its address. What is stored follows with the statistics, and at worst it is retired once more. */
+  #revive(entry: Entry): void {
+    entry.retired = false;
+    this.#retired.delete(entry);
+    this.#unsaved.add(entry);
+  }
+
+  /** Stores a change of these mappings, then makes it. */
+  #change(entries: readonly Entry[], change: { retired?: boolean; pinned?: boolean }): void {
+    if (entries.length === 0) return;
+    this.#store.updateStatistics(entries.map((entry) => ({ ...stored(entry), ...change })));
+    for (const entry of entries) {
+      Object.assign(entry, change);
+      this.#announce(entry);
+    }
+  }
+
+  #entriesOf(addresses: readonly Ip[]): Entry[] {
+    return addresses.flatMap((address) => this.#entry(address) ?? []);
+  }
+
+  /** Retired mappings whose rest has ended mean nothing to anybody. */
+  #forgetRested(now: number): void {
+    const rested = [...this.#retired].filter((entry) => stateOf(entry, now) === 'free');
+    if (rested.length === 0) return;
+    try {
+      this.#store.remove(rested.map((entry) => entry.address));
+    } catch (error) {
+      this.#trouble.storeFailed(now, error);
+      return;
+    }
+    for (const entry of rested) {
+      this.#forget(entry);
+      this.#announce(entry);
+    }
+  }
+
+  #release(slot: number): void {
+    if (this.#unknown.delete(slot) && !this.#bySlot.has(slot)) this.#taken[slot] = 0;
+  }
+
   /** Who looks at the table must not be able to stop the answers. */
   #announce(entry: Entry): void {
+    this.#announceAddress(entry.address);
+  }
+
+  #announceAddress(address: Ip): void {
     try {
-      this.changed.emit(entry.address);
+      this.changed.emit(address);
     } catch (error) {
       this.#logger.error('a viewer of the mappings failed', { error: AppError.from(error).message });
     }
@@ -308,6 +467,11 @@ export class FakeIpPool {
     if (Math.abs(now - this.#refreshedAt) >= liveRefresh) this.#touchLive(now);
     this.#flush(firstOf(this.#unsaved, flushBatch));
     this.#trouble.calmDown(now);
+    this.#forgetRested(now);
+    for (const [slot, at] of this.#unknown) {
+      if (now - at < connectedRest) break;
+      this.#release(slot);
+    }
   }
 
   #touchLive(now: number): void {
@@ -346,7 +510,21 @@ function firstOf<T>(values: Iterable<T>, limit: number): T[] {
 
 function stored(entry: Entry): StoredMapping {
   const { address, name, firstSeen, lastAnswered, lastConnected, answers, flows, outcome } = entry;
-  return { address, name, firstSeen, lastAnswered, lastConnected, answers, flows, outcome };
+  const { pinned, retired, former, formerUntil } = entry;
+  return {
+    address,
+    name,
+    firstSeen,
+    lastAnswered,
+    lastConnected,
+    answers,
+    flows,
+    outcome,
+    pinned,
+    retired,
+    former,
+    formerUntil,
+  };
 }
 
 function rowOf(entry: Entry, now: number): MappingRow {
@@ -354,13 +532,31 @@ function rowOf(entry: Entry, now: number): MappingRow {
   return {
     address,
     name,
-    state: stateOf(entry, now),
+    state: entry.retired ? 'retired' : stateOf(entry, now),
     firstSeen,
     lastAnswered,
     lastConnected,
     answers,
     flows,
     liveFlows,
+    pinned: entry.pinned,
+    ...(entry.formerUntil > now ? { former: entry.former } : {}),
     outcome,
+  };
+}
+
+function unknownRow(address: Ip, at: number): MappingRow {
+  return {
+    address,
+    name: '',
+    state: 'unknown',
+    firstSeen: 0,
+    lastAnswered: 0,
+    lastConnected: at,
+    answers: 0,
+    flows: 0,
+    liveFlows: 0,
+    pinned: false,
+    outcome: '',
   };
 }

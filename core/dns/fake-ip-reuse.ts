@@ -11,18 +11,24 @@ export const askedRest = 10 * 60_000;
 /** Not even under pressure before this. */
 export const pressureRest = 60_000;
 
+/** When its rest ends if it is not used again; Unix time in milliseconds. */
+export const restEnd = (usage: Pick<Usage, 'lastAnswered' | 'lastConnected'>): number =>
+  lastUse(usage) + (usage.lastConnected === 0 ? askedRest : connectedRest);
+
 /** What of a mapping decides its reuse. */
 export interface Usage {
   lastAnswered: number;
   /** 0 = never. Opening and closing a flow both count. */
   lastConnected: number;
   liveFlows: number;
+  /** Never given away. */
+  pinned: boolean;
 }
 
 export const lastUse = (usage: Pick<Usage, 'lastAnswered' | 'lastConnected'>): number =>
   Math.max(usage.lastAnswered, usage.lastConnected);
 
-export function stateOf(usage: Usage, now: number): (typeof mappingStates)[number] {
+export function stateOf(usage: Omit<Usage, 'pinned'>, now: number): (typeof mappingStates)[number] {
   if (usage.liveFlows > 0) return 'live';
   return now - lastUse(usage) < (usage.lastConnected === 0 ? askedRest : connectedRest) ? 'resting' : 'free';
 }
@@ -38,7 +44,8 @@ export class ReuseOrder<T extends Usage> {
   /** Takes the mapping to the end of its queue, or out of both while it is live. Call after every change of its usage. */
   touch(mapping: T): void {
     this.forget(mapping);
-    if (mapping.liveFlows === 0) (mapping.lastConnected === 0 ? this.#asked : this.#connected).add(mapping);
+    if (mapping.liveFlows === 0 && !mapping.pinned)
+      (mapping.lastConnected === 0 ? this.#asked : this.#connected).add(mapping);
   }
 
   forget(mapping: T): void {

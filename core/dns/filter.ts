@@ -3,7 +3,9 @@
  * router portals, overlay networks) and those that belong to the local network.
  */
 import { AppError } from '../base/app-error.ts';
-import { DomainTrie } from '../base/domain.ts';
+import { DomainTrie, isWithinDomain } from '../base/domain.ts';
+import { unreachable } from '../base/unreachable.ts';
+import type { FakeIpFilterConfig } from '../contract/config.ts';
 
 /** Always filtered, beside what the configuration adds. */
 export const builtInFilter: readonly string[] = [
@@ -72,20 +74,62 @@ export const builtInFilter: readonly string[] = [
 ];
 
 export class FakeIpFilter {
-  readonly #patterns = new DomainTrie<true>();
+  /** Always real. */
+  readonly #real = new DomainTrie<true>();
+  /** The list of a whitelist. */
+  readonly #faked = new DomainTrie<true>();
+  readonly #config: FakeIpFilterConfig;
 
-  /** `patterns` are added to the built-in ones. Throws CONFIG_INVALID with the entry named: a filter is never half in force. */
-  constructor(patterns: readonly string[]) {
-    for (const pattern of [...builtInFilter, ...patterns]) {
-      const problem = this.#patterns.insert(pattern, true);
-      if (problem !== undefined) throw new AppError('CONFIG_INVALID', `fake-ip-filter: "${pattern}": ${problem}`);
-    }
+  /**
+   * The built-in names are real in every mode, and so are `own` names (of our upstream servers and proxies). Throws
+   * CONFIG_INVALID with the entry named: a filter is never half in force.
+   */
+  constructor(config: FakeIpFilterConfig, own: readonly string[] = []) {
+    this.#config = config;
+    for (const pattern of [...builtInFilter, ...own]) add(this.#real, pattern);
+    if (config.mode === 'blacklist') for (const pattern of config.patterns) add(this.#real, pattern);
+    if (config.mode === 'whitelist') for (const pattern of config.patterns) add(this.#faked, pattern);
   }
 
   /** Whether a normalised name gets its real answer. The root, single labels and names that look like addresses do. */
   keepsReal(name: string): boolean {
     const lastDot = name.lastIndexOf('.');
     if (lastDot < 0 || /^\d+$/.test(name.slice(lastDot + 1))) return true;
-    return this.#patterns.lookup(name) === true;
+    // A label with escaped bytes is no host's name: no proxy could be asked for it.
+    if (name.includes('\\') || this.#real.lookup(name) === true) return true;
+    const config = this.#config;
+    switch (config.mode) {
+      case 'blacklist':
+        return false;
+      case 'whitelist':
+        return this.#faked.lookup(name) !== true;
+      case 'rule':
+        return config.rules.find((rule) => hits(rule, name))?.answer === 'real-ip';
+      default:
+        return unreachable(config);
+    }
   }
+}
+
+type FilterRule = Extract<FakeIpFilterConfig, { mode: 'rule' }>['rules'][number];
+
+function hits({ type, payload }: FilterRule, name: string): boolean {
+  const wanted = payload.toLowerCase();
+  switch (type) {
+    case 'DOMAIN':
+      return name === wanted;
+    case 'DOMAIN-SUFFIX':
+      return isWithinDomain(name, wanted);
+    case 'DOMAIN-KEYWORD':
+      return name.includes(wanted);
+    case 'MATCH':
+      return true;
+    default:
+      return unreachable(type);
+  }
+}
+
+function add(trie: DomainTrie<true>, pattern: string): void {
+  const problem = trie.insert(pattern, true);
+  if (problem !== undefined) throw new AppError('CONFIG_INVALID', `fake-ip-filter: "${pattern}": ${problem}`);
 }

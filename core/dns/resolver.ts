@@ -13,6 +13,8 @@ export interface DnsAnswer {
   readonly message: DnsMessage;
   /** Who answered, for the log: `udp://192.0.2.53:53`. */
   readonly upstream: string;
+  /** From question to answer, milliseconds; absent when it came from memory. */
+  readonly ms?: number;
   /** From memory, without asking anybody. */
   readonly cached?: boolean;
 }

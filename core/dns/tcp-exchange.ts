@@ -4,7 +4,7 @@ import type { Ip } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { DnsMessage } from '../net/dns-message.ts';
 import type { Question } from './resolver.ts';
-import { encodeQuestion, readAnswer } from './upstream-answer.ts';
+import { encodeQuestion, type QuestionOptions, readAnswer } from './upstream-answer.ts';
 
 /** The part of `Egress` that makes TCP connections. */
 export interface TcpOpener {
@@ -20,7 +20,7 @@ export interface TcpExchangeOptions {
   readonly address: Ip;
   readonly port: number;
   readonly id: number;
-  readonly edns: boolean;
+  readonly question?: QuestionOptions;
   readonly timeoutMs: number;
 }
 
@@ -34,7 +34,7 @@ export async function askOverTcp(
   options: TcpExchangeOptions,
   signal: AbortSignal,
 ): Promise<DnsMessage> {
-  const { address, port, id, edns, timeoutMs } = options;
+  const { address, port, id, timeoutMs } = options;
   let socket: Duplex;
   try {
     socket = await opener.connectTcp([address], port, { signal, timeoutMs });
@@ -47,7 +47,7 @@ export async function askOverTcp(
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     signal.throwIfAborted();
-    const query = Buffer.from(encodeQuestion(question, id, edns));
+    const query = Buffer.from(encodeQuestion(question, id, options.question));
     const length = Buffer.alloc(2);
     length.writeUInt16BE(query.length);
     socket.write(Buffer.concat([length, query]));

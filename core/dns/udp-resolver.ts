@@ -10,7 +10,7 @@ import type { Clock } from '../base/clock.ts';
 import type { DnsMessage } from '../net/dns-message.ts';
 import type { DnsAnswer, Question, Resolver } from './resolver.ts';
 import { askOverTcp, type TcpOpener } from './tcp-exchange.ts';
-import { encodeQuestion, readAnswer, refusesEdns } from './upstream-answer.ts';
+import { encodeQuestion, type QuestionOptions, readAnswer, refusesEdns } from './upstream-answer.ts';
 
 /** The part of `Egress` that opens UDP sockets. */
 export interface UdpOpener {
@@ -22,6 +22,7 @@ export interface UdpResolverOptions {
   readonly address: Ip;
   readonly port: number;
   readonly opener: UdpOpener & TcpOpener;
+  readonly question?: QuestionOptions;
   readonly clock: Clock;
 }
 
@@ -54,7 +55,9 @@ export class UdpResolver implements Resolver {
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
     try {
-      return { message: await this.#ask(question, whole.signal), upstream: this.#label };
+      const begun = this.#options.clock.monotonic();
+      const message = await this.#ask(question, whole.signal);
+      return { message, upstream: this.#label, ms: this.#options.clock.monotonic() - begun };
     } finally {
       cancelDeadline();
       signal.removeEventListener('abort', onAbort);
@@ -71,7 +74,12 @@ export class UdpResolver implements Resolver {
     }
     if (!answer.truncated) return answer;
     const { address, port, opener } = this.#options;
-    return await askOverTcp(opener, question, { address, port, id: randomId(), edns, timeoutMs: deadline }, signal);
+    return await askOverTcp(
+      opener,
+      question,
+      { address, port, id: randomId(), question: { ...this.#options.question, plain: !edns }, timeoutMs: deadline },
+      signal,
+    );
   }
 
   /** Two tries, the second beside the first; the first answer to either counts. */
@@ -120,7 +128,7 @@ export class UdpResolver implements Resolver {
   ): () => void {
     const { address, port } = this.#options;
     const id = randomId();
-    const query = encodeQuestion(question, id, edns);
+    const query = encodeQuestion(question, id, { ...this.#options.question, plain: !edns });
     const socket = this.#options.opener.openUdp(address);
     socket.on('message', (bytes) => {
       const answer = readAnswer(bytes, question, id);

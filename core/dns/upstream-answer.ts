@@ -12,8 +12,18 @@ export type UpstreamAnswer =
 
 const ourEdns: Edns = { udpSize: safeUdpSize, version: 0, dnssecOk: false };
 
-export function encodeQuestion(question: Question, id: number, edns: boolean): Uint8Array {
-  return encodeMessage(queryFor(id, question.name, question.type, edns ? ourEdns : undefined));
+/** How questions to one server are asked. */
+export interface QuestionOptions {
+  /** Without EDNS for servers that do not know it (RFC 6891 section 7). */
+  readonly plain?: boolean;
+  /** Prefix told as the client's (RFC 7871). */
+  readonly clientSubnet?: string;
+}
+
+export function encodeQuestion(question: Question, id: number, options: QuestionOptions = {}): Uint8Array {
+  const { plain = false, clientSubnet } = options;
+  const edns = clientSubnet === undefined ? ourEdns : { ...ourEdns, clientSubnet };
+  return encodeMessage(queryFor(id, question.name, question.type, plain ? undefined : edns));
 }
 
 /** The sender's address and port are the socket's concern. */

@@ -2,7 +2,7 @@
  * The privileged process as a whole: makes every part, joins them, and takes them apart in the right order. Everything
  * that `main.ts` starts and ends.
  */
-import { lstatSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, rmSync } from 'node:fs';
 import { AppError, errnoOf } from '../base/app-error.ts';
 import { systemClock } from '../base/clock.ts';
 import { controlSocketOf, databaseOf, fakeIpKeyOf, journalOf, ownerFileOf } from '../base/paths.ts';
@@ -103,6 +103,7 @@ async function assemble(options: HelperOptions, addonPath: string, log: HelperLo
   const journal = await UndoJournal.open({ path: journalOf(paths), now, logger: logger.child('journal') });
   const store = new SqliteStateStore(databaseOf(paths), {
     now,
+    isOldInstall: existsSync(fakeIpKeyOf(paths)),
     onSetAside: ({ path, reason }) => raiseSetAside(health, 'The mapping table', path, reason),
   });
   const fakeIpKey = loadInstallKey(fakeIpKeyOf(paths), {

@@ -6,7 +6,7 @@ import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { Logger } from '../base/logger.ts';
-import { type Config, defaultConfig } from '../contract/config.ts';
+import { type Config, type DnsMode, defaultConfig } from '../contract/config.ts';
 import type { Params, Result } from '../contract/rpc.ts';
 import type { NetworkChange, Owner, Snapshot } from '../contract/status.ts';
 import type { PeerCredentials } from '../rpc/peer-auth.ts';
@@ -48,6 +48,7 @@ export class HelperService {
   readonly #options: HelperServiceOptions;
   #active: { readonly uid: number | undefined; readonly config: StoredConfig };
   #switches: TunnelSwitches = { systemDns: true, autoRoute: true };
+  #dnsMode: DnsMode | null = null;
   /** Configurations come into force one after the other. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -65,6 +66,10 @@ export class HelperService {
       closeFlows: (params, caller) => this.#closeFlows(params, caller),
       testRule: (params, caller) => this.#ownOnly(caller, () => options.tunnel.testRule(params, caller.signal)),
       dnsQuery: (params, caller) => this.#ownOnly(caller, () => options.tunnel.dnsQuery(params, caller.signal)),
+      flushDnsCache: (_params, caller) => this.#ownOnly(caller, () => ({ answers: options.tunnel.flushDnsCache() })),
+      flushFakeIp: (_params, caller) => this.#ownOnly(caller, () => ({ retired: options.tunnel.flushFakeIp() })),
+      changeMappings: ({ addresses, action }, caller) =>
+        this.#ownOnly(caller, () => ({ changed: options.tunnel.changeMappings(addresses, action) })),
       restore: (_params, caller) => this.#restore(caller),
     };
     this.snapshots = { current: (caller) => this.#snapshot(caller), watch: (changed) => this.#watch(changed) };
@@ -87,8 +92,9 @@ export class HelperService {
   /** Goes on where the helper before us was killed or stopped: persistent at once, a session when its app comes back. */
   async resume(): Promise<void> {
     const { owners, ownership, log } = this.#options;
-    const { owner, systemDns, autoRoute } = owners.load();
+    const { owner, systemDns, autoRoute, dnsMode } = owners.load();
     this.#switches = { systemDns, autoRoute };
+    if (dnsMode !== null) await this.#inTurn(() => this.#useDnsMode(dnsMode));
     if (owner === null) return;
     log.info('resuming', { uid: owner.uid, mode: owner.mode });
     if (owner.mode === 'session') return ownership.awaitReturn(owner.uid);
@@ -157,9 +163,16 @@ export class HelperService {
     const { systemDns = this.#switches.systemDns, autoRoute = this.#switches.autoRoute } = wanted;
     await tunnel.machine.setSwitches({ systemDns, autoRoute });
     this.#switches = { systemDns, autoRoute };
+    const { dnsMode } = wanted;
+    if (dnsMode !== undefined) await this.#inTurn(() => this.#useDnsMode(dnsMode));
     this.#remember(ownership.owner);
     this.changed.emit();
     return this.#snapshot(caller);
+  }
+
+  async #useDnsMode(mode: DnsMode | null): Promise<void> {
+    await this.#options.tunnel.setDnsMode(mode);
+    this.#dnsMode = mode;
   }
 
   async #renewLease(caller: PeerCredentials): Promise<Result<'renewLease'>> {
@@ -236,6 +249,7 @@ export class HelperService {
       owner: ownership.owner,
       mine: ownership.owner === null || ownership.owner.uid === caller.uid,
       ...this.#switches,
+      dnsMode: tunnel.dnsMode(),
       mixed: tunnel.mixed,
       config: { hash, proxies: config.proxies.length, rules: config.rules.length },
       fakeIp: tunnel.fakeIp(),
@@ -261,7 +275,7 @@ export class HelperService {
 
   /** What cannot be written is not resumed after a crash; nothing else depends on it. */
   #remember(owner: Owner | null): void {
-    this.#write('owner', () => this.#options.owners.save({ owner, ...this.#switches }));
+    this.#write('owner', () => this.#options.owners.save({ owner, ...this.#switches, dnsMode: this.#dnsMode }));
   }
 
   #save(uid: number, config: Config): void {

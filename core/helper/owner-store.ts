@@ -1,5 +1,6 @@
 /** Who Enhanced Mode belonged to and how it was switched, so that a helper that was killed can go on. */
 import { z } from 'zod';
+import { type DnsMode, dnsModes } from '../contract/config.ts';
 import { type Owner, ownerSchema } from '../contract/status.ts';
 import { readPrivateFile, setAside, writePrivateFile } from './private-file.ts';
 
@@ -8,15 +9,19 @@ export interface RememberedState {
   readonly owner: Owner | null;
   readonly systemDns: boolean;
   readonly autoRoute: boolean;
+  /** Chosen instead of the profile's; null = as the profile says. */
+  readonly dnsMode: DnsMode | null;
 }
 
-const initial: RememberedState = { owner: null, systemDns: true, autoRoute: true };
+const initial: RememberedState = { owner: null, systemDns: true, autoRoute: true, dnsMode: null };
 
 const fileSchema = z.strictObject({
   version: z.literal(1),
   owner: ownerSchema.nullable(),
   systemDns: z.boolean(),
   autoRoute: z.boolean(),
+  /** Absent in files of earlier helpers. */
+  dnsMode: z.enum(dnsModes).nullable().default(null),
   /** A session does not outlive the boot it began in. */
   boot: z.string(),
 });
@@ -40,9 +45,9 @@ export class OwnerStore {
       setAside(this.#path);
       return initial;
     }
-    const { owner, systemDns, autoRoute, boot } = parsed.data;
+    const { owner, systemDns, autoRoute, dnsMode, boot } = parsed.data;
     const over = owner?.mode === 'session' && boot !== this.#boot;
-    return { owner: over ? null : owner, systemDns, autoRoute };
+    return { owner: over ? null : owner, systemDns, autoRoute, dnsMode };
   }
 
   /** On disk when it returns. */

@@ -1,6 +1,6 @@
 /** What the helper's methods need of the tunnel; `core/tunnel` has the real one, tests a double. */
 import type { Emitter } from '../base/emitter.ts';
-import type { Config } from '../contract/config.ts';
+import type { Config, DnsMode } from '../contract/config.ts';
 import type { ConnectionRow, RuleTrace } from '../contract/flow.ts';
 import type { Params, Result, RuleRow } from '../contract/rpc.ts';
 import type { Snapshot, TunnelState } from '../contract/status.ts';
@@ -27,6 +27,16 @@ export interface ServedTunnel {
   /** Whether the mixed port of the configuration in force listens. A port that is taken is a warning, not an error. */
   setMixed(on: boolean): Promise<void>;
   fakeIp(): Snapshot['fakeIp'];
+  /** In force, and whether it was chosen by switch instead of by the profile. */
+  dnsMode(): Snapshot['dnsMode'];
+  /** Instead of the profile's; null = as the profile says. */
+  setDnsMode(mode: DnsMode | null): Promise<void>;
+  /** Forgets the answers of upstreams; answers how many. */
+  flushDnsCache(): number;
+  /** Retires every mapping that is not pinned; answers how many. */
+  flushFakeIp(): number;
+  /** Answers how many of the addresses had a mapping that was changed. */
+  changeMappings(addresses: readonly string[], action: Params<'changeMappings'>['action']): number;
   rules(): RuleRow[];
   testRule(question: Params<'testRule'>, signal: AbortSignal): Promise<RuleTrace>;
   dnsQuery(question: Params<'dnsQuery'>, signal: AbortSignal): Promise<Result<'dnsQuery'>>;

@@ -43,11 +43,23 @@ export interface DnsQuestionEvent {
 export type Verdict =
   | { readonly kind: 'dial'; readonly dial: NativeDial }
   | { readonly kind: 'reject'; readonly how: RejectHow }
-  | { readonly kind: 'stream' };
+  | { readonly kind: 'stream' }
+  /** TCP: accept and wait for `atLeast` bytes; UDP: for `atLeast` datagrams. Answered by `onPeeked`; decide again then. */
+  | { readonly kind: 'peek'; readonly atLeast: number; readonly timeoutMs: number };
+
+/** What the client has sent so far; it still goes to wherever the flow goes. */
+export interface Peeked {
+  /** TCP: one chunk; UDP: the datagrams, oldest first. */
+  readonly chunks: readonly Uint8Array[];
+  /** `bytes`: as much as was wanted; `end`: no more will come or fits. */
+  readonly reason: 'bytes' | 'end' | 'timeout';
+}
 
 export interface FlowEngineHandlers {
   onOpen(flow: FlowOpen): void;
   onDialed(id: FlowId, outcome: DialOutcome): void;
+  /** The outcome of verdict `peek`. */
+  onPeeked(id: FlowId, peeked: Peeked): void;
   /** Exactly one for each `onOpen`. */
   onClose(flow: FlowClose): void;
   onDns(question: DnsQuestionEvent): void;

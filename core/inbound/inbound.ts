@@ -4,14 +4,19 @@ import type { Endpoint } from '../contract/flow.ts';
 import type { FlowCarrier } from '../flow/flow-carrier.ts';
 import type { Metadata } from '../flow/metadata.ts';
 import type { Stream } from '../net/stream.ts';
-import type { DialOutcome, FlowClose, Verdict } from './flow-engine.ts';
+import type { DialOutcome, FlowClose, Peeked, Verdict } from './flow-engine.ts';
 
 /** A flow that the data plane holds until it is decided, and ends itself. */
 export interface HeldFlow {
   readonly kind: 'held';
   readonly metadata: Metadata;
   readonly carrier: FlowCarrier;
-  decide(verdict: Verdict): void;
+  decide(verdict: Exclude<Verdict, { kind: 'peek' }>): void;
+  /**
+   * Waits until the client has sent so many bytes (TCP, which is accepted for it) or datagrams (UDP), or has ended, or the time
+   * is over; takes nothing. Rejects when the flow has ended. To be decided after it.
+   */
+  peek(atLeast: number, timeoutMs: number): Promise<Peeked>;
   /** After verdict `stream`; rejects when the client is gone. */
   takeStream(): Promise<Stream>;
 }

@@ -1,8 +1,9 @@
 /** Connects the data plane to the dispatcher and the DNS server. It decides nothing and knows flows by their engine id only. */
+import { AppError } from '../base/app-error.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
 import type { FlowCarrier } from '../flow/flow-carrier.ts';
-import type { DnsQuestionEvent, FlowEngine, FlowId, FlowOpen } from './flow-engine.ts';
+import type { DnsQuestionEvent, FlowEngine, FlowId, FlowOpen, Peeked } from './flow-engine.ts';
 import type { DispatchedFlow, FlowDispatcher } from './inbound.ts';
 
 export interface DnsHandler {
@@ -22,15 +23,22 @@ export interface TunInboundOptions {
 export class TunInbound implements Service {
   readonly #options: TunInboundOptions;
   readonly #flows = new Map<FlowId, DispatchedFlow>();
+  readonly #peeks = new Map<FlowId, PromiseWithResolvers<Peeked>>();
 
   constructor(options: TunInboundOptions) {
     this.#options = options;
     options.engine.setHandlers({
       onOpen: (open) => this.#open(open),
       onDialed: (id, outcome) => this.#flows.get(id)?.dialed(outcome),
+      onPeeked: (id, peeked) => {
+        this.#peeks.get(id)?.resolve(peeked);
+        this.#peeks.delete(id);
+      },
       onClose: (close) => {
         const flow = this.#flows.get(close.id);
         this.#flows.delete(close.id);
+        this.#peeks.get(close.id)?.reject(new AppError('DIAL_IO', 'the flow has ended'));
+        this.#peeks.delete(close.id);
         flow?.ended(close);
       },
       onDns: (question) => void this.#ask(question),
@@ -56,9 +64,19 @@ export class TunInbound implements Service {
         metadata: { network, inbound: 'tun', source, destination, originalDestination: destination },
         carrier: new EngineCarrier(engine, open),
         decide: (verdict) => engine.decide(id, verdict),
+        peek: (atLeast, timeoutMs) => this.#peek(id, atLeast, timeoutMs),
         takeStream: () => engine.takeStream(id),
       }),
     );
+  }
+
+  #peek(id: FlowId, atLeast: number, timeoutMs: number): Promise<Peeked> {
+    const peek = Promise.withResolvers<Peeked>();
+    if (this.#flows.has(id)) {
+      this.#peeks.set(id, peek);
+      this.#options.engine.decide(id, { kind: 'peek', atLeast, timeoutMs });
+    } else peek.reject(new AppError('DIAL_IO', 'the flow has ended'));
+    return peek.promise;
   }
 
   async #ask(question: DnsQuestionEvent): Promise<void> {

@@ -2,7 +2,7 @@
  * DNS messages (RFC 1035, EDNS of RFC 6891) as values: a safe wrapper around `dns-packet` that never throws on foreign
  * bytes, keeps the case of names, and knows the record types by their names.
  */
-import { type Answer, decode, encode, type Packet, type Question } from 'dns-packet';
+import { type Answer, decode, encode, type Packet, type PacketOpt, type Question } from 'dns-packet';
 import { type Ip, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import { recordTypeName, recordTypeNumber } from './dns-record-type.ts';
@@ -30,6 +30,8 @@ export interface Edns {
   readonly udpSize: number;
   readonly version: number;
   readonly dnssecOk: boolean;
+  /** Prefix of the client told to the server (RFC 7871), as `192.0.2.0/24`; in questions of ours only. */
+  readonly clientSubnet?: string;
 }
 
 export interface DnsMessage {
@@ -233,7 +235,7 @@ function encodeWhole(message: DnsMessage): Uint8Array {
       ednsVersion: message.edns.version,
       flags: message.edns.dnssecOk ? dnssecOkBit : 0,
       flag_do: message.edns.dnssecOk,
-      options: [],
+      options: message.edns.clientSubnet === undefined ? [] : [clientSubnetOption(message.edns.clientSubnet)],
     });
   }
   const bytes = encode({
@@ -259,6 +261,11 @@ function encodeWhole(message: DnsMessage): Uint8Array {
     bytes.writeUInt16BE(question.class, offset - 2);
   }
   return bytes;
+}
+
+function clientSubnetOption(prefix: string): PacketOpt {
+  const [ip = '', length = '0'] = prefix.split('/');
+  return { code: 8, family: ip.includes(':') ? 2 : 1, sourcePrefixLength: Number(length), scopePrefixLength: 0, ip };
 }
 
 const toQuestion = (question: DnsQuestion): Question =>

@@ -14,8 +14,10 @@ import { Socks5Outbound } from './socks5-outbound.ts';
 
 export interface OutboundServices {
   readonly egress: Egress;
-  /** Resolves what DIRECT connects to and the names of proxy servers. */
+  /** Resolves what DIRECT connects to. */
   readonly resolver: AddressResolver;
+  /** Resolves the names of proxy servers. */
+  readonly proxyServers: AddressResolver;
   readonly isFake: (address: Ip) => boolean;
   readonly clock: Clock;
   /** Milliseconds for a dial that the data plane does. */
@@ -108,7 +110,7 @@ function builtIn(tag: (typeof builtInTags)[number], services: OutboundServices):
 function configured(proxy: ProxyConfig, services: OutboundServices): Outbound {
   switch (proxy.type) {
     case 'socks5':
-      return new Socks5Outbound(proxy, services);
+      return new Socks5Outbound(proxy, { ...services, resolver: services.proxyServers });
     case 'direct':
       return new DirectOutbound(proxy.name, services);
     case 'reject':

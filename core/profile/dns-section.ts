@@ -1,8 +1,8 @@
 /** The `dns` section of a profile: the fake addresses, who gets real ones, and who is asked. */
-import { type Cidr, cidrContains, formatCidr, parseCidr } from '../base/cidr.ts';
-import { domainPatternProblem } from '../base/domain.ts';
-import { type DnsConfig, defaultConfig, type UpstreamConfig } from '../contract/config.ts';
-import { expectedNameserver, parseNameserver } from './nameserver.ts';
+import { type Cidr, formatCidr, parseCidr } from '../base/cidr.ts';
+import { type DnsConfig, type DnsMode, defaultConfig } from '../contract/config.ts';
+import { readFakeIpFilter } from './fake-ip-filter-section.ts';
+import { readBootstrap, readFallbackFilter, readNameservers, readPolicy } from './nameserver-list.ts';
 import type { YamlMap } from './yaml-map.ts';
 import { clip, type YamlValue } from './yaml-value.ts';
 
@@ -37,54 +37,70 @@ const unroutedRanges: readonly string[] = [
 ];
 
 const ignored: Readonly<Record<string, string>> = {
-  'default-nameserver': 'ignored: every nameserver is an address, so none has to be looked up first',
   listen: 'ignored: applications reach the DNS server through the TUN; no port is opened',
-  'prefer-h3': 'ignored: DNS over HTTPS is not supported yet',
+  'prefer-h3': 'ignored: DNS over HTTPS uses HTTP/2',
   'use-hosts': 'ignored: hosts are always used',
   'use-system-hosts': "ignored: the system's own hosts file is answered by the system before it asks",
   'respect-rules': 'ignored: nameservers are always asked directly',
-  fallback: 'not supported yet: these servers are not asked',
-  'fallback-filter': 'not supported yet: there is no fallback to filter',
-  'nameserver-policy': 'not supported yet: all names go to nameserver',
-  'proxy-server-nameserver': 'not supported yet: names of proxies are asked of nameserver',
-  'proxy-server-nameserver-policy': 'not supported yet: names of proxies are asked of nameserver',
-  'direct-nameserver': 'not supported yet: names that go DIRECT are asked of nameserver',
-  'direct-nameserver-follow-policy': 'not supported yet: there is no policy to follow',
+  'proxy-server-nameserver-policy': 'not supported yet: names of proxies are asked of proxy-server-nameserver',
+  'direct-nameserver-follow-policy': 'ignored: direct-nameserver is asked for every name that goes DIRECT',
   'cache-algorithm': 'ignored: answers are cached by least recent use',
-  'cache-max-size': 'ignored: the cache has a fixed size',
   'fake-ip-range6': 'not supported yet: names get fake IPv4 addresses only',
 };
+
+/** Keys with servers, and where they go. */
+const lists = [
+  ['fallback', 'fallback'],
+  ['proxy-server-nameserver', 'proxyServerNameserver'],
+  ['direct-nameserver', 'directNameserver'],
+  ['remote-nameserver', 'remoteNameserver'],
+] as const;
 
 /** Reads the section; what is wrong is reported and left out. */
 export function readDns(map: YamlMap): DnsSection {
   const section: DnsSection = {};
-  readModes(map);
+  const mode = readModes(map);
+  if (mode !== undefined) section.mode = mode;
   const range = map.take('fake-ip-range');
   const cidr = range === undefined ? parseCidr(defaultConfig.dns.fakeIpRange) : readRange(range);
   if (range !== undefined && cidr !== undefined) section.fakeIpRange = formatCidr(cidr);
-  const filter = map.take('fake-ip-filter');
-  if (filter !== undefined) section.fakeIpFilter = readFilter(filter);
+  const filter = readFakeIpFilter(map);
+  if (filter !== undefined) section.fakeIpFilter = filter;
   const ttl = map.take('fake-ip-ttl')?.integer(0, 3600);
   if (ttl !== undefined) section.fakeIpTtl = ttl;
   const nameserver = map.take('nameserver');
   if (nameserver !== undefined) section.nameserver = readNameservers(nameserver, cidr);
+  for (const [key, field] of lists) {
+    const value = map.take(key);
+    if (value !== undefined) section[field] = readNameservers(value, cidr, true);
+  }
+  const bootstrap = map.take('default-nameserver');
+  if (bootstrap !== undefined) section.bootstrap = readBootstrap(bootstrap, cidr);
+  const policy = map.take('nameserver-policy');
+  if (policy !== undefined) section.nameserverPolicy = readPolicy(policy, cidr);
+  const fallbackFilter = map.take('fallback-filter');
+  const filtered = fallbackFilter && readFallbackFilter(fallbackFilter);
+  if (filtered !== undefined) section.fallbackFilter = filtered;
+  const truthful = map.take('truthful')?.boolean();
+  if (truthful !== undefined) section.truthful = truthful;
+  const blockDoh = map.take('block-doh')?.boolean();
+  if (blockDoh !== undefined) section.blockDoh = blockDoh;
+  const ipv6 = map.take('ipv6')?.boolean();
+  if (ipv6 !== undefined) section.ipv6 = ipv6;
+  const cacheSize = map.take('cache-max-size')?.integer(0, 1_000_000);
+  if (cacheSize !== undefined) section.cacheSize = cacheSize;
   map.warnOfRest(ignored);
   return section;
 }
 
-function readModes(map: YamlMap): void {
+function readModes(map: YamlMap): DnsMode | undefined {
   const enable = map.take('enable');
   if (enable?.boolean() === false) enable.warning('ignored: Enhanced Mode always answers DNS itself');
-  const ipv6 = map.take('ipv6');
-  if (ipv6?.boolean() === true) ipv6.warning('not supported yet: names have no IPv6 addresses');
   const mode = map.take('enhanced-mode');
   const word = mode?.choice(['fake-ip', 'redir-host', 'normal']);
-  if (word !== undefined && word !== 'fake-ip') mode?.error(`the mode ${word} is not supported yet`, 'fake-ip');
-  const filterMode = map.take('fake-ip-filter-mode');
-  const filterWord = filterMode?.choice(['blacklist', 'whitelist', 'rule']);
-  if (filterWord !== undefined && filterWord !== 'blacklist') {
-    filterMode?.error(`the filter mode ${filterWord} is not supported yet`, 'blacklist');
-  }
+  if (word !== 'normal') return word;
+  mode?.error('the mode normal would leave connections without names', 'fake-ip or redir-host');
+  return undefined;
 }
 
 function readRange(value: YamlValue): Cidr | undefined {
@@ -113,42 +129,6 @@ function rangeProblem(cidr: Cidr): string | undefined {
     return `the range is too small: a /${cidr.prefix} has ${2 ** (32 - cidr.prefix)} addresses`;
   if (cidr.prefix < shortestRange) return 'the range is too large';
   return undefined;
-}
-
-function readFilter(value: YamlValue): string[] {
-  const patterns: string[] = [];
-  for (const item of value.list('a list of domain patterns') ?? []) {
-    const text = item.text('a domain pattern');
-    if (text === undefined) continue;
-    const set = /^(geosite|rule-set):/i.exec(text);
-    const wrong = text.length > 255 ? 'the pattern is longer than 255 characters' : domainPatternProblem(text);
-    if (set !== null) item.warning(`"${clip(text)}": sets are not supported yet; its names get fake addresses`);
-    else if (wrong === undefined) patterns.push(text);
-    else item.error(`"${clip(text)}": ${wrong}`, 'a domain pattern such as *.lan, +.example.com or time.example.com');
-  }
-  if (patterns.length > 100_000) value.error('more than 100,000 patterns');
-  return patterns;
-}
-
-function readNameservers(value: YamlValue, fakeRange: Cidr | undefined): UpstreamConfig[] {
-  const items = value.list(`a list; each entry ${expectedNameserver}`);
-  if (items?.length === 0) value.error('the list is empty, so no name could be looked up', expectedNameserver);
-  if (items !== undefined && items.length > 32) value.error('more than 32 nameservers');
-  const upstreams: UpstreamConfig[] = [];
-  for (const item of items ?? []) {
-    const text = item.text(expectedNameserver);
-    if (text === undefined) continue;
-    const parsed = parseNameserver(text.trim());
-    if (!parsed.ok) item.error(parsed.message, expectedNameserver);
-    else if (
-      parsed.upstream.kind === 'udp' &&
-      fakeRange !== undefined &&
-      cidrContains(fakeRange, parsed.upstream.address)
-    ) {
-      item.error(`${parsed.upstream.address} is in the fake-ip-range, so we would ask ourselves`, expectedNameserver);
-    } else upstreams.push(parsed.upstream);
-  }
-  return upstreams;
 }
 
 function overlaps(cidr: Cidr, text: string): boolean {

@@ -13,6 +13,7 @@ import type { TunSection } from './tun-section.ts';
 export interface ProfileParts {
   readonly logLevel?: Config['logLevel'];
   readonly dns: DnsSection;
+  readonly sniffer?: Partial<Config['sniffer']>;
   readonly hosts: DnsConfig['hosts'];
   readonly tun: TunSection;
   readonly mixed: MixedConfig | null;
@@ -28,6 +29,7 @@ export function effectiveConfig(parts: ProfileParts): Config {
   return {
     logLevel: parts.logLevel ?? defaultConfig.logLevel,
     dns: { ...defaultConfig.dns, ...parts.dns, hosts: parts.hosts },
+    sniffer: { ...defaultConfig.sniffer, ...parts.sniffer },
     tun: { ...defaultConfig.tun, ...parts.tun },
     mixed: parts.mixed,
     proxies: parts.proxies,

@@ -13,6 +13,7 @@ import { PolicyNames } from './policy-names.ts';
 import { ProblemList } from './problem-list.ts';
 import { readGroups, readProxies } from './proxy-section.ts';
 import { readRules } from './rule-section.ts';
+import { readSniffer } from './sniffer-section.ts';
 import { readTun } from './tun-section.ts';
 import { YamlMap } from './yaml-map.ts';
 import { YamlSource } from './yaml-source.ts';
@@ -67,7 +68,6 @@ const ignored: Readonly<Record<string, string>> = {
   'geo-update-interval': geodata,
   'geox-url': geodata,
   profile: 'ignored: what it asks to store is always stored',
-  sniffer: 'not supported yet: names are not read from the traffic',
   'rule-providers': 'not supported yet: rules cannot name them',
   'proxy-providers': 'not supported yet: their proxies are missing',
   'sub-rules': 'not supported yet: rules cannot name them',
@@ -114,6 +114,7 @@ function readParts(map: YamlMap): ProfileParts {
   const mixed = readInbound(map);
   const dnsMap = mapAt(map, 'dns');
   const dns = dnsMap === undefined ? {} : readDns(dnsMap);
+  const snifferMap = mapAt(map, 'sniffer');
   const hosts = map.take('hosts');
   const tunMap = mapAt(map, 'tun');
   const fakeRange = parseCidr(dns.fakeIpRange ?? defaultConfig.dns.fakeIpRange);
@@ -131,6 +132,7 @@ function readParts(map: YamlMap): ProfileParts {
     ...(logLevel === undefined ? {} : { logLevel }),
     mixed,
     dns,
+    ...(snifferMap === undefined ? {} : { sniffer: readSniffer(snifferMap) }),
     hosts: hosts === undefined ? {} : readHosts(hosts),
     tun: tunMap === undefined ? {} : readTun(tunMap, fakeRange),
     proxies,

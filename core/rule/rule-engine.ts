@@ -45,6 +45,8 @@ export class RuleEngine {
   readonly needs: { readonly process: boolean; readonly ip: boolean };
   readonly #rules: readonly RuleConfig[];
   readonly #hits: Float64Array;
+  /** Rules that may hit a connection to a name by its port or its looked-up address. In order. */
+  readonly #maybes: readonly { readonly index: number; readonly policy: string }[];
   readonly #domains: DomainTable;
   readonly #ports: { readonly ranges: readonly PortRange[]; readonly index: number }[] = [];
   /** All IP rules, for flows whose address is known. */
@@ -92,6 +94,12 @@ export class RuleEngine {
       }
     }
     const asked = entries.filter((entry) => entry.index >= firstAsking);
+    // A rule with no-resolve sees the address that an earlier rule has asked for.
+    this.#maybes = rules.flatMap(({ type, policy }, index) =>
+      type === 'DST-PORT' || ((type === 'IP-CIDR' || type === 'IP-CIDR6') && index >= firstAsking)
+        ? [{ index, policy }]
+        : [],
+    );
     this.#domains = new DomainTable(domains);
     this.#ips = new IpTable(entries);
     this.#askedIps = asked.length === entries.length ? this.#ips : new IpTable(asked);
@@ -132,6 +140,20 @@ export class RuleEngine {
       ...(decision.resolved === undefined ? {} : { resolved: decision.resolved }),
     });
     return { ...this.#matchOf(decision), steps };
+  }
+
+  /**
+   * Every policy that a connection to this normalised name could get, whatever its port, address or process: rules on what is
+   * not known yet are "maybe", and the first rule that hits the name for certain is the last.
+   */
+  policiesFor(name: string): ReadonlySet<string> {
+    const certain = Math.min(this.#domains.lookup(name, this.#firstMatch), this.#firstMatch);
+    const policies = new Set<string>();
+    for (const { index, policy } of this.#maybes) {
+      if (index >= certain) break;
+      policies.add(policy);
+    }
+    return policies.add(this.#rules[certain]?.policy ?? 'DIRECT');
   }
 
   /** The list as people see it, with the number of flows each rule has decided. */

@@ -4,6 +4,8 @@ import type { MappingStore, StoredMapping } from './state-store.ts';
 
 export class MemoryStateStore implements MappingStore {
   readonly #mappings = new Map<Ip, StoredMapping>();
+  /** As if the table had been lost then. */
+  lostAt = 0;
 
   load(): StoredMapping[] {
     return [...this.#mappings.values()];

@@ -17,12 +17,14 @@ export interface SetAside {
 export interface SqliteStateStoreOptions {
   /** Unix time in milliseconds. */
   now(): number;
+  /** Whether there must have been a database before: a new one then means that the table was lost. */
+  readonly isOldInstall?: boolean;
   /** The database was unusable and a new one was begun. */
   onSetAside(what: SetAside): void;
 }
 
 /** Kept in `PRAGMA user_version`. */
-const schemaVersion = 1;
+const schemaVersion = 2;
 /** For this process alone: no shared memory file, and a second helper is refused instead of interleaved. */
 const settings = 'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;';
 const schema = `
@@ -37,6 +39,14 @@ const schema = `
     flows INTEGER NOT NULL,
     outcome TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
+`;
+/** From version 1 to 2. */
+const additions = `
+  ALTER TABLE mapping ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE mapping ADD COLUMN retired INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE mapping ADD COLUMN former TEXT NOT NULL DEFAULT '';
+  ALTER TABLE mapping ADD COLUMN former_until INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE loss (at INTEGER NOT NULL) STRICT;
   PRAGMA user_version = ${schemaVersion};
   COMMIT;
 `;
@@ -49,13 +59,15 @@ export class SqliteStateStore implements MappingStore {
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   readonly #rollback: StatementSync;
+  readonly lostAt: number;
 
   /** Opens or creates the file (0600) for this process alone. Throws FAKE_IP_STORE when neither is possible. */
   constructor(path: string, options: SqliteStateStoreOptions) {
     this.#database = openOrReplace(path, options);
-    this.#put = this.#database.prepare('INSERT OR REPLACE INTO mapping VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+    this.lostAt = attempt(() => Number(onlyValue(this.#database, 'SELECT max(at) FROM loss') ?? 0));
+    this.#put = this.#database.prepare('INSERT OR REPLACE INTO mapping VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
     this.#update = this.#database.prepare(
-      `UPDATE mapping SET last_answered = ?, last_connected = ?, answers = ?, flows = ?, outcome = ?
+      `UPDATE mapping SET last_answered = ?, last_connected = ?, answers = ?, flows = ?, outcome = ?, pinned = ?, retired = ?
        WHERE address = ? AND name = ?`,
     );
     this.#remove = this.#database.prepare('DELETE FROM mapping WHERE address = ?');
@@ -80,6 +92,10 @@ export class SqliteStateStore implements MappingStore {
           answers: row[5],
           flows: row[6],
           outcome: row[7],
+          pinned: row[8] === 1,
+          retired: row[9] === 1,
+          former: row[10],
+          formerUntil: row[11],
         });
       }
       return mappings;
@@ -97,6 +113,10 @@ export class SqliteStateStore implements MappingStore {
         mapping.answers,
         mapping.flows,
         mapping.outcome,
+        Number(mapping.pinned),
+        Number(mapping.retired),
+        mapping.former,
+        mapping.formerUntil,
       );
     });
   }
@@ -110,6 +130,8 @@ export class SqliteStateStore implements MappingStore {
           mapping.answers,
           mapping.flows,
           mapping.outcome,
+          Number(mapping.pinned),
+          Number(mapping.retired),
           mapping.address,
           mapping.name,
         );
@@ -142,23 +164,24 @@ export class SqliteStateStore implements MappingStore {
   }
 }
 
-type Row = [string, string, number, number, number, number, number, string];
+type Row = [string, string, number, number, number, number, number, string, number, number, string, number];
 
 /** A database that is no database, damaged or of another version: such a file is set aside. */
 class UnusableDatabase extends Error {}
 
 function openOrReplace(path: string, options: SqliteStateStoreOptions): DatabaseSync {
   try {
-    return open(path);
+    return open(path, options, options.isOldInstall === true);
   } catch (error) {
     if (!(error instanceof UnusableDatabase)) throw storeError(error);
     const aside = attempt(() => setAside(path, options.now()));
     options.onSetAside({ path: aside, reason: error.message });
-    return attempt(() => open(path));
+    return attempt(() => open(path, options, true));
   }
 }
 
-function open(path: string): DatabaseSync {
+/** `isLoss`: a database that has to be made stands for one that is gone. */
+function open(path: string, options: SqliteStateStoreOptions, isLoss: boolean): DatabaseSync {
   // Created with its final mode: SQLite gives its own files the mode of the database.
   fs.closeSync(fs.openSync(path, 'a', 0o600));
   const database = new DatabaseSync(path, { timeout: 2_000 });
@@ -166,13 +189,16 @@ function open(path: string): DatabaseSync {
     database.exec(settings);
     const version = onlyValue(database, 'PRAGMA user_version');
     const tables = onlyValue(database, "SELECT count(*) FROM sqlite_schema WHERE type = 'table'");
-    if (version === 0 && tables === 0) database.exec(schema);
+    if (version === 0 && tables === 0) {
+      database.exec(schema + additions);
+      if (isLoss) database.prepare('INSERT INTO loss VALUES (?)').run(options.now());
+    } else if (version === 1) database.exec('BEGIN;' + additions);
     else if (version !== schemaVersion)
       throw new UnusableDatabase(`has version ${String(version)}, not ${schemaVersion}`);
     const check = onlyValue(database, 'PRAGMA quick_check(1)');
     if (check !== 'ok') throw new UnusableDatabase(String(check));
     database.prepare(
-      'SELECT address, name, first_seen, last_answered, last_connected, answers, flows, outcome FROM mapping',
+      'SELECT address, name, first_seen, last_answered, last_connected, answers, flows, outcome, pinned, retired, former, former_until FROM mapping',
     );
     return database;
   } catch (error) {

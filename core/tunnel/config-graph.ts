@@ -1,12 +1,15 @@
 /** Everything that one configuration decides, built whole or not at all: rules, outbounds, DNS. Replaced together. */
-import type { Ip } from '../base/address.ts';
+import { type Ip, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
+import { normaliseDomain } from '../base/domain.ts';
 import type { Logger } from '../base/logger.ts';
-import type { Config } from '../contract/config.ts';
+import type { Config, DnsConfig, DnsMode } from '../contract/config.ts';
 import type { RuleTrace } from '../contract/flow.ts';
+import type { AddressMemory } from '../dns/address-memory.ts';
 import { DnsGraph } from '../dns/dns-graph.ts';
 import type { FakeIpPool } from '../dns/fake-ip-pool.ts';
+import type { MissingNames } from '../dns/missing-names.ts';
 import type { Metadata } from '../flow/metadata.ts';
 import type { Egress } from '../outbound/egress.ts';
 import { OutboundManager } from '../outbound/outbound-manager.ts';
@@ -16,6 +19,11 @@ import type { FakeIpView } from './enrich.ts';
 import type { DispatchPolicy } from './name-search.ts';
 
 export interface ConfigGraphServices {
+  /** Which names do not exist, and which name an address was answered for: older than one configuration. */
+  readonly missing: MissingNames;
+  readonly memory: AddressMemory;
+  /** Chosen instead of the configuration's; null = as it says. */
+  readonly dnsMode: DnsMode | null;
   readonly egress: Egress;
   /** All fake addresses that are understood, of former ranges too. */
   readonly fakeIp: FakeIpView;
@@ -41,7 +49,7 @@ export class ConfigGraph implements DispatchPolicy {
 
   /** Throws CONFIG_INVALID for what cannot be put in force. Opens nothing. */
   constructor(config: Config, pool: FakeIpPool, services: ConfigGraphServices) {
-    const { egress, fakeIp, baseServers, ipv6, clock, log } = services;
+    const { egress, fakeIp, baseServers, ipv6, missing, memory, dnsMode, clock, log } = services;
     const isFake = (ip: Ip) => pool.contains(ip) || fakeIp.contains(ip);
     this.config = config;
     this.pool = pool;
@@ -49,6 +57,7 @@ export class ConfigGraph implements DispatchPolicy {
     this.sniffer = new Sniffer(config.sniffer);
     this.dns = new DnsGraph({
       config: config.dns,
+      mode: dnsMode ?? config.dns.mode,
       pool: {
         allocate: (name, client) => pool.allocate(name, client),
         lookup: (ip) => pool.lookup(ip) ?? fakeIp.lookup(ip),
@@ -56,18 +65,32 @@ export class ConfigGraph implements DispatchPolicy {
       },
       opener: egress,
       baseServers,
+      outbound: (tag) => this.outbounds.get(tag),
+      ownNames: config.proxies.flatMap((proxy) =>
+        proxy.type === 'socks5' && parseIp(proxy.server) === undefined ? [normaliseDomain(proxy.server)] : [],
+      ),
+      isDirect: (name) => this.#isDirect(name),
+      missing,
+      memory,
       ipv6,
       clock,
       logger: log,
     });
-    const resolver = this.dns.addresses;
-    this.outbounds = new OutboundManager(config.proxies, { egress, resolver, isFake, clock, timeoutMs: dialMs });
+    const { addresses: resolver, proxyServers } = this.dns;
+    this.outbounds = new OutboundManager(config.proxies, {
+      egress,
+      resolver,
+      proxyServers,
+      isFake,
+      clock,
+      timeoutMs: dialMs,
+    });
     this.#checkPolicies();
   }
 
   /** What would become of a flow to this host, with every rule tested on the way. */
   async explain(metadata: Metadata, signal: AbortSignal): Promise<RuleTrace> {
-    const resolveIp = async (name: string) => (await this.dns.addresses.resolve(name, signal))[0];
+    const resolveIp = async (name: string) => (await this.dns.matching.resolve(name, signal))[0];
     const { rule, steps, resolved } = await this.rules.explain(metadata, resolveIp);
     return {
       host: metadata.destination.host,
@@ -80,7 +103,19 @@ export class ConfigGraph implements DispatchPolicy {
     };
   }
 
+  /** Whether every connection to this name, on whatever port and from whatever program, goes DIRECT. */
+  #isDirect(name: string): boolean {
+    for (const policy of this.rules.policiesFor(name)) {
+      if (this.outbounds.route(policy)?.outbound.kind !== 'direct') return false;
+    }
+    return true;
+  }
+
   #checkPolicies(): void {
+    for (const tag of viaOf(this.config.dns)) {
+      if (this.outbounds.get(tag) !== undefined) continue;
+      throw new AppError('CONFIG_INVALID', `dns: there is no outbound named "${tag}"`);
+    }
     for (const [index, { policy }] of this.config.rules.entries()) {
       if (this.outbounds.get(policy) !== undefined) continue;
       throw new AppError('CONFIG_INVALID', `rules[${index}]: there is no outbound named "${policy}"`, {
@@ -88,4 +123,17 @@ export class ConfigGraph implements DispatchPolicy {
       });
     }
   }
+}
+
+/** The outbounds that questions go through. */
+function viaOf(dns: DnsConfig): Set<string> {
+  const servers = [
+    ...dns.nameserver,
+    ...dns.fallback,
+    ...dns.nameserverPolicy.flatMap((entry) => entry.servers),
+    ...dns.proxyServerNameserver,
+    ...dns.directNameserver,
+    ...dns.bootstrap,
+  ];
+  return new Set(servers.flatMap((server) => ('via' in server && server.via !== undefined ? [server.via] : [])));
 }

@@ -73,8 +73,34 @@ export class FakeIpPools implements FakeIpView, TopicSource<'mappings'> {
     return this.#poolOf(ip) !== undefined;
   }
 
-  lookup(ip: Ip): { readonly name: string } | undefined {
-    return this.#poolOf(ip)?.lookup(ip);
+  lookup(ip: Ip): { readonly name: string; readonly doubtful: boolean } | undefined {
+    const pool = this.#poolOf(ip);
+    const mapping = pool?.lookup(ip);
+    return mapping && { name: mapping.name, doubtful: pool?.isDoubtful(ip) === true };
+  }
+
+  couldMean(ip: Ip, name: string): boolean {
+    return this.#poolOf(ip)?.couldMean(ip, name) === true;
+  }
+
+  unknownConnected(ip: Ip): void {
+    this.#poolOf(ip)?.unknownConnected(ip);
+  }
+
+  /** Whether a connection to the name worked lately. */
+  workedRecently(name: string): boolean {
+    return this.#current.workedRecently(name);
+  }
+
+  /** Retires every mapping that is not pinned: old addresses stay understood until their rest ends. Answers how many. Throws FAKE_IP_STORE. */
+  flush(): number {
+    return this.#current.flush();
+  }
+
+  /** Changes the mappings of these addresses; answers how many have changed. Throws FAKE_IP_STORE. */
+  change(addresses: readonly Ip[], action: 'pin' | 'unpin' | 'retire'): number {
+    const current = addresses.filter((address) => this.#current.contains(address));
+    return action === 'retire' ? this.#current.retire(current) : this.#current.pin(current, action === 'pin');
   }
 
   flowOpened(ip: Ip): void {

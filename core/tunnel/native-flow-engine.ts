@@ -133,6 +133,8 @@ export class NativeFlowEngine implements FlowEngine {
       }
       case 'dialed':
         return handlers.onDialed(event.id, outcomeOf(event));
+      case 'peeked':
+        return handlers.onPeeked(event.id, { chunks: event.chunks, reason: event.reason });
       case 'accepted':
         return this.#takers.has(event.id) ? this.#onAccepted(event.id) : void this.#accepted.add(event.id);
       case 'close': {
@@ -194,6 +196,8 @@ function nativeVerdict(verdict: Verdict): NativeVerdict {
       return { kind: 'reject', how: verdict.how };
     case 'stream':
       return { kind: 'stream' };
+    case 'peek':
+      return { kind: 'peek', atLeast: verdict.atLeast, timeoutMs: verdict.timeoutMs };
     default:
       return unreachable(verdict);
   }

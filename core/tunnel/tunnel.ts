@@ -5,14 +5,17 @@
 import { AppError } from '../base/app-error.ts';
 import { normaliseDomain } from '../base/domain.ts';
 import { Emitter } from '../base/emitter.ts';
-import { type Config, defaultConfig } from '../contract/config.ts';
+import { type Config, type DnsMode, defaultConfig } from '../contract/config.ts';
 import type { ConnectionRow, RuleTrace } from '../contract/flow.ts';
 import type { Params, Result, RuleRow } from '../contract/rpc.ts';
 import type { Snapshot } from '../contract/status.ts';
+import { AddressMemory } from '../dns/address-memory.ts';
 import { askAsApplication } from '../dns/application-view.ts';
 import { DnsLog } from '../dns/dns-log.ts';
 import { DnsServer } from '../dns/dns-server.ts';
 import { FakeIpPool } from '../dns/fake-ip-pool.ts';
+import { MissingNames } from '../dns/missing-names.ts';
+import { NameInquiry } from '../dns/name-inquiry.ts';
 import { FlowTable } from '../flow/flow-table.ts';
 import type { Metadata } from '../flow/metadata.ts';
 import { CachedProcessFinder } from '../flow/process-finder.ts';
@@ -54,6 +57,9 @@ export class Tunnel {
   readonly #engine: NativeFlowEngine;
   readonly #inbound: TunInbound;
   readonly #mixedPort: MixedPort;
+  readonly #missing: MissingNames;
+  readonly #memory: AddressMemory;
+  #dnsMode: DnsMode | null = null;
   #graph: ConfigGraph;
   #dnsServer: DnsServer | undefined;
   #device: string | undefined;
@@ -69,13 +75,26 @@ export class Tunnel {
     this.connections = new ConnectionTopic(this.#flows);
     this.mappings = new FakeIpPools(defaultConfig.dns.fakeIpRange, (range) => this.#createPool(range));
     this.#egress = new Egress(sockets, network, socketMark);
+    this.#missing = new MissingNames(clock);
+    this.#memory = new AddressMemory(clock);
     this.#graph = this.#build(defaultConfig, this.mappings.current);
     this.#questions.added.on((row) => this.dnsLog.add(row));
+    const inquiry = new NameInquiry({
+      remote: (outbound) => this.#graph.dns.remote(outbound),
+      missing: this.#missing,
+      workedRecently: (name) => this.mappings.workedRecently(name),
+      onMissing: (name, upstream, ms) => this.#noteMissing(name, upstream, ms),
+      clock,
+      logger: log,
+    });
     const unknownAddresses = new UnknownAddressWarning(health, clock);
     this.#dispatcher = new Dispatcher(this.#graph, {
       flows: this.#flows,
       fakeIp: this.mappings,
-      resolver: { resolve: (name, signal) => this.#graph.dns.addresses.resolve(name, signal) },
+      addressMemory: this.#memory,
+      names: inquiry,
+      onRecovered: (address, name) => this.#noteRecovered(address, name),
+      resolver: { resolve: (name, signal) => this.#graph.dns.matching.resolve(name, signal) },
       processes: new CachedProcessFinder(services.findProcess, () => clock.monotonic()),
       loopGuard: new ProcessLoopGuard(services.loopGuard, clock),
       clock,
@@ -141,7 +160,33 @@ export class Tunnel {
 
   fakeIp(): Snapshot['fakeIp'] {
     const { range, used, capacity } = this.mappings.current;
-    return { range: range.text, used, capacity };
+    const { unknownFakeAddresses: unknown, recoveredFlows: recovered } = this.#dispatcher;
+    return { range: range.text, range6: null, used, capacity, unknown, recovered };
+  }
+
+  dnsMode(): Snapshot['dnsMode'] {
+    return { mode: this.#dnsMode ?? this.#graph.config.dns.mode, chosen: this.#dnsMode !== null };
+  }
+
+  /** Instead of the configuration's; null = as it says. Open flows and fake addresses stay understood. */
+  async setDnsMode(mode: DnsMode | null): Promise<void> {
+    if (mode === this.#dnsMode) return;
+    this.#dnsMode = mode;
+    this.#use(this.#build(this.#graph.config, this.#graph.pool));
+  }
+
+  flushDnsCache(): number {
+    return this.#graph.dns.flush();
+  }
+
+  /** Throws FAKE_IP_STORE. */
+  flushFakeIp(): number {
+    return this.mappings.flush();
+  }
+
+  /** Throws FAKE_IP_STORE. */
+  changeMappings(addresses: readonly string[], action: Params<'changeMappings'>['action']): number {
+    return this.mappings.change(addresses, action);
   }
 
   rules(): RuleRow[] {
@@ -195,6 +240,9 @@ export class Tunnel {
       egress: this.#egress,
       fakeIp: this.mappings,
       baseServers: () => systemDns.baseServers(),
+      missing: this.#missing,
+      memory: this.#memory,
+      dnsMode: this.#dnsMode,
       ipv6: () => network.deviceFor(ipv6Probe) !== undefined,
       clock,
       log,
@@ -206,6 +254,17 @@ export class Tunnel {
     this.#graph = graph;
     this.#dispatcher.swap(graph);
     this.#dnsServer?.setRouter(graph.dns.router);
+  }
+
+  /** What connections tell of names stands in the log beside what was asked. */
+  #noteRecovered(address: string, name: string): void {
+    const row = { client: '', name, type: '', verdict: 'recovered', rcode: '', answer: address, ms: 0 } as const;
+    this.#questions.record({ time: this.#services.clock.now(), ...row });
+  }
+
+  #noteMissing(name: string, upstream: string, ms: number): void {
+    const row = { client: '', name, type: 'A', verdict: 'absent', rcode: 'NXDOMAIN', answer: '' } as const;
+    this.#questions.record({ time: this.#services.clock.now(), ...row, upstream, upstreamMs: ms, ms });
   }
 
   #createPool(range: string): FakeIpPool {

@@ -1,5 +1,6 @@
 //! What JavaScript tells the engine.
 
+use crate::engine::tcp_peek::Peek;
 use crate::options::Hop;
 use crate::socks5::{Credentials, Target};
 
@@ -8,6 +9,7 @@ pub enum Verdict {
     Dial(DialPlan),
     Reject(Rejection),
     Stream,
+    Peek(Peek),
 }
 
 /// How to reach the far side.

@@ -69,6 +69,14 @@ pub enum Reason {
     Stopped,
 }
 
+/// Why a peek is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeekEnd {
+    Bytes,
+    End,
+    Timeout,
+}
+
 /// See `EngineEvent` in index.d.ts.
 #[derive(Debug)]
 pub enum Event {
@@ -82,6 +90,12 @@ pub enum Event {
     Dialed {
         id: u64,
         outcome: Result<IpAddr, (Failure, String)>,
+        ms: u64,
+    },
+    Peeked {
+        id: u64,
+        chunks: Vec<Vec<u8>>,
+        end: PeekEnd,
         ms: u64,
     },
     Accepted {

@@ -60,6 +60,10 @@ export const enErrors: { readonly [C in ErrorCode]: ErrorText } = {
     action: 'If it repeats, report it with the name that was asked.',
   },
   DNS_IO: { title: 'The DNS server could not be asked', action: 'Check that this machine is online.' },
+  DNS_TLS: {
+    title: 'The DNS server did not prove who it is',
+    action: 'Check its name and certificate in dns.nameserver of the profile.',
+  },
   FAKE_IP_EXHAUSTED: {
     title: 'All fake addresses are in use',
     action: 'Choose a larger dns.fake-ip-range in the profile.',

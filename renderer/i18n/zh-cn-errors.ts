@@ -25,6 +25,7 @@ export const zhCnErrors: typeof enErrors = {
   DNS_NO_UPSTREAM: { title: '没有可用的 DNS 服务器', action: '请在配置的 dns.nameserver 中指定。' },
   DNS_BAD_MESSAGE: { title: '无法解读 DNS 报文', action: '若反复出现，请连同所查询的域名一起反馈。' },
   DNS_IO: { title: '无法询问 DNS 服务器', action: '请检查本机是否联网。' },
+  DNS_TLS: { title: 'DNS 服务器未能证明其身份', action: '请检查配置中 dns.nameserver 的名称与证书。' },
   FAKE_IP_EXHAUSTED: { title: 'Fake IP 已用尽', action: '请在配置中扩大 dns.fake-ip-range。' },
   FAKE_IP_RANGE_TOO_SMALL: { title: 'Fake IP 地址段过小', action: '请在配置中扩大 dns.fake-ip-range。' },
   FAKE_IP_UNKNOWN_ADDRESS: { title: '该 Fake IP 不对应任何域名', action: '程序保留了旧的应答：请重新启动该程序。' },

@@ -25,9 +25,10 @@ export const stoppedSnapshot: Snapshot = {
   mine: true,
   systemDns: true,
   autoRoute: true,
+  dnsMode: { mode: 'fake-ip', chosen: false },
   mixed: { address: '127.0.0.1', port: 7890 },
   config: { hash: 'c0ffee', proxies: 1, rules: 2 },
-  fakeIp: { range: '198.18.0.0/15', used: 3, capacity: 131_067 },
+  fakeIp: { range: '198.18.0.0/15', range6: null, used: 3, capacity: 131_067, unknown: 0, recovered: 0 },
   warnings: [],
   changes: [],
 };
@@ -146,6 +147,9 @@ export class HelperDouble implements HelperClient {
       chain: ['DIRECT'],
     }),
     dnsQuery: () => ({ rcode: 'NOERROR', verdict: 'fake', answers: [], ms: 0.1 }),
+    flushDnsCache: () => ({ answers: 0 }),
+    flushFakeIp: () => ({ retired: 0 }),
+    changeMappings: ({ addresses }) => ({ changed: addresses.length }),
     restore: () => ({ undone: [] }),
   };
 

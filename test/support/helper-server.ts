@@ -108,6 +108,9 @@ export class HelperServer {
           answers: [{ name, type, ttl: 1, data: '198.18.0.3' }],
           ms: 0.2,
         }),
+        flushDnsCache: () => ({ answers: 0 }),
+        flushFakeIp: () => ({ retired: 0 }),
+        changeMappings: ({ addresses }) => ({ changed: addresses.length }),
         restore: () => {
           this.asked.push(['restore', {}]);
           this.snapshot = { ...stoppedSnapshot };
@@ -197,5 +200,6 @@ export const sampleMapping: MappingRow = {
   answers: 4,
   flows: 3,
   liveFlows: 1,
+  pinned: false,
   outcome: 'ok',
 };

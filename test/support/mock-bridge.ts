@@ -67,9 +67,10 @@ export class MockBridge implements MirageBridge {
       mine: true,
       systemDns: true,
       autoRoute: true,
+      dnsMode: { mode: 'fake-ip', chosen: false },
       mixed: { address: '127.0.0.1', port: 7890 },
       config: { hash: '5f1d6c0a9be2', proxies: 4, rules: mockRules.length },
-      fakeIp: { range: '198.18.0.0/15', used: 0, capacity: 131_067 },
+      fakeIp: { range: '198.18.0.0/15', range6: null, used: 0, capacity: 131_067, unknown: 0, recovered: 0 },
       warnings: options.warnings ?? [],
       changes: [],
     };

@@ -162,6 +162,7 @@ export class MockTables {
       answers,
       flows: answers + Math.floor(this.#random() * 9),
       liveFlows: row.state === 'closed' ? 0 : 1 + Math.floor(this.#random() * 3),
+      pinned: false,
       outcome: row.error?.code ?? 'ok',
     });
   }
@@ -221,6 +222,7 @@ export class MockTables {
       answers: 2,
       flows: 0,
       liveFlows: 0,
+      pinned: false,
       outcome: '',
     });
     this.#mappings.set('10.128.0.9', {
@@ -233,6 +235,7 @@ export class MockTables {
       answers: 12,
       flows: 31,
       liveFlows: 0,
+      pinned: false,
       outcome: 'DIAL_TIMEOUT',
     });
   }

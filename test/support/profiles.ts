@@ -1,17 +1,23 @@
 /** Profiles of the end-to-end tests, as people write them. */
 import { socksUser } from './world.ts';
 
-/** Every proxy of the world; `rules` are lines without the dash. */
-export function profile(rules: readonly string[], extra = ''): string {
+/** Every proxy of the world; `rules` are lines without the dash; `dns` replaces keys of that section, `extra` adds sections. */
+export function profile(rules: readonly string[], extra = '', dns: Readonly<Record<string, string>> = {}): string {
+  const keys = {
+    enable: 'true',
+    'enhanced-mode': 'fake-ip',
+    'fake-ip-range': '198.18.0.0/15',
+    nameserver: '[system]',
+    ...dns,
+  };
   const socks = (name: string, server: string, port: number, auth: boolean): string =>
     `  - { name: ${name}, type: socks5, server: ${server}, port: ${port}, udp: true${auth ? `, username: ${socksUser.username}, password: ${socksUser.password}` : ''} }`;
   return `mixed-port: 7890
 log-level: debug
 dns:
-  enable: true
-  enhanced-mode: fake-ip
-  fake-ip-range: 198.18.0.0/15
-  nameserver: [system]
+${Object.entries(keys)
+  .map(([key, value]) => `  ${key}: ${value}`)
+  .join('\n')}
 proxies:
 ${socks('dante', '10.20.0.1', 1080, false)}
 ${socks('dante-auth', '10.20.0.1', 1081, true)}

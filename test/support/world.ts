@@ -6,7 +6,7 @@
  *                                  resolvers)
  *
  * The client's resolver (10.20.0.1, its log counts what leaves the machine) knows `direct.example` and nothing of
- * `hidden.example`; only the router's own resolver (127.0.0.1 there) knows that name.
+ * `hidden.example`; only the router's own resolver (127.0.0.1 there, and 203.0.113.1) knows that name.
  */
 import type { Machine, Running } from './lab.ts';
 import { Lab } from './lab.ts';
@@ -26,13 +26,15 @@ export class World implements AsyncDisposable {
   readonly router: Machine;
   readonly web: Machine;
   readonly #resolver: Running;
+  readonly #inner: Running;
 
-  private constructor(lab: Lab, client: Machine, router: Machine, web: Machine, resolver: Running) {
+  private constructor(lab: Lab, client: Machine, router: Machine, web: Machine, resolver: Running, inner: Running) {
     this.lab = lab;
     this.client = client;
     this.router = router;
     this.web = web;
     this.#resolver = resolver;
+    this.#inner = inner;
   }
 
   static async create(): Promise<World> {
@@ -66,14 +68,17 @@ export class World implements AsyncDisposable {
         '--local=/example/',
       ]);
       const inner = dnsmasq(router, [
-        '--listen-address=127.0.0.1',
+        '--listen-address=127.0.0.1,203.0.113.1',
         '--bind-interfaces',
         '--address=/hidden.example/203.0.113.80',
         '--address=/direct.example/203.0.113.80',
+        '--address=/victim.example/203.0.113.80',
         '--local=/example/',
+        '--log-queries',
+        '--log-facility=-',
       ]);
       await Promise.all([resolver.printed(/started|reading/), inner.printed(/started|reading/).catch(() => undefined)]);
-      return new World(lab, client, router, web, resolver);
+      return new World(lab, client, router, web, resolver, inner);
     } catch (error) {
       await lab[Symbol.asyncDispose]();
       throw error;
@@ -82,7 +87,12 @@ export class World implements AsyncDisposable {
 
   /** Questions that left the client for its resolver so far, as `type name`. */
   questionsSeen(): string[] {
-    return [...this.#resolver.output.matchAll(/query\[(\w+)\] (\S+) from/g)].map((match) => `${match[1]} ${match[2]}`);
+    return questionsIn(this.#resolver);
+  }
+
+  /** Questions that the proxy's side was asked so far. */
+  questionsBehindProxy(): string[] {
+    return questionsIn(this.#inner);
   }
 
   /** HTTP, echo and sink server of test/support/web-server.ts on the web machine. */
@@ -90,6 +100,40 @@ export class World implements AsyncDisposable {
     const server = this.web.spawn(process.execPath, [
       new URL('web-server.ts', import.meta.url).pathname,
       '203.0.113.80',
+    ]);
+    await server.printed(/ready/);
+    return server;
+  }
+
+  /** HTTPS on the web machine, port 443, with a certificate of its own for any name. */
+  async startHttps(): Promise<Running> {
+    await this.web.sh(
+      `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=web.example -keyout ${this.web.directory}/key.pem -out ${this.web.directory}/cert.pem 2>/dev/null`,
+    );
+    const server = this.web.spawn(process.execPath, [
+      '-e',
+      `require('node:https').createServer({ key: require('node:fs').readFileSync('${this.web.directory}/key.pem'), cert: require('node:fs').readFileSync('${this.web.directory}/cert.pem') },
+        (request, response) => response.end('host=' + request.headers.host + ' sni=' + request.socket.servername + '\\n')).listen(443, '203.0.113.80', () => console.log('ready'))`,
+    ]);
+    await server.printed(/ready/);
+    return server;
+  }
+
+  /**
+   * A resolver at 10.20.0.1 port 5300 that hands questions to the one at port 53 and keeps their answers back for so long.
+   * Milliseconds.
+   */
+  async startSlowResolver(delay: number): Promise<Running> {
+    const server = this.router.spawn(process.execPath, [
+      '-e',
+      `const dgram = require('node:dgram');
+       const server = dgram.createSocket('udp4');
+       server.on('message', (question, from) => {
+         const asker = dgram.createSocket('udp4');
+         asker.on('message', (answer) => { asker.close(); setTimeout(() => server.send(answer, from.port, from.address), ${delay}); });
+         asker.send(question, 53, '10.20.0.1');
+       });
+       server.bind(5300, '10.20.0.1', () => console.log('ready'));`,
     ]);
     await server.printed(/ready/);
     return server;
@@ -142,6 +186,10 @@ socks pass { from: 0.0.0.0/0 to: 0.0.0.0/0 log: connect disconnect error }
   async [Symbol.asyncDispose](): Promise<void> {
     await this.lab[Symbol.asyncDispose]();
   }
+}
+
+function questionsIn(resolver: Running): string[] {
+  return [...resolver.output.matchAll(/query\[(\w+)\] (\S+) from/g)].map((match) => `${match[1]} ${match[2]}`);
 }
 
 function dnsmasq(machine: Machine, args: string[]): Running {

@@ -6,6 +6,7 @@ mod dns_desk;
 mod tcp;
 mod tcp_end;
 mod tcp_flow;
+pub mod tcp_peek;
 mod tcp_stream;
 mod tcp_verdict;
 pub mod thread;

@@ -151,6 +151,9 @@ impl TcpFlows {
                 }
             }
             Phase::Accepting { .. }
+            | Phase::Peeking { .. }
+            | Phase::Waiting { .. }
+            | Phase::DialingAccepted { .. }
             | Phase::Relaying { .. }
             | Phase::Streaming
             | Phase::Dns(_)
@@ -189,6 +192,11 @@ impl TcpFlows {
         };
         match &flow.phase {
             Phase::Accepting { .. } if is_reset => self.end(core, key, Reason::Abandoned),
+            Phase::Peeking { .. } | Phase::Waiting { .. } | Phase::DialingAccepted { .. }
+                if is_reset =>
+            {
+                self.end(core, key, reason);
+            }
             Phase::Streaming if is_reset => self.end(core, key, reason),
             Phase::Streaming if flow.track.is_finished() => self.end(core, key, Reason::Done),
             Phase::Streaming => {

@@ -40,7 +40,13 @@ impl TcpFlows {
                 drop(untaken);
             }
             (
-                Phase::Relaying { .. } | Phase::Accepting { .. } | Phase::Streaming | Phase::Dns(_),
+                Phase::Relaying { .. }
+                | Phase::Accepting { .. }
+                | Phase::Peeking { .. }
+                | Phase::Waiting { .. }
+                | Phase::DialingAccepted { .. }
+                | Phase::Streaming
+                | Phase::Dns(_),
                 _,
             ) => self.break_off(core, key, Reason::Closed),
             (Phase::Muted { .. } | Phase::Closing, _) => {}
@@ -56,6 +62,9 @@ impl TcpFlows {
             Phase::Held { .. } | Phase::Dialing { .. } => self.refuse_held(core, key),
             Phase::Relaying { relay, .. } => relay.reset(),
             Phase::Dns(connection) => connection.reset(),
+            Phase::Peeking { fd, .. }
+            | Phase::Waiting { fd, .. }
+            | Phase::DialingAccepted { fd, .. } => socket::reset_on_close(fd.as_fd()),
             Phase::Accepting { purpose, .. } => {
                 if let Purpose::Relay { remote } = purpose {
                     socket::reset_on_close(remote.as_fd());
@@ -150,7 +159,9 @@ impl TcpFlows {
             Phase::Dialing { syn, .. } if core.now >= syn.given_up_at() => {
                 self.end(core, key, Reason::Abandoned);
             }
-            Phase::Dialing { .. } => self.drive(core, key),
+            Phase::Dialing { .. } | Phase::DialingAccepted { .. } => self.drive(core, key),
+            Phase::Peeking { .. } => self.look(core, key),
+            Phase::Waiting { .. } => self.break_off(core, key, Reason::Dropped),
             Phase::Accepting { .. } => self.break_off(core, key, Reason::Abandoned),
             Phase::Relaying {
                 closing_since: Some(_),
@@ -172,6 +183,9 @@ impl TcpFlows {
 
     /// Drops a held flow that gave way to newer ones. The sender's next SYN is a new flow.
     pub fn drop_held(&mut self, core: &mut Core, key: Key) {
+        if let Some(Phase::Waiting { .. }) = self.flows.get(key).map(|flow| &flow.phase) {
+            return self.break_off(core, key, Reason::Dropped);
+        }
         self.end(core, key, Reason::Dropped);
     }
 
@@ -180,7 +194,13 @@ impl TcpFlows {
         for key in self.flows.keys() {
             let is_open = match self.flows.get(key).map(|flow| &flow.phase) {
                 None | Some(Phase::Muted { .. }) => false,
-                Some(Phase::Relaying { .. } | Phase::Dns(_)) => {
+                Some(
+                    Phase::Relaying { .. }
+                    | Phase::Dns(_)
+                    | Phase::Peeking { .. }
+                    | Phase::Waiting { .. }
+                    | Phase::DialingAccepted { .. },
+                ) => {
                     // The kernel's own reset would be translated too late.
                     self.reset_by_packet(core, key);
                     true

@@ -2,6 +2,7 @@
 
 use crate::engine::core::Identity;
 use crate::engine::dns_connection::DnsConnection;
+use crate::engine::tcp_peek::Peek;
 use crate::held_syn::HeldSyn;
 use crate::nat::NatPort;
 use crate::outbound::Outbound;
@@ -37,6 +38,7 @@ pub struct Tuple {
 pub enum Purpose {
     Relay { remote: OwnedFd },
     Stream,
+    Peek(Peek),
     Dns,
 }
 
@@ -57,6 +59,24 @@ pub enum Phase {
     Accepting {
         purpose: Purpose,
         since: u64,
+    },
+    /// Accepted, and looked at until enough bytes have come.
+    Peeking {
+        fd: OwnedFd,
+        at_least: usize,
+        since: u64,
+        until: u64,
+    },
+    /// Accepted, and waits for a verdict.
+    Waiting {
+        fd: OwnedFd,
+        since: u64,
+    },
+    /// Accepted, and waits for the outcome of a dial.
+    DialingAccepted {
+        fd: OwnedFd,
+        outbound: Box<Outbound>,
+        wake: u64,
     },
     Relaying {
         relay: Box<Relay>,
@@ -116,6 +136,9 @@ impl TcpFlow {
             Phase::Held { syn, since } => syn.given_up_at().min(since + VERDICT_MS),
             Phase::Dialing { syn, wake, .. } => syn.given_up_at().min(*wake),
             Phase::Accepting { since, .. } => since + ACCEPT_MS,
+            Phase::Peeking { until, .. } => *until,
+            Phase::Waiting { since, .. } => since + VERDICT_MS,
+            Phase::DialingAccepted { wake, .. } => *wake,
             Phase::Relaying {
                 closing_since: Some(since),
                 ..
@@ -177,6 +200,11 @@ impl Track {
             self.listener_fin = Some(segment.next_sequence());
         }
         self.client_fin_acknowledged |= acknowledges(segment, self.client_fin);
+    }
+
+    /// Whether the program has sent FIN behind `bytes` bytes.
+    pub fn has_ended_after(&self, bytes: u64) -> bool {
+        self.client_fin.is_some() && bytes >= self.up
     }
 
     /// Whether both ends have sent FIN and seen the other's acknowledged.

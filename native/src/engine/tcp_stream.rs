@@ -81,11 +81,14 @@ impl TcpFlows {
                     self.on_outcome(core, key, Outcome::Broken(Side::Client));
                 }
             }
-            Purpose::Stream => {
-                flow.phase = Phase::Streaming;
-                if let Some(identity) = flow.identity {
-                    core.shared.put_stream(identity.id, fd);
-                    core.outbox.push(Event::Accepted { id: identity.id });
+            Purpose::Stream => self.hand_over(core, key, fd),
+            Purpose::Peek(peek) => {
+                if core.epoll.add(fd.as_fd(), token, STREAM_EDGES).is_ok() {
+                    self.begin_peek(core, key, fd, peek);
+                } else {
+                    socket::reset_on_close(fd.as_fd());
+                    drop(fd);
+                    self.end(core, key, Reason::Dropped);
                 }
             }
             Purpose::Dns => {
@@ -108,6 +111,9 @@ impl TcpFlows {
         };
         match &mut flow.phase {
             Phase::Dialing { .. } => self.drive(core, key),
+            // What the program does meanwhile is seen by the relay's first turn.
+            Phase::DialingAccepted { .. } if side == Side::Remote => self.drive(core, key),
+            Phase::Peeking { .. } => self.look(core, key),
             Phase::Relaying { relay, .. } => {
                 let outcome = relay.on_ready(side, bits, &mut self.pipes, &mut self.buffer);
                 self.on_outcome(core, key, outcome);

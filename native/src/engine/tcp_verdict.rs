@@ -29,15 +29,19 @@ impl TcpFlows {
         let Some(flow) = self.flows.get_mut(key) else {
             return;
         };
-        if !matches!(flow.phase, Phase::Held { .. }) {
+        if !matches!(flow.phase, Phase::Held { .. } | Phase::Waiting { .. }) {
             return;
         }
         if let Some(identity) = flow.identity {
             core.held.remove(&identity.id);
         }
+        if matches!(flow.phase, Phase::Waiting { .. }) {
+            return self.decide_accepted(core, key, verdict);
+        }
         match verdict {
             Verdict::Dial(plan) => self.dial(core, key, plan),
             Verdict::Reject(how) => self.reject(core, key, how),
+            Verdict::Peek(peek) => self.peek_held(core, key, peek),
             Verdict::Stream => {
                 if !self.admit(core, key, Purpose::Stream) {
                     self.refuse_held(core, key);
@@ -67,7 +71,9 @@ impl TcpFlows {
         let Some(flow) = self.flows.get_mut(key) else {
             return;
         };
-        let Phase::Dialing { outbound, wake, .. } = &mut flow.phase else {
+        let (Phase::Dialing { outbound, wake, .. } | Phase::DialingAccepted { outbound, wake, .. }) =
+            &mut flow.phase
+        else {
             return;
         };
         let token = Token::TcpRemote(key).pack();
@@ -87,6 +93,9 @@ impl TcpFlows {
     }
 
     fn on_dialed(&mut self, core: &mut Core, key: Key, fd: OwnedFd, peer: SocketAddr, ms: u64) {
+        if let Some(Phase::DialingAccepted { .. }) = self.flows.get(key).map(|flow| &flow.phase) {
+            return self.join(core, key, fd, peer, ms);
+        }
         if !self.admit(core, key, Purpose::Relay { remote: fd }) {
             let message = "no redirection port is free".to_owned();
             return self.hold_again(core, key, Failure::Io, message, ms);
@@ -110,6 +119,10 @@ impl TcpFlows {
                 syn,
                 since: core.now,
             },
+            Phase::DialingAccepted { fd, .. } => Phase::Waiting {
+                fd,
+                since: core.now,
+            },
             other => other,
         };
         if let Some(identity) = flow.identity {
@@ -119,7 +132,7 @@ impl TcpFlows {
         self.announce(core, key, Err((failure, message)), ms);
     }
 
-    fn announce(
+    pub(super) fn announce(
         &self,
         core: &mut Core,
         key: Key,

@@ -73,6 +73,7 @@ impl UdpFlows {
                 if !queue.push(datagram.payload()) {
                     core.shared.metrics.dropped.add(1);
                 }
+                self.look(core, key);
             }
             Phase::Open(_) => self.send(core, key, datagram.payload()),
             Phase::Muted { .. } => core.shared.metrics.dropped.add(1),
@@ -201,6 +202,7 @@ impl UdpFlows {
             return self.schedule(core, key);
         }
         match &flow.phase {
+            Phase::Held { .. } if flow.peek.is_some() => self.look(core, key),
             Phase::Held { .. } => self.end(core, key, Reason::Dropped),
             Phase::Associating { .. } => self.drive(core, key),
             Phase::Open(_) => self.end(core, key, Reason::Idle),

@@ -39,6 +39,17 @@ impl Queue {
         true
     }
 
+    /// Copies of the datagrams in order.
+    pub fn copies(&self) -> Vec<Vec<u8>> {
+        self.datagrams.iter().cloned().collect()
+    }
+
+    /// Datagrams in it, and whether another could be taken.
+    pub fn fill(&self) -> (usize, bool) {
+        let has_room = self.datagrams.len() < QUEUE_LENGTH && self.bytes < QUEUE_BYTES;
+        (self.datagrams.len(), has_room)
+    }
+
     /// All datagrams in order.
     pub fn into_datagrams(self) -> VecDeque<Vec<u8>> {
         self.datagrams
@@ -90,6 +101,8 @@ pub struct UdpFlow {
     pub sent: u64,
     pub received: u64,
     pub timer_at: Option<u64>,
+    /// While it is held: how many datagrams are waited for, since when and until when.
+    pub peek: Option<(usize, u64, u64)>,
 }
 
 impl UdpFlow {
@@ -108,6 +121,7 @@ impl UdpFlow {
             sent: 0,
             received: 0,
             timer_at: None,
+            peek: None,
         }
     }
 
@@ -123,7 +137,10 @@ impl UdpFlow {
     /// When the phase is over unless something happens.
     pub fn deadline(&self) -> u64 {
         match &self.phase {
-            Phase::Held { since, .. } => since + VERDICT_MS,
+            Phase::Held { since, .. } => match self.peek {
+                Some((_, _, until)) => until,
+                None => since + VERDICT_MS,
+            },
             Phase::Associating { wake, .. } => *wake,
             Phase::Open(_) if self.sent >= EXCHANGE && self.received >= EXCHANGE => {
                 self.touched + IDLE_MS

@@ -3,9 +3,10 @@
 use crate::command::{DialPlan, Rejection, Verdict};
 use crate::egress;
 use crate::engine::core::{Core, FlowRef, Token};
+use crate::engine::tcp_peek::Peek;
 use crate::engine::udp::UdpFlows;
 use crate::engine::udp_flow::{Phase, Queue, Session};
-use crate::event::{Event, Failure, Reason};
+use crate::event::{Event, Failure, PeekEnd, Reason};
 use crate::options::Hop;
 use crate::outbound::{Outbound, Progress};
 use crate::packet::icmp::Unreachable;
@@ -29,12 +30,52 @@ impl UdpFlows {
             core.held.remove(&identity.id);
         }
         match verdict {
+            Verdict::Peek(peek) => self.peek(core, key, peek),
             Verdict::Dial(plan) if plan.proxied.is_some() => self.associate(core, key, plan),
             Verdict::Dial(plan) => self.connect(core, key, &plan),
             Verdict::Reject(how) => self.reject(core, key, how),
             // Refused by the caller before it came here.
             Verdict::Stream => self.reject(core, key, Rejection::Reset),
         }
+    }
+
+    fn peek(&mut self, core: &mut Core, key: Key, peek: Peek) {
+        if let Some(flow) = self.flows.get_mut(key) {
+            flow.peek = Some((peek.at_least, core.now, core.now + peek.timeout_ms));
+        }
+        self.look(core, key);
+        self.schedule(core, key);
+    }
+
+    /// Shows the datagrams on hold once there are enough of them, or the time is over.
+    pub(super) fn look(&mut self, core: &mut Core, key: Key) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        let (Phase::Held { queue, since }, Some((at_least, begun, until))) =
+            (&mut flow.phase, flow.peek)
+        else {
+            return;
+        };
+        let (length, has_room) = queue.fill();
+        let end = match (length >= at_least, has_room) {
+            (true, _) => PeekEnd::Bytes,
+            (false, false) => PeekEnd::End,
+            (false, true) if core.now >= until => PeekEnd::Timeout,
+            (false, true) => return,
+        };
+        *since = core.now;
+        flow.peek = None;
+        if let Some(identity) = flow.identity {
+            core.held.insert(identity.id, FlowRef::Udp(key));
+            core.outbox.push(Event::Peeked {
+                id: identity.id,
+                chunks: queue.copies(),
+                end,
+                ms: core.now - begun,
+            });
+        }
+        self.schedule(core, key);
     }
 
     fn connect(&mut self, core: &mut Core, key: Key, plan: &DialPlan) {

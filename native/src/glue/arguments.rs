@@ -1,6 +1,7 @@
 //! Reads arguments from JavaScript objects and checks them.
 
 use crate::command::{DialPlan, Ending, Proxied, Rejection, Verdict};
+use crate::engine::tcp_peek::Peek;
 use crate::glue::error::{Result, invalid, mistyped};
 use crate::options::{Hop, Options};
 use crate::socks5::{Credentials, Target};
@@ -13,6 +14,8 @@ use std::str::FromStr;
 const MAX_SOCKS_TEXT: usize = 255;
 /// Larger would overflow nothing, but can only be a mistake: a day.
 const MAX_TIMEOUT_MS: f64 = 86_400_000.0;
+/// More bytes than any peek shows.
+const MAX_PEEK: f64 = 1_048_576.0;
 
 /// A property that must be there.
 fn field<T: FromNapiValue>(object: &Object, name: &str) -> Result<T> {
@@ -94,6 +97,10 @@ pub fn verdict(object: &Object) -> Result<Verdict> {
     match kind.as_str() {
         "dial" => Ok(Verdict::Dial(dial_plan(object)?)),
         "stream" => Ok(Verdict::Stream),
+        "peek" => Ok(Verdict::Peek(Peek {
+            at_least: whole("atLeast", field(object, "atLeast")?, MAX_PEEK)?.max(1) as usize,
+            timeout_ms: timeout(field(object, "timeoutMs")?)?,
+        })),
         "reject" => {
             let how: String = field(object, "how")?;
             Ok(Verdict::Reject(match how.as_str() {

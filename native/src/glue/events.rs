@@ -1,6 +1,6 @@
 //! Engine events as JavaScript objects.
 
-use crate::event::{Event, Failure, Network, Reason};
+use crate::event::{Event, Failure, Network, PeekEnd, Reason};
 use napi::bindgen_prelude::{Array, BufferSlice, Object, ToNapiValue};
 use napi::{Env, Result, sys};
 use std::net::SocketAddrV4;
@@ -48,6 +48,29 @@ fn to_object<'env>(env: &'env Env, event: Event) -> Result<Object<'env>> {
                     object.set("message", message)?;
                 }
             }
+            object.set("ms", ms as f64)?;
+        }
+        Event::Peeked {
+            id,
+            chunks,
+            end,
+            ms,
+        } => {
+            object.set("kind", "peeked")?;
+            object.set("id", id as f64)?;
+            let mut array = env.create_array(chunks.len() as u32)?;
+            for (index, chunk) in chunks.iter().enumerate() {
+                array.set(index as u32, BufferSlice::copy_from(env, chunk)?)?;
+            }
+            object.set("chunks", array)?;
+            object.set(
+                "reason",
+                match end {
+                    PeekEnd::Bytes => "bytes",
+                    PeekEnd::End => "end",
+                    PeekEnd::Timeout => "timeout",
+                },
+            )?;
             object.set("ms", ms as f64)?;
         }
         Event::Accepted { id } => {

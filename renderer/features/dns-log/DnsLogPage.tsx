@@ -27,8 +27,10 @@ const verdictTones: Readonly<Record<DnsRow['verdict'], ChipTone>> = {
   hosts: 'plain',
   local: 'plain',
   blocked: 'red',
+  absent: 'plain',
   refused: 'red',
   error: 'red',
+  recovered: 'amber',
 };
 
 export function DnsLogPage() {

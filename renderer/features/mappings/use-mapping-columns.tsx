@@ -17,6 +17,7 @@ const stateTones: Readonly<Record<MappingRow['state'], ChipTone>> = {
   resting: 'plain',
   free: 'outline',
   retired: 'amber',
+  unknown: 'red',
 };
 
 export function useMappingColumns(): readonly Column<MappingEntry>[] {

@@ -2,9 +2,11 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { silentLogger } from '../../../core/base/logger.ts';
 import { type DnsConfig, defaultConfig } from '../../../core/contract/config.ts';
+import { AddressMemory } from '../../../core/dns/address-memory.ts';
 import { DnsGraph } from '../../../core/dns/dns-graph.ts';
 import { DnsLog } from '../../../core/dns/dns-log.ts';
 import { DnsServer } from '../../../core/dns/dns-server.ts';
+import { MissingNames } from '../../../core/dns/missing-names.ts';
 import { decodeMessage, encodeMessage, queryFor } from '../../../core/net/dns-message.ts';
 import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
@@ -31,9 +33,15 @@ function make(
       nameserver: [{ kind: 'udp', address: '127.0.0.1', port: upstream.port }],
       ...change,
     },
+    mode: 'fake-ip',
     pool,
     opener: new LoopbackOpener(),
     baseServers,
+    outbound: () => undefined,
+    ownNames: [],
+    isDirect: () => false,
+    missing: new MissingNames(clock),
+    memory: new AddressMemory(clock),
     ipv6: () => false,
     clock,
     logger: silentLogger,
@@ -91,7 +99,7 @@ test('the system has no servers: SERVFAIL, and fake names go on', async () => {
 test('hosts and filter of the configuration are in force', async () => {
   const { ask, pool } = make({
     hosts: { 'fixed.example': ['192.0.2.9'] },
-    fakeIpFilter: ['+.real.example'],
+    fakeIpFilter: { mode: 'blacklist', patterns: ['+.real.example'] },
     fakeIpTtl: 7,
   });
   expect((await ask('fixed.example', 'A'))?.answers).toMatchObject([{ data: '192.0.2.9', ttl: 7 }]);

@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createLogger } from '../../../core/base/logger.ts';
-import { DnsRouter } from '../../../core/dns/dns-router.ts';
+import { AddressMemory } from '../../../core/dns/address-memory.ts';
+import { DnsRouter, type DnsRouterOptions } from '../../../core/dns/dns-router.ts';
 import type { FakeIpPool } from '../../../core/dns/fake-ip-pool.ts';
 import { FakeIpFilter } from '../../../core/dns/filter.ts';
 import { HostTable } from '../../../core/dns/hosts.ts';
+import { MissingNames } from '../../../core/dns/missing-names.ts';
 import { type DnsMessage, queryFor } from '../../../core/net/dns-message.ts';
 import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
@@ -17,6 +19,11 @@ let pool: FakeIpPool;
 let upstream: TableResolver;
 let lines: string[];
 let router: DnsRouter;
+let clock: ManualClock;
+let missing: MissingNames;
+let memory: AddressMemory;
+/** Names that go DIRECT for sure. */
+let direct: Set<string>;
 
 beforeEach(() => {
   pool = makePool(new MemoryStateStore(), { range: '198.18.0.0/16' });
@@ -30,8 +37,15 @@ beforeEach(() => {
     'NS ': [record('.', 'NS', 'a.root-servers.net')],
   });
   lines = [];
-  const clock = new ManualClock();
-  router = new DnsRouter({
+  clock = new ManualClock();
+  missing = new MissingNames(clock);
+  memory = new AddressMemory(clock);
+  direct = new Set();
+  router = make();
+});
+
+const make = (change: Partial<DnsRouterOptions> = {}): DnsRouter =>
+  new DnsRouter({
     pool,
     hosts: new HostTable({
       'static.example': ['192.0.2.1', '192.0.2.2', '2001:db8::1'],
@@ -40,8 +54,16 @@ beforeEach(() => {
       'local-alias.example': 'nas.lan',
       'deep.example': 'four.example',
     }),
-    filter: new FakeIpFilter([]),
+    filter: new FakeIpFilter({ mode: 'blacklist', patterns: [] }),
     resolver: upstream,
+    directResolver: upstream,
+    mode: 'fake-ip',
+    truthful: true,
+    isDirect: (name) => direct.has(name),
+    missing,
+    memory,
+    blockDoh: false,
+    ipv6: true,
     ttl: 1,
     clock,
     logger: createLogger((line) => lines.push(`${line.component}: ${line.text}`), {
@@ -49,8 +71,8 @@ beforeEach(() => {
       enabled: () => true,
       now: () => clock.now(),
     }),
+    ...change,
   });
-});
 
 const ask = async (name: string, type: string, change: Partial<DnsMessage> = {}) =>
   await router.answer({ ...queryFor(77, name, type, undefined), ...change }, client, never);

@@ -174,6 +174,7 @@ describe('rows and statistics', () => {
       answers: 2,
       flows: 2,
       liveFlows: 1,
+      pinned: false,
       outcome: 'DIAL_REFUSED',
     });
     expect(pool.rows()).toEqual([pool.row(address)]);
@@ -277,6 +278,10 @@ describe('after a restart', () => {
       answers: 1,
       flows: 0,
       outcome: '',
+      pinned: false,
+      retired: false,
+      former: '',
+      formerUntil: 0,
     });
     const pool = open();
     clock.advance(10 * minutes);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { domainPatternProblem } from '../../../core/base/domain.ts';
 import { builtInFilter, FakeIpFilter } from '../../../core/dns/filter.ts';
 
-const filter = new FakeIpFilter(['*.corp.example', '+.bank.example']);
+const filter = new FakeIpFilter({ mode: 'blacklist', patterns: ['*.corp.example', '+.bank.example'] });
 
 describe('real answers', () => {
   test.each([
@@ -58,7 +58,7 @@ test('every built-in pattern is valid and listed once', () => {
 });
 
 test('an invalid entry is refused with its name: a filter is never silently off', () => {
-  expect(() => new FakeIpFilter(['+.fine.example', 'bad*.example'])).toThrow(
+  expect(() => new FakeIpFilter({ mode: 'blacklist', patterns: ['+.fine.example', 'bad*.example'] })).toThrow(
     expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('"bad*.example"') as string }),
   );
 });

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AppError } from '../../../core/base/app-error.ts';
 import { Emitter } from '../../../core/base/emitter.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
-import { type Config, defaultConfig } from '../../../core/contract/config.ts';
+import { type Config, type DnsMode, defaultConfig } from '../../../core/contract/config.ts';
 import type { ConnectionRow } from '../../../core/contract/flow.ts';
 import type { MethodName, Params, Result } from '../../../core/contract/rpc.ts';
 import { methods } from '../../../core/contract/rpc.ts';
@@ -86,7 +86,31 @@ class MemoryTunnel implements ServedTunnel {
   }
 
   fakeIp() {
-    return { range: '198.18.0.0/15', used: this.used, capacity: 100 };
+    return { range: '198.18.0.0/15', range6: null, used: this.used, capacity: 100, unknown: 0, recovered: 0 };
+  }
+
+  mode: DnsMode | null = null;
+  readonly mappingCalls: unknown[] = [];
+
+  dnsMode() {
+    return { mode: this.mode ?? this.config.dns.mode, chosen: this.mode !== null };
+  }
+
+  async setDnsMode(mode: DnsMode | null): Promise<void> {
+    this.mode = mode;
+  }
+
+  flushDnsCache(): number {
+    return 5;
+  }
+
+  flushFakeIp(): number {
+    return 7;
+  }
+
+  changeMappings(addresses: readonly string[], action: string): number {
+    this.mappingCalls.push([addresses, action]);
+    return addresses.length;
   }
 
   rules() {

@@ -34,6 +34,7 @@ const mapping = {
   answers: 0,
   flows: 0,
   liveFlows: 0,
+  pinned: false,
   outcome: '',
 };
 const question = {

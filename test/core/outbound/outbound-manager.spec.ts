@@ -8,6 +8,7 @@ const manager = (...proxies: ProxyConfig[]): OutboundManager =>
   new OutboundManager(proxies, {
     egress: new LoopbackEgress(),
     resolver: new NamedAddresses({}),
+    proxyServers: new NamedAddresses({}),
     isFake: () => false,
     clock: new ManualClock(),
     timeoutMs: 1000,
@@ -63,7 +64,14 @@ describe('proxies on this machine', () => {
       return own.has(address);
     };
     const clock = new ManualClock();
-    const services = { egress, resolver: new NamedAddresses({}), isFake: () => false, clock, timeoutMs: 1 };
+    const services = {
+      egress,
+      resolver: new NamedAddresses({}),
+      proxyServers: new NamedAddresses({}),
+      isFake: () => false,
+      clock,
+      timeoutMs: 1,
+    };
     const outbounds = new OutboundManager([socks('a', '192.0.2.1')], services);
     expect([outbounds.localProxies().length, outbounds.localProxies().length, asked]).toEqual([1, 1, 1]);
     own.clear();

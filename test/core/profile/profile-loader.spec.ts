@@ -67,6 +67,7 @@ rules:
   - MATCH,REJECT-DROP
 `);
     expect(config).toEqual({
+      sniffer: defaultConfig.sniffer,
       logLevel: 'warning',
       mixed: {
         address: '192.0.2.1',
@@ -77,8 +78,9 @@ rules:
         ],
       },
       dns: {
+        ...defaultConfig.dns,
         fakeIpRange: '198.18.0.0/16',
-        fakeIpFilter: ['*.lan', '+.example.com', 'time.*.com', '.below.example'],
+        fakeIpFilter: { mode: 'blacklist', patterns: ['*.lan', '+.example.com', 'time.*.com', '.below.example'] },
         fakeIpTtl: 30,
         nameserver: [
           { kind: 'udp', address: '192.0.2.53', port: 53 },
@@ -175,10 +177,21 @@ describe('mistakes, each with its exact place', () => {
       '3:1 error mixed-port: the key "mixed-port" stands here a second time',
     ],
     ['dns: fake-ip', '1:6 error dns: text cannot stand here'],
-    ['dns:\n  enhanced-mode: redir-host', '2:18 error dns.enhanced-mode: the mode redir-host is not supported yet'],
     [
-      'dns:\n  fake-ip-filter-mode: whitelist',
-      '2:24 error dns.fake-ip-filter-mode: the filter mode whitelist is not supported yet',
+      'dns:\n  enhanced-mode: normal',
+      '2:18 error dns.enhanced-mode: the mode normal would leave connections without names',
+    ],
+    [
+      'dns:\n  fake-ip-filter-mode: rule\n  fake-ip-filter: ["DOMAIN,a.example,direct"]',
+      '3:20 error dns.fake-ip-filter[0]: "DOMAIN,a.example,direct" says neither fake-ip nor real-ip',
+    ],
+    [
+      'dns:\n  nameserver-policy: { "geosite:cn": 192.0.2.1 }',
+      '2:24 error dns.nameserver-policy["geosite:cn"]: "geosite:cn": sets of names are not supported yet',
+    ],
+    [
+      'dns:\n  default-nameserver: ["tls://dns.example"]',
+      '2:23 error dns.default-nameserver: "dns.example" is a name, which nobody could look up',
     ],
     ['dns:\n  fake-ip-range: 198.18.0.0', '2:18 error dns.fake-ip-range: "198.18.0.0" is no IP prefix'],
     [
@@ -205,10 +218,10 @@ describe('mistakes, each with its exact place', () => {
       '3:7 error dns.fake-ip-filter[0]: YAML takes *.lan for an alias, and nothing has the anchor &.lan',
     ],
     ['dns:\n  nameserver: []', '2:15 error dns.nameserver: the list is empty, so no name could be looked up'],
-    ['dns:\n  nameserver: 192.0.2.1', '2:15 error dns.nameserver: text cannot stand here'],
+    ['dns:\n  nameserver: { a: b }', '2:15 error dns.nameserver: a map cannot stand here'],
     [
-      'dns:\n  nameserver: [192.0.2.1, "tls://192.0.2.1"]',
-      '2:27 error dns.nameserver[1]: DNS over TLS (tls://) is not supported yet',
+      'dns:\n  nameserver: [192.0.2.1, "quic://192.0.2.1"]',
+      '2:27 error dns.nameserver[1]: DNS over QUIC (quic://) is not supported yet',
     ],
     [
       'dns:\n  nameserver: [198.18.0.2]',
@@ -371,7 +384,7 @@ describe('warnings: usable all the same', () => {
       '1:15 warning bind-address: ignored: without allow-lan the mixed port listens on 127.0.0.1 only',
     ],
     ['dns:\n  enable: false', '2:11 warning dns.enable: ignored: Enhanced Mode always answers DNS itself'],
-    ['dns:\n  fallback: [192.0.2.1]', '2:3 warning dns.fallback: not supported yet: these servers are not asked'],
+    ['dns:\n  prefer-h3: true', '2:3 warning dns.prefer-h3: ignored: DNS over HTTPS uses HTTP/2'],
     [
       'dns:\n  fake-ip-filter: ["geosite:cn"]',
       '2:20 warning dns.fake-ip-filter[0]: "geosite:cn": sets are not supported yet; its names get fake addresses',

@@ -47,6 +47,7 @@ test('other tables', () => {
     answers: 0,
     flows: 0,
     liveFlows: 0,
+    pinned: false,
     outcome: 'DIAL_REFUSED',
   };
   expect(

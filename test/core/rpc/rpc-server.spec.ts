@@ -92,7 +92,7 @@ describe('handshake', () => {
     served = await Served.start();
     expect(await served.raw().next(() => true)).toEqual({
       kind: 'hello',
-      protocol: { major: 1, minor: 0 },
+      protocol: { major: 1, minor: 1 },
       version: '1.2.3',
     });
   });

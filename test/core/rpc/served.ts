@@ -22,9 +22,10 @@ export const snapshot: Snapshot = {
   mine: true,
   systemDns: true,
   autoRoute: true,
+  dnsMode: { mode: 'fake-ip', chosen: false },
   mixed: null,
   config: { hash: 'h', proxies: 0, rules: 1 },
-  fakeIp: { range: '198.18.0.0/15', used: 0, capacity: 10 },
+  fakeIp: { range: '198.18.0.0/15', range6: null, used: 0, capacity: 10, unknown: 0, recovered: 0 },
   warnings: [],
   changes: [],
 };
@@ -69,6 +70,9 @@ export class Served implements AsyncDisposable {
         throw new Error('not in this test');
       },
       dnsQuery: note('dnsQuery', { rcode: 'NOERROR', verdict: 'fake', answers: [], ms: 0 }),
+      flushDnsCache: note('flushDnsCache', { answers: 0 }),
+      flushFakeIp: note('flushFakeIp', { retired: 0 }),
+      changeMappings: note('changeMappings', { changed: 0 }),
       restore: note('restore', { undone: [] }),
       ...options.handlers,
     };

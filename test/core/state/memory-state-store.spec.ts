@@ -10,6 +10,10 @@ const mapping = (address: string, name: string, answers = 1) => ({
   answers,
   flows: 0,
   outcome: '',
+  pinned: false,
+  retired: false,
+  former: '',
+  formerUntil: 0,
 });
 
 test('behaves as the database does', () => {

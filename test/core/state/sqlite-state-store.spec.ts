@@ -31,6 +31,10 @@ const mapping = (address: string, name: string, more: Partial<StoredMapping> = {
   answers: 1,
   flows: 0,
   outcome: '',
+  pinned: false,
+  retired: false,
+  former: '',
+  formerUntil: 0,
   ...more,
 });
 
@@ -93,7 +97,7 @@ describe('mappings', () => {
       import { SqliteStateStore } from ${JSON.stringify(url('sqlite-state-store.ts'))};
       const store = new SqliteStateStore(${JSON.stringify(file)}, { now: Date.now, onSetAside: () => process.exit(3) });
       for (let i = store.load().length; ; i++) {
-        store.put({ address: 'address-' + i, name: 'name-' + i, firstSeen: 1, lastAnswered: 1, lastConnected: 0, answers: 1, flows: 0, outcome: '' });
+        store.put({ address: 'address-' + i, name: 'name-' + i, firstSeen: 1, lastAnswered: 1, lastConnected: 0, answers: 1, flows: 0, outcome: '', pinned: false, retired: false, former: '', formerUntil: 0 });
         if (i % 500 === 0) (await import('node:fs')).writeSync(1, i + '\\n');
       }`;
     let seen = -1;
@@ -125,7 +129,7 @@ describe('mappings', () => {
     store.close();
     const database = new DatabaseSync(file);
     database.exec('BEGIN');
-    const insert = database.prepare('INSERT INTO mapping VALUES (?, ?, 1, 2, 3, 4, 5, ?)');
+    const insert = database.prepare("INSERT INTO mapping VALUES (?, ?, 1, 2, 3, 4, 5, ?, 0, 0, '', 0)");
     for (let i = 0; i < 131_072; i++)
       insert.run(`198.${18 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`, `host-${i}.example.com`, 'ok');
     database.exec('COMMIT');

@@ -158,7 +158,7 @@ describe('a mapping in doubt', () => {
     ['so does one that is outer, since it could be meant', 'former.example', 'former.example', 'sniffed', true],
     ['the mapped name changes nothing', 'host1.example', 'host1.example', 'fake-ip'],
     ['neither does a name that the address never had', 'other.example', 'host1.example', 'fake-ip'],
-  ] as const)('%s', async (_what, said, taken, source, ech = false) => {
+  ] as const)('%s', async (_what, said, taken, source, ech: boolean = false) => {
     const id = await connect('198.18.3.1', 443, [{ chunk: hello(said, ech) }]);
     expect(lastVerdict()).toMatchObject(dialTo(taken));
     expect(stage.row('1')).toMatchObject({ domainSource: source, fakeIp: '198.18.3.1' });

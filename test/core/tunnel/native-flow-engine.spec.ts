@@ -83,6 +83,7 @@ beforeEach(async () => {
   const handlers: FlowEngineHandlers = {
     onOpen: (flow) => told.push(['open', flow]),
     onDialed: (id, outcome) => told.push(['dialed', id, outcome]),
+    onPeeked: () => undefined,
     onClose: (flow) => told.push(['close', flow]),
     onDns: (question) => told.push(['dns', question]),
     onDead: (message) => told.push(['dead', message]),
@@ -157,6 +158,7 @@ describe('events', () => {
         throw new Error('defect');
       },
       onDialed: () => undefined,
+      onPeeked: () => undefined,
       onClose: (flow) => told.push(flow.id),
       onDns: () => undefined,
       onDead: () => undefined,

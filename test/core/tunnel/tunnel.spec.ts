@@ -178,6 +178,8 @@ describe('from a question to a connection', () => {
   test('a fake address without a name is refused at once, and told', async () => {
     await tunnel.machine.start(both);
     engine().open(1, '198.18.77.77', 443);
+    await vi.waitFor(() => expect(engine().verdicts.get(1)).toEqual({ kind: 'peek', atLeast: 1, timeoutMs: 300 }));
+    engine().emit({ kind: 'peeked', id: 1, chunks: [Buffer.from('EHLO')], reason: 'bytes', ms: 1 });
     await vi.waitFor(() => expect(engine().verdicts.get(1)).toEqual({ kind: 'reject', how: 'reset' }));
     expect(health.warnings()).toMatchObject([{ code: 'FAKE_IP_UNKNOWN_ADDRESS' }]);
   });
@@ -236,7 +238,7 @@ describe('another configuration', () => {
     ],
     [
       'a bad filter',
-      configOf([], { dns: { ...defaultConfig.dns, fakeIpFilter: ['a..b'] } }),
+      configOf([], { dns: { ...defaultConfig.dns, fakeIpFilter: { mode: 'blacklist', patterns: ['a..b'] } } }),
       'CONFIG_INVALID',
       /a\.\.b/,
     ],

@@ -44,6 +44,7 @@ const mapping = (address: string): MappingRow => ({
   answers: 0,
   flows: 0,
   liveFlows: 0,
+  pinned: false,
   outcome: '',
 });
 

@@ -1,0 +1,90 @@
+/** Who is asked about which name: the ordered policy, and the fallback where the usual servers are not believed. */
+
+import { AppError } from '../base/app-error.ts';
+import { type Cidr, cidrContains, parseCidr } from '../base/cidr.ts';
+import { DomainTrie } from '../base/domain.ts';
+import { addressOf } from '../net/dns-message.ts';
+import type { DnsAnswer, Question, Resolver } from './resolver.ts';
+
+/** The first entry with a pattern for the name answers; other names go to `usual`. */
+export class PolicyResolver implements Resolver {
+  readonly #usual: Resolver;
+  readonly #entries: readonly { readonly patterns: DomainTrie<true>; readonly resolver: Resolver }[];
+
+  /** Throws CONFIG_INVALID with the pattern named. */
+  constructor(
+    usual: Resolver,
+    entries: readonly { readonly patterns: readonly string[]; readonly resolver: Resolver }[],
+  ) {
+    this.#usual = usual;
+    this.#entries = entries.map(({ patterns, resolver }) => ({
+      patterns: trieOf('nameserver-policy', patterns),
+      resolver,
+    }));
+  }
+
+  query(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
+    const entry = this.#entries.find(({ patterns }) => patterns.lookup(question.name) === true);
+    return (entry?.resolver ?? this.#usual).query(question, signal);
+  }
+}
+
+/**
+ * Asks both at once. The fallback's answer is taken for listed names, where the usual one has an address from the filter's
+ * prefixes, and where the usual one fails.
+ */
+export class FallbackResolver implements Resolver {
+  readonly #usual: Resolver;
+  readonly #fallback: Resolver;
+  readonly #domains: DomainTrie<true>;
+  readonly #prefixes: readonly Cidr[];
+
+  /** Throws CONFIG_INVALID with the entry named. */
+  constructor(
+    usual: Resolver,
+    fallback: Resolver,
+    filter: { readonly ipcidr: readonly string[]; readonly domain: readonly string[] },
+  ) {
+    this.#usual = usual;
+    this.#fallback = fallback;
+    this.#domains = trieOf('fallback-filter', filter.domain);
+    this.#prefixes = filter.ipcidr.map((text) => {
+      const cidr = parseCidr(text);
+      if (cidr === undefined) throw new AppError('CONFIG_INVALID', `fallback-filter: "${text}" is no prefix`);
+      return cidr;
+    });
+  }
+
+  async query(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
+    if (this.#domains.lookup(question.name) === true) return await this.#fallback.query(question, signal);
+    const spare = new AbortController();
+    const onAbort = (): void => spare.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    const other = this.#fallback.query(question, spare.signal);
+    other.catch(() => undefined);
+    try {
+      const usual = await this.#usual.query(question, signal).catch(() => undefined);
+      if (usual === undefined || usual.message.rcode === 'SERVFAIL' || this.#isBogus(usual)) return await other;
+      return usual;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      spare.abort(new AppError('DNS_IO', 'another server was believed'));
+    }
+  }
+
+  #isBogus({ message }: DnsAnswer): boolean {
+    return message.answers.some((record) => {
+      const address = addressOf(record);
+      return address !== undefined && this.#prefixes.some((prefix) => cidrContains(prefix, address));
+    });
+  }
+}
+
+function trieOf(what: string, patterns: readonly string[]): DomainTrie<true> {
+  const trie = new DomainTrie<true>();
+  for (const pattern of patterns) {
+    const problem = trie.insert(pattern, true);
+    if (problem !== undefined) throw new AppError('CONFIG_INVALID', `${what}: "${pattern}": ${problem}`);
+  }
+  return trie;
+}

@@ -1,0 +1,54 @@
+/** What a nameserver's parameters change of its answers: families left out (`disable-ipv4`, `disable-ipv6`) and DNS64 (RFC 6147). */
+import { bytesToIp, type Ip, ipToBytes } from '../base/address.ts';
+import { addressOf, type DnsMessage, type DnsRecord, queryFor, responseTo } from '../net/dns-message.ts';
+import type { DnsAnswer, Question, Resolver } from './resolver.ts';
+import { denialSoa } from './soa.ts';
+
+export interface Shape {
+  readonly disableIpv4?: boolean | undefined;
+  readonly disableIpv6?: boolean | undefined;
+  /** /96 prefix. */
+  readonly dns64?: string | undefined;
+}
+
+export class ShapedResolver implements Resolver {
+  readonly #inner: Resolver;
+  readonly #shape: Shape;
+
+  constructor(inner: Resolver, shape: Shape) {
+    this.#inner = inner;
+    this.#shape = shape;
+  }
+
+  async query(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
+    const { disableIpv4, disableIpv6, dns64 } = this.#shape;
+    if ((question.type === 'A' && disableIpv4) || (question.type === 'AAAA' && disableIpv6)) {
+      return { message: nothing(question), upstream: "disabled by the nameserver's parameters" };
+    }
+    const answer = await this.#inner.query(question, signal);
+    const { message } = answer;
+    if (dns64 === undefined || question.type !== 'AAAA' || message.rcode !== 'NOERROR') return answer;
+    if (message.answers.some((record) => record.type === 'AAAA')) return answer;
+    const old = await this.#inner.query({ ...question, type: 'A' }, signal);
+    if (old.message.rcode !== 'NOERROR') return answer;
+    const answers = old.message.answers.map((record) => translated(record, dns64));
+    return answers.some((record) => record.type === 'AAAA') ? { ...old, message: { ...message, answers } } : answer;
+  }
+}
+
+function nothing({ name, type }: Question): DnsMessage {
+  return { ...responseTo(queryFor(0, name, type, undefined), 'NOERROR'), authorities: [denialSoa(name)] };
+}
+
+/** An A record as AAAA inside the prefix; other records as they are. */
+function translated(record: DnsRecord, prefix: string): DnsRecord {
+  const address = record.type === 'A' ? addressOf(record) : undefined;
+  return address === undefined ? record : { ...record, type: 'AAAA', data: embedded(address, prefix) };
+}
+
+/** RFC 6052 section 2.2, for prefixes of 96 bits. */
+export function embedded(address: Ip, prefix: string): Ip {
+  const bytes = Uint8Array.from(ipToBytes(prefix.split('/')[0] ?? '::'));
+  bytes.set(ipToBytes(address), 12);
+  return bytesToIp(bytes);
+}

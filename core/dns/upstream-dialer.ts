@@ -1,0 +1,95 @@
+/** Connections to nameservers: by address through the egress, by name after the bootstrap servers were asked, or through an outbound. */
+import net from 'node:net';
+import { Duplex } from 'node:stream';
+import tls from 'node:tls';
+import { type Ip, parseIp } from '../base/address.ts';
+import { AppError, errnoOf } from '../base/app-error.ts';
+import type { StreamDialer } from '../outbound/dialer.ts';
+import type { Connect } from './stream-resolver.ts';
+import type { TcpOpener } from './tcp-exchange.ts';
+
+const timeoutMs = 5_000;
+
+export interface UpstreamTarget {
+  /** Address or name. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** TCP by our own sockets; `lookup` finds the addresses of a host that is a name. */
+export function connectDirect(
+  opener: TcpOpener,
+  { host, port }: UpstreamTarget,
+  lookup: (name: string, signal: AbortSignal) => Promise<readonly Ip[]>,
+): Connect {
+  return async (signal) => {
+    const literal = parseIp(host);
+    const addresses = literal === undefined ? await lookup(host, signal) : [literal];
+    return await opener.connectTcp(addresses, port, { signal, timeoutMs });
+  };
+}
+
+/** TCP through an outbound, which resolves the host itself where it can. */
+export function connectThrough(outbound: () => StreamDialer, target: UpstreamTarget): Connect {
+  return async (signal) => {
+    const stream = await outbound().dialStream(target, { signal, timeoutMs });
+    return Duplex.from({ readable: stream.readable, writable: stream.writable });
+  };
+}
+
+/** TLS on top, with the certificate checked for `host`. Rejects with DNS_TLS when it is not good. */
+export function overTls(
+  connect: Connect,
+  host: string,
+  options: { readonly ca?: string | undefined; readonly alpn: readonly string[] },
+): Connect {
+  const authorities = options.ca === undefined ? {} : { ca: [...tls.rootCertificates, options.ca] };
+  let session: Buffer | undefined;
+  return async (signal) => {
+    const below = await connect(signal);
+    const secured = tls.connect({
+      socket: below,
+      host,
+      ...(net.isIP(host) === 0 ? { servername: host } : {}),
+      checkServerIdentity: (_name, certificate) => tls.checkServerIdentity(host, certificate),
+      ALPNProtocols: [...options.alpn],
+      minVersion: 'TLSv1.2',
+      ...(session === undefined ? {} : { session }),
+      ...authorities,
+    });
+    secured.on('session', (ticket: Buffer) => {
+      session = ticket;
+    });
+    const ready = Promise.withResolvers<tls.TLSSocket>();
+    const onAbort = (): void => ready.reject(AppError.from(signal.reason, 'DNS_IO', 'given up'));
+    secured.once('secureConnect', () => ready.resolve(secured));
+    secured.on('error', (error: Error) => ready.reject(tlsError(error, host)));
+    secured.once('close', () => ready.reject(new AppError('DNS_IO', 'the server closed the connection')));
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      const socket = await ready.promise;
+      if (options.alpn.includes('h2') && socket.alpnProtocol !== 'h2') {
+        throw new AppError('DNS_TLS', `${host} does not speak HTTP/2`);
+      }
+      return socket;
+    } catch (error) {
+      secured.destroy();
+      below.destroy();
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  };
+}
+
+function tlsError(error: Error, host: string): AppError {
+  const code = errnoOf(error) ?? '';
+  const isNetwork = /^E[A-Z]+$/.test(code) && code !== 'EPROTO';
+  return isNetwork
+    ? AppError.from(error, 'DNS_IO', host)
+    : new AppError('DNS_TLS', `${host}: ${error.message}`, {
+        cause: error,
+        expected: 'a certificate for this name from a known authority, or its authority in ca=',
+      });
+}

@@ -1,0 +1,100 @@
+/** One configured nameserver as a resolver: which protocol, which way to it, and what its parameters change. */
+import { type Ip, parseIp } from '../base/address.ts';
+import { AppError } from '../base/app-error.ts';
+import type { Clock } from '../base/clock.ts';
+import { unreachable } from '../base/unreachable.ts';
+import type { UpstreamConfig } from '../contract/config.ts';
+import { queryFor, responseTo } from '../net/dns-message.ts';
+import type { StreamDialer } from '../outbound/dialer.ts';
+import { HttpsResolver } from './https-resolver.ts';
+import type { Resolver } from './resolver.ts';
+import { ShapedResolver } from './shaped-resolver.ts';
+import { type Connect, StreamResolver } from './stream-resolver.ts';
+import type { TcpOpener } from './tcp-exchange.ts';
+import { type UdpOpener, UdpResolver } from './udp-resolver.ts';
+import { connectDirect, connectThrough, overTls } from './upstream-dialer.ts';
+
+export interface UpstreamServices {
+  readonly opener: UdpOpener & TcpOpener;
+  /** The servers that this machine used before us. */
+  readonly system: Resolver;
+  readonly outbound: (tag: string) => StreamDialer | undefined;
+  /** Addresses of a nameserver that is a name. */
+  readonly lookup: (name: string, signal: AbortSignal) => Promise<readonly Ip[]>;
+  readonly clock: Clock;
+}
+
+/** A resolver that asks this server and nobody else. Opens nothing before the first question. */
+export function resolverOf(server: UpstreamConfig, services: UpstreamServices): Resolver {
+  const { clock, opener } = services;
+  if (server.kind === 'system') return services.system;
+  if (server.kind === 'rcode') {
+    return {
+      query: async ({ name, type }) => ({
+        message: responseTo(queryFor(0, name, type, undefined), server.rcode),
+        upstream: `rcode://${server.rcode}`,
+      }),
+    };
+  }
+  const question = server.ecs === undefined ? {} : { clientSubnet: server.ecs };
+  const connect = connectorOf(server, services);
+  const { disableIpv4, disableIpv6, dns64 } = server;
+  const shaped = (resolver: Resolver): Resolver =>
+    disableIpv4 === true || disableIpv6 === true || dns64 !== undefined
+      ? new ShapedResolver(resolver, { disableIpv4, disableIpv6, dns64 })
+      : resolver;
+  switch (server.kind) {
+    case 'udp': {
+      const { address, port, via } = server;
+      if (via === undefined) return shaped(new UdpResolver({ address, port, opener, question, clock }));
+      // A proxy's UDP may be missing or lossy; every server answers by TCP (RFC 7766).
+      return shaped(new StreamResolver({ label: label('tcp', address, port, via), connect, question, clock }));
+    }
+    case 'tcp':
+    case 'tls': {
+      const { kind, host, port, via } = server;
+      return shaped(new StreamResolver({ label: label(kind, host, port, via), connect, question, clock }));
+    }
+    case 'https':
+      return shaped(
+        new HttpsResolver({
+          host: server.host,
+          port: server.port,
+          path: server.path,
+          method: server.method,
+          connect,
+          question,
+          clock,
+        }),
+      );
+    default:
+      return unreachable(server);
+  }
+}
+
+/** How connections to this server are made. */
+function connectorOf(server: UpstreamConfig, services: UpstreamServices): Connect {
+  if (server.kind === 'system' || server.kind === 'rcode') {
+    return async () => {
+      throw new AppError('DNS_NO_UPSTREAM', `${server.kind} is no server to connect to`);
+    };
+  }
+  const target = { host: server.kind === 'udp' ? server.address : server.host, port: server.port };
+  const { via } = server;
+  const below =
+    via === undefined
+      ? connectDirect(services.opener, target, services.lookup)
+      : connectThrough(() => {
+          const outbound = services.outbound(via);
+          if (outbound === undefined) throw new AppError('DNS_NO_UPSTREAM', `there is no outbound named "${via}"`);
+          return outbound;
+        }, target);
+  if (server.kind === 'tls') return overTls(below, server.host, { ca: server.ca, alpn: ['dot'] });
+  if (server.kind === 'https') return overTls(below, server.host, { ca: server.ca, alpn: ['h2', 'http/1.1'] });
+  return below;
+}
+
+function label(kind: string, host: string, port: number, via: string | undefined): string {
+  const written = parseIp(host)?.includes(':') === true ? `[${host}]` : host;
+  return `${kind}://${written}:${port}${via === undefined ? '' : `#${via}`}`;
+}
