@@ -1,4 +1,5 @@
-/** Turns the bytes of a question into the bytes of its answer and keeps the log. Framing only: `DnsRouter` decides. */
+/** Turns the bytes of questions into the bytes of their answers and keeps the log. Framing only: `DnsRouter` decides. */
+import { numberToIpv4 } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
@@ -6,6 +7,7 @@ import type { Endpoint } from '../contract/flow.ts';
 import type { Network } from '../flow/metadata.ts';
 import {
   type DnsMessage,
+  type DnsRecord,
   decodeMessage,
   encodeMessage,
   maxTcpMessage,
@@ -14,11 +16,13 @@ import {
   safeUdpSize,
 } from '../net/dns-message.ts';
 import { recordDataText } from '../net/dns-record-text.ts';
-import type { DnsLog } from './dns-log.ts';
+import { AnswerBatch, BatchReader, type DnsBatch } from './dns-batch.ts';
+import { DnsFastPath, type PlainRouter, plainTypeName } from './dns-fast-path.ts';
+import type { Asker, DnsLog } from './dns-log.ts';
 import type { RoutedAnswer } from './dns-router.ts';
 
-/** The part of `DnsRouter` that is needed here. */
-export interface QuestionRouter {
+/** The part of `DnsRouter` that is needed here. Without `isPlainFake` and what belongs to it, every question is decoded. */
+export interface QuestionRouter extends Partial<PlainRouter> {
   answer(query: DnsMessage, client: string, signal: AbortSignal): Promise<RoutedAnswer>;
 }
 
@@ -27,27 +31,42 @@ export interface DnsServerOptions {
   readonly log: DnsLog;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Whose share of the fake range a new name counts against; the asker's address without it. */
+  readonly clientOf?: (network: Network, source: Endpoint, destination: Endpoint) => string;
 }
+
+type Send = (answers: Uint8Array) => void;
 
 /** Questions under way at once; beyond it they are refused rather than kept waiting. */
 const maxUnderWay = 4_096;
+/** Characters of an answer in the log. */
+const longestAnswer = 500;
 
 export class DnsServer {
   readonly #options: DnsServerOptions;
   readonly #logger: Logger;
   readonly #stopped = new AbortController();
+  readonly #ready = new AnswerBatch();
+  /** Answers that were not ready at once, until the end of this turn of the event loop. */
+  readonly #late = new Map<Send, AnswerBatch>();
   #router: QuestionRouter;
+  #fast: DnsFastPath | undefined;
   #underWay = 0;
+  /** The last asker's address as number and text: most questions come from one. */
+  #source4 = -1;
+  #sourceText = '';
 
   constructor(options: DnsServerOptions) {
     this.#options = options;
     this.#logger = options.logger.child('dns');
     this.#router = options.router;
+    this.#fast = fastPathOf(options.router);
   }
 
   /** Questions from now on are answered by another router (new configuration); those under way end with the old one. */
   setRouter(router: QuestionRouter): void {
     this.#router = router;
+    this.#fast = fastPathOf(router);
   }
 
   /** Ends what is under way; later questions get no answer. */
@@ -56,10 +75,114 @@ export class DnsServer {
   }
 
   /**
+   * Answers the questions of a batch: all that are ready at once by one `send`, the others together with whatever else is ready
+   * in the same turn of the event loop. Never throws.
+   */
+  answerBatch(batch: DnsBatch, send: Send): void {
+    if (this.#stopped.signal.aborted) return;
+    const reader = new BatchReader(batch.questions);
+    const begun = this.#options.clock.monotonic();
+    const time = this.#options.clock.now();
+    for (let i = 0; i < batch.count && reader.next(); i++) {
+      const token = batch.firstToken + i;
+      const { start, end } = reader;
+      try {
+        if (this.#fast?.accepts(batch.questions, start, end) === true)
+          this.#answerFast(reader, token, send, time, begun);
+        else this.#answerSlow(batch.questions.subarray(start, end), reader, token, send);
+      } catch (error) {
+        this.#logger.error('a question was not answered', { error: AppError.from(error).message });
+      }
+    }
+    if (!this.#ready.isEmpty) send(this.#ready.take());
+  }
+
+  #answerFast(reader: BatchReader, token: number, send: Send, time: number, begun: number): void {
+    const fast = this.#fast;
+    if (fast === undefined) return;
+    const { clock, log, clientOf } = this.#options;
+    const data = fast.answerKnown(token, this.#ready);
+    const asker = log.watched || data === undefined ? askerOf(reader) : undefined;
+    const client = this.#clientText(reader);
+    if (data !== undefined) {
+      const { name, type } = fast.question;
+      log.recordFake(time, client, name, plainTypeName(type), data, clock.monotonic() - begun, asker);
+      return;
+    }
+    if (this.#underWay >= maxUnderWay) {
+      // The router's way to say REFUSED is the same for all.
+      this.#answerSlow(fast.question.message.subarray(reader.start, reader.end), reader, token, send);
+      return;
+    }
+    const who = asker ?? askerOf(reader);
+    this.#underWay += 1;
+    const question = fast.question.keep();
+    const counted = () => clientOf?.(who.network, who.source, who.destination) ?? client;
+    void fast
+      .allocate(question, token, counted, () => this.#lateBatch(send))
+      .then(({ data: answer, error }) => {
+        this.#underWay -= 1;
+        const type = plainTypeName(question.type);
+        const ms = clock.monotonic() - begun;
+        if (error === undefined) return log.recordFake(time, client, question.name, type, answer, ms, who);
+        this.#logger.debug('question', { client, name: question.name, type, error: `${error.code}: ${error.message}` });
+        const row = {
+          time,
+          client,
+          name: question.name,
+          type,
+          verdict: 'error',
+          rcode: 'SERVFAIL',
+          answer: '',
+          ms,
+        } as const;
+        return log.record(row, who);
+      });
+  }
+
+  #answerSlow(message: Uint8Array, reader: BatchReader, token: number, send: Send): void {
+    const { network, source, destination } = askerOf(reader);
+    this.answer(message, source, network, destination).then(
+      (answer) => {
+        if (answer !== undefined) this.#lateBatch(send).add(token, answer);
+      },
+      (error: unknown) => this.#logger.error('a question was not answered', { error: AppError.from(error).message }),
+    );
+  }
+
+  /** Where answers go that are ready later; sent at the end of the present turn. After `stop` nothing is sent. */
+  #lateBatch(send: Send): AnswerBatch {
+    const known = this.#late.get(send);
+    if (known !== undefined) return known;
+    const batch = new AnswerBatch();
+    this.#late.set(send, batch);
+    setImmediate(() => {
+      this.#late.delete(send);
+      if (!this.#stopped.signal.aborted) send(batch.take());
+    });
+    return batch;
+  }
+
+  #clientText(reader: BatchReader): string {
+    const source4 = reader.source4;
+    if (source4 < 0) return reader.source.host;
+    if (source4 !== this.#source4) {
+      this.#source4 = source4;
+      this.#sourceText = numberToIpv4(source4);
+    }
+    return this.#sourceText;
+  }
+
+  /**
    * The answer to one message without length prefix, or undefined for what deserves none (no header, a response, after
    * `stop`). Never rejects. By UDP it fits what the asker can take, or says TC; by TCP it is whole.
    */
-  async answer(bytes: Uint8Array, source: Endpoint, network: Network): Promise<Uint8Array | undefined> {
+  async answer(
+    bytes: Uint8Array,
+    source: Endpoint,
+    network: Network,
+    destination?: Endpoint,
+  ): Promise<Uint8Array | undefined> {
     const signal = this.#stopped.signal;
     const decoded = decodeMessage(bytes);
     const query = decoded.ok ? decoded.message : decoded.header;
@@ -70,14 +193,12 @@ export class DnsServer {
     }
     const begun = this.#options.clock.monotonic();
     const time = this.#options.clock.now();
-    const answer = await this.#route(query, source.host, signal);
+    const asker = destination && { network, source, destination };
+    const client = asker && this.#options.clientOf?.(network, source, asker.destination);
+    const answer = await this.#route(query, client ?? source.host, signal);
     if (signal.aborted) return undefined;
     const encoded = this.#encode(query, answer, network);
-    try {
-      this.#record(query, encoded.answer, source, time, this.#options.clock.monotonic() - begun);
-    } catch (error) {
-      this.#logger.error('a viewer of the DNS log failed', { error: AppError.from(error).message });
-    }
+    this.#record(query, encoded.answer, source, time, this.#options.clock.monotonic() - begun, asker);
     return encoded.bytes;
   }
 
@@ -106,19 +227,46 @@ export class DnsServer {
     }
   }
 
-  #record(query: DnsMessage, answer: RoutedAnswer, source: Endpoint, time: number, ms: number): void {
+  #record(
+    query: DnsMessage,
+    answer: RoutedAnswer,
+    source: Endpoint,
+    time: number,
+    ms: number,
+    asker: Asker | undefined,
+  ): void {
     const [question] = query.questions;
-    this.#options.log.record({
+    const row = {
       time,
       client: source.host,
       name: question?.name ?? '',
       type: question?.type ?? '',
       verdict: answer.verdict,
       rcode: answer.message.rcode,
-      answer: answer.message.answers.map(recordDataText).join(', ').slice(0, 500),
+      answer: answerText(answer.message.answers),
       ...(answer.upstream === undefined ? {} : { upstream: answer.upstream }),
       ...(answer.upstreamMs === undefined ? {} : { upstreamMs: answer.upstreamMs }),
       ms,
-    });
+    };
+    this.#options.log.record(row, asker);
   }
+}
+
+function fastPathOf(router: QuestionRouter): DnsFastPath | undefined {
+  return isPlainRouter(router) ? new DnsFastPath(router) : undefined;
+}
+
+function isPlainRouter(router: Partial<PlainRouter>): router is PlainRouter {
+  return router.isPlainFake !== undefined && router.generation !== undefined && router.pool !== undefined;
+}
+
+/** The chain of aliases, then what it leads to: `real.example > 192.0.2.1, 192.0.2.2`. */
+function answerText(answers: readonly DnsRecord[]): string {
+  const aliases = answers.filter((record) => record.type === 'CNAME').map(recordDataText);
+  const data = answers.filter((record) => record.type !== 'CNAME').map(recordDataText);
+  return [...aliases, ...(data.length === 0 ? [] : [data.join(', ')])].join(' > ').slice(0, longestAnswer);
+}
+
+function askerOf(reader: BatchReader): Asker {
+  return { network: reader.network, source: reader.source, destination: reader.destination };
 }

@@ -21,7 +21,6 @@ import type { Metadata } from '../flow/metadata.ts';
 import { CachedProcessFinder } from '../flow/process-finder.ts';
 import { TunInbound } from '../inbound/tun-inbound.ts';
 import { Egress } from '../outbound/egress.ts';
-import { RowRing } from '../rpc/row-ring.ts';
 import { ConfigGraph } from './config-graph.ts';
 import { ConnectionTopic } from './connection-topic.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -37,8 +36,6 @@ import { UnknownAddressWarning } from './unknown-address-warning.ts';
 const queueLength = 2_000;
 /** Flows that wait for a verdict at once. */
 const maxHeld = 8_192;
-/** Questions kept for viewers. */
-const keptQuestions = 2_000;
 /** An address that only IPv6 can reach, to ask whether there is a route. */
 const ipv6Probe = '2001:4860:4860::8888';
 
@@ -48,10 +45,9 @@ export class Tunnel {
   readonly changed: Emitter<void>;
   readonly connections: ConnectionTopic;
   readonly mappings: FakeIpPools;
-  readonly dnsLog = new RowRing<'dnsLog'>(keptQuestions);
+  readonly dnsLog: DnsLog;
   readonly #services: TunnelServices;
   readonly #flows: FlowTable;
-  readonly #questions = new DnsLog();
   readonly #egress: Egress;
   readonly #dispatcher: Dispatcher;
   readonly #engine: NativeFlowEngine;
@@ -73,12 +69,16 @@ export class Tunnel {
     this.#services = services;
     this.#flows = new FlowTable(clock);
     this.connections = new ConnectionTopic(this.#flows);
+    const processes = new CachedProcessFinder(services.findProcess, () => clock.monotonic());
+    this.dnsLog = new DnsLog({
+      findProcess: async (...asker) => (await processes.find(...asker))?.name,
+      logger: log,
+    });
     this.mappings = new FakeIpPools(defaultConfig.dns.fakeIpRange, (range) => this.#createPool(range));
     this.#egress = new Egress(sockets, network, socketMark);
     this.#missing = new MissingNames(clock);
     this.#memory = new AddressMemory(clock);
     this.#graph = this.#build(defaultConfig, this.mappings.current);
-    this.#questions.added.on((row) => this.dnsLog.add(row));
     const inquiry = new NameInquiry({
       remote: (outbound) => this.#graph.dns.remote(outbound),
       missing: this.#missing,
@@ -95,7 +95,7 @@ export class Tunnel {
       names: inquiry,
       onRecovered: (address, name) => this.#noteRecovered(address, name),
       resolver: { resolve: (name, signal) => this.#graph.dns.matching.resolve(name, signal) },
-      processes: new CachedProcessFinder(services.findProcess, () => clock.monotonic()),
+      processes,
       loopGuard: new ProcessLoopGuard(services.loopGuard, clock),
       clock,
       log: log.child('flow'),
@@ -223,7 +223,7 @@ export class Tunnel {
 
   /** Reads all counters. Call it once a second while somebody is connected, not otherwise. */
   sample(): { up: number; down: number; live: number; dnsQuestions: number } {
-    return { ...this.connections.sample(), dnsQuestions: this.#questions.count };
+    return { ...this.connections.sample(), dnsQuestions: this.dnsLog.count };
   }
 
   /** Ends what the machine does not: ports, timers, the watch on the network. The store stays open; it is the caller's. */
@@ -259,12 +259,12 @@ export class Tunnel {
   /** What connections tell of names stands in the log beside what was asked. */
   #noteRecovered(address: string, name: string): void {
     const row = { client: '', name, type: '', verdict: 'recovered', rcode: '', answer: address, ms: 0 } as const;
-    this.#questions.record({ time: this.#services.clock.now(), ...row });
+    this.dnsLog.record({ time: this.#services.clock.now(), ...row });
   }
 
   #noteMissing(name: string, upstream: string, ms: number): void {
     const row = { client: '', name, type: 'A', verdict: 'absent', rcode: 'NXDOMAIN', answer: '' } as const;
-    this.#questions.record({ time: this.#services.clock.now(), ...row, upstream, upstreamMs: ms, ms });
+    this.dnsLog.record({ time: this.#services.clock.now(), ...row, upstream, upstreamMs: ms, ms });
   }
 
   #createPool(range: string): FakeIpPool {
@@ -309,7 +309,7 @@ export class Tunnel {
           begin: async () => {
             const { router } = this.#graph.dns;
             this.mappings.start();
-            this.#dnsServer = new DnsServer({ router, log: this.#questions, clock, logger: log });
+            this.#dnsServer = new DnsServer({ router, log: this.dnsLog, clock, logger: log });
           },
           undo: async () => {
             this.#dnsServer?.stop();

@@ -59,7 +59,7 @@ describe('a question', () => {
         type: 'A',
         verdict: 'real',
         rcode: 'NOERROR',
-        answer: 'a.example, 192.0.2.1',
+        answer: 'a.example > 192.0.2.1',
         upstream: 'udp://192.0.2.53:53',
         ms: 12,
       },
@@ -70,13 +70,6 @@ describe('a question', () => {
     server.setRouter({ answer: async (asked) => await Promise.resolve({ ...routed(asked), verdict: 'hosts' }) });
     await answered(query());
     expect(log.rows()[0]?.verdict).toBe('hosts');
-  });
-
-  test('a viewer of the log that fails harms nobody', async () => {
-    log.added.on(() => {
-      throw new Error('viewer');
-    });
-    expect((await answered(query())).rcode).toBe('NOERROR');
   });
 });
 
