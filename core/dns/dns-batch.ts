@@ -71,9 +71,14 @@ export class BatchReader {
 
 /** Collects answers until they are taken in one piece. */
 export class AnswerBatch {
-  #bytes = new Uint8Array(16_384);
-  #view = new DataView(this.#bytes.buffer);
+  #bytes: Uint8Array<ArrayBuffer>;
+  #view: DataView;
   #length = 0;
+
+  constructor(size = 16_384) {
+    this.#bytes = new Uint8Array(size);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
 
   get isEmpty(): boolean {
     return this.#length === 0;

@@ -13,6 +13,7 @@ import { addressOf, type DnsMessage, type DnsQuestion, responseTo } from '../net
 import { recordDataText } from '../net/dns-record-text.ts';
 import type { AddressMemory } from './address-memory.ts';
 import { withTtl } from './cached-resolver.ts';
+import type { FastPool } from './dns-fast-path.ts';
 import {
   absent,
   addressAnswer,
@@ -39,6 +40,8 @@ export interface RoutedAnswer {
 /** The part of the fake-IP pool that answering needs. */
 export interface NamePool {
   allocate(name: string, client: string): Ip;
+  /** The IPv4 address of a name with a current mapping as a number, counted as answered; -1 = none. */
+  answerKnown(name: string): number;
   lookup(ip: Ip): { readonly name: string } | undefined;
   contains(ip: Ip): boolean;
 }
@@ -97,9 +100,36 @@ export class DnsRouter {
   /** Questions asked for the truth's sake outlive who asked. */
   readonly #life = new AbortController();
 
+  /** What answering needs of the pool when `isPlainFake`. */
+  readonly pool: FastPool;
+
   constructor(options: DnsRouterOptions) {
     this.#options = options;
+    const { pool } = options;
+    this.pool = {
+      answerKnown: (name) => pool.answerKnown(name),
+      allocate: async (name, client) => pool.allocate(name, client()),
+      address6Of: () => undefined,
+    };
     this.#logger = options.logger.child('dns');
+  }
+
+  /** Of fake answers; seconds. */
+  get ttl(): number {
+    return this.#options.ttl;
+  }
+
+  /** Grows when a name for which `isPlainFake` was true may no longer be one. */
+  get generation(): number {
+    return this.#options.missing.revision;
+  }
+
+  /** Whether an A, AAAA, HTTPS or SVCB question for this normalised name is answered by the pool without asking anybody. */
+  isPlainFake(name: string): boolean {
+    const { mode, filter, hosts, truthful, isDirect, missing, blockDoh } = this.#options;
+    if (mode !== 'fake-ip' || name === dohCanary || (blockDoh && publicDohHosts.has(name))) return false;
+    if (isWithinDomain(name, 'localhost') || hosts.has(name) || filter.keepsReal(name)) return false;
+    return !truthful || (missing.lookup(name) === undefined && !isDirect(name));
   }
 
   /**

@@ -20,6 +20,7 @@ import { AnswerBatch, BatchReader, type DnsBatch } from './dns-batch.ts';
 import { DnsFastPath, type PlainRouter, plainTypeName } from './dns-fast-path.ts';
 import type { Asker, DnsLog } from './dns-log.ts';
 import type { RoutedAnswer } from './dns-router.ts';
+import { longestPlainAnswer } from './plain-question.ts';
 
 /** The part of `DnsRouter` that is needed here. Without `isPlainFake` and what belongs to it, every question is decoded. */
 export interface QuestionRouter extends Partial<PlainRouter> {
@@ -89,7 +90,7 @@ export class DnsServer {
       try {
         if (this.#fast?.accepts(batch.questions, start, end) === true)
           this.#answerFast(reader, token, send, time, begun);
-        else this.#answerSlow(batch.questions.subarray(start, end), reader, token, send);
+        else void this.#answerSlow(batch.questions.subarray(start, end), reader, token, send);
       } catch (error) {
         this.#logger.error('a question was not answered', { error: AppError.from(error).message });
       }
@@ -100,7 +101,7 @@ export class DnsServer {
   #answerFast(reader: BatchReader, token: number, send: Send, time: number, begun: number): void {
     const fast = this.#fast;
     if (fast === undefined) return;
-    const { clock, log, clientOf } = this.#options;
+    const { clock, log } = this.#options;
     const data = fast.answerKnown(token, this.#ready);
     const asker = log.watched || data === undefined ? askerOf(reader) : undefined;
     const client = this.#clientText(reader);
@@ -111,43 +112,46 @@ export class DnsServer {
     }
     if (this.#underWay >= maxUnderWay) {
       // The router's way to say REFUSED is the same for all.
-      this.#answerSlow(fast.question.message.subarray(reader.start, reader.end), reader, token, send);
+      void this.#answerSlow(fast.question.message.subarray(reader.start, reader.end), reader, token, send);
       return;
     }
-    const who = asker ?? askerOf(reader);
-    this.#underWay += 1;
-    const question = fast.question.keep();
-    const counted = () => clientOf?.(who.network, who.source, who.destination) ?? client;
-    void fast
-      .allocate(question, token, counted, () => this.#lateBatch(send))
-      .then(({ data: answer, error }) => {
-        this.#underWay -= 1;
-        const type = plainTypeName(question.type);
-        const ms = clock.monotonic() - begun;
-        if (error === undefined) return log.recordFake(time, client, question.name, type, answer, ms, who);
-        this.#logger.debug('question', { client, name: question.name, type, error: `${error.code}: ${error.message}` });
-        const row = {
-          time,
-          client,
-          name: question.name,
-          type,
-          verdict: 'error',
-          rcode: 'SERVFAIL',
-          answer: '',
-          ms,
-        } as const;
-        return log.record(row, who);
-      });
+    void this.#allocate(fast, token, client, asker ?? askerOf(reader), { time, begun }, () => this.#lateBatch(send));
   }
 
-  #answerSlow(message: Uint8Array, reader: BatchReader, token: number, send: Send): void {
+  /** A new name: answered when its mapping is durable. */
+  async #allocate(
+    fast: DnsFastPath,
+    token: number,
+    client: string,
+    asker: Asker,
+    { time, begun }: { readonly time: number; readonly begun: number },
+    out: () => AnswerBatch,
+  ): Promise<void> {
+    const { clock, log, clientOf } = this.#options;
+    const question = fast.question.keep();
+    const counted = () => clientOf?.(asker.network, asker.source, asker.destination) ?? client;
+    this.#underWay += 1;
+    const { data, error } = await fast.allocate(question, token, counted, out);
+    this.#underWay -= 1;
+    const { name } = question;
+    const type = plainTypeName(question.type);
+    const ms = clock.monotonic() - begun;
+    if (error === undefined) {
+      log.recordFake(time, client, name, type, data, ms, asker);
+      return;
+    }
+    this.#logger.debug('question', { client, name, type, error: `${error.code}: ${error.message}` });
+    log.record({ time, client, name, type, verdict: 'error', rcode: 'SERVFAIL', answer: '', ms }, asker);
+  }
+
+  async #answerSlow(message: Uint8Array, reader: BatchReader, token: number, send: Send): Promise<void> {
     const { network, source, destination } = askerOf(reader);
-    this.answer(message, source, network, destination).then(
-      (answer) => {
-        if (answer !== undefined) this.#lateBatch(send).add(token, answer);
-      },
-      (error: unknown) => this.#logger.error('a question was not answered', { error: AppError.from(error).message }),
-    );
+    try {
+      const answer = await this.#answerDecoded(message, source, network, destination);
+      if (answer !== undefined) this.#lateBatch(send).add(token, answer);
+    } catch (error) {
+      this.#logger.error('a question was not answered', { error: AppError.from(error).message });
+    }
   }
 
   /** Where answers go that are ready later; sent at the end of the present turn. After `stop` nothing is sent. */
@@ -178,6 +182,35 @@ export class DnsServer {
    * `stop`). Never rejects. By UDP it fits what the asker can take, or says TC; by TCP it is whole.
    */
   async answer(
+    bytes: Uint8Array,
+    source: Endpoint,
+    network: Network,
+    destination?: Endpoint,
+  ): Promise<Uint8Array | undefined> {
+    const fast = this.#fast;
+    const mayBeFast = fast !== undefined && !this.#stopped.signal.aborted && this.#underWay < maxUnderWay;
+    return mayBeFast && fast.accepts(bytes, 0, bytes.length)
+      ? await this.#answerAlone(fast, { network, source, destination: destination ?? source })
+      : await this.#answerDecoded(bytes, source, network, destination);
+  }
+
+  /** One question of the fast path without a batch. */
+  async #answerAlone(fast: DnsFastPath, asker: Asker): Promise<Uint8Array | undefined> {
+    const { clock, log } = this.#options;
+    const times = { begun: clock.monotonic(), time: clock.now() };
+    const client = asker.source.host;
+    const data = fast.answerKnown(0, this.#ready);
+    if (data !== undefined) {
+      const { name, type } = fast.question;
+      log.recordFake(times.time, client, name, plainTypeName(type), data, clock.monotonic() - times.begun, asker);
+      return messageOf(this.#ready);
+    }
+    const out = new AnswerBatch(longestPlainAnswer + 12);
+    await this.#allocate(fast, 0, client, asker, times, () => out);
+    return this.#stopped.signal.aborted ? undefined : messageOf(out);
+  }
+
+  async #answerDecoded(
     bytes: Uint8Array,
     source: Endpoint,
     network: Network,
@@ -265,6 +298,11 @@ function answerText(answers: readonly DnsRecord[]): string {
   const aliases = answers.filter((record) => record.type === 'CNAME').map(recordDataText);
   const data = answers.filter((record) => record.type !== 'CNAME').map(recordDataText);
   return [...aliases, ...(data.length === 0 ? [] : [data.join(', ')])].join(' > ').slice(0, longestAnswer);
+}
+
+/** The only message of a batch. */
+function messageOf(batch: AnswerBatch): Uint8Array {
+  return batch.take().subarray(12);
 }
 
 function askerOf(reader: BatchReader): Asker {

@@ -64,6 +64,11 @@ export class FakeIpRange {
   }
 
   addressOf(slot: number): Ip {
-    return numberToIpv4(this.#first + reservedFirst + slot);
+    return numberToIpv4(this.numberOf(slot));
+  }
+
+  /** The same as an unsigned 32-bit number. */
+  numberOf(slot: number): number {
+    return this.#first + reservedFirst + slot;
   }
 }

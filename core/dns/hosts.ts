@@ -31,6 +31,11 @@ export class HostTable {
     for (const target of targets) this.follow(target);
   }
 
+  /** Whether the table knows a normalised name. */
+  has(name: string): boolean {
+    return this.#entries.lookup(name) !== undefined;
+  }
+
   /**
    * Follows a normalised name; undefined when the table does not know it. A wildcard whose target it covers itself ends
    * there. Throws CONFIG_INVALID when the way is too long, which the constructor cannot see for every wildcard.

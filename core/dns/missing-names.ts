@@ -19,8 +19,15 @@ export class MissingNames {
   readonly #clock: Clock;
   readonly #denials = new LRUCache<string, Denial>({ max: capacity });
 
+  #revision = 0;
+
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  /** Grows whenever a name becomes missing. */
+  get revision(): number {
+    return this.#revision;
   }
 
   /** Takes an NXDOMAIN for a normalised name at its word, for the time of its SOA and at most a minute. */
@@ -28,6 +35,7 @@ export class MissingNames {
     const seconds = Math.min(longest, denialTtlOf(message));
     if (seconds <= 0) return;
     const soa = message.authorities.find((record) => record.type === 'SOA');
+    this.#revision += 1;
     this.#denials.set(name, { soa, upstream, until: this.#clock.monotonic() + seconds * 1_000 });
   }
 

@@ -60,6 +60,7 @@ export class ConfigGraph implements DispatchPolicy {
       mode: dnsMode ?? config.dns.mode,
       pool: {
         allocate: (name, client) => pool.allocate(name, client),
+        answerKnown: (name) => pool.answerKnown(name),
         lookup: (ip) => pool.lookup(ip) ?? fakeIp.lookup(ip),
         contains: isFake,
       },

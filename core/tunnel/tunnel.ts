@@ -106,7 +106,10 @@ export class Tunnel {
     this.#inbound = new TunInbound({
       engine: this.#engine,
       dispatcher: this.#dispatcher,
-      dns: { answer: async ({ message, source, network }) => await this.#dnsServer?.answer(message, source, network) },
+      dns: {
+        answer: async ({ message, source, network, destination }) =>
+          await this.#dnsServer?.answer(message, source, network, destination),
+      },
       onDead: (message) => void this.machine.died(message),
       log: log.child('tun'),
     });

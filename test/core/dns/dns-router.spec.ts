@@ -6,6 +6,7 @@ import type { FakeIpPool } from '../../../core/dns/fake-ip-pool.ts';
 import { FakeIpFilter } from '../../../core/dns/filter.ts';
 import { HostTable } from '../../../core/dns/hosts.ts';
 import { MissingNames } from '../../../core/dns/missing-names.ts';
+import { denialSoa } from '../../../core/dns/soa.ts';
 import { type DnsMessage, queryFor } from '../../../core/net/dns-message.ts';
 import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
@@ -291,4 +292,34 @@ test('each question is one line with inputs and verdict', async () => {
     `dns: question client=${client} name=example.com type=A verdict=fake rcode=NOERROR answer=${address} ms=0`,
     `dns: question client=${client} name=broken.lan type=A verdict=error rcode=SERVFAIL answer="" ms=0 error="DNS_TIMEOUT: no answer"`,
   ]);
+});
+
+describe('what the pool alone answers', () => {
+  test('is exactly what the long way answers with a fake address and without asking', async () => {
+    direct.add('direct.example.com');
+    const names = [
+      ...['example.com', 'a.b.example.com', 'direct.example.com', 'static.example', 'alias.example', 'nas.lan'],
+      ...['localhost', 'x.localhost', 'single', 'use-application-dns.net', 'captive.apple.com', '10.1.2.3'],
+    ];
+    for (const name of names) {
+      const { verdict } = await ask(name, 'A');
+      const asked = upstream.asked.splice(0).length > 0;
+      expect([name, router.isPlainFake(name)]).toEqual([
+        name,
+        verdict === 'fake' && !asked && name !== 'alias.example',
+      ]);
+    }
+    expect(make({ mode: 'redir-host' }).isPlainFake('example.com')).toBe(false);
+    expect(make({ blockDoh: true }).isPlainFake('dns.google')).toBe(false);
+    expect(make({ truthful: false }).isPlainFake('direct.example.com')).toBe(true);
+  });
+
+  test('a name that becomes missing is none, and what was remembered is to be forgotten', () => {
+    const { generation } = router;
+    expect(router.isPlainFake('gone.example.com')).toBe(true);
+    const denial = { ...queryFor(0, 'gone.example.com', 'A', undefined), rcode: 'NXDOMAIN' };
+    missing.add('gone.example.com', { ...denial, authorities: [denialSoa('gone.example.com')] }, 'udp://192.0.2.53:53');
+    expect(router.generation).not.toBe(generation);
+    expect(router.isPlainFake('gone.example.com')).toBe(false);
+  });
 });
