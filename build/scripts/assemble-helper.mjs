@@ -8,6 +8,8 @@ import path from 'node:path';
 import { nodeBinary, root, UserError } from './toolchain.mjs';
 
 export const helperHome = '/usr/local/lib/mirage';
+/** Node's flags for the helper: a small young generation, or a burst of questions leaves it large for good. */
+export const helperFlags = JSON.parse(fs.readFileSync(path.join(root, 'build/helper-flags.json'), 'utf8'));
 
 /** Assembles under `home` (default /usr/local/lib/mirage) and answers `{ node, main }` to run. Older assemblies are removed, and
  * `mirage-helper` starts the one that is there. */
@@ -42,7 +44,7 @@ export function assembleHelper(home = helperHome) {
 /** `mirage-helper` beside the assemblies: what people call for `--restore`, whichever assembly is there now. */
 function writeLauncher(home, directory) {
   const draft = path.join(home, '.draft-launcher');
-  const text = `#!/bin/sh\nexec '${directory}/node' '${directory}/main.js' "$@"\n`;
+  const text = `#!/bin/sh\nexec '${directory}/node' ${helperFlags.join(' ')} '${directory}/main.js' "$@"\n`;
   fs.writeFileSync(draft, text, { mode: 0o755 });
   fs.renameSync(draft, path.join(home, 'mirage-helper'));
 }

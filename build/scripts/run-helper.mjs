@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import path from 'node:path';
-import { assembleHelper } from './assemble-helper.mjs';
+import { assembleHelper, helperFlags } from './assemble-helper.mjs';
 import { isRoot, main, nodeBinary, root, say, UserError } from './toolchain.mjs';
 
 await main((args) => {
@@ -15,7 +15,7 @@ await main((args) => {
   if (developer) say(`   developer mode: the helper runs from ${path.dirname(program.main)}, which its user can write`);
   const helperArgs = args.filter((argument) => argument !== '--while-stdin');
   // No shell, a minimal environment: nothing of the caller's reaches root but the arguments above.
-  const child = spawn(program.node, [program.main, ...helperArgs], {
+  const child = spawn(program.node, [...helperFlags, program.main, ...helperArgs], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
   });

@@ -45,8 +45,8 @@ export interface FastAnswer {
 }
 
 const servfail = 2;
-/** Names whose way is remembered: about as many as the default range has addresses. */
-const mostRemembered = 131_072;
+/** Names whose way is remembered. To ask the router again is dearer than a look, but not dear. */
+const mostRemembered = 32_768;
 
 export class DnsFastPath {
   readonly question = new PlainQuestionReader();

@@ -2,14 +2,14 @@
  * Measures Mirage beside the bare veth in the same run: the paths are interleaved in every round, results are medians with
  * their spread. Writes test/bench/results/DATE.json and the table in test/bench/README.md. Asserts nothing about time.
  */
-import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { Snapshot } from '../../core/contract/status.ts';
 import { Lab, type Machine } from '../support/lab.ts';
 import { Mirage } from '../support/mirage.ts';
 import { root } from '../support/source-graph.ts';
-import { connects, dnsAnswers, requestResponse, throughput } from './measure.ts';
+import { askers, measureDns, measureMemory, prepareDns } from './dns.ts';
+import { connects, requestResponse, throughput } from './measure.ts';
 import { writeReport } from './report.ts';
 
 /** Every path ends at the same server; which way it goes is decided by the target address. */
@@ -22,7 +22,7 @@ const paths = [
 const profile = `tun: { route-exclude-address: [10.99.1.0/24] }
 dns: { enhanced-mode: fake-ip, nameserver: [10.77.0.2] }
 proxies: [{ name: socks, type: socks5, server: 10.77.0.2, port: 1080 }]
-rules: ['IP-CIDR,10.99.0.2/32,socks', 'MATCH,DIRECT']
+rules: ['IP-CIDR,10.99.0.1/32,DIRECT', 'MATCH,socks']
 `;
 
 const option = (name: string, fallback: number): number => {
@@ -31,6 +31,8 @@ const option = (name: string, fallback: number): number => {
 };
 const rounds = option('rounds', 5);
 const seconds = option('seconds', 2);
+/** `--dns`: that part alone, into a page of its own. */
+const onlyDns = process.argv.includes('--dns');
 
 await using lab = new Lab();
 const [client, server] = [await lab.machine('client'), await lab.machine('server')];
@@ -46,11 +48,10 @@ const note = (metric: string, path: string, value: number): void => {
   process.stderr.write(`   ${path.padEnd(16)} ${metric.padEnd(34)} ${value.toPrecision(4)}\n`);
 };
 
-const known = Array.from({ length: 1_000 }, (_, i) => `known${i}.example`);
-await dnsAnswers(client, '198.18.0.2', { names: known, seconds: 1, once: true });
+await prepareDns(client);
 for (let round = 0; round < rounds; round++) {
   process.stderr.write(`round ${round + 1} of ${rounds}\n`);
-  for (const { name, target } of paths) {
+  for (const { name, target } of onlyDns ? [] : paths) {
     for (const down of [false, true]) {
       for (const streams of [1, 10])
         note(
@@ -70,37 +71,26 @@ for (let round = 0; round < rounds; round++) {
       if (result.failed > 0) note(`connect-exchange-close ${parallel}, failed`, name, result.failed);
     }
   }
-  const fresh = Array.from({ length: 5_000 }, (_, i) => `r${round}n${i}.fresh.example`);
-  note(
-    'DNS answers/s, known names',
-    'Mirage',
-    (await dnsAnswers(client, '198.18.0.2', { names: known, seconds })).perSecond,
-  );
-  note(
-    'DNS answers/s, first allocations',
-    'Mirage',
-    (await dnsAnswers(client, '198.18.0.2', { names: fresh, seconds, once: true })).perSecond,
-  );
-  note(
-    'DNS answers/s, known names',
-    'dnsmasq',
-    (await dnsAnswers(client, '10.77.0.2', { names: known, seconds })).perSecond,
-  );
+  await measureDns(client, round, seconds, note);
 }
-const rss = Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${mirage.helper.pid}/status`, 'utf8'))?.[1]) / 1024;
+const memory = await measureMemory(client, mirage);
 const status = await mirage.json<Snapshot>('status');
 writeReport(path.join(root, 'test/bench'), {
+  ...(onlyDns ? { part: 'dns' as const } : {}),
   date: new Date().toISOString().slice(0, 10),
   machine: `${os.cpus().length} cores, ${os.cpus()[0]?.model.trim() ?? 'unknown CPU'}, Linux ${os.release()}`,
-  command: `npm run bench -- --rounds ${rounds} --seconds ${seconds}`,
+  command: `npm run bench -- --rounds ${rounds} --seconds ${seconds}${onlyDns ? ' --dns' : ''}`,
   rounds,
-  notes: [`helper after the run: ${rss.toFixed(0)} MiB resident, ${status.fakeIp.used} mappings`],
+  notes: [
+    `helper after the rounds: ${memory.before.toFixed(0)} MiB resident; with ${status.fakeIp.used} mappings, from two askers: ${memory.after.toFixed(0)} MiB`,
+  ],
   samples,
 });
 
 /** One link, a block of target addresses behind it, servers; the client's sysctls as the figures need them. */
 async function prepare(client: Machine, server: Machine): Promise<void> {
   await lab.link(client, '10.77.0.1/24', server, '10.77.0.2/24');
+  await client.sh(`ip addr add ${askers[1]}/24 dev $(ip -o route get 10.77.0.2 | sed 's/.*dev \\([^ ]*\\).*/\\1/')`);
   await client.sh('ip route add default via 10.77.0.2');
   await client.write('/etc/resolv.conf', 'nameserver 10.77.0.2\n');
   await server.sh('for a in 10.99.0.1 10.99.0.2 10.99.1.1; do ip addr add $a/32 dev lo; done');

@@ -41,22 +41,49 @@ export async function connects(
   return await script(client, connectScript, [target, options.parallel, options.seconds]);
 }
 
-/** Questions answered a second by dnsperf, 64 outstanding, and the mean latency in milliseconds. */
+/** Questions answered a second by dnsperf, 64 outstanding. `source` is the address it asks from. */
 export async function dnsAnswers(
   client: Machine,
   server: string,
-  options: { names: readonly string[]; seconds: number; once?: boolean },
+  options: { names: readonly string[]; seconds: number; once?: boolean; source?: string | undefined },
 ): Promise<{ perSecond: number; lost: number }> {
   const file = `${client.directory}/names-${options.names.length}`;
   await client.write(file, options.names.map((name) => `${name} A\n`).join(''));
+  const from = options.source === undefined ? [] : ['-a', options.source];
   const limit = options.once ? ['-n', '1'] : ['-l', String(options.seconds)];
-  const result = await client.run('dnsperf', ['-s', server, '-d', file, '-q', '64', '-c', '4', '-t', '2', ...limit], {
-    timeoutMs: 60_000,
-  });
+  const result = await client.run(
+    'dnsperf',
+    ['-s', server, '-d', file, '-q', '64', '-c', '4', '-t', '2', ...limit, ...from],
+    {
+      timeoutMs: 60_000,
+    },
+  );
   const perSecond = Number(/Queries per second:\s+([\d.]+)/.exec(result.stdout)?.[1]);
   const lost = Number(/Queries lost:\s+(\d+)/.exec(result.stdout)?.[1]);
   if (!(perSecond > 0)) throw new Error(`dnsperf: ${result.stdout}${result.stderr}`);
   return { perSecond, lost };
+}
+
+/** Milliseconds until the answer with 64 questions outstanding: median and 99th percentile of at most 100,000. */
+export async function dnsLatency(
+  client: Machine,
+  server: string,
+  names: readonly string[],
+): Promise<{ p50: number; p99: number }> {
+  const file = `${client.directory}/latency-names`;
+  await client.write(file, names.map((name) => `${name} A\n`).join(''));
+  const loops = Math.max(1, Math.floor(50_000 / names.length));
+  const percentiles =
+    "awk '/^> /{print $NF}' | sort -g | awk '{v[NR]=$1} END {print v[int((NR+1)/2)], v[int(NR*0.99)]}'";
+  const result = await client.sh(
+    `dnsperf -v -s ${server} -d ${file} -q 64 -c 1 -n ${loops} 2>/dev/null | ${percentiles}`,
+  );
+  const [p50 = Number.NaN, p99 = Number.NaN] = result
+    .trim()
+    .split(' ')
+    .map((seconds) => Number(seconds) * 1_000);
+  if (!(p50 > 0)) throw new Error(`dnsperf -v: ${result}`);
+  return { p50, p99 };
 }
 
 async function script<T>(client: Machine, text: string, args: readonly (string | number)[]): Promise<T> {

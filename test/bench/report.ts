@@ -3,6 +3,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 export interface Report {
+  /** Ends the name of the file with the samples, and names the page: a part does not write over the whole. */
+  part?: 'dns';
   date: string;
   machine: string;
   command: string;
@@ -27,7 +29,7 @@ export function writeReport(directory: string, report: Report): void {
   });
   fs.mkdirSync(path.join(directory, 'results'), { recursive: true });
   fs.writeFileSync(
-    path.join(directory, 'results', `${report.date}.json`),
+    path.join(directory, 'results', `${report.date}${report.part === undefined ? '' : `-${report.part}`}.json`),
     `${JSON.stringify({ ...report, samples: rows }, null, 2)}\n`,
   );
   const paths = [...new Set(rows.map((row) => row.path))];
@@ -54,7 +56,7 @@ ${table.join('\n')}
 
 ${report.notes.map((note) => `- ${note}`).join('\n')}
 `;
-  fs.writeFileSync(path.join(directory, 'README.md'), text);
+  fs.writeFileSync(path.join(directory, `${report.part ?? 'README'}.md`), text);
   process.stdout.write(`\n${table.join('\n')}\n${report.notes.join('\n')}\n`);
 }
 

@@ -1,4 +1,5 @@
 /** Mirage as its user has it, on a lab machine: the built helper, and the built command line to talk to it. */
+import fs from 'node:fs';
 import path from 'node:path';
 import type { MappingRow } from '../../core/contract/dns.ts';
 import type { ConnectionRow } from '../../core/contract/flow.ts';
@@ -7,6 +8,8 @@ import type { Finished, Machine, Running } from './lab.ts';
 import { root } from './source-graph.ts';
 
 const helperMain = path.join(root, 'dist/helper/main.js');
+/** What the helper is started with everywhere. */
+const helperFlags = JSON.parse(fs.readFileSync(path.join(root, 'build/helper-flags.json'), 'utf8')) as string[];
 const cliMain = path.join(root, 'dist/cli/main.js');
 
 export class Mirage {
@@ -27,7 +30,7 @@ export class Mirage {
 
   /** Starts the helper and waits until it answers. */
   async start(args: readonly string[] = []): Promise<void> {
-    this.#helper = this.machine.spawn(process.execPath, [helperMain, ...this.#helperArgs(), ...args]);
+    this.#helper = this.machine.spawn(process.execPath, [...helperFlags, helperMain, ...this.#helperArgs(), ...args]);
     for (const end = Date.now() + 10_000; ; ) {
       if ((await this.cli('status', '--json')).code === 0) return;
       const ended = this.#helper.process.exitCode;
