@@ -2,9 +2,10 @@
  * DNS messages (RFC 1035, EDNS of RFC 6891) as values: a safe wrapper around `dns-packet` that never throws on foreign
  * bytes, keeps the case of names, and knows the record types by their names.
  */
-import { type Answer, decode, encode, type Packet, type PacketOpt, type Question } from 'dns-packet';
+import library, { type Answer, decode, encode, type Packet, type PacketOpt, type Question } from 'dns-packet';
 import { type Ip, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
+import { decodeName, encodeName } from './dns-name.ts';
 import { recordTypeName, recordTypeNumber } from './dns-record-type.ts';
 import { findWireProblem } from './dns-wire-check.ts';
 
@@ -83,6 +84,44 @@ const badVersion = 16; // RFC 6891 section 9
 const bit = { qr: 0x8000, aa: 0x400, tc: 0x200, rd: 0x100, ra: 0x80, ad: 0x20, cd: 0x10 } as const;
 const dnssecOkBit = 0x8000;
 
+/** What the library calls for every name, in questions, owners and data. */
+interface NameCodec {
+  encode: ((name: string, buffer?: Buffer, offset?: number) => Buffer) & { bytes: number };
+  decode: ((buffer: Buffer, offset?: number) => string) & { bytes: number };
+  encodingLength: (name: string) => number;
+}
+
+/** The library's own codec knows text only and would change other bytes; it has one, which ours takes the place of. */
+function useOwnNames(codec: NameCodec): void {
+  const bytesOf = (name: string): Uint8Array => {
+    const bytes = encodeName(name);
+    if (bytes === undefined) throw new AppError('DNS_BAD_MESSAGE', `"${name}" is no name that DNS can carry`);
+    return bytes;
+  };
+  codec.encodingLength = (name) => bytesOf(name).length;
+  codec.encode = Object.assign(
+    (name: string, buffer?: Buffer, offset = 0): Buffer => {
+      const bytes = bytesOf(name);
+      const out = buffer ?? Buffer.alloc(bytes.length);
+      out.set(bytes, offset);
+      codec.encode.bytes = bytes.length;
+      return out;
+    },
+    { bytes: 0 },
+  );
+  codec.decode = Object.assign(
+    (buffer: Buffer, offset = 0): string => {
+      const name = decodeName(buffer, offset);
+      if (name === undefined) throw new AppError('DNS_BAD_MESSAGE', 'a name is malformed');
+      codec.decode.bytes = name.end - offset;
+      return name.text;
+    },
+    { bytes: 0 },
+  );
+}
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the library's types leave its codecs out
+useOwnNames((library as unknown as { name: NameCodec }).name);
+
 /** Reads a message of unknown origin. Never throws; time is linear in its length. */
 export function decodeMessage(bytes: Uint8Array): DecodedMessage {
   if (bytes.length < 12) return { ok: false, reason: 'shorter than a header' };
@@ -152,13 +191,9 @@ export function queryFor(id: number, name: string, type: string, edns: Edns | un
   };
 }
 
-/** Labels of 1 to 63 bytes, 253 in all, a trailing dot allowed; `.` is the root. */
+/** Labels of 1 to 63 bytes, 255 in all on the wire, a trailing dot allowed, escapes as in RFC 1035 section 5.1; `.` is the root. */
 export function isEncodableName(name: string): boolean {
-  if (name === '.') return true;
-  const plain = name.endsWith('.') ? name.slice(0, -1) : name;
-  if (Buffer.byteLength(plain) > 253) return false;
-  // Control characters are refused as in foreign names: the encoder treats line breaks as ends of names.
-  return plain.split('.').every((label) => label !== '' && Buffer.byteLength(label) <= 63 && !/\p{Cc}/u.test(label));
+  return name !== '' && encodeName(name) !== undefined;
 }
 
 /** The address of an A or AAAA record, canonical; undefined for other records. */

@@ -1,9 +1,7 @@
 /**
- * Looks a foreign DNS message over before the decoder sees it: bounds, compression pointers, names that text can carry.
+ * Looks a foreign DNS message over before the decoder sees it: bounds, compression pointers.
  * What passes costs the decoder linear work and survives decoding and encoding unchanged. Decodes nothing itself.
  */
-import { isUtf8 } from 'node:buffer';
-
 const headerBytes = 12;
 const maxNameBytes = 255; // RFC 1035 section 3.1, with length bytes and root
 /** A real name has one or two; each costs the decoder a step for every name that points at it. */
@@ -76,8 +74,8 @@ function naptrNames(bytes: Uint8Array, start: number, end: number): { offset: nu
 }
 
 /**
- * Where the name at `offset` ends in place (a pointer ends it). Undefined for bounds, loops, forward pointers, excess
- * length, and labels that dotted text cannot carry: with dots, control characters or bytes that are no UTF-8.
+ * Where the name at `offset` ends in place (a pointer ends it). Undefined for bounds, loops, forward pointers and excess
+ * length.
  */
 function nameEnd(bytes: Uint8Array, offset: number): number | undefined {
   let position = offset;
@@ -92,7 +90,6 @@ function nameEnd(bytes: Uint8Array, offset: number): number | undefined {
     if (length < 0x40) {
       total += length + 1;
       if (total > maxNameBytes || position + 1 + length > bytes.length) return undefined;
-      if (!isPlainLabel(bytes, position + 1, position + 1 + length)) return undefined;
       position += length + 1;
     } else if (length >= 0xc0) {
       const low = bytes[position + 1];
@@ -107,16 +104,6 @@ function nameEnd(bytes: Uint8Array, offset: number): number | undefined {
       return undefined;
     }
   }
-}
-
-function isPlainLabel(bytes: Uint8Array, start: number, end: number): boolean {
-  let ascii = true;
-  for (let i = start; i < end; i++) {
-    const byte = bytes[i] ?? 0;
-    if (byte < 0x20 || byte === 0x2e || byte === 0x7f) return false;
-    if (byte >= 0x80) ascii = false;
-  }
-  return ascii || isUtf8(bytes.subarray(start, end));
 }
 
 function word(bytes: Uint8Array, offset: number): number {

@@ -298,8 +298,18 @@ describe('what the pool alone answers', () => {
   test('is exactly what the long way answers with a fake address and without asking', async () => {
     direct.add('direct.example.com');
     const names = [
-      ...['example.com', 'a.b.example.com', 'direct.example.com', 'static.example', 'alias.example', 'nas.lan'],
-      ...['localhost', 'x.localhost', 'single', 'use-application-dns.net', 'captive.apple.com', '10.1.2.3'],
+      'example.com',
+      'a.b.example.com',
+      'direct.example.com',
+      'static.example',
+      'alias.example',
+      'nas.lan',
+      'localhost',
+      'x.localhost',
+      'single',
+      'use-application-dns.net',
+      'captive.apple.com',
+      '10.1.2.3',
     ];
     for (const name of names) {
       const { verdict } = await ask(name, 'A');
