@@ -8,7 +8,7 @@ import path from 'node:path';
 import { nodeBinary, root, UserError } from './toolchain.mjs';
 
 export const helperHome = '/usr/local/lib/mirage';
-/** Node's flags for the helper: a small young generation, or a burst of questions leaves it large for good. */
+/** Node's flags for the helper: memory before the last tenth of speed, or a burst of questions leaves the heap large for good. */
 export const helperFlags = JSON.parse(fs.readFileSync(path.join(root, 'build/helper-flags.json'), 'utf8'));
 
 /** Assembles under `home` (default /usr/local/lib/mirage) and answers `{ node, main }` to run. Older assemblies are removed, and
