@@ -44,11 +44,7 @@ export function writeReport(directory: string, report: Report): void {
     `|---|${paths.map(() => '---').join('|')}|`,
     ...metrics.map((metric) => `| ${metric} | ${paths.map((name) => cell(metric, name)).join(' | ')} |`),
   ];
-  const text = `# Benchmarks
-
-Medians of ${report.rounds} rounds (lowest to highest), the paths interleaved in every round. Client, engine, SOCKS server (microsocks) and
-sink share the machine's cores. Read the ratios to the bare veth of the same run, not the absolute figures; microsocks copies
-through a small buffer and is itself the limit of its column's throughput.
+  const text = `${headOf(report)}
 
 ${report.date}, ${report.machine}. \`${report.command}\`
 
@@ -58,6 +54,21 @@ ${report.notes.map((note) => `- ${note}`).join('\n')}
 `;
   fs.writeFileSync(path.join(directory, `${report.part ?? 'README'}.md`), text);
   process.stdout.write(`\n${table.join('\n')}\n${report.notes.join('\n')}\n`);
+}
+
+function headOf({ part, rounds }: Report): string {
+  const medians = `Medians of ${rounds} rounds (lowest to highest), the paths interleaved in every round.`;
+  if (part === 'dns')
+    return `# DNS benchmarks
+
+${medians} Mirage answers with fake addresses through the TUN,
+dnsmasq from local data over a veth. dnsperf, the engine and the server share the machine's cores, so read the ratio to dnsmasq
+in the same run, not the absolute figures. A first allocation is in the database before it is answered.`;
+  return `# Benchmarks
+
+${medians} Client, engine, SOCKS server (microsocks) and
+sink share the machine's cores. Read the ratios to the bare veth of the same run, not the absolute figures; microsocks copies
+through a small buffer and is itself the limit of its column's throughput. DNS alone: \`--dns\`, [dns.md](dns.md).`;
 }
 
 function format(value: number): string {

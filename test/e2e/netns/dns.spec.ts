@@ -53,6 +53,16 @@ describeInLab('DNS as applications see it', () => {
     expect(await dig('printer.local')).not.toMatch(/IN\s+A\s+\d/);
   });
 
+  test('bytes that are no text are asked upstream as they are; 253 characters are a name', async () => {
+    const answer = await dig(String.raw`a\255\000\.b.direct.example`, 'A');
+    expect(answer).toMatch(/status: (NXDOMAIN|NOERROR)/);
+    expect(answer).toContain(String.raw`a\255\000\.b.direct.example.`);
+    expect(answer).not.toMatch(/IN\s+A\s+198\.1[89]\./);
+    const longest = `${`${'a'.repeat(49)}.`.repeat(4)}${'b'.repeat(45)}.example`;
+    expect(longest).toHaveLength(253);
+    expect(await dig('+short', longest)).toMatch(/^198\.1[89]\./);
+  });
+
   test('an IP rule asks once, and the connection still goes out by name', async () => {
     const seen = world.questionsSeen().length;
     const result = await world.client.run('curl', ['-sS', '-m', '10', 'http://direct.example/']);
