@@ -9,6 +9,8 @@ import type { DnsAnswer, Question, Resolver } from './resolver.ts';
 const longest = 86_400;
 const longestDenial = 3_600;
 const failureTtl = 5;
+/** A TTL of zero is good for the transaction in progress (RFC 1035 section 3.2.1): an application's question and the dial after it. */
+const transaction = 2;
 /** An expired answer may still be given while it is asked for anew (RFC 8767), this long; TTL 1. */
 const longestStale = 3_600;
 
@@ -53,7 +55,7 @@ export class CachedResolver implements Resolver {
       const { message, upstream } = known.outcome.answer;
       return { message: aged(message, Math.floor((now - known.since) / 1_000)), upstream, cached: true };
     }
-    if (known !== undefined && isGood(known.outcome) && now < known.until + longestStale * 1_000) {
+    if (known !== undefined && isGood(known.outcome) && mayBeStale(known) && now < known.until + longestStale * 1_000) {
       const { message, upstream } = known.outcome.answer;
       if (!this.#flights.has(key)) this.#takeOff(key, question);
       return { message: withTtl(message, 1), upstream, cached: true };
@@ -91,7 +93,7 @@ export class CachedResolver implements Resolver {
     // A refresh that failed does not take the place of an answer that was good.
     if ('error' in outcome && isGood(this.#memory.get(key)?.outcome)) return;
     const since = this.#clock.monotonic();
-    if (ttl > 0) this.#memory.set(key, { outcome, since, until: since + ttl * 1_000 });
+    if (ttl >= 0) this.#memory.set(key, { outcome, since, until: since + Math.max(ttl, transaction) * 1_000 });
   }
 
   /** Waits with the others; the last to give up ends the question. */
@@ -120,9 +122,14 @@ function isGood(outcome: Outcome | undefined): outcome is { readonly answer: Dns
   return outcome.answer.message.rcode === 'NOERROR' && outcome.answer.message.answers.length > 0;
 }
 
+/** What was to be forgotten at once is not told later. */
+function mayBeStale({ since, until }: Remembered): boolean {
+  return until - since > transaction * 1_000;
+}
+
 /** Seconds that an NXDOMAIN holds by its SOA (RFC 2308). */
 export function denialTtlOf(message: DnsMessage): number {
-  return message.rcode === 'NXDOMAIN' ? ttlOf(message) : 0;
+  return message.rcode === 'NXDOMAIN' ? Math.max(0, ttlOf(message)) : 0;
 }
 
 /** The same answer with every TTL lowered to `seconds`. */
@@ -132,9 +139,9 @@ export function withTtl(message: DnsMessage, seconds: number): DnsMessage {
   return { ...message, answers: lower(message.answers), authorities: lower(message.authorities) };
 }
 
-/** Seconds that an answer may be remembered. */
+/** Seconds that an answer may be remembered; -1 = not at all. */
 function ttlOf(message: DnsMessage): number {
-  if (message.truncated) return 0;
+  if (message.truncated) return -1;
   if (message.rcode !== 'NOERROR' && message.rcode !== 'NXDOMAIN') return failureTtl;
   const soa = message.authorities.find((record) => record.type === 'SOA');
   const denied = message.rcode === 'NXDOMAIN' || message.answers.every((record) => record.type === 'CNAME');

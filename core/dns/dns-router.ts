@@ -27,6 +27,7 @@ import type { FakeIpFilter } from './filter.ts';
 import type { HostTable } from './hosts.ts';
 import type { MissingNames } from './missing-names.ts';
 import type { Resolver } from './resolver.ts';
+import { SearchTries } from './search-tries.ts';
 
 export interface RoutedAnswer {
   /** The response, ready to be encoded: id, question and EDNS are the asker's. */
@@ -99,6 +100,7 @@ export class DnsRouter {
   readonly #logger: Logger;
   /** Questions asked for the truth's sake outlive who asked. */
   readonly #life = new AbortController();
+  readonly #tries: SearchTries;
 
   /** What answering needs of the pool when `isPlainFake`. */
   readonly pool: FastPool;
@@ -112,6 +114,7 @@ export class DnsRouter {
       address6Of: () => undefined,
     };
     this.#logger = options.logger.child('dns');
+    this.#tries = new SearchTries(options.clock);
   }
 
   /** Of fake answers; seconds. */
@@ -129,7 +132,7 @@ export class DnsRouter {
     const { mode, filter, hosts, truthful, isDirect, missing, blockDoh } = this.#options;
     if (mode !== 'fake-ip' || name === dohCanary || (blockDoh && publicDohHosts.has(name))) return false;
     if (isWithinDomain(name, 'localhost') || hosts.has(name) || filter.keepsReal(name)) return false;
-    return !truthful || (missing.lookup(name) === undefined && !isDirect(name));
+    return !truthful || (missing.lookup(name) === undefined && !isDirect(name) && !this.#tries.includes(name));
   }
 
   /**
@@ -203,14 +206,23 @@ export class DnsRouter {
       if (question.type === 'AAAA' && !ipv6) return { message: emptyAnswer(query, owner), verdict: 'local' };
       return await this.#forward(query, question, name, signal);
     }
-    const denied = truthful
-      ? (this.#knownMissing(query, owner, name) ?? (await this.#denied(query, owner, name)))
-      : undefined;
-    if (denied !== undefined) return denied;
+    const denied = truthful ? await this.#truth(query, owner, name) : undefined;
+    if (denied !== undefined) {
+      if (denied.message.rcode === 'NXDOMAIN') this.#tries.denied(name);
+      return denied;
+    }
     if (question.type !== 'A' && question.type !== 'ANY') {
       return { message: emptyAnswer(query, owner), verdict: 'fake' };
     }
     return { message: addressAnswer(query, owner, [pool.allocate(name, client)], ttl), verdict: 'fake' };
+  }
+
+  /** That there is no such name or address, where it is known or costs nothing to find out; undefined otherwise. */
+  async #truth(query: DnsMessage, owner: string, name: string): Promise<RoutedAnswer | undefined> {
+    const known = this.#knownMissing(query, owner, name);
+    if (known !== undefined) return known;
+    if (this.#options.isDirect(name)) return await this.#denied(query, owner, name);
+    return this.#tries.includes(name) ? { message: noSuchName(query, owner), verdict: 'absent' } : undefined;
   }
 
   #knownMissing(query: DnsMessage, owner: string, name: string): RoutedAnswer | undefined {
@@ -224,8 +236,7 @@ export class DnsRouter {
    * when there is none within a second. Nothing is asked for other names.
    */
   async #denied(query: DnsMessage, owner: string, name: string): Promise<RoutedAnswer | undefined> {
-    const { directResolver, isDirect } = this.#options;
-    if (!isDirect(name)) return undefined;
+    const { directResolver } = this.#options;
     const found = await this.#within(truthWait, directResolver.query({ name, type: 'A' }, this.#life.signal));
     if (found === undefined) return undefined;
     const { message, upstream, ms } = found;

@@ -36,8 +36,12 @@ describe('an answer', () => {
     expect(inner.asked).toHaveLength(2);
   });
 
-  test('with a TTL of 0 is not remembered', async () => {
+  test('with a TTL of 0 serves the transaction in progress: an application asks, then its connection is dialled', async () => {
     await ask({ answers: [record('example.com', 'A', '192.0.2.1', 0)] });
+    await clock.advance(1_999);
+    expect((await cache.query(question, never)).message.answers[0]?.ttl).toBe(0);
+    expect(inner.asked).toHaveLength(1);
+    await clock.advance(1);
     await ask();
     expect(inner.asked).toHaveLength(2);
   });

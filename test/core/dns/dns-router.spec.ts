@@ -12,7 +12,7 @@ import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { record } from './fake-upstream.ts';
 import { makePool } from './pool-fixture.ts';
-import { TableResolver } from './scripted-resolver.ts';
+import { ScriptedResolver, TableResolver } from './scripted-resolver.ts';
 
 const never = new AbortController().signal;
 const client = '192.168.1.7';
@@ -36,6 +36,13 @@ beforeEach(() => {
     'A lame.lan': 'SERVFAIL',
     'A nas.lan': [record('nas.lan', 'A', '192.168.1.2')],
     'NS ': [record('.', 'NS', 'a.root-servers.net')],
+    'A here.example': [record('here.example', 'A', '192.0.2.80')],
+    'A six.example': 'NOERROR',
+    'AAAA six.example': [record('six.example', 'AAAA', '2001:db8::80')],
+    'A mail.example': 'NOERROR',
+    'AAAA mail.example': 'NOERROR',
+    'A ill.example': 'SERVFAIL',
+    'A deaf.example': 'throw',
   });
   lines = [];
   clock = new ManualClock();
@@ -292,6 +299,113 @@ test('each question is one line with inputs and verdict', async () => {
     `dns: question client=${client} name=example.com type=A verdict=fake rcode=NOERROR answer=${address} ms=0`,
     `dns: question client=${client} name=broken.lan type=A verdict=error rcode=SERVFAIL answer="" ms=0 error="DNS_TIMEOUT: no answer"`,
   ]);
+});
+
+describe('the truth about a name', () => {
+  const resolvers = { slow: new ScriptedResolver() };
+
+  beforeEach(() => {
+    resolvers.slow = new ScriptedResolver();
+    for (const name of ['here', 'gone', 'six', 'mail', 'ill', 'deaf']) direct.add(`${name}.example`);
+  });
+
+  test('one that goes DIRECT and is there: a fake address, after one question', async () => {
+    expect(await ask('here.example', 'A')).toMatchObject({ verdict: 'fake', message: { rcode: 'NOERROR' } });
+    expect(upstream.asked).toEqual(['A here.example']);
+  });
+
+  test('one that goes DIRECT and is not there: NXDOMAIN for every type that leads to an address; no address is used up', async () => {
+    for (const type of ['A', 'AAAA', 'HTTPS', 'ANY']) {
+      expect(await ask('gone.example', type), type).toMatchObject({
+        verdict: 'absent',
+        upstream: 'udp://192.0.2.53:53',
+        message: { rcode: 'NXDOMAIN', answers: [], authorities: soa },
+      });
+    }
+    expect(pool.used).toBe(0);
+  });
+
+  test('"no address" counts only when both families say so: a host may have IPv6 alone', async () => {
+    expect(await ask('six.example', 'A')).toMatchObject({ verdict: 'fake', message: { answers: [{ type: 'A' }] } });
+    expect(await ask('mail.example', 'A')).toMatchObject({
+      verdict: 'absent',
+      message: { rcode: 'NOERROR', answers: [], authorities: soa },
+    });
+  });
+
+  test("an upstream's trouble: SERVFAIL as it came; silence is no denial", async () => {
+    expect(await ask('ill.example', 'A')).toMatchObject({ verdict: 'error', message: { rcode: 'SERVFAIL' } });
+    expect(await ask('deaf.example', 'A')).toMatchObject({ verdict: 'fake' });
+  });
+
+  test('is waited for a second at most; the question goes on, for the dialler', async () => {
+    router = make({ directResolver: resolvers.slow });
+    const answer = ask('here.example', 'A');
+    await clock.advance(999);
+    expect(pool.used).toBe(0);
+    await clock.advance(1);
+    expect(await answer).toMatchObject({ verdict: 'fake' });
+    expect(resolvers.slow.asked[0]?.signal.aborted).toBe(false);
+  });
+
+  test('of one that is proxied or undecided is not asked here; once known to be missing it is told', async () => {
+    expect(await ask('far.example', 'A')).toMatchObject({ verdict: 'fake' });
+    const denial = { ...queryFor(0, 'far.example', 'A', undefined), rcode: 'NXDOMAIN' };
+    missing.add('far.example', { ...denial, authorities: [denialSoa('far.example')] }, 'https://192.0.2.1');
+    for (const type of ['A', 'AAAA', 'HTTPS']) {
+      expect(await ask('far.example', type)).toMatchObject({
+        verdict: 'absent',
+        upstream: 'https://192.0.2.1',
+        message: { rcode: 'NXDOMAIN', authorities: soa },
+      });
+    }
+    await clock.advance(5_000);
+    expect(await ask('far.example', 'A')).toMatchObject({ verdict: 'fake' });
+    expect(upstream.asked).toEqual([]);
+  });
+
+  test("is not undone by the resolver's search list; a name of its own under a like name is one", async () => {
+    await ask('gone.example', 'A');
+    for (const type of ['A', 'AAAA']) {
+      expect(await ask('gone.example.lan.example', type)).toMatchObject({
+        verdict: 'absent',
+        message: { rcode: 'NXDOMAIN', authorities: [{ type: 'SOA', name: 'example.lan.example' }] },
+      });
+    }
+    expect(router.isPlainFake('gone.example.lan.example')).toBe(false);
+    expect(await ask('www.gone.example', 'A')).toMatchObject({ verdict: 'fake' });
+    direct.add('gone.example.here.example');
+    upstream.asked.splice(0);
+    await ask('gone.example.here.example', 'A');
+    expect(upstream.asked).toEqual(['A gone.example.here.example']);
+    await clock.advance(5_000);
+    expect(await ask('gone.example.lan.example', 'A')).toMatchObject({ verdict: 'fake' });
+  });
+
+  test('is kept to oneself with `truthful: off`', async () => {
+    router = make({ truthful: false });
+    expect(await ask('gone.example', 'A')).toMatchObject({ verdict: 'fake' });
+    expect(upstream.asked).toEqual([]);
+  });
+});
+
+describe('redir-host', () => {
+  test('real addresses with TTL 1, remembered with their name; hints that lead around us are left out', async () => {
+    router = make({ mode: 'redir-host' });
+    expect(await ask('here.example', 'A')).toMatchObject({
+      verdict: 'real',
+      message: { answers: [{ data: '192.0.2.80', ttl: 1 }] },
+    });
+    expect(memory.lookup('192.0.2.80')).toBe('here.example');
+    expect(await ask('here.example', 'HTTPS')).toMatchObject({ verdict: 'local', message: { answers: [] } });
+    expect(await ask('gone.example', 'A')).toMatchObject({ verdict: 'real', message: { rcode: 'NXDOMAIN' } });
+    expect(pool.used).toBe(0);
+  });
+
+  test('without IPv6 there are no AAAA records', async () => {
+    router = make({ mode: 'redir-host', ipv6: false });
+    expect(await ask('six.example', 'AAAA')).toMatchObject({ verdict: 'local', message: { answers: [] } });
+  });
 });
 
 describe('what the pool alone answers', () => {

@@ -79,6 +79,7 @@ rules:
       },
       dns: {
         ...defaultConfig.dns,
+        ipv6: false,
         fakeIpRange: '198.18.0.0/16',
         fakeIpFilter: { mode: 'blacklist', patterns: ['*.lan', '+.example.com', 'time.*.com', '.below.example'] },
         fakeIpTtl: 30,

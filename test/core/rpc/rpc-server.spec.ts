@@ -173,7 +173,12 @@ describe('requests', () => {
       password: 'hunter2',
       extra: 'hunter2',
     };
-    raw.send({ kind: 'request', id: 1, method: 'applyConfig', params: { config: { proxies: [proxy] } } });
+    raw.send({
+      kind: 'request',
+      id: 1,
+      method: 'applyConfig',
+      params: { config: { ...defaultConfig, proxies: [proxy] } },
+    });
     const response = JSON.stringify(await raw.next((message) => message['id'] === 1));
     expect(response).toContain('proxies.0.port');
     expect(response).not.toContain('hunter2');

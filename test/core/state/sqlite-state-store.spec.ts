@@ -173,8 +173,8 @@ describe('a database that cannot be used', () => {
   });
 
   test.each([
-    ['of a newer version', 'PRAGMA user_version = 99', /has version 99, not 1/],
-    ['of something else', 'CREATE TABLE other (x); PRAGMA user_version = 0', /has version 0, not 1/],
+    ['of a newer version', 'PRAGMA user_version = 99', /has version 99, not 2/],
+    ['of something else', 'CREATE TABLE other (x); PRAGMA user_version = 0', /has version 0, not 2/],
     ['of the right version without the table', 'PRAGMA user_version = 1', /no such table/],
   ])('%s is set aside', (_, sql, reason) => {
     const database = new DatabaseSync(file);

@@ -179,7 +179,7 @@ describe('from a question to a connection', () => {
     await tunnel.machine.start(both);
     engine().open(1, '198.18.77.77', 443);
     await vi.waitFor(() => expect(engine().verdicts.get(1)).toEqual({ kind: 'peek', atLeast: 1, timeoutMs: 300 }));
-    engine().emit({ kind: 'peeked', id: 1, chunks: [Buffer.from('EHLO')], reason: 'bytes', ms: 1 });
+    engine().emit({ kind: 'peeked', id: 1, chunks: [Buffer.from('EHLO mail.example\r\n')], reason: 'bytes', ms: 1 });
     await vi.waitFor(() => expect(engine().verdicts.get(1)).toEqual({ kind: 'reject', how: 'reset' }));
     expect(health.warnings()).toMatchObject([{ code: 'FAKE_IP_UNKNOWN_ADDRESS' }]);
   });
