@@ -22,7 +22,7 @@ export interface FastPool {
   /** The IPv4 address of a name whose mapping is durable and current, counted as answered; -1 = none. */
   answerKnown(name: string): number;
   /** Durable when it resolves. */
-  allocate(name: string, client: () => string): Promise<Ip>;
+  allocate(name: string, client: string): Promise<Ip>;
   address6Of(ip: Ip): Ip | undefined;
 }
 
@@ -92,12 +92,7 @@ export class DnsFastPath {
   }
 
   /** Gives the name an address and appends the answer when it is durable, to the batch of that time. Never rejects. */
-  async allocate(
-    question: PlainQuestion,
-    token: number,
-    client: () => string,
-    out: () => AnswerBatch,
-  ): Promise<FastAnswer> {
+  async allocate(question: PlainQuestion, token: number, client: string, out: () => AnswerBatch): Promise<FastAnswer> {
     try {
       const ip = await this.#router.pool.allocate(question.name, client);
       return { question, data: this.#write(question, token, ipv4ToNumber(ip), out()) };

@@ -13,6 +13,7 @@ import { CachedResolver } from './cached-resolver.ts';
 import { FallbackResolver, PolicyResolver } from './chosen-resolver.ts';
 import { DnsAddressResolver } from './dns-address-resolver.ts';
 import { DnsRouter, type NamePool } from './dns-router.ts';
+import type { FakeIp6Range } from './fake-ip6-range.ts';
 import { FakeIpFilter } from './filter.ts';
 import { HostTable } from './hosts.ts';
 import type { MissingNames } from './missing-names.ts';
@@ -28,6 +29,7 @@ export interface DnsGraphOptions {
   /** In force instead of the configuration's. */
   readonly mode: DnsMode;
   readonly pool: NamePool;
+  readonly fake6: FakeIp6Range | undefined;
   /** `Egress` fits. */
   readonly opener: UdpOpener & TcpOpener;
   /** The servers that this machine used before us. */
@@ -111,6 +113,7 @@ export class DnsGraph {
     const direct = this.#own(config.directNameserver) ?? resolver;
     this.router = new DnsRouter({
       pool,
+      fake6: options.fake6,
       hosts,
       filter: new FakeIpFilter(config.fakeIpFilter, [...options.ownNames, ...namesOf(config)]),
       resolver,

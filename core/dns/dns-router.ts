@@ -12,6 +12,7 @@ import type { DnsRow } from '../contract/dns.ts';
 import { addressOf, type DnsMessage, type DnsQuestion, responseTo } from '../net/dns-message.ts';
 import { recordDataText } from '../net/dns-record-text.ts';
 import type { AddressMemory } from './address-memory.ts';
+import { type AddressPool, AllocationQueue } from './allocation-queue.ts';
 import { withTtl } from './cached-resolver.ts';
 import type { FastPool } from './dns-fast-path.ts';
 import {
@@ -23,6 +24,7 @@ import {
   reversedAddress,
   withAliases,
 } from './fake-answer.ts';
+import type { FakeIp6Range } from './fake-ip6-range.ts';
 import type { FakeIpFilter } from './filter.ts';
 import type { HostTable } from './hosts.ts';
 import type { MissingNames } from './missing-names.ts';
@@ -39,8 +41,7 @@ export interface RoutedAnswer {
 }
 
 /** The part of the fake-IP pool that answering needs. */
-export interface NamePool {
-  allocate(name: string, client: string): Ip;
+export interface NamePool extends AddressPool {
   /** The IPv4 address of a name with a current mapping as a number, counted as answered; -1 = none. */
   answerKnown(name: string): number;
   lookup(ip: Ip): { readonly name: string } | undefined;
@@ -49,6 +50,8 @@ export interface NamePool {
 
 export interface DnsRouterOptions {
   readonly pool: NamePool;
+  /** Where names have fake IPv6 addresses too; undefined = nowhere. */
+  readonly fake6: FakeIp6Range | undefined;
   readonly hosts: HostTable;
   readonly filter: FakeIpFilter;
   /** Answers what is not answered here. */
@@ -101,17 +104,19 @@ export class DnsRouter {
   /** Questions asked for the truth's sake outlive who asked. */
   readonly #life = new AbortController();
   readonly #tries: SearchTries;
+  readonly #queue: AllocationQueue;
 
   /** What answering needs of the pool when `isPlainFake`. */
   readonly pool: FastPool;
 
   constructor(options: DnsRouterOptions) {
     this.#options = options;
-    const { pool } = options;
+    const { pool, fake6 } = options;
+    this.#queue = new AllocationQueue(pool);
     this.pool = {
       answerKnown: (name) => pool.answerKnown(name),
-      allocate: async (name, client) => pool.allocate(name, client()),
-      address6Of: () => undefined,
+      allocate: (name, client) => this.#queue.allocate(name, client),
+      address6Of: (ip) => fake6?.addressOf(ip),
     };
     this.#logger = options.logger.child('dns');
     this.#tries = new SearchTries(options.clock);
@@ -196,7 +201,7 @@ export class DnsRouter {
     client: string,
     signal: AbortSignal,
   ): Promise<RoutedAnswer> {
-    const { pool, filter, ttl, mode, truthful, ipv6 } = this.#options;
+    const { filter, ttl, mode, truthful, ipv6, fake6 } = this.#options;
     const name = normaliseDomain(owner);
     const local = this.#answerLocally(query, question, name, owner);
     if (local !== undefined) return local;
@@ -211,10 +216,11 @@ export class DnsRouter {
       if (denied.message.rcode === 'NXDOMAIN') this.#tries.denied(name);
       return denied;
     }
-    if (question.type !== 'A' && question.type !== 'ANY') {
-      return { message: emptyAnswer(query, owner), verdict: 'fake' };
-    }
-    return { message: addressAnswer(query, owner, [pool.allocate(name, client)], ttl), verdict: 'fake' };
+    const leads = question.type === 'A' || question.type === 'ANY' || (question.type === 'AAAA' && fake6 !== undefined);
+    if (!leads) return { message: emptyAnswer(query, owner), verdict: 'fake' };
+    const address = await this.#queue.allocate(name, client);
+    const addresses = fake6 === undefined ? [address] : [address, fake6.addressOf(address)];
+    return { message: addressAnswer(query, owner, addresses, ttl), verdict: 'fake' };
   }
 
   /** That there is no such name or address, where it is known or costs nothing to find out; undefined otherwise. */
@@ -285,7 +291,7 @@ export class DnsRouter {
 
   /** What no server may be asked: the loopback's names (RFC 6761), our own reverse zone, the canary of Firefox. */
   #answerLocally(query: DnsMessage, question: DnsQuestion, name: string, owner: string): RoutedAnswer | undefined {
-    const { pool, ttl } = this.#options;
+    const { pool, fake6, ttl } = this.#options;
     if (name === dohCanary || (this.#options.blockDoh && publicDohHosts.has(name)))
       return { message: noSuchName(query, owner), verdict: 'blocked' };
     if (isWithinDomain(name, 'localhost')) {
@@ -295,7 +301,8 @@ export class DnsRouter {
     if (loopbackPointers.has(name)) {
       return { message: pointerAnswer(query, owner, 'localhost', ttl), verdict: 'local' };
     }
-    const address = parseIp(reversedAddress(name) ?? '');
+    const asked = reversedAddress(name) ?? '';
+    const address = fake6?.embeddedIn(asked) ?? parseIp(asked);
     if (address === undefined || !pool.contains(address)) return undefined;
     const mapping = pool.lookup(address);
     return mapping === undefined

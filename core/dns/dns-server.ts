@@ -129,7 +129,7 @@ export class DnsServer {
   ): Promise<void> {
     const { clock, log, clientOf } = this.#options;
     const question = fast.question.keep();
-    const counted = () => clientOf?.(asker.network, asker.source, asker.destination) ?? client;
+    const counted = clientOf?.(asker.network, asker.source, asker.destination) ?? client;
     this.#underWay += 1;
     const { data, error } = await fast.allocate(question, token, counted, out);
     this.#underWay -= 1;

@@ -8,43 +8,14 @@ import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { Logger } from '../base/logger.ts';
 import type { MappingRow } from '../contract/dns.ts';
+import { ClientShares } from './client-shares.ts';
+import { type Entry, type Mapping, type PoolStore, rowOf, stored, unknownRow } from './fake-ip-mapping.ts';
 import { FakeIpRange } from './fake-ip-range.ts';
 import { connectedRest, lastUse, ReuseOrder, restEnd, stateOf } from './fake-ip-reuse.ts';
+import { FakeIpStatistics, liveRefresh } from './fake-ip-statistics.ts';
 import { type FakeIpHealth, FakeIpTrouble } from './fake-ip-trouble.ts';
 import { reduceHash, sipHash24 } from './siphash.ts';
-
-export interface Mapping {
-  readonly address: Ip;
-  /** Normalised. */
-  readonly name: string;
-  /** Unix time in milliseconds; 0 = never. */
-  readonly firstSeen: number;
-  readonly lastAnswered: number;
-  readonly lastConnected: number;
-  readonly answers: number;
-  readonly flows: number;
-  readonly liveFlows: number;
-  /** Of the last flow that ended: `ok` or an error code; empty before. */
-  readonly outcome: string;
-  readonly pinned: boolean;
-  /** Flushed: understood until its rest ends. */
-  readonly retired: boolean;
-  /** Name that the address meant before, until when it may still mean that; empty and 0 = none. */
-  readonly former: string;
-  readonly formerUntil: number;
-}
-
-export type StoredMapping = Omit<Mapping, 'liveFlows'>;
-
-/** What the pool needs of the state store (`MappingStore` of core/state fits). All methods may throw FAKE_IP_STORE. */
-export interface PoolStore {
-  load(): StoredMapping[];
-  put(mapping: StoredMapping): void;
-  updateStatistics(mappings: readonly StoredMapping[]): void;
-  remove(addresses: readonly Ip[]): void;
-  /** When an earlier table was lost, Unix time in milliseconds; 0 = never. */
-  readonly lostAt: number;
-}
+import { UnknownAddresses } from './unknown-addresses.ts';
 
 export interface FakeIpPoolOptions {
   /** IPv4 prefix. Mappings of another range stay in the store untouched and unknown to this pool. */
@@ -57,37 +28,30 @@ export interface FakeIpPoolOptions {
   readonly logger: Logger;
 }
 
-const flushInterval = 1_000;
-/** Statistics written in one go: a few milliseconds. The rest follows a second later, oldest first. */
-const flushBatch = 2_000;
-/** How much younger than in the store a mapping's last use may be; more is written at once, because its rest depends on it. */
-const unsavedUse = 10_000;
-/** A long flow's address is marked as used this often, so that a crash does not make it look idle. */
-const liveRefresh = 60_000;
-/** Addresses without a name that are kept from other names. */
-const mostUnknown = 4_096;
+/** A name that is to be answered now. */
+export interface AddressRequest {
+  /** Normalised. */
+  readonly name: string;
+  /** Whose share of the range a new mapping counts against: `uid:1000`, or the asker's address. */
+  readonly client: string;
+}
+
+/** A slot for a name, and what its address meant before. */
+interface Place {
+  readonly slot: number;
+  readonly former?: Entry;
+}
+
+interface Created {
+  readonly entry: Entry;
+  readonly former: Entry | undefined;
+}
+
+const tickInterval = 1_000;
 /** How far from its home a name may have been before the table was lost. */
 const longestDisplacement = 64;
 /** A name that worked so lately exists. Milliseconds. */
 const recently = 600_000;
-
-interface Entry extends Mapping {
-  readonly slot: number;
-  lastAnswered: number;
-  lastConnected: number;
-  answers: number;
-  flows: number;
-  liveFlows: number;
-  outcome: string;
-  pinned: boolean;
-  retired: boolean;
-  former: string;
-  formerUntil: number;
-  /** When a dial last succeeded, or a flow that had succeeded ended; 0 = not since the start. */
-  workedAt: number;
-  /** Last use as the store has it. */
-  savedUse: number;
-}
 
 export class FakeIpPool {
   readonly range: FakeIpRange;
@@ -97,43 +61,49 @@ export class FakeIpPool {
   readonly #store: PoolStore;
   readonly #clock: Clock;
   readonly #trouble: FakeIpTrouble;
+  readonly #statistics: FakeIpStatistics;
   readonly #logger: Logger;
   readonly #byName = new Map<string, Entry>();
   readonly #bySlot = new Map<number, Entry>();
-  /** 1 where `#bySlot` has an entry: the next empty slot is found without walking the map. */
+  /** 1 where a slot has a mapping or is kept: the next empty slot is found without walking the maps. */
   readonly #taken: Uint8Array;
-  readonly #order = new ReuseOrder<Entry>();
-  readonly #live = new Set<Entry>();
-  readonly #unsaved = new Set<Entry>();
+  readonly #shares: ClientShares;
+  readonly #order: ReuseOrder<Entry>;
   readonly #retired = new Set<Entry>();
-  /** Slots without a mapping that somebody connected to, with when: nobody else may get them meanwhile. Oldest first. */
-  readonly #unknown = new Map<number, number>();
+  readonly #unknown = new UnknownAddresses();
   #stopTimer: (() => void) | undefined;
-  #refreshedAt = 0;
 
   /** Loads what the store has of this range. Throws FAKE_IP_RANGE_TOO_SMALL, CONFIG_INVALID or FAKE_IP_STORE. */
   constructor(options: FakeIpPoolOptions) {
+    const { key, store, clock, health, logger } = options;
     this.range = new FakeIpRange(options.range);
     this.#taken = new Uint8Array(this.range.capacity);
-    this.#key = options.key;
-    this.#store = options.store;
-    this.#clock = options.clock;
-    this.#logger = options.logger.child('fake-ip');
-    this.#trouble = new FakeIpTrouble(this.range, options.health, this.#logger);
+    this.#key = key;
+    this.#store = store;
+    this.#clock = clock;
+    this.#logger = logger.child('fake-ip');
+    this.#trouble = new FakeIpTrouble(this.range, health, this.#logger);
+    this.#statistics = new FakeIpStatistics(store, clock, this.#trouble);
+    this.#shares = new ClientShares(this.range.capacity);
+    this.#order = new ReuseOrder(clock.now());
     this.#load();
   }
 
   /** Begins to write statistics, once a second. Everything else works without it. */
   start(): void {
-    this.#stopTimer ??= this.#clock.every(flushInterval, () => this.#tick());
+    this.#stopTimer ??= this.#clock.every(tickInterval, () => this.#tick());
   }
 
   /** Writes what is unsaved and stops writing. The store stays open; it is the caller's. */
   stop(): void {
     this.#stopTimer?.();
     this.#stopTimer = undefined;
-    this.#touchLive(this.#clock.now());
-    this.#flush();
+    this.save();
+  }
+
+  /** Writes what is unsaved now. */
+  save(): void {
+    this.#statistics.saveAll();
   }
 
   /** Names that have an address. */
@@ -141,41 +111,68 @@ export class FakeIpPool {
     return this.#bySlot.size - this.#retired.size;
   }
 
+  /** Addresses that mean something, retired ones too. */
+  get size(): number {
+    return this.#bySlot.size;
+  }
+
   get capacity(): number {
     return this.range.capacity;
   }
 
-  /**
-   * The address of a normalised name, for an answer that leaves now. A new mapping is in the store when this returns.
-   * `client` (the asker's address) is whose share of the range it counts against. Throws FAKE_IP_EXHAUSTED when no address may be
-   * reused, FAKE_IP_STORE when the mapping could not be stored; nothing has changed then.
-   */
-  // oxlint-disable-next-line no-unused-vars -- part of the interface: quotas per client need it
+  /** `allocateAll` for one name. Throws what stands there in place of the address. */
   allocate(name: string, client: string): Ip {
-    const now = this.#clock.now();
-    const known = this.#byName.get(name);
-    if (known === undefined) return this.#create(name, now).address;
-    if (known.retired) this.#revive(known);
-    known.lastAnswered = now;
-    known.answers += 1;
-    this.#noteUse(known);
-    return known.address;
+    const [outcome] = this.allocateAll([{ name, client }]);
+    if (outcome instanceof AppError) throw outcome;
+    return outcome ?? '';
   }
 
-  /** The same for a name whose mapping is current: its address as a number, -1 without one. Stores nothing, so it cannot fail. */
+  /**
+   * The addresses of names, for answers that leave now; in the order of the requests. New mappings are in the store, all or none,
+   * when this returns. In place of an address: FAKE_IP_EXHAUSTED when no address may be reused for this client, FAKE_IP_STORE
+   * when the new mappings could not be stored; for such a name nothing has changed.
+   */
+  allocateAll(requests: readonly AddressRequest[]): (Ip | AppError)[] {
+    const now = this.#clock.now();
+    const created: Created[] = [];
+    const overdue = new Set<Entry>();
+    const outcomes = requests.map((request) => {
+      try {
+        return this.#answer(request, now, created, overdue);
+      } catch (error) {
+        return AppError.from(error);
+      }
+    });
+    if (created.length + overdue.size === 0) return outcomes;
+    const failure = this.#storeAll(created, overdue, now);
+    if (failure === undefined) return outcomes;
+    const lost = new Set(created.map(({ entry }) => entry.address));
+    return outcomes.map((outcome) => (typeof outcome === 'string' && lost.has(outcome) ? failure : outcome));
+  }
+
+  /** The same for a name for which nothing has to be stored now: its address as a number; -1 for others. */
   answerKnown(name: string): number {
     const known = this.#byName.get(name);
     if (known === undefined || known.retired) return -1;
-    known.lastAnswered = this.#clock.now();
-    known.answers += 1;
-    this.#noteUse(known);
+    const now = this.#clock.now();
+    if (this.#statistics.isOverdue(known, now)) return -1;
+    this.#noteAnswer(known, now);
     return this.range.numberOf(known.slot);
   }
 
   /** What an address means now; undefined for one without a mapping, a reserved or a foreign one. */
   lookup(ip: Ip): Mapping | undefined {
-    const slot = this.range.slotOf(ip);
-    return slot === undefined ? undefined : this.#bySlot.get(slot);
+    return this.#entry(ip);
+  }
+
+  /** The mapping of a normalised name, without giving it out. */
+  find(name: string): Mapping | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** Whether an address belongs to the range, mapped or not; the reserved ones do. */
+  contains(ip: Ip): boolean {
+    return this.range.contains(ip);
   }
 
   /** Whether a program may hold the address as another name's: it was given away early, or the table was lost a short time ago. */
@@ -201,14 +198,10 @@ export class FakeIpPool {
   unknownConnected(ip: Ip): void {
     const slot = this.range.slotOf(ip);
     if (slot === undefined || this.#bySlot.has(slot)) return;
-    this.#unknown.delete(slot);
-    this.#unknown.set(slot, this.#clock.now());
     this.#taken[slot] = 1;
-    for (const oldest of this.#unknown.keys()) {
-      if (this.#unknown.size <= mostUnknown) break;
-      this.#release(oldest);
-    }
-    this.#announceAddress(ip);
+    const released = this.#unknown.add(slot, this.#clock.now());
+    if (released !== undefined) this.#taken[released] = 0;
+    this.#announce(ip);
   }
 
   /** Whether a connection to the name works, or did a short time ago. */
@@ -220,50 +213,74 @@ export class FakeIpPool {
 
   /** Retires every mapping that is not pinned; answers how many. Rested ones are forgotten at once. */
   flush(): number {
-    return this.retire([...this.#bySlot.values()].map((entry) => entry.address));
+    return this.#retire([...this.#bySlot.values()].filter((entry) => !entry.pinned));
   }
 
   /** The same for single addresses. Throws FAKE_IP_STORE when it cannot be stored; nothing has changed then. */
   retire(addresses: readonly Ip[]): number {
-    const entries = this.#entriesOf(addresses).filter((entry) => !entry.pinned && !entry.retired);
-    this.#change(entries, { retired: true });
-    for (const entry of entries) this.#retired.add(entry);
-    this.#forgetRested(this.#clock.now());
-    return entries.length;
+    return this.#retire(this.#entriesOf(addresses).filter((entry) => !entry.pinned));
+  }
+
+  /** The range is no longer the one in use: every mapping ends with its rest, pinned ones too. */
+  retireAll(): void {
+    this.#change(
+      [...this.#bySlot.values()].filter((entry) => entry.pinned),
+      { pinned: false },
+    );
+    this.#retire([...this.#bySlot.values()]);
   }
 
   /** Keeps addresses for their names for ever, or no longer; answers how many have changed. Throws FAKE_IP_STORE. */
   pin(addresses: readonly Ip[], pinned: boolean): number {
     const entries = this.#entriesOf(addresses).filter((entry) => entry.pinned !== pinned);
     this.#change(entries, pinned ? { pinned, retired: false } : { pinned });
-    for (const entry of entries) {
-      if (!entry.retired) this.#retired.delete(entry);
-      this.#order.touch(entry);
-    }
     return entries.length;
   }
 
-  /** The mapping of a normalised name, without giving it out. */
-  find(name: string): Mapping | undefined {
-    return this.#byName.get(name);
+  /** Forgets what cannot be of use to anybody: retired mappings whose rest has ended. */
+  forgetRested(): void {
+    const now = this.#clock.now();
+    const rested = [...this.#retired].filter((entry) => stateOf(entry, now) === 'free');
+    if (rested.length === 0) return;
+    try {
+      this.#store.remove(rested.map((entry) => entry.id));
+    } catch (error) {
+      this.#trouble.storeFailed(now, error);
+      return;
+    }
+    for (const entry of rested) {
+      this.#forget(entry);
+      this.#announce(entry.address);
+    }
   }
 
-  /** Whether an address belongs to the range, mapped or not; the reserved ones do. */
-  contains(ip: Ip): boolean {
-    return this.range.contains(ip);
+  /** Takes what the store has now for what is known: another pool has given out addresses of this range meanwhile. */
+  reload(): void {
+    const entries = [...this.#bySlot.values()];
+    for (const entry of entries) this.#forget(entry);
+    this.#load();
+    this.#adoptFlows(entries);
+  }
+
+  /** Addresses of this range that another pool knows too are this one's alone from now on: the open flows to them are its to end. */
+  takeOver(other: FakeIpPool): void {
+    const entries = [...other.#bySlot.values()].filter(({ address }) => this.contains(address));
+    this.#adoptFlows(entries);
+    for (const entry of entries) other.#forget(entry);
   }
 
   /** A flow to the address begins: it keeps its name until `flowClosed`, one call for each. Unknown addresses are ignored. */
   flowOpened(ip: Ip): void {
     const entry = this.#entry(ip);
     if (entry === undefined) return;
-    // From now on it rests for a day, not for minutes: that must survive a crash.
-    if (entry.lastConnected === 0) entry.savedUse = 0;
+    const now = this.#clock.now();
+    // From its first connection on it rests for a day, not for minutes: that must survive a crash.
+    const isUrgent = entry.lastConnected === 0 || this.#statistics.isOverdue(entry, now);
     entry.flows += 1;
     entry.liveFlows += 1;
-    entry.lastConnected = this.#clock.now();
-    this.#live.add(entry);
+    entry.lastConnected = now;
     this.#noteUse(entry);
+    if (isUrgent) this.#statistics.save([entry]);
   }
 
   /** The end of a flow that was opened; `outcome` is `ok` or an error code. */
@@ -274,7 +291,6 @@ export class FakeIpPool {
     entry.lastConnected = this.#clock.now();
     entry.outcome = outcome;
     if (outcome === 'ok') entry.workedAt = entry.lastConnected;
-    if (entry.liveFlows === 0) this.#live.delete(entry);
     this.#noteUse(entry);
   }
 
@@ -282,7 +298,7 @@ export class FakeIpPool {
   rows(): MappingRow[] {
     const now = this.#clock.now();
     const known = [...this.#bySlot.values()].map((entry) => rowOf(entry, now));
-    const unknown = [...this.#unknown].map(([slot, at]) => unknownRow(this.range.addressOf(slot), at));
+    const unknown = [...this.#unknown.entries()].map(([slot, at]) => unknownRow(this.range.addressOf(slot), at));
     return [...unknown, ...known];
   }
 
@@ -292,7 +308,7 @@ export class FakeIpPool {
     if (slot === undefined) return undefined;
     const entry = this.#bySlot.get(slot);
     if (entry !== undefined) return rowOf(entry, this.#clock.now());
-    const at = this.#unknown.get(slot);
+    const at = this.#unknown.since(slot);
     return at === undefined ? undefined : unknownRow(ip, at);
   }
 
@@ -301,12 +317,38 @@ export class FakeIpPool {
     return slot === undefined ? undefined : this.#bySlot.get(slot);
   }
 
-  #create(name: string, now: number): Entry {
-    const { slot, former, early } = this.#choose(name, now);
+  #entriesOf(addresses: readonly Ip[]): Entry[] {
+    return addresses.flatMap((address) => this.#entry(address) ?? []);
+  }
+
+  #answer(request: AddressRequest, now: number, created: Created[], overdue: Set<Entry>): Ip {
+    const known = this.#byName.get(request.name);
+    if (known === undefined) {
+      const made = this.#create(request, now);
+      created.push(made);
+      return made.entry.address;
+    }
+    if (known.retired) {
+      // Its old address is its address. What is stored follows with the statistics, and at worst it is retired once more.
+      known.retired = false;
+      this.#retired.delete(known);
+    }
+    if (this.#statistics.isOverdue(known, now)) overdue.add(known);
+    this.#noteAnswer(known, now);
+    return known.address;
+  }
+
+  /** A mapping that is not stored yet. Throws FAKE_IP_EXHAUSTED. */
+  #create({ name, client }: AddressRequest, now: number): Created {
+    const key = this.#shares.keyOf(client);
+    const { slot, former } = this.#choose(name, key, now);
+    const until = former === undefined ? 0 : restEnd(former);
     const entry: Entry = {
+      id: former?.id ?? this.#store.newId(),
       slot,
       address: this.range.addressOf(slot),
       name,
+      client: key,
       firstSeen: now,
       lastAnswered: now,
       lastConnected: 0,
@@ -316,41 +358,65 @@ export class FakeIpPool {
       outcome: '',
       pinned: false,
       retired: false,
-      former: former !== undefined && restEnd(former) > now ? former.name : '',
-      formerUntil: former !== undefined && restEnd(former) > now ? restEnd(former) : 0,
+      former: former !== undefined && until > now ? former.name : '',
+      formerUntil: until > now ? until : 0,
       workedAt: 0,
       savedUse: now,
     };
-    try {
-      this.#store.put(stored(entry));
-    } catch (error) {
-      this.#trouble.storeFailed(now, error);
-      throw AppError.from(error, 'FAKE_IP_STORE');
-    }
-    this.#trouble.storeWorks();
     if (former !== undefined) this.#forget(former);
-    if (early) this.#trouble.pressure(now);
     this.#remember(entry);
-    this.#announce(entry);
-    return entry;
+    return { entry, former };
   }
 
-  /** The home slot, or the next without a mapping; when all have one, a rested home, then the order of reuse. */
-  #choose(name: string, now: number): { slot: number; former?: Entry; early: boolean } {
+  /** Stores what was created and what is overdue; when that fails, undoes the former in memory and answers why. */
+  #storeAll(created: readonly Created[], overdue: ReadonlySet<Entry>, now: number): AppError | undefined {
+    try {
+      this.#store.put([...created.map(({ entry }) => entry), ...overdue].map(stored));
+    } catch (error) {
+      for (const { entry, former } of created.toReversed()) {
+        this.#forget(entry);
+        if (former !== undefined) this.#remember(former);
+      }
+      this.#order.restore(created.flatMap(({ former }) => former ?? []));
+      this.#trouble.storeFailed(now, error);
+      return AppError.from(error, 'FAKE_IP_STORE');
+    }
+    this.#trouble.storeWorks();
+    for (const entry of overdue) this.#statistics.saved(entry);
+    for (const { entry } of created) this.#announce(entry.address);
+    return undefined;
+  }
+
+  /**
+   * The home slot, or the next without a mapping; when all have one, a rested home, then the order of reuse. A client that
+   * has its share gets what was its own.
+   */
+  #choose(name: string, client: string, now: number): Place {
+    if (this.#shares.isFull(client)) return this.#reuse(now, client);
     const home = this.#homeOf(name);
-    if (!this.#bySlot.has(home)) return { slot: home, early: false };
+    const atHome = this.#bySlot.get(home);
+    if (atHome === undefined) return { slot: home };
     if (this.#bySlot.size + this.#unknown.size < this.capacity) {
       const next = this.#taken.indexOf(0, home);
-      return { slot: next >= 0 ? next : this.#taken.indexOf(0), early: false };
+      return { slot: next >= 0 ? next : this.#taken.indexOf(0) };
     }
-    const atHome = this.#bySlot.get(home);
-    if (atHome !== undefined && stateOf(atHome, now) === 'free') return { slot: home, former: atHome, early: false };
-    const next = this.#order.next(now);
-    if (next !== undefined) return { slot: next.mapping.slot, former: next.mapping, early: next.early };
-    this.#trouble.exhausted(now);
-    throw new AppError('FAKE_IP_EXHAUSTED', `all ${this.capacity} addresses of ${this.range.text} are in use`, {
-      expected: 'a larger fake-ip-range',
-    });
+    if (!atHome.pinned && stateOf(atHome, now) === 'free') return { slot: home, former: atHome };
+    return this.#reuse(now);
+  }
+
+  /** A place in the order of reuse: of anybody's, or only what a client has itself. */
+  #reuse(now: number, client?: string): Place {
+    const next = this.#order.next(now, client);
+    if (next?.early === true) this.#trouble.pressure(now, client);
+    if (next !== undefined) return { slot: next.mapping.slot, former: next.mapping };
+    const kept = client === undefined ? this.#unknown.takeOldest() : undefined;
+    if (kept !== undefined) return { slot: kept };
+    this.#trouble.exhausted(now, client);
+    const whose =
+      client === undefined
+        ? `all ${this.capacity} addresses of ${this.range.text} are in use`
+        : `${client} has half of the ${this.capacity} addresses of ${this.range.text}, which is as much as one may have`;
+    throw new AppError('FAKE_IP_EXHAUSTED', whose, { expected: 'a larger fake-ip-range' });
   }
 
   #homeOf(name: string): number {
@@ -367,6 +433,7 @@ export class FakeIpPool {
     this.#byName.set(entry.name, entry);
     this.#bySlot.set(entry.slot, entry);
     this.#taken[entry.slot] = 1;
+    this.#shares.add(entry.client);
     this.#order.touch(entry);
   }
 
@@ -374,8 +441,9 @@ export class FakeIpPool {
     if (this.#byName.get(entry.name) === entry) this.#byName.delete(entry.name);
     this.#bySlot.delete(entry.slot);
     this.#taken[entry.slot] = 0;
+    this.#shares.remove(entry.client);
     this.#order.forget(entry);
-    this.#unsaved.delete(entry);
+    this.#statistics.forget(entry);
     this.#retired.delete(entry);
   }
 
@@ -387,10 +455,11 @@ export class FakeIpPool {
       const slot = this.range.slotOf(mapping.address);
       if (slot === undefined) continue;
       lastSign = Math.max(lastSign, lastUse(mapping));
-      entries.push({ ...mapping, slot, liveFlows: 0, workedAt: 0, savedUse: lastUse(mapping) });
+      const client = this.#shares.keyOf(mapping.client);
+      entries.push({ ...mapping, client, slot, liveFlows: 0, workedAt: 0, savedUse: lastUse(mapping) });
     }
     // If the last process was killed, a flow may have been live for so long after its last mark.
-    const unmarked = liveRefresh + flushInterval;
+    const unmarked = liveRefresh + tickInterval;
     const maybeLive = entries.filter(
       (entry) => entry.lastConnected > 0 && entry.lastConnected >= lastSign - unmarked && entry.lastConnected < now,
     );
@@ -401,28 +470,41 @@ export class FakeIpPool {
       entry.lastAnswered = Math.min(entry.lastAnswered, now);
     }
     // Before anything newer is stored: the next start reads it by the newest time there is.
-    this.#flush(maybeLive);
+    this.#statistics.save(maybeLive);
     entries.sort((a, b) => lastUse(a) - lastUse(b));
     for (const entry of entries) {
       // After a change of the range and back a name can have two addresses: both are understood, the newer is given out.
       this.#remember(entry);
     }
-    this.#refreshedAt = now;
     this.#logger.info('mappings loaded', { range: this.range.text, mappings: this.#bySlot.size });
+  }
+
+  #adoptFlows(entries: readonly Entry[]): void {
+    for (const { address, name, liveFlows } of entries) {
+      const entry = liveFlows > 0 ? this.#entry(address) : undefined;
+      if (entry?.name !== name) continue;
+      entry.liveFlows += liveFlows;
+      this.#noteUse(entry);
+    }
+  }
+
+  #noteAnswer(entry: Entry, now: number): void {
+    entry.lastAnswered = now;
+    entry.answers += 1;
+    this.#noteUse(entry);
   }
 
   #noteUse(entry: Entry): void {
     this.#order.touch(entry);
-    this.#unsaved.add(entry);
-    if (lastUse(entry) - entry.savedUse >= unsavedUse) this.#flush([entry]);
-    this.#announce(entry);
+    this.#statistics.note(entry);
+    this.#announce(entry.address);
   }
 
-  /** Asked for again: its old address is its address. What is stored follows with the statistics, and at worst it is retired once more. */
-  #revive(entry: Entry): void {
-    entry.retired = false;
-    this.#retired.delete(entry);
-    this.#unsaved.add(entry);
+  #retire(entries: readonly Entry[]): number {
+    const retiring = entries.filter((entry) => !entry.retired);
+    this.#change(retiring, { retired: true });
+    this.forgetRested();
+    return retiring.length;
   }
 
   /** Stores a change of these mappings, then makes it. */
@@ -431,40 +513,15 @@ export class FakeIpPool {
     this.#store.updateStatistics(entries.map((entry) => ({ ...stored(entry), ...change })));
     for (const entry of entries) {
       Object.assign(entry, change);
-      this.#announce(entry);
+      if (entry.retired) this.#retired.add(entry);
+      else this.#retired.delete(entry);
+      this.#announce(entry.address);
     }
-  }
-
-  #entriesOf(addresses: readonly Ip[]): Entry[] {
-    return addresses.flatMap((address) => this.#entry(address) ?? []);
-  }
-
-  /** Retired mappings whose rest has ended mean nothing to anybody. */
-  #forgetRested(now: number): void {
-    const rested = [...this.#retired].filter((entry) => stateOf(entry, now) === 'free');
-    if (rested.length === 0) return;
-    try {
-      this.#store.remove(rested.map((entry) => entry.address));
-    } catch (error) {
-      this.#trouble.storeFailed(now, error);
-      return;
-    }
-    for (const entry of rested) {
-      this.#forget(entry);
-      this.#announce(entry);
-    }
-  }
-
-  #release(slot: number): void {
-    if (this.#unknown.delete(slot) && !this.#bySlot.has(slot)) this.#taken[slot] = 0;
+    if (change.pinned !== undefined) this.#order.restore(entries);
   }
 
   /** Who looks at the table must not be able to stop the answers. */
-  #announce(entry: Entry): void {
-    this.#announceAddress(entry.address);
-  }
-
-  #announceAddress(address: Ip): void {
+  #announce(address: Ip): void {
     try {
       this.changed.emit(address);
     } catch (error) {
@@ -474,99 +531,9 @@ export class FakeIpPool {
 
   #tick(): void {
     const now = this.#clock.now();
-    if (Math.abs(now - this.#refreshedAt) >= liveRefresh) this.#touchLive(now);
-    this.#flush(firstOf(this.#unsaved, flushBatch));
+    this.#statistics.tick(now);
     this.#trouble.calmDown(now);
-    this.#forgetRested(now);
-    for (const [slot, at] of this.#unknown) {
-      if (now - at < connectedRest) break;
-      this.#release(slot);
-    }
+    this.forgetRested();
+    for (const slot of this.#unknown.expire(now)) if (!this.#bySlot.has(slot)) this.#taken[slot] = 0;
   }
-
-  #touchLive(now: number): void {
-    this.#refreshedAt = now;
-    for (const entry of this.#live) {
-      entry.lastConnected = now;
-      this.#unsaved.add(entry);
-    }
-  }
-
-  /** Statistics that cannot be written wait for the next time; the mappings themselves are stored already. */
-  #flush(entries: readonly Entry[] = [...this.#unsaved]): void {
-    if (entries.length === 0) return;
-    try {
-      this.#store.updateStatistics(entries.map(stored));
-    } catch (error) {
-      this.#trouble.storeFailed(this.#clock.now(), error);
-      return;
-    }
-    this.#trouble.storeWorks();
-    for (const entry of entries) {
-      entry.savedUse = lastUse(entry);
-      this.#unsaved.delete(entry);
-    }
-  }
-}
-
-function firstOf<T>(values: Iterable<T>, limit: number): T[] {
-  const taken: T[] = [];
-  for (const value of values) {
-    if (taken.length === limit) break;
-    taken.push(value);
-  }
-  return taken;
-}
-
-function stored(entry: Entry): StoredMapping {
-  const { address, name, firstSeen, lastAnswered, lastConnected, answers, flows, outcome } = entry;
-  const { pinned, retired, former, formerUntil } = entry;
-  return {
-    address,
-    name,
-    firstSeen,
-    lastAnswered,
-    lastConnected,
-    answers,
-    flows,
-    outcome,
-    pinned,
-    retired,
-    former,
-    formerUntil,
-  };
-}
-
-function rowOf(entry: Entry, now: number): MappingRow {
-  const { address, name, firstSeen, lastAnswered, lastConnected, answers, flows, liveFlows, outcome } = entry;
-  return {
-    address,
-    name,
-    state: entry.retired ? 'retired' : stateOf(entry, now),
-    firstSeen,
-    lastAnswered,
-    lastConnected,
-    answers,
-    flows,
-    liveFlows,
-    pinned: entry.pinned,
-    ...(entry.formerUntil > now ? { former: entry.former } : {}),
-    outcome,
-  };
-}
-
-function unknownRow(address: Ip, at: number): MappingRow {
-  return {
-    address,
-    name: '',
-    state: 'unknown',
-    firstSeen: 0,
-    lastAnswered: 0,
-    lastConnected: at,
-    answers: 0,
-    flows: 0,
-    liveFlows: 0,
-    pinned: false,
-    outcome: '',
-  };
 }

@@ -12,6 +12,8 @@ const largest = 2 ** 24;
 export class FakeIpRange {
   /** As `network/prefix`. */
   readonly text: string;
+  /** The prefix's own address, which no host and no name has. */
+  readonly networkAddress: Ip;
   /** Own address of the TUN device. */
   readonly tunAddress: Ip;
   /** Where the DNS server is asked. */
@@ -44,6 +46,7 @@ export class FakeIpRange {
     this.#first = first;
     this.#last = last;
     this.text = `${numberToIpv4(first)}/${cidr.prefix}`;
+    this.networkAddress = numberToIpv4(first);
     this.tunAddress = numberToIpv4(first + 1);
     this.dnsAddress = numberToIpv4(first + 2);
     this.capacity = size - reservedFirst - reservedLast;
@@ -54,6 +57,11 @@ export class FakeIpRange {
     if (ipFamily(ip) !== 4) return false;
     const value = ipv4ToNumber(ip);
     return value >= this.#first && value <= this.#last;
+  }
+
+  /** Whether the two have addresses in common. */
+  overlaps(other: FakeIpRange): boolean {
+    return this.#first <= other.#last && other.#first <= this.#last;
   }
 
   /** The slot of an address; undefined outside and for reserved ones. */

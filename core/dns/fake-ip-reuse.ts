@@ -8,7 +8,7 @@ import type { mappingStates } from '../contract/dns.ts';
 export const connectedRest = 24 * 3_600_000;
 /** An address that was only asked for. */
 export const askedRest = 10 * 60_000;
-/** Not even under pressure before this. */
+/** Not even under pressure before this; nor so soon after a start, when a moment of the statistics may be lost. */
 export const pressureRest = 60_000;
 
 /** When its rest ends if it is not used again; Unix time in milliseconds. */
@@ -17,6 +17,8 @@ export const restEnd = (usage: Pick<Usage, 'lastAnswered' | 'lastConnected'>): n
 
 /** What of a mapping decides its reuse. */
 export interface Usage {
+  /** Whose share of the range it is. */
+  client: string;
   lastAnswered: number;
   /** 0 = never. Opening and closing a flow both count. */
   lastConnected: number;
@@ -28,49 +30,107 @@ export interface Usage {
 export const lastUse = (usage: Pick<Usage, 'lastAnswered' | 'lastConnected'>): number =>
   Math.max(usage.lastAnswered, usage.lastConnected);
 
-export function stateOf(usage: Omit<Usage, 'pinned'>, now: number): (typeof mappingStates)[number] {
+export function stateOf(
+  usage: Pick<Usage, 'lastAnswered' | 'lastConnected' | 'liveFlows'>,
+  now: number,
+): Exclude<(typeof mappingStates)[number], 'retired' | 'unknown'> {
   if (usage.liveFlows > 0) return 'live';
-  return now - lastUse(usage) < (usage.lastConnected === 0 ? askedRest : connectedRest) ? 'resting' : 'free';
+  return now < restEnd(usage) ? 'resting' : 'free';
+}
+
+/** A mapping to give up, and whether before its rest has ended. */
+export interface Reusable<T> {
+  readonly mapping: T;
+  readonly early: boolean;
+}
+
+/** One client's idle mappings, least recently used first, those never connected apart. */
+class Queues<T extends Usage> {
+  readonly asked = new Set<T>();
+  readonly connected = new Set<T>();
 }
 
 /**
- * Idle mappings, least recently used first, those never connected apart: the order in which addresses are given away.
- * Every call costs the same however many there are.
+ * Idle mappings, least recently used first: the order in which addresses are given away. Every call costs the same however many
+ * mappings there are, and looks at each client once at most.
  */
 export class ReuseOrder<T extends Usage> {
-  readonly #asked = new Set<T>();
-  readonly #connected = new Set<T>();
+  readonly #clients = new Map<string, Queues<T>>();
+  readonly #since: number;
+
+  /** `since`: when the last uses of all mappings began to be known for certain; Unix time in milliseconds. */
+  constructor(since: number) {
+    this.#since = since;
+  }
 
   /** Takes the mapping to the end of its queue, or out of both while it is live. Call after every change of its usage. */
   touch(mapping: T): void {
-    this.forget(mapping);
-    if (mapping.liveFlows === 0 && !mapping.pinned)
-      (mapping.lastConnected === 0 ? this.#asked : this.#connected).add(mapping);
+    const queues = this.#queuesOf(mapping.client);
+    queues.asked.delete(mapping);
+    queues.connected.delete(mapping);
+    if (mapping.liveFlows > 0 || mapping.pinned) return;
+    (mapping.lastConnected === 0 ? queues.asked : queues.connected).add(mapping);
+  }
+
+  /** Puts mappings back to where their last use says. Costs a walk over their clients' mappings. */
+  restore(mappings: readonly T[]): void {
+    for (const mapping of mappings) this.touch(mapping);
+    for (const client of new Set(mappings.map((mapping) => mapping.client))) {
+      const queues = this.#queuesOf(client);
+      for (const queue of [queues.asked, queues.connected]) {
+        const sorted = [...queue].sort((a, b) => lastUse(a) - lastUse(b));
+        queue.clear();
+        for (const mapping of sorted) queue.add(mapping);
+      }
+    }
   }
 
   forget(mapping: T): void {
-    this.#asked.delete(mapping);
-    this.#connected.delete(mapping);
+    const queues = this.#queuesOf(mapping.client);
+    queues.asked.delete(mapping);
+    queues.connected.delete(mapping);
+    if (queues.asked.size + queues.connected.size === 0) this.#clients.delete(mapping.client);
   }
 
   /**
-   * The mapping to give up when no address is without one: a rested one; under pressure one that was only asked for, then
-   * the oldest, both unused for a minute. Undefined when there is none.
+   * The mapping to give up: a rested one; under pressure one that was only asked for, then the oldest, both unused for a
+   * minute. Of this client only, if one is given. Undefined when there is none.
    */
-  next(now: number): { mapping: T; early: boolean } | undefined {
-    const asked = first(this.#asked);
-    const connected = first(this.#connected);
-    for (const mapping of [asked, connected]) {
+  next(now: number, client?: string): Reusable<T> | undefined {
+    const queues = client === undefined ? [...this.#clients.values()] : [this.#queuesOf(client)];
+    const heads = [
+      oldestOf(queues.map(({ asked }) => first(asked))),
+      oldestOf(queues.map(({ connected }) => first(connected))),
+    ];
+    for (const mapping of heads) {
       if (mapping !== undefined && stateOf(mapping, now) === 'free') return { mapping, early: false };
     }
-    for (const mapping of [asked, connected]) {
-      if (mapping !== undefined && now - lastUse(mapping) >= pressureRest) return { mapping, early: true };
+    for (const mapping of heads) {
+      if (mapping !== undefined && now - Math.max(lastUse(mapping), this.#since) >= pressureRest)
+        return { mapping, early: true };
     }
     return undefined;
+  }
+
+  #queuesOf(client: string): Queues<T> {
+    let queues = this.#clients.get(client);
+    if (queues === undefined) {
+      queues = new Queues();
+      this.#clients.set(client, queues);
+    }
+    return queues;
   }
 }
 
 function first<T>(set: ReadonlySet<T>): T | undefined {
   for (const value of set) return value;
   return undefined;
+}
+
+function oldestOf<T extends Usage>(mappings: readonly (T | undefined)[]): T | undefined {
+  let oldest: T | undefined;
+  for (const mapping of mappings) {
+    if (mapping !== undefined && (oldest === undefined || lastUse(mapping) < lastUse(oldest))) oldest = mapping;
+  }
+  return oldest;
 }

@@ -26,8 +26,10 @@ export class FakeIpTrouble {
     this.#logger = logger;
   }
 
-  /** An address was given to another name before its rest had ended. */
-  pressure(now: number): void {
+  /** An address was given to another name before its rest had ended; `client`: because that client has its share. */
+  pressure(now: number, client?: string): void {
+    if (client !== undefined)
+      return this.#share(now, client, 'the least recently used of them are given to its new names');
     this.#raise(now, {
       code: 'FAKE_IP_PRESSURE',
       severity: 'warning',
@@ -37,14 +39,25 @@ export class FakeIpTrouble {
     });
   }
 
-  /** A new name got no address. */
-  exhausted(now: number): void {
+  /** A new name got no address; `client`: because that client has its share. */
+  exhausted(now: number, client?: string): void {
+    if (client !== undefined) return this.#share(now, client, 'its new names cannot be answered');
     this.#raise(now, {
       code: 'FAKE_IP_EXHAUSTED',
       severity: 'error',
       title: 'No fake address left',
       text: `All ${this.#range.capacity} addresses of ${this.#range.text} are in use; new names cannot be answered.`,
       action: 'Choose a larger fake-ip-range.',
+    });
+  }
+
+  #share(now: number, client: string, outcome: string): void {
+    this.#raise(now, {
+      code: 'FAKE_IP_SHARE',
+      severity: 'warning',
+      title: 'One client has half of the fake addresses',
+      text: `${client} has asked for more names than half of ${this.#range.text} has addresses for, which is as much as one may have: ${outcome}. Others are not affected.`,
+      action: 'See in the DNS log who makes up names, or choose a larger fake-ip-range.',
     });
   }
 

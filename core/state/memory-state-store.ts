@@ -1,9 +1,10 @@
 /** Mappings in memory, for tests and for tools that keep nothing. */
-import type { Ip } from '../base/address.ts';
 import type { MappingStore, StoredMapping } from './state-store.ts';
 
 export class MemoryStateStore implements MappingStore {
-  readonly #mappings = new Map<Ip, StoredMapping>();
+  readonly #mappings = new Map<number, StoredMapping>();
+  readonly #ranges = new Set<string>();
+  #lastId = 0;
   /** As if the table had been lost then. */
   lostAt = 0;
 
@@ -11,18 +12,42 @@ export class MemoryStateStore implements MappingStore {
     return [...this.#mappings.values()];
   }
 
-  put(mapping: StoredMapping): void {
-    this.#mappings.set(mapping.address, mapping);
+  newId(): number {
+    this.#lastId += 1;
+    return this.#lastId;
+  }
+
+  put(mappings: readonly StoredMapping[]): void {
+    for (const mapping of mappings) this.#mappings.set(mapping.id, mapping);
   }
 
   updateStatistics(mappings: readonly StoredMapping[]): void {
     for (const mapping of mappings) {
-      if (this.#mappings.get(mapping.address)?.name === mapping.name) this.#mappings.set(mapping.address, mapping);
+      if (this.#mappings.get(mapping.id)?.name === mapping.name) this.#mappings.set(mapping.id, mapping);
     }
   }
 
-  remove(addresses: readonly Ip[]): void {
-    for (const address of addresses) this.#mappings.delete(address);
+  remove(ids: readonly number[]): void {
+    for (const id of ids) this.#mappings.delete(id);
+  }
+
+  ranges(): string[] {
+    return [...this.#ranges];
+  }
+
+  addRange(range: string): void {
+    this.#ranges.add(range);
+  }
+
+  removeRange(range: string): void {
+    this.#ranges.delete(range);
+  }
+
+  /** As when the database is deleted. */
+  lose(at: number): void {
+    this.#mappings.clear();
+    this.#ranges.clear();
+    this.lostAt = at;
   }
 
   /** What was stored stays and can be loaded again, as from disk. */

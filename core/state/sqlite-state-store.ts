@@ -4,7 +4,6 @@
  */
 import fs from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import type { Ip } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { MappingStore, StoredMapping } from './state-store.ts';
 
@@ -27,29 +26,43 @@ export interface SqliteStateStoreOptions {
 const schemaVersion = 2;
 /** For this process alone: no shared memory file, and a second helper is refused instead of interleaved. */
 const settings = 'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;';
-const schema = `
-  BEGIN;
+/** Rows by their number, not by address: new ones fill the same page one after the other, and a commit writes few pages. */
+const mappingTable = `
   CREATE TABLE mapping (
-    address TEXT PRIMARY KEY,
+    id INTEGER PRIMARY KEY,
+    address TEXT NOT NULL,
     name TEXT NOT NULL,
+    client TEXT NOT NULL,
     first_seen INTEGER NOT NULL,
     last_answered INTEGER NOT NULL,
     last_connected INTEGER NOT NULL,
     answers INTEGER NOT NULL,
     flows INTEGER NOT NULL,
-    outcome TEXT NOT NULL
-  ) STRICT, WITHOUT ROWID;
+    outcome TEXT NOT NULL,
+    pinned INTEGER NOT NULL,
+    retired INTEGER NOT NULL,
+    former TEXT NOT NULL,
+    former_until INTEGER NOT NULL
+  ) STRICT;
 `;
-/** From version 1 to 2. */
-const additions = `
-  ALTER TABLE mapping ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
-  ALTER TABLE mapping ADD COLUMN retired INTEGER NOT NULL DEFAULT 0;
-  ALTER TABLE mapping ADD COLUMN former TEXT NOT NULL DEFAULT '';
-  ALTER TABLE mapping ADD COLUMN former_until INTEGER NOT NULL DEFAULT 0;
+const otherTables = `
+  CREATE TABLE range (prefix TEXT PRIMARY KEY) STRICT;
   CREATE TABLE loss (at INTEGER NOT NULL) STRICT;
   PRAGMA user_version = ${schemaVersion};
   COMMIT;
 `;
+/** From version 1, whose rows were by address. */
+const migration = `
+  BEGIN;
+  ALTER TABLE mapping RENAME TO old;
+  ${mappingTable}
+  INSERT INTO mapping SELECT row_number() OVER (ORDER BY first_seen), address, name, '', first_seen, last_answered,
+    last_connected, answers, flows, outcome, 0, 0, '', 0 FROM old;
+  DROP TABLE old;
+  ${otherTables}
+`;
+const columns =
+  'id, address, name, client, first_seen, last_answered, last_connected, answers, flows, outcome, pinned, retired, former, former_until';
 
 export class SqliteStateStore implements MappingStore {
   readonly #database: DatabaseSync;
@@ -60,17 +73,22 @@ export class SqliteStateStore implements MappingStore {
   readonly #commit: StatementSync;
   readonly #rollback: StatementSync;
   readonly lostAt: number;
+  #lastId: number;
 
   /** Opens or creates the file (0600) for this process alone. Throws FAKE_IP_STORE when neither is possible. */
   constructor(path: string, options: SqliteStateStoreOptions) {
     this.#database = openOrReplace(path, options);
-    this.lostAt = attempt(() => Number(onlyValue(this.#database, 'SELECT max(at) FROM loss') ?? 0));
-    this.#put = this.#database.prepare('INSERT OR REPLACE INTO mapping VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
+    const number = (sql: string) => attempt(() => Number(onlyValue(this.#database, sql) ?? 0));
+    this.lostAt = number('SELECT max(at) FROM loss');
+    this.#lastId = number('SELECT max(id) FROM mapping');
+    this.#put = this.#database.prepare(
+      `INSERT OR REPLACE INTO mapping (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
     this.#update = this.#database.prepare(
       `UPDATE mapping SET last_answered = ?, last_connected = ?, answers = ?, flows = ?, outcome = ?, pinned = ?, retired = ?
-       WHERE address = ? AND name = ?`,
+       WHERE id = ? AND name = ?`,
     );
-    this.#remove = this.#database.prepare('DELETE FROM mapping WHERE address = ?');
+    this.#remove = this.#database.prepare('DELETE FROM mapping WHERE id = ?');
     this.#begin = this.#database.prepare('BEGIN');
     this.#commit = this.#database.prepare('COMMIT');
     this.#rollback = this.#database.prepare('ROLLBACK');
@@ -78,46 +96,57 @@ export class SqliteStateStore implements MappingStore {
 
   load(): StoredMapping[] {
     return attempt(() => {
-      const rows = this.#database.prepare('SELECT * FROM mapping');
+      const rows = this.#database.prepare(`SELECT ${columns} FROM mapping`);
       rows.setReturnArrays(true);
       const mappings: StoredMapping[] = [];
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the types understate setReturnArrays; the table is STRICT
       for (const row of rows.iterate() as unknown as Iterable<Row>) {
         mappings.push({
-          address: row[0],
-          name: row[1],
-          firstSeen: row[2],
-          lastAnswered: row[3],
-          lastConnected: row[4],
-          answers: row[5],
-          flows: row[6],
-          outcome: row[7],
-          pinned: row[8] === 1,
-          retired: row[9] === 1,
-          former: row[10],
-          formerUntil: row[11],
+          id: row[0],
+          address: row[1],
+          name: row[2],
+          client: row[3],
+          firstSeen: row[4],
+          lastAnswered: row[5],
+          lastConnected: row[6],
+          answers: row[7],
+          flows: row[8],
+          outcome: row[9],
+          pinned: row[10] === 1,
+          retired: row[11] === 1,
+          former: row[12],
+          formerUntil: row[13],
         });
       }
       return mappings;
     });
   }
 
-  put(mapping: StoredMapping): void {
-    attempt(() => {
-      this.#put.run(
-        mapping.address,
-        mapping.name,
-        mapping.firstSeen,
-        mapping.lastAnswered,
-        mapping.lastConnected,
-        mapping.answers,
-        mapping.flows,
-        mapping.outcome,
-        Number(mapping.pinned),
-        Number(mapping.retired),
-        mapping.former,
-        mapping.formerUntil,
-      );
+  newId(): number {
+    this.#lastId += 1;
+    return this.#lastId;
+  }
+
+  put(mappings: readonly StoredMapping[]): void {
+    this.#inOneTransaction(() => {
+      for (const mapping of mappings) {
+        this.#put.run(
+          mapping.id,
+          mapping.address,
+          mapping.name,
+          mapping.client,
+          mapping.firstSeen,
+          mapping.lastAnswered,
+          mapping.lastConnected,
+          mapping.answers,
+          mapping.flows,
+          mapping.outcome,
+          Number(mapping.pinned),
+          Number(mapping.retired),
+          mapping.former,
+          mapping.formerUntil,
+        );
+      }
     });
   }
 
@@ -132,17 +161,34 @@ export class SqliteStateStore implements MappingStore {
           mapping.outcome,
           Number(mapping.pinned),
           Number(mapping.retired),
-          mapping.address,
+          mapping.id,
           mapping.name,
         );
       }
     });
   }
 
-  remove(addresses: readonly Ip[]): void {
+  remove(ids: readonly number[]): void {
     this.#inOneTransaction(() => {
-      for (const address of addresses) this.#remove.run(address);
+      for (const id of ids) this.#remove.run(id);
     });
+  }
+
+  ranges(): string[] {
+    return attempt(() =>
+      this.#database
+        .prepare('SELECT prefix FROM range ORDER BY rowid')
+        .all()
+        .map((row) => String(row['prefix'])),
+    );
+  }
+
+  addRange(range: string): void {
+    attempt(() => this.#database.prepare('INSERT OR IGNORE INTO range VALUES (?)').run(range));
+  }
+
+  removeRange(range: string): void {
+    attempt(() => this.#database.prepare('DELETE FROM range WHERE prefix = ?').run(range));
   }
 
   /** Idempotent; later calls of the other methods throw FAKE_IP_STORE. */
@@ -164,7 +210,22 @@ export class SqliteStateStore implements MappingStore {
   }
 }
 
-type Row = [string, string, number, number, number, number, number, string, number, number, string, number];
+type Row = [
+  number,
+  string,
+  string,
+  string,
+  number,
+  number,
+  number,
+  number,
+  number,
+  string,
+  number,
+  number,
+  string,
+  number,
+];
 
 /** A database that is no database, damaged or of another version: such a file is set aside. */
 class UnusableDatabase extends Error {}
@@ -190,16 +251,14 @@ function open(path: string, options: SqliteStateStoreOptions, isLoss: boolean): 
     const version = onlyValue(database, 'PRAGMA user_version');
     const tables = onlyValue(database, "SELECT count(*) FROM sqlite_schema WHERE type = 'table'");
     if (version === 0 && tables === 0) {
-      database.exec(schema + additions);
+      database.exec(`BEGIN; ${mappingTable} ${otherTables}`);
       if (isLoss) database.prepare('INSERT INTO loss VALUES (?)').run(options.now());
-    } else if (version === 1) database.exec('BEGIN;' + additions);
+    } else if (version === 1) database.exec(migration);
     else if (version !== schemaVersion)
       throw new UnusableDatabase(`has version ${String(version)}, not ${schemaVersion}`);
     const check = onlyValue(database, 'PRAGMA quick_check(1)');
     if (check !== 'ok') throw new UnusableDatabase(String(check));
-    database.prepare(
-      'SELECT address, name, first_seen, last_answered, last_connected, answers, flows, outcome, pinned, retired, former, former_until FROM mapping',
-    );
+    database.prepare(`SELECT ${columns}, prefix, at FROM mapping, range, loss`);
     return database;
   } catch (error) {
     database.close();

@@ -2,8 +2,12 @@
 import type { Ip } from '../base/address.ts';
 
 export interface StoredMapping {
+  /** Its row, of `newId`; an address keeps it whatever it comes to mean. */
+  readonly id: number;
   readonly address: Ip;
   readonly name: string;
+  /** Whose share of the range it counts against. */
+  readonly client: string;
   readonly firstSeen: number;
   readonly lastAnswered: number;
   readonly lastConnected: number;
@@ -18,15 +22,22 @@ export interface StoredMapping {
   readonly formerUntil: number;
 }
 
+/** All methods may throw FAKE_IP_STORE; nothing has changed then. */
 export interface MappingStore {
   /** Every mapping, in no order. */
   load(): StoredMapping[];
   /** When an earlier table was lost, Unix time in milliseconds; 0 = never. */
   readonly lostAt: number;
-  /** Durable against the death of the process when it returns; replaces what the address meant before. */
-  put(mapping: StoredMapping): void;
-  /** Counts and times of known addresses; batched, may be lost with the process. */
+  /** A row that no mapping has had. Rows in order of their ids lie together on disk: that is what makes many new ones cheap. */
+  newId(): number;
+  /** All or none; durable against the death of the process when it returns. Replaces what their rows held before. */
+  put(mappings: readonly StoredMapping[]): void;
+  /** Counts, times and marks of known mappings; batched, may be lost with the process. */
   updateStatistics(mappings: readonly StoredMapping[]): void;
-  remove(addresses: readonly Ip[]): void;
+  remove(ids: readonly number[]): void;
+  /** Prefixes that fake addresses were given out of, and still are understood: the present one and former ones. */
+  ranges(): string[];
+  addRange(range: string): void;
+  removeRange(range: string): void;
   close(): void;
 }

@@ -9,6 +9,7 @@ import type { RuleTrace } from '../contract/flow.ts';
 import type { AddressMemory } from '../dns/address-memory.ts';
 import { DnsGraph } from '../dns/dns-graph.ts';
 import type { FakeIpPool } from '../dns/fake-ip-pool.ts';
+import { FakeIp6Range } from '../dns/fake-ip6-range.ts';
 import type { MissingNames } from '../dns/missing-names.ts';
 import type { Metadata } from '../flow/metadata.ts';
 import type { Egress } from '../outbound/egress.ts';
@@ -31,6 +32,8 @@ export interface ConfigGraphServices {
   readonly baseServers: () => Promise<readonly Ip[]>;
   /** Whether IPv6 destinations can be reached now. */
   readonly ipv6: () => boolean;
+  /** Whether programs of this machine can use IPv6 at all. */
+  readonly hasIpv6: boolean;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -42,6 +45,8 @@ export class ConfigGraph implements DispatchPolicy {
   readonly config: Config;
   /** Where names get their addresses from. */
   readonly pool: FakeIpPool;
+  /** IPv6 addresses to go with them; undefined = none. */
+  readonly fake6: FakeIp6Range | undefined;
   readonly rules: RuleEngine;
   readonly outbounds: OutboundManager;
   readonly dns: DnsGraph;
@@ -49,8 +54,10 @@ export class ConfigGraph implements DispatchPolicy {
 
   /** Throws CONFIG_INVALID for what cannot be put in force. Opens nothing. */
   constructor(config: Config, pool: FakeIpPool, services: ConfigGraphServices) {
-    const { egress, fakeIp, baseServers, ipv6, missing, memory, dnsMode, clock, log } = services;
-    const isFake = (ip: Ip) => pool.contains(ip) || fakeIp.contains(ip);
+    const { egress, fakeIp, baseServers, ipv6, hasIpv6, missing, memory, dnsMode, clock, log } = services;
+    const { fakeIpRange6 } = config.dns;
+    this.fake6 = fakeIpRange6 === null || !hasIpv6 ? undefined : new FakeIp6Range(fakeIpRange6);
+    const isFake = (ip: Ip) => pool.contains(this.fake6?.embeddedIn(ip) ?? ip) || fakeIp.contains(ip);
     this.config = config;
     this.pool = pool;
     this.rules = new RuleEngine(config.rules);
@@ -59,11 +66,12 @@ export class ConfigGraph implements DispatchPolicy {
       config: config.dns,
       mode: dnsMode ?? config.dns.mode,
       pool: {
-        allocate: (name, client) => pool.allocate(name, client),
+        allocateAll: (requests) => pool.allocateAll(requests),
         answerKnown: (name) => pool.answerKnown(name),
         lookup: (ip) => pool.lookup(ip) ?? fakeIp.lookup(ip),
         contains: isFake,
       },
+      fake6: this.fake6,
       opener: egress,
       baseServers,
       outbound: (tag) => this.outbounds.get(tag),

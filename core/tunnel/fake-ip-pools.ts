@@ -1,26 +1,51 @@
 /**
  * The pool in use and those of former ranges: an address that was given out keeps its meaning for flows after a change of
- * the range. Also the mapping table as viewers watch it.
+ * the range, also over restarts. Also the mapping table as viewers watch it.
  */
 import type { Ip } from '../base/address.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { MappingRow } from '../contract/dns.ts';
 import type { FakeIpPool } from '../dns/fake-ip-pool.ts';
+import type { FakeIp6Range } from '../dns/fake-ip6-range.ts';
 import type { TopicSource } from '../rpc/topic-source.ts';
 import type { FakeIpView } from './enrich.ts';
 
+/** Which ranges there have been; `MappingStore` of core/state fits. All methods may throw FAKE_IP_STORE. */
+export interface RangeStore {
+  ranges(): string[];
+  addRange(range: string): void;
+  removeRange(range: string): void;
+}
+
+/** Where names get their addresses from. */
+export interface FakeRanges {
+  readonly pool: FakeIpPool;
+  readonly fake6: FakeIp6Range | undefined;
+}
+
 export class FakeIpPools implements FakeIpView, TopicSource<'mappings'> {
   readonly #create: (range: string) => FakeIpPool;
+  readonly #store: RangeStore;
   readonly #changed = new Emitter<Iterable<string>>();
-  readonly #retired: FakeIpPool[] = [];
+  /** Of former ranges, the last one first. */
+  #retired: FakeIpPool[] = [];
   #current: FakeIpPool;
+  #fake6: FakeIp6Range | undefined;
   #running = false;
   #unwatch: (() => void) | undefined;
 
-  /** `create` makes a pool with what is stored of its range; it throws for a range that cannot be used. */
-  constructor(range: string, create: (range: string) => FakeIpPool) {
+  /**
+   * `create` makes a pool with what is stored of its range; it throws for a range that cannot be used. Former ranges are
+   * those of the store whose addresses may still be held by somebody.
+   */
+  constructor(range: string, create: (range: string) => FakeIpPool, store: RangeStore) {
     this.#create = create;
+    this.#store = store;
     this.#current = create(range);
+    for (const former of store.ranges().toReversed()) {
+      if (former !== this.#current.range.text) this.#retired.push(create(former));
+    }
+    this.dropEmpty();
   }
 
   /** The pool that new names get their addresses from. */
@@ -30,23 +55,30 @@ export class FakeIpPools implements FakeIpView, TopicSource<'mappings'> {
 
   /** The pool of this range: the present one, a former one, or a new one that is not in use yet. Throws as `create`. */
   prepare(range: string): FakeIpPool {
-    const known = [this.#current, ...this.#retired].find((pool) => pool.range.text === range);
+    const pools = [this.#current, ...this.#retired];
+    const known = pools.find((pool) => pool.range.text === range);
     if (known !== undefined) return known;
     const pool = this.#create(range);
-    const sameRange = [this.#current, ...this.#retired].find((other) => other.range.text === pool.range.text);
-    return sameRange ?? pool;
+    return pools.find((other) => other.range.text === pool.range.text) ?? pool;
   }
 
-  /** Takes a prepared pool into use; the present one retires. */
-  use(pool: FakeIpPool): void {
-    if (pool === this.#current) return;
+  /**
+   * Takes a prepared pool into use; the present one retires. Where their ranges have addresses in common, those go on as what
+   * they are. Throws FAKE_IP_STORE when that cannot be stored; nothing has changed then.
+   */
+  use({ pool, fake6 }: FakeRanges): void {
+    this.#fake6 = fake6;
     const before = this.#current;
-    const place = this.#retired.indexOf(pool);
-    if (place >= 0) this.#retired.splice(place, 1);
-    else if (this.#running) pool.start();
-    this.#retired.push(before);
-    this.#current = pool;
-    if (this.#unwatch === undefined) return;
+    if (pool !== before) {
+      for (const { range } of [before, pool]) this.#store.addRange(range.text);
+      this.#takeOver(pool);
+      this.#retired = [before, ...this.#retired.filter((other) => other !== pool)];
+      this.#current = pool;
+      if (this.#running) pool.start();
+    }
+    for (const retired of this.#retired) retired.retireAll();
+    this.dropEmpty();
+    if (pool === before || this.#unwatch === undefined) return;
     this.#unwatch();
     this.#unwatch = this.#watchPools();
     this.#changed.emit([...before.rows(), ...pool.rows()].map((row) => row.address));
@@ -62,11 +94,23 @@ export class FakeIpPools implements FakeIpView, TopicSource<'mappings'> {
   stop(): void {
     this.#running = false;
     for (const pool of [this.#current, ...this.#retired]) pool.stop();
+    this.dropEmpty();
+  }
+
+  /** Forgets former ranges of which nobody can hold an address any more. */
+  dropEmpty(): void {
+    for (const pool of this.#retired) pool.forgetRested();
+    for (const pool of this.#retired.filter(({ size }) => size === 0)) {
+      pool.stop();
+      this.#store.removeRange(pool.range.text);
+    }
+    this.#retired = this.#retired.filter(({ size }) => size > 0);
   }
 
   /** Prefixes that must be routed to us: the one in use first. */
   ranges(): string[] {
-    return [this.#current, ...this.#retired].map((pool) => pool.range.text);
+    const four = [this.#current, ...this.#retired].map((pool) => pool.range.text);
+    return this.#fake6 === undefined ? four : [...four, this.#fake6.text];
   }
 
   contains(ip: Ip): boolean {
@@ -74,17 +118,20 @@ export class FakeIpPools implements FakeIpView, TopicSource<'mappings'> {
   }
 
   lookup(ip: Ip): { readonly name: string; readonly doubtful: boolean } | undefined {
-    const pool = this.#poolOf(ip);
-    const mapping = pool?.lookup(ip);
-    return mapping && { name: mapping.name, doubtful: pool?.isDoubtful(ip) === true };
+    const address = this.#in4(ip);
+    const pool = this.#poolOf(address);
+    const mapping = pool?.lookup(address);
+    return mapping && { name: mapping.name, doubtful: pool?.isDoubtful(address) === true };
   }
 
   couldMean(ip: Ip, name: string): boolean {
-    return this.#poolOf(ip)?.couldMean(ip, name) === true;
+    const address = this.#in4(ip);
+    return this.#poolOf(address)?.couldMean(address, name) === true;
   }
 
   unknownConnected(ip: Ip): void {
-    this.#poolOf(ip)?.unknownConnected(ip);
+    const address = this.#in4(ip);
+    this.#poolOf(address)?.unknownConnected(address);
   }
 
   /** Whether a connection to the name worked lately. */
@@ -99,28 +146,35 @@ export class FakeIpPools implements FakeIpView, TopicSource<'mappings'> {
 
   /** Changes the mappings of these addresses; answers how many have changed. Throws FAKE_IP_STORE. */
   change(addresses: readonly Ip[], action: 'pin' | 'unpin' | 'retire'): number {
-    const current = addresses.filter((address) => this.#current.contains(address));
+    const current = addresses.map((address) => this.#in4(address)).filter((address) => this.#current.contains(address));
     return action === 'retire' ? this.#current.retire(current) : this.#current.pin(current, action === 'pin');
   }
 
   flowOpened(ip: Ip): void {
-    this.#poolOf(ip)?.flowOpened(ip);
+    const address = this.#in4(ip);
+    this.#poolOf(address)?.flowOpened(address);
   }
 
   flowClosed(ip: Ip, outcome: string): void {
-    this.#poolOf(ip)?.flowClosed(ip, outcome);
+    const address = this.#in4(ip);
+    this.#poolOf(address)?.flowClosed(address, outcome);
   }
 
   /** By last use, so that the newest come last. */
   rows(): MappingRow[] {
-    const retired = this.#retired.flatMap((pool) => pool.rows().map(asRetired));
-    return [...retired, ...this.#current.rows()].sort((a, b) => lastUse(a) - lastUse(b));
+    const all = [this.#current, ...this.#retired].flatMap((pool) =>
+      pool
+        .rows()
+        .filter((row) => this.#poolOf(row.address) === pool)
+        .map((row) => this.#seen(row, pool)),
+    );
+    return all.sort((a, b) => lastUse(a) - lastUse(b));
   }
 
   row(key: string): MappingRow | undefined {
     const pool = this.#poolOf(key);
     const row = pool?.row(key);
-    return row === undefined || pool === this.#current ? row : asRetired(row);
+    return row === undefined || pool === undefined ? undefined : this.#seen(row, pool);
   }
 
   watch(changed: (keys: Iterable<string>) => void): () => void {
@@ -134,8 +188,31 @@ export class FakeIpPools implements FakeIpView, TopicSource<'mappings'> {
     };
   }
 
+  /** A fake IPv6 address is its IPv4 one. */
+  #in4(ip: Ip): Ip {
+    return this.#fake6?.embeddedIn(ip) ?? ip;
+  }
+
+  /** Of ranges with addresses in common the newest knows them. */
   #poolOf(ip: Ip): FakeIpPool | undefined {
-    return this.#current.contains(ip) ? this.#current : this.#retired.find((pool) => pool.contains(ip));
+    const address = this.#in4(ip);
+    return this.#current.contains(address) ? this.#current : this.#retired.find((pool) => pool.contains(address));
+  }
+
+  /** What other pools have of the prepared one's range becomes its own, with the flows that are open. */
+  #takeOver(pool: FakeIpPool): void {
+    const others = [this.#current, ...this.#retired].filter(
+      (other) => other !== pool && other.range.overlaps(pool.range),
+    );
+    if (others.length === 0) return;
+    for (const each of [...others, pool]) each.save();
+    pool.reload();
+    for (const other of others) pool.takeOver(other);
+  }
+
+  #seen(row: MappingRow, pool: FakeIpPool): MappingRow {
+    if (pool !== this.#current) return { ...row, state: row.liveFlows > 0 ? 'live' : 'retired' };
+    return this.#fake6 === undefined ? row : { ...row, address6: this.#fake6.addressOf(row.address) };
   }
 
   #watchPools(): () => void {
@@ -145,10 +222,6 @@ export class FakeIpPools implements FakeIpView, TopicSource<'mappings'> {
       for (const cancel of cancels) cancel();
     };
   }
-}
-
-function asRetired(row: MappingRow): MappingRow {
-  return { ...row, state: 'retired' };
 }
 
 function lastUse(row: MappingRow): number {

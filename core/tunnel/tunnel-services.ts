@@ -2,13 +2,14 @@
 import type { Ip } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
-import type { PoolStore } from '../dns/fake-ip-pool.ts';
+import type { PoolStore } from '../dns/fake-ip-mapping.ts';
 import type { FindProcess } from '../flow/process-finder.ts';
 import type { RouteView, SocketOpener } from '../outbound/socket-opener.ts';
 import type { HealthSink } from '../system/health-sink.ts';
 import type { NativeAddon } from '../system/native.ts';
 import type { Routes } from '../system/routes/routes.ts';
 import type { SystemDns } from '../system/system-dns/system-dns.ts';
+import type { RangeStore } from './fake-ip-pools.ts';
 import type { LoopGuardSystem } from './loop-guard.ts';
 import type { NativeEngine, NativeEvent } from './native-flow-engine.ts';
 
@@ -34,7 +35,7 @@ export interface TunnelServices {
   readonly routes: Routes;
   readonly systemDns: SystemDns;
   readonly flushCaches: () => Promise<unknown>;
-  readonly store: PoolStore;
+  readonly store: PoolStore & RangeStore;
   /** 16 bytes, the same for the life of the installation. */
   readonly fakeIpKey: Uint8Array;
   readonly health: HealthSink;

@@ -74,7 +74,8 @@ export class Tunnel {
       findProcess: async (...asker) => (await processes.find(...asker))?.name,
       logger: log,
     });
-    this.mappings = new FakeIpPools(defaultConfig.dns.fakeIpRange, (range) => this.#createPool(range));
+    const { fakeIpRange } = defaultConfig.dns;
+    this.mappings = new FakeIpPools(fakeIpRange, (range) => this.#createPool(range), services.store);
     this.#egress = new Egress(sockets, network, socketMark);
     this.#missing = new MissingNames(clock);
     this.#memory = new AddressMemory(clock);
@@ -164,7 +165,8 @@ export class Tunnel {
   fakeIp(): Snapshot['fakeIp'] {
     const { range, used, capacity } = this.mappings.current;
     const { unknownFakeAddresses: unknown, recoveredFlows: recovered } = this.#dispatcher;
-    return { range: range.text, range6: null, used, capacity, unknown, recovered };
+    const range6 = this.#graph.fake6?.text ?? null;
+    return { range: range.text, range6, used, capacity, unknown, recovered };
   }
 
   dnsMode(): Snapshot['dnsMode'] {
@@ -247,13 +249,14 @@ export class Tunnel {
       memory: this.#memory,
       dnsMode: this.#dnsMode,
       ipv6: () => network.deviceFor(ipv6Probe) !== undefined,
+      hasIpv6: network.ipv6Available(),
       clock,
       log,
     });
   }
 
   #use(graph: ConfigGraph): void {
-    this.mappings.use(graph.pool);
+    this.mappings.use(graph);
     this.#graph = graph;
     this.#dispatcher.swap(graph);
     this.#dnsServer?.setRouter(graph.dns.router);
@@ -376,7 +379,7 @@ export class Tunnel {
 }
 
 /** What of a configuration is in the device itself. */
-function deviceOf({ config, pool }: ConfigGraph): string {
+function deviceOf({ config, pool, fake6 }: ConfigGraph): string {
   const { device, mtu, gso } = config.tun;
-  return JSON.stringify([device, mtu, gso, pool.range.text]);
+  return JSON.stringify([device, mtu, gso, pool.range.text, fake6?.text]);
 }

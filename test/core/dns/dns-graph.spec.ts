@@ -28,6 +28,7 @@ function make(
   const pool = makePool(new MemoryStateStore());
   const clock = new ManualClock();
   const graph = new DnsGraph({
+    fake6: undefined,
     config: {
       ...defaultConfig.dns,
       nameserver: [{ kind: 'udp', address: '127.0.0.1', port: upstream.port }],

@@ -1,8 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { ipToBytes } from '../../../core/base/address.ts';
+import { AppError } from '../../../core/base/app-error.ts';
 import { createLogger } from '../../../core/base/logger.ts';
 import { AddressMemory } from '../../../core/dns/address-memory.ts';
 import { DnsRouter, type DnsRouterOptions } from '../../../core/dns/dns-router.ts';
 import type { FakeIpPool } from '../../../core/dns/fake-ip-pool.ts';
+import { FakeIp6Range } from '../../../core/dns/fake-ip6-range.ts';
 import { FakeIpFilter } from '../../../core/dns/filter.ts';
 import { HostTable } from '../../../core/dns/hosts.ts';
 import { MissingNames } from '../../../core/dns/missing-names.ts';
@@ -55,6 +58,7 @@ beforeEach(() => {
 const make = (change: Partial<DnsRouterOptions> = {}): DnsRouter =>
   new DnsRouter({
     pool,
+    fake6: undefined,
     hosts: new HostTable({
       'static.example': ['192.0.2.1', '192.0.2.2', '2001:db8::1'],
       'four.example': '192.0.2.4',
@@ -119,6 +123,19 @@ describe('a name without an exception', () => {
       expect(upstream.asked).toEqual([]);
     },
   );
+
+  test('with an IPv6 range: AAAA and ANY have the same mapping, and its reverse leads back', async () => {
+    router = make({ fake6: new FakeIp6Range('fdfe:dcba:9877::/96') });
+    const [six] = (await ask('www.example.com', 'AAAA')).message.answers;
+    const four = pool.find('www.example.com')?.address ?? '';
+    expect(six).toMatchObject({ type: 'AAAA', ttl: 1, data: new FakeIp6Range('fdfe:dcba:9877::/96').addressOf(four) });
+    expect((await ask('www.example.com', 'A')).message.answers).toMatchObject([{ data: four }]);
+    expect((await ask('www.example.com', 'ANY')).message.answers).toMatchObject([{ data: four }, { data: six?.data }]);
+    const digits = Buffer.from(ipToBytes(String(six?.data))).toString('hex');
+    const reverse6 = `${digits.split('').toReversed().join('.')}.ip6.arpa`;
+    expect((await ask(reverse6, 'PTR')).message.answers).toMatchObject([{ data: 'www.example.com' }]);
+    expect((await ask('www.example.com', 'HTTPS')).message.answers).toEqual([]);
+  });
 
   test('ANY: the fake address, never the real records', async () => {
     expect((await ask('example.com', 'ANY')).message.answers).toEqual([
@@ -285,9 +302,7 @@ describe('questions that are none', () => {
 });
 
 test('a pool that has nothing to give: SERVFAIL', async () => {
-  pool.allocate = () => {
-    throw new Error('FAKE_IP_EXHAUSTED');
-  };
+  pool.allocateAll = (requests) => requests.map(() => new AppError('FAKE_IP_EXHAUSTED', 'all are in use'));
   expect(await ask('example.com', 'A')).toMatchObject({ verdict: 'error', message: { rcode: 'SERVFAIL' } });
 });
 

@@ -22,7 +22,7 @@ const open = (range = small): FakeIpPool => {
   return pool;
 };
 const fill = (pool: FakeIpPool, prefix: string): string[] =>
-  Array.from({ length: pool.capacity }, (_, i) => pool.allocate(`${prefix}${i}.example`, client));
+  Array.from({ length: pool.capacity }, (_, i) => pool.allocate(`${prefix}${i}.example`, `client${i % 3}`));
 
 describe('a name', () => {
   test('has one address, and the address leads back to it', () => {
@@ -152,6 +152,96 @@ describe('reuse', () => {
   });
 });
 
+describe('the share of one client', () => {
+  const half = (pool: FakeIpPool): string[] =>
+    Array.from({ length: pool.capacity / 2 }, (_, i) => pool.allocate(`mine${i}.example`, 'greedy'));
+
+  test('is half of the range: then its own are reused, first those never connected; others are not affected', () => {
+    const pool = open();
+    const theirs = pool.allocate('theirs.example', 'modest');
+    const mine = half(pool);
+    expect(() => pool.allocate('one-more.example', 'greedy')).toThrow(
+      expect.objectContaining({ code: 'FAKE_IP_EXHAUSTED', message: expect.stringContaining('greedy') as string }),
+    );
+    expect(pool.find('one-more.example')).toBeUndefined();
+    expect(pool.lookup(pool.allocate('other.example', 'modest'))?.name).toBe('other.example');
+    pool.flowOpened(mine[0] ?? '');
+    pool.flowClosed(mine[0] ?? '', 'ok');
+    clock.advance(minutes);
+    expect(pool.allocate('one-more.example', 'greedy')).toBe(mine[1]);
+    expect(health.warnings.get('FAKE_IP_SHARE')).toMatchObject({ severity: 'warning' });
+    expect(health.warnings.has('FAKE_IP_PRESSURE')).toBe(false);
+    expect(pool.lookup(theirs)?.name).toBe('theirs.example');
+    expect(pool.allocate('mine2.example', 'greedy')).toBe(mine[2]);
+  });
+
+  test('is known after a restart, and free again as its addresses go', () => {
+    half(open());
+    clock.clear();
+    const pool = open();
+    expect(() => pool.allocate('new.example', 'greedy')).toThrow(
+      expect.objectContaining({ code: 'FAKE_IP_EXHAUSTED' }),
+    );
+    clock.advance(10 * minutes);
+    pool.flush();
+    expect(() => pool.allocate('new.example', 'greedy')).not.toThrow();
+    expect(pool.size).toBe(1);
+  });
+});
+
+describe('several names at once', () => {
+  test('are stored by one put, or none of them', () => {
+    const pool = open();
+    const known = pool.allocate('known.example', client);
+    let puts = 0;
+    const put = store.put.bind(store);
+    store.put = (mappings) => {
+      puts += 1;
+      put(mappings);
+    };
+    const requests = ['a', 'known', 'b', 'a'].map((name) => ({ name: `${name}.example`, client }));
+    const addresses = pool.allocateAll(requests);
+    expect([addresses[1], addresses[3]]).toEqual([known, addresses[0]]);
+    expect(puts).toBe(1);
+    expect(store.load().map(({ name }) => name)).toEqual(['known.example', 'a.example', 'b.example']);
+    store.put = () => {
+      throw new AppError('FAKE_IP_STORE', 'disk full');
+    };
+    const failed = expect.objectContaining({ code: 'FAKE_IP_STORE' });
+    expect(pool.allocateAll(['c', 'known', 'c'].map((name) => ({ name: `${name}.example`, client })))).toEqual([
+      failed,
+      known,
+      failed,
+    ]);
+    expect([pool.find('c.example'), pool.used]).toEqual([undefined, 3]);
+  });
+
+  test('that cannot be stored leave what their addresses meant before', () => {
+    const pool = open();
+    const names = () => new Set(pool.rows().map(({ name }) => name));
+    fill(pool, 'a');
+    const before = names();
+    clock.advance(10 * minutes);
+    store.put = () => {
+      throw new AppError('FAKE_IP_STORE', 'disk full');
+    };
+    pool.allocateAll(['x', 'y', 'z'].map((name) => ({ name: `${name}.example`, client })));
+    expect(names()).toEqual(before);
+    for (const name of before) expect(pool.find(name)?.name).toBe(name);
+  });
+
+  test('of which one gets nothing: the others do', () => {
+    const pool = open();
+    fill(pool, 'a')
+      .slice(1)
+      .forEach((address) => pool.flowOpened(address));
+    clock.advance(minutes);
+    const outcomes = pool.allocateAll(['x', 'y'].map((name) => ({ name: `${name}.example`, client })));
+    expect(outcomes).toEqual([expect.any(String), expect.objectContaining({ code: 'FAKE_IP_EXHAUSTED' })]);
+    expect(store.load().filter(({ name }) => name === 'x.example')).toHaveLength(1);
+  });
+});
+
 describe('rows and statistics', () => {
   test('tell what happened to an address', () => {
     const pool = open();
@@ -190,22 +280,20 @@ describe('rows and statistics', () => {
     expect(store.load()).toMatchObject([{ answers: 2, lastConnected: 0 }]);
     pool.flowOpened(address);
     expect(store.load()).toMatchObject([{ lastConnected: clock.now(), flows: 1 }]);
-    pool.flowClosed(address, 'ok');
-    clock.advance(9 * minutes);
-    pool.allocate('example.com', client);
-    expect(store.load()).toMatchObject([{ lastAnswered: clock.now() }]);
+    pool.flowOpened(address);
+    expect(store.load()).toMatchObject([{ flows: 1 }]);
   });
 
   test('of many names are written a batch a second', () => {
     const pool = open('198.18.0.0/16');
     for (let round = 0; round < 2; round++) {
-      for (let i = 0; i < 3_000; i++) pool.allocate(`name${i}.example`, client);
+      for (let i = 0; i < 6_000; i++) pool.allocate(`name${i}.example`, client);
     }
     const written = () => store.load().filter((mapping) => mapping.answers === 2).length;
     clock.advance(seconds);
-    expect(written()).toBe(2_000);
+    expect(written()).toBe(4_000);
     clock.advance(seconds);
-    expect(written()).toBe(3_000);
+    expect(written()).toBe(6_000);
   });
 
   test('are written by stop', () => {
@@ -269,20 +357,24 @@ describe('after a restart', () => {
 
   test('times from a clock that was ahead do not make addresses rest forever', () => {
     const future = clock.now() + 1_000 * hours;
-    store.put({
-      address: '198.18.0.3',
-      name: 'old.example',
-      firstSeen: future,
-      lastAnswered: future,
-      lastConnected: 0,
-      answers: 1,
-      flows: 0,
-      outcome: '',
-      pinned: false,
-      retired: false,
-      former: '',
-      formerUntil: 0,
-    });
+    store.put([
+      {
+        id: store.newId(),
+        address: '198.18.0.3',
+        name: 'old.example',
+        client,
+        firstSeen: future,
+        lastAnswered: future,
+        lastConnected: 0,
+        answers: 1,
+        flows: 0,
+        outcome: '',
+        pinned: false,
+        retired: false,
+        former: '',
+        formerUntil: 0,
+      },
+    ]);
     const pool = open();
     clock.advance(10 * minutes);
     expect(pool.row('198.18.0.3')?.state).toBe('free');
@@ -344,7 +436,7 @@ describe('loss of the table', () => {
 
 test('131,068 names fill the range and load again in linear time', () => {
   const pool = makePool(store, { clock });
-  for (let i = 0; i < pool.capacity; i++) pool.allocate(`host-${i}.example.com`, client);
+  for (let i = 0; i < pool.capacity; i++) pool.allocate(`host-${i}.example.com`, `client${i % 2}`);
   expect(pool.used).toBe(131_068);
   const begun = performance.now();
   const loaded = makePool(store, { clock });

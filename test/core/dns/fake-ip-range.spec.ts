@@ -23,6 +23,15 @@ describe('the usual range', () => {
   });
 });
 
+test('two ranges have addresses in common or not', () => {
+  const range = new FakeIpRange('198.18.0.0/15');
+  for (const other of ['198.18.0.0/15', '198.19.7.0/24', '198.16.0.0/14'])
+    expect(range.overlaps(new FakeIpRange(other)), other).toBe(true);
+  for (const other of ['198.20.0.0/15', '10.0.0.0/8'])
+    expect(range.overlaps(new FakeIpRange(other)), other).toBe(false);
+  expect(range.networkAddress).toBe('198.18.0.0');
+});
+
 test('host bits are dropped', () => {
   expect(new FakeIpRange('198.18.3.7/16').text).toBe('198.18.0.0/16');
 });

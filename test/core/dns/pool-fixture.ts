@@ -2,7 +2,8 @@
 import type { Clock } from '../../../core/base/clock.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
 import type { HealthWarning } from '../../../core/contract/status.ts';
-import { FakeIpPool, type PoolStore } from '../../../core/dns/fake-ip-pool.ts';
+import type { PoolStore } from '../../../core/dns/fake-ip-mapping.ts';
+import { FakeIpPool } from '../../../core/dns/fake-ip-pool.ts';
 import type { FakeIpHealth } from '../../../core/dns/fake-ip-trouble.ts';
 
 export const seconds = 1_000;

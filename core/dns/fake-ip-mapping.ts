@@ -1,0 +1,119 @@
+/** A name and the fake address that stands for it: as the pool holds it, as it is stored, and as people see it. */
+import type { Ip } from '../base/address.ts';
+import type { MappingRow } from '../contract/dns.ts';
+import { stateOf } from './fake-ip-reuse.ts';
+
+export interface Mapping {
+  readonly address: Ip;
+  /** Normalised. */
+  readonly name: string;
+  /** Whose share of the range it counts against: `uid:1000`, or an address. */
+  readonly client: string;
+  /** Unix time in milliseconds; 0 = never. */
+  readonly firstSeen: number;
+  readonly lastAnswered: number;
+  readonly lastConnected: number;
+  readonly answers: number;
+  readonly flows: number;
+  readonly liveFlows: number;
+  /** Of the last flow that ended: `ok` or an error code; empty before. */
+  readonly outcome: string;
+  readonly pinned: boolean;
+  /** Flushed: understood until its rest ends. */
+  readonly retired: boolean;
+  /** Name that the address meant before, until when it may still mean that; empty and 0 = none. */
+  readonly former: string;
+  readonly formerUntil: number;
+}
+
+/** `id` is its row in the store. */
+export type StoredMapping = Omit<Mapping, 'liveFlows'> & { readonly id: number };
+
+/** What the pool needs of the state store (`MappingStore` of core/state fits). All methods may throw FAKE_IP_STORE. */
+export interface PoolStore {
+  load(): StoredMapping[];
+  newId(): number;
+  /** All or none, durable when it returns. */
+  put(mappings: readonly StoredMapping[]): void;
+  updateStatistics(mappings: readonly StoredMapping[]): void;
+  remove(ids: readonly number[]): void;
+  /** When an earlier table was lost, Unix time in milliseconds; 0 = never. */
+  readonly lostAt: number;
+}
+
+/** A mapping in the pool's hands. */
+export interface Entry extends Mapping {
+  readonly id: number;
+  readonly slot: number;
+  client: string;
+  lastAnswered: number;
+  lastConnected: number;
+  answers: number;
+  flows: number;
+  liveFlows: number;
+  outcome: string;
+  pinned: boolean;
+  retired: boolean;
+  former: string;
+  formerUntil: number;
+  /** When a dial last succeeded, or a flow that had succeeded ended; 0 = not since the start. */
+  workedAt: number;
+  /** Last use as the store has it. */
+  savedUse: number;
+}
+
+export function stored(entry: Entry): StoredMapping {
+  const { id, address, name, client, firstSeen, lastAnswered, lastConnected, answers, flows, outcome } = entry;
+  const { pinned, retired, former, formerUntil } = entry;
+  return {
+    id,
+    address,
+    name,
+    client,
+    firstSeen,
+    lastAnswered,
+    lastConnected,
+    answers,
+    flows,
+    outcome,
+    pinned,
+    retired,
+    former,
+    formerUntil,
+  };
+}
+
+export function rowOf(entry: Mapping, now: number): MappingRow {
+  const { address, name, firstSeen, lastAnswered, lastConnected, answers, flows, liveFlows, outcome } = entry;
+  return {
+    address,
+    name,
+    state: entry.retired && liveFlows === 0 ? 'retired' : stateOf(entry, now),
+    firstSeen,
+    lastAnswered,
+    lastConnected,
+    answers,
+    flows,
+    liveFlows,
+    pinned: entry.pinned,
+    ...(entry.formerUntil > now ? { former: entry.former } : {}),
+    outcome,
+  };
+}
+
+/** The row of an address that somebody connected to though it had no name. */
+export function unknownRow(address: Ip, at: number): MappingRow {
+  return {
+    address,
+    name: '',
+    state: 'unknown',
+    firstSeen: 0,
+    lastAnswered: 0,
+    lastConnected: at,
+    answers: 0,
+    flows: 0,
+    liveFlows: 0,
+    pinned: false,
+    outcome: '',
+  };
+}
