@@ -83,15 +83,14 @@ export type EngineEvent =
   | { kind: 'peeked'; id: number; chunks: Buffer[]; reason: 'bytes' | 'end' | 'timeout'; ms: number }
   /** The end of a flow, exactly one for each `open`. `up` and `down` are the payload bytes that reached the far side and the client. */
   | { kind: 'close'; id: number; up: number; down: number; reason: CloseReason }
-  /** A question to port 53 of any address, by UDP or (one message of a) TCP connection, without length prefix. */
-  | {
-      kind: 'dns';
-      token: number;
-      network: 'tcp' | 'udp';
-      source: NativeEndpoint;
-      destination: NativeEndpoint;
-      message: Buffer;
-    }
+  /**
+   * Questions to port 53 of any address, by UDP or (each one message of a) TCP connection, as many as have come meanwhile. The
+   * token of a question is `firstToken` plus its place. In `questions` they lie back to back, integers little-endian unless
+   * said: u32 length of the message; u8 protocol (6 TCP, 17 UDP); u8 IP family (4, 6); u16 source port; u16 destination port;
+   * 6 bytes unused; 16 bytes source and 16 bytes destination address in network order (IPv4: the first 4); the message without
+   * length prefix.
+   */
+  | { kind: 'dns'; firstToken: number; count: number; questions: Buffer }
   /** The engine stopped by itself (device gone, internal fault); every flow was closed before. */
   | { kind: 'dead'; message: string };
 
@@ -152,8 +151,12 @@ export class Engine {
    * is refused either way. A stream that was taken is ended gracefully by its owner: only `reset` works here.
    */
   close(id: number, how: 'graceful' | 'reset'): void;
-  /** Answers a question once; unknown tokens are ignored. UDP answers longer than the path allows are the caller's concern. */
-  answerDns(token: number, message: Uint8Array): void;
+  /**
+   * Answers questions, each once; unknown tokens are ignored. The answers lie back to back, little-endian: f64 token, u32 length,
+   * the message. Throws `EINVAL` when the last one is not whole, and answers none then. UDP answers longer than the path allows
+   * are the caller's concern.
+   */
+  answerDns(answers: Uint8Array): void;
   /** Shared memory, two entries per slot: bytes up at 2*slot, bytes down at 2*slot+1. The same array at each call. */
   counters(): BigUint64Array;
   metrics(): EngineMetrics;

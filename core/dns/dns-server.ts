@@ -20,7 +20,6 @@ import { AnswerBatch, BatchReader, type DnsBatch } from './dns-batch.ts';
 import { DnsFastPath, type PlainRouter, plainTypeName } from './dns-fast-path.ts';
 import type { Asker, DnsLog } from './dns-log.ts';
 import type { RoutedAnswer } from './dns-router.ts';
-import { longestPlainAnswer } from './plain-question.ts';
 
 /** The part of `DnsRouter` that is needed here. Without `isPlainFake` and what belongs to it, every question is decoded. */
 export interface QuestionRouter extends Partial<PlainRouter> {
@@ -145,9 +144,9 @@ export class DnsServer {
   }
 
   async #answerSlow(message: Uint8Array, reader: BatchReader, token: number, send: Send): Promise<void> {
-    const { network, source, destination } = askerOf(reader);
+    const asker = askerOf(reader);
     try {
-      const answer = await this.#answerDecoded(message, source, network, destination);
+      const answer = await this.#answerDecoded(message, asker);
       if (answer !== undefined) this.#lateBatch(send).add(token, answer);
     } catch (error) {
       this.#logger.error('a question was not answered', { error: AppError.from(error).message });
@@ -181,41 +180,8 @@ export class DnsServer {
    * The answer to one message without length prefix, or undefined for what deserves none (no header, a response, after
    * `stop`). Never rejects. By UDP it fits what the asker can take, or says TC; by TCP it is whole.
    */
-  async answer(
-    bytes: Uint8Array,
-    source: Endpoint,
-    network: Network,
-    destination?: Endpoint,
-  ): Promise<Uint8Array | undefined> {
-    const fast = this.#fast;
-    const mayBeFast = fast !== undefined && !this.#stopped.signal.aborted && this.#underWay < maxUnderWay;
-    return mayBeFast && fast.accepts(bytes, 0, bytes.length)
-      ? await this.#answerAlone(fast, { network, source, destination: destination ?? source })
-      : await this.#answerDecoded(bytes, source, network, destination);
-  }
-
-  /** One question of the fast path without a batch. */
-  async #answerAlone(fast: DnsFastPath, asker: Asker): Promise<Uint8Array | undefined> {
-    const { clock, log } = this.#options;
-    const times = { begun: clock.monotonic(), time: clock.now() };
-    const client = asker.source.host;
-    const data = fast.answerKnown(0, this.#ready);
-    if (data !== undefined) {
-      const { name, type } = fast.question;
-      log.recordFake(times.time, client, name, plainTypeName(type), data, clock.monotonic() - times.begun, asker);
-      return messageOf(this.#ready);
-    }
-    const out = new AnswerBatch(longestPlainAnswer + 12);
-    await this.#allocate(fast, 0, client, asker, times, () => out);
-    return this.#stopped.signal.aborted ? undefined : messageOf(out);
-  }
-
-  async #answerDecoded(
-    bytes: Uint8Array,
-    source: Endpoint,
-    network: Network,
-    destination?: Endpoint,
-  ): Promise<Uint8Array | undefined> {
+  async #answerDecoded(bytes: Uint8Array, asker: Asker): Promise<Uint8Array | undefined> {
+    const { source, network, destination } = asker;
     const signal = this.#stopped.signal;
     const decoded = decodeMessage(bytes);
     const query = decoded.ok ? decoded.message : decoded.header;
@@ -226,12 +192,11 @@ export class DnsServer {
     }
     const begun = this.#options.clock.monotonic();
     const time = this.#options.clock.now();
-    const asker = destination && { network, source, destination };
-    const client = asker && this.#options.clientOf?.(network, source, asker.destination);
+    const client = this.#options.clientOf?.(network, source, destination);
     const answer = await this.#route(query, client ?? source.host, signal);
     if (signal.aborted) return undefined;
     const encoded = this.#encode(query, answer, network);
-    this.#record(query, encoded.answer, source, time, this.#options.clock.monotonic() - begun, asker);
+    this.#record(query, encoded.answer, asker, time, this.#options.clock.monotonic() - begun);
     return encoded.bytes;
   }
 
@@ -260,18 +225,11 @@ export class DnsServer {
     }
   }
 
-  #record(
-    query: DnsMessage,
-    answer: RoutedAnswer,
-    source: Endpoint,
-    time: number,
-    ms: number,
-    asker: Asker | undefined,
-  ): void {
+  #record(query: DnsMessage, answer: RoutedAnswer, asker: Asker, time: number, ms: number): void {
     const [question] = query.questions;
     const row = {
       time,
-      client: source.host,
+      client: asker.source.host,
       name: question?.name ?? '',
       type: question?.type ?? '',
       verdict: answer.verdict,
@@ -298,11 +256,6 @@ function answerText(answers: readonly DnsRecord[]): string {
   const aliases = answers.filter((record) => record.type === 'CNAME').map(recordDataText);
   const data = answers.filter((record) => record.type !== 'CNAME').map(recordDataText);
   return [...aliases, ...(data.length === 0 ? [] : [data.join(', ')])].join(' > ').slice(0, longestAnswer);
-}
-
-/** The only message of a batch. */
-function messageOf(batch: AnswerBatch): Uint8Array {
-  return batch.take().subarray(12);
 }
 
 function askerOf(reader: BatchReader): Asker {

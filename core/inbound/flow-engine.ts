@@ -32,12 +32,11 @@ export interface FlowClose {
   readonly reason: string;
 }
 
-export interface DnsQuestionEvent {
-  readonly token: number;
-  readonly network: Network;
-  readonly source: Endpoint;
-  readonly destination: Endpoint;
-  readonly message: Uint8Array;
+/** Questions that have come, in the layout of native/index.d.ts; the token of each is `firstToken` plus its place. */
+export interface DnsQuestions {
+  readonly firstToken: number;
+  readonly count: number;
+  readonly questions: Uint8Array;
 }
 
 export type Verdict =
@@ -62,7 +61,7 @@ export interface FlowEngineHandlers {
   onPeeked(id: FlowId, peeked: Peeked): void;
   /** Exactly one for each `onOpen`. */
   onClose(flow: FlowClose): void;
-  onDns(question: DnsQuestionEvent): void;
+  onDns(questions: DnsQuestions): void;
   /** The engine ended by itself; every flow was closed before. */
   onDead(message: string): void;
 }
@@ -74,7 +73,8 @@ export interface FlowEngine extends Service {
   /** After verdict `stream`: resolves when the connection is accepted. Rejects when the client is gone. */
   takeStream(id: FlowId): Promise<Stream>;
   close(id: FlowId, how: 'graceful' | 'reset'): void;
-  answerDns(token: number, message: Uint8Array): void;
+  /** Answers in the layout of native/index.d.ts. Unknown tokens are ignored. */
+  answerDns(answers: Uint8Array): void;
   /** Shared memory, sampled by the flow table; no call per chunk. */
   counters(): BigUint64Array;
 }

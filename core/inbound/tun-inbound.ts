@@ -3,12 +3,12 @@ import { AppError } from '../base/app-error.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
 import type { FlowCarrier } from '../flow/flow-carrier.ts';
-import type { DnsQuestionEvent, FlowEngine, FlowId, FlowOpen, Peeked } from './flow-engine.ts';
+import type { DnsQuestions, FlowEngine, FlowId, FlowOpen, Peeked } from './flow-engine.ts';
 import type { DispatchedFlow, FlowDispatcher } from './inbound.ts';
 
 export interface DnsHandler {
-  /** The answer's bytes, or undefined for a message that deserves none. A rejection is treated as none. */
-  answer(question: DnsQuestionEvent): Promise<Uint8Array | undefined>;
+  /** Answers what deserves an answer, at once or later, by any number of calls of `send`. Never throws. */
+  answerBatch(questions: DnsQuestions, send: (answers: Uint8Array) => void): void;
 }
 
 export interface TunInboundOptions {
@@ -24,9 +24,12 @@ export class TunInbound implements Service {
   readonly #options: TunInboundOptions;
   readonly #flows = new Map<FlowId, DispatchedFlow>();
   readonly #peeks = new Map<FlowId, PromiseWithResolvers<Peeked>>();
+  /** One function for all batches: whoever answers may collect what goes the same way. */
+  readonly #sendAnswers: (answers: Uint8Array) => void;
 
   constructor(options: TunInboundOptions) {
     this.#options = options;
+    this.#sendAnswers = (answers) => options.engine.answerDns(answers);
     options.engine.setHandlers({
       onOpen: (open) => this.#open(open),
       onDialed: (id, outcome) => this.#flows.get(id)?.dialed(outcome),
@@ -41,7 +44,7 @@ export class TunInbound implements Service {
         this.#peeks.delete(close.id);
         flow?.ended(close);
       },
-      onDns: (question) => void this.#ask(question),
+      onDns: (questions) => options.dns.answerBatch(questions, this.#sendAnswers),
       onDead: options.onDead,
     });
   }
@@ -77,16 +80,6 @@ export class TunInbound implements Service {
       this.#options.engine.decide(id, { kind: 'peek', atLeast, timeoutMs });
     } else peek.reject(new AppError('DIAL_IO', 'the flow has ended'));
     return peek.promise;
-  }
-
-  async #ask(question: DnsQuestionEvent): Promise<void> {
-    const { engine, dns, log } = this.#options;
-    try {
-      const message = await dns.answer(question);
-      if (message !== undefined) engine.answerDns(question.token, message);
-    } catch (error) {
-      log.error('DNS question failed', { error: String(error) });
-    }
   }
 }
 

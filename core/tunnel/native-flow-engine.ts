@@ -103,8 +103,8 @@ export class NativeFlowEngine implements FlowEngine {
     this.#engine?.close(id, how);
   }
 
-  answerDns(token: number, message: Uint8Array): void {
-    this.#engine?.answerDns(token, message);
+  answerDns(answers: Uint8Array): void {
+    this.#engine?.answerDns(answers);
   }
 
   /** Of the engine started last; empty before the first. */
@@ -146,14 +146,8 @@ export class NativeFlowEngine implements FlowEngine {
         return handlers.onClose({ id, up, down, reason });
       }
       case 'dns': {
-        const { token, network, source, destination, message } = event;
-        return handlers.onDns({
-          token,
-          network,
-          source: endpoint(source),
-          destination: endpoint(destination),
-          message,
-        });
+        const { firstToken, count, questions } = event;
+        return handlers.onDns({ firstToken, count, questions });
       }
       case 'dead':
         return handlers.onDead(event.message);

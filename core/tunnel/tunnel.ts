@@ -107,10 +107,7 @@ export class Tunnel {
     this.#inbound = new TunInbound({
       engine: this.#engine,
       dispatcher: this.#dispatcher,
-      dns: {
-        answer: async ({ message, source, network, destination }) =>
-          await this.#dnsServer?.answer(message, source, network, destination),
-      },
+      dns: { answerBatch: (questions, send) => this.#dnsServer?.answerBatch(questions, send) },
       onDead: (message) => void this.machine.died(message),
       log: log.child('tun'),
     });

@@ -46,8 +46,17 @@ pub enum Ending {
 
 /// A call of JavaScript.
 pub enum Command {
-    Decide { id: u64, verdict: Verdict },
-    Close { id: u64, ending: Ending },
-    AnswerDns { token: u64, message: Vec<u8> },
+    Decide {
+        id: u64,
+        verdict: Verdict,
+    },
+    Close {
+        id: u64,
+        ending: Ending,
+    },
+    /// Answers as in index.d.ts, checked.
+    AnswerDns {
+        answers: Vec<u8>,
+    },
     Stop,
 }

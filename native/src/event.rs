@@ -1,5 +1,6 @@
 //! What the engine tells JavaScript, and the guard that every flow is closed exactly once.
 
+use crate::dns::Questions;
 use crate::shared::Shared;
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddrV4};
@@ -107,13 +108,7 @@ pub enum Event {
         down: u64,
         reason: Reason,
     },
-    Dns {
-        token: u64,
-        network: Network,
-        source: SocketAddrV4,
-        destination: SocketAddrV4,
-        message: Vec<u8>,
-    },
+    Dns(Questions),
     Dead {
         message: String,
     },
@@ -123,6 +118,7 @@ pub enum Event {
 pub struct Outbox {
     shared: Arc<Shared>,
     batch: Vec<Event>,
+    questions: Questions,
     open: HashSet<u64>,
 }
 
@@ -131,6 +127,7 @@ impl Outbox {
         Self {
             shared,
             batch: Vec::new(),
+            questions: Questions::default(),
             open: HashSet::new(),
         }
     }
@@ -147,8 +144,32 @@ impl Outbox {
         }
     }
 
+    /// Queues a question, with others of this turn.
+    pub fn ask(
+        &mut self,
+        token: u64,
+        network: Network,
+        source: SocketAddrV4,
+        destination: SocketAddrV4,
+        message: &[u8],
+    ) {
+        if !self.questions.takes(token) {
+            self.end_questions();
+        }
+        self.questions
+            .push(token, network, source, destination, message);
+    }
+
+    fn end_questions(&mut self) {
+        if self.questions.count > 0 {
+            let questions = std::mem::take(&mut self.questions);
+            self.batch.push(Event::Dns(questions));
+        }
+    }
+
     /// Hands the batch over.
     pub fn flush(&mut self) {
+        self.end_questions();
         if !self.batch.is_empty() {
             self.shared.post_events(&mut self.batch);
         }

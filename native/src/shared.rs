@@ -56,9 +56,19 @@ impl Shared {
         std::mem::take(&mut *lock(&self.commands))
     }
 
-    /// Queues events for JavaScript, emptying `batch`.
+    /// Queues events for JavaScript, emptying `batch`. Questions that wait already take the next ones with them.
     pub fn post_events(&self, batch: &mut Vec<Event>) {
-        lock(&self.events).append(batch);
+        let mut events = lock(&self.events);
+        let mut rest = batch.drain(..);
+        if let (Some(Event::Dns(waiting)), [Event::Dns(next), ..]) =
+            (events.last_mut(), rest.as_slice())
+            && waiting.takes(next.first_token)
+        {
+            waiting.append(next);
+            rest.next();
+        }
+        events.extend(rest);
+        drop(events);
         if !self.announced.swap(true, Ordering::AcqRel) {
             (self.announce)();
         }

@@ -23,6 +23,7 @@ describeInLab('engine life', () => {
       badAddress: 'EINVAL',
       unknownFlow: 'no error',
       unknownToken: 'no error',
+      brokenAnswers: 'EINVAL',
       badDescriptor: 'EBADF',
       badPrefix: 'EINVAL',
       badDevice: 'ENODEV',

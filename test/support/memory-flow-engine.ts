@@ -2,7 +2,7 @@
 import { type Duplex, duplexPair } from 'node:stream';
 import type {
   DialOutcome,
-  DnsQuestionEvent,
+  DnsQuestions,
   FlowEngine,
   FlowEngineHandlers,
   FlowId,
@@ -15,7 +15,7 @@ export class MemoryFlowEngine implements FlowEngine {
   running = false;
   /** Every verdict in order. */
   readonly verdicts: { id: FlowId; verdict: Verdict }[] = [];
-  readonly answers: { token: number; message: Uint8Array }[] = [];
+  readonly answers: Uint8Array[] = [];
   readonly closes: { id: FlowId; how: 'graceful' | 'reset' }[] = [];
   readonly #counters = new BigUint64Array(512);
   readonly #open = new Map<FlowId, FlowOpen>();
@@ -57,8 +57,8 @@ export class MemoryFlowEngine implements FlowEngine {
     queueMicrotask(() => this.end(id, { reason: 'closed' }));
   }
 
-  answerDns(token: number, message: Uint8Array): void {
-    this.answers.push({ token, message });
+  answerDns(answers: Uint8Array): void {
+    this.answers.push(answers);
   }
 
   counters(): BigUint64Array {
@@ -106,8 +106,8 @@ export class MemoryFlowEngine implements FlowEngine {
     return application;
   }
 
-  ask(question: DnsQuestionEvent): void {
-    this.#handlers?.onDns(question);
+  ask(questions: DnsQuestions): void {
+    this.#handlers?.onDns(questions);
   }
 
   die(message: string): void {

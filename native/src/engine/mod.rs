@@ -15,6 +15,7 @@ mod udp_flow;
 mod udp_verdict;
 
 use crate::command::{Command, Verdict};
+use crate::dns::Answers;
 use crate::engine::core::{Core, FlowRef, Token};
 use crate::engine::dns_desk::Asker;
 use crate::engine::tcp::{Segment, TcpFlows};
@@ -250,14 +251,11 @@ impl Engine {
                     Some(FlowRef::Udp(key)) => self.udp.close(&mut self.core, key, ending),
                     None => {}
                 },
-                Command::AnswerDns { token, message } => match self.core.dns.take(token) {
-                    Some(Asker::Tcp(key)) => self.tcp.answer_dns(&mut self.core, key, &message),
-                    Some(Asker::Udp {
-                        source,
-                        destination,
-                    }) => self.core.send_datagram(destination, source, &message),
-                    None => {}
-                },
+                Command::AnswerDns { answers } => {
+                    for (token, message) in Answers(&answers).flatten() {
+                        self.answer_dns(token, message);
+                    }
+                }
                 Command::Stop => {
                     self.stop();
                     return false;
@@ -265,6 +263,17 @@ impl Engine {
             }
         }
         true
+    }
+
+    fn answer_dns(&mut self, token: u64, message: &[u8]) {
+        match self.core.dns.take(token) {
+            Some(Asker::Tcp(key)) => self.tcp.answer_dns(&mut self.core, key, message),
+            Some(Asker::Udp {
+                source,
+                destination,
+            }) => self.core.send_datagram(destination, source, message),
+            None => {}
+        }
     }
 
     fn decide(&mut self, id: u64, verdict: Verdict) {

@@ -6,7 +6,7 @@ use crate::engine::dns_desk::Asker;
 use crate::engine::tcp::{TcpFlows, spare_descriptor};
 use crate::engine::tcp_flow::{Phase, Purpose, TcpFlow};
 use crate::engine::tcp_verdict::as_v4;
-use crate::event::{Event, Network, Reason};
+use crate::event::{Network, Reason};
 use crate::nat::NatPort;
 use crate::relay::{Outcome, Relay, Side};
 use crate::slab::Key;
@@ -202,13 +202,9 @@ impl TcpFlows {
         };
         let (dns, outbox, now) = (&mut core.dns, &mut core.outbox, core.now);
         let result = connection.advance(&mut self.buffer, &mut |message| {
-            outbox.push(Event::Dns {
-                token: dns.ask(Asker::Tcp(key), now),
-                network: Network::Tcp,
-                source: tuple.client,
-                destination: tuple.destination,
-                message,
-            });
+            let token = dns.ask(Asker::Tcp(key), now);
+            let (source, destination) = (tuple.client, tuple.destination);
+            outbox.ask(token, Network::Tcp, source, destination, &message);
         });
         if let Err(close) = result {
             self.end_dns(core, key, close);

@@ -6,7 +6,7 @@ use crate::engine::dns_desk::Asker;
 use crate::engine::tcp::DNS_PORT;
 use crate::engine::tcp_flow::Tuple;
 use crate::engine::udp_flow::{Phase, Session, UdpFlow};
-use crate::event::{Event, Network, Reason};
+use crate::event::{Network, Reason};
 use crate::packet::icmp::Unreachable;
 use crate::packet::ipv4::Ipv4;
 use crate::packet::udp::Udp;
@@ -280,13 +280,9 @@ fn on_question(core: &mut Core, tuple: Tuple, message: &[u8]) {
         destination: tuple.destination,
     };
     let token = core.dns.ask(asker, core.now);
-    core.outbox.push(Event::Dns {
-        token,
-        network: Network::Udp,
-        source: tuple.client,
-        destination: tuple.destination,
-        message: message.to_vec(),
-    });
+    let (source, destination) = (tuple.client, tuple.destination);
+    core.outbox
+        .ask(token, Network::Udp, source, destination, message);
 }
 
 fn payload_of<'a>(session: &Session, datagram: &'a [u8]) -> Option<&'a [u8]> {

@@ -2,6 +2,7 @@
 
 use crate::command::Command;
 use crate::counters::{Counters, SLOTS};
+use crate::dns::Answers;
 use crate::engine::core::network_of;
 use crate::engine::thread::EngineThread;
 use crate::event::Network;
@@ -125,10 +126,12 @@ impl Engine {
     }
 
     #[napi(catch_unwind)]
-    pub fn answer_dns(&self, token: f64, message: Uint8Array) -> Result<()> {
-        let token = flow_id(token)?;
-        let message = message.to_vec();
-        self.post(Command::AnswerDns { token, message });
+    pub fn answer_dns(&self, answers: Uint8Array) -> Result<()> {
+        if Answers(&answers).any(|answer| answer.is_err()) {
+            return Err(invalid("the answers are not whole"));
+        }
+        let answers = answers.to_vec();
+        self.post(Command::AnswerDns { answers });
         Ok(())
     }
 

@@ -89,19 +89,11 @@ fn to_object<'env>(env: &'env Env, event: Event) -> Result<Object<'env>> {
             object.set("down", down as f64)?;
             object.set("reason", reason_name(reason))?;
         }
-        Event::Dns {
-            token,
-            network,
-            source,
-            destination,
-            message,
-        } => {
+        Event::Dns(questions) => {
             object.set("kind", "dns")?;
-            object.set("token", token as f64)?;
-            object.set("network", network_name(network))?;
-            object.set("source", endpoint(env, source)?)?;
-            object.set("destination", endpoint(env, destination)?)?;
-            object.set("message", BufferSlice::copy_from(env, &message)?)?;
+            object.set("firstToken", questions.first_token as f64)?;
+            object.set("count", questions.count)?;
+            object.set("questions", BufferSlice::from_data(env, questions.bytes)?)?;
         }
         Event::Dead { message } => {
             object.set("kind", "dead")?;

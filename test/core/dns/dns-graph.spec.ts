@@ -10,6 +10,7 @@ import { MissingNames } from '../../../core/dns/missing-names.ts';
 import { decodeMessage, encodeMessage, queryFor } from '../../../core/net/dns-message.ts';
 import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
+import { answerOne } from './dns-batch-fixture.ts';
 import { answerWith, FakeUpstream, LoopbackOpener, record } from './fake-upstream.ts';
 import { makePool } from './pool-fixture.ts';
 
@@ -50,11 +51,7 @@ function make(
   const log = new DnsLog();
   const server = new DnsServer({ router: graph.router, log, clock, logger: silentLogger });
   const ask = async (name: string, type: string) => {
-    const bytes = await server.answer(
-      encodeMessage(queryFor(1, name, type, undefined)),
-      { host: '198.18.0.1', port: 9 },
-      'udp',
-    );
+    const bytes = await answerOne(server, encodeMessage(queryFor(1, name, type, undefined)));
     const decoded = decodeMessage(bytes ?? new Uint8Array());
     return decoded.ok ? decoded.message : undefined;
   };

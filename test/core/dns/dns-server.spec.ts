@@ -5,10 +5,10 @@ import { DnsLog } from '../../../core/dns/dns-log.ts';
 import type { RoutedAnswer } from '../../../core/dns/dns-router.ts';
 import { DnsServer, type QuestionRouter } from '../../../core/dns/dns-server.ts';
 import { type DnsMessage, decodeMessage, encodeMessage, queryFor, responseTo } from '../../../core/net/dns-message.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
+import { ManualClock, settle } from '../../support/manual-clock.ts';
+import { answerOne, batchOf, readAnswers } from './dns-batch-fixture.ts';
 import { record } from './fake-upstream.ts';
 
-const source = { host: '192.168.1.7', port: 40_000 };
 let clock: ManualClock;
 let log: DnsLog;
 let route: (query: DnsMessage) => RoutedAnswer | Promise<RoutedAnswer>;
@@ -29,7 +29,7 @@ beforeEach(() => {
 });
 
 async function answered(bytes: Uint8Array, network: 'udp' | 'tcp' = 'udp'): Promise<DnsMessage> {
-  const answer = await server.answer(bytes, source, network);
+  const answer = await answerOne(server, bytes, { network });
   const decoded = decodeMessage(answer ?? new Uint8Array());
   if (!decoded.ok) throw new Error(decoded.reason);
   return decoded.message;
@@ -105,7 +105,7 @@ describe('what is no question', () => {
     ['11 bytes', new Uint8Array(11)],
     ['a response', encodeMessage(responseTo(queryFor(1, 'example.com', 'A', undefined), 'NOERROR'))],
   ])('%s gets no answer', async (_, bytes) => {
-    expect(await server.answer(bytes, source, 'udp')).toBeUndefined();
+    expect(await answerOne(server, bytes, { patienceMs: 50 })).toBeUndefined();
     expect(log.count).toBe(0);
   });
 
@@ -118,9 +118,14 @@ describe('what is no question', () => {
 
   test('whatever comes, nothing is thrown and no answer is larger than asked for', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (bytes) => {
-        const answer = await server.answer(bytes, source, 'udp');
-        expect(answer === undefined || answer.length <= 1232).toBe(true);
+      fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 300 })), async (messages) => {
+        const answers: Uint8Array[] = [];
+        server.answerBatch(batchOf(messages), (some) =>
+          answers.push(...readAnswers(some).map(([, message]) => message)),
+        );
+        for (let i = 0; i < 3; i++) await settle();
+        expect(answers.length).toBeLessThanOrEqual(messages.length);
+        expect(answers.filter((answer) => answer.length > 1232)).toEqual([]);
       }),
     );
   });
@@ -135,20 +140,23 @@ test('an answer that cannot be written is SERVFAIL', async () => {
 test('after stop nothing is answered, not even what was under way', async () => {
   const late = Promise.withResolvers<RoutedAnswer>();
   route = () => late.promise;
-  const answer = server.answer(query(), source, 'udp');
+  const answer = answerOne(server, query(), { patienceMs: 50 });
   server.stop();
   late.resolve(routed(queryFor(1, 'example.com', 'A', undefined)));
   expect(await answer).toBeUndefined();
-  expect(await server.answer(query(), source, 'udp')).toBeUndefined();
+  expect(await answerOne(server, query(), { patienceMs: 50 })).toBeUndefined();
 });
 
 test('a flood is refused, not kept waiting', async () => {
   const late = Promise.withResolvers<RoutedAnswer>();
   route = () => late.promise;
-  const waiting = Array.from({ length: 4_096 }, () => server.answer(query(), source, 'udp'));
+  const answers: Uint8Array[] = [];
+  server.answerBatch(batchOf(Array.from({ length: 4_096 }, () => query())), (some) => void answers.push(some));
   expect(await answered(query())).toMatchObject({ rcode: 'REFUSED' });
+  expect(answers).toEqual([]);
   late.resolve(routed(queryFor(1, 'example.com', 'A', undefined)));
-  await Promise.all(waiting);
+  for (let i = 0; i < 3; i++) await settle();
+  expect(answers.flatMap(readAnswers)).toHaveLength(4_096);
   route = (asked) => routed(asked);
   expect(await answered(query())).toMatchObject({ rcode: 'NOERROR' });
 });

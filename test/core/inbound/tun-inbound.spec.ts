@@ -1,14 +1,14 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { silentLogger } from '../../../core/base/logger.ts';
 import type { HeldFlow, InboundFlow } from '../../../core/inbound/inbound.ts';
-import { TunInbound } from '../../../core/inbound/tun-inbound.ts';
+import { type DnsHandler, TunInbound } from '../../../core/inbound/tun-inbound.ts';
 import { settle } from '../../support/manual-clock.ts';
 import { MemoryFlowEngine } from '../../support/memory-flow-engine.ts';
 
 let engine: MemoryFlowEngine;
 let dispatched: HeldFlow[];
 let told: unknown[][];
-let answer: (message: Uint8Array) => Promise<Uint8Array | undefined>;
+let asked: DnsHandler['answerBatch'];
 let deaths: string[];
 
 beforeEach(async () => {
@@ -16,7 +16,7 @@ beforeEach(async () => {
   dispatched = [];
   told = [];
   deaths = [];
-  answer = (message) => Promise.resolve(message);
+  asked = () => undefined;
   const dispatch = (flow: InboundFlow) => {
     if (flow.kind !== 'held') throw new Error('not held');
     dispatched.push(flow);
@@ -28,7 +28,7 @@ beforeEach(async () => {
   const inbound = new TunInbound({
     engine,
     dispatcher: { dispatch },
-    dns: { answer: (question) => answer(question.message) },
+    dns: { answerBatch: (questions, send) => asked(questions, send) },
     onDead: (message) => deaths.push(message),
     log: silentLogger,
   });
@@ -85,30 +85,20 @@ test('a stream is taken from the engine; it rejects when the client is gone', as
   await expect(dispatched[0]?.takeStream()).rejects.toThrow('the client is gone');
 });
 
-describe('DNS', () => {
-  const question = {
-    token: 5,
-    network: 'udp',
-    source: { host: '198.18.0.1', port: 1 },
-    destination: { host: '198.18.0.2', port: 53 },
-    message: Uint8Array.of(1, 2, 3),
-  } as const;
-
-  test('questions are answered by their token', async () => {
-    engine.ask(question);
-    await settle();
-    expect(engine.answers).toEqual([{ token: 5, message: question.message }]);
-  });
-
-  test.each([
-    ['no answer', () => Promise.resolve(undefined)],
-    ['a failure', () => Promise.reject(new Error('broken'))],
-  ])('%s leaves the question alone', async (_what, none) => {
-    answer = none;
-    engine.ask(question);
-    await settle();
-    expect(engine.answers).toEqual([]);
-  });
+test('questions go to the DNS side, whose answers go back by one way, at once or later', async () => {
+  const batches: [unknown, unknown][] = [];
+  asked = (questions, send) => {
+    batches.push([questions, send]);
+    send(Uint8Array.of(1));
+    setImmediate(() => send(Uint8Array.of(2)));
+  };
+  const questions = { firstToken: 5, count: 1, questions: Uint8Array.of(7) };
+  engine.ask(questions);
+  engine.ask(questions);
+  await settle();
+  expect(batches.map(([told]) => told)).toEqual([questions, questions]);
+  expect(batches[0]?.[1]).toBe(batches[1]?.[1]);
+  expect(engine.answers.map(([byte]) => byte)).toEqual([1, 1, 2, 2]);
 });
 
 test('the engine’s death is passed on after its flows have ended', () => {

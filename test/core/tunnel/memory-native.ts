@@ -1,6 +1,7 @@
 /** The addon's engine as far as calls and events go: tests play the network. */
 import type { NativeEngine, NativeEvent } from '../../../core/tunnel/native-flow-engine.ts';
 import type { NativeEngineOptions } from '../../../core/tunnel/tunnel-services.ts';
+import { batchOf, readAnswers } from '../dns/dns-batch-fixture.ts';
 
 type NativeVerdict = Parameters<NativeEngine['decide']>[1];
 
@@ -24,6 +25,12 @@ export class MemoryNative implements NativeEngine {
     this.emit({ kind: 'open', id, slot: id, network: 'tcp', source, destination: { address, port } });
   }
 
+  /** A program asks, by UDP. */
+  ask(token: number, message: Uint8Array): void {
+    const { firstToken, count, questions } = batchOf([message], { firstToken: token, source: [198, 18, 0, 1] });
+    this.emit({ kind: 'dns', firstToken, count, questions: Buffer.from(questions) });
+  }
+
   device(): { name: string; index: number } {
     return { name: this.options.name, index: 7 };
   }
@@ -40,8 +47,8 @@ export class MemoryNative implements NativeEngine {
     this.closed.push(id);
   }
 
-  answerDns(token: number, message: Uint8Array): void {
-    this.answers.set(token, message);
+  answerDns(answers: Uint8Array): void {
+    for (const [token, message] of readAnswers(answers)) this.answers.set(token, message);
   }
 
   counters(): BigUint64Array {

@@ -113,7 +113,7 @@ export class Stage {
     this.inbound = new TunInbound({
       engine: this.engine,
       dispatcher: this.#peekable(),
-      dns: { answer: () => Promise.resolve(undefined) },
+      dns: { answerBatch: () => undefined },
       onDead: () => undefined,
       log: this.#logger(),
     });

@@ -95,8 +95,7 @@ afterEach(async () => {
 async function ask(name: string): Promise<string> {
   const token = engine().answers.size + 1;
   const message = encode({ type: 'query', id: 7, flags: 256, questions: [{ type: 'A', name }] });
-  const source = { address: '198.18.0.1', port: 5353 };
-  engine().emit({ kind: 'dns', token, network: 'udp', source, destination: { address: '9.9.9.9', port: 53 }, message });
+  engine().ask(token, message);
   await vi.waitFor(() => expect(engine().answers.has(token)).toBe(true));
   const [answer] = decode(Buffer.from(engine().answers.get(token) ?? [])).answers ?? [];
   return answer?.type === 'A' ? answer.data : '';
@@ -189,14 +188,7 @@ describe('from a question to a connection', () => {
     await ask('a.example');
     const before = engine();
     await tunnel.machine.stop();
-    before.emit({
-      kind: 'dns',
-      token: 9,
-      network: 'udp',
-      source: { address: '198.18.0.1', port: 1 },
-      destination: { address: '9.9.9.9', port: 53 },
-      message: Buffer.alloc(12),
-    });
+    before.ask(9, Buffer.alloc(12));
     await new Promise((resolve) => setImmediate(resolve));
     expect(before.answers.has(9)).toBe(false);
   });

@@ -5,6 +5,7 @@ import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import v8 from 'node:v8';
 import vm from 'node:vm';
+import { AnswerBatch, BatchReader } from '../../../core/dns/dns-batch.ts';
 import type * as native from '../../../native/index.d.ts';
 import { serve } from './agent.ts';
 
@@ -43,18 +44,7 @@ function current(): native.Engine {
 function onEvents(batch: native.EngineEvent[]): void {
   for (const event of batch) {
     if (event.kind === 'dns') {
-      const { network, destination, message, token } = event;
-      events.push({
-        kind: 'dns',
-        network,
-        destination: `${destination.address}:${destination.port}`,
-        length: message.length,
-      });
-      if (dnsAnswer !== 'none') {
-        const answer = Buffer.concat([message, Buffer.alloc(Math.max(0, dnsAnswer.padTo - message.length))]);
-        answer[2] = (answer[2] ?? 0) | 0x80;
-        current().answerDns(token, answer);
-      }
+      answer(event);
       continue;
     }
     events.push(event);
@@ -69,6 +59,21 @@ function onEvents(batch: native.EngineEvent[]): void {
     if (event.kind === 'accepted') echo(current().takeStream(event.id));
     if (event.kind === 'close') opened.delete(event.id);
   }
+}
+
+function answer({ firstToken, count, questions }: Extract<native.EngineEvent, { kind: 'dns' }>): void {
+  const reader = new BatchReader(questions);
+  const answers = new AnswerBatch();
+  for (let i = 0; i < count && reader.next(); i++) {
+    const { network, destination, start, end } = reader;
+    events.push({ kind: 'dns', network, destination: `${destination.host}:${destination.port}`, length: end - start });
+    if (dnsAnswer === 'none') continue;
+    const message = questions.subarray(start, end);
+    const padded = Buffer.concat([message, Buffer.alloc(Math.max(0, dnsAnswer.padTo - message.length))]);
+    padded[2] = (padded[2] ?? 0) | 0x80;
+    answers.add(firstToken + i, padded);
+  }
+  if (!answers.isEmpty) current().answerDns(answers.take());
 }
 
 function decide(flow: Extract<native.EngineEvent, { kind: 'open' }>): void {
@@ -198,7 +203,8 @@ serve({
       badHow: codeOf(() => current().close(2, 'softly' as never)),
       badAddress: codeOf(() => current().decide(2, { ...dial, hops: [{ address: 'nowhere', device: null }] })),
       unknownFlow: codeOf(() => current().decide(2, { kind: 'reject', how: 'reset' })),
-      unknownToken: codeOf(() => current().answerDns(99, new Uint8Array(12))),
+      unknownToken: codeOf(() => current().answerDns(new Uint8Array(12))),
+      brokenAnswers: codeOf(() => current().answerDns(new Uint8Array(13))),
       badDescriptor: codeOf(() => addon.peerCredentials(9999)),
       badPrefix: codeOf(() => addon.destroySockets(['all'])),
       badDevice: codeOf(() => addon.openUdp(4, 'no-such-dev', 0)),
