@@ -71,7 +71,7 @@ for (let round = 0; round < rounds; round++) {
       if (result.failed > 0) note(`connect-exchange-close ${parallel}, failed`, name, result.failed);
     }
   }
-  await measureDns(client, round, seconds, note);
+  await measureDns(client, mirage, round, seconds, note);
 }
 const memory = await measureMemory(client, mirage);
 const status = await mirage.json<Snapshot>('status');
@@ -100,7 +100,7 @@ async function prepare(client: Machine, server: Machine): Promise<void> {
   server.spawn('iperf3', ['-s']);
   server.spawn('microsocks', ['-i', '10.77.0.2', '-p', '1080']);
   server.spawn('dnsmasq', [
-    '--no-daemon',
+    '--keep-in-foreground',
     '--conf-file=/dev/null',
     '--no-resolv',
     '--no-hosts',

@@ -46,7 +46,7 @@ export async function dnsAnswers(
   client: Machine,
   server: string,
   options: { names: readonly string[]; seconds: number; once?: boolean; source?: string | undefined },
-): Promise<{ perSecond: number; lost: number }> {
+): Promise<{ perSecond: number; answers: number; lost: number }> {
   const file = `${client.directory}/names-${options.names.length}`;
   await client.write(file, options.names.map((name) => `${name} A\n`).join(''));
   const from = options.source === undefined ? [] : ['-a', options.source];
@@ -59,9 +59,10 @@ export async function dnsAnswers(
     },
   );
   const perSecond = Number(/Queries per second:\s+([\d.]+)/.exec(result.stdout)?.[1]);
+  const answers = Number(/Queries completed:\s+(\d+)/.exec(result.stdout)?.[1]);
   const lost = Number(/Queries lost:\s+(\d+)/.exec(result.stdout)?.[1]);
   if (!(perSecond > 0)) throw new Error(`dnsperf: ${result.stdout}${result.stderr}`);
-  return { perSecond, lost };
+  return { perSecond, answers, lost };
 }
 
 /** Milliseconds until the answer with 64 questions outstanding: median and 99th percentile of at most 100,000. */
