@@ -6,6 +6,7 @@ const headerBytes = 12;
 const maxNameBytes = 255; // RFC 1035 section 3.1, with length bytes and root
 /** A real name has one or two; each costs the decoder a step for every name that points at it. */
 const maxPointers = 64;
+const optType = 41;
 
 /** Record types whose data holds names: offsets of the first name, and whether another follows it. */
 const namesInside: Readonly<Record<number, { offset: number; count: 1 | 2 }>> = {
@@ -37,12 +38,25 @@ export function findWireProblem(bytes: Uint8Array): string | undefined {
     if (end === undefined || end + 4 > bytes.length) return 'a question is malformed';
     offset = end + 4;
   }
+  let extensions = 0;
   for (let i = 0; i < records; i++) {
     const end = recordEnd(bytes, offset);
     if (end === undefined) return 'a record is malformed';
+    // Its owner is the root, so its type stands behind one byte.
+    if (bytes[offset] === 0 && word(bytes, offset + 1) === optType) {
+      extensions += 1;
+      if (!areOptions(bytes, offset + 11, end)) return 'an EDNS option is malformed';
+    }
     offset = end;
   }
-  return undefined;
+  return extensions > 1 ? 'more than one EDNS record' : undefined;
+}
+
+/** Code, length and data, one behind the other up to the end (RFC 6891 section 6.1.2). */
+function areOptions(bytes: Uint8Array, start: number, end: number): boolean {
+  let position = start;
+  while (position + 4 <= end) position += 4 + word(bytes, position + 2);
+  return position === end;
 }
 
 function recordEnd(bytes: Uint8Array, offset: number): number | undefined {
