@@ -243,6 +243,8 @@ function openOrReplace(path: string, options: SqliteStateStoreOptions): Database
 
 /** `isLoss`: a database that has to be made stands for one that is gone. */
 function open(path: string, options: SqliteStateStoreOptions, isLoss: boolean): DatabaseSync {
+  if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
+    throw new UnusableDatabase('is a directory');
   // Created with its final mode: SQLite gives its own files the mode of the database.
   fs.closeSync(fs.openSync(path, 'a', 0o600));
   const database = new DatabaseSync(path, { timeout: 2_000 });

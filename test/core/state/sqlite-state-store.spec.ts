@@ -233,6 +233,16 @@ describe('a database that cannot be used', () => {
     store.close();
   });
 
+  test('that is a directory is set aside with what is in it', () => {
+    fs.mkdirSync(file);
+    fs.writeFileSync(path.join(file, 'note'), 'kept');
+    const store = open();
+    store.put([mapping('198.18.0.5', 'a.example')]);
+    store.close();
+    expect(setAside).toEqual([{ path: aside(), reason: 'is a directory' }]);
+    expect(fs.readFileSync(path.join(aside(), 'note'), 'utf8')).toBe('kept');
+  });
+
   test('a directory that is not there is an error with a code, and nothing is set aside', () => {
     file = path.join(directory, 'missing', 'state.db');
     expect(open).toThrow(expect.objectContaining({ code: 'FAKE_IP_STORE' }));
