@@ -30,12 +30,17 @@ export class Mirage {
 
   /** Starts the helper and waits until it answers. */
   async start(args: readonly string[] = []): Promise<void> {
-    this.#helper = this.machine.spawn(process.execPath, [...helperFlags, helperMain, ...this.#helperArgs(), ...args]);
+    this.launch(args);
     for (const end = Date.now() + 10_000; ; ) {
       if ((await this.cli('status', '--json')).code === 0) return;
-      const ended = this.#helper.process.exitCode;
+      const ended = this.helper.process.exitCode;
       if (ended !== null || Date.now() > end) throw new Error(`the helper does not answer:\n${this.helper.output}`);
     }
+  }
+
+  /** Starts the helper and waits for nothing. */
+  launch(args: readonly string[] = []): void {
+    this.#helper = this.machine.spawn(process.execPath, [...helperFlags, helperMain, ...this.#helperArgs(), ...args]);
   }
 
   /** `mirage-helper --restore`, offline. */
