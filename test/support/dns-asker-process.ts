@@ -1,5 +1,5 @@
 /**
- * A program that asks a DNS server by UDP and remembers every answer, driven by `DnsAsker`: `dns-asker-process.ts SERVER PATIENCE`.
+ * A program that asks a DNS server by UDP and remembers every answer, driven by `DnsAsker`: `dns-asker-process.ts SERVER PATIENCE SOURCE`.
  * Commands are lines of JSON on the standard input; each has one line as its answer. A question without an answer is asked again.
  */
 import dgram from 'node:dgram';
@@ -25,6 +25,7 @@ const open = new Map<number, Open>();
 let lastId = 0;
 const socket = dgram.createSocket({ type: 'udp4', recvBufferSize: 4 << 20 });
 socket.on('error', () => undefined); // nobody there: the answer does not come
+socket.bind(0, process.argv[4]);
 socket.on('message', (bytes) => {
   const decoded = decodeMessage(bytes);
   if (!decoded.ok || !decoded.message.response) return;
@@ -108,6 +109,7 @@ class Stream {
   readonly #seen = new Map<number, Set<string>>();
   #news: AskerRecord[] = [];
   #answered = 0;
+  #lost = 0;
   #waiting: (() => void)[] = [];
   readonly #timer: NodeJS.Timeout;
 
@@ -128,7 +130,7 @@ class Stream {
   news(): StreamNews {
     const news = this.#news;
     this.#news = [];
-    return { news, answered: this.#answered, open: open.size, openFresh: [...this.#openFresh] };
+    return { news, answered: this.#answered, lost: this.#lost, open: open.size, openFresh: [...this.#openFresh] };
   }
 
   end(): void {
@@ -151,6 +153,7 @@ class Stream {
       'A',
       (text) => this.#note(name, text),
       () => {
+        this.#lost += 1;
         if (this.#openFresh.delete(name)) this.#retry.push(name);
       },
     );

@@ -24,9 +24,20 @@ export type AskerRecord = [name: number, answer: string];
 export interface StreamNews {
   news: AskerRecord[];
   answered: number;
+  /** Questions that nobody answered in time. */
+  lost: number;
   /** Questions without an answer now, and those of them for names that were never answered. */
   open: number;
   openFresh: number[];
+}
+
+export interface AskerOptions {
+  /** After so many milliseconds without an answer it asks again. */
+  patience: number;
+  /** Mirage's own by default. */
+  server?: string;
+  /** The machine's address that it asks from. */
+  source?: string;
 }
 
 export class DnsAsker {
@@ -34,10 +45,9 @@ export class DnsAsker {
   readonly #waiting = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>();
   #serial = 0;
 
-  /** After so many milliseconds without an answer it asks again. */
-  constructor(machine: Machine, patience: number, server = '198.18.0.2') {
+  constructor(machine: Machine, { patience, server = '198.18.0.2', source = '0.0.0.0' }: AskerOptions) {
     const script = new URL('dns-asker-process.ts', import.meta.url).pathname;
-    this.running = machine.spawn(process.execPath, [script, server, String(patience)], { stdin: 'pipe' });
+    this.running = machine.spawn(process.execPath, [script, server, String(patience), source], { stdin: 'pipe' });
     const { stdout } = this.running.process;
     if (stdout === null) throw new Error('the asker has no output');
     readline.createInterface({ input: stdout }).on('line', (line) => {

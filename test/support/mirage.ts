@@ -95,6 +95,27 @@ export class Mirage {
     return await this.json<MappingRow[]>('dump', 'fake-ip');
   }
 
+  /** Flushes the mappings again and again, with pauses of so many milliseconds; answers how many were retired in all. */
+  async flushFakeIp(times: number, pause: number): Promise<number> {
+    const core = (file: string) => JSON.stringify(path.join(root, 'core', file));
+    const script = `
+      import { systemClock } from ${core('base/clock.ts')};
+      import { controlSocketOf } from ${core('base/paths.ts')};
+      import { mirageVersion } from ${core('base/version.ts')};
+      import { RpcClient } from ${core('rpc/rpc-client.ts')};
+      const socketPath = controlSocketOf({ runtimeDir: '${this.runtimeDir}', stateDir: '' });
+      const client = new RpcClient({ socketPath, version: mirageVersion, clock: systemClock });
+      await client.connectOnce();
+      let retired = 0;
+      for (let i = 0; i < ${times}; i++) {
+        retired += (await client.call('flushFakeIp', {})).retired;
+        await new Promise((resolve) => setTimeout(resolve, ${pause}));
+      }
+      await client.close();
+      console.log(retired);`;
+    return Number(await this.machine.sh('"$0" --input-type=module -e "$1"'.replaceAll('"$0"', process.execPath).replaceAll('"$1"', `'${script}'`)));
+  }
+
   async kill9(): Promise<void> {
     await this.helper.stop('SIGKILL');
   }

@@ -107,7 +107,7 @@ describeInLab('odd and hostile questions', () => {
         'log-level: info',
       ),
     );
-    asker = new DnsAsker(world.client, 2_000);
+    asker = new DnsAsker(world.client, { patience: 2_000 });
   });
   afterAll(async () => {
     await world?.[Symbol.asyncDispose]();

@@ -34,12 +34,15 @@ describeInLab('the table of names when the helper dies', () => {
     given.set(name, address);
     owners.set(address, name);
   };
-  /** What is on disk, without touching it. */
-  const tableOnDisk = (): Map<string, string> => {
+  /** What is on disk now, to be looked at while the next helper starts. */
+  const copyOfTable = (): string => {
     const directory = fs.mkdtempSync(path.join(world.lab.directory, 'copy-'));
     for (const file of ['state.db', 'state.db-wal'])
       if (fs.existsSync(`${mirage.stateDir}/${file}`))
         fs.copyFileSync(`${mirage.stateDir}/${file}`, `${directory}/${file}`);
+    return directory;
+  };
+  const tableOf = (directory: string): Map<string, string> => {
     const store = new SqliteStateStore(`${directory}/state.db`, {
       now: Date.now,
       onSetAside: ({ reason }) => expect.fail(`the database is damaged: ${reason}`),
@@ -56,7 +59,7 @@ describeInLab('the table of names when the helper dies', () => {
     await mirage.start();
     await mirage.enhanced(quiet);
     await mirage.kill9();
-    asker = new DnsAsker(world.client, 250);
+    asker = new DnsAsker(world.client, { patience: 250 });
   });
   afterAll(async () => {
     await world?.[Symbol.asyncDispose]();
@@ -65,9 +68,9 @@ describeInLab('the table of names when the helper dies', () => {
   test(`kill -9, ${kills} times: what was answered is on disk, and no address means two names`, async () => {
     const figures = { answered: 0, hitOpen: 0, hitNew: 0, stored: 0, notStored: 0, duringStart: 0 };
     await asker.stream('n');
+    mirage.launch();
     for (let i = 0; i < kills; i++) {
       await asker.allow(((i + 1) * names.length) / kills);
-      mirage.launch();
       if (i % 5 === 4) {
         figures.duringStart += 1;
         await sleep(Math.random() * 350);
@@ -77,8 +80,10 @@ describeInLab('the table of names when the helper dies', () => {
       }
       await mirage.kill9();
       const { news, open, openFresh, answered } = await asker.news();
+      const copy = copyOfTable();
+      mirage.launch();
       for (const [name, address] of news) note(`n${name}.example`, address);
-      const table = tableOnDisk();
+      const table = tableOf(copy);
       for (const [name, address] of given) expect(table.get(address), `${address} on disk`).toBe(name);
       expect(new Set(table.values()).size).toBe(table.size);
       const stored = new Set(table.values());
@@ -97,7 +102,6 @@ describeInLab('the table of names when the helper dies', () => {
   }, 180_000);
 
   test('afterwards all 20,000 have one address each, which is theirs by name, by PTR and in the table', async () => {
-    mirage.launch();
     const { answers } = await asker.ask(names);
     for (const [i, name] of names.entries()) note(name, answers[i] ?? '');
     const pointers = await asker.ask([...owners.keys()].map(reverse), 'PTR');
