@@ -113,7 +113,9 @@ export class Mirage {
       }
       await client.close();
       console.log(retired);`;
-    return Number(await this.machine.sh('"$0" --input-type=module -e "$1"'.replaceAll('"$0"', process.execPath).replaceAll('"$1"', `'${script}'`)));
+    const { stdout, stderr } = await this.machine.run(process.execPath, ['--input-type=module', '-e', script]);
+    if (stdout === '') throw new Error(`no flush: ${stderr}`);
+    return Number(stdout);
   }
 
   async kill9(): Promise<void> {
