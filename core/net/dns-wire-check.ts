@@ -26,6 +26,12 @@ const nameEndsData: ReadonlySet<number> = new Set([2, 5, 12, 15, 33, 39]);
 /** Data of fixed length: A and AAAA. */
 const fixedBytes: Readonly<Record<number, number>> = { 1: 4, 28: 16 };
 
+/** Length of the data by the kind of its fingerprint, SHA-1 or SHA-256 (RFC 6594): the decoder knows no others. */
+const sshfp: { readonly type: number; readonly lengths: Readonly<Record<number, number>> } = {
+  type: 44,
+  lengths: { 1: 22, 2: 34 },
+};
+
 /** Why the message must not be decoded, or undefined when it may be. At least the 12 bytes of the header are required. */
 export function findWireProblem(bytes: Uint8Array): string | undefined {
   if (bytes.length < headerBytes) return 'shorter than a header';
@@ -69,6 +75,7 @@ function recordEnd(bytes: Uint8Array, offset: number): number | undefined {
   if (end > bytes.length) return undefined;
   const exact = fixedBytes[type];
   if (exact !== undefined && exact !== length) return undefined;
+  if (type === sshfp.type && length !== sshfp.lengths[bytes[start + 1] ?? 0]) return undefined;
   const inside = type === 35 ? naptrNames(bytes, start, end) : namesInside[type];
   if (inside === undefined) return type === 35 ? undefined : end;
   let position = start + inside.offset;

@@ -220,6 +220,42 @@ describe('foreign bytes', () => {
     expect(decodeMessage(withOpt(opt(), opt()))).toMatchObject({ ok: false, reason: 'more than one EDNS record' });
   });
 
+  test('a fingerprint of another length than its kind has is refused: it could not be written again', () => {
+    const answer = (kind: number, length: number): Uint8Array => {
+      const data = [1, kind, ...Array.from({ length }, () => 7)];
+      return Uint8Array.from([
+        0,
+        1,
+        129,
+        0,
+        0,
+        0,
+        0,
+        1,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        44,
+        0,
+        1,
+        0,
+        0,
+        0,
+        1,
+        0,
+        data.length,
+        ...data,
+      ]);
+    };
+    for (const good of [answer(1, 20), answer(2, 32)])
+      expect(decodeMessage(encodeMessage(decoded(good)))).toEqual(decodeMessage(good));
+    for (const bad of [answer(1, 19), answer(2, 20), answer(3, 20), answer(1, 0)])
+      expect(decodeMessage(bad)).toMatchObject({ ok: false, reason: 'a record is malformed' });
+  });
+
   test('the length of an address, and names inside data, are checked', () => {
     const bytes = encode({
       type: 'response',
