@@ -214,11 +214,10 @@ describeInLab('odd and hostile questions', () => {
     sources.push('224.0.0.1', '255.255.255.255', '10.20.0.255', ...Array.from({ length: 200 }, (_, i) => `9.9.9.${i}`));
     const spoofed = await world.client.run('perl', [spoofer, server, '10000', ...sources]);
     expect(spoofed.stdout).toContain('sent');
-    const { answers, lost } = await asker.ask(Array.from({ length: 2_000 }, (_, i) => `honest${i}.example`));
+    const { answers } = await asker.ask(Array.from({ length: 2_000 }, (_, i) => `honest${i}.example`));
     for (const address of answers) expect(address).toMatch(fake);
     expect(new Set(answers).size).toBe(2_000);
     await watcher.stop('SIGINT');
-    console.log(spoofed.stdout, lost, watcher.output);
     expect(watcher.output).toContain('0 packets captured');
     expect(mirage.helper.output).not.toMatch(/defect/);
   });
