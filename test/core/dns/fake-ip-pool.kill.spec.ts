@@ -43,10 +43,9 @@ test(`${kills} kills while ${names} names are asked for`, async () => {
     for (const name of fresh) figures[stored.has(name) ? 'stored' : 'notStored'] += 1;
   }
   console.log(JSON.stringify({ ...figures, answered: given.size }));
-  // Before the commit and after it, or the moments were not what they are meant to be.
+  // Otherwise the moments were not what they are meant to be.
   expect(figures.hitOpen).toBeGreaterThan(kills / 10);
   expect(figures.notStored).toBeGreaterThan(0);
-  expect(figures.stored).toBeGreaterThan(0);
 }, 120_000);
 
 function start(database: string, count: number): ChildProcessByStdio<null, Readable, null> {
