@@ -189,7 +189,9 @@ describe('style', () => {
       .map((file) => file.path)
       .filter((file) => /\.spec\.tsx?$/.test(file))
       .filter((file) => {
-        const target = file.replace(/^test\//, '').replace(/(?:\.(?:netns|property|peer))?\.spec\.tsx?$/, '');
+        const target = file
+          .replace(/^test\//, '')
+          .replace(/(?:\.(?:netns|property|peer|kill|power-cut))?\.spec\.tsx?$/, '');
         return !existing.has(`${target}.ts`) && !existing.has(`${target}.tsx`);
       });
     expect(wrong).toEqual([]);

@@ -7,7 +7,7 @@ import { isRoot, main, nodeBinary, root, UserError } from './toolchain.mjs';
 
 await main(async (args) => {
   if (!isRoot()) throw new UserError('the benchmarks make network namespaces, which needs root: "sudo npm run bench"');
-  await installSystemPackages([...peerPackages, ['dnsperf', 'dnsperf']]);
+  await installSystemPackages(peerPackages);
   await build();
   const bench = spawn(nodeBinary, [path.join(root, 'test/bench/bench.ts'), ...args], { stdio: 'inherit', cwd: root });
   return await new Promise((resolve) => bench.on('close', (code) => resolve(code ?? 1)));

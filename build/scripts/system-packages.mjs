@@ -12,6 +12,7 @@ export const peerPackages = [
   ['netcat-openbsd', 'nc.openbsd'],
   ['iperf3', 'iperf3'],
   ['dnsmasq-base', 'dnsmasq'],
+  ['dnsperf', 'dnsperf'],
   ['nftables', 'nft'],
   ['tcpdump', 'tcpdump'],
   ['sudo', 'sudo'],

@@ -37,8 +37,10 @@ export interface DnsServerOptions {
 
 type Send = (answers: Uint8Array) => void;
 
-/** Questions under way at once; beyond it they are refused rather than kept waiting. */
-const maxUnderWay = 4_096;
+/** Questions that may wait for the router at once: beyond it the longest waiting gives way, for it has the least hope of an answer. */
+const mostWaiting = 4_096;
+/** New names that may wait for their mapping. They are counted apart: no upstream keeps them waiting. */
+const mostAllocating = 4_096;
 /** Characters of an answer in the log. */
 const longestAnswer = 500;
 
@@ -51,7 +53,9 @@ export class DnsServer {
   readonly #late = new Map<Send, AnswerBatch>();
   #router: QuestionRouter;
   #fast: DnsFastPath | undefined;
-  #underWay = 0;
+  #allocating = 0;
+  /** Longest waiting first. */
+  readonly #waiting = new Set<AbortController>();
   /** The last asker's address as number and text: most questions come from one. */
   #source4 = -1;
   #sourceText = '';
@@ -71,7 +75,9 @@ export class DnsServer {
 
   /** Ends what is under way; later questions get no answer. */
   stop(): void {
-    this.#stopped.abort(new AppError('DNS_IO', 'the DNS server was stopped'));
+    const reason = new AppError('DNS_IO', 'the DNS server was stopped');
+    this.#stopped.abort(reason);
+    for (const waiting of this.#waiting) waiting.abort(reason);
   }
 
   /**
@@ -109,8 +115,7 @@ export class DnsServer {
       log.recordFake(time, client, name, plainTypeName(type), data, clock.monotonic() - begun, asker);
       return;
     }
-    if (this.#underWay >= maxUnderWay) {
-      // The router's way to say REFUSED is the same for all.
+    if (this.#allocating >= mostAllocating) {
       void this.#answerSlow(fast.question.message.subarray(reader.start, reader.end), reader, token, send);
       return;
     }
@@ -129,9 +134,9 @@ export class DnsServer {
     const { clock, log, clientOf } = this.#options;
     const question = fast.question.keep();
     const counted = clientOf?.(asker.network, asker.source, asker.destination) ?? client;
-    this.#underWay += 1;
+    this.#allocating += 1;
     const { data, error } = await fast.allocate(question, token, counted, out);
-    this.#underWay -= 1;
+    this.#allocating -= 1;
     const { name } = question;
     const type = plainTypeName(question.type);
     const ms = clock.monotonic() - begun;
@@ -193,20 +198,25 @@ export class DnsServer {
     const begun = this.#options.clock.monotonic();
     const time = this.#options.clock.now();
     const client = this.#options.clientOf?.(network, source, destination);
-    const answer = await this.#route(query, client ?? source.host, signal);
+    const answer = await this.#route(query, client ?? source.host);
     if (signal.aborted) return undefined;
     const encoded = this.#encode(query, answer, network);
     this.#record(query, encoded.answer, asker, time, this.#options.clock.monotonic() - begun);
     return encoded.bytes;
   }
 
-  async #route(query: DnsMessage, client: string, signal: AbortSignal): Promise<RoutedAnswer> {
-    if (this.#underWay >= maxUnderWay) return { message: responseTo(query, 'REFUSED'), verdict: 'refused' };
-    this.#underWay += 1;
+  async #route(query: DnsMessage, client: string): Promise<RoutedAnswer> {
+    const [longest] = this.#waiting;
+    if (longest !== undefined && this.#waiting.size >= mostWaiting) {
+      this.#waiting.delete(longest);
+      longest.abort(new AppError('DNS_IO', 'too many questions wait for their answers'));
+    }
+    const waiting = new AbortController();
+    this.#waiting.add(waiting);
     try {
-      return await this.#router.answer(query, client, signal);
+      return await this.#router.answer(query, client, waiting.signal);
     } finally {
-      this.#underWay -= 1;
+      this.#waiting.delete(waiting);
     }
   }
 

@@ -8,7 +8,9 @@ import { denialSoa } from './soa.ts';
 export const plainType = { A: 1, AAAA: 28, SVCB: 64, HTTPS: 65 } as const;
 
 const headerBytes = 12;
-const longestName = 255; // RFC 1035 section 3.1
+const longestName = 255; // RFC 1035 section 3.1, with length bytes and root
+/** The same as text: dots stand for the length bytes but the first, nothing for the root. */
+const longestText = longestName - 2;
 const optBytes = 11;
 /** Flags that a usual question may have: RD, AD, CD. */
 const usualFlags = 0x01_30;
@@ -91,8 +93,9 @@ export class PlainQuestionReader implements PlainQuestion {
       const label = message[position] ?? 255;
       position += 1;
       if (label === 0) break;
-      if (label > 63 || position + label >= end || length + label + 1 > longestName - 1) return -1;
+      if (label > 63 || position + label >= end) return -1;
       if (length > 0) letters[length++] = 0x2e;
+      if (length + label > longestText) return -1;
       for (const labelEnd = position + label; position < labelEnd; position++) {
         const letter = lower[message[position] ?? 0] ?? 0;
         if (letter === 0) return -1;

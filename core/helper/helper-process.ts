@@ -104,6 +104,7 @@ async function assemble(options: HelperOptions, addonPath: string, log: HelperLo
   const store = new SqliteStateStore(databaseOf(paths), {
     now,
     isOldInstall: existsSync(fakeIpKeyOf(paths)),
+    boot: bootId(),
     onSetAside: ({ path, reason }) => raiseSetAside(health, 'The mapping table', path, reason),
   });
   const fakeIpKey = loadInstallKey(fakeIpKeyOf(paths), {

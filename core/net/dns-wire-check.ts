@@ -6,6 +6,7 @@ const headerBytes = 12;
 const maxNameBytes = 255; // RFC 1035 section 3.1, with length bytes and root
 /** A real name has one or two; each costs the decoder a step for every name that points at it. */
 const maxPointers = 64;
+const optType = 41;
 
 /** Record types whose data holds names: offsets of the first name, and whether another follows it. */
 const namesInside: Readonly<Record<number, { offset: number; count: 1 | 2 }>> = {
@@ -25,6 +26,12 @@ const nameEndsData: ReadonlySet<number> = new Set([2, 5, 12, 15, 33, 39]);
 /** Data of fixed length: A and AAAA. */
 const fixedBytes: Readonly<Record<number, number>> = { 1: 4, 28: 16 };
 
+/** Length of the data by the kind of its fingerprint, SHA-1 or SHA-256 (RFC 6594): the decoder knows no others. */
+const sshfp: { readonly type: number; readonly lengths: Readonly<Record<number, number>> } = {
+  type: 44,
+  lengths: { 1: 22, 2: 34 },
+};
+
 /** Why the message must not be decoded, or undefined when it may be. At least the 12 bytes of the header are required. */
 export function findWireProblem(bytes: Uint8Array): string | undefined {
   if (bytes.length < headerBytes) return 'shorter than a header';
@@ -37,12 +44,25 @@ export function findWireProblem(bytes: Uint8Array): string | undefined {
     if (end === undefined || end + 4 > bytes.length) return 'a question is malformed';
     offset = end + 4;
   }
+  let extensions = 0;
   for (let i = 0; i < records; i++) {
     const end = recordEnd(bytes, offset);
     if (end === undefined) return 'a record is malformed';
+    // Its owner is the root, so its type stands behind one byte.
+    if (bytes[offset] === 0 && word(bytes, offset + 1) === optType) {
+      extensions += 1;
+      if (!areOptions(bytes, offset + 11, end)) return 'an EDNS option is malformed';
+    }
     offset = end;
   }
-  return undefined;
+  return extensions > 1 ? 'more than one EDNS record' : undefined;
+}
+
+/** Code, length and data, one behind the other up to the end (RFC 6891 section 6.1.2). */
+function areOptions(bytes: Uint8Array, start: number, end: number): boolean {
+  let position = start;
+  while (position + 4 <= end) position += 4 + word(bytes, position + 2);
+  return position === end;
 }
 
 function recordEnd(bytes: Uint8Array, offset: number): number | undefined {
@@ -55,6 +75,7 @@ function recordEnd(bytes: Uint8Array, offset: number): number | undefined {
   if (end > bytes.length) return undefined;
   const exact = fixedBytes[type];
   if (exact !== undefined && exact !== length) return undefined;
+  if (type === sshfp.type && length !== sshfp.lengths[bytes[start + 1] ?? 0]) return undefined;
   const inside = type === 35 ? naptrNames(bytes, start, end) : namesInside[type];
   if (inside === undefined) return type === 35 ? undefined : end;
   let position = start + inside.offset;

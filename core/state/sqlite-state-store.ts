@@ -18,6 +18,11 @@ export interface SqliteStateStoreOptions {
   now(): number;
   /** Whether there must have been a database before: a new one then means that the table was lost. */
   readonly isOldInstall?: boolean;
+  /**
+   * Names this run of the machine. A database that an earlier run did not close may have lost its end by a power cut; that counts
+   * as a loss of the table. Without it nobody looks.
+   */
+  readonly boot?: string;
   /** The database was unusable and a new one was begun. */
   onSetAside(what: SetAside): void;
 }
@@ -64,6 +69,9 @@ const migration = `
 const columns =
   'id, address, name, client, first_seen, last_answered, last_connected, answers, flows, outcome, pinned, retired, former, former_until';
 
+/** The run of the machine that has the database open; empty once it is closed. On disk before anything else is written. */
+const openTable = 'CREATE TABLE IF NOT EXISTS open_by (boot TEXT NOT NULL) STRICT;';
+
 export class SqliteStateStore implements MappingStore {
   readonly #database: DatabaseSync;
   readonly #put: StatementSync;
@@ -72,12 +80,14 @@ export class SqliteStateStore implements MappingStore {
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   readonly #rollback: StatementSync;
+  readonly #notesBoot: boolean;
   readonly lostAt: number;
   #lastId: number;
 
   /** Opens or creates the file (0600) for this process alone. Throws FAKE_IP_STORE when neither is possible. */
   constructor(path: string, options: SqliteStateStoreOptions) {
     this.#database = openOrReplace(path, options);
+    this.#notesBoot = options.boot !== undefined;
     const number = (sql: string) => attempt(() => Number(onlyValue(this.#database, sql) ?? 0));
     this.lostAt = number('SELECT max(at) FROM loss');
     this.#lastId = number('SELECT max(id) FROM mapping');
@@ -193,7 +203,12 @@ export class SqliteStateStore implements MappingStore {
 
   /** Idempotent; later calls of the other methods throw FAKE_IP_STORE. */
   close(): void {
-    if (this.#database.isOpen) this.#database.close();
+    if (!this.#database.isOpen) return;
+    try {
+      if (this.#notesBoot) this.#database.exec('DELETE FROM open_by');
+    } finally {
+      this.#database.close();
+    }
   }
 
   #inOneTransaction(work: () => void): void {
@@ -243,6 +258,8 @@ function openOrReplace(path: string, options: SqliteStateStoreOptions): Database
 
 /** `isLoss`: a database that has to be made stands for one that is gone. */
 function open(path: string, options: SqliteStateStoreOptions, isLoss: boolean): DatabaseSync {
+  if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
+    throw new UnusableDatabase('is a directory');
   // Created with its final mode: SQLite gives its own files the mode of the database.
   fs.closeSync(fs.openSync(path, 'a', 0o600));
   const database = new DatabaseSync(path, { timeout: 2_000 });
@@ -258,12 +275,22 @@ function open(path: string, options: SqliteStateStoreOptions, isLoss: boolean): 
       throw new UnusableDatabase(`has version ${String(version)}, not ${schemaVersion}`);
     const check = onlyValue(database, 'PRAGMA quick_check(1)');
     if (check !== 'ok') throw new UnusableDatabase(String(check));
+    if (options.boot !== undefined) noteBoot(database, options.boot, options.now());
     database.prepare(`SELECT ${columns}, prefix, at FROM mapping, range, loss`);
     return database;
   } catch (error) {
     database.close();
     throw isDamage(error) ? new UnusableDatabase(messageOf(error), { cause: error }) : error;
   }
+}
+
+function noteBoot(database: DatabaseSync, boot: string, now: number): void {
+  database.exec(`PRAGMA synchronous = FULL; BEGIN; ${openTable}`);
+  const earlier = onlyValue(database, 'SELECT boot FROM open_by');
+  if (earlier !== undefined && earlier !== boot) database.prepare('INSERT INTO loss VALUES (?)').run(now);
+  database.exec('DELETE FROM open_by');
+  database.prepare('INSERT INTO open_by VALUES (?)').run(boot);
+  database.exec('COMMIT; PRAGMA synchronous = NORMAL;');
 }
 
 function onlyValue(database: DatabaseSync, sql: string): unknown {

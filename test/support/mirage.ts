@@ -30,12 +30,17 @@ export class Mirage {
 
   /** Starts the helper and waits until it answers. */
   async start(args: readonly string[] = []): Promise<void> {
-    this.#helper = this.machine.spawn(process.execPath, [...helperFlags, helperMain, ...this.#helperArgs(), ...args]);
+    this.launch(args);
     for (const end = Date.now() + 10_000; ; ) {
       if ((await this.cli('status', '--json')).code === 0) return;
-      const ended = this.#helper.process.exitCode;
+      const ended = this.helper.process.exitCode;
       if (ended !== null || Date.now() > end) throw new Error(`the helper does not answer:\n${this.helper.output}`);
     }
+  }
+
+  /** Starts the helper and waits for nothing. */
+  launch(args: readonly string[] = []): void {
+    this.#helper = this.machine.spawn(process.execPath, [...helperFlags, helperMain, ...this.#helperArgs(), ...args]);
   }
 
   /** `mirage-helper --restore`, offline. */
@@ -88,6 +93,29 @@ export class Mirage {
 
   async mappings(): Promise<MappingRow[]> {
     return await this.json<MappingRow[]>('dump', 'fake-ip');
+  }
+
+  /** Flushes the mappings again and again, with pauses of so many milliseconds; answers how many were retired in all. */
+  async flushFakeIp(times: number, pause: number): Promise<number> {
+    const core = (file: string) => JSON.stringify(path.join(root, 'core', file));
+    const script = `
+      import { systemClock } from ${core('base/clock.ts')};
+      import { controlSocketOf } from ${core('base/paths.ts')};
+      import { mirageVersion } from ${core('base/version.ts')};
+      import { RpcClient } from ${core('rpc/rpc-client.ts')};
+      const socketPath = controlSocketOf({ runtimeDir: '${this.runtimeDir}', stateDir: '' });
+      const client = new RpcClient({ socketPath, version: mirageVersion, clock: systemClock });
+      await client.connectOnce();
+      let retired = 0;
+      for (let i = 0; i < ${times}; i++) {
+        retired += (await client.call('flushFakeIp', {})).retired;
+        await new Promise((resolve) => setTimeout(resolve, ${pause}));
+      }
+      await client.close();
+      console.log(retired);`;
+    const { stdout, stderr } = await this.machine.run(process.execPath, ['--input-type=module', '-e', script]);
+    if (stdout === '') throw new Error(`no flush: ${stderr}`);
+    return Number(stdout);
   }
 
   async kill9(): Promise<void> {

@@ -65,6 +65,8 @@ export class World implements AsyncDisposable {
         '--address=/refused.example/203.0.113.80',
         '--address=/noroute.example/198.51.100.9',
         '--txt-record=direct.example,hello from the far side',
+        `--txt-record=medium.example${strings('abcd')}`,
+        `--txt-record=large.example${strings('abcdefgh')}`,
         '--local=/example/',
       ]);
       const inner = dnsmasq(router, [
@@ -186,6 +188,11 @@ socks pass { from: 0.0.0.0/0 to: 0.0.0.0/0 log: connect disconnect error }
   async [Symbol.asyncDispose](): Promise<void> {
     await this.lab[Symbol.asyncDispose]();
   }
+}
+
+/** Strings of 200 of each letter, for records that are longer than a datagram may be. */
+function strings(letters: string): string {
+  return letters.replaceAll(/[a-z]/g, (letter) => `,${letter.repeat(200)}`);
 }
 
 function questionsIn(resolver: Running): string[] {

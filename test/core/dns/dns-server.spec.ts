@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { AppError } from '../../../core/base/app-error.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
 import { DnsLog } from '../../../core/dns/dns-log.ts';
 import type { RoutedAnswer } from '../../../core/dns/dns-router.ts';
@@ -147,16 +148,57 @@ test('after stop nothing is answered, not even what was under way', async () => 
   expect(await answerOne(server, query(), { patienceMs: 50 })).toBeUndefined();
 });
 
-test('a flood is refused, not kept waiting', async () => {
-  const late = Promise.withResolvers<RoutedAnswer>();
-  route = () => late.promise;
-  const answers: Uint8Array[] = [];
-  server.answerBatch(batchOf(Array.from({ length: 4_096 }, () => query())), (some) => void answers.push(some));
-  expect(await answered(query())).toMatchObject({ rcode: 'REFUSED' });
-  expect(answers).toEqual([]);
-  late.resolve(routed(queryFor(1, 'example.com', 'A', undefined)));
-  for (let i = 0; i < 3; i++) await settle();
-  expect(answers.flatMap(readAnswers)).toHaveLength(4_096);
-  route = (asked) => routed(asked);
-  expect(await answered(query())).toMatchObject({ rcode: 'NOERROR' });
+describe('a flood of questions that nobody answers', () => {
+  /** Waits like an upstream that is dead, and ends with who asked. */
+  const wait = (signal: AbortSignal): Promise<never> =>
+    new Promise((_, reject) => signal.addEventListener('abort', () => reject(AppError.from(signal.reason))));
+  const mostWaiting = 4_096;
+  const asked = (id: number) => encodeMessage(queryFor(id, 'dead.example', 'TXT', undefined));
+
+  test('the longest waiting gives way, the newest is asked', async () => {
+    let count = 0;
+    const router: QuestionRouter = {
+      answer: async (query, _, signal) => {
+        count += 1;
+        return query.id === 9_999 ? routed(query) : await wait(signal).catch(() => failed(query));
+      },
+    };
+    server = new DnsServer({ router, log, clock, logger: silentLogger });
+    const ended: Uint8Array[] = [];
+    const many = Array.from({ length: mostWaiting }, (_, id) => asked(id));
+    server.answerBatch(batchOf(many), (some) => void ended.push(some));
+    expect(await answered(asked(9_999))).toMatchObject({ rcode: 'NOERROR' });
+    expect(count).toBe(mostWaiting + 1);
+    await settle();
+    expect(ended.flatMap(readAnswers).map(([, bytes]) => decodeMessage(bytes))).toMatchObject([
+      { message: { id: 0, rcode: 'SERVFAIL' } },
+    ]);
+    server.stop();
+  });
+
+  test('fake addresses, of new names too, are given as ever', async () => {
+    const router: QuestionRouter = {
+      answer: async (query, _, signal) => await wait(signal).catch(() => failed(query)),
+      isPlainFake: (name) => name !== 'dead.example',
+      generation: 0,
+      ttl: 1,
+      pool: {
+        answerKnown: (name) => (name === 'known.example' ? 0xc6120005 : -1),
+        allocate: async () => '198.18.0.6',
+        address6Of: () => undefined,
+      },
+    };
+    server = new DnsServer({ router, log, clock, logger: silentLogger });
+    server.answerBatch(batchOf(Array.from({ length: 2 * mostWaiting }, (_, id) => asked(id))), () => undefined);
+    for (const [name, address] of [
+      ['known.example', '198.18.0.5'],
+      ['new.example', '198.18.0.6'],
+    ] as const) {
+      const message = encodeMessage(queryFor(1, name, 'A', undefined));
+      expect(await answered(message)).toMatchObject({ rcode: 'NOERROR', answers: [{ data: address }] });
+    }
+    server.stop();
+  });
+
+  const failed = (query: DnsMessage): RoutedAnswer => ({ message: responseTo(query, 'SERVFAIL'), verdict: 'error' });
 });

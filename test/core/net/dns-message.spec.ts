@@ -209,6 +209,53 @@ describe('foreign bytes', () => {
     expect(performance.now() - begun).toBeLessThan(50);
   });
 
+  test('a second EDNS record is refused, and one whose options do not end where it does (RFC 6891)', () => {
+    const withOpt = (...opts: number[][]): Uint8Array =>
+      Uint8Array.from([0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, opts.length, 1, 97, 0, 0, 1, 0, 1, ...opts.flat()]);
+    const opt = (...data: number[]): number[] => [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, data.length, ...data];
+    for (const one of [opt(), opt(0, 10, 0, 0), opt(0, 10, 0, 2, 1, 2, 0xfd, 0xe9, 0, 1, 7)])
+      expect(decodeMessage(withOpt(one)).ok).toBe(true);
+    for (const bad of [opt(0), opt(0, 10, 0), opt(0, 10, 0, 3, 1, 2), opt(0, 10, 0, 1, 1, 2)])
+      expect(decodeMessage(withOpt(bad))).toMatchObject({ ok: false, reason: 'an EDNS option is malformed' });
+    expect(decodeMessage(withOpt(opt(), opt()))).toMatchObject({ ok: false, reason: 'more than one EDNS record' });
+  });
+
+  test('a fingerprint of another length than its kind has is refused: it could not be written again', () => {
+    const answer = (kind: number, length: number): Uint8Array => {
+      const data = [1, kind, ...Array.from({ length }, () => 7)];
+      return Uint8Array.from([
+        0,
+        1,
+        129,
+        0,
+        0,
+        0,
+        0,
+        1,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        44,
+        0,
+        1,
+        0,
+        0,
+        0,
+        1,
+        0,
+        data.length,
+        ...data,
+      ]);
+    };
+    for (const good of [answer(1, 20), answer(2, 32)])
+      expect(decodeMessage(encodeMessage(decoded(good)))).toEqual(decodeMessage(good));
+    for (const bad of [answer(1, 19), answer(2, 20), answer(3, 20), answer(1, 0)])
+      expect(decodeMessage(bad)).toMatchObject({ ok: false, reason: 'a record is malformed' });
+  });
+
   test('the length of an address, and names inside data, are checked', () => {
     const bytes = encode({
       type: 'response',

@@ -233,9 +233,50 @@ describe('a database that cannot be used', () => {
     store.close();
   });
 
+  test('that is a directory is set aside with what is in it', () => {
+    fs.mkdirSync(file);
+    fs.writeFileSync(path.join(file, 'note'), 'kept');
+    const store = open();
+    store.put([mapping('198.18.0.5', 'a.example')]);
+    store.close();
+    expect(setAside).toEqual([{ path: aside(), reason: 'is a directory' }]);
+    expect(fs.readFileSync(path.join(aside(), 'note'), 'utf8')).toBe('kept');
+  });
+
   test('a directory that is not there is an error with a code, and nothing is set aside', () => {
     file = path.join(directory, 'missing', 'state.db');
     expect(open).toThrow(expect.objectContaining({ code: 'FAKE_IP_STORE' }));
     expect(setAside).toEqual([]);
+  });
+});
+
+describe('a machine that went down without a word', () => {
+  const openIn = (boot: string, time: number) =>
+    new SqliteStateStore(file, { now: () => time, boot, onSetAside: (what) => setAside.push(what) });
+  /** What is on disk while the store is open: as a power cut or a kill leaves it. */
+  const leave = (store: SqliteStateStore): void => {
+    const copies = ['', '-wal'].map((suffix) => [file + suffix, fs.readFileSync(file + suffix)] as const);
+    store.close();
+    for (const [name, bytes] of copies) fs.writeFileSync(name, bytes);
+  };
+
+  test('may have lost the newest names: a loss, known from then on', () => {
+    leave(openIn('first', 1_000));
+    const store = openIn('second', 2_000);
+    expect(store.lostAt).toBe(2_000);
+    store.close();
+    const next = openIn('third', 3_000);
+    expect(next.lostAt).toBe(2_000);
+    next.close();
+  });
+
+  test('kill -9 in the same run of the machine is none, nor is an orderly end', () => {
+    leave(openIn('first', 1_000));
+    const store = openIn('first', 2_000);
+    expect(store.lostAt).toBe(0);
+    store.close();
+    const next = openIn('second', 3_000);
+    expect(next.lostAt).toBe(0);
+    next.close();
   });
 });
