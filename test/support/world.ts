@@ -77,7 +77,7 @@ export class World implements AsyncDisposable {
         '--log-queries',
         '--log-facility=-',
       ]);
-      await Promise.all([resolver.printed(/started|reading/), inner.printed(/started|reading/).catch(() => undefined)]);
+      await Promise.all([resolver.printed(/started/), inner.printed(/started/)]);
       return new World(lab, client, router, web, resolver, inner);
     } catch (error) {
       await lab[Symbol.asyncDispose]();
@@ -192,9 +192,10 @@ function questionsIn(resolver: Running): string[] {
   return [...resolver.output.matchAll(/query\[(\w+)\] (\S+) from/g)].map((match) => `${match[1]} ${match[2]}`);
 }
 
+/** Not with `--no-daemon`: dnsmasq's debug mode answers nobody else while a TCP connection to it is open. */
 function dnsmasq(machine: Machine, args: string[]): Running {
   return machine.spawn('dnsmasq', [
-    '--no-daemon',
+    '--keep-in-foreground',
     '--conf-file=/dev/null',
     '--no-resolv',
     '--no-hosts',
