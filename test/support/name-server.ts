@@ -47,7 +47,18 @@ function respond(query: DnsMessage): DnsMessage {
   return {
     ...responseTo(query, known === undefined ? 'NXDOMAIN' : 'NOERROR'),
     answers,
-    authorities: answers.length > 0 ? [] : [{ name: 'example', type: 'SOA', ttl: Number(minimum), data: soa }],
+    // The zones are the root and `example`.
+    authorities:
+      answers.length > 0
+        ? []
+        : [
+            {
+              name: name.includes('.') && name !== '.' ? 'example' : '.',
+              type: 'SOA',
+              ttl: Number(minimum),
+              data: soa,
+            },
+          ],
   };
 }
 
