@@ -32,6 +32,10 @@ export async function launchBrowser(
   return await chromium.launch({
     executablePath: wrapper,
     chromiumSandbox: false,
-    args: [...flags, `--lang=${language}`, ...extra],
+    args: [
+      ...flags.filter((flag) => flag !== '--disable-quic' || !extra.includes('--enable-quic')),
+      `--lang=${language}`,
+      ...extra,
+    ],
   });
 }
