@@ -26,19 +26,19 @@ function pieces(hello: Buffer): Buffer[] {
 
 let greeted = false;
 let helloBytes = 0;
-async function send(chunk: Buffer): Promise<void> {
-  if (greeted) return void raw.write(chunk);
-  helloBytes += chunk.length;
-  for (const piece of pieces(chunk)) {
+async function send(chunk: Buffer, done: () => void): Promise<void> {
+  if (!greeted) helloBytes += chunk.length;
+  for (const piece of greeted ? [chunk] : pieces(chunk)) {
     raw.write(piece);
-    if (how !== 'large') await sleep(pause);
+    if (!greeted && how !== 'large') await sleep(pause);
   }
+  done();
 }
 
 const raw = net.connect(Number(port), address).setNoDelay(true);
 const wire = new Duplex({
   read: () => undefined,
-  write: (chunk: Buffer, _encoding, done) => void send(chunk).then(() => done(), done),
+  write: (chunk: Buffer, _encoding, done) => void send(chunk, done),
   final: (done) => void raw.end(done),
 });
 raw.on('data', (chunk) => {

@@ -71,7 +71,11 @@ describeInLab('sniffing', () => {
   /** curl with a real address that it did not learn from us. */
   const curl = (host: string, scheme = 'http', address = '203.0.113.80', ...args: string[]) =>
     world.client.run('curl', [
-      ...['-sSk', '-m', '8', '--resolve', `${host}:${scheme === 'http' ? 80 : 443}:${address}`],
+      '-sSk',
+      '-m',
+      '8',
+      '--resolve',
+      `${host}:${scheme === 'http' ? 80 : 443}:${address}`,
       ...args,
       `${scheme}://${host}/`,
     ]);
