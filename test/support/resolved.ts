@@ -30,7 +30,7 @@ export class Resolved {
     await this.#daemon?.stop();
     const text = ['[Resolve]', 'LLMNR=no', 'MulticastDNS=no', 'FallbackDNS=', ...lines, ''].join('\n');
     await this.#machine.write('/etc/systemd/resolved.conf', text);
-    this.#daemon = this.#machine.spawn('/lib/systemd/systemd-resolved');
+    this.#daemon = this.#machine.spawn('/lib/systemd/systemd-resolved', [], { env: { SYSTEMD_LOG_LEVEL: 'debug' } });
     await this.#machine.sh(
       'for i in $(seq 100); do resolvectl statistics >/dev/null 2>&1 && exit 0; sleep 0.05; done; resolvectl statistics',
     );
@@ -46,5 +46,10 @@ export class Resolved {
   async cached(): Promise<number> {
     const text = await this.#machine.sh('resolvectl statistics');
     return Number(/Current Cache Size:\s*(\d+)/.exec(text)?.[1] ?? Number.NaN);
+  }
+
+  /** How often somebody told this daemon to empty its cache. It does so by itself too, when a link comes or goes. */
+  get flushRequests(): number {
+    return this.#daemon?.output.match(/cache flush request from client/g)?.length ?? 0;
   }
 }

@@ -49,14 +49,16 @@ describeInLab('systemd-resolved', () => {
     (await mirage.json<DnsRow[]>('dump', 'dns')).filter((row) => row.name === name).map((row) => row.type);
   const askedNear = (name: string): number => near.questions().filter((question) => question === `A ${name}`).length;
 
-  test('what it remembered before Enhanced Mode is forgotten at its start, and again at its end', async () => {
+  test('it is told to forget at the start of Enhanced Mode, and again at its end, and has forgotten', async () => {
     await resolved.start('DNS=10.20.0.1:5301', 'DNSSEC=no');
     for (const change of [async () => await mirage.enhanced(text), async () => await mirage.off()]) {
       expect((await resolved.query('kept.near.example')).said).toContain('203.0.113.80');
       const asked = askedNear('kept.near.example');
       expect((await resolved.query('kept.near.example')).said).toContain('Data from: cache');
       expect(await resolved.cached()).toBeGreaterThan(0);
+      const told = resolved.flushRequests;
       await change();
+      await eventually(() => expect(resolved.flushRequests).toBeGreaterThan(told));
       expect(await resolved.cached()).toBe(0);
       expect((await resolved.query('kept.near.example')).said).toContain('Data from: network');
       expect(askedNear('kept.near.example')).toBe(asked + 1);
