@@ -1,6 +1,7 @@
 /** Debian packages that tests, demo and benchmarks use: real clients and real peers. Each with a program that proves it is there. */
 import fs from 'node:fs';
-import { findProgram, isRoot, run, say, step, UserError } from './toolchain.mjs';
+import path from 'node:path';
+import { findProgram, isRoot, root, run, say, step, UserError } from './toolchain.mjs';
 
 export const peerPackages = [
   ['iproute2', 'ip'],
@@ -34,6 +35,40 @@ export const electronPackages = [
   ['python3-dbus', undefined],
   ['python3-gi', undefined],
 ];
+/**
+ * Only unpacked, for use in namespaces: installed, systemd-resolved would take over this machine's /etc/resolv.conf. The library
+ * is the one of the same version.
+ */
+export const unpackedPackages = ['systemd-resolved', 'libsystemd-shared'];
+/** Where they are, as below `/`. */
+const unpackedRoot = path.join(root, 'node_modules/.mirage-packages');
+
+/** Downloads and unpacks them, once. Where that is impossible it is said, and fails in CI. */
+export async function unpackSystemPackages(packages = unpackedPackages) {
+  if (fs.existsSync(unpackedRoot)) return;
+  const apt = findProgram('apt-get');
+  const dpkg = findProgram('dpkg-deb');
+  if (apt === undefined || dpkg === undefined || !isRoot()) {
+    const message = `not unpacked: ${packages.join(' ')} (needs root and apt)`;
+    if (process.env.CI === 'true') throw new UserError(message);
+    say(message);
+    return;
+  }
+  const work = `${unpackedRoot}.part`;
+  await step(`unpacking ${packages.join(', ')}`, async () => {
+    fs.rmSync(work, { recursive: true, force: true });
+    fs.mkdirSync(`${work}/debs`, { recursive: true });
+    await run(apt, ['update', '-qq'], { asUser: false, quiet: true });
+    await run(apt, ['download', '-qq', ...packages], { asUser: false, quiet: true, cwd: `${work}/debs` });
+    for (const file of fs.readdirSync(`${work}/debs`)) {
+      await run(dpkg, ['-x', `${work}/debs/${file}`, work], { asUser: false, quiet: true });
+    }
+    fs.rmSync(`${work}/debs`, { recursive: true });
+    // /lib is a link to /usr/lib nowadays, also where a package says otherwise.
+    fs.cpSync(`${work}/lib`, `${work}/usr/lib`, { recursive: true, verbatimSymlinks: true });
+    fs.renameSync(work, unpackedRoot);
+  });
+}
 
 /** Installs what is missing when root; else says it, and fails in CI. Services that packages would start are kept from starting. */
 export async function installSystemPackages(packages) {

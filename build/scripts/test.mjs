@@ -6,7 +6,13 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { build } from './build.mjs';
-import { browserPackages, electronPackages, installSystemPackages, peerPackages } from './system-packages.mjs';
+import {
+  browserPackages,
+  electronPackages,
+  installSystemPackages,
+  peerPackages,
+  unpackSystemPackages,
+} from './system-packages.mjs';
 import { findProgram, isRoot, main, nodeBinary, root, run, say, UserError, userEnvironment } from './toolchain.mjs';
 
 const ci = process.env.CI === 'true';
@@ -48,6 +54,7 @@ await main(async (args) => {
   for (const name of names)
     if (!(name in tiers)) throw new UserError(`no tier "${name}"; there are ${Object.keys(tiers).join(', ')}`);
   await installSystemPackages(names.flatMap((name) => tiers[name].packages));
+  if (names.includes('netns')) await unpackSystemPackages();
   await build();
 
   const total = { passed: 0, failed: 0, skipped: /** @type {string[]} */ ([]) };

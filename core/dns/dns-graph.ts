@@ -122,6 +122,7 @@ export class DnsGraph {
       truthful: config.truthful,
       isDirect: options.isDirect,
       missing: options.missing,
+      remote: (tag) => this.#remoteBy(tag),
       memory: options.memory,
       blockDoh: config.blockDoh,
       ipv6: config.ipv6,
@@ -142,15 +143,10 @@ export class DnsGraph {
     const known = this.#remotes.get(outbound);
     if (known !== undefined) return known;
     const through = { ...this.#services, outbound: () => outbound };
-    const resolver = new RaceResolver(
-      remoteNameserver.map((server) =>
-        resolverOf(
-          server.kind === 'system' || server.kind === 'rcode' ? server : { ...server, via: 'remote' },
-          through,
-        ),
-      ),
-      this.#options.clock,
+    const servers = remoteNameserver.map((server) =>
+      resolverOf(server.kind === 'system' || server.kind === 'rcode' ? server : { ...server, via: 'remote' }, through),
     );
+    const resolver = this.#cached(new RaceResolver(servers, this.#options.clock));
     this.#remotes.set(outbound, resolver);
     return resolver;
   }
@@ -164,6 +160,11 @@ export class DnsGraph {
   reset(): void {
     for (const cache of this.#caches) cache.reset();
     this.#system.reset();
+  }
+
+  #remoteBy(tag: string): Resolver | undefined {
+    const outbound = this.#options.outbound(tag);
+    return outbound === undefined ? undefined : this.remote(outbound);
   }
 
   #own(list: readonly UpstreamConfig[]): Resolver | undefined {

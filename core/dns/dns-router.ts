@@ -64,6 +64,8 @@ export interface DnsRouterOptions {
   /** Whether every connection to this name will go DIRECT, whatever else becomes known of it. */
   readonly isDirect: (name: string) => boolean;
   readonly missing: MissingNames;
+  /** Who can be asked through the outbound of this tag whether a name exists, if anybody. */
+  readonly remote: (tag: string) => Resolver | undefined;
   readonly memory: AddressMemory;
   readonly blockDoh: boolean;
   /** Whether real answers have AAAA records. */
@@ -137,7 +139,7 @@ export class DnsRouter {
     const { mode, filter, hosts, truthful, isDirect, missing, blockDoh } = this.#options;
     if (mode !== 'fake-ip' || name === dohCanary || (blockDoh && publicDohHosts.has(name))) return false;
     if (isWithinDomain(name, 'localhost') || hosts.has(name) || filter.keepsReal(name)) return false;
-    return !truthful || (missing.lookup(name) === undefined && !isDirect(name) && !this.#tries.includes(name));
+    return !truthful || (missing.suspected(name) === undefined && !isDirect(name) && !this.#tries.includes(name));
   }
 
   /**
@@ -228,6 +230,8 @@ export class DnsRouter {
     const known = this.#knownMissing(query, owner, name);
     if (known !== undefined) return known;
     if (this.#options.isDirect(name)) return await this.#denied(query, owner, name);
+    const again = await this.#deniedAgain(query, owner, name);
+    if (again !== undefined) return again;
     return this.#tries.includes(name) ? { message: noSuchName(query, owner), verdict: 'absent' } : undefined;
   }
 
@@ -256,6 +260,27 @@ export class DnsRouter {
     if (other === undefined || other.message.rcode !== 'NOERROR') return undefined;
     if (other.message.answers.some((record) => record.type === 'AAAA')) return undefined;
     return { message: emptyAnswer(query, owner), verdict: 'absent', ...told };
+  }
+
+  /** For a name that was denied lately, through the proxy that failed to reach it: it is asked about again, by the same way. */
+  async #deniedAgain(query: DnsMessage, owner: string, name: string): Promise<RoutedAnswer | undefined> {
+    const { missing, remote } = this.#options;
+    const via = missing.suspected(name);
+    const resolver = via === undefined ? undefined : remote(via);
+    if (via === undefined || resolver === undefined) return undefined;
+    const found = await this.#within(truthWait, resolver.query({ name, type: 'A' }, this.#life.signal));
+    if (found === undefined) return undefined;
+    const { message, upstream, ms } = found;
+    if (message.rcode === 'NOERROR') missing.forget(name);
+    if (message.rcode !== 'NXDOMAIN') return undefined;
+    missing.add(name, message, upstream, via);
+    const soa = message.authorities.find((record) => record.type === 'SOA');
+    return {
+      message: absent(query, owner, soa),
+      verdict: 'absent',
+      upstream,
+      ...(ms === undefined ? {} : { upstreamMs: ms }),
+    };
   }
 
   /** What it resolves to, or undefined when that takes longer or fails. What is under way goes on: the dialler will want it. */

@@ -77,7 +77,7 @@ export class NameInquiry {
       const absent = message.rcode === 'NXDOMAIN' && !workedRecently(name);
       this.#log.info('asked whether a name exists', { name, via: tag, upstream, rcode: message.rcode, absent });
       if (!absent) return;
-      missing.add(name, message, upstream);
+      missing.add(name, message, upstream, tag);
       onMissing(name, upstream, clock.monotonic() - begun);
     } catch (caught) {
       const { code, message } = AppError.from(caught, 'DNS_IO');

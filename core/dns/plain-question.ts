@@ -43,7 +43,6 @@ export interface PlainQuestion {
   readonly start: number;
   readonly questionEnd: number;
   readonly edns: boolean;
-  readonly dnssecOk: boolean;
 }
 
 /** Reads question after question into its own fields, so that none costs an object. */
@@ -54,7 +53,6 @@ export class PlainQuestionReader implements PlainQuestion {
   start = 0;
   questionEnd = 0;
   edns = false;
-  dnssecOk = false;
   readonly #letters = Buffer.alloc(longestName);
 
   /** Whether the bytes from `start` to `end` are a usual question; only then the fields are its. */
@@ -73,15 +71,14 @@ export class PlainQuestionReader implements PlainQuestion {
     this.start = start;
     this.questionEnd = nameEnd + 4;
     this.edns = additionals === 1;
-    this.dnssecOk = false;
     if (additionals === 0) return this.questionEnd === end;
     return additionals === 1 && this.#readOpt(message, this.questionEnd, end);
   }
 
   /** A copy that outlives the next `read`. */
   keep(): PlainQuestion {
-    const { name, type, message, start, questionEnd, edns, dnssecOk } = this;
-    return { name, type, message, start, questionEnd, edns, dnssecOk };
+    const { name, type, message, start, questionEnd, edns } = this;
+    return { name, type, message, start, questionEnd, edns };
   }
 
   /** Where the name ends, or -1 for one that is not usual. */
@@ -117,7 +114,6 @@ export class PlainQuestionReader implements PlainQuestion {
       position += 4 + word(message, position + 2);
       if (position > end) return false;
     }
-    this.dnssecOk = (word(message, at + 7) & 0x80_00) !== 0;
     return true;
   }
 }
@@ -224,7 +220,6 @@ function writeOpt(out: Uint8Array, at: number, question: PlainQuestion): number 
   out[at + 2] = optType;
   out[at + 3] = safeUdpSize >> 8;
   out[at + 4] = safeUdpSize & 255;
-  if (question.dnssecOk) out[at + 7] = 0x80;
   return at + optBytes;
 }
 

@@ -149,7 +149,10 @@ export function encodeMessage(message: DnsMessage, maxBytes: number = maxTcpMess
   return encodeWhole({ ...message, truncated: true, answers: [], authorities: [], additionals: [] });
 }
 
-/** The header of a response to `query` with the question as it was asked, and nothing in it yet. */
+/**
+ * The header of a response to `query` with the question as it was asked, and nothing in it yet. The DO bit is clear: no answer
+ * of ours has signatures, and a validating client that saw the bit would take that for a forgery (RFC 3225 section 3).
+ */
 export function responseTo(query: DnsMessage, rcode: string): DnsMessage {
   return {
     id: query.id,
@@ -166,7 +169,7 @@ export function responseTo(query: DnsMessage, rcode: string): DnsMessage {
     answers: [],
     authorities: [],
     additionals: [],
-    ...(query.edns === undefined ? {} : { edns: { udpSize: safeUdpSize, version: 0, dnssecOk: query.edns.dnssecOk } }),
+    ...(query.edns === undefined ? {} : { edns: { udpSize: safeUdpSize, version: 0, dnssecOk: false } }),
   };
 }
 

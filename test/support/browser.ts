@@ -19,8 +19,12 @@ const flags = [
   '--dns-over-https-mode=off',
 ];
 
-/** Starts a browser on the machine, with a profile of its own; `language` as in `zh-CN`. */
-export async function launchBrowser(machine: Machine, language = 'en-US'): Promise<Browser> {
+/** Starts a browser on the machine, with a profile of its own; `language` as in `zh-CN`, `extra` flags win over the usual ones. */
+export async function launchBrowser(
+  machine: Machine,
+  language = 'en-US',
+  extra: readonly string[] = [],
+): Promise<Browser> {
   const wrapper = `${machine.directory}/chromium-${language}`;
   const enter = `exec nsenter -t ${machine.holderPid} -n -m -u -- setpriv --pdeathsig KILL -- chromium "$@"`;
   fs.writeFileSync(wrapper, `#!/bin/sh\n${enter}\n`, { mode: 0o755 });
@@ -28,6 +32,10 @@ export async function launchBrowser(machine: Machine, language = 'en-US'): Promi
   return await chromium.launch({
     executablePath: wrapper,
     chromiumSandbox: false,
-    args: [...flags, `--lang=${language}`],
+    args: [
+      ...flags.filter((flag) => flag !== '--disable-quic' || !extra.includes('--enable-quic')),
+      `--lang=${language}`,
+      ...extra,
+    ],
   });
 }

@@ -6,7 +6,8 @@
  *                                  resolvers)
  *
  * The client's resolver (10.20.0.1, its log counts what leaves the machine) knows `direct.example` and nothing of
- * `hidden.example`; only the router's own resolver (127.0.0.1 there, and 203.0.113.1) knows that name.
+ * `hidden.example`; only the router's own resolver (127.0.0.1 there, and 203.0.113.1) knows that name. Names below
+ * `zone.example` are known there while a name server of `startNameServer('203.0.113.1', 5353)` has them.
  */
 import type { Machine, Running } from './lab.ts';
 import { Lab } from './lab.ts';
@@ -19,6 +20,13 @@ export const addresses = {
   unreachable: '198.51.100.9',
 } as const;
 export const socksUser = { username: 'mirage', password: 'reflection' } as const;
+
+export interface NameServer {
+  /** Adds to what it knows: lines `NAME ADDRESS [TTL]`; `-` for a name without an address. */
+  publish(...lines: string[]): Promise<void>;
+  /** Questions that it was asked so far, as `type name`. */
+  questions(): string[];
+}
 
 export class World implements AsyncDisposable {
   readonly lab: Lab;
@@ -75,11 +83,12 @@ export class World implements AsyncDisposable {
         '--address=/hidden.example/203.0.113.80',
         '--address=/direct.example/203.0.113.80',
         '--address=/victim.example/203.0.113.80',
+        '--server=/zone.example/203.0.113.1#5353',
         '--local=/example/',
         '--log-queries',
         '--log-facility=-',
       ]);
-      await Promise.all([resolver.printed(/started|reading/), inner.printed(/started|reading/).catch(() => undefined)]);
+      await Promise.all([resolver.printed(/started/), inner.printed(/started/)]);
       return new World(lab, client, router, web, resolver, inner);
     } catch (error) {
       await lab[Symbol.asyncDispose]();
@@ -141,6 +150,24 @@ export class World implements AsyncDisposable {
     return server;
   }
 
+  /** A name server on the router whose names come and go (test/support/name-server.ts), with none at first. */
+  async startNameServer(address: string, port: number, delay = 0, minimum = 2): Promise<NameServer> {
+    const zone = `${this.router.directory}/zone-${port}`;
+    const known: string[] = [];
+    await this.router.write(zone, '');
+    const program = new URL('name-server.ts', import.meta.url).pathname;
+    const args = [address, port, zone, delay, minimum].map(String);
+    const server = this.router.spawn(process.execPath, [program, ...args]);
+    await server.printed(/ready/);
+    return {
+      publish: async (...lines) => {
+        known.push(...lines);
+        await this.router.write(zone, `${known.join('\n')}\n`);
+      },
+      questions: () => questionsIn(server),
+    };
+  }
+
   /** dante on the router, its log in the output (with `debug` 1: the requests as they came). With `auth`, user and password of `socksUser`. */
   async startDante(port = 1080, auth = false, debug = 0): Promise<Running> {
     const config = `${this.router.directory}/danted-${port}.conf`;
@@ -199,9 +226,10 @@ function questionsIn(resolver: Running): string[] {
   return [...resolver.output.matchAll(/query\[(\w+)\] (\S+) from/g)].map((match) => `${match[1]} ${match[2]}`);
 }
 
+/** Not with `--no-daemon`: dnsmasq's debug mode answers nobody else while a TCP connection to it is open. */
 function dnsmasq(machine: Machine, args: string[]): Running {
   return machine.spawn('dnsmasq', [
-    '--no-daemon',
+    '--keep-in-foreground',
     '--conf-file=/dev/null',
     '--no-resolv',
     '--no-hosts',

@@ -25,6 +25,8 @@ let lines: string[];
 let router: DnsRouter;
 let clock: ManualClock;
 let missing: MissingNames;
+/** Asked through the outbound `far`. */
+let remote: TableResolver;
 let memory: AddressMemory;
 /** Names that go DIRECT for sure. */
 let direct: Set<string>;
@@ -50,6 +52,10 @@ beforeEach(() => {
   lines = [];
   clock = new ManualClock();
   missing = new MissingNames(clock);
+  remote = new TableResolver({
+    'A found.example': [record('found.example', 'A', '192.0.2.81')],
+    'A unwell.example': 'throw',
+  });
   memory = new AddressMemory(clock);
   direct = new Set();
   router = make();
@@ -73,6 +79,7 @@ const make = (change: Partial<DnsRouterOptions> = {}): DnsRouter =>
     truthful: true,
     isDirect: (name) => direct.has(name),
     missing,
+    remote: (tag) => (tag === 'far' ? remote : undefined),
     memory,
     blockDoh: false,
     ipv6: true,
@@ -366,7 +373,7 @@ describe('the truth about a name', () => {
   test('of one that is proxied or undecided is not asked here; once known to be missing it is told', async () => {
     expect(await ask('far.example', 'A')).toMatchObject({ verdict: 'fake' });
     const denial = { ...queryFor(0, 'far.example', 'A', undefined), rcode: 'NXDOMAIN' };
-    missing.add('far.example', { ...denial, authorities: [denialSoa('far.example')] }, 'https://192.0.2.1');
+    missing.add('far.example', { ...denial, authorities: [denialSoa('far.example')] }, 'https://192.0.2.1', 'gone');
     for (const type of ['A', 'AAAA', 'HTTPS']) {
       expect(await ask('far.example', type)).toMatchObject({
         verdict: 'absent',
@@ -376,6 +383,28 @@ describe('the truth about a name', () => {
     }
     await clock.advance(5_000);
     expect(await ask('far.example', 'A')).toMatchObject({ verdict: 'fake' });
+    expect(upstream.asked).toEqual([]);
+  });
+
+  test('of one that was missing lately is asked by the same way before it gets an address again', async () => {
+    const denial = { ...queryFor(0, '', 'A', undefined), rcode: 'NXDOMAIN' };
+    for (const name of ['still.example', 'found.example', 'unwell.example']) {
+      missing.add(name, { ...denial, authorities: [denialSoa(name)] }, 'https://192.0.2.1', 'far');
+    }
+    await clock.advance(5_000);
+    expect(router.isPlainFake('still.example')).toBe(false);
+    expect(await ask('still.example', 'AAAA')).toMatchObject({ verdict: 'absent', message: { rcode: 'NXDOMAIN' } });
+    expect(await ask('found.example', 'A')).toMatchObject({ verdict: 'fake' });
+    expect(await ask('unwell.example', 'A')).toMatchObject({ verdict: 'fake' });
+    expect(remote.asked).toEqual(['A still.example', 'A found.example', 'A unwell.example']);
+    expect(['still', 'found', 'unwell'].map((name) => router.isPlainFake(`${name}.example`))).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    await clock.advance(300_000);
+    expect(await ask('still.example', 'A')).toMatchObject({ verdict: 'fake' });
+    expect(remote.asked).toHaveLength(3);
     expect(upstream.asked).toEqual([]);
   });
 
@@ -457,7 +486,8 @@ describe('what the pool alone answers', () => {
     const { generation } = router;
     expect(router.isPlainFake('gone.example.com')).toBe(true);
     const denial = { ...queryFor(0, 'gone.example.com', 'A', undefined), rcode: 'NXDOMAIN' };
-    missing.add('gone.example.com', { ...denial, authorities: [denialSoa('gone.example.com')] }, 'udp://192.0.2.53:53');
+    const message = { ...denial, authorities: [denialSoa('gone.example.com')] };
+    missing.add('gone.example.com', message, 'udp://192.0.2.53:53', 'far');
     expect(router.generation).not.toBe(generation);
     expect(router.isPlainFake('gone.example.com')).toBe(false);
   });

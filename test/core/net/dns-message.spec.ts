@@ -95,6 +95,13 @@ describe('round trip', () => {
   });
 });
 
+test('a response has EDNS where the query has it, and never the DO bit: its answers have no signatures', () => {
+  const query = queryFor(7, 'example.com', 'A', { ...edns, dnssecOk: true });
+  expect(decoded(encodeMessage(query)).edns?.dnssecOk).toBe(true);
+  expect(decoded(encodeMessage(responseTo(query, 'NOERROR'))).edns).toEqual(edns);
+  expect(responseTo(queryFor(7, 'example.com', 'A', undefined), 'NOERROR').edns).toBeUndefined();
+});
+
 describe('truncation', () => {
   const query = queryFor(9, 'many.example', 'A', edns);
   const answers = Array.from({ length: 40 }, (_, i) => ({
