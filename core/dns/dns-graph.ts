@@ -2,13 +2,15 @@
  * Wires the DNS side of one configuration: who is asked about what, the router, and the address resolvers for rules and
  * outbounds. A reload builds a new graph and gives its router to the `DnsServer`; pool, log and server outlive it.
  */
-import { type Ip, parseIp } from '../base/address.ts';
+import { formatEndpoint, type Ip, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
+import { parseCidr } from '../base/cidr.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { DnsConfig, DnsMode, UpstreamConfig } from '../contract/config.ts';
 import type { StreamDialer } from '../outbound/dialer.ts';
 import type { AddressMemory } from './address-memory.ts';
+import { AnswerJudge } from './answer-suspicion.ts';
 import { CachedResolver } from './cached-resolver.ts';
 import { FallbackResolver, PolicyResolver } from './chosen-resolver.ts';
 import { DnsAddressResolver } from './dns-address-resolver.ts';
@@ -19,9 +21,11 @@ import { HostTable } from './hosts.ts';
 import type { MissingNames } from './missing-names.ts';
 import { RaceResolver } from './race-resolver.ts';
 import type { Resolver } from './resolver.ts';
+import type { SystemHosts } from './system-hosts.ts';
 import { SystemResolver } from './system-resolver.ts';
 import type { TcpOpener } from './tcp-exchange.ts';
-import { type UdpOpener, UdpResolver } from './udp-resolver.ts';
+import type { UdpOpener } from './udp-exchange.ts';
+import { UdpResolver } from './udp-resolver.ts';
 import { resolverOf, type UpstreamServices } from './upstream.ts';
 
 export interface DnsGraphOptions {
@@ -42,8 +46,12 @@ export interface DnsGraphOptions {
   readonly isDirect: (name: string) => boolean;
   readonly missing: MissingNames;
   readonly memory: AddressMemory;
+  /** The machine's own hosts file. */
+  readonly systemHosts: SystemHosts | undefined;
   /** Whether IPv6 destinations can be reached now. */
   readonly ipv6: () => boolean;
+  /** Answers of this plain UDP server were seen to be forged on the way, `count` times so far. */
+  readonly onForged: (server: string, count: number) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -63,6 +71,8 @@ export class DnsGraph {
   readonly #caches: CachedResolver[] = [];
   readonly #system: SystemResolver;
   readonly #remotes = new WeakMap<StreamDialer, Resolver>();
+  /** By address and port: several lists may have the same server. */
+  readonly #judges = new Map<string, AnswerJudge>();
 
   /** Throws CONFIG_INVALID with the entry named for a wrong pattern, address or outbound. Opens no socket. */
   constructor(options: DnsGraphOptions) {
@@ -70,7 +80,8 @@ export class DnsGraph {
     this.#options = options;
     this.#system = new SystemResolver({
       baseServers: options.baseServers,
-      connect: (address) => new UdpResolver({ address, port: dnsPort, opener, clock }),
+      connect: (address) =>
+        new UdpResolver({ address, port: dnsPort, opener, judge: this.#judgeOf(address, dnsPort), clock }),
       clock,
     });
     const bootstrap = this.#cached(
@@ -86,10 +97,11 @@ export class DnsGraph {
                 `"${name}" cannot be looked up by bootstrap servers that are names`,
               );
             },
+            judgeOf: (...server) => this.#judgeOf(...server),
             clock,
           }),
     );
-    const hosts = new HostTable(config.hosts);
+    const hosts = new HostTable(config.hosts, config.systemHosts ? options.systemHosts : undefined);
     const addressesBy = (resolver: Resolver): DnsAddressResolver =>
       new DnsAddressResolver({ resolver, hosts, ipv6: options.ipv6, isFake: (ip) => pool.contains(ip) });
     const servers = addressesBy(bootstrap);
@@ -98,6 +110,7 @@ export class DnsGraph {
       system: this.#system,
       outbound: options.outbound,
       lookup: (name, signal) => servers.resolve(name, signal),
+      judgeOf: (...server) => this.#judgeOf(...server),
       clock,
     };
     const usual = this.#race(config.nameserver, this.#services);
@@ -159,12 +172,34 @@ export class DnsGraph {
   /** The network has changed: answers are forgotten, the system's servers read anew. */
   reset(): void {
     for (const cache of this.#caches) cache.reset();
+    for (const judge of this.#judges.values()) judge.reset();
     this.#system.reset();
   }
 
   #remoteBy(tag: string): Resolver | undefined {
     const outbound = this.#options.outbound(tag);
     return outbound === undefined ? undefined : this.remote(outbound);
+  }
+
+  #judgeOf(address: Ip, port: number): AnswerJudge {
+    const { config, pool, onForged, logger } = this.#options;
+    const server = `udp://${formatEndpoint({ host: address, port })}`;
+    const known = this.#judges.get(server);
+    if (known !== undefined) return known;
+    let count = 0;
+    const judge = new AnswerJudge({
+      isFake: (ip) => pool.contains(ip),
+      unreal: config.fallbackFilter.ipcidr.flatMap((text) => parseCidr(text) ?? []),
+      onForged: ({ name, given }) => {
+        count += 1;
+        if (count === 1) logger.child('dns').warning('answers of a server are forged on the way', { server, name });
+        onForged(server, count);
+        // What was believed wrongly is not told again.
+        if (given) for (const cache of this.#caches) cache.flush();
+      },
+    });
+    this.#judges.set(server, judge);
+    return judge;
   }
 
   #own(list: readonly UpstreamConfig[]): Resolver | undefined {

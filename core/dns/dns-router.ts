@@ -131,7 +131,7 @@ export class DnsRouter {
 
   /** Grows when a name for which `isPlainFake` was true may no longer be one. */
   get generation(): number {
-    return this.#options.missing.revision;
+    return this.#options.missing.revision + this.#options.hosts.revision;
   }
 
   /** Whether an A, AAAA, HTTPS or SVCB question for this normalised name is answered by the pool without asking anybody. */
@@ -328,7 +328,10 @@ export class DnsRouter {
     }
     const asked = reversedAddress(name) ?? '';
     const address = fake6?.embeddedIn(asked) ?? parseIp(asked);
-    if (address === undefined || !pool.contains(address)) return undefined;
+    if (address === undefined) return undefined;
+    const named = this.#options.hosts.nameOf(address);
+    if (named !== undefined) return { message: pointerAnswer(query, owner, named, ttl), verdict: 'hosts' };
+    if (!pool.contains(address)) return undefined;
     const mapping = pool.lookup(address);
     return mapping === undefined
       ? { message: noSuchName(query, owner), verdict: 'fake' }

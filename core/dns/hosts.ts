@@ -1,7 +1,8 @@
-/** Names with answers of their own: addresses, or another name to go on with. The configuration's `hosts`. */
+/** Names with answers of their own: addresses, or another name to go on with. The configuration's `hosts`, then the machine's. */
 import { type Ip, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import { DomainTrie, normaliseDomain } from '../base/domain.ts';
+import type { SystemHosts } from './system-hosts.ts';
 
 export type HostEntry =
   | { readonly kind: 'addresses'; readonly addresses: readonly Ip[] }
@@ -18,9 +19,11 @@ const longestChain = 8;
 
 export class HostTable {
   readonly #entries = new DomainTrie<HostEntry>();
+  readonly #system: SystemHosts | undefined;
 
   /** Patterns of `core/base/domain.ts`. Throws CONFIG_INVALID with the entry named, also for aliases in a circle. */
-  constructor(hosts: Readonly<Record<string, readonly string[] | string>>) {
+  constructor(hosts: Readonly<Record<string, readonly string[] | string>>, system?: SystemHosts) {
+    this.#system = system;
     const targets: string[] = [];
     for (const [pattern, value] of Object.entries(hosts)) {
       const entry = readEntry(pattern, value);
@@ -33,7 +36,17 @@ export class HostTable {
 
   /** Whether the table knows a normalised name. */
   has(name: string): boolean {
-    return this.#entries.lookup(name) !== undefined;
+    return this.#lookup(name) !== undefined;
+  }
+
+  /** Grows when a name may have come or gone. */
+  get revision(): number {
+    return this.#system?.revision ?? 0;
+  }
+
+  /** The name of an address in the machine's own file. */
+  nameOf(address: Ip): string | undefined {
+    return this.#system?.nameOf(address);
   }
 
   /**
@@ -43,7 +56,7 @@ export class HostTable {
   follow(name: string): HostChain | undefined {
     const names = [name];
     for (let current = name; ; ) {
-      const entry = this.#entries.lookup(current);
+      const entry = this.#lookup(current);
       if (entry === undefined) return names.length === 1 ? undefined : { names };
       if (entry.kind === 'addresses') return { names, addresses: entry.addresses };
       if (entry.target === current) return { names };
@@ -55,6 +68,12 @@ export class HostTable {
       }
       names.push(current);
     }
+  }
+
+  #lookup(name: string): HostEntry | undefined {
+    const entry = this.#entries.lookup(name);
+    const addresses = entry === undefined ? this.#system?.lookup(name) : undefined;
+    return addresses === undefined ? entry : { kind: 'addresses', addresses };
   }
 }
 

@@ -1,33 +1,31 @@
 /**
- * Questions to one UDP upstream. Each try has a socket (and so a port) and an id of its own; an answer must repeat the
- * question; a truncated one is asked for again over TCP. Caches nothing.
+ * Questions to one UDP upstream. A truncated answer, and one that cannot be believed, is asked for again over TCP. Caches
+ * nothing.
  */
 import { randomInt } from 'node:crypto';
-import type { Socket } from 'node:dgram';
 import { formatEndpoint, type Ip } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { DnsMessage } from '../net/dns-message.ts';
+import { type AnswerJudge, isDifferentAnswer } from './answer-suspicion.ts';
 import type { DnsAnswer, Question, Resolver } from './resolver.ts';
 import { askOverTcp, type TcpOpener } from './tcp-exchange.ts';
-import { encodeQuestion, type QuestionOptions, readAnswer, refusesEdns } from './upstream-answer.ts';
-
-/** The part of `Egress` that opens UDP sockets. */
-export interface UdpOpener {
-  /** A bound socket for one destination, the caller's. Throws DIAL_*. */
-  openUdp(to: Ip): Socket;
-}
+import { UdpExchange, type UdpOpener, type UdpOutcome } from './udp-exchange.ts';
+import { type QuestionOptions, refusesEdns } from './upstream-answer.ts';
 
 export interface UdpResolverOptions {
   readonly address: Ip;
   readonly port: number;
   readonly opener: UdpOpener & TcpOpener;
   readonly question?: QuestionOptions;
+  /** What is known of this server; whoever asks the same server shares it. */
+  readonly judge: AnswerJudge;
   readonly clock: Clock;
 }
 
-const retryAfter = 1_500;
 const deadline = 5_000;
+/** A server that answers by UDP is not waited for longer by TCP only because it is doubted. */
+const verifyMs = 2_000;
 /** Each question under way holds one or two descriptors; a flood must not use them all up. */
 const maxUnderWay = 256;
 
@@ -66,91 +64,71 @@ export class UdpResolver implements Resolver {
   }
 
   async #ask(question: Question, signal: AbortSignal): Promise<DnsMessage> {
-    let edns = true;
-    let answer = await this.#askOverUdp(question, edns, signal);
-    if (refusesEdns(answer)) {
-      edns = false;
-      answer = await this.#askOverUdp(question, edns, signal);
+    let plain = false;
+    let outcome = await this.#askOverUdp(question, plain, signal);
+    if (refusesEdns(outcome.message)) {
+      plain = true;
+      outcome = await this.#askOverUdp(question, plain, signal);
     }
-    if (!answer.truncated) return answer;
-    const { address, port, opener } = this.#options;
-    return await askOverTcp(
-      opener,
+    if (outcome.doubts.length > 0) return await this.#settle(question, outcome, plain, signal);
+    if (!outcome.message.truncated) return outcome.message;
+    return await this.#askOverTcp(question, plain, signal);
+  }
+
+  async #askOverUdp(question: Question, plain: boolean, signal: AbortSignal): Promise<UdpOutcome> {
+    const { address, port, opener, judge, clock } = this.#options;
+    const options = { ...this.#options.question, plain };
+    const exchange = new UdpExchange(
+      { address, port, label: this.#label, opener, question: options, judge, clock },
       question,
-      { address, port, id: randomId(), question: { ...this.#options.question, plain: !edns }, timeoutMs: deadline },
-      signal,
     );
+    return await exchange.run(signal);
   }
 
-  /** Two tries, the second beside the first; the first answer to either counts. */
-  async #askOverUdp(question: Question, edns: boolean, signal: AbortSignal): Promise<DnsMessage> {
-    const outcome = Promise.withResolvers<DnsMessage>();
-    const closers: (() => void)[] = [];
-    let failure: AppError | undefined;
-    const attempt = (): void => {
-      try {
-        closers.push(
-          this.#send(question, edns, {
-            onAnswer: outcome.resolve,
-            // A broken or refused answer may be forged or a passing fault: the other try, or the deadline, decides.
-            onFailure: (error, final) => {
-              failure = error;
-              if (final) outcome.reject(error);
-            },
-          }),
-        );
-      } catch (error) {
-        outcome.reject(AppError.from(error, 'DNS_IO', this.#label));
-      }
-    };
-    const onAbort = (): void => {
-      const reason = AppError.from(signal.reason, 'DNS_IO', 'given up');
-      outcome.reject(reason.code === 'DNS_TIMEOUT' ? (failure ?? reason) : reason);
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) onAbort();
-    else attempt();
-    const cancelRetry = this.#options.clock.after(retryAfter, attempt);
-    try {
-      return await outcome.promise;
-    } finally {
-      cancelRetry();
-      signal.removeEventListener('abort', onAbort);
-      for (const close of closers) close();
-    }
-  }
-
-  /** Answers a function that closes the socket. */
-  #send(
+  /** What becomes of an answer that is doubted, when no better one came. */
+  async #settle(
     question: Question,
-    edns: boolean,
-    on: { onAnswer: (message: DnsMessage) => void; onFailure: (error: AppError, final: boolean) => void },
-  ): () => void {
-    const { address, port } = this.#options;
-    const id = randomId();
-    const query = encodeQuestion(question, id, { ...this.#options.question, plain: !edns });
-    const socket = this.#options.opener.openUdp(address);
-    socket.on('message', (bytes) => {
-      const answer = readAnswer(bytes, question, id);
-      if (answer.kind === 'answer') on.onAnswer(answer.message);
-      else if (answer.kind === 'bad') {
-        on.onFailure(new AppError('DNS_BAD_MESSAGE', `${this.#label}: ${answer.reason}`), false);
-      }
+    { message, heard, doubts }: UdpOutcome,
+    plain: boolean,
+    signal: AbortSignal,
+  ): Promise<DnsMessage> {
+    const { judge, clock } = this.#options;
+    const outcome = judge.outcome(doubts);
+    if (outcome === 'give') {
+      judge.vain(heard, doubts);
+      return message;
+    }
+    const life = new AbortController();
+    const end = (): void => life.abort(AppError.from(signal.reason, 'DNS_TIMEOUT', 'no answer by TCP'));
+    const cancel = clock.after(verifyMs, end);
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
+    let verified: DnsMessage | undefined;
+    try {
+      verified = await this.#askOverTcp(question, plain, life.signal);
+    } catch (error) {
+      if (outcome === 'refuse') throw this.#unbelievable(doubts, error);
+    } finally {
+      cancel();
+      signal.removeEventListener('abort', end);
+    }
+    if (verified === undefined || !isDifferentAnswer(verified, message)) judge.vain(heard, doubts);
+    if (verified === undefined) return message;
+    // Connections are not forged so easily; but nobody has addresses of our own range to give.
+    if (judge.leadsToUs(verified)) throw this.#unbelievable(['own']);
+    return verified;
+  }
+
+  #unbelievable(doubts: readonly string[], cause?: unknown): AppError {
+    return new AppError('DNS_BAD_MESSAGE', `${this.#label} gave no answer to be believed (${doubts.join(', ')})`, {
+      cause,
     });
-    // Connected: the kernel drops what others send, and reports ICMP errors (nobody listens there).
-    const onError = (error: Error): void => on.onFailure(AppError.from(error, 'DNS_IO', this.#label), true);
-    socket.on('error', onError);
-    let open = true;
-    const onConnected = (error?: Error): void => {
-      if (error) onError(error);
-      else if (open) socket.send(query);
-    };
-    socket.connect(port, address, onConnected);
-    return () => {
-      open = false;
-      socket.close();
-    };
+  }
+
+  async #askOverTcp(question: Question, plain: boolean, signal: AbortSignal): Promise<DnsMessage> {
+    const { address, port, opener } = this.#options;
+    const id = randomInt(0, 65_536);
+    const options = { ...this.#options.question, plain };
+    return await askOverTcp(opener, question, { address, port, id, question: options, timeoutMs: deadline }, signal);
   }
 }
-
-const randomId = (): number => randomInt(0, 65_536);

@@ -20,10 +20,16 @@ export interface QuestionOptions {
   readonly clientSubnet?: string;
 }
 
-export function encodeQuestion(question: Question, id: number, options: QuestionOptions = {}): Uint8Array {
+/** `sent` is the name in another case of its letters. */
+export function encodeQuestion(
+  question: Question,
+  id: number,
+  options: QuestionOptions = {},
+  sent: string = question.name,
+): Uint8Array {
   const { plain = false, clientSubnet } = options;
   const edns = clientSubnet === undefined ? ourEdns : { ...ourEdns, clientSubnet };
-  return encodeMessage(queryFor(id, question.name, question.type, plain ? undefined : edns));
+  return encodeMessage(queryFor(id, sent, question.type, plain ? undefined : edns));
 }
 
 /** The sender's address and port are the socket's concern. */

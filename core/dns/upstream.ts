@@ -6,12 +6,14 @@ import { unreachable } from '../base/unreachable.ts';
 import type { UpstreamConfig } from '../contract/config.ts';
 import { queryFor, responseTo } from '../net/dns-message.ts';
 import type { StreamDialer } from '../outbound/dialer.ts';
+import type { AnswerJudge } from './answer-suspicion.ts';
 import { HttpsResolver } from './https-resolver.ts';
 import type { Resolver } from './resolver.ts';
 import { ShapedResolver } from './shaped-resolver.ts';
 import { type Connect, StreamResolver } from './stream-resolver.ts';
 import type { TcpOpener } from './tcp-exchange.ts';
-import { type UdpOpener, UdpResolver } from './udp-resolver.ts';
+import type { UdpOpener } from './udp-exchange.ts';
+import { UdpResolver } from './udp-resolver.ts';
 import { connectDirect, connectThrough, overTls } from './upstream-dialer.ts';
 
 export interface UpstreamServices {
@@ -21,6 +23,8 @@ export interface UpstreamServices {
   readonly outbound: (tag: string) => StreamDialer | undefined;
   /** Addresses of a nameserver that is a name. */
   readonly lookup: (name: string, signal: AbortSignal) => Promise<readonly Ip[]>;
+  /** What is known of a plain UDP server's habits. */
+  readonly judgeOf: (address: Ip, port: number) => AnswerJudge;
   readonly clock: Clock;
 }
 
@@ -46,7 +50,10 @@ export function resolverOf(server: UpstreamConfig, services: UpstreamServices): 
   switch (server.kind) {
     case 'udp': {
       const { address, port, via } = server;
-      if (via === undefined) return shaped(new UdpResolver({ address, port, opener, question, clock }));
+      if (via === undefined) {
+        const judge = services.judgeOf(address, port);
+        return shaped(new UdpResolver({ address, port, opener, question, judge, clock }));
+      }
       // A proxy's UDP may be missing or lossy; every server answers by TCP (RFC 7766).
       return shaped(new StreamResolver({ label: label('tcp', address, port, via), connect, question, clock }));
     }

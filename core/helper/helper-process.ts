@@ -14,6 +14,7 @@ import { loadInstallKey } from '../state/install-key.ts';
 import { SqliteStateStore } from '../state/sqlite-state-store.ts';
 import { SystemCommandRunner } from '../system/command-runner.ts';
 import { flushDnsCaches } from '../system/dns-cache-flush.ts';
+import { EtcHosts } from '../system/hosts-file.ts';
 import { loadNative } from '../system/native.ts';
 import { NetworkMonitor } from '../system/network-monitor.ts';
 import { restoreNetwork } from '../system/restore.ts';
@@ -135,6 +136,7 @@ async function assemble(options: HelperOptions, addonPath: string, log: HelperLo
       logger: logger.child('system-dns'),
     }),
     flushCaches: () => flushDnsCaches(runner, logger.child('system-dns')),
+    hostsFile: new EtcHosts(),
     store,
     fakeIpKey,
     health,

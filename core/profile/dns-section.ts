@@ -39,8 +39,6 @@ const unroutedRanges: readonly string[] = [
 const ignored: Readonly<Record<string, string>> = {
   listen: 'ignored: applications reach the DNS server through the TUN; no port is opened',
   'prefer-h3': 'ignored: DNS over HTTPS uses HTTP/2',
-  'use-hosts': 'ignored: hosts are always used',
-  'use-system-hosts': "ignored: the system's own hosts file is answered by the system before it asks",
   'respect-rules': 'ignored: nameservers are always asked directly',
   'proxy-server-nameserver-policy': 'not supported yet: names of proxies are asked of proxy-server-nameserver',
   'direct-nameserver-follow-policy': 'ignored: direct-nameserver is asked for every name that goes DIRECT',
@@ -87,6 +85,8 @@ export function readDns(map: YamlMap): DnsSection {
   if (blockDoh !== undefined) section.blockDoh = blockDoh;
   const ipv6 = map.take('ipv6')?.boolean();
   if (ipv6 !== undefined) section.ipv6 = ipv6;
+  const systemHosts = map.take('use-system-hosts')?.boolean();
+  if (systemHosts !== undefined) section.systemHosts = systemHosts;
   const cacheSize = map.take('cache-max-size')?.integer(0, 1_000_000);
   if (cacheSize !== undefined) section.cacheSize = cacheSize;
   map.warnOfRest(ignored);

@@ -113,9 +113,11 @@ function readParts(map: YamlMap): ProfileParts {
   readModes(map);
   const mixed = readInbound(map);
   const dnsMap = mapAt(map, 'dns');
+  const useHosts = dnsMap?.take('use-hosts')?.boolean() !== false;
   const dns = dnsMap === undefined ? {} : readDns(dnsMap);
   const snifferMap = mapAt(map, 'sniffer');
-  const hosts = map.take('hosts');
+  const written = map.take('hosts');
+  const hosts = written === undefined ? {} : readHosts(written);
   const tunMap = mapAt(map, 'tun');
   const fakeRange = parseCidr(dns.fakeIpRange ?? defaultConfig.dns.fakeIpRange);
   const names = new PolicyNames();
@@ -133,7 +135,7 @@ function readParts(map: YamlMap): ProfileParts {
     mixed,
     dns,
     ...(snifferMap === undefined ? {} : { sniffer: readSniffer(snifferMap) }),
-    hosts: hosts === undefined ? {} : readHosts(hosts),
+    hosts: useHosts ? hosts : {},
     tun: tunMap === undefined ? {} : readTun(tunMap, fakeRange),
     proxies,
     rules,

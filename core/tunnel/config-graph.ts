@@ -11,6 +11,7 @@ import { DnsGraph } from '../dns/dns-graph.ts';
 import type { FakeIpPool } from '../dns/fake-ip-pool.ts';
 import { FakeIp6Range } from '../dns/fake-ip6-range.ts';
 import type { MissingNames } from '../dns/missing-names.ts';
+import type { SystemHosts } from '../dns/system-hosts.ts';
 import type { Metadata } from '../flow/metadata.ts';
 import type { Egress } from '../outbound/egress.ts';
 import { OutboundManager } from '../outbound/outbound-manager.ts';
@@ -30,10 +31,14 @@ export interface ConfigGraphServices {
   readonly fakeIp: FakeIpView;
   /** The DNS servers that this machine used before us. */
   readonly baseServers: () => Promise<readonly Ip[]>;
+  /** The machine's own hosts file. */
+  readonly systemHosts: SystemHosts;
   /** Whether IPv6 destinations can be reached now. */
   readonly ipv6: () => boolean;
   /** Whether programs of this machine can use IPv6 at all. */
   readonly hasIpv6: boolean;
+  /** Answers of this plain UDP server were seen to be forged on the way, `count` times so far. */
+  readonly onForged: (server: string, count: number) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -54,7 +59,7 @@ export class ConfigGraph implements DispatchPolicy {
 
   /** Throws CONFIG_INVALID for what cannot be put in force. Opens nothing. */
   constructor(config: Config, pool: FakeIpPool, services: ConfigGraphServices) {
-    const { egress, fakeIp, baseServers, ipv6, hasIpv6, missing, memory, dnsMode, clock, log } = services;
+    const { egress, fakeIp, baseServers, ipv6, hasIpv6, missing, memory, dnsMode, onForged, clock, log } = services;
     const { fakeIpRange6 } = config.dns;
     this.fake6 = fakeIpRange6 === null || !hasIpv6 ? undefined : new FakeIp6Range(fakeIpRange6);
     const isFake = (ip: Ip) => pool.contains(this.fake6?.embeddedIn(ip) ?? ip) || fakeIp.contains(ip);
@@ -74,6 +79,7 @@ export class ConfigGraph implements DispatchPolicy {
       fake6: this.fake6,
       opener: egress,
       baseServers,
+      systemHosts: services.systemHosts,
       outbound: (tag) => this.outbounds.get(tag),
       ownNames: config.proxies.flatMap((proxy) =>
         proxy.type === 'socks5' && parseIp(proxy.server) === undefined ? [normaliseDomain(proxy.server)] : [],
@@ -82,6 +88,7 @@ export class ConfigGraph implements DispatchPolicy {
       missing,
       memory,
       ipv6,
+      onForged,
       clock,
       logger: log,
     });

@@ -3,6 +3,7 @@ import type { Ip } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { PoolStore } from '../dns/fake-ip-mapping.ts';
+import type { HostsFile } from '../dns/system-hosts.ts';
 import type { FindProcess } from '../flow/process-finder.ts';
 import type { RouteView, SocketOpener } from '../outbound/socket-opener.ts';
 import type { HealthSink } from '../system/health-sink.ts';
@@ -35,6 +36,7 @@ export interface TunnelServices {
   readonly routes: Routes;
   readonly systemDns: SystemDns;
   readonly flushCaches: () => Promise<unknown>;
+  readonly hostsFile: HostsFile;
   readonly store: PoolStore & RangeStore;
   /** 16 bytes, the same for the life of the installation. */
   readonly fakeIpKey: Uint8Array;

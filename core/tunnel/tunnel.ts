@@ -16,6 +16,7 @@ import { DnsServer } from '../dns/dns-server.ts';
 import { FakeIpPool } from '../dns/fake-ip-pool.ts';
 import { MissingNames } from '../dns/missing-names.ts';
 import { NameInquiry } from '../dns/name-inquiry.ts';
+import { SystemHosts } from '../dns/system-hosts.ts';
 import { FlowTable } from '../flow/flow-table.ts';
 import type { Metadata } from '../flow/metadata.ts';
 import { CachedProcessFinder } from '../flow/process-finder.ts';
@@ -25,6 +26,7 @@ import { ConfigGraph } from './config-graph.ts';
 import { ConnectionTopic } from './connection-topic.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { FakeIpPools } from './fake-ip-pools.ts';
+import { ForgedAnswerWarning } from './forged-answer-warning.ts';
 import { ProcessLoopGuard } from './loop-guard.ts';
 import { MixedPort } from './mixed-port.ts';
 import { NativeFlowEngine } from './native-flow-engine.ts';
@@ -55,6 +57,8 @@ export class Tunnel {
   readonly #mixedPort: MixedPort;
   readonly #missing: MissingNames;
   readonly #memory: AddressMemory;
+  readonly #systemHosts: SystemHosts;
+  readonly #forgedAnswers: ForgedAnswerWarning;
   #dnsMode: DnsMode | null = null;
   #graph: ConfigGraph;
   #dnsServer: DnsServer | undefined;
@@ -79,6 +83,8 @@ export class Tunnel {
     this.#egress = new Egress(sockets, network, socketMark);
     this.#missing = new MissingNames(clock);
     this.#memory = new AddressMemory(clock);
+    this.#systemHosts = new SystemHosts(services.hostsFile, clock, log);
+    this.#forgedAnswers = new ForgedAnswerWarning(health, clock);
     this.#graph = this.#build(defaultConfig, this.mappings.current);
     const inquiry = new NameInquiry({
       remote: (outbound) => this.#graph.dns.remote(outbound),
@@ -242,11 +248,13 @@ export class Tunnel {
       egress: this.#egress,
       fakeIp: this.mappings,
       baseServers: () => systemDns.baseServers(),
+      systemHosts: this.#systemHosts,
       missing: this.#missing,
       memory: this.#memory,
       dnsMode: this.#dnsMode,
       ipv6: () => network.deviceFor(ipv6Probe) !== undefined,
       hasIpv6: network.ipv6Available(),
+      onForged: (...told) => this.#forgedAnswers.raise(...told),
       clock,
       log,
     });

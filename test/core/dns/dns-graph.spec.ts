@@ -30,6 +30,7 @@ function make(
   const clock = new ManualClock();
   const graph = new DnsGraph({
     fake6: undefined,
+    systemHosts: undefined,
     config: {
       ...defaultConfig.dns,
       nameserver: [{ kind: 'udp', address: '127.0.0.1', port: upstream.port }],
@@ -45,6 +46,7 @@ function make(
     missing: new MissingNames(clock),
     memory: new AddressMemory(clock),
     ipv6: () => false,
+    onForged: () => undefined,
     clock,
     logger: silentLogger,
   });

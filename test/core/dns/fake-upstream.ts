@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TcpOpener } from '../../../core/dns/tcp-exchange.ts';
-import type { UdpOpener } from '../../../core/dns/udp-resolver.ts';
+import type { UdpOpener } from '../../../core/dns/udp-exchange.ts';
 import {
   type DnsMessage,
   type DnsRecord,
@@ -72,6 +72,11 @@ export class FakeUpstream {
       if (Date.now() > end) throw new Error(`waited for ${count} questions, ${this.received.length} came`);
       await sleep(2);
     }
+  }
+
+  /** A datagram to who asked from this port, whenever a test wants. */
+  send(answer: DnsMessage, port: number): void {
+    this.#udp.send(encodeMessage(answer), port, '127.0.0.1');
   }
 
   async stop(): Promise<void> {

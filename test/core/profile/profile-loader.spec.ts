@@ -26,6 +26,16 @@ describe('what a profile means', () => {
     expect(config.proxies).toHaveLength(2);
   });
 
+  test('hosts, the own ones and those of the system, can be left out', () => {
+    const text = (dns: string) =>
+      `dns: {nameserver: [system], ${dns}}\nhosts: {a.example: 192.0.2.1}\nrules: ['MATCH,DIRECT']`;
+    expect(load(text('use-hosts: false')).dns).toMatchObject({ hosts: {}, systemHosts: true });
+    expect(load(text('use-system-hosts: false')).dns).toMatchObject({
+      hosts: { 'a.example': ['192.0.2.1'] },
+      systemHosts: false,
+    });
+  });
+
   test('every key', () => {
     const config = load(`
 mixed-port: 7891
