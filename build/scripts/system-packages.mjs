@@ -13,6 +13,7 @@ export const peerPackages = [
   ['netcat-openbsd', 'nc.openbsd'],
   ['iperf3', 'iperf3'],
   ['dnsmasq-base', 'dnsmasq'],
+  ['unbound', 'unbound'],
   ['dnsperf', 'dnsperf'],
   ['nftables', 'nft'],
   ['tcpdump', 'tcpdump'],

@@ -1,6 +1,6 @@
 /** The `dns` section of a profile: the fake addresses, who gets real ones, and who is asked. */
 import { type Cidr, formatCidr, parseCidr } from '../base/cidr.ts';
-import { type DnsConfig, type DnsMode, defaultConfig } from '../contract/config.ts';
+import { type DnsConfig, type DnsMode, defaultConfig, type UpstreamConfig } from '../contract/config.ts';
 import { readFakeIpFilter } from './fake-ip-filter-section.ts';
 import { readBootstrap, readFallbackFilter, readNameservers, readPolicy } from './nameserver-list.ts';
 import type { YamlMap } from './yaml-map.ts';
@@ -15,6 +15,8 @@ const longestRange = 24;
 const shortestRange = 8;
 
 const expectedRange = `an IPv4 prefix from /${shortestRange} to /${longestRange}, e.g. 198.18.0.0/15`;
+
+const expectedAuthority = 'the text between (and with) BEGIN CERTIFICATE and END CERTIFICATE, as a block (ca: |)';
 
 /** Never hosts' own addresses: faking them would cut off what they are for. */
 const specialRanges: readonly (readonly [string, string])[] = [
@@ -89,8 +91,34 @@ export function readDns(map: YamlMap): DnsSection {
   if (systemHosts !== undefined) section.systemHosts = systemHosts;
   const cacheSize = map.take('cache-max-size')?.integer(0, 1_000_000);
   if (cacheSize !== undefined) section.cacheSize = cacheSize;
+  const ca = map.take('ca');
+  const pem = ca === undefined ? undefined : readAuthority(ca);
   map.warnOfRest(ignored);
-  return section;
+  return pem === undefined ? section : withAuthority(section, pem);
+}
+
+/** One or several certificates as text: the helper is given no paths. */
+function readAuthority(value: YamlValue): string | undefined {
+  const text = value.text(expectedAuthority);
+  if (text === undefined) return undefined;
+  if (/^\s*-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s-]*-----END CERTIFICATE-----\s*$/.test(text)) return text;
+  value.error('no certificate in PEM', expectedAuthority);
+  return undefined;
+}
+
+/** Every nameserver with TLS believes that authority besides the usual ones. */
+function withAuthority(section: DnsSection, ca: string): DnsSection {
+  const secured = (list: readonly UpstreamConfig[]): UpstreamConfig[] =>
+    list.map((server) => (server.kind === 'tls' || server.kind === 'https' ? { ...server, ca } : server));
+  const changed: DnsSection = { ...section };
+  for (const field of ['nameserver', 'bootstrap', ...lists.map(([, name]) => name)] as const) {
+    const list = section[field];
+    if (list !== undefined) changed[field] = secured(list);
+  }
+  if (section.nameserverPolicy !== undefined) {
+    changed.nameserverPolicy = section.nameserverPolicy.map((entry) => ({ ...entry, servers: secured(entry.servers) }));
+  }
+  return changed;
 }
 
 function readModes(map: YamlMap): DnsMode | undefined {

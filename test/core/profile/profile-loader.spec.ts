@@ -26,6 +26,25 @@ describe('what a profile means', () => {
     expect(config.proxies).toHaveLength(2);
   });
 
+  test('an authority for nameservers with TLS, as text', () => {
+    const pem = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
+    const block = pem
+      .trim()
+      .split('\n')
+      .map((line) => `    ${line}`)
+      .join('\n');
+    const { dns } = load(`
+dns:
+  ca: |
+${block}
+  nameserver: [tls://dns.example, 192.0.2.53]
+  fallback: [https://doh.example/q]
+rules: ['MATCH,DIRECT']
+`);
+    expect(dns.nameserver).toMatchObject([{ kind: 'tls', ca: pem }, { kind: 'udp' }]);
+    expect(dns.fallback).toMatchObject([{ kind: 'https', ca: pem }]);
+  });
+
   test('hosts, the own ones and those of the system, can be left out', () => {
     const text = (dns: string) =>
       `dns: {nameserver: [system], ${dns}}\nhosts: {a.example: 192.0.2.1}\nrules: ['MATCH,DIRECT']`;
