@@ -36,13 +36,18 @@ export const builtInTags = ['DIRECT', 'REJECT', 'REJECT-DROP'] as const;
 export class OutboundManager {
   readonly #outbounds = new Map<string, Outbound>();
   readonly #proxies: readonly ProxyConfig[];
+  readonly #servers: readonly Endpoint[];
   readonly #egress: Egress;
   readonly #clock: Clock;
   #local: { readonly until: number; readonly proxies: readonly Endpoint[] } | undefined;
 
-  /** Throws CONFIG_INVALID when two outbounds have the same name. */
-  constructor(proxies: readonly ProxyConfig[], services: OutboundServices) {
+  /**
+   * `servers`: other servers of ours, by address or name; one of them may be a program here that asks further on (a resolver that
+   * encrypts). Throws CONFIG_INVALID when two outbounds have the same name.
+   */
+  constructor(proxies: readonly ProxyConfig[], services: OutboundServices, servers: readonly Endpoint[] = []) {
     this.#proxies = proxies;
+    this.#servers = servers;
     this.#egress = services.egress;
     this.#clock = services.clock;
     for (const tag of builtInTags) this.#add(builtIn(tag, services));
@@ -65,7 +70,7 @@ export class OutboundManager {
   }
 
   /**
-   * Proxies that run on this machine: their own connections must not be sent to them again. Asked for every flow, so what
+   * Proxies and servers that run on this machine: their own connections must not be sent to them again. Asked for every flow, so what
    * was found is believed for a second; the machine's addresses seldom change.
    */
   localProxies(): readonly Endpoint[] {
@@ -77,10 +82,12 @@ export class OutboundManager {
   }
 
   #findLocalProxies(): Endpoint[] {
-    return this.#proxies.flatMap((proxy) => {
-      if (proxy.type !== 'socks5') return [];
-      const host = parseIp(proxy.server) ?? loopbackOfName(proxy.server);
-      return host !== undefined && this.#egress.isLocal(host) ? [{ host, port: proxy.port }] : [];
+    const proxies = this.#proxies.flatMap((proxy) =>
+      proxy.type === 'socks5' ? [{ host: proxy.server, port: proxy.port }] : [],
+    );
+    return [...proxies, ...this.#servers].flatMap(({ host: name, port }) => {
+      const host = parseIp(name) ?? loopbackOfName(name);
+      return host !== undefined && this.#egress.isLocal(host) ? [{ host, port }] : [];
     });
   }
 

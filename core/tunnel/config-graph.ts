@@ -93,14 +93,8 @@ export class ConfigGraph implements DispatchPolicy {
       logger: log,
     });
     const { addresses: resolver, proxyServers } = this.dns;
-    this.outbounds = new OutboundManager(config.proxies, {
-      egress,
-      resolver,
-      proxyServers,
-      isFake,
-      clock,
-      timeoutMs: dialMs,
-    });
+    const outboundServices = { egress, resolver, proxyServers, isFake, clock, timeoutMs: dialMs };
+    this.outbounds = new OutboundManager(config.proxies, outboundServices, serversOf(config.dns));
     this.#checkPolicies();
   }
 
@@ -143,7 +137,12 @@ export class ConfigGraph implements DispatchPolicy {
 
 /** The outbounds that questions go through. */
 function viaOf(dns: DnsConfig): Set<string> {
-  const servers = [
+  return new Set(serversOf(dns).flatMap((server) => server.via ?? []));
+}
+
+/** Nameservers that are reached by a connection. */
+function serversOf(dns: DnsConfig): { host: string; port: number; via?: string | undefined }[] {
+  const all = [
     ...dns.nameserver,
     ...dns.fallback,
     ...dns.nameserverPolicy.flatMap((entry) => entry.servers),
@@ -151,5 +150,9 @@ function viaOf(dns: DnsConfig): Set<string> {
     ...dns.directNameserver,
     ...dns.bootstrap,
   ];
-  return new Set(servers.flatMap((server) => ('via' in server && server.via !== undefined ? [server.via] : [])));
+  return all.flatMap((server) => {
+    if (server.kind === 'system' || server.kind === 'rcode') return [];
+    const { port, via } = server;
+    return [{ host: server.kind === 'udp' ? server.address : server.host, port, via }];
+  });
 }

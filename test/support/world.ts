@@ -222,8 +222,10 @@ function strings(letters: string): string {
   return letters.replaceAll(/[a-z]/g, (letter) => `,${letter.repeat(200)}`);
 }
 
+/** Names in lower case: questions by UDP go out with their letters mixed. */
 function questionsIn(resolver: Running): string[] {
-  return [...resolver.output.matchAll(/query\[(\w+)\] (\S+) from/g)].map((match) => `${match[1]} ${match[2]}`);
+  const asked = resolver.output.matchAll(/query\[(\w+)\] (\S+) from/g);
+  return [...asked].map((match) => `${match[1]} ${match[2]?.toLowerCase()}`);
 }
 
 /** Not with `--no-daemon`: dnsmasq's debug mode answers nobody else while a TCP connection to it is open. */

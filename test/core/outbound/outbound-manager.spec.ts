@@ -78,4 +78,21 @@ describe('proxies on this machine', () => {
     await clock.advance(1000);
     expect(outbounds.localProxies()).toEqual([]);
   });
+
+  test('and other servers of ours that run here', () => {
+    const services = {
+      egress: new LoopbackEgress(),
+      resolver: new NamedAddresses({}),
+      proxyServers: new NamedAddresses({}),
+      isFake: () => false,
+      clock: new ManualClock(),
+      timeoutMs: 1,
+    };
+    const servers = [
+      { host: '127.0.0.1', port: 5354 },
+      { host: '192.0.2.53', port: 53 },
+      { host: 'dns.example', port: 853 },
+    ];
+    expect(new OutboundManager([], services, servers).localProxies()).toEqual([{ host: '127.0.0.1', port: 5354 }]);
+  });
 });

@@ -59,7 +59,7 @@ describeInLab('upstream servers', () => {
   module-config: "iterator"
   interface: 10.20.0.1@853
   interface: 10.20.0.1@443
-  interface: 127.0.0.1@5300
+  interface: 203.0.113.1@853
   tls-port: 853
   https-port: 443
   tls-service-key: "${directory}/dns.key"
@@ -216,6 +216,38 @@ describeInLab('upstream servers', () => {
     expect(world.questionsSeen().slice(seen)).toEqual([]);
     expect(world.questionsBehindProxy().some((question) => question.endsWith(' www.hidden.example'))).toBe(true);
     expect((await log('www.hidden.example')).at(-1)?.upstream).toContain('#dante');
+  });
+
+  test('a resolver on this machine that encrypts (as dnscrypt-proxy does) is asked, and does not go in circles', async () => {
+    const { client } = world;
+    await client.write(`${client.directory}/ca.pem`, ca);
+    await client.write(
+      `${client.directory}/local.conf`,
+      `server:
+  username: ""
+  chroot: ""
+  directory: "${client.directory}"
+  pidfile: ""
+  use-syslog: no
+  do-daemonize: no
+  module-config: "iterator"
+  interface: 127.0.0.1@5354
+  do-not-query-localhost: no
+  tls-cert-bundle: "${client.directory}/ca.pem"
+  local-zone: "example." transparent
+forward-zone:
+  name: "."
+  forward-tls-upstream: yes
+  forward-addr: 203.0.113.1@853#dns.direct.example
+`,
+    );
+    const local = client.spawn('unbound', ['-d', '-p', '-c', `${client.directory}/local.conf`]);
+    await local.printed(/start of service/);
+    await use({ nameserver: "['127.0.0.1:5354']" });
+    expect(await dig('+short', 'www.real.example')).toContain('203.0.113.80');
+    const own = (await mirage.connections()).filter((row) => row.destination.port === 853);
+    expect(own.map((row) => row.chain)).toContainEqual(['DIRECT']);
+    expect(own.some((row) => row.chain.includes('dante'))).toBe(false);
   });
 
   test("the machine's hosts file is answered, both ways", async () => {
