@@ -94,7 +94,7 @@ export const dnsColumns: Column<DnsRow>[] = [
   { title: 'PROCESS', value: (row) => row.process ?? '', shrinkTo: 8, usual: 10 },
   { title: 'NAME', value: (row) => row.name, shrinkTo: 20, style: () => 'bold', usual: 30 },
   { title: 'TYPE', value: (row) => row.type, usual: 5 },
-  { title: 'VERDICT', value: (row) => row.verdict, style: verdictStyle, usual: 9 },
+  { title: 'VERDICT', value: (row) => row.verdict, style: (row) => verdictStyles[row.verdict], usual: 9 },
   { title: 'RCODE', value: (row) => row.rcode, usual: 8 },
   { title: 'ANSWER', value: (row) => row.answer, shrinkTo: 12, usual: 15 },
   { title: 'TOOK', value: (row) => formatMillis(row.ms), align: 'right', usual: 6 },
@@ -107,19 +107,13 @@ export const dnsColumns: Column<DnsRow>[] = [
   },
 ];
 
-function verdictStyle(row: DnsRow): Style | undefined {
-  switch (row.verdict) {
-    case 'fake':
-    case 'recovered':
-      return 'yellow';
-    case 'blocked':
-    case 'refused':
-    case 'error':
-      return 'red';
-    default:
-      return undefined;
-  }
-}
+const verdictStyles: { readonly [V in DnsRow['verdict']]?: Style } = {
+  fake: 'yellow',
+  recovered: 'yellow',
+  blocked: 'red',
+  refused: 'red',
+  error: 'red',
+};
 
 export const ruleColumns: Column<RuleRow>[] = [
   { title: '#', value: (row) => String(row.index), align: 'right', style: () => 'dim' },

@@ -136,7 +136,7 @@ export function createProgram(
     });
   program
     .command('mapping')
-    .description('keep a fake address for its name (pin, unpin), or release it so that the name gets it anew')
+    .description('keep a fake address for its name for ever (pin, unpin), or give it up (release)')
     .addArgument(new Argument('<action>').choices(mappingActions))
     .argument('<what...>', 'addresses or names, as "mirage dump fake-ip" prints them')
     .action((action: MappingAction, wanted: string[], _, command: Command) =>

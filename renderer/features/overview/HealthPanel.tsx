@@ -1,8 +1,9 @@
 /** Standing trouble, each with what to do about it. */
 import { CircleAlert, CircleCheck, Info, TriangleAlert } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
-import type { HealthWarning } from '../../../core/contract/status.ts';
+import type { HealthWarning, Snapshot } from '../../../core/contract/status.ts';
 import { plainText } from '../../text/plain-text.ts';
+import { LostNames } from './LostNames.tsx';
 
 const looks = {
   notice: { icon: Info, name: 'overview.notice' },
@@ -10,7 +11,7 @@ const looks = {
   error: { icon: CircleAlert, name: 'overview.errorSeverity' },
 } as const;
 
-export function HealthPanel({ warnings }: { warnings: readonly HealthWarning[] }) {
+export function HealthPanel({ snapshot: { warnings, fakeIp } }: { snapshot: Snapshot }) {
   const { t } = useTranslation();
   return (
     <section className="panel health" aria-label={t('overview.health')}>
@@ -27,6 +28,7 @@ export function HealthPanel({ warnings }: { warnings: readonly HealthWarning[] }
           ))}
         </ul>
       )}
+      <LostNames fakeIp={fakeIp} />
     </section>
   );
 }
