@@ -21,6 +21,7 @@ export interface AskDialogProps {
 export function AskDialog({ first, outcome, onAsk, onClose }: AskDialogProps) {
   const { t } = useTranslation();
   const dialog = useRef<HTMLDialogElement>(null);
+  const input = useRef<HTMLInputElement>(null);
   const titleId = useId();
   const [question, setQuestion] = useState(first);
   const name = question.name.trim();
@@ -31,6 +32,8 @@ export function AskDialog({ first, outcome, onAsk, onClose }: AskDialogProps) {
   useEffect(() => {
     const element = dialog.current;
     element?.showModal();
+    // Not the button that closes it, which the browser would choose.
+    input.current?.focus();
     return () => element?.close();
   }, []);
   const types = usualTypes.includes(first.type) ? usualTypes : [first.type, ...usualTypes];
@@ -50,11 +53,11 @@ export function AskDialog({ first, outcome, onAsk, onClose }: AskDialogProps) {
       <p>{t('dns.askText')}</p>
       <form className="ask-form" onSubmit={submit}>
         <input
+          ref={input}
           className="field"
           type="text"
           aria-label={t('dns.column.name')}
           placeholder="example.com"
-          autoFocus
           spellCheck={false}
           autoComplete="off"
           maxLength={255}
