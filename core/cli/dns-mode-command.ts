@@ -8,8 +8,8 @@ export const modeChoices = ['fake-ip', 'redir-host', 'profile'] as const;
 export type ModeChoice = (typeof modeChoices)[number];
 
 const sentences: Readonly<Record<DnsMode, string>> = {
-  'fake-ip': 'Names are answered with fake addresses at once; connections to them keep their names.',
-  'redir-host': 'Names are answered with their real addresses, which are remembered; several names may share one.',
+  'fake-ip': 'Names are answered with fake addresses; connections to them keep their names.',
+  'redir-host': 'Names are answered with their real addresses, which are remembered.',
 };
 
 /** Changes the mode if one is given, and shows the one in force. */

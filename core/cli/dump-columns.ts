@@ -65,14 +65,14 @@ export function mappingColumns(now: number): Column<MappingRow>[] {
     { title: 'STATE', value: (row) => row.state, style: (row) => mappingStyles[row.state] },
     { title: 'PIN', value: (row) => (row.pinned ? 'pinned' : ''), style: () => 'cyan' },
     { title: 'ANSWERS', value: (row) => formatCount(row.answers), align: 'right', spare: true },
-    { title: 'FLOWS', value: (row) => formatCount(row.flows), align: 'right' },
+    { title: 'FLOWS', value: (row) => formatCount(row.flows), align: 'right', spare: true },
     { title: 'LIVE', value: (row) => formatCount(row.liveFlows), align: 'right' },
     { title: 'ANSWERED', value: (row) => ago(row.lastAnswered), align: 'right', spare: true },
     { title: 'CONNECTED', value: (row) => ago(row.lastConnected), align: 'right' },
     {
       title: 'OUTCOME',
       value: (row) => row.outcome,
-      shrinkTo: 10,
+      shrinkTo: 13,
       style: (row) => (row.outcome === '' || row.outcome === 'ok' ? undefined : 'red'),
     },
     { title: 'FORMER NAME', value: (row) => row.former ?? '', shrinkTo: 12, spare: true, style: () => 'dim' },
@@ -92,12 +92,17 @@ export const dnsColumns: Column<DnsRow>[] = [
   { title: 'TIME', value: (row) => formatTime(row.time), style: () => 'dim', usual: 12 },
   { title: 'CLIENT', value: (row) => row.client, shrinkTo: 10, spare: true, usual: 10 },
   { title: 'PROCESS', value: (row) => row.process ?? '', shrinkTo: 8, usual: 10 },
-  { title: 'NAME', value: (row) => row.name, shrinkTo: 20, style: () => 'bold', usual: 30 },
+  { title: 'NAME', value: (row) => row.name, shrinkTo: 16, style: () => 'bold', usual: 30 },
   { title: 'TYPE', value: (row) => row.type, usual: 5 },
   { title: 'VERDICT', value: (row) => row.verdict, style: (row) => verdictStyles[row.verdict], usual: 9 },
-  { title: 'RCODE', value: (row) => row.rcode, usual: 8 },
   { title: 'ANSWER', value: (row) => row.answer, shrinkTo: 12, usual: 15 },
-  { title: 'TOOK', value: (row) => formatMillis(row.ms), align: 'right', usual: 6 },
+  {
+    title: 'TOOK',
+    // A name that was recovered is no answer that took time.
+    value: (row) => (row.verdict === 'recovered' ? '' : formatMillis(row.ms)),
+    align: 'right',
+    usual: 6,
+  },
   { title: 'UPSTREAM', value: (row) => row.upstream ?? '', shrinkTo: 10, spare: true, usual: 20 },
   {
     title: 'ITS TIME',
@@ -105,6 +110,7 @@ export const dnsColumns: Column<DnsRow>[] = [
     align: 'right',
     spare: true,
   },
+  { title: 'RCODE', value: (row) => row.rcode, spare: true, usual: 8 },
 ];
 
 const verdictStyles: { readonly [V in DnsRow['verdict']]?: Style } = {

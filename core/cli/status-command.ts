@@ -100,8 +100,7 @@ function printSnapshot(context: CommandContext, options: GlobalOptions, snapshot
 }
 
 function describeLost(unknown: number, recovered: number): string {
-  const lost = countOf(unknown, 'connection');
-  return `${lost} to addresses without a name, ${formatCount(recovered)} found by their first bytes`;
+  return `${countOf(unknown, 'connection')}, ${formatCount(recovered)} of them found by their first bytes`;
 }
 
 function printChanges(context: CommandContext, changes: readonly NetworkChange[]): void {

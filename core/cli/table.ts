@@ -44,32 +44,37 @@ export function renderTable<R>(columns: readonly Column<R>[], rows: readonly R[]
   return [titleLine(shown, widths, options.paint), ...rowLines(shown, widths, rows, options.paint)];
 }
 
-/** A table whose rows come one after the other: its columns stay where they are, and only ever become wider. */
+/**
+ * A table whose rows come one after the other: its columns stay where they are. On a terminal those that can give way keep
+ * the width of the first rows; all others only ever become wider.
+ */
 export class LiveTable<R> {
   readonly #options: TableOptions;
-  #columns: readonly Column<R>[];
-  #widest: readonly number[];
+  readonly #columns: readonly Column<R>[];
+  #widths: readonly number[];
   #begun = false;
 
   constructor(columns: readonly Column<R>[], options: TableOptions) {
     this.#options = options;
-    const begin = withoutSpares(
+    const shown = withoutSpares(
       columns.map((column) => measure(column, [], column.usual ?? 0)),
       options.width ?? Number.POSITIVE_INFINITY,
     );
-    this.#columns = begin.map(({ column }) => column);
-    this.#widest = begin.map(({ width }) => width);
+    this.#columns = shown.map(({ column }) => column);
+    this.#widths = shown.map(({ width }) => width);
   }
 
   /** Lines for these rows; the titles before the first. */
   add(rows: readonly R[]): string[] {
-    const { paint, width = Number.POSITIVE_INFINITY } = this.#options;
-    const shown = this.#columns.map((column, at) => measure(column, rows, this.#widest[at] ?? 0));
-    this.#widest = shown.map((column) => column.width);
-    const widths = fitWidths(shown, width);
-    const titles = this.#begun ? [] : [titleLine(shown, widths, paint)];
+    const { paint, width } = this.#options;
+    const shown = this.#columns.map((column, at) => measure(column, rows, this.#widths[at] ?? 0));
+    const settled = this.#begun && width !== undefined;
+    this.#widths = settled
+      ? shown.map((column, at) => (column.column.shrinkTo === undefined ? column.width : (this.#widths[at] ?? 0)))
+      : fitWidths(shown, width ?? Number.POSITIVE_INFINITY);
+    const titles = this.#begun ? [] : [titleLine(shown, this.#widths, paint)];
     this.#begun = true;
-    return [...titles, ...rowLines(shown, widths, rows, paint)];
+    return [...titles, ...rowLines(shown, this.#widths, rows, paint)];
   }
 }
 

@@ -2,7 +2,7 @@
 
 export interface WarningText {
   readonly title: string;
-  readonly action?: string;
+  readonly action?: string | undefined;
 }
 
 export const zhCnWarnings: Readonly<Record<string, WarningText>> = {

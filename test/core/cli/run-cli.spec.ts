@@ -213,9 +213,7 @@ A local proxy  LOOPBACK_PROXY
     const { out } = await mirage('status');
     expect(out).toContain('DNS mode       redir-host, chosen by hand ("mirage mode profile" undoes it)\n');
     expect(out).toContain('Fake IP        198.18.0.0/15 and fdfe:dcba:9876::/64, 3 of 131,067 in use\n');
-    expect(out).toContain(
-      'Names lost     1,012 connections to addresses without a name, 900 found by their first bytes\n',
-    );
+    expect(out).toContain('Names lost     1,012 connections, 900 of them found by their first bytes\n');
   });
 
   test('failed, owned by somebody whom the machine does not know', async () => {
@@ -392,8 +390,8 @@ b2  -        [2001:db8::1]:443                udp  MATCH                      DI
       },
     ]);
     expect((await mirage('dump', 'dns')).out).toBe(
-      `TIME          CLIENT  NAME         TYPE  VERDICT  RCODE    ANSWER        TOOK
-14:03:59.007  tun     far.example  A     fake     NOERROR  198.18.0.9  0.1 ms
+      `TIME          CLIENT  NAME         TYPE  VERDICT  ANSWER        TOOK  RCODE
+14:03:59.007  tun     far.example  A     fake     198.18.0.9  0.1 ms  NOERROR
 `,
     );
     helper = new HelperDouble();
@@ -439,14 +437,21 @@ b2  -        [2001:db8::1]:443                udp  MATCH                      DI
 
   test('a narrow terminal leaves out what can be spared, and no more', async () => {
     terminal = 80;
+    const upstream = { upstream: 'udp://192.0.2.53:53', upstreamMs: 12.4 };
     tableOf([
-      question('1', { answer: 'cdn.example. 203.0.113.80', upstream: 'udp://192.0.2.53:53', upstreamMs: 12.4 }),
+      question('1', { answer: 'cdn.example, 203.0.113.80, 203.0.113.81', process: 'firefox', ...upstream }),
+      question('2', {
+        name: `${'label.'.repeat(9)}example`,
+        type: 'HTTPS',
+        verdict: 'recovered',
+        process: 'a-long-process',
+      }),
     ]);
     const { out } = await mirage('dump', 'dns');
     expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
-    expect(out).toMatch(/^TIME +NAME +TYPE +VERDICT +RCODE +ANSWER +TOOK\n/);
+    expect(out).toMatch(/^TIME +PROCESS +NAME +TYPE +VERDICT +ANSWER +TOOK\n/);
     terminal = 160;
-    expect((await mirage('dump', 'dns')).out).toMatch(/ tun +far\.example .* udp:\/\/192\.0\.2\.53:53 +12 ms\n/);
+    expect((await mirage('dump', 'dns')).out).toMatch(/ tun +firefox .* udp:\/\/192\.0\.2\.53:53 +12 ms\n/);
   });
 
   test('--follow: the last rows, then each as it comes, once, until it is ended', async () => {
@@ -609,7 +614,7 @@ cdn.example       30  A      203.0.113.80
 describe('mode', () => {
   test('shows the one in force, with a sentence', async () => {
     expect((await mirage('mode')).out).toBe(`fake-ip, as the profile says
-Names are answered with fake addresses at once; connections to them keep their names.
+Names are answered with fake addresses; connections to them keep their names.
 `);
     expect(helper.calls).toEqual([['getSnapshot', {}]]);
     expect(JSON.parse((await mirage('mode', '--json')).out)).toEqual({ mode: 'fake-ip', chosen: false });

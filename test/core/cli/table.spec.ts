@@ -117,8 +117,13 @@ describe('LiveTable', () => {
     expect(table.add([{ name: '', count: 1 }])).toEqual(['NAME      COUNT', '              1']);
   });
 
-  test('stays within the terminal', () => {
-    expect(live(12).add([{ name: 'a-very-long-name', count: 1 }])).toEqual(['NAME   COUNT', 'a-ve…      1']);
+  test('stays within the terminal, and does not shift', () => {
+    const table = live(12);
+    expect(table.add([{ name: 'a-very-long-name', count: 1 }])).toEqual(['NAME   COUNT', 'a-ve…      1']);
+    expect(live(14).add([])).toEqual(['NAME  COUNT']);
+    const settled = live(40);
+    expect(settled.add([{ name: 'short', count: 1 }])).toEqual(['NAME   COUNT', 'short      1']);
+    expect(settled.add([{ name: 'longer', count: 1 }])).toEqual(['long…      1']);
   });
 });
 
