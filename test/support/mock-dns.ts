@@ -33,7 +33,15 @@ export function rareQuestions(now: number): Omit<DnsRow, 'id'>[] {
   const asked = { client: '198.18.0.1', process: 'firefox', type: 'A', answer: '', ms: 0.2 };
   const upstream = 'tls://192.0.2.53:853';
   return [
-    { ...asked, time: now - 900, name: 'nas.home.example', verdict: 'hosts', rcode: 'NOERROR', answer: '192.168.1.10' },
+    {
+      ...asked,
+      time: now - 1000,
+      name: 'nas.home.example',
+      verdict: 'fake',
+      rcode: 'NOERROR',
+      answer: mockFakeIp(90_000),
+    },
+    { ...asked, time: now - 900, name: 'router.example', verdict: 'hosts', rcode: 'NOERROR', answer: '192.168.1.1' },
     { ...asked, time: now - 800, name: 'www.exmaple.org', verdict: 'absent', rcode: 'NXDOMAIN', ...from(upstream, 18) },
     {
       ...asked,
