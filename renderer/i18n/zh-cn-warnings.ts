@@ -11,6 +11,10 @@ export const zhCnWarnings: Readonly<Record<string, WarningText>> = {
     action: '请清空系统（resolvectl flush-caches）或浏览器的 DNS 缓存，或重新启动该程序。',
   },
   FAKE_IP_PRESSURE: { title: 'Fake IP 被提前回收', action: '请在配置中扩大 fake-ip-range。' },
+  FAKE_IP_SHARE: {
+    title: '某个客户端占用了一半的 Fake IP',
+    action: '请在 DNS 日志中查看是谁在编造域名，或扩大 fake-ip-range。',
+  },
   FAKE_IP_EXHAUSTED: { title: 'Fake IP 已用尽', action: '请在配置中扩大 fake-ip-range。' },
   FAKE_IP_STORE: { title: '映射表无法写入', action: '请为状态目录腾出空间。' },
   MIXED_PORT_BUSY: { title: '混合端口无法打开', action: '请结束占用它的程序，或更改 mixed-port，然后重新加载配置。' },

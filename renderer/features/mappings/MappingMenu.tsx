@@ -22,9 +22,11 @@ export function MappingMenu({ row, actions, onRelease }: MappingMenuProps) {
   const copy = useCopy();
   const name = plainText(row.name);
   const { address6 } = row;
+  // Connections carry the one of both addresses that they came by.
+  const itsConnections = address6 === undefined || name === '' ? `fake:${row.address}` : searchFor('host', name);
   return (
     <>
-      <DropdownMenu.Item className="menu-item" onSelect={() => ui.open('connections', `fake:${row.address}`)}>
+      <DropdownMenu.Item className="menu-item" onSelect={() => ui.open('connections', itsConnections)}>
         {t('mappings.showConnections')}
       </DropdownMenu.Item>
       {name === '' ? null : (

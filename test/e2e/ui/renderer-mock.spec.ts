@@ -298,13 +298,17 @@ describe('mapping table', () => {
     await rowsOf(page.getByRole('grid')).first().waitFor();
   });
 
-  test('leads to the questions for its name', async () => {
+  test('leads to the questions for its name, and with two addresses to its connections by name', async () => {
     const { page } = await open(running);
     const rows = await searched(page, 'nas.home');
     await menuOf(page, rows.first());
     await page.getByRole('menuitem', { name: 'Show its DNS questions' }).click();
     expect(await page.getByRole('searchbox').inputValue()).toBe('name:nas.home.example');
     await rowsOf(page.getByRole('grid')).filter({ hasText: '198.19.95.147' }).waitFor();
+    // One with two addresses has connections by both: they are found by name.
+    await menuOf(page, (await searched(page, 'nas.home')).first());
+    await page.getByRole('menuitem', { name: 'Show its connections' }).click();
+    expect(await page.getByRole('searchbox').inputValue()).toBe('host:nas.home.example');
   });
 
   test('pins and unpins at once', async () => {
