@@ -8,7 +8,8 @@ type Answer = Omit<DnsRow, 'id' | 'time' | 'client' | 'process' | 'name'>;
 export function mockAnswer(name: string, fakeIp: string | undefined, random: () => number): Answer {
   const ms = 0.08 + random() * 0.3;
   const plain = { type: 'A', rcode: 'NOERROR', ms } as const;
-  switch (mockSites.find((site) => name.endsWith(site.name))?.name) {
+  const { name: site } = mockSites.find((known) => name.endsWith(known.name)) ?? { name };
+  switch (site) {
     case 'telemetry.example.org':
       return { ...plain, verdict: 'blocked', rcode: 'NXDOMAIN', answer: '' };
     case 'printer.lan':
