@@ -333,7 +333,7 @@ export const en = {
       recovered: 'recovered',
     },
     verdictText: {
-      fake: 'A fake address was given at once; nothing was asked upstream',
+      fake: 'Answered with a fake address, or that there is none of this type',
       real: 'An upstream was asked, and its answer was given',
       cache: 'An upstream had answered this before, and the answer still holds',
       hosts: 'Answered from the hosts of the profile',
@@ -359,7 +359,7 @@ export const en = {
     flushFailed: 'The answers could not be forgotten',
     askAny: 'Ask…',
     askTitle: 'Ask as a program would',
-    askText: 'The question goes the way of every question, and appears in the log.',
+    askText: 'The question goes the way of every question of a program. The log does not show it.',
     ask: 'Ask',
     asking: 'Waiting for the answer',
     askFailed: 'The question could not be asked',

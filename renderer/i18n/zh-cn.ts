@@ -320,7 +320,7 @@ export const zhCn: Messages = {
       recovered: '已恢复',
     },
     verdictText: {
-      fake: '立即给出了 Fake IP，没有询问上游',
+      fake: '以 Fake IP 应答，或告知没有此类型的地址',
       real: '询问了上游，并给出其应答',
       cache: '上游之前应答过，且该应答仍然有效',
       hosts: '由配置中的 hosts 应答',
@@ -344,7 +344,7 @@ export const zhCn: Messages = {
     flushFailed: '未能清空缓存',
     askAny: '查询…',
     askTitle: '像程序一样查询',
-    askText: '此查询与其他查询走同样的路径，并会出现在日志中。',
+    askText: '此查询与程序的查询走同样的路径，但不会出现在日志中。',
     ask: '查询',
     asking: '正在等待应答',
     askFailed: '未能查询',
