@@ -3,7 +3,7 @@ import type { ConfigProblem, ErrorData } from '../contract/error.ts';
 import { type ReportSource, renderReport } from '../profile/report.ts';
 import { errorText } from './error-text.ts';
 import { type Paint, paintFor } from './paint.ts';
-import { type Column, renderTable } from './table.ts';
+import { type Column, LiveTable, renderTable, type TableOptions } from './table.ts';
 
 export interface OutputStream {
   write(text: string): unknown;
@@ -40,8 +40,15 @@ export class Console {
   }
 
   table<R>(columns: readonly Column<R>[], rows: readonly R[]): void {
-    const width = this.#out.isTTY === true ? this.#out.columns : undefined;
-    for (const line of renderTable(columns, rows, { paint: this.paint, width })) this.line(line);
+    for (const line of renderTable(columns, rows, this.#tableOptions)) this.line(line);
+  }
+
+  /** Prints rows as they are given to the returned function, one table over all calls. */
+  liveTable<R>(columns: readonly Column<R>[]): (rows: readonly R[]) => void {
+    const table = new LiveTable(columns, this.#tableOptions);
+    return (rows) => {
+      for (const line of table.add(rows)) this.line(line);
+    };
   }
 
   json(value: unknown): void {
@@ -52,6 +59,10 @@ export class Console {
   error(error: ErrorData, options: { json: boolean }): void {
     if (options.json) this.json({ error });
     else for (const line of errorText(error, this.#errPaint)) this.note(line);
+  }
+
+  get #tableOptions(): TableOptions {
+    return { paint: this.paint, width: this.#out.isTTY === true ? this.#out.columns : undefined };
   }
 
   /** Standard error's colours, for lines given to `note`. */

@@ -1,31 +1,32 @@
 /** `mirage dump`: the tables of the helper, as people and programs read them. */
-import { formatEndpoint } from '../base/address.ts';
 import { unreachable } from '../base/unreachable.ts';
-import type { DnsRow, MappingRow } from '../contract/dns.ts';
-import type { ConnectionRow } from '../contract/flow.ts';
-import type { LogRow } from '../contract/log.ts';
 import type { RuleRow } from '../contract/rpc.ts';
 import { type CommandContext, type GlobalOptions, withHelper } from './command-context.ts';
-import type { Style } from './paint.ts';
-import { formatAge, formatBytes, formatCount, formatMillis, formatTime } from './quantity.ts';
+import { connectionColumns, dnsColumns, logColumns, mappingColumns, ruleColumns } from './dump-columns.ts';
 import type { Column } from './table.ts';
-import { readTopic } from './topic-reader.ts';
+import { followTopic, readTopic } from './topic-reader.ts';
 
 export const dumpTables = ['connections', 'fake-ip', 'dns', 'rules', 'logs'] as const;
 export type DumpTable = (typeof dumpTables)[number];
+/** Those whose rows only ever come, one after the other. */
+export const followedTables = ['dns', 'logs'] as const satisfies DumpTable[];
+export type FollowedTable = (typeof followedTables)[number];
+
+const defaultLimits = { once: 10_000, followed: 10 };
 
 export interface DumpOptions extends GlobalOptions {
   search?: string;
   /** Also connections that have ended. */
   closed: boolean;
-  limit: number;
+  /** At most this many rows, the newest; while following, of those that are there already. */
+  limit?: number;
 }
 
 export async function dump(context: CommandContext, table: DumpTable, options: DumpOptions): Promise<void> {
   const now = context.clock.now();
   await withHelper(context, options, async (helper) => {
-    const search = options.search === undefined ? {} : { search: options.search };
-    const wanted = { limit: options.limit, ...search };
+    const { limit = defaultLimits.once } = options;
+    const wanted = { limit, ...searchOf(options) };
     switch (table) {
       case 'connections': {
         const rows = await readTopic(helper, 'connections', { ...wanted, closed: options.closed }, context.clock);
@@ -57,12 +58,35 @@ export async function dump(context: CommandContext, table: DumpTable, options: D
         );
       case 'rules': {
         const rules = (await helper.call('listRules', {})).filter((rule) => matchesSearch(rule, options.search));
-        return print(context, options, ruleColumns, rules.slice(0, options.limit), 'No rules.');
+        return print(context, options, ruleColumns, rules.slice(0, limit), 'No rules.');
       }
       default:
         return unreachable(table);
     }
   });
+}
+
+/** Prints what comes until the person ends it. With `json` each row is one line, as programs read a stream. */
+export async function follow(context: CommandContext, table: FollowedTable, options: DumpOptions): Promise<void> {
+  await withHelper(context, options, (helper) => {
+    const wanted = { last: options.limit ?? defaultLimits.followed, ...searchOf(options) };
+    const printer = <R>(columns: readonly Column<R>[]) => {
+      if (!options.json) return context.console.liveTable(columns);
+      return (rows: readonly R[]) => rows.forEach((row) => context.console.line(JSON.stringify(row)));
+    };
+    switch (table) {
+      case 'dns':
+        return followTopic(helper, 'dnsLog', wanted, context.ended(), printer(dnsColumns));
+      case 'logs':
+        return followTopic(helper, 'logs', wanted, context.ended(), printer(logColumns));
+      default:
+        return unreachable(table);
+    }
+  });
+}
+
+function searchOf({ search }: DumpOptions): { search?: string } {
+  return search === undefined ? {} : { search };
 }
 
 function print<R>(
@@ -81,105 +105,4 @@ function print<R>(
 function matchesSearch(rule: RuleRow, search = ''): boolean {
   const wanted = search.toLowerCase();
   return [rule.type, rule.payload, rule.policy].some((text) => text.toLowerCase().includes(wanted));
-}
-
-function connectionColumns(now: number): Column<ConnectionRow>[] {
-  return [
-    { title: 'ID', value: (row) => row.id, style: () => 'dim' },
-    { title: 'PROCESS', value: (row) => row.process?.name ?? '-', shrinkTo: 8 },
-    {
-      title: 'HOST',
-      value: (row) => formatEndpoint(row.destination),
-      shrinkTo: 20,
-      narrow: 'middle',
-      style: () => 'bold',
-    },
-    { title: 'FAKE IP', value: (row) => row.fakeIp ?? '', spare: true, style: () => 'yellow' },
-    { title: 'NET', value: (row) => row.network },
-    { title: 'RULE', value: describeRule, shrinkTo: 16, narrow: 'middle' },
-    { title: 'VIA', value: (row) => row.chain.toReversed().join(' > '), shrinkTo: 8, style: policyStyle },
-    { title: 'UP', value: (row) => formatBytes(row.up), align: 'right' },
-    { title: 'DOWN', value: (row) => formatBytes(row.down), align: 'right' },
-    { title: 'AGE', value: (row) => formatAge((row.closedAt ?? now) - row.openedAt), align: 'right' },
-    {
-      title: 'STATE',
-      value: describeState,
-      shrinkTo: 8,
-      style: (row) => (row.error === undefined ? undefined : 'red'),
-    },
-  ];
-}
-
-function describeRule({ rule }: ConnectionRow): string {
-  if (rule === undefined) return '';
-  return rule.payload === '' ? rule.type : `${rule.type} ${rule.payload}`;
-}
-
-/** Of one that has ended: why. */
-function describeState(row: ConnectionRow): string {
-  if (row.error !== undefined) return row.error.code;
-  return row.closeReason ?? row.state;
-}
-
-function policyStyle(row: ConnectionRow): Style | undefined {
-  const leaf = row.chain[0];
-  if (leaf === undefined || leaf === 'DIRECT') return 'dim';
-  return leaf.startsWith('REJECT') ? 'red' : 'cyan';
-}
-
-function mappingColumns(now: number): Column<MappingRow>[] {
-  const ago = (time: number) => (time === 0 ? 'never' : formatAge(now - time));
-  return [
-    { title: 'FAKE IP', value: (row) => row.address, style: () => 'yellow' },
-    { title: 'NAME', value: (row) => row.name, shrinkTo: 20, style: () => 'bold' },
-    { title: 'STATE', value: (row) => row.state, style: (row) => (row.state === 'live' ? 'green' : 'dim') },
-    { title: 'ANSWERS', value: (row) => formatCount(row.answers), align: 'right' },
-    { title: 'FLOWS', value: (row) => formatCount(row.flows), align: 'right' },
-    { title: 'LIVE', value: (row) => formatCount(row.liveFlows), align: 'right' },
-    { title: 'ANSWERED', value: (row) => ago(row.lastAnswered), align: 'right' },
-    { title: 'CONNECTED', value: (row) => ago(row.lastConnected), align: 'right' },
-    {
-      title: 'OUTCOME',
-      value: (row) => row.outcome,
-      style: (row) => (row.outcome === '' || row.outcome === 'ok' ? undefined : 'red'),
-    },
-  ];
-}
-
-const dnsColumns: Column<DnsRow>[] = [
-  { title: 'TIME', value: (row) => formatTime(row.time), style: () => 'dim' },
-  { title: 'CLIENT', value: (row) => row.client, shrinkTo: 10 },
-  { title: 'NAME', value: (row) => row.name, shrinkTo: 20, style: () => 'bold' },
-  { title: 'TYPE', value: (row) => row.type },
-  { title: 'VERDICT', value: (row) => row.verdict, style: verdictStyle },
-  { title: 'RCODE', value: (row) => row.rcode },
-  { title: 'ANSWER', value: (row) => row.answer, shrinkTo: 12 },
-  { title: 'UPSTREAM', value: (row) => row.upstream ?? '', shrinkTo: 10 },
-  { title: 'TOOK', value: (row) => formatMillis(row.ms), align: 'right' },
-];
-
-function verdictStyle(row: DnsRow): Style | undefined {
-  if (row.verdict === 'fake') return 'yellow';
-  return row.verdict === 'error' || row.verdict === 'refused' ? 'red' : undefined;
-}
-
-const ruleColumns: Column<RuleRow>[] = [
-  { title: '#', value: (row) => String(row.index), align: 'right', style: () => 'dim' },
-  { title: 'TYPE', value: (row) => row.type },
-  { title: 'PAYLOAD', value: (row) => row.payload, shrinkTo: 16, style: () => 'bold' },
-  { title: 'POLICY', value: (row) => row.policy, shrinkTo: 8 },
-  { title: 'OPTION', value: (row) => (row.noResolve ? 'no-resolve' : '') },
-  { title: 'HITS', value: (row) => formatCount(row.hits), align: 'right' },
-];
-
-const logColumns: Column<LogRow>[] = [
-  { title: 'TIME', value: (row) => formatTime(row.time), style: () => 'dim' },
-  { title: 'LEVEL', value: (row) => row.level, style: logStyle },
-  { title: 'COMPONENT', value: (row) => row.component, style: () => 'dim' },
-  { title: 'MESSAGE', value: (row) => row.message },
-];
-
-function logStyle(row: LogRow): Style | undefined {
-  if (row.level === 'error') return 'red';
-  return row.level === 'warning' ? 'yellow' : undefined;
 }

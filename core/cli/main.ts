@@ -27,6 +27,8 @@ import { serve } from './serve-command.ts';
 const uid = process.getuid?.() ?? -1;
 const console = new Console(process.stdout, process.stderr, process.env);
 
+const readerLeft = Promise.withResolvers<void>();
+
 for (const stream of [process.stdout, process.stderr]) stream.on('error', onOutputError);
 const exitCode = await runCli(process.argv.slice(2), {
   version: mirageVersion,
@@ -42,14 +44,19 @@ const exitCode = await runCli(process.argv.slice(2), {
       return client;
     },
     loadProfile: (file) => profileStore(file).load(),
+    ended: () => Promise.race([endRequested(), readerLeft.promise]),
   },
 });
 process.exitCode ??= exitCode;
 process.stdin.destroy();
 
-/** A reader that leaves early (`| head`) is no failure and cuts no command short: what is left to say goes nowhere. */
+/**
+ * A reader that leaves early (`| head`) is no failure and cuts no command short: what is left to say goes nowhere. Only
+ * what would go on for ever ends.
+ */
 function onOutputError(error: Error): void {
-  if (errnoOf(error) === 'EPIPE' || process.exitCode === exitCodes.failed) return;
+  if (errnoOf(error) === 'EPIPE') return readerLeft.resolve();
+  if (process.exitCode === exitCodes.failed) return;
   process.exitCode = exitCodes.failed;
   console.note(`the output could not be written: ${error.message}`);
 }

@@ -3,7 +3,9 @@ import { Argument, Command, Help, InvalidArgumentError, Option } from 'commander
 import { defaultHelperPaths } from '../base/paths.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import type { GlobalOptions } from './command-context.ts';
-import { type DumpOptions, type DumpTable, dumpTables } from './dump-command.ts';
+import { type ModeChoice, modeChoices } from './dns-mode-command.ts';
+import { type DumpOptions, type DumpTable, dumpTables, type FollowedTable, followedTables } from './dump-command.ts';
+import { type FlushedCache, flushedCaches, type MappingAction, mappingActions } from './mapping-command.ts';
 import { parseTarget } from './query-command.ts';
 import type { EnhancedOptions } from './status-command.ts';
 
@@ -18,8 +20,12 @@ export interface Actions {
   serve(options: ServeOptions): Promise<void>;
   enhanced(on: boolean, options: EnhancedOptions): Promise<void>;
   setSwitch(half: 'system-dns' | 'auto-route', on: boolean, options: GlobalOptions): Promise<void>;
+  mode(choice: ModeChoice | undefined, options: GlobalOptions): Promise<void>;
   status(options: GlobalOptions): Promise<void>;
   dump(table: DumpTable, options: DumpOptions): Promise<void>;
+  follow(table: FollowedTable, options: DumpOptions): Promise<void>;
+  mapping(action: MappingAction, wanted: string[], options: GlobalOptions): Promise<void>;
+  flush(cache: FlushedCache, options: GlobalOptions): Promise<void>;
   testRule(target: Endpoint, options: GlobalOptions & { udp: boolean }): Promise<void>;
   dnsQuery(name: string, type: string, options: GlobalOptions): Promise<void>;
   close(ids: string[], options: GlobalOptions & { all: boolean }): Promise<void>;
@@ -32,6 +38,8 @@ Examples:
   mirage serve --enhanced                  the window in a browser, Enhanced Mode on
   mirage enhanced on --config home.yaml    on until turned off, also after a restart
   mirage dump connections --search curl    what curl is connected to, by name
+  mirage dump dns --follow                 every DNS question as it comes
+  mirage mapping pin nas.example.com       keep the fake address of this name for ever
   mirage test-rule www.example.com:443     which rule would match, and why
   mirage check home.yaml                   every mistake, with line and column
 
@@ -102,6 +110,11 @@ export function createProgram(
       actions.setSwitch(half, state === 'on', command.optsWithGlobals()),
     );
   program
+    .command('mode')
+    .description('show how names are answered, or choose it: with fake addresses or real ones')
+    .addArgument(new Argument('[mode]', 'profile = as the profile says').choices(modeChoices))
+    .action((choice: ModeChoice | undefined, _, command: Command) => actions.mode(choice, command.optsWithGlobals()));
+  program
     .command('status')
     .description('show what is on, who owns it, and the network changes in force')
     .action((_, command: Command) => actions.status(command.optsWithGlobals()));
@@ -111,8 +124,29 @@ export function createProgram(
     .addArgument(new Argument('<table>', 'which one').choices(dumpTables))
     .option('-s, --search <text>', 'only rows in which this text occurs')
     .option('--closed', 'also connections that have ended', false)
-    .option('-n, --limit <count>', 'at most this many rows, the newest', limit, 10_000)
-    .action((table: DumpTable, _, command: Command) => actions.dump(table, command.optsWithGlobals()));
+    .option('-n, --limit <count>', 'at most this many rows, the newest (10000; with --follow 10 to begin with)', limit)
+    .option('-f, --follow', `go on with what comes, until interrupted (${followedTables.join(', ')})`, false)
+    .action((table: DumpTable, options: { follow: boolean }, command: Command) => {
+      if (!options.follow) return actions.dump(table, command.optsWithGlobals());
+      const followed = followedTables.find((name) => name === table);
+      if (followed === undefined) {
+        command.error(`error: --follow works with ${followedTables.join(' and ')}; the rows of other tables change`);
+      }
+      return actions.follow(followed, command.optsWithGlobals());
+    });
+  program
+    .command('mapping')
+    .description('keep a fake address for its name for ever (pin, unpin), or give it up (release)')
+    .addArgument(new Argument('<action>').choices(mappingActions))
+    .argument('<what...>', 'addresses or names, as "mirage dump fake-ip" prints them')
+    .action((action: MappingAction, wanted: string[], _, command: Command) =>
+      actions.mapping(action, wanted, command.optsWithGlobals()),
+    );
+  program
+    .command('flush')
+    .description('forget the answers of upstreams (dns), or release every fake address that is not pinned (fake-ip)')
+    .addArgument(new Argument('<cache>').choices(flushedCaches))
+    .action((cache: FlushedCache, _, command: Command) => actions.flush(cache, command.optsWithGlobals()));
   program
     .command('test-rule')
     .description('tell what would happen to a connection, rule by rule')

@@ -38,17 +38,21 @@ export async function dnsQuery(
   const { console } = context;
   if (options.json) return console.json(answer);
   const { paint } = console;
-  console.line(`${paint('bold', answer.rcode)}  ${paint('dim', `${answer.verdict}, ${formatMillis(answer.ms)}`)}`);
-  if (answer.answers.length === 0) {
-    if (answer.rcode === 'NOERROR') console.line(`The answer has no records of type ${plainText(type)}.`);
-    return;
+  const by = answer.upstream === undefined ? '' : `, by ${plainText(answer.upstream)}`;
+  const how = `${plainText(answer.verdict)}${by}, ${formatMillis(answer.ms)}`;
+  console.line(`${paint('bold', plainText(answer.rcode))}  ${paint('dim', how)}`);
+  // Aliases alone answer only who asked for aliases.
+  const onlyAliases = type !== 'CNAME' && type !== 'ANY' && answer.answers.every((row) => row.type === 'CNAME');
+  if (answer.rcode === 'NOERROR' && (onlyAliases || answer.answers.length === 0)) {
+    console.line(`The answer has no records of type ${plainText(type)}.`);
   }
+  if (answer.answers.length === 0) return;
   console.table(
     [
-      { title: 'NAME', value: (row) => row.name, style: () => 'bold' },
+      { title: 'NAME', value: (row) => row.name, shrinkTo: 20, narrow: 'middle', style: () => 'bold' },
       { title: 'TTL', value: (row) => String(row.ttl), align: 'right' },
       { title: 'TYPE', value: (row) => row.type },
-      { title: 'DATA', value: (row) => row.data },
+      { title: 'DATA', value: (row) => row.data, shrinkTo: 20, narrow: 'wrap' },
     ],
     answer.answers,
   );

@@ -3,8 +3,10 @@ import { CommanderError } from 'commander';
 import { AppError } from '../base/app-error.ts';
 import { checkProfile } from './check-command.ts';
 import type { CommandContext } from './command-context.ts';
-import { dump } from './dump-command.ts';
+import { dnsMode } from './dns-mode-command.ts';
+import { dump, follow } from './dump-command.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-code.ts';
+import { changeMappings, flush } from './mapping-command.ts';
 import { createProgram, type ServeOptions } from './program.ts';
 import { closeFlows, dnsQuery, testRule } from './query-command.ts';
 import { restore, setEnhanced, setSwitch, showStatus } from './status-command.ts';
@@ -24,8 +26,12 @@ export async function runCli(args: readonly string[], { context, version, serve 
       serve,
       enhanced: (on, options) => setEnhanced(context, on, options),
       setSwitch: (half, on, options) => setSwitch(context, half, on, options),
+      mode: (choice, options) => dnsMode(context, choice, options),
       status: (options) => showStatus(context, options),
       dump: (table, options) => dump(context, table, options),
+      follow: (table, options) => follow(context, table, options),
+      mapping: (action, wanted, options) => changeMappings(context, action, wanted, options),
+      flush: (cache, options) => flush(context, cache, options),
       testRule: (target, options) => testRule(context, target, options),
       dnsQuery: (name, type, options) => dnsQuery(context, name, type, options),
       close: (ids, options) => closeFlows(context, ids, options),

@@ -4,6 +4,7 @@ import { unreachable } from '../base/unreachable.ts';
 import type { NetworkChange, Snapshot, TunnelState } from '../contract/status.ts';
 import { summary } from '../profile/report.ts';
 import { type CommandContext, type GlobalOptions, withHelper } from './command-context.ts';
+import { describeDnsMode } from './dns-mode-command.ts';
 import type { Paint } from './paint.ts';
 import { plainText } from './plain-text.ts';
 import { countOf, formatAge, formatCount } from './quantity.ts';
@@ -75,8 +76,11 @@ function printSnapshot(context: CommandContext, options: GlobalOptions, snapshot
   field('System DNS', snapshot.systemDns ? 'captured while on' : paint('yellow', 'left alone'));
   field('Auto route', snapshot.autoRoute ? 'captured while on' : paint('yellow', 'left alone'));
   field('Mixed port', snapshot.mixed === null ? 'none' : `${snapshot.mixed.address}:${snapshot.mixed.port}`);
-  const { range, used, capacity } = snapshot.fakeIp;
-  field('Fake IP', `${range}, ${formatCount(used)} of ${formatCount(capacity)} in use`);
+  field('DNS mode', describeDnsMode(snapshot.dnsMode));
+  const { range, range6, used, capacity, unknown, recovered } = snapshot.fakeIp;
+  const ranges = range6 === null ? range : `${range} and ${range6}`;
+  field('Fake IP', `${ranges}, ${formatCount(used)} of ${formatCount(capacity)} in use`);
+  if (unknown > 0) field('Names lost', paint('yellow', describeLost(unknown, recovered)));
   const { proxies, rules, hash } = snapshot.config;
   field('Configuration', `${countOf(proxies, 'proxy', 'proxies')}, ${countOf(rules, 'rule')}, ${hash.slice(0, 12)}`);
   field('Helper', snapshot.version);
@@ -93,6 +97,10 @@ function printSnapshot(context: CommandContext, options: GlobalOptions, snapshot
     console.line(`  ${plainText(warning.text)}`);
     if (warning.action !== undefined) console.line(`  ${paint('dim', 'what to do:')} ${plainText(warning.action)}`);
   }
+}
+
+function describeLost(unknown: number, recovered: number): string {
+  return `${countOf(unknown, 'connection')}, ${formatCount(recovered)} of them found by their first bytes`;
 }
 
 function printChanges(context: CommandContext, changes: readonly NetworkChange[]): void {

@@ -14,8 +14,16 @@ export interface Column<R> {
   /** May be narrowed to this many columns when the terminal is narrow. */
   shrinkTo?: number;
   narrow?: Narrowing;
-  /** Left out altogether when the terminal is narrow, before any other column gives way. */
+  /** Left out altogether when the terminal is narrow, the last one first, before others give way by more than half. */
   spare?: boolean;
+  /** Width to begin with in a table that grows, where wider cells are still to come. */
+  usual?: number;
+}
+
+export interface TableOptions {
+  paint: Paint;
+  /** Columns of the terminal; undefined = every cell is whole. */
+  width: number | undefined;
 }
 
 const gap = '  ';
@@ -25,64 +33,115 @@ const gap = '  ';
  * are left out. Within `width` columns the spare ones go first, then the shrinkable ones give way, widest first; without it
  * every cell is whole.
  */
-export function renderTable<R>(
-  columns: readonly Column<R>[],
-  rows: readonly R[],
-  { paint, width = Number.POSITIVE_INFINITY }: { paint: Paint; width: number | undefined },
-): string[] {
+export function renderTable<R>(columns: readonly Column<R>[], rows: readonly R[], options: TableOptions): string[] {
+  const { width = Number.POSITIVE_INFINITY } = options;
+  const measured = columns.map((column) => measure(column, rows, 0));
   const shown = withoutSpares(
-    columns.map((column) => measure(column, rows)).filter(({ empty }) => !empty || rows.length === 0),
+    measured.filter(({ cells }) => rows.length === 0 || cells.some((cell) => cell !== '')),
     width,
   );
   const widths = fitWidths(shown, width);
-  const line = (cellOf: (at: number) => string, styleOf: (at: number) => Style | undefined): string =>
-    shown
-      .map(({ column }, at) => {
-        const text = cellOf(at);
-        const fill = ' '.repeat(Math.max(0, (widths[at] ?? 0) - displayWidth(text)));
-        const painted = paint(styleOf(at), text);
-        return column.align === 'right' ? fill + painted : painted + fill;
-      })
-      .join(gap)
-      .trimEnd();
-  const titles = line(
-    (at) => shown[at]?.column.title ?? '',
-    () => 'dim',
+  return [titleLine(shown, widths, options.paint), ...rowLines(shown, widths, rows, options.paint)];
+}
+
+/**
+ * A table whose rows come one after the other: its columns stay where they are. On a terminal those that can give way keep
+ * the width of the first rows; all others only ever become wider.
+ */
+export class LiveTable<R> {
+  readonly #options: TableOptions;
+  readonly #columns: readonly Column<R>[];
+  #widths: readonly number[];
+  #begun = false;
+
+  constructor(columns: readonly Column<R>[], options: TableOptions) {
+    this.#options = options;
+    const shown = withoutSpares(
+      columns.map((column) => measure(column, [], column.usual ?? 0)),
+      options.width ?? Number.POSITIVE_INFINITY,
+    );
+    this.#columns = shown.map(({ column }) => column);
+    this.#widths = shown.map(({ width }) => width);
+  }
+
+  /** Lines for these rows; the titles before the first. */
+  add(rows: readonly R[]): string[] {
+    const { paint, width } = this.#options;
+    const shown = this.#columns.map((column, at) => measure(column, rows, this.#widths[at] ?? 0));
+    const settled = this.#begun && width !== undefined;
+    this.#widths = settled
+      ? shown.map((column, at) => (column.column.shrinkTo === undefined ? column.width : (this.#widths[at] ?? 0)))
+      : fitWidths(shown, width ?? Number.POSITIVE_INFINITY);
+    const titles = this.#begun ? [] : [titleLine(shown, this.#widths, paint)];
+    this.#begun = true;
+    return [...titles, ...rowLines(shown, this.#widths, rows, paint)];
+  }
+}
+
+function titleLine<R>(shown: readonly Measured<R>[], widths: readonly number[], paint: Paint): string {
+  return joinCells(
+    shown,
+    widths,
+    shown.map(({ column }) => column.title),
+    (_, title) => paint('dim', title),
   );
-  const body = rows.flatMap((row, number) => {
+}
+
+function rowLines<R>(
+  shown: readonly Measured<R>[],
+  widths: readonly number[],
+  rows: readonly R[],
+  paint: Paint,
+): string[] {
+  return rows.flatMap((row, number) => {
     const cells = shown.map(({ column, cells }, at) => fitCell(cells[number] ?? '', widths[at] ?? 0, column.narrow));
     const height = Math.max(...cells.map((lines) => lines.length));
     return Array.from({ length: height }, (_, part) =>
-      line(
-        (at) => cells[at]?.[part] ?? '',
-        (at) => shown[at]?.column.style?.(row),
+      joinCells(
+        shown,
+        widths,
+        cells.map((lines) => lines[part] ?? ''),
+        (column, text) => paint(column.style?.(row), text),
       ),
     );
   });
-  return [titles, ...body];
+}
+
+function joinCells<R>(
+  shown: readonly Measured<R>[],
+  widths: readonly number[],
+  texts: readonly string[],
+  paint: (column: Column<R>, text: string) => string,
+): string {
+  return shown
+    .map(({ column }, at) => {
+      const text = texts[at] ?? '';
+      const fill = ' '.repeat(Math.max(0, (widths[at] ?? 0) - displayWidth(text)));
+      const painted = paint(column, text);
+      return column.align === 'right' ? fill + painted : painted + fill;
+    })
+    .join(gap)
+    .trimEnd();
 }
 
 interface Measured<R> {
   readonly column: Column<R>;
   readonly cells: readonly string[];
-  readonly empty: boolean;
   /** Columns of the terminal that its widest cell takes, and its title. */
   readonly width: number;
 }
 
-function measure<R>(column: Column<R>, rows: readonly R[]): Measured<R> {
+function measure<R>(column: Column<R>, rows: readonly R[], least: number): Measured<R> {
   const cells = rows.map((row) => plainText(column.value(row)));
-  const width = cells.reduce((widest, cell) => Math.max(widest, displayWidth(cell)), displayWidth(column.title));
-  return { column, cells, empty: cells.every((cell) => cell === ''), width };
+  const start = Math.max(least, displayWidth(column.title));
+  return { column, cells, width: cells.reduce((widest, cell) => Math.max(widest, displayWidth(cell)), start) };
 }
 
 function withoutSpares<R>(columns: readonly Measured<R>[], width: number): readonly Measured<R>[] {
-  return excessOf(
-    columns.map((column) => column.width),
-    width,
-  ) > 0
-    ? columns.filter(({ column }) => column.spare !== true)
-    : columns;
+  const needed = columns.map((measured) => Math.min(measured.width, 2 * (measured.column.shrinkTo ?? measured.width)));
+  if (excessOf(needed, width) <= 0) return columns;
+  const last = columns.findLastIndex(({ column }) => column.spare === true);
+  return last < 0 ? columns : withoutSpares(columns.toSpliced(last, 1), width);
 }
 
 function excessOf(widths: readonly number[], width: number): number {

@@ -32,6 +32,9 @@ export const appMethods = {
   closeFlows: methods.closeFlows,
   testRule: methods.testRule,
   dnsQuery: methods.dnsQuery,
+  flushDnsCache: methods.flushDnsCache,
+  flushFakeIp: methods.flushFakeIp,
+  changeMappings: methods.changeMappings,
   restore: methods.restore,
   getAppInfo: { params: z.strictObject({}), result: appInfoSchema },
   /** Reads the profile file again and applies it; answers its problems. */

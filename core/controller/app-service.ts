@@ -118,6 +118,9 @@ export class AppService implements MirageBridge, Service {
       closeFlows: (p) => this.#helper.call('closeFlows', p),
       testRule: (p) => this.#helper.call('testRule', p),
       dnsQuery: (p) => this.#helper.call('dnsQuery', p),
+      flushDnsCache: (p) => this.#helper.call('flushDnsCache', p),
+      flushFakeIp: (p) => this.#helper.call('flushFakeIp', p),
+      changeMappings: (p) => this.#helper.call('changeMappings', p),
     };
     return handlers[method](params);
   }

@@ -37,7 +37,7 @@ export interface HelperServiceOptions {
   readonly log: Logger;
 }
 
-/** How often the fake addresses in use are counted for the snapshot, while somebody is connected. */
+/** How often the fake addresses in use and the lost names are counted for the snapshot, while somebody is connected. */
 const recountMs = 5_000;
 
 export class HelperService {
@@ -261,10 +261,11 @@ export class HelperService {
   #watch(changed: () => void): () => void {
     const { clock, tunnel } = this.#options;
     const unwatch = this.changed.on(changed);
-    let used = tunnel.fakeIp().used;
+    let told = tunnel.fakeIp();
     const cancel = clock.every(recountMs, () => {
-      if (tunnel.fakeIp().used === used) return;
-      used = tunnel.fakeIp().used;
+      const { used, unknown, recovered } = tunnel.fakeIp();
+      if (used === told.used && unknown === told.unknown && recovered === told.recovered) return;
+      told = { ...told, used, unknown, recovered };
       changed();
     });
     return () => {

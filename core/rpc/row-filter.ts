@@ -30,8 +30,16 @@ const searchableFields: Searchable = {
     row.error?.code,
     ...row.chain,
   ],
-  mappings: (row) => [row.name, row.address, row.state, row.outcome],
-  dnsLog: (row) => [row.name, row.type, row.client, row.verdict, row.rcode, row.answer, row.upstream],
+  mappings: (row) => [
+    row.name,
+    row.address,
+    row.address6,
+    row.former,
+    row.state,
+    row.outcome,
+    row.pinned ? 'pinned' : undefined,
+  ],
+  dnsLog: (row) => [row.name, row.type, row.client, row.process, row.verdict, row.rcode, row.answer, row.upstream],
   logs: (row) => [row.message, row.component, row.level],
 };
 

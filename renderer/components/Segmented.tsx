@@ -6,9 +6,10 @@ export interface SegmentedProps<V extends string> {
   value: V;
   options: readonly { value: V; label: string; count?: string }[];
   onChange: (value: V) => void;
+  disabled?: boolean;
 }
 
-export function Segmented<V extends string>({ label, value, options, onChange }: SegmentedProps<V>) {
+export function Segmented<V extends string>({ label, value, options, onChange, disabled = false }: SegmentedProps<V>) {
   const move = (group: HTMLElement, step: number) => {
     const at = options.findIndex((option) => option.value === value);
     const next = options[(at + step + options.length) % options.length];
@@ -21,6 +22,7 @@ export function Segmented<V extends string>({ label, value, options, onChange }:
       className="segmented"
       role="radiogroup"
       aria-label={label}
+      aria-disabled={disabled}
       onKeyDown={(event) => {
         const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
         if (step === undefined) return;
@@ -34,6 +36,7 @@ export function Segmented<V extends string>({ label, value, options, onChange }:
           type="button"
           role="radio"
           aria-checked={option.value === value}
+          disabled={disabled}
           tabIndex={option.value === value ? 0 : -1}
           onClick={() => onChange(option.value)}
         >

@@ -25,6 +25,8 @@ export interface TablePageProps<E> {
   /** A row whole, for JSON. */
   whole: (entry: E) => unknown;
   empty: { icon: ReactNode; title: string; on: string; off: string };
+  /** Buttons after the table's own. */
+  actions?: ReactNode;
   /** The table. */
   children: ReactNode;
 }
@@ -38,6 +40,7 @@ export function TablePage<E>({
   record,
   whole,
   empty,
+  actions,
   children,
 }: TablePageProps<E>) {
   const { t } = useTranslation();
@@ -59,6 +62,7 @@ export function TablePage<E>({
         <PauseButton paused={paused} onChange={table.setPaused} />
         <ColumnMenu grid={grid} />
         <ExportMenu name={page} disabled={rows.length === 0} rows={table.currentRows} record={record} whole={whole} />
+        {actions}
       </PageHeader>
       <TableBody
         page={page}

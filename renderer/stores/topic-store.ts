@@ -3,7 +3,7 @@
  * most once per animation frame.
  */
 import type { MirageBridge, TopicBatch, TopicName, Unsubscribe } from '../../core/contract/app.ts';
-import type { SubscribeOptions } from '../../core/contract/rpc.ts';
+import type { Row, SubscribeOptions } from '../../core/contract/rpc.ts';
 import { type Entry, removed, type Table } from './row-table.ts';
 
 /** What a view reads. A new object for every change (the map and its entries are reused): made for `useSyncExternalStore`. */
@@ -66,6 +66,15 @@ export class TopicStore<T extends TopicName, E extends Entry> {
     };
   };
 
+  /**
+   * Shows rows as they will be, before the server says so. What it sends of them later stands; whoever supposed wrongly
+   * supposes the old rows again. Nothing happens while nobody watches.
+   */
+  suppose(rows: Row<T>[]): void {
+    if (this.#last === undefined) return;
+    this.#apply({ ...this.#last, reset: false, rows, counters: [], removed: [], total: this.#total });
+  }
+
   readonly snapshot = (): TopicSnapshot<E> => this.#snapshot;
 
   #subscribe(): void {
@@ -85,6 +94,10 @@ export class TopicStore<T extends TopicName, E extends Entry> {
       return;
     }
     this.#last = { epoch: batch.epoch, sequence: batch.sequence };
+    this.#apply(batch);
+  }
+
+  #apply(batch: TopicBatch<T>): void {
     this.#total = batch.total;
     const { table, now } = this.#options;
     if (batch.reset) this.#forgetChanges();
@@ -139,6 +152,7 @@ export class TopicStore<T extends TopicName, E extends Entry> {
     this.#unsubscribe = undefined;
     this.#options.table.clear();
     this.#forgetChanges();
+    this.#last = undefined;
     this.#total = 0;
     this.#publish(false);
   }

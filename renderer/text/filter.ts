@@ -13,6 +13,12 @@ export interface SearchFields<E> {
 
 export type Accept<E> = (entry: E) => boolean;
 
+/** The search for this value in a field. */
+export function searchFor(field: string, value: string): string {
+  const plain = value.replaceAll('"', '');
+  return /\s/.test(plain) ? `${field}:"${plain}"` : `${field}:${plain}`;
+}
+
 interface Term {
   readonly field: string | undefined;
   readonly value: string;

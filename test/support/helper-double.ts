@@ -129,10 +129,14 @@ export class HelperDouble implements HelperClient {
         : { ...this.snapshot, tunnel: { kind: 'stopped' }, owner: null };
       return this.snapshot;
     },
-    setSwitches: ({ systemDns, autoRoute }) => ({
+    setSwitches: ({ systemDns, autoRoute, dnsMode }) => ({
       ...this.snapshot,
       systemDns: systemDns ?? this.snapshot.systemDns,
       autoRoute: autoRoute ?? this.snapshot.autoRoute,
+      dnsMode:
+        dnsMode === undefined
+          ? this.snapshot.dnsMode
+          : { mode: dnsMode ?? stoppedSnapshot.dnsMode.mode, chosen: dnsMode !== null },
     }),
     renewLease: () => ({ ttlMs: 20_000, resumed: false }),
     applyConfig: () => ({ hash: 'c0ffee' }),

@@ -21,7 +21,7 @@ import type { RuleTrace } from '../../core/contract/flow.ts';
 import type { SubscribeOptions } from '../../core/contract/rpc.ts';
 import type { NetworkChange, Snapshot } from '../../core/contract/status.ts';
 import { MockTables } from './mock-tables.ts';
-import { mockRules } from './mock-traffic.ts';
+import { mockFakeIp, mockRules } from './mock-traffic.ts';
 
 export interface MockOptions {
   /** Live connections to begin with. */
@@ -32,6 +32,10 @@ export interface MockOptions {
   readonly turnOn?: 'works' | 'fails' | 'silent';
   readonly profile?: AppInfo['profile'];
   readonly warnings?: Snapshot['warnings'];
+  /** Another use of fake addresses than none lost. */
+  readonly fakeIp?: Partial<Snapshot['fakeIp']>;
+  /** Methods that the helper refuses. */
+  readonly refused?: readonly AppMethodName[];
   /** Every connection moves in every tick, instead of one of seven. */
   readonly busy?: boolean;
   readonly clock: Clock;
@@ -70,7 +74,15 @@ export class MockBridge implements MirageBridge {
       dnsMode: { mode: 'fake-ip', chosen: false },
       mixed: { address: '127.0.0.1', port: 7890 },
       config: { hash: '5f1d6c0a9be2', proxies: 4, rules: mockRules.length },
-      fakeIp: { range: '198.18.0.0/15', range6: null, used: 0, capacity: 131_067, unknown: 0, recovered: 0 },
+      fakeIp: {
+        range: '198.18.0.0/15',
+        range6: null,
+        used: 0,
+        capacity: 131_067,
+        unknown: 0,
+        recovered: 0,
+        ...options.fakeIp,
+      },
       warnings: options.warnings ?? [],
       changes: [],
     };
@@ -105,6 +117,9 @@ export class MockBridge implements MirageBridge {
 
   async call<M extends AppMethodName>(method: M, params: AppParams<M>): Promise<AppResult<M>> {
     this.calls.push([method, params]);
+    if (this.#options.refused?.includes(method) === true) {
+      throw new AppError('HELPER_IN_USE', 'the configuration in force is that of user 1001');
+    }
     return (await this.#answer(method, params)) as AppResult<M>;
   }
 
@@ -126,7 +141,17 @@ export class MockBridge implements MirageBridge {
       case 'testRule':
         return trace(params as AppParams<'testRule'>);
       case 'dnsQuery':
-        return { rcode: 'NOERROR', verdict: 'fake', answers: [], ms: 0.2 };
+        return answerOf(params as AppParams<'dnsQuery'>);
+      case 'flushDnsCache':
+        return { answers: 37 };
+      case 'flushFakeIp':
+        return { retired: this.tables.retire(undefined) };
+      case 'changeMappings': {
+        const { addresses, action } = params as AppParams<'changeMappings'>;
+        return {
+          changed: action === 'retire' ? this.tables.retire(addresses) : this.tables.pin(addresses, action === 'pin'),
+        };
+      }
       case 'restore': {
         const undone = this.#snapshot.changes;
         this.#show({ ...this.#snapshot, tunnel: { kind: 'stopped' }, owner: null, changes: [] });
@@ -194,9 +219,31 @@ export class MockBridge implements MirageBridge {
   }
 }
 
-/** Only the switches that were named: `undefined` is not a value of a snapshot. */
-function given({ systemDns, autoRoute }: AppParams<'setSwitches'>): Partial<Snapshot> {
-  return { ...(systemDns === undefined ? {} : { systemDns }), ...(autoRoute === undefined ? {} : { autoRoute }) };
+/** Only the switches that were named: `undefined` is not a value of a snapshot. The profile says fake-ip. */
+function given({ systemDns, autoRoute, dnsMode }: AppParams<'setSwitches'>): Partial<Snapshot> {
+  return {
+    ...(systemDns === undefined ? {} : { systemDns }),
+    ...(autoRoute === undefined ? {} : { autoRoute }),
+    ...(dnsMode === undefined ? {} : { dnsMode: { mode: dnsMode ?? 'fake-ip', chosen: dnsMode !== null } }),
+  };
+}
+
+/** Names under debian.org go DIRECT and are asked upstream, `no-such.` ones do not exist, all others are fake. */
+function answerOf({ name, type }: AppParams<'dnsQuery'>): AppResult<'dnsQuery'> {
+  const upstream = 'tls://192.0.2.53:853';
+  if (name.startsWith('no-such.')) return { rcode: 'NXDOMAIN', verdict: 'absent', upstream, answers: [], ms: 18.4 };
+  if (type !== 'A') return { rcode: 'NOERROR', verdict: 'local', answers: [], ms: 0.06 };
+  if (!name.endsWith('.debian.org')) {
+    const answers = [{ name, type, ttl: 1, data: mockFakeIp(name.length) }];
+    return { rcode: 'NOERROR', verdict: 'fake', answers, ms: 0.09 };
+  }
+  const target = 'debian.map.fastlydns.example';
+  const answers = [
+    { name, type: 'CNAME', ttl: 3600, data: target },
+    { name: target, type, ttl: 30, data: '203.0.113.132' },
+    { name: target, type, ttl: 30, data: '203.0.113.133' },
+  ];
+  return { rcode: 'NOERROR', verdict: 'real', upstream, answers, ms: 23.6 };
 }
 
 function mockChanges(since: number): NetworkChange[] {

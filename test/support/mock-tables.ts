@@ -4,7 +4,8 @@ import type { DnsRow, MappingRow } from '../../core/contract/dns.ts';
 import type { ConnectionRow } from '../../core/contract/flow.ts';
 import type { SubscribeOptions, TopicBatch, TopicName } from '../../core/contract/rpc.ts';
 import type { Traffic } from '../../core/contract/status.ts';
-import { mockConnection, mockName, mockSites, seededRandom } from './mock-traffic.ts';
+import { mockAnswer, rareMappings, rareQuestions } from './mock-dns.ts';
+import { mockConnection, seededRandom } from './mock-traffic.ts';
 
 export interface MockTablesOptions {
   readonly rows: number;
@@ -56,6 +57,32 @@ export class MockTables {
       send({ epoch: 1, sequence: 0, reset: true, rows, counters: [], removed: [], total: rows.length }),
     );
     return () => this.#subscribers.delete(subscriber);
+  }
+
+  /** Undefined = all. Pinned ones stay. */
+  retire(addresses: readonly string[] | undefined): number {
+    return this.#changeMappings(addresses, (row) =>
+      row.pinned || row.state === 'retired' || row.state === 'unknown' ? undefined : { ...row, state: 'retired' },
+    );
+  }
+
+  pin(addresses: readonly string[], pinned: boolean): number {
+    return this.#changeMappings(addresses, (row) =>
+      row.pinned === pinned || row.state === 'unknown' ? undefined : { ...row, pinned },
+    );
+  }
+
+  #changeMappings(
+    addresses: readonly string[] | undefined,
+    change: (row: MappingRow) => MappingRow | undefined,
+  ): number {
+    const rows = (addresses ?? [...this.#mappings.keys()]).flatMap((address) => {
+      const row = this.#mappings.get(address);
+      return (row && change(row)) ?? [];
+    });
+    for (const row of rows) this.#mappings.set(row.address, row);
+    this.#send('mappings', { rows });
+    return rows.length;
   }
 
   /** One second of life: bytes flow, some connections end, others begin. */
@@ -139,7 +166,7 @@ export class MockTables {
     this.#connections.set(row.id, row);
     if (row.state === 'closed') this.#closed.push(row.id);
     if (row.fakeIp !== undefined) this.#map(row.fakeIp, row);
-    if (row.domainSource !== undefined) this.#ask(row.destination.host, row.fakeIp, openedAt - 2);
+    if (row.domainSource !== undefined) this.#ask(row, openedAt - 2);
     return row;
   }
 
@@ -167,22 +194,18 @@ export class MockTables {
     });
   }
 
-  #ask(name: string, fakeIp: string | undefined, time: number): void {
-    const number = this.#nextQuestion++;
-    const site = number % mockSites.length;
-    const row: DnsRow = {
-      id: `q${number}`,
+  #ask({ destination, fakeIp, process }: ConnectionRow, time: number): void {
+    this.#record({
       time,
       client: '198.18.0.1',
-      name,
-      type: fakeIp === undefined ? 'AAAA' : 'A',
-      verdict: site === 8 ? 'blocked' : site === 9 ? 'real' : fakeIp === undefined ? 'local' : 'fake',
-      rcode: site === 8 ? 'NXDOMAIN' : 'NOERROR',
-      answer: site === 8 ? '' : site === 9 ? '192.168.1.40' : (fakeIp ?? ''),
-      ...(site === 9 ? { upstream: 'udp://192.168.1.1:53' } : {}),
-      ms: site === 9 ? 2.31 : 0.08 + this.#random() * 0.3,
-    };
-    this.#questions.push(row);
+      ...(process === undefined ? {} : { process: process.name }),
+      name: destination.host,
+      ...mockAnswer(destination.host, fakeIp, this.#random),
+    });
+  }
+
+  #record(question: Omit<DnsRow, 'id'>): void {
+    this.#questions.push({ id: `q${this.#nextQuestion++}`, ...question });
     if (this.#questions.length > keptQuestions) this.#questions.shift();
   }
 
@@ -212,31 +235,7 @@ export class MockTables {
       openedAt: now - 900,
     });
     special({ destination: { host: 'evil\u202Emoc.elgoog\u0007.example', port: 443 }, openedAt: now - 1500 });
-    this.#mappings.set('198.19.255.10', {
-      address: '198.19.255.10',
-      name: mockName(500),
-      state: 'free',
-      firstSeen: now - 900_000_000,
-      lastAnswered: now - 800_000_000,
-      lastConnected: 0,
-      answers: 2,
-      flows: 0,
-      liveFlows: 0,
-      pinned: false,
-      outcome: '',
-    });
-    this.#mappings.set('10.128.0.9', {
-      address: '10.128.0.9',
-      name: 'old-range.example.com',
-      state: 'retired',
-      firstSeen: now - 1_900_000_000,
-      lastAnswered: now - 1_800_000_000,
-      lastConnected: now - 1_799_000_000,
-      answers: 12,
-      flows: 31,
-      liveFlows: 0,
-      pinned: false,
-      outcome: 'DIAL_TIMEOUT',
-    });
+    for (const row of rareMappings(now)) this.#mappings.set(row.address, row);
+    for (const question of rareQuestions(now)) this.#record(question);
   }
 }

@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { useCopy } from '../../components/use-copy.ts';
 import type { ConnectionEntry } from '../../stores/connection-table.ts';
 import { useServices } from '../../stores/services.ts';
+import { searchFor } from '../../text/filter.ts';
 import { plainText } from '../../text/plain-text.ts';
 import { currentRow } from './connection-fields.ts';
 import type { CloseFlows } from './use-close-flows.ts';
@@ -27,13 +28,13 @@ export function ConnectionMenu({ entry, close, onDetails }: ConnectionMenuProps)
         {t('connections.details')}
       </DropdownMenu.Item>
       <DropdownMenu.Separator className="menu-line" />
-      <DropdownMenu.Item className="menu-item" onSelect={() => ui.search('connections', `host:"${host}"`)}>
+      <DropdownMenu.Item className="menu-item" onSelect={() => ui.search('connections', searchFor('host', host))}>
         {t('connections.filterHost')}
       </DropdownMenu.Item>
       {process === undefined ? null : (
         <DropdownMenu.Item
           className="menu-item"
-          onSelect={() => ui.search('connections', `proc:"${plainText(process.name, 64)}"`)}
+          onSelect={() => ui.search('connections', searchFor('proc', plainText(process.name, 64)))}
         >
           {t('connections.filterProcess')}
         </DropdownMenu.Item>

@@ -15,22 +15,34 @@ export const dnsSearch: SearchFields<DnsEntry> = {
     type: ({ row }) => [row.type],
     verdict: ({ row }) => [row.verdict],
     client: ({ row }) => [row.client],
+    proc: ({ row }) => [row.process],
     answer: ({ row }) => [row.answer],
-    code: ({ row }) => [row.rcode],
+    rcode: ({ row }) => [row.rcode],
+    upstream: ({ row }) => [row.upstream],
   },
-  text: ({ row }) => `${row.client} ${row.name} ${row.type} ${row.verdict} ${row.rcode} ${row.answer}`.toLowerCase(),
+  text: ({ row }) =>
+    [row.client, row.process, row.name, row.type, row.verdict, row.rcode, row.answer, row.upstream]
+      .join(' ')
+      .toLowerCase(),
 };
 
 export function dnsRecord({ row }: DnsEntry): Record<string, CsvValue> {
   return {
     time: new Date(row.time).toISOString(),
     client: row.client,
+    process: row.process,
     name: row.name,
     type: row.type,
     verdict: row.verdict,
     rcode: row.rcode,
     answer: row.answer,
     upstream: row.upstream,
+    upstreamMs: row.upstreamMs,
     ms: row.ms,
   };
+}
+
+/** The fake address that the row is about: that of the answer, or the one that a lost name was found for. */
+export function fakeAddressOf({ verdict, answer }: DnsRow): string | undefined {
+  return (verdict === 'fake' || verdict === 'recovered') && answer !== '' ? answer : undefined;
 }

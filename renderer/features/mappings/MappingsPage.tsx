@@ -1,19 +1,21 @@
 /** The fake addresses and the names they stand for. */
 import { Rows3 } from 'lucide-react';
-import { DropdownMenu } from 'radix-ui';
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { MappingRow } from '../../../core/contract/dns.ts';
+import { ConfirmDialog } from '../../components/ConfirmDialog.tsx';
 import { DataGrid } from '../../components/data-grid/DataGrid.tsx';
 import { useGridLayout } from '../../components/data-grid/use-grid-layout.ts';
 import { useTableRows } from '../../components/data-grid/use-table-rows.ts';
 import { TablePage } from '../../components/TablePage.tsx';
-import { useCopy } from '../../components/use-copy.ts';
 import { rowOf } from '../../stores/row-table.ts';
-import { useServices, useUi } from '../../stores/services.ts';
+import { useLive, useServices, useUi } from '../../stores/services.ts';
 import { compileFilter } from '../../text/filter.ts';
 import { plainText } from '../../text/plain-text.ts';
-import { mappingKey, mappingRecord, mappingSearch } from './mapping-fields.ts';
+import { FlushButton } from './FlushButton.tsx';
+import { MappingMenu } from './MappingMenu.tsx';
+import { type MappingEntry, mappingKey, mappingRecord, mappingSearch } from './mapping-fields.ts';
+import { useMappingActions } from './use-mapping-actions.ts';
 import { useMappingColumns } from './use-mapping-columns.tsx';
 import './mappings.css';
 
@@ -21,13 +23,15 @@ const newestFirst = { column: 'lastConnected', direction: 'desc' } as const;
 
 export function MappingsPage() {
   const { t } = useTranslation();
-  const { mappings, ui } = useServices();
+  const { mappings } = useServices();
   const [active, setActive] = useState<string | undefined>();
+  const [releasing, setReleasing] = useState<MappingRow | undefined>();
   const search = useUi((state) => state.searches.mappings ?? '');
+  const realAddresses = useLive(({ snapshot }) => snapshot?.dnsMode.mode === 'redir-host');
   const accept = useMemo(() => compileFilter(search, mappingSearch), [search]);
   const grid = useGridLayout('mappings', useMappingColumns(), newestFirst);
   const table = useTableRows(mappings, accept, grid);
-  const openConnections = (row: MappingRow) => ui.open('connections', `fake:${row.address}`);
+  const actions = useMappingActions();
   return (
     <TablePage
       page="mappings"
@@ -37,10 +41,11 @@ export function MappingsPage() {
       table={table}
       record={mappingRecord}
       whole={rowOf}
+      actions={<FlushButton entries={table.snapshot.entries} flush={actions.flush} />}
       empty={{
         icon: <Rows3 size={28} aria-hidden="true" />,
         title: t('mappings.emptyTitle'),
-        on: t('mappings.emptyOn'),
+        on: t(realAddresses ? 'mappings.emptyRedirHost' : 'mappings.emptyOn'),
         off: t('mappings.emptyOff'),
       }}
     >
@@ -51,29 +56,23 @@ export function MappingsPage() {
         entryKey={mappingKey}
         active={active}
         onActive={setActive}
-        rowTone={({ row: { state } }) => (state === 'retired' || state === 'free' ? 'muted' : undefined)}
-        renderMenu={({ row }) => <MappingMenu row={row} onConnections={() => openConnections(row)} />}
+        rowTone={rowTone}
+        renderMenu={({ row }) => <MappingMenu row={row} actions={actions} onRelease={() => setReleasing(row)} />}
         viewKey={search}
       />
+      {releasing === undefined ? null : (
+        <ConfirmDialog
+          title={t('mappings.releaseTitle', { address: releasing.address })}
+          text={t('mappings.releaseText', { name: plainText(releasing.name) })}
+          confirm={t('mappings.releaseConfirm')}
+          onConfirm={() => void actions.release(releasing)}
+          onClose={() => setReleasing(undefined)}
+        />
+      )}
     </TablePage>
   );
 }
 
-function MappingMenu({ row, onConnections }: { row: MappingRow; onConnections: () => void }) {
-  const { t } = useTranslation();
-  const copy = useCopy();
-  return (
-    <>
-      <DropdownMenu.Item className="menu-item" onSelect={onConnections}>
-        {t('mappings.showConnections')}
-      </DropdownMenu.Item>
-      <DropdownMenu.Separator className="menu-line" />
-      <DropdownMenu.Item className="menu-item" onSelect={() => copy(row.address)}>
-        {t('mappings.copyAddress')}
-      </DropdownMenu.Item>
-      <DropdownMenu.Item className="menu-item" onSelect={() => copy(plainText(row.name))}>
-        {t('mappings.copyName')}
-      </DropdownMenu.Item>
-    </>
-  );
+function rowTone({ row: { state } }: MappingEntry): string | undefined {
+  return state === 'retired' || state === 'free' ? 'muted' : undefined;
 }

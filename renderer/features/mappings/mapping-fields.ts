@@ -12,19 +12,27 @@ export const mappingSearch: SearchFields<MappingEntry> = {
   fields: {
     name: ({ row }) => [row.name],
     host: ({ row }) => [row.name],
-    addr: ({ row }) => [row.address],
-    fake: ({ row }) => [row.address],
+    former: ({ row }) => [row.former],
+    addr: ({ row }) => [row.address, row.address6],
+    fake: ({ row }) => [row.address, row.address6],
     state: ({ row }) => [row.state],
+    pinned: ({ row }) => [row.pinned ? 'yes' : 'no'],
     outcome: ({ row }) => [row.outcome],
   },
-  text: ({ row }) => `${row.address} ${row.name} ${row.state} ${row.outcome}`.toLowerCase(),
+  text: ({ row }) =>
+    [row.address, row.address6, row.name, row.former, row.state, row.pinned ? 'pinned' : '', row.outcome]
+      .join(' ')
+      .toLowerCase(),
 };
 
 export function mappingRecord({ row }: MappingEntry): Record<string, CsvValue> {
   return {
     address: row.address,
+    address6: row.address6,
     name: row.name,
     state: row.state,
+    pinned: row.pinned,
+    former: row.former,
     firstSeen: isoTime(row.firstSeen),
     lastAnswered: isoTime(row.lastAnswered),
     lastConnected: isoTime(row.lastConnected),
@@ -33,6 +41,11 @@ export function mappingRecord({ row }: MappingEntry): Record<string, CsvValue> {
     liveConnections: row.liveFlows,
     outcome: row.outcome,
   };
+}
+
+/** Whether it can be pinned or released: there is a name, and the address is not given up already. */
+export function isCurrent({ state }: MappingRow): boolean {
+  return state !== 'unknown' && state !== 'retired';
 }
 
 /** Empty for 0, which means never. */

@@ -8,8 +8,9 @@ import { Chip, type ChipTone } from '../../components/Chip.tsx';
 import type { Column } from '../../components/data-grid/column.ts';
 import { FakeAddress } from '../../components/FakeAddress.tsx';
 import { type DurationText, useDuration } from '../../components/use-duration.ts';
+import { useLive } from '../../stores/services.ts';
 import { formatCount, formatDateTime } from '../../text/format.ts';
-import { plainText } from '../../text/plain-text.ts';
+import { formerCell, type MappingWords, nameCell, outcomeCell, useMappingWords } from './mapping-cells.tsx';
 import type { MappingEntry } from './mapping-fields.ts';
 
 const stateTones: Readonly<Record<MappingRow['state'], ChipTone>> = {
@@ -23,10 +24,21 @@ const stateTones: Readonly<Record<MappingRow['state'], ChipTone>> = {
 export function useMappingColumns(): readonly Column<MappingEntry>[] {
   const { t } = useTranslation();
   const text = useDuration();
-  return useMemo(() => [...identityColumns(t), ...timeColumns(t, text), ...countColumns(t)], [t, text]);
+  const words = useMappingWords();
+  const bothFamilies = useLive(({ snapshot }) => typeof snapshot?.fakeIp.range6 === 'string');
+  return useMemo(
+    () => [
+      ...identityColumns(t, words, bothFamilies),
+      ...timeColumns(t, text),
+      ...countColumns(t),
+      ...endColumns(t, words),
+    ],
+    [t, text, words, bothFamilies],
+  );
 }
 
-function identityColumns(t: TFunction): Column<MappingEntry>[] {
+/** IPv6 addresses are shown where there is a range for them. */
+function identityColumns(t: TFunction, words: MappingWords, bothFamilies: boolean): Column<MappingEntry>[] {
   return [
     {
       id: 'address',
@@ -36,12 +48,30 @@ function identityColumns(t: TFunction): Column<MappingEntry>[] {
       sort: ({ row: { address } }) => sortableAddress(address),
     },
     {
+      id: 'address6',
+      title: t('mappings.column.address6'),
+      width: 170,
+      hidden: !bothFamilies,
+      yields: 6,
+      cell: ({ row: { address6 } }) =>
+        address6 === undefined ? <span className="faint">–</span> : <FakeAddress address={address6} />,
+      sort: ({ row: { address6 } }) => address6,
+    },
+    {
       id: 'name',
       title: t('mappings.column.name'),
       width: 200,
       grow: 3,
-      cell: ({ row: { name } }) => <span title={plainText(name)}>{plainText(name)}</span>,
+      cell: ({ row }) => nameCell(row, words),
       sort: ({ row: { name } }) => name,
+    },
+    {
+      id: 'former',
+      title: t('mappings.column.former'),
+      width: 160,
+      hidden: true,
+      cell: ({ row }) => formerCell(row, words),
+      sort: ({ row: { former } }) => former,
     },
     {
       id: 'state',
@@ -67,7 +97,8 @@ function timeColumns(t: TFunction, text: DurationText): Column<MappingEntry>[] {
     hidden,
     cell: ({ row }) => (
       <span className={row[id] === 0 ? 'faint' : 'soft'} title={row[id] === 0 ? undefined : formatDateTime(row[id])}>
-        <Ago time={row[id]} text={text} />
+        {/* Of an address without a name nobody knows when it was answered. */}
+        {row.state === 'unknown' && row[id] === 0 ? '–' : <Ago time={row[id]} text={text} />}
       </span>
     ),
     sort: ({ row }) => row[id],
@@ -87,25 +118,20 @@ function countColumns(t: TFunction): Column<MappingEntry>[] {
     cell: ({ row }) => <span className={row[id] === 0 ? 'faint' : undefined}>{formatCount(row[id])}</span>,
     sort: ({ row }) => row[id],
   });
+  return [count('answers', 84), count('flows', 100), count('liveFlows', 68)];
+}
+
+function endColumns(t: TFunction, words: MappingWords): Column<MappingEntry>[] {
   return [
-    count('answers', 84),
-    count('flows', 100),
-    count('liveFlows', 68),
     {
       id: 'outcome',
       title: t('mappings.column.outcome'),
       width: 150,
       grow: 1,
-      cell: ({ row: { outcome } }) => <Outcome outcome={outcome} t={t} />,
+      cell: ({ row }) => outcomeCell(row, words),
       sort: ({ row: { outcome } }) => outcome,
     },
   ];
-}
-
-function Outcome({ outcome, t }: { outcome: string; t: TFunction }) {
-  if (outcome === '') return <span className="faint">–</span>;
-  if (outcome === 'ok') return <span className="soft">{t('mappings.outcomeOk')}</span>;
-  return <span className="mono mapping-failed">{plainText(outcome, 60)}</span>;
 }
 
 /** IPv4 by its numbers: `.9` before `.10`. */

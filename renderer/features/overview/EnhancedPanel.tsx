@@ -103,6 +103,7 @@ function Half({ snapshot, name }: { snapshot: Snapshot; name: 'systemDns' | 'aut
   const { bridge, live, notices } = useServices();
   const textId = useId();
   const on = snapshot[name];
+  const realAddresses = name === 'systemDns' && snapshot.dnsMode.mode === 'redir-host';
   const set = async (value: boolean) => {
     try {
       live.setState({ snapshot: await bridge.call('setSwitches', { [name]: value }) });
@@ -122,7 +123,7 @@ function Half({ snapshot, name }: { snapshot: Snapshot; name: 'systemDns' | 'aut
       <div>
         <h3>{t(`overview.${name}`)}</h3>
         <p id={textId} className="soft">
-          {t(on ? `overview.${name}Text` : 'overview.halfOff')}
+          {t(on ? (realAddresses ? 'overview.systemDnsRealText' : `overview.${name}Text`) : 'overview.halfOff')}
         </p>
       </div>
     </div>

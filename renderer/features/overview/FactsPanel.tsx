@@ -3,13 +3,14 @@ import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Snapshot } from '../../../core/contract/status.ts';
 import { useLive } from '../../stores/services.ts';
+import { dnsModeNames } from '../../text/dns-mode.ts';
 import { formatBytes, formatCount, formatEndpoint } from '../../text/format.ts';
 import { plainText } from '../../text/plain-text.ts';
 
 export function FactsPanel({ snapshot }: { snapshot: Snapshot }) {
   const { t } = useTranslation();
   const sample = useLive((state) => state.traffic.at(-1));
-  const { fakeIp, mixed, config } = snapshot;
+  const { fakeIp, mixed, config, dnsMode } = snapshot;
   return (
     <dl className="facts">
       <Fact name={t('overview.downTotal')} note={t('overview.sinceStart')}>
@@ -26,6 +27,13 @@ export function FactsPanel({ snapshot }: { snapshot: Snapshot }) {
       </Fact>
       <Fact name={t('overview.fakeIp')} note={<FakeIpUse {...fakeIp} />} href="#/mappings">
         {formatCount(fakeIp.used)}
+      </Fact>
+      <Fact
+        name={t('overview.dnsMode')}
+        note={t(dnsMode.chosen ? 'overview.dnsModeChosen' : 'overview.dnsModeProfile')}
+        href="#/settings"
+      >
+        {dnsModeNames[dnsMode.mode]}
       </Fact>
       <Fact name={t('overview.rules')} note={`${t('overview.proxies')}: ${formatCount(config.proxies)}`} href="#/rules">
         {formatCount(config.rules)}
@@ -59,13 +67,14 @@ function Fact({ name, children, note, href }: FactProps) {
   );
 }
 
-function FakeIpUse({ range, used, capacity }: Snapshot['fakeIp']) {
+function FakeIpUse({ range, range6, used, capacity }: Snapshot['fakeIp']) {
   const { t } = useTranslation();
-  const text = t('overview.fakeIpText', { range: plainText(range, 50), used, capacity });
+  const ranges = [range, ...(range6 === null ? [] : [range6])].map((text) => plainText(text, 50)).join(', ');
+  const text = t('overview.fakeIpText', { range: ranges, used, capacity });
   return (
     <span title={text}>
       <meter min={0} max={Math.max(1, capacity)} value={used} aria-label={text} />
-      <span className="mono">{plainText(range, 50)}</span>
+      <span className="mono">{ranges}</span>
     </span>
   );
 }

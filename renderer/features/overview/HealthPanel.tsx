@@ -1,8 +1,10 @@
 /** Standing trouble, each with what to do about it. */
 import { CircleAlert, CircleCheck, Info, TriangleAlert } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
-import type { HealthWarning } from '../../../core/contract/status.ts';
+import type { HealthWarning, Snapshot } from '../../../core/contract/status.ts';
+import { useWarningText } from '../../i18n/use-warning-text.ts';
 import { plainText } from '../../text/plain-text.ts';
+import { LostNames } from './LostNames.tsx';
 
 const looks = {
   notice: { icon: Info, name: 'overview.notice' },
@@ -10,7 +12,7 @@ const looks = {
   error: { icon: CircleAlert, name: 'overview.errorSeverity' },
 } as const;
 
-export function HealthPanel({ warnings }: { warnings: readonly HealthWarning[] }) {
+export function HealthPanel({ snapshot: { warnings, fakeIp } }: { snapshot: Snapshot }) {
   const { t } = useTranslation();
   return (
     <section className="panel health" aria-label={t('overview.health')}>
@@ -27,6 +29,7 @@ export function HealthPanel({ warnings }: { warnings: readonly HealthWarning[] }
           ))}
         </ul>
       )}
+      <LostNames fakeIp={fakeIp} />
     </section>
   );
 }
@@ -34,13 +37,14 @@ export function HealthPanel({ warnings }: { warnings: readonly HealthWarning[] }
 function Warning({ warning }: { warning: HealthWarning }) {
   const { t } = useTranslation();
   const { icon: Icon, name } = looks[warning.severity];
+  const { title, action } = useWarningText()(warning);
   return (
     <li className="health-item" data-severity={warning.severity}>
       <Icon size={16} aria-label={t(name)} />
       <div>
-        <h3>{plainText(warning.title, 120)}</h3>
+        <h3>{plainText(title, 120)}</h3>
         <p className="soft">{plainText(warning.text, 500)}</p>
-        {warning.action === undefined ? null : <p>{plainText(warning.action, 300)}</p>}
+        {action === undefined ? null : <p>{plainText(action, 300)}</p>}
         <p className="mono faint">{plainText(warning.code, 60)}</p>
       </div>
     </li>

@@ -32,7 +32,7 @@ export function OverviewPage() {
         <EnhancedPanel snapshot={snapshot} />
         {firstRun ? <FirstRun /> : <SpeedPanel />}
         <FactsPanel snapshot={snapshot} />
-        <HealthPanel warnings={snapshot.warnings} />
+        <HealthPanel snapshot={snapshot} />
         <ChangesPanel changes={snapshot.changes} />
       </div>
     </>

@@ -5,6 +5,7 @@ import { Segmented } from '../../components/Segmented.tsx';
 import { useServices, useUi } from '../../stores/services.ts';
 import { useAppInfo } from '../../stores/use-app-info.ts';
 import { AboutSection } from './AboutSection.tsx';
+import { DnsSection } from './DnsSection.tsx';
 import { ProfileSection } from './ProfileSection.tsx';
 import { SettingRow, SettingSection } from './SettingSection.tsx';
 
@@ -17,6 +18,7 @@ export function SettingsPage() {
       <div className="page-body">
         <div className="settings">
           <AppearanceSection />
+          <DnsSection />
           <ProfileSection info={info} onReload={setInfo} />
           <AboutSection info={info} error={error} />
         </div>

@@ -95,9 +95,19 @@ async function inShell(line: string): Promise<string> {
   return err;
 }
 
-test.each(['status', 'dump connections', '--help'])('%s: a reader that leaves early is no failure', async (command) => {
-  for (let i = 0; i < 50; i++) helper.connections.set(`row${i}`, { ...sampleConnection, id: `row${i}` });
-  expect(await inShell(`{ mirage ${command}; echo $? >&2; } | true`)).toBe('0\n');
+test.each(['status', 'dump connections', 'dump dns --follow', '--help'])(
+  '%s: a reader that leaves early is no failure',
+  async (command) => {
+    for (let i = 0; i < 50; i++) helper.connections.set(`row${i}`, { ...sampleConnection, id: `row${i}` });
+    expect(await inShell(`{ mirage ${command}; echo $? >&2; } | true`)).toBe('0\n');
+  },
+);
+
+test('what goes on ends when it is told to, and well', async () => {
+  const child = start(['dump', 'logs', '--follow']);
+  await new Promise((resolve) => child.stdout?.once('data', resolve));
+  child.kill('SIGINT');
+  expect(await new Promise((resolve) => child.on('close', resolve))).toBe(0);
 });
 
 test('a full disk is one', async () => {

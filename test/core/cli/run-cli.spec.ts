@@ -5,10 +5,12 @@ import { Console } from '../../../core/cli/console.ts';
 import type { ServeOptions } from '../../../core/cli/program.ts';
 import { runCli } from '../../../core/cli/run-cli.ts';
 import { defaultConfig } from '../../../core/contract/config.ts';
+import type { DnsRow, MappingRow } from '../../../core/contract/dns.ts';
 import type { ErrorCode } from '../../../core/contract/error.ts';
 import type { ConnectionRow } from '../../../core/contract/flow.ts';
 import type { LoadedProfile } from '../../../core/profile/profile-store.ts';
-import { HelperDouble, runningSnapshot } from '../../support/helper-double.ts';
+import { eventually } from '../../support/eventually.ts';
+import { type DoubleSubscription, HelperDouble, runningSnapshot } from '../../support/helper-double.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
 const now = 1_700_000_125_000;
@@ -19,8 +21,16 @@ let profile: LoadedProfile;
 let asked: (string | undefined)[];
 let opened: GlobalOptions[];
 let served: ServeOptions[];
+let end: () => void;
+let ended: Promise<void>;
+/** What a terminal of this width would show; without one, whole cells. */
+let terminal: number | undefined;
 
 beforeEach(() => {
+  terminal = undefined;
+  ended = new Promise((resolve) => {
+    end = resolve;
+  });
   helper = new HelperDouble();
   unreachable = undefined;
   profile = { path: '/home/u/.config/mirage/profile.yaml', text: '', config: defaultConfig, problems: [] };
@@ -37,14 +47,17 @@ interface Outcome {
 
 async function mirage(...args: string[]): Promise<Outcome> {
   const written = { out: '', err: '' };
-  const stream = (to: 'out' | 'err') => ({ write: (text: string) => (written[to] += text) });
+  const stream = (to: 'out' | 'err') => ({
+    write: (text: string) => (written[to] += text),
+    ...(terminal === undefined ? {} : { isTTY: true, columns: terminal }),
+  });
   const code = await runCli(args, {
     version: '0.1.0',
     serve: async (options) => {
       served.push(options);
     },
     context: {
-      console: new Console(stream('out'), stream('err'), {}),
+      console: new Console(stream('out'), stream('err'), { NO_COLOR: '1' }),
       clock: new ManualClock(now),
       uid: 1000,
       userName: (uid) => (uid === 1000 ? 'ada' : undefined),
@@ -58,6 +71,7 @@ async function mirage(...args: string[]): Promise<Outcome> {
         asked.push(file);
         return file === undefined ? profile : { ...profile, path: file };
       },
+      ended: () => ended,
     },
   });
   return { code, ...written };
@@ -76,6 +90,38 @@ const row = (id: string, host: string, rest: Partial<ConnectionRow> = {}): Conne
   openedAt: now - 5_000,
   ...rest,
 });
+
+const mapping = (address: string, rest: Partial<MappingRow> = {}): MappingRow => ({
+  address,
+  name: 'far.example',
+  state: 'resting',
+  pinned: false,
+  firstSeen: 1,
+  lastAnswered: now - 60_000,
+  lastConnected: now - 5_000,
+  answers: 4,
+  flows: 3,
+  liveFlows: 0,
+  outcome: 'ok',
+  ...rest,
+});
+
+const question = (id: string, rest: Partial<DnsRow> = {}): DnsRow => ({
+  id,
+  time: now,
+  client: 'tun',
+  name: 'far.example',
+  type: 'A',
+  verdict: 'real',
+  rcode: 'NOERROR',
+  answer: '203.0.113.80',
+  ms: 14.2,
+  ...rest,
+});
+
+function subscribed(): Promise<DoubleSubscription> {
+  return eventually(() => helper.subscriptions[0] ?? expect.fail('nobody has subscribed'));
+}
 
 /** Sends the pages of a table to whoever subscribes. */
 function tableOf(rows: unknown[], pageSize = 1000): void {
@@ -108,6 +154,7 @@ describe('status', () => {
 System DNS     captured while on
 Auto route     captured while on
 Mixed port     127.0.0.1:7890
+DNS mode       fake-ip, as the profile says
 Fake IP        198.18.0.0/15, 3 of 131,067 in use
 Configuration  1 proxy, 2 rules, c0ffee
 Helper         0.1.0
@@ -140,6 +187,7 @@ Owner          you (ada), while the app runs
 System DNS     captured while on
 Auto route     left alone
 Mixed port     none
+DNS mode       fake-ip, as the profile says
 Fake IP        198.18.0.0/15, 3 of 131,067 in use
 Configuration  1 proxy, 2 rules, c0ffee
 Helper         0.1.0
@@ -153,6 +201,19 @@ A local proxy  LOOPBACK_PROXY
   ssh goes direct.
   what to do: nothing
 `);
+  });
+
+  test('a mode chosen by hand, both ranges, names that were lost', async () => {
+    const { fakeIp } = helper.snapshot;
+    helper.snapshot = {
+      ...runningSnapshot,
+      dnsMode: { mode: 'redir-host', chosen: true },
+      fakeIp: { ...fakeIp, range6: 'fdfe:dcba:9876::/64', unknown: 1_012, recovered: 900 },
+    };
+    const { out } = await mirage('status');
+    expect(out).toContain('DNS mode       redir-host, chosen by hand ("mirage mode profile" undoes it)\n');
+    expect(out).toContain('Fake IP        198.18.0.0/15 and fdfe:dcba:9876::/64, 3 of 131,067 in use\n');
+    expect(out).toContain('Names lost     1,012 connections, 900 of them found by their first bytes\n');
   });
 
   test('failed, owned by somebody whom the machine does not know', async () => {
@@ -329,8 +390,8 @@ b2  -        [2001:db8::1]:443                udp  MATCH                      DI
       },
     ]);
     expect((await mirage('dump', 'dns')).out).toBe(
-      `TIME          CLIENT  NAME         TYPE  VERDICT  RCODE    ANSWER        TOOK
-14:03:59.007  tun     far.example  A     fake     NOERROR  198.18.0.9  0.1 ms
+      `TIME          CLIENT  NAME         TYPE  VERDICT  ANSWER        TOOK  RCODE
+14:03:59.007  tun     far.example  A     fake     198.18.0.9  0.1 ms  NOERROR
 `,
     );
     helper = new HelperDouble();
@@ -358,6 +419,72 @@ b2  -        [2001:db8::1]:443                udp  MATCH                      DI
 `,
     );
     expect(JSON.parse((await mirage('dump', 'rules', '-s', 'DANTE', '--json')).out)).toHaveLength(1);
+  });
+
+  test('what is rare about a mapping: pinned, a former name, an IPv6 address, a lost name', async () => {
+    terminal = 160;
+    tableOf([
+      mapping('198.18.0.9', { pinned: true, former: 'was.example', address6: 'fdfe:dcba:9876::9', state: 'live' }),
+      mapping('198.18.0.10', { name: '', state: 'unknown', lastAnswered: 0, outcome: '' }),
+    ]);
+    expect((await mirage('dump', 'fake-ip')).out).toBe(
+      `FAKE IP      NAME         STATE    PIN     ANSWERS  FLOWS  LIVE  ANSWERED  CONNECTED  OUTCOME  FORMER NAME  FAKE IPV6
+198.18.0.9   far.example  live     pinned        4      3     0     1 min        5 s  ok       was.example  fdfe:dcba:9876::9
+198.18.0.10  (name lost)  unknown                4      3     0     never        5 s
+`,
+    );
+  });
+
+  test('a narrow terminal leaves out what can be spared, and no more', async () => {
+    terminal = 80;
+    const upstream = { upstream: 'udp://192.0.2.53:53', upstreamMs: 12.4 };
+    tableOf([
+      question('1', { answer: 'cdn.example, 203.0.113.80, 203.0.113.81', process: 'firefox', ...upstream }),
+      question('2', {
+        name: `${'label.'.repeat(9)}example`,
+        type: 'HTTPS',
+        verdict: 'recovered',
+        process: 'a-long-process',
+      }),
+    ]);
+    const { out } = await mirage('dump', 'dns');
+    expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+    expect(out).toMatch(/^TIME +PROCESS +NAME +TYPE +VERDICT +ANSWER +TOOK\n/);
+    terminal = 160;
+    expect((await mirage('dump', 'dns')).out).toMatch(/ tun +firefox .* udp:\/\/192\.0\.2\.53:53 +12 ms\n/);
+  });
+
+  test('--follow: the last rows, then each as it comes, once, until it is ended', async () => {
+    tableOf([question('1', { name: 'first.example' }), question('2', { name: 'second.example' })]);
+    const running = mirage('dump', 'dns', '--follow', '-n', '1', '-s', 'example');
+    const subscription = await subscribed();
+    expect(subscription.options).toEqual({ limit: 10_000, search: 'example' });
+    const batch = { epoch: 1, sequence: 1, reset: false, counters: [], removed: [], total: 3 };
+    await new Promise((resolve) => setImmediate(resolve));
+    subscription.push({ ...batch, rows: [question('2', { process: 'curl' }), question('3', { process: 'curl' })] });
+    end();
+    const { code, out } = await running;
+    expect(code).toBe(0);
+    expect(out.split('\n').map((line) => line.trim().split(/ {2,}/).slice(1, 3))).toEqual([
+      ['CLIENT', 'PROCESS'],
+      ['tun', 'second.example'],
+      ['tun', 'curl'],
+      [],
+    ]);
+    expect(helper.subscriptions).toEqual([]);
+  });
+
+  test('--follow --json: a row a line; a helper that goes away ends it', async () => {
+    tableOf([question('1')]);
+    const running = mirage('dump', 'dns', '--follow', '--json');
+    await subscribed();
+    await new Promise((resolve) => setImmediate(resolve));
+    helper.down();
+    const { code, out } = await running;
+    expect(code).toBe(3);
+    const [first = '', ...rest] = out.split('\n');
+    expect(JSON.parse(first)).toEqual(question('1'));
+    expect(JSON.parse(rest.join('\n'))).toMatchObject({ error: { code: 'HELPER_NOT_RUNNING' } });
   });
 
   test('an empty table says so', async () => {
@@ -439,6 +566,24 @@ far.example    1  A     198.18.0.9
     expect((await mirage('dns-query', 'far.example', 'aaaa')).out).toBe('NXDOMAIN  fake, 0.4 ms\n');
   });
 
+  test('dns-query names the upstream, and shows the chain of aliases', async () => {
+    const alias = { name: 'www.far.example', type: 'CNAME', ttl: 300, data: 'cdn.example' };
+    const answers = [alias, { name: 'cdn.example', type: 'A', ttl: 30, data: '203.0.113.80' }];
+    const answer = { rcode: 'NOERROR', verdict: 'real', upstream: 'tls://192.0.2.53:853', ms: 31.7 };
+    helper.answers = { dnsQuery: () => ({ ...answer, answers }) };
+    expect((await mirage('dns-query', 'www.far.example')).out).toBe(
+      `NOERROR  real, by tls://192.0.2.53:853, 32 ms
+NAME             TTL  TYPE   DATA
+www.far.example  300  CNAME  cdn.example
+cdn.example       30  A      203.0.113.80
+`,
+    );
+    helper.answers = { dnsQuery: () => ({ ...answer, answers: [alias] }) };
+    expect((await mirage('dns-query', 'www.far.example', 'aaaa')).out).toContain(
+      'The answer has no records of type AAAA.\nNAME ',
+    );
+  });
+
   test('close and restore', async () => {
     expect((await mirage('close', 'a', 'b')).out).toBe('Closed 2 connections.\n');
     helper.answers = { closeFlows: () => ({ closed: 1 }) };
@@ -463,6 +608,100 @@ far.example    1  A     198.18.0.9
       ['setSwitches', { systemDns: false }],
       ['setSwitches', { autoRoute: true }],
     ]);
+  });
+});
+
+describe('mode', () => {
+  test('shows the one in force, with a sentence', async () => {
+    expect((await mirage('mode')).out).toBe(`fake-ip, as the profile says
+Names are answered with fake addresses; connections to them keep their names.
+`);
+    expect(helper.calls).toEqual([['getSnapshot', {}]]);
+    expect(JSON.parse((await mirage('mode', '--json')).out)).toEqual({ mode: 'fake-ip', chosen: false });
+  });
+
+  test('chooses one, and gives the choice back to the profile', async () => {
+    const { out } = await mirage('mode', 'redir-host');
+    expect(out).toMatch(/^redir-host, chosen by hand \("mirage mode profile" undoes it\)\n/);
+    expect(JSON.parse((await mirage('mode', 'fake-ip', '--json')).out)).toEqual({ mode: 'fake-ip', chosen: true });
+    expect((await mirage('mode', 'profile')).out).toMatch(/^fake-ip, as the profile says\n/);
+    expect(helper.calls).toEqual([
+      ['setSwitches', { dnsMode: 'redir-host' }],
+      ['setSwitches', { dnsMode: 'fake-ip' }],
+      ['setSwitches', { dnsMode: null }],
+    ]);
+  });
+});
+
+describe('mapping', () => {
+  test('addresses go as they are, names are looked up, each once', async () => {
+    tableOf([
+      mapping('198.18.0.7', { name: 'nas.example', state: 'retired' }),
+      mapping('198.18.0.9', { name: 'nas.example' }),
+      mapping('198.18.0.8', { name: 'old.nas.example' }),
+    ]);
+    expect((await mirage('mapping', 'pin', 'NAS.example.', '198.18.0.9', '198.18.0.30')).out).toBe(
+      'Pinned 2 addresses.\n',
+    );
+    expect(helper.calls).toEqual([['changeMappings', { addresses: ['198.18.0.9', '198.18.0.30'], action: 'pin' }]]);
+    expect(helper.subscriptions).toEqual([]);
+  });
+
+  test('releasing says what it means; --json has what was changed', async () => {
+    expect((await mirage('mapping', 'release', '198.18.0.9')).out).toBe(`Released 1 address.
+The old address stays understood until its rest ends, so that running programs go on.
+`);
+    expect(JSON.parse((await mirage('mapping', 'unpin', '198.18.0.9', '--json')).out)).toEqual({
+      addresses: ['198.18.0.9'],
+      changed: 1,
+    });
+    expect(helper.calls.map(([, params]) => params)).toEqual([
+      { addresses: ['198.18.0.9'], action: 'retire' },
+      { addresses: ['198.18.0.9'], action: 'unpin' },
+    ]);
+  });
+
+  test('those that were passed over are told', async () => {
+    helper.answers = { changeMappings: () => ({ changed: 1 }) };
+    expect((await mirage('mapping', 'pin', '198.18.0.9', '198.18.0.10')).out).toBe(
+      'Pinned 1 address of 2: the rest are without a mapping, or pinned already.\n',
+    );
+    helper.answers = { changeMappings: () => ({ changed: 0 }) };
+    expect((await mirage('mapping', 'release', '198.18.0.9')).out).toBe(
+      'Nothing changed: it is without a mapping, pinned, or released already.\n',
+    );
+  });
+
+  test('a name without an address: nothing is changed', async () => {
+    tableOf([mapping('198.18.0.8', { name: 'old.nas.example' })]);
+    expect(await mirage('mapping', 'pin', 'nas.example')).toEqual({
+      code: 1,
+      out: '',
+      err: `error FAKE_IP_UNKNOWN_ADDRESS: no fake address is known for "nas.example"; nothing was changed
+  what to do: name an address, or a name, as "mirage dump fake-ip" prints them
+`,
+    });
+    expect(helper.calls).toEqual([]);
+  });
+});
+
+describe('flush', () => {
+  test('dns says how many answers are forgotten', async () => {
+    helper.answers = { flushDnsCache: () => ({ answers: 1 }) };
+    expect((await mirage('flush', 'dns')).out).toBe('Forgot 1 answer of upstreams.\n');
+    expect((await mirage('flush', 'dns', '--json')).out).toBe('{\n  "answers": 1\n}\n');
+    helper.answers = {};
+    expect((await mirage('flush', 'dns')).out).toBe('There was no answer to forget.\n');
+  });
+
+  test('fake-ip says how many, and what stays', async () => {
+    helper.answers = { flushFakeIp: () => ({ retired: 1_200 }) };
+    expect((await mirage('flush', 'fake-ip')).out).toBe(`Released 1,200 mappings.
+Old addresses stay understood until their rest ends, so that running programs go on. Pinned mappings were kept.
+`);
+    expect(JSON.parse((await mirage('flush', 'fake-ip', '--json')).out)).toEqual({ retired: 1_200 });
+    helper.answers = {};
+    expect((await mirage('flush', 'fake-ip')).out).toBe('There was no mapping to release.\n');
   });
 });
 
@@ -562,6 +801,11 @@ describe('errors', () => {
     [['dump', 'passwords'], /Allowed choices are connections, fake-ip, dns, rules, logs/],
     [['dump', 'rules', '-n', '0'], /a limit is a number from 1 to 100000/],
     [['serve', '--port', '70000'], /a port is a number from 0 to 65535/],
+    [['dump', 'fake-ip', '--follow'], /--follow works with dns and logs/],
+    [['mode', 'normal'], /Allowed choices are fake-ip, redir-host, profile/],
+    [['mapping', 'pin'], /missing required argument 'what'/],
+    [['mapping', 'drop', '198.18.0.9'], /Allowed choices are pin, unpin, release/],
+    [['flush'], /missing required argument 'cache'/],
     [['test-rule', 'not a host'], /expected HOST, HOST:PORT/],
     [['close'], /name the connections to close, or say --all/],
     [['close', 'a', '--all'], /name the connections to close, or say --all/],
@@ -579,9 +823,8 @@ describe('help', () => {
   test('names every command, examples and exit codes', async () => {
     const { code, out } = await mirage('--help');
     expect(code).toBe(0);
-    for (const word of ['serve', 'enhanced', 'status', 'dump', 'test-rule', 'dns-query', 'close', 'restore', 'check']) {
-      expect(out).toMatch(new RegExp(`^  ${word} `, 'm'));
-    }
+    const commands = 'serve enhanced switch mode status dump mapping flush test-rule dns-query close restore check';
+    for (const word of commands.split(' ')) expect(out).toMatch(new RegExp(`^  ${word} `, 'm'));
     expect(out).toContain('Examples:');
     expect(out).toContain('4 bad configuration');
   });

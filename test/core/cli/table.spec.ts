@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { colourPaint, paintFor, plainPaint } from '../../../core/cli/paint.ts';
 import { plainText } from '../../../core/cli/plain-text.ts';
-import { type Column, displayWidth, type Narrowing, renderTable } from '../../../core/cli/table.ts';
+import { type Column, displayWidth, LiveTable, type Narrowing, renderTable } from '../../../core/cli/table.ts';
 
 interface Pair {
   name: string;
@@ -35,6 +35,19 @@ describe('renderTable', () => {
     const lines = (width: number) => renderTable(spare, [{ name: 'name', count: 1 }], { paint: plainPaint, width });
     expect(lines(18)).toEqual(['NAME  COUNT  SPARE', 'name      1  x']);
     expect(lines(17)).toEqual(['NAME  COUNT', 'name      1']);
+  });
+
+  test('spare columns go one by one, the last first, and for no column that can halve itself', () => {
+    const spares: Column<Pair>[] = [
+      { title: 'NAME', value: (pair) => pair.name, shrinkTo: 4 },
+      { title: 'B', value: () => 'bbb', spare: true },
+      { title: 'C', value: () => 'ccc', spare: true },
+    ];
+    const lines = (width: number) =>
+      renderTable(spares, [{ name: 'a-very-long-name', count: 1 }], { paint: plainPaint, width });
+    expect(lines(18)).toEqual(['NAME      B    C', 'a-very-…  bbb  ccc']);
+    expect(lines(17)).toEqual(['NAME          B', 'a-very-long…  bbb']);
+    expect(lines(10)).toEqual(['NAME', 'a-very-lo…']);
   });
 
   test.each<[Narrowing, string[]]>([
@@ -83,6 +96,34 @@ describe('renderTable', () => {
         expect(lines.join('').replaceAll(/\s/g, '')).toBe(plainText(text).replaceAll(/\s/g, ''));
       }),
     );
+  });
+});
+
+describe('LiveTable', () => {
+  const live = (width?: number) => new LiveTable(columns, { paint: plainPaint, width });
+
+  test('titles once; columns keep their width and only become wider', () => {
+    const table = live();
+    expect(table.add([{ name: 'a', count: 1 }])).toEqual(['NAME  COUNT', 'a         1']);
+    expect(table.add([{ name: 'longer', count: 1 }])).toEqual(['longer      1']);
+    expect(table.add([{ name: 'a', count: 1 }])).toEqual(['a           1']);
+    expect(table.add([])).toEqual([]);
+  });
+
+  test('a column that is empty so far keeps its place, at its usual width', () => {
+    const [name, count] = columns;
+    const usual = { ...name, title: 'NAME', value: () => '', usual: 8 };
+    const table = new LiveTable([usual, count ?? usual], { paint: plainPaint, width: undefined });
+    expect(table.add([{ name: '', count: 1 }])).toEqual(['NAME      COUNT', '              1']);
+  });
+
+  test('stays within the terminal, and does not shift', () => {
+    const table = live(12);
+    expect(table.add([{ name: 'a-very-long-name', count: 1 }])).toEqual(['NAME   COUNT', 'a-ve…      1']);
+    expect(live(14).add([])).toEqual(['NAME  COUNT']);
+    const settled = live(40);
+    expect(settled.add([{ name: 'short', count: 1 }])).toEqual(['NAME   COUNT', 'short      1']);
+    expect(settled.add([{ name: 'longer', count: 1 }])).toEqual(['long…      1']);
   });
 });
 

@@ -331,6 +331,25 @@ describe('viewers', () => {
     expect(helper.watchers('traffic')).toBe(0);
   });
 
+  test('what is flushed, pinned or asked goes to the helper as it is', async () => {
+    helper.answers = { flushDnsCache: () => ({ answers: 12 }), flushFakeIp: () => ({ retired: 3 }) };
+    const service = await started();
+    helper.up();
+    await settle();
+    helper.calls.length = 0;
+    const pin = { addresses: ['198.18.0.3'], action: 'pin' as const };
+    expect(await service.call('flushDnsCache', {})).toEqual({ answers: 12 });
+    expect(await service.call('flushFakeIp', {})).toEqual({ retired: 3 });
+    expect(await service.call('changeMappings', pin)).toEqual({ changed: 1 });
+    await service.call('setSwitches', { dnsMode: null });
+    expect(helper.calls).toEqual([
+      ['flushDnsCache', {}],
+      ['flushFakeIp', {}],
+      ['changeMappings', pin],
+      ['setSwitches', { dnsMode: null }],
+    ]);
+  });
+
   test("the helper's errors arrive as they are", async () => {
     const service = await started();
     helper.down({ code: 'HELPER_UNTRUSTED', message: 'the socket is not owned by root' });

@@ -68,6 +68,8 @@ describe('calls', () => {
     ['a missing parameter', 'setEnhanced', {}, 'RPC_BAD_PARAMS'],
     ['an extra parameter', 'setEnhanced', { on: true, mode: 'persistent' }, 'RPC_BAD_PARAMS'],
     ['no parameters at all', 'listRules', undefined, 'RPC_BAD_PARAMS'],
+    ['an unknown change', 'changeMappings', { addresses: ['198.18.0.3'], action: 'steal' }, 'RPC_BAD_PARAMS'],
+    ['a change of nothing', 'changeMappings', { addresses: [], action: 'pin' }, 'RPC_BAD_PARAMS'],
   ])('%s is refused', async (_, call, params, code) => {
     session.receive({ id: 1, call, params });
     await settle();

@@ -40,6 +40,7 @@ class MemoryTunnel implements ServedTunnel {
   reloads = 0;
   mixed: Snapshot['mixed'] = null;
   used = 0;
+  unknown = 0;
   /** Holds the start at its first step until called. */
   gate: Promise<void> = Promise.resolve();
 
@@ -86,7 +87,14 @@ class MemoryTunnel implements ServedTunnel {
   }
 
   fakeIp() {
-    return { range: '198.18.0.0/15', range6: null, used: this.used, capacity: 100, unknown: 0, recovered: 0 };
+    return {
+      range: '198.18.0.0/15',
+      range6: null,
+      used: this.used,
+      capacity: 100,
+      unknown: this.unknown,
+      recovered: 0,
+    };
   }
 
   mode: DnsMode | null = null;
@@ -514,6 +522,9 @@ describe('snapshots', () => {
     tunnel.used = 3;
     expect(since(() => clock.advance(5_000))).toBe(1);
     expect(since(() => clock.advance(4_000))).toBe(0);
+    tunnel.unknown = 1;
+    expect(since(() => clock.advance(1_000))).toBe(1);
+    expect(since(() => clock.advance(10_000))).toBe(0);
     stop();
     expect(since(() => health.clear('A'))).toBe(0);
   });

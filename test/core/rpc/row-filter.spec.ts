@@ -47,16 +47,22 @@ test('other tables', () => {
     answers: 0,
     flows: 0,
     liveFlows: 0,
-    pinned: false,
+    pinned: true,
+    address6: 'fdfe::9',
+    former: 'b.example',
     outcome: 'DIAL_REFUSED',
   };
   expect(
-    ['a.ex', '0.9', 'live', 'refused', 'zzz'].map((search) => rowFilterOf('mappings', { search })(mapping)),
-  ).toEqual([true, true, true, true, false]);
+    ['a.ex', '0.9', 'live', 'refused', 'fdfe::9', 'b.example', 'pinned', 'zzz'].map((search) =>
+      rowFilterOf('mappings', { search })(mapping),
+    ),
+  ).toEqual([true, true, true, true, true, true, true, false]);
+  expect(rowFilterOf('mappings', { search: 'pinned' })({ ...mapping, pinned: false })).toBe(false);
   const question = {
     id: '1',
     time: 0,
     client: '10.0.0.1',
+    process: 'firefox',
     name: 'a.example',
     type: 'HTTPS',
     verdict: 'fake' as const,
@@ -65,6 +71,6 @@ test('other tables', () => {
     ms: 0,
   };
   expect(
-    ['https', 'fake', 'noerror', '10.0', 'zzz'].map((search) => rowFilterOf('dnsLog', { search })(question)),
-  ).toEqual([true, true, true, true, false]);
+    ['https', 'fake', 'noerror', '10.0', 'firefox', 'zzz'].map((search) => rowFilterOf('dnsLog', { search })(question)),
+  ).toEqual([true, true, true, true, true, false]);
 });

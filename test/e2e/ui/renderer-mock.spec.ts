@@ -91,6 +91,18 @@ async function recordTexts(page: Page, selector: string): Promise<() => Promise<
   return () => texts.jsonValue();
 }
 
+/** Lines of the file that the page saves. */
+async function exportedCsv(page: Page): Promise<string[]> {
+  await page.getByRole('button', { name: 'Export' }).click();
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('menuitem', { name: 'Export as CSV' }).click(),
+  ]);
+  const chunks: Buffer[] = [];
+  for await (const chunk of await download.createReadStream()) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8').trimEnd().split('\r\n');
+}
+
 const shot = (page: Page, name: string) => page.screenshot({ path: path.join(artifacts, `renderer-${name}.png`) });
 /** The rows of data, without the header. */
 const rowsOf = (grid: Locator) => grid.locator('[role=row][data-key]');
@@ -251,27 +263,31 @@ describe('connections', () => {
     const grid = await show(page, 'Connections');
     await page.getByRole('searchbox').fill('host:deb.debian.org');
     await rowsOf(grid).first().waitFor();
-    await page.getByRole('button', { name: 'Export' }).click();
-    const [download] = await Promise.all([
-      page.waitForEvent('download'),
-      page.getByRole('menuitem', { name: 'Export as CSV' }).click(),
-    ]);
-    const chunks: Buffer[] = [];
-    for await (const chunk of await download.createReadStream()) chunks.push(chunk as Buffer);
-    const lines = Buffer.concat(chunks).toString('utf8').trimEnd().split('\r\n');
+    const lines = await exportedCsv(page);
     expect(lines[0]).toMatch(/^id,process,pid,network/);
     expect(lines.slice(1).every((line) => line.includes('deb.debian.org'))).toBe(true);
     expect(lines.length).toBeGreaterThan(1);
   });
 });
 
-describe('other pages', () => {
-  test('the mapping table leads to its connections', async () => {
+describe('mapping table', () => {
+  const menuOf = async (page: Page, row: Locator) => {
+    await row.click({ button: 'right' });
+    return page.getByRole('menu');
+  };
+  const searched = async (page: Page, text: string): Promise<Locator> => {
+    const grid = await show(page, 'Mapping table');
+    await page.getByRole('searchbox').fill(text);
+    await rowsOf(grid).first().waitFor();
+    return rowsOf(grid);
+  };
+
+  test('leads to its connections', async () => {
     const { page } = await open(running);
     const grid = await show(page, 'Mapping table');
     // Held still: what is asked about below must be the row that is clicked.
     await page.getByRole('button', { name: 'Pause' }).click();
-    const row = rowsOf(grid).filter({ hasText: 'live' }).first();
+    const row = rowsOf(grid).filter({ hasText: 'live' }).filter({ hasText: '198.18.0.' }).first();
     const address = await row.getAttribute('data-key');
     const at = { x: 300, y: 16 };
     await row.click({ button: 'right', position: at });
@@ -282,6 +298,252 @@ describe('other pages', () => {
     await rowsOf(page.getByRole('grid')).first().waitFor();
   });
 
+  test('leads to the questions for its name, and with two addresses to its connections by name', async () => {
+    const { page } = await open(running);
+    const rows = await searched(page, 'nas.home');
+    await menuOf(page, rows.first());
+    await page.getByRole('menuitem', { name: 'Show its DNS questions' }).click();
+    expect(await page.getByRole('searchbox').inputValue()).toBe('name:nas.home.example');
+    await rowsOf(page.getByRole('grid')).filter({ hasText: '198.19.95.147' }).waitFor();
+    // One with two addresses has connections by both: they are found by name.
+    await menuOf(page, (await searched(page, 'nas.home')).first());
+    await page.getByRole('menuitem', { name: 'Show its connections' }).click();
+    expect(await page.getByRole('searchbox').inputValue()).toBe('host:nas.home.example');
+  });
+
+  test('pins and unpins at once', async () => {
+    const { page, mock } = await open(running);
+    const rows = await searched(page, 'images.example.net');
+    const mark = rows.first().getByRole('img', { name: 'Pinned' });
+    await menuOf(page, rows.first());
+    await page.getByRole('menuitem', { name: 'Pin: keep it for this name' }).click();
+    await mark.waitFor();
+    await page.getByText('Address pinned').waitFor();
+    const addresses = [await rows.first().getAttribute('data-key')];
+    expect(mock.bridge.calls).toContainEqual(['changeMappings', { addresses, action: 'pin' }]);
+    await page.getByRole('searchbox').fill('pinned:yes images');
+    await menuOf(page, rows.first());
+    // What is pinned cannot be released by a slip.
+    const release = page.getByRole('menuitem', { name: 'Release this address…' });
+    expect(await release.getAttribute('aria-disabled')).toBe('true');
+    await page.getByRole('menuitem', { name: 'Unpin' }).click();
+    await page.getByText('Nothing matches this search').waitFor();
+    expect(mock.bridge.calls).toContainEqual(['changeMappings', { addresses, action: 'unpin' }]);
+  });
+
+  test('a pin that is refused is taken back, with code and action', async () => {
+    const { page } = await open({ ...running, refused: ['changeMappings'] });
+    const rows = await searched(page, 'images.example.net');
+    await menuOf(page, rows.first());
+    await page.getByRole('menuitem', { name: 'Pin: keep it for this name' }).click();
+    const notice = page.getByRole('status').filter({ hasText: 'HELPER_IN_USE' });
+    await notice.waitFor();
+    expect(await notice.innerText()).toContain('The address could not be pinned: Another user owns Enhanced Mode');
+    expect(await notice.innerText()).toContain('Wait until that user turns it off.');
+    await expect.poll(() => rows.first().getByRole('img', { name: 'Pinned' }).count()).toBe(0);
+  });
+
+  test('releasing says what it means, and asks', async () => {
+    const { page, mock } = await open(running);
+    const rows = await searched(page, 'images.example.net');
+    await menuOf(page, rows.first());
+    await page.getByRole('menuitem', { name: 'Release this address…' }).click();
+    const dialog = page.getByRole('dialog');
+    expect(await dialog.innerText()).toMatch(/Release 198\.19\.95\.148\?[^]*images\.example\.net[^]*stays understood/);
+    await dialog.getByRole('button', { name: 'Release address' }).click();
+    await page.getByText('Address released').waitFor();
+    await rows.first().filter({ hasText: 'retired' }).waitFor();
+    expect(mock.bridge.calls).toContainEqual(['changeMappings', { addresses: ['198.19.95.148'], action: 'retire' }]);
+  });
+
+  test('flushing warns, says what stays, and keeps what is pinned', async () => {
+    const { page, mock } = await open(running);
+    const grid = await show(page, 'Mapping table');
+    await page.getByRole('button', { name: 'Flush…' }).click();
+    const dialog = page.getByRole('dialog');
+    expect(await dialog.innerText()).toMatch(
+      /\d+ addresses are released\.[^]*stay understood[^]*Pinned addresses stay\./,
+    );
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+    expect(mock.bridge.calls.filter(([method]) => method === 'flushFakeIp')).toEqual([]);
+    await page.getByRole('button', { name: 'Flush…' }).click();
+    await page.getByRole('button', { name: 'Flush mappings' }).click();
+    await page.getByText(/\d+ addresses released/).waitFor();
+    await page.getByRole('searchbox').fill('nas.home');
+    expect(await rowsOf(grid).first().innerText()).toContain('live');
+  });
+
+  test('a lost name says so, with what helps', async () => {
+    const { page } = await open(running);
+    const rows = await searched(page, 'state:unknown');
+    expect(await rows.count()).toBe(2);
+    expect(await rows.first().innerText()).toMatch(/198\.19\.7\.6\d[^]*name lost[^]*unknown[^]*Restart the program/);
+    expect(await rows.first().getByText('name lost').getAttribute('title')).toContain('Flush the DNS cache');
+    expect(await (await menuOf(page, rows.first())).getByRole('menuitem').allInnerTexts()).toEqual([
+      'Show its connections',
+      'Copy address',
+    ]);
+  });
+
+  test('former names are marked, found and exported', async () => {
+    const { page } = await open(running);
+    const rows = await searched(page, 'former:old-shop');
+    await rows.first().getByRole('img', { name: 'Meant old-shop.example.org before' }).waitFor();
+    const lines = await exportedCsv(page);
+    expect(lines[0]).toBe(
+      'address,address6,name,state,pinned,former,firstSeen,lastAnswered,lastConnected,answers,connections,liveConnections,outcome',
+    );
+    expect(lines[1]).toMatch(/^198\.19\.95\.148,,images\.example\.net,resting,false,old-shop\.example\.org,/);
+  });
+
+  test('by keyboard alone: a row, its menu, what it does', async () => {
+    const { page, mock } = await open(running);
+    await searched(page, 'images.example.net');
+    await page.getByRole('grid').focus();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ContextMenu');
+    await page.getByRole('menu').waitFor();
+    await page.keyboard.type('Pin');
+    await page.keyboard.press('Enter');
+    await page.getByText('Address pinned').waitFor();
+    expect(mock.bridge.calls.filter(([method]) => method === 'changeMappings')).toHaveLength(1);
+  });
+});
+
+describe('DNS log', () => {
+  const rowWith = async (page: Page, text: string): Promise<Locator> => {
+    const grid = await show(page, 'DNS log');
+    await page.getByRole('searchbox').fill(text);
+    await rowsOf(grid).first().waitFor();
+    return rowsOf(grid).first();
+  };
+
+  test('is live', async () => {
+    const { page } = await open(running);
+    const grid = await show(page, 'DNS log');
+    const before = await rowsOf(grid).first().getAttribute('data-key');
+    await expect.poll(() => rowsOf(grid).first().getAttribute('data-key'), { timeout: 5000 }).not.toBe(before);
+  });
+
+  test.each([
+    ['verdict:absent', 'no such name', 'told so truthfully'],
+    ['verdict:recovered', 'recovered', 'told its name in its first bytes'],
+    ['rcode:servfail', 'error', 'No upstream could answer'],
+    ['proc:dig type:txt', 'refused', 'not answered'],
+    ['upstream:dns.example', 'real', 'An upstream was asked'],
+  ])('%s: the verdict explains itself', async (search, verdict, explained) => {
+    const { page } = await open(running);
+    const chip = (await rowWith(page, search)).getByText(verdict, { exact: true });
+    expect(await chip.getAttribute('title')).toContain(explained);
+  });
+
+  test('who asked, who answered and how fast are there, also in an export', async () => {
+    const { page } = await open(running);
+    const row = await rowWith(page, 'name:deb.debian.org proc:apt-get upstream:https');
+    const text = await row.innerText();
+    for (const part of ['apt-get', 'deb.debian.org', 'debian.map.fastlydns', 'https://dns.example', '23 ms']) {
+      expect(text).toContain(part);
+    }
+    const [titles, line] = await exportedCsv(page);
+    expect(titles).toBe('time,client,process,name,type,verdict,rcode,answer,upstream,upstreamMs,ms');
+    expect(line).toContain(',apt-get,deb.debian.org,A,real,NOERROR,"debian.map.fastlydns.example, 203.0.113.132,');
+  });
+
+  test('asks again, and shows the chain, the upstream and the time', async () => {
+    const { page, mock } = await open(running);
+    await (await rowWith(page, 'name:deb.debian.org upstream:https')).click({ button: 'right' });
+    await page.getByRole('menuitem', { name: 'Ask again…' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Ask as a program would' });
+    await dialog.getByText('NOERROR').waitFor();
+    expect(mock.bridge.calls).toContainEqual(['dnsQuery', { name: 'deb.debian.org', type: 'A' }]);
+    const text = await dialog.innerText();
+    for (const part of ['real', 'tls://192.0.2.53:853', 'in 24 ms', 'CNAME', '203.0.113.133']) {
+      expect(text).toContain(part);
+    }
+    await dialog.getByRole('textbox', { name: 'Name' }).fill('no-such.example');
+    await page.keyboard.press('Enter');
+    await dialog.getByText('There is no answer for no-such.example, type A.').waitFor();
+    await dialog.getByText('NXDOMAIN').waitFor();
+    await page.keyboard.press('Escape');
+    await expect.poll(() => dialog.count()).toBe(0);
+  });
+
+  test('any name can be asked for; what cannot be asked says why', async () => {
+    const { page } = await open({ ...running, refused: ['dnsQuery'] });
+    await show(page, 'DNS log');
+    await page.getByRole('button', { name: 'Ask…' }).click();
+    const dialog = page.getByRole('dialog');
+    expect(await dialog.getByRole('button', { name: 'Ask', exact: true }).isDisabled()).toBe(true);
+    await page.keyboard.type('example.org');
+    await dialog.getByRole('combobox', { name: 'Type' }).selectOption('AAAA');
+    await dialog.getByRole('button', { name: 'Ask', exact: true }).click();
+    expect(await dialog.getByRole('alert').innerText()).toContain('HELPER_IN_USE');
+  });
+
+  test('leads to mapping and connections', async () => {
+    const { page } = await open(running);
+    await (await rowWith(page, 'verdict:recovered')).click({ button: 'right' });
+    await page.getByRole('menuitem', { name: 'Show in mapping table' }).click();
+    await rowsOf(page.getByRole('grid')).filter({ hasText: 'name lost' }).waitFor();
+    await (await rowWith(page, 'name:api.github.com verdict:fake')).click({ button: 'right' });
+    await page.getByRole('menuitem', { name: 'Show connections to it' }).click();
+    expect(await page.getByRole('searchbox').inputValue()).toMatch(/^host:\S*api\.github\.com$/);
+    await rowsOf(page.getByRole('grid')).first().waitFor();
+  });
+
+  test('flushing the cache says how many answers it forgot', async () => {
+    const { page, mock } = await open(running);
+    await show(page, 'DNS log');
+    await page.getByRole('button', { name: 'Flush cache' }).click();
+    await page.getByText('37 remembered answers forgotten').waitFor();
+    expect(mock.bridge.calls).toContainEqual(['flushDnsCache', {}]);
+  });
+});
+
+describe('DNS mode', () => {
+  test('is chosen in the settings, shown on the overview, and given back to the profile', async () => {
+    const { page, mock } = await open(running);
+    await page.getByText('as the profile says').waitFor();
+    await page.getByRole('navigation').getByRole('link', { name: 'Settings' }).click();
+    const group = page.getByRole('radiogroup', { name: 'Mode' });
+    expect(await group.getByRole('radio', { checked: true }).innerText()).toBe('As the profile says');
+    await page.getByText('In force: Fake-IP').waitFor();
+    await group.getByRole('radio', { checked: true }).focus();
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowRight');
+    await page.getByText('Chosen by hand').waitFor();
+    expect(await group.getByRole('radio', { checked: true }).innerText()).toBe('Redir-Host');
+    await page.getByRole('navigation').getByRole('link', { name: 'Overview' }).click();
+    await page.getByText('chosen by hand').waitFor();
+    await page.getByText('get real addresses').waitFor();
+    await page.getByRole('link', { name: 'DNS mode' }).click();
+    await group.getByRole('radio', { name: 'As the profile says' }).click();
+    await page.getByText('In force: Fake-IP').waitFor();
+    expect(mock.bridge.calls.filter(([method]) => method === 'setSwitches').map(([, params]) => params)).toEqual([
+      { dnsMode: 'fake-ip' },
+      { dnsMode: 'redir-host' },
+      { dnsMode: null },
+    ]);
+  });
+
+  test('a refusal falls back, with code and action', async () => {
+    const { page } = await open({ ...running, refused: ['setSwitches'] });
+    await page.getByRole('navigation').getByRole('link', { name: 'Settings' }).click();
+    await page.getByRole('radio', { name: 'Redir-Host' }).click();
+    await page.getByRole('status').filter({ hasText: 'HELPER_IN_USE' }).waitFor();
+    expect(await page.getByRole('radio', { name: 'As the profile says' }).getAttribute('aria-checked')).toBe('true');
+  });
+});
+
+test('names that were lost are counted beside the health, and lead to their addresses', async () => {
+  const { page } = await open({ ...running, fakeIp: { unknown: 14, recovered: 11 } });
+  await page.getByText('14 connections since the start went to fake addresses').waitFor();
+  await page.getByText('in the first bytes of 11.').waitFor();
+  await page.getByRole('button', { name: 'Show these addresses' }).click();
+  await expect.poll(() => rowsOf(page.getByRole('grid')).count()).toBe(2);
+});
+
+describe('other pages', () => {
   test('the simulator shows which rule decides and marks it in the list', async () => {
     const { page } = await open(running);
     const grid = await show(page, 'Rules');
@@ -289,13 +551,6 @@ describe('other pages', () => {
     await page.keyboard.press('Enter');
     await page.getByText('by rule 4').waitFor();
     expect(await grid.locator('[data-active=true]').innerText()).toContain('github.com');
-  });
-
-  test('the DNS log is live', async () => {
-    const { page } = await open(running);
-    const grid = await show(page, 'DNS log');
-    const before = await rowsOf(grid).first().getAttribute('data-key');
-    await expect.poll(() => rowsOf(grid).first().getAttribute('data-key'), { timeout: 5000 }).not.toBe(before);
   });
 
   test('Chinese by the navigator, English by choice, both remembered', async () => {

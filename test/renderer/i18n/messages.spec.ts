@@ -5,6 +5,8 @@ import { en } from '../../../renderer/i18n/en.ts';
 import { enErrors } from '../../../renderer/i18n/en-errors.ts';
 import { zhCn } from '../../../renderer/i18n/zh-cn.ts';
 import { zhCnErrors } from '../../../renderer/i18n/zh-cn-errors.ts';
+import { zhCnWarnings } from '../../../renderer/i18n/zh-cn-warnings.ts';
+import { readSources } from '../../support/source-graph.ts';
 
 /** Every sentence by its path. */
 function sentences(messages: object, path = ''): [string, string][] {
@@ -50,6 +52,14 @@ test('every error code has a sentence and an action in both languages', () => {
     expect(Object.keys(texts).toSorted()).toEqual([...errorCodes].toSorted());
     expect(Object.values(texts).filter(({ title, action }) => title === '' || action === '')).toEqual([]);
   }
+});
+
+test('the standing warnings that are written out in the helper have Chinese titles', () => {
+  const raised = readSources(['core']).flatMap(({ text }) =>
+    [...text.matchAll(/code: '([A-Z_]+)',\s+severity: '/g)].flatMap(([, code]) => code ?? []),
+  );
+  expect(raised.filter((code) => !(code in zhCnWarnings))).toEqual([]);
+  expect(raised.length).toBeGreaterThanOrEqual(10);
 });
 
 test('the language is the choice, or the first of the system that we speak', () => {

@@ -170,3 +170,38 @@ describe('gaps', () => {
     expect(handlers).toHaveLength(2);
   });
 });
+
+describe('what is supposed', () => {
+  const pinned = () =>
+    [...store.snapshot().entries.values()].filter(({ row }) => row.pinned).map(({ row }) => row.address);
+
+  test('is shown at once; the next batch still follows, and stands', () => {
+    watch();
+    send(0, { reset: true, rows: [mapping('a'), mapping('b')], total: 7 });
+    draw();
+    const before = store.snapshot();
+    store.suppose([{ ...mapping('a'), pinned: true }]);
+    draw();
+    expect(pinned()).toEqual(['a']);
+    expect(store.snapshot().previous).toBe(before.version);
+    expect(store.snapshot().changed.map(({ row }) => row.address)).toEqual(['a']);
+    expect(store.snapshot().total).toBe(7);
+    send(1, { rows: [mapping('a')], total: 7 });
+    draw();
+    expect(pinned()).toEqual([]);
+    expect(handlers).toHaveLength(1);
+  });
+
+  test('is nothing to those who do not watch, or before there is anything', () => {
+    store.suppose([mapping('a')]);
+    watch();
+    store.suppose([mapping('a')]);
+    draw();
+    expect(addresses()).toEqual([]);
+    expect(store.snapshot().loaded).toBe(false);
+    send(0, { reset: true, rows: [mapping('b')] });
+    watch()();
+    draw();
+    expect(addresses()).toEqual(['b']);
+  });
+});

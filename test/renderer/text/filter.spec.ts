@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { compileFilter, type SearchFields } from '../../../renderer/text/filter.ts';
+import { compileFilter, type SearchFields, searchFor } from '../../../renderer/text/filter.ts';
 
 interface Row {
   proc?: string;
@@ -75,4 +75,22 @@ test('many wildcards cost no more than the text is long', () => {
   const started = performance.now();
   expect(accept?.({ host: 'a'.repeat(100_000) })).toBe(false);
   expect(performance.now() - started).toBeLessThan(1000);
+});
+
+test.each([
+  ['github.com', 'host:github.com'],
+  ['with space', 'host:"with space"'],
+  ['quo"te', 'host:quote'],
+])('searchFor(host, %j)', (value, search) => {
+  expect(searchFor('host', value)).toBe(search);
+});
+
+test('what is searched for is found', () => {
+  const value = fc.string({ minLength: 1 }).filter((text) => text.replaceAll('"', '').trim() !== '');
+  fc.assert(
+    fc.property(value, (host) => {
+      const plain = host.replaceAll('"', '');
+      expect(compileFilter(searchFor('host', host), searchable)?.({ host: plain })).toBe(true);
+    }),
+  );
 });

@@ -1,0 +1,39 @@
+/** Releases every mapping that is not pinned, after a question that says what stays. */
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { ConfirmDialog } from '../../components/ConfirmDialog.tsx';
+import type { MappingEntry } from './mapping-fields.ts';
+import { isCurrent } from './mapping-fields.ts';
+
+export interface FlushButtonProps {
+  /** The whole table, whatever is searched for. */
+  entries: ReadonlyMap<string, MappingEntry>;
+  flush: () => Promise<void>;
+}
+
+export function FlushButton({ entries, flush }: FlushButtonProps) {
+  const { t } = useTranslation();
+  const [asking, setAsking] = useState(false);
+  return (
+    <>
+      <button type="button" className="button" disabled={entries.size === 0} onClick={() => setAsking(true)}>
+        {t('mappings.flush')}
+      </button>
+      {asking ? (
+        <ConfirmDialog
+          title={t('mappings.flushTitle')}
+          text={t('mappings.flushText', { count: countReleased(entries) })}
+          confirm={t('mappings.flushConfirm')}
+          onConfirm={() => void flush()}
+          onClose={() => setAsking(false)}
+        />
+      ) : null}
+    </>
+  );
+}
+
+function countReleased(entries: ReadonlyMap<string, MappingEntry>): number {
+  let count = 0;
+  for (const { row } of entries.values()) if (isCurrent(row) && !row.pinned) count++;
+  return count;
+}
