@@ -132,11 +132,10 @@ export function denialTtlOf(message: DnsMessage): number {
   return message.rcode === 'NXDOMAIN' ? Math.max(0, ttlOf(message)) : 0;
 }
 
-/** The same answer with every TTL lowered to `seconds`. */
-export function withTtl(message: DnsMessage, seconds: number): DnsMessage {
-  const lower = (records: readonly DnsRecord[]): DnsRecord[] =>
-    records.map((record) => ({ ...record, ttl: Math.min(record.ttl, seconds) }));
-  return { ...message, answers: lower(message.answers), authorities: lower(message.authorities) };
+/** The same answer with the TTL of every record of answer and authority set; seconds. */
+export function withTtl(message: DnsMessage, ttl: number): DnsMessage {
+  const set = (records: readonly DnsRecord[]): DnsRecord[] => records.map((record) => ({ ...record, ttl }));
+  return { ...message, answers: set(message.answers), authorities: set(message.authorities) };
 }
 
 /** Seconds that an answer may be remembered; -1 = not at all. */
