@@ -330,8 +330,7 @@ export class FakeIpPool {
     }
     if (known.retired) {
       // Its old address is its address. What is stored follows with the statistics, and at worst it is retired once more.
-      known.retired = false;
-      this.#retired.delete(known);
+      this.#mark(known, false);
     }
     if (this.#statistics.isOverdue(known, now)) overdue.add(known);
     this.#noteAnswer(known, now);
@@ -429,11 +428,12 @@ export class FakeIpPool {
 
   #remember(entry: Entry): void {
     this.#unknown.delete(entry.slot);
+    // What was flushed is on its way out: it is nobody's share.
     if (entry.retired) this.#retired.add(entry);
+    else this.#shares.add(entry.client);
     this.#byName.set(entry.name, entry);
     this.#bySlot.set(entry.slot, entry);
     this.#taken[entry.slot] = 1;
-    this.#shares.add(entry.client);
     this.#order.touch(entry);
   }
 
@@ -441,7 +441,7 @@ export class FakeIpPool {
     if (this.#byName.get(entry.name) === entry) this.#byName.delete(entry.name);
     this.#bySlot.delete(entry.slot);
     this.#taken[entry.slot] = 0;
-    this.#shares.remove(entry.client);
+    if (!entry.retired) this.#shares.remove(entry.client);
     this.#order.forget(entry);
     this.#statistics.forget(entry);
     this.#retired.delete(entry);
@@ -512,12 +512,23 @@ export class FakeIpPool {
     if (entries.length === 0) return;
     this.#store.updateStatistics(entries.map((entry) => ({ ...stored(entry), ...change })));
     for (const entry of entries) {
-      Object.assign(entry, change);
-      if (entry.retired) this.#retired.add(entry);
-      else this.#retired.delete(entry);
+      if (change.pinned !== undefined) entry.pinned = change.pinned;
+      if (change.retired !== undefined) this.#mark(entry, change.retired);
       this.#announce(entry.address);
     }
     if (change.pinned !== undefined) this.#order.restore(entries);
+  }
+
+  #mark(entry: Entry, retired: boolean): void {
+    if (entry.retired === retired) return;
+    entry.retired = retired;
+    if (retired) {
+      this.#retired.add(entry);
+      this.#shares.remove(entry.client);
+    } else {
+      this.#retired.delete(entry);
+      this.#shares.add(entry.client);
+    }
   }
 
   /** Who looks at the table must not be able to stop the answers. */

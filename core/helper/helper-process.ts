@@ -40,6 +40,15 @@ interface Parts {
   readonly restore: () => Promise<unknown>;
 }
 
+/** Stands until the next start. */
+const tableLost: HealthWarning = {
+  code: 'FAKE_IP_TABLE_LOST',
+  severity: 'notice',
+  title: 'The mapping table was lost, or its end',
+  text: 'Programs may hold fake addresses from before. For a day the first bytes of their connections tell the name where the address is in doubt.',
+  action: 'If a program has no connection, restart it or flush its DNS cache.',
+};
+
 /** Stands from a restore that failed until one has succeeded. */
 const restoreIncomplete: HealthWarning = {
   code: 'RESTORE_INCOMPLETE',
@@ -102,12 +111,14 @@ async function assemble(options: HelperOptions, addonPath: string, log: HelperLo
   const runner = new SystemCommandRunner();
   const native = loadNative(addonPath);
   const journal = await UndoJournal.open({ path: journalOf(paths), now, logger: logger.child('journal') });
+  const openedAt = now();
   const store = new SqliteStateStore(databaseOf(paths), {
     now,
     isOldInstall: existsSync(fakeIpKeyOf(paths)),
     boot: bootId(),
     onSetAside: ({ path, reason }) => raiseSetAside(health, 'The mapping table', path, reason),
   });
+  if (store.lostAt >= openedAt) health.raise(tableLost);
   const fakeIpKey = loadInstallKey(fakeIpKeyOf(paths), {
     onSetAside: (path) => raiseSetAside(health, 'The key of the mapping table', path, 'it has not 16 bytes'),
   });

@@ -16,6 +16,14 @@ export const zhCnWarnings: Readonly<Record<string, WarningText>> = {
     action: '请在 DNS 日志中查看是谁在编造域名，或扩大 fake-ip-range。',
   },
   FAKE_IP_EXHAUSTED: { title: 'Fake IP 已用尽', action: '请在配置中扩大 fake-ip-range。' },
+  FAKE_IP_TABLE_LOST: {
+    title: '映射表已丢失，或其末尾已丢失',
+    action: '若某个程序无法联网，请重新启动它或清空其 DNS 缓存。',
+  },
+  DNS_FORGED_ANSWERS: {
+    title: '有人在伪造 DNS 应答',
+    action: '请使用加密的 nameserver（tls:// 或 https://），或通过代理询问（#名称）。',
+  },
   FAKE_IP_STORE: { title: '映射表无法写入', action: '请为状态目录腾出空间。' },
   MIXED_PORT_BUSY: { title: '混合端口无法打开', action: '请结束占用它的程序，或更改 mixed-port，然后重新加载配置。' },
   MIXED_PORT_OPEN: { title: '混合端口对网络开放且没有密码', action: '请监听 127.0.0.1，或设置用户名和密码。' },

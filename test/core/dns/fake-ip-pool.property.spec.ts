@@ -74,7 +74,7 @@ class World {
 
   ask(name: string, client: string): void {
     const now = this.#clock.now();
-    const shared = [...this.#model.values()].filter((known) => known.client === client).length;
+    const shared = [...this.#model.values()].filter((known) => known.client === client && !known.retired).length;
     const full = this.#model.size === this.#pool.capacity;
     const shareIsFull = shared >= this.#pool.capacity / 2;
     const from = shareIsFull ? client : undefined;

@@ -175,6 +175,15 @@ describe('the share of one client', () => {
     expect(pool.allocate('mine2.example', 'greedy')).toBe(mine[2]);
   });
 
+  test('does not count what was flushed', () => {
+    const pool = open();
+    half(pool);
+    expect(pool.flush()).toBe(6);
+    expect(() => pool.allocate('new.example', 'greedy')).not.toThrow();
+    pool.allocate('mine0.example', 'greedy');
+    expect(pool.used).toBe(2);
+  });
+
   test('is known after a restart, and free again as its addresses go', () => {
     half(open());
     clock.clear();

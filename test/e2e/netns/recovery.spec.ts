@@ -56,6 +56,8 @@ describeInLab('a lost mapping table', () => {
 
   test('nothing is known of the addresses any more', async () => {
     expect((await mirage.mappings()).filter((row) => row.name !== '')).toEqual([]);
+    const { warnings } = await mirage.json<Snapshot>('status');
+    expect(warnings).toContainEqual(expect.objectContaining({ code: 'FAKE_IP_TABLE_LOST', severity: 'notice' }));
   });
 
   test('HTTPS and HTTP to a held address go on working: the connection tells its name', async () => {
