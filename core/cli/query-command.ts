@@ -38,7 +38,8 @@ export async function dnsQuery(
   const { console } = context;
   if (options.json) return console.json(answer);
   const { paint } = console;
-  const by = answer.upstream === undefined ? '' : `, by ${plainText(answer.upstream)}`;
+  const time = answer.upstreamMs === undefined ? '' : ` in ${formatMillis(answer.upstreamMs)}`;
+  const by = answer.upstream === undefined ? '' : `, by ${plainText(answer.upstream)}${time}`;
   const how = `${plainText(answer.verdict)}${by}, ${formatMillis(answer.ms)}`;
   console.line(`${paint('bold', plainText(answer.rcode))}  ${paint('dim', how)}`);
   // Aliases alone answer only who asked for aliases.

@@ -19,6 +19,8 @@ export const dnsAnswerSchema = z.strictObject({
   rcode: z.string(),
   verdict: z.string(),
   upstream: z.string().optional(),
+  /** From our question to the upstream's answer, milliseconds. */
+  upstreamMs: z.number().optional(),
   answers: z.array(z.strictObject({ name: z.string(), type: z.string(), ttl: z.number().int(), data: z.string() })),
   ms: z.number(),
 });

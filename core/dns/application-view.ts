@@ -31,11 +31,16 @@ export async function askAsApplication(
   }
   const begun = clock.monotonic();
   const name = question.name === '.' || !question.name.endsWith('.') ? question.name : question.name.slice(0, -1);
-  const { message, verdict, upstream } = await router.answer(queryFor(0, name, type, undefined), client, signal);
+  const { message, verdict, upstream, upstreamMs } = await router.answer(
+    queryFor(0, name, type, undefined),
+    client,
+    signal,
+  );
   return {
     rcode: message.rcode,
     verdict,
     ...(upstream === undefined ? {} : { upstream }),
+    ...(upstreamMs === undefined ? {} : { upstreamMs }),
     answers: message.answers.map((record) => ({
       name: record.name,
       type: record.type,

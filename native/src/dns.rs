@@ -1,7 +1,6 @@
 //! DNS messages over TCP: a two-byte length in front of each (RFC 1035, 4.2.2; RFC 7766). And many of them, back to back in one
 //! buffer, on their way to JavaScript and back: the layout is in index.d.ts.
 
-use crate::event::Network;
 use std::net::SocketAddrV4;
 
 /// Smallest DNS message: its header.
@@ -53,8 +52,6 @@ const QUESTION_HEAD: usize = 48;
 const ANSWER_HEAD: usize = 12;
 /// Bytes after which a batch is full.
 const FULL: usize = 256 * 1024;
-const IPPROTO_TCP: u8 = 6;
-const IPPROTO_UDP: u8 = 17;
 
 /// Questions in the order of their tokens, which follow each other.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -70,11 +67,11 @@ impl Questions {
         self.first_token + u64::from(self.count) == token && self.bytes.len() < FULL
     }
 
-    /// Adds a question; the first one begins the batch.
+    /// Adds a question that came by this IP protocol; the first one begins the batch.
     pub fn push(
         &mut self,
         token: u64,
-        network: Network,
+        protocol: u8,
         source: SocketAddrV4,
         destination: SocketAddrV4,
         message: &[u8],
@@ -85,10 +82,7 @@ impl Questions {
         self.count += 1;
         let mut head = [0; QUESTION_HEAD];
         head[..4].copy_from_slice(&(message.len() as u32).to_le_bytes());
-        head[4] = match network {
-            Network::Tcp => IPPROTO_TCP,
-            Network::Udp => IPPROTO_UDP,
-        };
+        head[4] = protocol;
         head[5] = 4;
         head[6..8].copy_from_slice(&source.port().to_le_bytes());
         head[8..10].copy_from_slice(&destination.port().to_le_bytes());
@@ -173,10 +167,10 @@ mod tests {
         let mut questions = Questions::default();
         let source = "198.18.0.1:40000".parse().unwrap();
         let destination = "9.9.9.9:53".parse().unwrap();
-        questions.push(7, Network::Tcp, source, destination, &[1, 2, 3]);
+        questions.push(7, 6, source, destination, &[1, 2, 3]);
         assert!(questions.takes(8) && !questions.takes(9));
         let mut more = Questions::default();
-        more.push(8, Network::Udp, source, destination, &[4]);
+        more.push(8, 17, source, destination, &[4]);
         questions.append(&more);
         assert_eq!((questions.first_token, questions.count), (7, 2));
         let bytes = &questions.bytes;

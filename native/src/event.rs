@@ -13,6 +13,16 @@ pub enum Network {
     Udp,
 }
 
+impl Network {
+    /// Its number in IP packets.
+    fn protocol(self) -> u8 {
+        match self {
+            Network::Tcp => 6,
+            Network::Udp => 17,
+        }
+    }
+}
+
 /// See `DialFailure` in index.d.ts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -157,7 +167,7 @@ impl Outbox {
             self.end_questions();
         }
         self.questions
-            .push(token, network, source, destination, message);
+            .push(token, network.protocol(), source, destination, message);
     }
 
     fn end_questions(&mut self) {

@@ -9,7 +9,7 @@ pub const IDLE_MS: u64 = 10_000;
 /// Time for which answers are waited for.
 pub const ANSWER_MS: u64 = 30_000;
 /// Questions of one connection that may wait; it is not read from beyond.
-const MAX_UNANSWERED: usize = 64;
+const MAX_UNANSWERED: usize = 16;
 /// Bytes of answers that may wait for a slow reader; beyond it the connection is dropped.
 const MAX_OUTGOING: usize = 256 * 1024;
 

@@ -9,13 +9,18 @@ import { VerdictChip } from './VerdictChip.tsx';
 
 export function AskResult({ question, answer }: { question: Question; answer: AppResult<'dnsQuery'> }) {
   const { t } = useTranslation();
-  const { rcode, verdict, upstream, ms, answers } = answer;
+  const { rcode, verdict, upstream, upstreamMs, ms, answers } = answer;
   return (
     <>
       <p className="ask-summary">
         <strong>{plainText(rcode, 40)}</strong>
         <VerdictChip verdict={verdict} />
-        {upstream === undefined ? null : <span className="mono soft">{plainText(upstream, 120)}</span>}
+        {upstream === undefined ? null : (
+          <span className="mono soft">
+            {plainText(upstream, 120)}
+            {upstreamMs === undefined ? '' : ` ${formatMillis(upstreamMs)}`}
+          </span>
+        )}
         <span className="soft">{t('trace.took', { duration: formatMillis(ms) })}</span>
       </p>
       {answers.length === 0 ? (

@@ -16,7 +16,8 @@ function make() {
       asked.push({ query, client });
       await clock.advance(3);
       const answers = [record('example.com', 'MX', { preference: 10, exchange: 'mx.example.com' }, 60)];
-      return { message: { ...responseTo(query, 'NOERROR'), answers }, verdict: 'real' };
+      const message = { ...responseTo(query, 'NOERROR'), answers };
+      return { message, verdict: 'real', upstream: 'udp://192.0.2.53:53', upstreamMs: 2 };
     },
   };
   return {
@@ -31,6 +32,8 @@ test('tells what an application would see, in the form of the contract', async (
   expect(methods.dnsQuery.result.parse(result)).toEqual({
     rcode: 'NOERROR',
     verdict: 'real',
+    upstream: 'udp://192.0.2.53:53',
+    upstreamMs: 2,
     answers: [{ name: 'example.com', type: 'MX', ttl: 60, data: '10 mx.example.com' }],
     ms: 3,
   });
