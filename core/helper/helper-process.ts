@@ -128,11 +128,12 @@ async function assemble(options: HelperOptions, addonPath: string, log: HelperLo
     logger: logger.child('network'),
     isOwn: (device) => tunnel.owns(device),
   });
+  const endpoint = ({ host, port }: { host: string; port: number }) => ({ address: host, port });
   const tunnel: Tunnel = new Tunnel({
     createEngine: (engineOptions, onEvents) => new native.Engine(engineOptions, onEvents),
     sockets: native,
+    socketUid: (protocol, source, destination) => native.socketUid(protocol, endpoint(source), endpoint(destination)),
     findProcess: async (protocol, source, destination) => {
-      const endpoint = ({ host, port }: { host: string; port: number }) => ({ address: host, port });
       return (await native.findProcess(protocol, endpoint(source), endpoint(destination))) ?? undefined;
     },
     loopGuard: native,

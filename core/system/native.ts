@@ -39,6 +39,7 @@ const functions = [
   'peerCredentials',
   'findProcess',
   'findListeners',
+  'socketUid',
   'parentOf',
   'destroySockets',
 ];

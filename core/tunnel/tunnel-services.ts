@@ -10,6 +10,7 @@ import type { HealthSink } from '../system/health-sink.ts';
 import type { NativeAddon } from '../system/native.ts';
 import type { Routes } from '../system/routes/routes.ts';
 import type { SystemDns } from '../system/system-dns/system-dns.ts';
+import type { FindSocketUid } from './client-names.ts';
 import type { RangeStore } from './fake-ip-pools.ts';
 import type { LoopGuardSystem } from './loop-guard.ts';
 import type { NativeEngine, NativeEvent } from './native-flow-engine.ts';
@@ -29,6 +30,7 @@ export interface TunnelServices {
   readonly createEngine: (options: NativeEngineOptions, onEvents: (events: NativeEvent[]) => void) => NativeEngine;
   readonly sockets: SocketOpener;
   readonly findProcess: FindProcess;
+  readonly socketUid: FindSocketUid;
   readonly loopGuard: LoopGuardSystem;
   /** Ends TCP connections of this machine to these prefixes; answers how many. */
   readonly destroySockets: (prefixes: string[]) => number;

@@ -22,6 +22,7 @@ import type { Metadata } from '../flow/metadata.ts';
 import { CachedProcessFinder } from '../flow/process-finder.ts';
 import { TunInbound } from '../inbound/tun-inbound.ts';
 import { Egress } from '../outbound/egress.ts';
+import { ClientNames } from './client-names.ts';
 import { ConfigGraph } from './config-graph.ts';
 import { ConnectionTopic } from './connection-topic.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -58,6 +59,7 @@ export class Tunnel {
   readonly #missing: MissingNames;
   readonly #memory: AddressMemory;
   readonly #systemHosts: SystemHosts;
+  readonly #clients: ClientNames;
   readonly #forgedAnswers: ForgedAnswerWarning;
   #dnsMode: DnsMode | null = null;
   #graph: ConfigGraph;
@@ -83,6 +85,7 @@ export class Tunnel {
     this.#egress = new Egress(sockets, network, socketMark);
     this.#missing = new MissingNames(clock);
     this.#memory = new AddressMemory(clock);
+    this.#clients = new ClientNames(services.socketUid, clock);
     this.#systemHosts = new SystemHosts(services.hostsFile, clock, log);
     this.#forgedAnswers = new ForgedAnswerWarning(health, clock);
     this.#graph = this.#build(defaultConfig, this.mappings.current);
@@ -320,7 +323,13 @@ export class Tunnel {
           begin: async () => {
             const { router } = this.#graph.dns;
             this.mappings.start();
-            this.#dnsServer = new DnsServer({ router, log: this.dnsLog, clock, logger: log });
+            this.#dnsServer = new DnsServer({
+              router,
+              log: this.dnsLog,
+              clock,
+              logger: log,
+              clientOf: (...asker) => this.#clients.clientOf(this.mappings.current.range.tunAddress, ...asker),
+            });
           },
           undo: async () => {
             this.#dnsServer?.stop();

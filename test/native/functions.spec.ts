@@ -61,6 +61,10 @@ describeInLab('functions', () => {
       destination: udp.destination,
     });
     expect(asker).toMatchObject({ pid: world.programs.pid });
+    const { source: from, destination: to } = udp;
+    expect(await world.engine.call('socketUid', { source: from, destination: to })).toBe(0);
+    const unused = { address: from.address, port: 1 };
+    expect(await world.engine.call('socketUid', { source: unused, destination: to })).toBe(-1);
     await asking;
     const nobody = {
       network: 'tcp',

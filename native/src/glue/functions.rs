@@ -91,11 +91,7 @@ pub fn find_process<'env>(
     source: Object,
     destination: Object,
 ) -> Result<Object<'env>> {
-    let protocol = match network.as_str() {
-        "tcp" => libc::IPPROTO_TCP,
-        "udp" => libc::IPPROTO_UDP,
-        _ => return Err(invalid(format!("network is unknown: {network}"))),
-    };
+    let protocol = protocol_of(&network)?;
     let source = arguments::endpoint(&source)?;
     let destination = arguments::endpoint(&destination)?;
     let (promise, object) = Promise::<Option<NativeProcess>>::new(env).map_err(mistyped)?;
@@ -106,6 +102,26 @@ pub fn find_process<'env>(
         Box::new(move |owner| promise.resolve(move || owner.map(NativeProcess::from))),
     );
     Ok(object)
+}
+
+/// The user who has the socket; -1 if that cannot be told.
+#[napi(catch_unwind)]
+pub fn socket_uid(network: String, source: Object, destination: Object) -> Result<f64> {
+    let protocol = protocol_of(&network)?;
+    let source = arguments::endpoint(&source)?;
+    let destination = arguments::endpoint(&destination)?;
+    let found = sock_diag::find(protocol, source, destination)
+        .ok()
+        .flatten();
+    Ok(found.map_or(-1.0, |socket| f64::from(socket.uid)))
+}
+
+fn protocol_of(network: &str) -> Result<i32> {
+    match network {
+        "tcp" => Ok(libc::IPPROTO_TCP),
+        "udp" => Ok(libc::IPPROTO_UDP),
+        _ => Err(invalid(format!("network is unknown: {network}"))),
+    }
 }
 
 #[napi(catch_unwind)]

@@ -34,7 +34,16 @@ test('a file that is no addon, and an addon of another version, are told', () =>
 });
 
 test('a complete addon is handed out', () => {
-  const names = ['openTcp', 'openUdp', 'peerCredentials', 'findProcess', 'findListeners', 'parentOf', 'destroySockets'];
+  const names = [
+    'openTcp',
+    'openUdp',
+    'peerCredentials',
+    'findProcess',
+    'findListeners',
+    'socketUid',
+    'parentOf',
+    'destroySockets',
+  ];
   const text = `exports.Engine = class {}; ${names.map((name) => `exports.${name} = () => '${name}';`).join(' ')}`;
   expect(loadNative(write('whole.cjs', text)).parentOf(1)).toBe('parentOf');
 });

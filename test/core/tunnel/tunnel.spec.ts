@@ -79,6 +79,7 @@ beforeEach(() => {
       baseServers: async () => [],
     },
     flushCaches: async () => undefined,
+    socketUid: () => 1000,
     hostsFile: { stamp: () => '', read: () => '' },
     store: new MemoryStateStore(),
     fakeIpKey: new Uint8Array(16),

@@ -172,6 +172,8 @@ serve({
   }: Parameters<typeof native.findProcess> extends [infer N, infer S, infer D]
     ? { network: N; source: S; destination: D }
     : never) => addon.findProcess(network, source, destination),
+  socketUid: ({ source, destination }: { source: native.NativeEndpoint; destination: native.NativeEndpoint }) =>
+    addon.socketUid('udp', source, destination),
   findListeners: ({ address, port }: { address: string; port: number }) => addon.findListeners(address, port),
   parentOf: ({ pid }: { pid: number }) => addon.parentOf(pid),
   peerCredentials: async ({ path }: { path: string }) => {
