@@ -54,8 +54,9 @@ await main(async (args) => {
   for (const name of names)
     if (!(name in tiers)) throw new UserError(`no tier "${name}"; there are ${Object.keys(tiers).join(', ')}`);
   await installSystemPackages(names.flatMap((name) => tiers[name].packages));
-  if (names.includes('netns')) await unpackSystemPackages();
   await build();
+  // After it: a first build makes node_modules anew.
+  if (names.includes('netns')) await unpackSystemPackages();
 
   const total = { passed: 0, failed: 0, skipped: /** @type {string[]} */ ([]) };
   for (const name of names) {
