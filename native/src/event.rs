@@ -124,6 +124,16 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// How many questions it carries.
+    pub fn questions(&self) -> usize {
+        match self {
+            Event::Dns(questions) => questions.count as usize,
+            _ => 0,
+        }
+    }
+}
+
 /// Events of the engine's thread on their way to JavaScript, handed over once per turn of its loop.
 pub struct Outbox {
     shared: Arc<Shared>,

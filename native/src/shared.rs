@@ -8,13 +8,15 @@ use crate::sys::epoll::Waker;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Shared by reference count; every method may be called from any thread and none blocks for long.
 pub struct Shared {
     commands: Mutex<Vec<Command>>,
     events: Mutex<Vec<Event>>,
+    /// Changed only with `events` locked.
+    questions_waiting: AtomicUsize,
     /// Whether JavaScript has been told that events wait and has not taken them yet.
     announced: AtomicBool,
     streams: Mutex<HashMap<u64, OwnedFd>>,
@@ -31,6 +33,7 @@ impl Shared {
         Ok(Self {
             commands: Mutex::default(),
             events: Mutex::default(),
+            questions_waiting: AtomicUsize::new(0),
             announced: AtomicBool::new(false),
             streams: Mutex::default(),
             announce,
@@ -59,6 +62,8 @@ impl Shared {
     /// Queues events for JavaScript, emptying `batch`. Questions that wait already take the next ones with them.
     pub fn post_events(&self, batch: &mut Vec<Event>) {
         let mut events = lock(&self.events);
+        let asked = batch.iter().map(Event::questions).sum();
+        self.questions_waiting.fetch_add(asked, Ordering::Relaxed);
         let mut rest = batch.drain(..);
         if let (Some(Event::Dns(waiting)), [Event::Dns(next), ..]) =
             (events.last_mut(), rest.as_slice())
@@ -77,7 +82,14 @@ impl Shared {
     /// All events so far, for JavaScript.
     pub fn take_events(&self) -> Vec<Event> {
         self.announced.store(false, Ordering::Release);
-        std::mem::take(&mut *lock(&self.events))
+        let mut events = lock(&self.events);
+        self.questions_waiting.store(0, Ordering::Relaxed);
+        std::mem::take(&mut *events)
+    }
+
+    /// Questions that JavaScript has not taken yet.
+    pub fn questions_waiting(&self) -> usize {
+        self.questions_waiting.load(Ordering::Relaxed)
     }
 
     /// Events that JavaScript has not taken yet.

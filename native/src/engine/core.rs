@@ -1,7 +1,8 @@
 //! What every part of the engine works with: the device, epoll, time, flow identities, and the way to JavaScript.
 
 use crate::counters::Slots;
-use crate::engine::dns_desk::DnsDesk;
+use crate::engine::dns_desk::{Asker, DnsDesk, MAX_WAITING};
+use crate::engine::tcp_flow::Tuple;
 use crate::event::{Event, Network, Outbox, Reason};
 use crate::options::Options;
 use crate::packet::fragment::fragment;
@@ -104,6 +105,8 @@ pub struct Core {
     slots: Slots,
     next_number: u64,
     identification: u16,
+    /// Memory for a packet that is made.
+    packet: Vec<u8>,
 }
 
 impl Core {
@@ -122,6 +125,7 @@ impl Core {
             slots: Slots::new(),
             next_number: 0,
             identification: 0,
+            packet: Vec::new(),
         }
     }
 
@@ -150,10 +154,16 @@ impl Core {
             return;
         }
         self.identification = self.identification.wrapping_add(1);
-        let packet = udp::build(from, to, self.identification, payload);
-        for piece in fragment(packet, self.options.mtu as usize) {
-            self.inject(&piece);
+        let mut packet = std::mem::take(&mut self.packet);
+        udp::build(&mut packet, from, to, self.identification, payload);
+        if packet.len() <= self.options.mtu as usize {
+            self.inject(&packet);
+        } else {
+            for piece in fragment(&packet, self.options.mtu as usize) {
+                self.inject(&piece);
+            }
         }
+        self.packet = packet;
     }
 
     /// Tells the sender of `packet` (or its beginning) that it cannot be delivered.
@@ -188,6 +198,21 @@ impl Core {
             destination,
         });
         Some(Identity { id, slot })
+    }
+
+    /// Passes a question on, unless JavaScript is so far behind that its asker will have given up.
+    pub fn ask(&mut self, asker: Asker, ends: Tuple, message: &[u8]) {
+        if self.shared.questions_waiting() > MAX_WAITING {
+            self.shared.metrics.dropped.add(1);
+            return;
+        }
+        let network = match asker {
+            Asker::Tcp(_) => Network::Tcp,
+            Asker::Udp(_) => Network::Udp,
+        };
+        let token = self.dns.ask(asker, self.now);
+        self.outbox
+            .ask(token, network, ends.client, ends.destination, message);
     }
 
     /// Announces the end of a flow.

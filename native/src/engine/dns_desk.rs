@@ -1,53 +1,47 @@
 //! Questions to port 53 that JavaScript has not answered yet.
 
+use crate::engine::tcp_flow::Tuple;
 use crate::slab::Key;
-use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddrV4;
+use std::collections::BTreeMap;
 
 /// How long an answer is waited for: resolvers ask again long before.
 const TIMEOUT_MS: u64 = 30_000;
 /// Questions that may wait at once; the oldest give way.
-const MAX_WAITING: usize = 8_192;
+pub const MAX_WAITING: usize = 8_192;
 
 /// Where an answer goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asker {
-    Udp {
-        source: SocketAddrV4,
-        destination: SocketAddrV4,
-    },
+    Udp(Tuple),
     Tcp(Key),
 }
 
 /// The waiting questions.
 #[derive(Default)]
 pub struct DnsDesk {
-    waiting: HashMap<u64, Asker>,
-    order: VecDeque<(u64, u64)>,
+    /// When each was asked, and where its answer goes; the oldest have the lowest tokens.
+    waiting: BTreeMap<u64, (u64, Asker)>,
     last_token: u64,
 }
 
 impl DnsDesk {
-    /// Notes a question; the token is given back with its answer.
+    /// Notes a question; its token, one more than the last, is given back with its answer.
     pub fn ask(&mut self, asker: Asker, now: u64) -> u64 {
-        while let Some((asked_at, token)) = self.order.front().copied() {
-            let is_answered = !self.waiting.contains_key(&token);
-            let is_old = now.saturating_sub(asked_at) >= TIMEOUT_MS;
-            if !is_answered && !is_old && self.waiting.len() < MAX_WAITING {
+        while let Some(oldest) = self.waiting.first_entry() {
+            let is_old = now.saturating_sub(oldest.get().0) >= TIMEOUT_MS;
+            if !is_old && self.waiting.len() < MAX_WAITING {
                 break;
             }
-            self.waiting.remove(&token);
-            self.order.pop_front();
+            self.waiting.pop_first();
         }
         self.last_token += 1;
-        self.waiting.insert(self.last_token, asker);
-        self.order.push_back((now, self.last_token));
+        self.waiting.insert(self.last_token, (now, asker));
         self.last_token
     }
 
     /// Who asked; `None` for an unknown, answered or forgotten token.
     pub fn take(&mut self, token: u64) -> Option<Asker> {
-        self.waiting.remove(&token)
+        self.waiting.remove(&token).map(|(_, asker)| asker)
     }
 }
 
@@ -75,9 +69,6 @@ mod tests {
             desk.ask(asker, TIMEOUT_MS);
         }
         assert_eq!(desk.take(first), None);
-        assert_eq!(
-            (desk.waiting.len(), desk.order.len()),
-            (MAX_WAITING, MAX_WAITING)
-        );
+        assert_eq!(desk.waiting.len(), MAX_WAITING);
     }
 }

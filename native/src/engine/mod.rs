@@ -268,10 +268,10 @@ impl Engine {
     fn answer_dns(&mut self, token: u64, message: &[u8]) {
         match self.core.dns.take(token) {
             Some(Asker::Tcp(key)) => self.tcp.answer_dns(&mut self.core, key, message),
-            Some(Asker::Udp {
-                source,
-                destination,
-            }) => self.core.send_datagram(destination, source, message),
+            Some(Asker::Udp(ends)) => {
+                self.core
+                    .send_datagram(ends.destination, ends.client, message);
+            }
             None => {}
         }
     }

@@ -6,7 +6,7 @@ use crate::engine::dns_desk::Asker;
 use crate::engine::tcp::{TcpFlows, spare_descriptor};
 use crate::engine::tcp_flow::{Phase, Purpose, TcpFlow};
 use crate::engine::tcp_verdict::as_v4;
-use crate::event::{Network, Reason};
+use crate::event::Reason;
 use crate::nat::NatPort;
 use crate::relay::{Outcome, Relay, Side};
 use crate::slab::Key;
@@ -200,11 +200,8 @@ impl TcpFlows {
         let Phase::Dns(connection) = &mut flow.phase else {
             return;
         };
-        let (dns, outbox, now) = (&mut core.dns, &mut core.outbox, core.now);
         let result = connection.advance(&mut self.buffer, &mut |message| {
-            let token = dns.ask(Asker::Tcp(key), now);
-            let (source, destination) = (tuple.client, tuple.destination);
-            outbox.ask(token, Network::Tcp, source, destination, &message);
+            core.ask(Asker::Tcp(key), tuple, &message);
         });
         if let Err(close) = result {
             self.end_dns(core, key, close);

@@ -275,14 +275,7 @@ fn on_question(core: &mut Core, tuple: Tuple, message: &[u8]) {
         core.shared.metrics.dropped.add(1);
         return;
     }
-    let asker = Asker::Udp {
-        source: tuple.client,
-        destination: tuple.destination,
-    };
-    let token = core.dns.ask(asker, core.now);
-    let (source, destination) = (tuple.client, tuple.destination);
-    core.outbox
-        .ask(token, Network::Udp, source, destination, message);
+    core.ask(Asker::Udp(tuple), tuple, message);
 }
 
 fn payload_of<'a>(session: &Session, datagram: &'a [u8]) -> Option<&'a [u8]> {

@@ -3,9 +3,9 @@
 use super::ipv4;
 
 /// The packet itself if it fits, else its fragments. `packet` has a header without options, as `ipv4::build` makes it.
-pub fn fragment(packet: Vec<u8>, mtu: usize) -> Vec<Vec<u8>> {
-    if packet.len() <= mtu || ipv4::forbids_fragments(&packet) {
-        return vec![packet];
+pub fn fragment(packet: &[u8], mtu: usize) -> Vec<Vec<u8>> {
+    if packet.len() <= mtu || ipv4::forbids_fragments(packet) {
+        return vec![packet.to_vec()];
     }
     let (header, payload) = packet.split_at(ipv4::HEADER);
     let piece = ((mtu.saturating_sub(ipv4::HEADER)) / 8).max(1) * 8;

@@ -95,15 +95,34 @@ pub fn build(
     payload: &[u8],
 ) -> Vec<u8> {
     let mut packet = Vec::with_capacity(HEADER + payload.len());
+    push_header(
+        &mut packet,
+        source,
+        destination,
+        protocol,
+        identification,
+        payload.len(),
+    );
+    packet.extend_from_slice(payload);
+    packet
+}
+
+/// Puts the header of such a packet into the empty `packet`.
+pub fn push_header(
+    packet: &mut Vec<u8>,
+    source: Ipv4Addr,
+    destination: Ipv4Addr,
+    protocol: u8,
+    identification: u16,
+    payload_length: usize,
+) {
     packet.extend_from_slice(&[0x45, 0]);
-    packet.extend_from_slice(&((HEADER + payload.len()) as u16).to_be_bytes());
+    packet.extend_from_slice(&((HEADER + payload_length) as u16).to_be_bytes());
     packet.extend_from_slice(&identification.to_be_bytes());
     packet.extend_from_slice(&[0, 0, 64, protocol, 0, 0]);
     packet.extend_from_slice(&source.octets());
     packet.extend_from_slice(&destination.octets());
-    seal(&mut packet);
-    packet.extend_from_slice(payload);
-    packet
+    seal(packet);
 }
 
 /// Writes the length, the fragment fields and the checksum of a header of `header_length` bytes at the start of `packet`.

@@ -51,32 +51,29 @@ impl<'a> Udp<'a> {
     }
 }
 
-/// An IPv4 packet with one datagram; `payload` has at most `MAX_PAYLOAD` bytes.
+/// Makes `packet` an IPv4 packet with one datagram; `payload` has at most `MAX_PAYLOAD` bytes.
 pub fn build(
+    packet: &mut Vec<u8>,
     source: SocketAddrV4,
     destination: SocketAddrV4,
     identification: u16,
     payload: &[u8],
-) -> Vec<u8> {
+) {
     let length = HEADER + payload.len();
-    let mut datagram = Vec::with_capacity(length);
-    datagram.extend_from_slice(&source.port().to_be_bytes());
-    datagram.extend_from_slice(&destination.port().to_be_bytes());
-    datagram.extend_from_slice(&(length as u16).to_be_bytes());
-    datagram.extend_from_slice(&[0, 0]);
-    datagram.extend_from_slice(payload);
-    let pseudo = checksum::pseudo_header(*source.ip(), *destination.ip(), ipv4::UDP, length);
+    let (from, to) = (*source.ip(), *destination.ip());
+    packet.clear();
+    ipv4::push_header(packet, from, to, ipv4::UDP, identification, length);
+    packet.extend_from_slice(&source.port().to_be_bytes());
+    packet.extend_from_slice(&destination.port().to_be_bytes());
+    packet.extend_from_slice(&(length as u16).to_be_bytes());
+    packet.extend_from_slice(&[0, 0]);
+    packet.extend_from_slice(payload);
+    let datagram = &mut packet[ipv4::HEADER..];
+    let pseudo = checksum::pseudo_header(from, to, ipv4::UDP, length);
     // A computed 0 is sent as its other form, because 0 means "none".
-    let value = match !checksum::add(pseudo, checksum::sum(&datagram)) {
+    let value = match !checksum::add(pseudo, checksum::sum(datagram)) {
         0 => 0xffff,
         value => value,
     };
     datagram[6..8].copy_from_slice(&value.to_be_bytes());
-    ipv4::build(
-        *source.ip(),
-        *destination.ip(),
-        ipv4::UDP,
-        identification,
-        &datagram,
-    )
 }
