@@ -20,7 +20,7 @@ export interface CommandContext {
   openHelper(options: GlobalOptions): Promise<HelperClient>;
   /** The named profile, or without a name the user's own if there is one. */
   loadProfile(file: string | undefined): Promise<LoadedProfile>;
-  /** Resolves when the person ends a command that goes on (Ctrl-C), or nobody reads its output any more. */
+  /** Resolves when the person ends a command that goes on (Ctrl-C), or its output goes nowhere any more. */
   ended(): Promise<void>;
   /** Name of a user, or undefined when the machine does not know it. */
   userName(uid: number): string | undefined;

@@ -27,7 +27,7 @@ import { serve } from './serve-command.ts';
 const uid = process.getuid?.() ?? -1;
 const console = new Console(process.stdout, process.stderr, process.env);
 
-const readerLeft = Promise.withResolvers<void>();
+const outputLost = Promise.withResolvers<void>();
 
 for (const stream of [process.stdout, process.stderr]) stream.on('error', onOutputError);
 const exitCode = await runCli(process.argv.slice(2), {
@@ -44,7 +44,7 @@ const exitCode = await runCli(process.argv.slice(2), {
       return client;
     },
     loadProfile: (file) => profileStore(file).load(),
-    ended: () => Promise.race([endRequested(), readerLeft.promise]),
+    ended: () => Promise.race([endRequested(), outputLost.promise]),
   },
 });
 process.exitCode ??= exitCode;
@@ -55,8 +55,8 @@ process.stdin.destroy();
  * what would go on for ever ends.
  */
 function onOutputError(error: Error): void {
-  if (errnoOf(error) === 'EPIPE') return readerLeft.resolve();
-  if (process.exitCode === exitCodes.failed) return;
+  outputLost.resolve();
+  if (errnoOf(error) === 'EPIPE' || process.exitCode === exitCodes.failed) return;
   process.exitCode = exitCodes.failed;
   console.note(`the output could not be written: ${error.message}`);
 }

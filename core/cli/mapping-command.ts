@@ -1,8 +1,9 @@
 /** `mirage mapping` and `mirage flush`: single fake addresses pinned and released, and what is forgotten as a whole. */
-import { parseIp } from '../base/address.ts';
+import { ipFamily, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
-import { normaliseDomain } from '../base/domain.ts';
+import { comparableDomain } from '../base/domain-name.ts';
 import { unreachable } from '../base/unreachable.ts';
+import type { MappingRow } from '../contract/dns.ts';
 import type { HelperClient } from '../controller/helper-client.ts';
 import { type CommandContext, type GlobalOptions, withHelper } from './command-context.ts';
 import { countOf, formatCount } from './quantity.ts';
@@ -14,12 +15,15 @@ export type MappingAction = (typeof mappingActions)[number];
 export const flushedCaches = ['dns', 'fake-ip'] as const;
 export type FlushedCache = (typeof flushedCaches)[number];
 
-/** Mappings of a name that are looked for; one name has one. */
-const mostMatches = 100_000;
+/** The most that one subscription can show. */
+const mostRows = 100_000;
 /** Longest text that the helper searches for. */
 const longestSearch = 200;
 
-/** `wanted` are addresses or names. Rejects with FAKE_IP_UNKNOWN_ADDRESS for a name without one; nothing has changed then. */
+/**
+ * `wanted` are addresses or names. All or nothing: rejects with FAKE_IP_UNKNOWN_ADDRESS, and nothing has changed, when one
+ * of them has no mapping. What is already as wanted is no failure.
+ */
 export async function changeMappings(
   context: CommandContext,
   action: MappingAction,
@@ -27,8 +31,7 @@ export async function changeMappings(
   options: GlobalOptions,
 ): Promise<void> {
   const { addresses, changed } = await withHelper(context, options, async (helper) => {
-    const found = await Promise.all(wanted.map((what) => addressOf(context, helper, what)));
-    const addresses = [...new Set(found)];
+    const addresses = await addressesOf(context, helper, wanted);
     const sent = action === 'release' ? 'retire' : action;
     return { addresses, ...(await helper.call('changeMappings', { addresses, action: sent })) };
   });
@@ -65,31 +68,57 @@ function stayUnderstood(count: number): string {
     : 'Old addresses stay understood until their rest ends, so that running programs go on.';
 }
 
-async function addressOf(context: CommandContext, helper: HelperClient, what: string): Promise<string> {
-  const address = parseIp(what);
-  if (address !== undefined) return address;
-  const name = normaliseDomain(what);
-  const search = name.slice(0, longestSearch);
-  const rows = await readTopic(helper, 'mappings', { search, limit: mostMatches }, context.clock);
-  // A name may have a released address besides its present one: the present one is meant.
-  const row = rows
-    .filter((candidate) => candidate.name === name)
-    .toSorted(presentLast)
-    .at(-1);
-  if (row !== undefined) return row.address;
-  throw new AppError('FAKE_IP_UNKNOWN_ADDRESS', `no fake address is known for "${what}"; nothing was changed`, {
+async function addressesOf(
+  context: CommandContext,
+  helper: HelperClient,
+  wanted: readonly string[],
+): Promise<string[]> {
+  const keys = [...new Set(wanted.map((what) => parseIp(what) ?? comparableDomain(what)))];
+  const read = (search: string) => readTopic(helper, 'mappings', { search, limit: mostRows }, context.clock);
+  // For one, the helper searches; several are found in one reading of the table, unless that is too long to be read whole.
+  const rows = await read(keys.length === 1 ? searchFor(keys[0]) : '');
+  const known = addressesByKey(rows);
+  const found: string[] = [];
+  const missing: string[] = [];
+  for (const key of keys) {
+    const isElsewhere = !known.has(key) && rows.length >= mostRows;
+    const address = (isElsewhere ? addressesByKey(await read(searchFor(key))) : known).get(key);
+    if (address === undefined) missing.push(`"${key}"`);
+    else found.push(address);
+  }
+  if (missing.length === 0) return [...new Set(found)];
+  throw new AppError('FAKE_IP_UNKNOWN_ADDRESS', `no mapping is known of ${missing.join(', ')}; nothing was changed`, {
     expected: 'name an address, or a name, as "mirage dump fake-ip" prints them',
   });
 }
 
-function presentLast(a: { state: string }, b: { state: string }): number {
+/** A fake IPv6 address is not among what the helper searches: the whole table then. */
+function searchFor(key = ''): string {
+  const ip = parseIp(key);
+  return ip !== undefined && ipFamily(ip) === 6 ? '' : key.slice(0, longestSearch);
+}
+
+/**
+ * The address of every name and address by which people know a mapping. A name may have a released address besides its
+ * present one: the present one is meant. An address whose name was lost has no mapping.
+ */
+function addressesByKey(rows: readonly MappingRow[]): Map<string, string> {
+  const addresses = new Map<string, string>();
+  const mapped = rows.filter((row) => row.state !== 'unknown');
+  for (const { name, address, address6 } of mapped.toSorted(presentLast)) {
+    for (const key of [name, address, address6]) if (key !== undefined) addresses.set(key, address);
+  }
+  return addresses;
+}
+
+function presentLast(a: MappingRow, b: MappingRow): number {
   return Number(a.state !== 'retired') - Number(b.state !== 'retired');
 }
 
 const words: Readonly<Record<MappingAction, { done: string; rest: string }>> = {
-  pin: { done: 'Pinned', rest: 'without a mapping, or pinned already' },
-  unpin: { done: 'Unpinned', rest: 'without a mapping, or not pinned' },
-  release: { done: 'Released', rest: 'without a mapping, pinned, or released already' },
+  pin: { done: 'Pinned', rest: 'pinned already, or of a former range' },
+  unpin: { done: 'Unpinned', rest: 'not pinned' },
+  release: { done: 'Released', rest: 'pinned, or released already' },
 };
 
 function describeChange(action: MappingAction, changed: number, wanted: number): string {

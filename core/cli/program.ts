@@ -138,7 +138,10 @@ export function createProgram(
     .command('mapping')
     .description('keep a fake address for its name for ever (pin, unpin), or give it up (release)')
     .addArgument(new Argument('<action>').choices(mappingActions))
-    .argument('<what...>', 'addresses or names, as "mirage dump fake-ip" prints them')
+    .argument(
+      '<what...>',
+      'addresses or names, as "mirage dump fake-ip" prints them; nothing changes when one is unknown',
+    )
     .action((action: MappingAction, wanted: string[], _, command: Command) =>
       actions.mapping(action, wanted, command.optsWithGlobals()),
     );

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Snapshot } from '../../../core/contract/status.ts';
-import { HelperServer, sampleConnection } from '../../support/helper-server.ts';
+import { HelperServer, sampleConnection, sampleMapping } from '../../support/helper-server.ts';
 import { root } from '../../support/source-graph.ts';
 
 const main = join(root, 'core/cli/main.ts');
@@ -110,10 +110,19 @@ test('what goes on ends when it is told to, and well', async () => {
   expect(await new Promise((resolve) => child.on('close', resolve))).toBe(0);
 });
 
-test('a full disk is one', async () => {
-  expect(await inShell('mirage status > /dev/full; echo $? >&2')).toBe(
+test.each(['status', 'dump dns --follow'])('%s: a full disk is one', async (command) => {
+  expect(await inShell(`mirage ${command} > /dev/full; echo $? >&2`)).toBe(
     'the output could not be written: ENOSPC: no space left on device, write\n1\n',
   );
+});
+
+test('more names than a connection may have subscriptions', async () => {
+  const names = Array.from({ length: 200 }, (_, i) => `n${i}.example`);
+  for (const [i, name] of names.entries()) {
+    helper.mappings.set(`198.18.1.${i}`, { ...sampleMapping, name, address: `198.18.1.${i}` });
+  }
+  const { code, out, err } = await mirage('mapping', 'pin', ...names);
+  expect({ code, out, err }).toEqual({ code: 0, out: 'Pinned 200 addresses.\n', err: '' });
 });
 
 test('no helper: exit code 3 at once, with what to do', async () => {

@@ -634,20 +634,39 @@ Names are answered with fake addresses; connections to them keep their names.
 });
 
 describe('mapping', () => {
-  test('addresses go as they are, names are looked up, each once', async () => {
-    tableOf([
-      mapping('198.18.0.7', { name: 'nas.example', state: 'retired' }),
-      mapping('198.18.0.9', { name: 'nas.example' }),
-      mapping('198.18.0.8', { name: 'old.nas.example' }),
-    ]);
-    expect((await mirage('mapping', 'pin', 'NAS.example.', '198.18.0.9', '198.18.0.30')).out).toBe(
-      'Pinned 2 addresses.\n',
-    );
-    expect(helper.calls).toEqual([['changeMappings', { addresses: ['198.18.0.9', '198.18.0.30'], action: 'pin' }]]);
+  const table = [
+    mapping('198.18.0.9', { name: 'nas.example', address6: 'fdfe::9' }),
+    mapping('198.18.0.7', { name: 'nas.example', state: 'retired' }),
+    mapping('198.18.0.8', { name: 'old.nas.example' }),
+    mapping('198.18.0.10', { name: 'xn--bcher-kva.example' }),
+    mapping('198.18.0.11', { name: '', state: 'unknown' }),
+  ];
+
+  test('addresses of both families and names as people write them, each once', async () => {
+    tableOf(table);
+    const wanted = ['NAS.example.', '198.18.0.9', 'FDFE:0::9', 'B\u00fccher.example', '198.18.0.7'];
+    expect((await mirage('mapping', 'pin', ...wanted)).out).toBe('Pinned 3 addresses.\n');
+    const addresses = ['198.18.0.9', '198.18.0.10', '198.18.0.7'];
+    expect(helper.calls).toEqual([['changeMappings', { addresses, action: 'pin' }]]);
     expect(helper.subscriptions).toEqual([]);
   });
 
+  test('the helper searches for one; for several, and for what it does not search, the table is read once', async () => {
+    tableOf(table);
+    const searches: (string | undefined)[] = [];
+    const subscribe = helper.subscribe.bind(helper);
+    helper.subscribe = (topic, options, handler) => {
+      searches.push(options.search);
+      return subscribe(topic, options, handler);
+    };
+    await mirage('mapping', 'pin', 'NAS.example');
+    await mirage('mapping', 'pin', 'nas.example', '198.18.0.8');
+    await mirage('mapping', 'pin', 'fdfe::9');
+    expect(searches).toEqual(['nas.example', '', '']);
+  });
+
   test('releasing says what it means; --json has what was changed', async () => {
+    tableOf(table);
     expect((await mirage('mapping', 'release', '198.18.0.9')).out).toBe(`Released 1 address.
 The old address stays understood until its rest ends, so that running programs go on.
 `);
@@ -662,22 +681,25 @@ The old address stays understood until its rest ends, so that running programs g
   });
 
   test('those that were passed over are told', async () => {
+    tableOf(table);
     helper.answers = { changeMappings: () => ({ changed: 1 }) };
     expect((await mirage('mapping', 'pin', '198.18.0.9', '198.18.0.10')).out).toBe(
-      'Pinned 1 address of 2: the rest are without a mapping, or pinned already.\n',
+      'Pinned 1 address of 2: the rest are pinned already, or of a former range.\n',
     );
     helper.answers = { changeMappings: () => ({ changed: 0 }) };
-    expect((await mirage('mapping', 'release', '198.18.0.9')).out).toBe(
-      'Nothing changed: it is without a mapping, pinned, or released already.\n',
-    );
+    expect(await mirage('mapping', 'release', '198.18.0.9')).toEqual({
+      code: 0,
+      err: '',
+      out: 'Nothing changed: it is pinned, or released already.\n',
+    });
   });
 
-  test('a name without an address: nothing is changed', async () => {
-    tableOf([mapping('198.18.0.8', { name: 'old.nas.example' })]);
-    expect(await mirage('mapping', 'pin', 'nas.example')).toEqual({
+  test('what has no mapping is named, all of it, and nothing is changed', async () => {
+    tableOf(table);
+    expect(await mirage('mapping', 'pin', '198.18.0.9', 'example', '198.18.0.30', '198.18.0.11')).toEqual({
       code: 1,
       out: '',
-      err: `error FAKE_IP_UNKNOWN_ADDRESS: no fake address is known for "nas.example"; nothing was changed
+      err: `error FAKE_IP_UNKNOWN_ADDRESS: no mapping is known of "example", "198.18.0.30", "198.18.0.11"; nothing was changed
   what to do: name an address, or a name, as "mirage dump fake-ip" prints them
 `,
     });
