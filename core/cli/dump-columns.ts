@@ -95,7 +95,7 @@ export const dnsColumns: Column<DnsRow>[] = [
   { title: 'NAME', value: (row) => row.name, shrinkTo: 16, style: () => 'bold', usual: 30 },
   { title: 'TYPE', value: (row) => row.type, usual: 5 },
   { title: 'VERDICT', value: (row) => row.verdict, style: (row) => verdictStyles[row.verdict], usual: 9 },
-  { title: 'ANSWER', value: (row) => row.answer, shrinkTo: 12, usual: 15 },
+  { title: 'ANSWER', value: describeAnswer, shrinkTo: 12, usual: 15 },
   {
     title: 'TOOK',
     // A name that was recovered is no answer that took time.
@@ -110,8 +110,13 @@ export const dnsColumns: Column<DnsRow>[] = [
     align: 'right',
     spare: true,
   },
-  { title: 'RCODE', value: (row) => row.rcode, spare: true, usual: 8 },
 ];
+
+/** The answer's data; of one without data that there is none, and why: `NXDOMAIN` is not `(no records)`. */
+function describeAnswer({ rcode, answer }: DnsRow): string {
+  if (rcode !== 'NOERROR' && rcode !== '') return answer === '' ? rcode : `${rcode} ${answer}`;
+  return answer === '' ? '(no records)' : answer;
+}
 
 const verdictStyles: { readonly [V in DnsRow['verdict']]?: Style } = {
   fake: 'yellow',

@@ -4,7 +4,8 @@ import type { RuleRow } from '../contract/rpc.ts';
 import { type CommandContext, type GlobalOptions, withHelper } from './command-context.ts';
 import { connectionColumns, dnsColumns, logColumns, mappingColumns, ruleColumns } from './dump-columns.ts';
 import type { Column } from './table.ts';
-import { followTopic, readTopic } from './topic-reader.ts';
+import { followTopic } from './topic-follower.ts';
+import { readTopic } from './topic-reader.ts';
 
 export const dumpTables = ['connections', 'fake-ip', 'dns', 'rules', 'logs'] as const;
 export type DumpTable = (typeof dumpTables)[number];
@@ -69,16 +70,28 @@ export async function dump(context: CommandContext, table: DumpTable, options: D
 /** Prints what comes until the person ends it. With `json` each row is one line, as programs read a stream. */
 export async function follow(context: CommandContext, table: FollowedTable, options: DumpOptions): Promise<void> {
   await withHelper(context, options, (helper) => {
-    const wanted = { last: options.limit ?? defaultLimits.followed, ...searchOf(options) };
+    const newest = options.limit ?? defaultLimits.followed;
+    const wanted = { newest, ended: context.ended(), ...searchOf(options) };
     const printer = <R>(columns: readonly Column<R>[]) => {
       if (!options.json) return context.console.liveTable(columns);
       return (rows: readonly R[]) => rows.forEach((row) => context.console.line(JSON.stringify(row)));
     };
     switch (table) {
       case 'dns':
-        return followTopic(helper, 'dnsLog', wanted, context.ended(), printer(dnsColumns));
+        // Who asked is found while the question is answered, or a little later.
+        return followTopic(
+          helper,
+          'dnsLog',
+          { ...wanted, isWhole: (row) => row.process !== undefined, show: printer(dnsColumns) },
+          context.clock,
+        );
       case 'logs':
-        return followTopic(helper, 'logs', wanted, context.ended(), printer(logColumns));
+        return followTopic(
+          helper,
+          'logs',
+          { ...wanted, isWhole: () => true, show: printer(logColumns) },
+          context.clock,
+        );
       default:
         return unreachable(table);
     }

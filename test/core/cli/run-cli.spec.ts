@@ -390,8 +390,8 @@ b2  -        [2001:db8::1]:443                udp  MATCH                      DI
       },
     ]);
     expect((await mirage('dump', 'dns')).out).toBe(
-      `TIME          CLIENT  NAME         TYPE  VERDICT  ANSWER        TOOK  RCODE
-14:03:59.007  tun     far.example  A     fake     198.18.0.9  0.1 ms  NOERROR
+      `TIME          CLIENT  NAME         TYPE  VERDICT  ANSWER        TOOK
+14:03:59.007  tun     far.example  A     fake     198.18.0.9  0.1 ms
 `,
     );
     helper = new HelperDouble();
@@ -453,6 +453,28 @@ b2  -        [2001:db8::1]:443                udp  MATCH                      DI
     terminal = 160;
     expect((await mirage('dump', 'dns')).out).toMatch(/ tun +firefox .* udp:\/\/192\.0\.2\.53:53 +12 ms\n/);
   });
+
+  test.each([80, 160])(
+    'in %i columns a name that does not exist is not one without records, nor an error',
+    async (width) => {
+      terminal = width;
+      tableOf([
+        question('1', { rcode: 'NXDOMAIN', answer: '' }),
+        question('2', { answer: '' }),
+        question('3', { verdict: 'error', rcode: 'SERVFAIL', answer: '' }),
+        question('4', { rcode: 'NXDOMAIN', answer: 'x.example' }),
+        question('5', { verdict: 'recovered', type: '', rcode: '', answer: '198.18.0.9' }),
+      ]);
+      const lines = (await mirage('dump', 'dns')).out.split('\n').slice(1, 6);
+      expect(lines.map((line) => /(?:real|error|recovered) +(.*?)(?: {2}|$)/.exec(line)?.[1])).toEqual([
+        'NXDOMAIN',
+        '(no records)',
+        'SERVFAIL',
+        'NXDOMAIN x.example',
+        '198.18.0.9',
+      ]);
+    },
+  );
 
   test('--follow: the last rows, then each as it comes, once, until it is ended', async () => {
     tableOf([question('1', { name: 'first.example' }), question('2', { name: 'second.example' })]);
