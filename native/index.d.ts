@@ -29,8 +29,16 @@ export interface EngineOptions {
   address4: string;
   /** The DNS server's IPv4 address inside the TUN; also the source address of the engine's own redirected packets. */
   peer4: string;
-  /** The interface's own IPv6 address, set as /126; `null` on machines without IPv6. */
+  /**
+   * The interface's own IPv6 address, set as /126; `null` on machines without IPv6. The other host of the /126 is the far end,
+   * the source of the engine's own redirected packets.
+   */
   address6: string | null;
+  /**
+   * The IPv6 destinations whose flows are carried, as prefixes; flows to all others are answered with ICMPv6 "no route", except
+   * questions to port 53.
+   */
+  carried6: string[];
   /** SO_MARK of every socket the engine opens (0 = none). */
   mark: number;
   /** Flows that may wait for a verdict at once; beyond it the oldest is dropped. */

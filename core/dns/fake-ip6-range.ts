@@ -4,7 +4,7 @@
  */
 import { bytesToIp, type Ip, ipFamily, ipToBytes } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
-import { parseCidr } from '../base/cidr.ts';
+import { formatCidr, parseCidr } from '../base/cidr.ts';
 
 const prefixBytes = 12;
 
@@ -21,10 +21,9 @@ export class FakeIp6Range {
         expected: 'a prefix such as fdfe:dcba:9877::/96',
       });
     }
-    const network = ipToBytes(cidr.address);
-    for (let bit = cidr.prefix; bit < 128; bit++) network[bit >> 3] = (network[bit >> 3] ?? 0) & ~(0x80 >> (bit & 7));
-    this.#bytes = network;
-    this.text = `${bytesToIp(network)}/96`;
+    const [network] = formatCidr(cidr).split('/', 1);
+    this.#bytes = ipToBytes(network ?? '');
+    this.text = `${network}/${8 * prefixBytes}`;
   }
 
   /** The IPv6 address that goes with a fake IPv4 one. */

@@ -22,10 +22,10 @@ export class ClientNames {
     this.#clock = clock;
   }
 
-  /** `own` is the address from which programs of this machine ask through the TUN. */
-  clientOf(own: Ip, network: Network, source: Endpoint, destination: Endpoint): string {
-    if (source.host !== own) return source.host;
-    const key = `${network} ${source.port}`;
+  /** `own` are the addresses from which programs of this machine ask through the TUN. */
+  clientOf(own: readonly Ip[], network: Network, source: Endpoint, destination: Endpoint): string {
+    if (!own.includes(source.host)) return source.host;
+    const key = `${network} ${source.host} ${source.port}`;
     const now = this.#clock.monotonic();
     const known = this.#known.get(key);
     if (known !== undefined && now < known.until) return known.client;

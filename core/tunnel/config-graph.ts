@@ -62,7 +62,7 @@ export class ConfigGraph implements DispatchPolicy {
     const { egress, fakeIp, baseServers, ipv6, hasIpv6, missing, memory, dnsMode, onForged, clock, log } = services;
     const { fakeIpRange6 } = config.dns;
     this.fake6 = fakeIpRange6 === null || !hasIpv6 ? undefined : new FakeIp6Range(fakeIpRange6);
-    const isFake = (ip: Ip) => pool.contains(this.fake6?.embeddedIn(ip) ?? ip) || fakeIp.contains(ip);
+    const isFake = (ip: Ip) => this.fake6?.embeddedIn(ip) !== undefined || pool.contains(ip) || fakeIp.contains(ip);
     this.config = config;
     this.pool = pool;
     this.rules = new RuleEngine(config.rules);

@@ -31,6 +31,8 @@ export class FakeIpPools implements FakeIpView, TopicSource<'mappings'> {
   #retired: FakeIpPool[] = [];
   #current: FakeIpPool;
   #fake6: FakeIp6Range | undefined;
+  /** Former prefixes of this process's life: their addresses go on meaning their IPv4 ones. */
+  #retired6: FakeIp6Range[] = [];
   #running = false;
   #unwatch: (() => void) | undefined;
 
@@ -67,7 +69,7 @@ export class FakeIpPools implements FakeIpView, TopicSource<'mappings'> {
    * they are. Throws FAKE_IP_STORE when that cannot be stored; nothing has changed then.
    */
   use({ pool, fake6 }: FakeRanges): void {
-    this.#fake6 = fake6;
+    this.#use6(fake6);
     const before = this.#current;
     if (pool !== before) {
       for (const { range } of [before, pool]) this.#store.addRange(range.text);
@@ -109,12 +111,17 @@ export class FakeIpPools implements FakeIpView, TopicSource<'mappings'> {
 
   /** Prefixes that must be routed to us: the one in use first. */
   ranges(): string[] {
-    const four = [this.#current, ...this.#retired].map((pool) => pool.range.text);
-    return this.#fake6 === undefined ? four : [...four, this.#fake6.text];
+    return [...[this.#current, ...this.#retired].map((pool) => pool.range.text), ...this.ranges6()];
   }
 
+  /** Those of IPv6 among them. */
+  ranges6(): string[] {
+    return this.#all6().map((range) => range.text);
+  }
+
+  /** Of IPv6 every address of the prefix, whatever is embedded in it: nobody else's are there. */
   contains(ip: Ip): boolean {
-    return this.#poolOf(ip) !== undefined;
+    return this.#embeddedIn(ip) !== undefined || this.#poolOf(ip) !== undefined;
   }
 
   lookup(ip: Ip): { readonly name: string; readonly doubtful: boolean } | undefined {
@@ -190,7 +197,25 @@ export class FakeIpPools implements FakeIpView, TopicSource<'mappings'> {
 
   /** A fake IPv6 address is its IPv4 one. */
   #in4(ip: Ip): Ip {
-    return this.#fake6?.embeddedIn(ip) ?? ip;
+    return this.#embeddedIn(ip) ?? ip;
+  }
+
+  #embeddedIn(ip: Ip): Ip | undefined {
+    for (const range of this.#all6()) {
+      const embedded = range.embeddedIn(ip);
+      if (embedded !== undefined) return embedded;
+    }
+    return undefined;
+  }
+
+  #all6(): readonly FakeIp6Range[] {
+    return this.#fake6 === undefined ? this.#retired6 : [this.#fake6, ...this.#retired6];
+  }
+
+  #use6(fake6: FakeIp6Range | undefined): void {
+    const former = this.#all6().filter((range) => range.text !== fake6?.text);
+    this.#fake6 = fake6;
+    this.#retired6 = former;
   }
 
   /** Of ranges with addresses in common the newest knows them. */

@@ -298,6 +298,7 @@ export class Tunnel {
       address4: tunAddress,
       peer4: dnsAddress,
       address6: network.ipv6Available() ? tunAddress6 : null,
+      carried6: this.mappings.ranges6(),
       mark: socketMark,
       maxHeld,
     };
@@ -328,7 +329,8 @@ export class Tunnel {
               log: this.dnsLog,
               clock,
               logger: log,
-              clientOf: (...asker) => this.#clients.clientOf(this.mappings.current.range.tunAddress, ...asker),
+              clientOf: (...asker) =>
+                this.#clients.clientOf([this.mappings.current.range.tunAddress, tunAddress6], ...asker),
             });
           },
           undo: async () => {

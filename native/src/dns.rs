@@ -1,7 +1,7 @@
 //! DNS messages over TCP: a two-byte length in front of each (RFC 1035, 4.2.2; RFC 7766). And many of them, back to back in one
 //! buffer, on their way to JavaScript and back: the layout is in index.d.ts.
 
-use std::net::SocketAddrV4;
+use std::net::{IpAddr, SocketAddr};
 
 /// Smallest DNS message: its header.
 pub const MIN_MESSAGE: usize = 12;
@@ -72,8 +72,8 @@ impl Questions {
         &mut self,
         token: u64,
         protocol: u8,
-        source: SocketAddrV4,
-        destination: SocketAddrV4,
+        source: SocketAddr,
+        destination: SocketAddr,
         message: &[u8],
     ) {
         if self.count == 0 {
@@ -83,11 +83,11 @@ impl Questions {
         let mut head = [0; QUESTION_HEAD];
         head[..4].copy_from_slice(&(message.len() as u32).to_le_bytes());
         head[4] = protocol;
-        head[5] = 4;
+        head[5] = if source.is_ipv4() { 4 } else { 6 };
         head[6..8].copy_from_slice(&source.port().to_le_bytes());
         head[8..10].copy_from_slice(&destination.port().to_le_bytes());
-        head[16..20].copy_from_slice(&source.ip().octets());
-        head[32..36].copy_from_slice(&destination.ip().octets());
+        put_address(&mut head[16..32], source.ip());
+        put_address(&mut head[32..48], destination.ip());
         self.bytes.extend_from_slice(&head);
         self.bytes.extend_from_slice(message);
     }
@@ -96,6 +96,13 @@ impl Questions {
     pub fn append(&mut self, other: &Questions) {
         self.count += other.count;
         self.bytes.extend_from_slice(&other.bytes);
+    }
+}
+
+fn put_address(field: &mut [u8], address: IpAddr) {
+    match address {
+        IpAddr::V4(ip) => field[..4].copy_from_slice(&ip.octets()),
+        IpAddr::V6(ip) => field.copy_from_slice(&ip.octets()),
     }
 }
 
@@ -180,6 +187,13 @@ mod tests {
         assert_eq!(bytes[32..36], [9, 9, 9, 9]);
         assert_eq!(bytes[48..51], [1, 2, 3]);
         assert_eq!((bytes[51 + 4], bytes[51 + 48]), (17, 4));
+
+        let mut by_ipv6 = Questions::default();
+        let source = "[fd00::1]:40000".parse().unwrap();
+        by_ipv6.push(9, 17, source, "[fd00::2]:53".parse().unwrap(), &[5]);
+        assert_eq!(by_ipv6.bytes[5], 6);
+        assert_eq!((by_ipv6.bytes[16], by_ipv6.bytes[31]), (0xfd, 1));
+        assert_eq!((by_ipv6.bytes[32], by_ipv6.bytes[47]), (0xfd, 2));
     }
     use proptest::prelude::*;
 

@@ -3,7 +3,7 @@
 use crate::dns::Questions;
 use crate::shared::Shared;
 use std::collections::HashSet;
-use std::net::{IpAddr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// Transport of a flow or question.
@@ -95,8 +95,8 @@ pub enum Event {
         id: u64,
         slot: u32,
         network: Network,
-        source: SocketAddrV4,
-        destination: SocketAddrV4,
+        source: SocketAddr,
+        destination: SocketAddr,
     },
     Dialed {
         id: u64,
@@ -169,8 +169,8 @@ impl Outbox {
         &mut self,
         token: u64,
         network: Network,
-        source: SocketAddrV4,
-        destination: SocketAddrV4,
+        source: SocketAddr,
+        destination: SocketAddr,
         message: &[u8],
     ) {
         if !self.questions.takes(token) {

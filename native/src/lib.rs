@@ -18,6 +18,7 @@ mod options;
 mod outbound;
 mod packet;
 mod peer_cred;
+mod prefix;
 mod process_lookup;
 mod reactor;
 mod relay;

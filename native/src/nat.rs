@@ -43,6 +43,7 @@ pub enum Allocation {
 
 /// The port spaces of all listeners. A port is free again only when its owner says so, which is after both ends
 /// of the connection are closed and TIME_WAIT has passed: Linux would answer an early reuse with an old ACK.
+#[derive(Default)]
 pub struct PortSpace {
     owners: Vec<Option<Key>>,
     free: VecDeque<NatPort>,
@@ -50,15 +51,6 @@ pub struct PortSpace {
 }
 
 impl PortSpace {
-    /// For one listener.
-    pub fn new() -> Self {
-        Self {
-            owners: Vec::new(),
-            free: VecDeque::new(),
-            listeners: 1,
-        }
-    }
-
     /// Takes the port that has been free for longest, else one never used.
     pub fn allocate(&mut self, owner: Key) -> Allocation {
         if let Some(port) = self.free.pop_front() {
@@ -109,7 +101,9 @@ mod tests {
     #[test]
     fn ports_are_reused_oldest_first() {
         let key = Key::unpack(7);
-        let mut space = PortSpace::new();
+        let mut space = PortSpace::default();
+        assert_eq!(space.allocate(key), Allocation::NeedsListener);
+        space.add_listener();
         let first = taken(space.allocate(key));
         let second = taken(space.allocate(key));
         assert_eq!(
@@ -129,7 +123,8 @@ mod tests {
     #[test]
     fn a_full_space_asks_for_listeners_until_there_are_enough() {
         let key = Key::unpack(0);
-        let mut space = PortSpace::new();
+        let mut space = PortSpace::default();
+        space.add_listener();
         for _ in 0..PORTS {
             taken(space.allocate(key));
         }

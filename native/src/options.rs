@@ -1,5 +1,6 @@
 //! What an engine is created with, and where its outward sockets go.
 
+use crate::prefix::Prefix;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// See `EngineOptions` in index.d.ts.
@@ -12,6 +13,7 @@ pub struct Options {
     pub address4: Ipv4Addr,
     pub peer4: Ipv4Addr,
     pub address6: Option<Ipv6Addr>,
+    pub carried6: Vec<Prefix>,
     pub mark: u32,
     pub max_held: usize,
 }

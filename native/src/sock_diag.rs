@@ -1,10 +1,11 @@
 //! Asks the kernel about TCP and UDP sockets of this network namespace, and destroys them (sock_diag(7)).
 
+use crate::prefix::Prefix;
 use crate::sys::socket;
+use std::cell::Cell;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
-use std::str::FromStr;
 use std::time::Instant;
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
@@ -17,6 +18,9 @@ const MESSAGE: usize = 72;
 /// Bytes of `struct inet_diag_sockid`, and where it is in a message.
 const SOCKET_ID: usize = 48;
 const SOCKET_ID_AT: usize = 4;
+/// Bytes that are read at once: of one socket, of a list.
+const ONE_SOCKET: usize = 4 * 1024;
+const MANY_SOCKETS: usize = 64 * 1024;
 /// How long the kernel is waited for; it answers within the call, so this only guards.
 const PATIENCE_MS: i32 = 100;
 
@@ -31,49 +35,29 @@ pub struct Socket {
     id: [u8; SOCKET_ID],
 }
 
-/// An address with a prefix length.
-#[derive(Clone, Copy, Debug)]
-pub struct Prefix {
-    address: IpAddr,
-    length: u8,
-}
-
-impl FromStr for Prefix {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (address, length) = text.split_once('/').ok_or(())?;
-        let address: IpAddr = address.parse().map_err(|_| ())?;
-        let length: u8 = length.parse().map_err(|_| ())?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        if length > most {
-            return Err(());
-        }
-        Ok(Self { address, length })
-    }
-}
-
-impl Prefix {
-    /// Whether an address is inside; IPv4-mapped addresses count as IPv4.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        let length = u32::from(self.length);
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(prefix), IpAddr::V4(address)) => {
-                let different = prefix.to_bits() ^ address.to_bits();
-                length == 0 || different >> (32 - length) == 0
-            }
-            (IpAddr::V6(prefix), IpAddr::V6(address)) => {
-                let different = prefix.to_bits() ^ address.to_bits();
-                length == 0 || different >> (128 - length) == 0
-            }
-            _ => false,
-        }
-    }
+thread_local! {
+    /// What `find` asked by last: opening a connection costs more than a question.
+    static KEPT: Cell<Option<Netlink>> = const { Cell::new(None) };
 }
 
 /// The socket at the local end of a connection; for UDP also an unconnected one that would get its answers.
 pub fn find(protocol: i32, local: SocketAddr, remote: SocketAddr) -> io::Result<Option<Socket>> {
-    let netlink = Netlink::open()?;
+    let netlink = match KEPT.take() {
+        Some(netlink) => netlink,
+        None => Netlink::open()?,
+    };
+    let found = find_by(&netlink, protocol, local, remote)?;
+    // Not after an error: a late answer would be taken for that to the next question.
+    KEPT.set(Some(netlink));
+    Ok(found)
+}
+
+fn find_by(
+    netlink: &Netlink,
+    protocol: i32,
+    local: SocketAddr,
+    remote: SocketAddr,
+) -> io::Result<Option<Socket>> {
     // For UDP the kernel takes the two ends the other way round than for TCP; which it did is seen in the answer.
     for (from, to) in [(local, remote), (remote, local)] {
         let id = socket_id(from, to);
@@ -162,7 +146,7 @@ impl Netlink {
         let is_dump = u16::from_ne_bytes([request[6], request[7]]) & libc::NLM_F_DUMP as u16 != 0;
         let deadline = Instant::now() + std::time::Duration::from_millis(PATIENCE_MS as u64);
         let mut found = Vec::new();
-        let mut buffer = vec![0; 64 * 1024];
+        let mut buffer = vec![0; if is_dump { MANY_SOCKETS } else { ONE_SOCKET }];
         loop {
             let length = match socket::receive(self.0.as_fd(), &mut buffer, 0) {
                 Ok(length) => length,
@@ -302,23 +286,6 @@ mod tests {
                 rest = after;
             }
         }
-    }
-
-    #[test]
-    fn prefixes() {
-        let prefix: Prefix = "198.18.0.0/15".parse().unwrap();
-        assert!(prefix.contains("198.19.255.255".parse().unwrap()));
-        assert!(prefix.contains("::ffff:198.18.0.1".parse().unwrap()));
-        assert!(!prefix.contains("198.20.0.0".parse().unwrap()));
-        assert!(!prefix.contains("::1".parse().unwrap()));
-        assert!(
-            "0.0.0.0/0"
-                .parse::<Prefix>()
-                .unwrap()
-                .contains("1.2.3.4".parse().unwrap())
-        );
-        assert!("10.0.0.0/33".parse::<Prefix>().is_err());
-        assert!("10.0.0.0".parse::<Prefix>().is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The TUN device: created, configured, read and written. Removed by the kernel when this object goes.
 
 use crate::options::Options;
+use crate::packet::ipv6;
 use crate::packet::segment::segment;
 use crate::sys::interface;
 use crate::vnet_header::{self, VnetHeader};
@@ -22,7 +23,7 @@ const OFFLOADS: [(u32, &str); 4] = [
 ];
 
 /// Bytes a buffer for `read` must have: the header and the largest packet.
-pub const FRAME: usize = vnet_header::LENGTH + 65_535;
+pub const FRAME: usize = vnet_header::LENGTH + ipv6::HEADER + 65_535;
 
 /// How super-packets are written. Some kernels refuse the better forms with EINVAL.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use crate::event::{Event, Network, Outbox, Reason};
 use crate::options::Options;
 use crate::packet::fragment::fragment;
 use crate::packet::icmp::{self, Unreachable};
-use crate::packet::udp;
+use crate::packet::{ip, ipv6, udp};
 use crate::shared::Shared;
 use crate::slab::Key;
 use crate::sys::epoll::Epoll;
@@ -15,7 +15,7 @@ use crate::timers::Timers;
 use crate::tun::Tun;
 use crate::vnet_header::{self, VnetHeader};
 use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddrV4;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// Events JavaScript may be behind by before new flows are ignored (their first packets are repeated by the sender).
@@ -104,7 +104,7 @@ pub struct Core {
     flows: HashMap<u64, FlowRef>,
     slots: Slots,
     next_number: u64,
-    identification: u16,
+    identification: u32,
     /// Memory for a packet that is made.
     packet: Vec<u8>,
 }
@@ -148,18 +148,19 @@ impl Core {
     }
 
     /// Sends one datagram to a program, in fragments if it is larger than the MTU.
-    pub fn send_datagram(&mut self, from: SocketAddrV4, to: SocketAddrV4, payload: &[u8]) {
+    pub fn send_datagram(&mut self, from: SocketAddr, to: SocketAddr, payload: &[u8]) {
         if payload.len() > udp::MAX_PAYLOAD {
             self.shared.metrics.dropped.add(1);
             return;
         }
         self.identification = self.identification.wrapping_add(1);
         let mut packet = std::mem::take(&mut self.packet);
-        udp::build(&mut packet, from, to, self.identification, payload);
+        let identification = self.identification;
+        udp::build(&mut packet, from, to, identification as u16, payload);
         if packet.len() <= self.options.mtu as usize {
             self.inject(&packet);
         } else {
-            for piece in fragment(&packet, self.options.mtu as usize) {
+            for piece in fragment(&packet, self.options.mtu as usize, identification) {
                 self.inject(&piece);
             }
         }
@@ -168,17 +169,37 @@ impl Core {
 
     /// Tells the sender of `packet` (or its beginning) that it cannot be delivered.
     pub fn send_unreachable(&mut self, packet: &[u8], code: Unreachable) {
-        if let Some(message) = icmp::unreachable(packet, code, self.options.peer4) {
+        let reporter = match ip::version(packet) {
+            4 => Some(self.options.peer4.into()),
+            _ => self.peer6(),
+        };
+        if let Some(message) = icmp::unreachable(packet, code, reporter) {
             self.inject(&message);
         }
+    }
+
+    /// The far end of the device's IPv6 link.
+    pub fn peer6(&self) -> Option<IpAddr> {
+        Some(ipv6::neighbour(self.options.address6?).into())
+    }
+
+    /// Whether an address is the far end of the device's link.
+    pub fn is_peer(&self, address: IpAddr) -> bool {
+        address == self.options.peer4 || Some(address) == self.peer6()
+    }
+
+    /// Whether flows to an address are carried. All of IPv4 are, and of IPv6 what the options say.
+    pub fn carries(&self, destination: IpAddr) -> bool {
+        let carried6 = &self.options.carried6;
+        destination.is_ipv4() || carried6.iter().any(|prefix| prefix.contains(destination))
     }
 
     /// Announces a new flow and holds it. `None` if there is no room, or JavaScript is far behind.
     pub fn open(
         &mut self,
         network: Network,
-        source: SocketAddrV4,
-        destination: SocketAddrV4,
+        source: SocketAddr,
+        destination: SocketAddr,
         place: FlowRef,
     ) -> Option<Identity> {
         if self.shared.event_backlog() > MAX_BACKLOG {

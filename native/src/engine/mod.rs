@@ -3,6 +3,7 @@
 pub mod core;
 mod dns_connection;
 mod dns_desk;
+mod redirection;
 mod tcp;
 mod tcp_end;
 mod tcp_flow;
@@ -18,13 +19,12 @@ use crate::command::{Command, Verdict};
 use crate::dns::Answers;
 use crate::engine::core::{Core, FlowRef, Token};
 use crate::engine::dns_desk::Asker;
+use crate::engine::redirection::Redirection;
 use crate::engine::tcp::{Segment, TcpFlows};
-use crate::engine::tcp_verdict::listen;
 use crate::engine::udp::UdpFlows;
 use crate::options::Options;
 use crate::packet::icmp::{self, Unreachable};
-use crate::packet::ipv4::{self, Ipv4};
-use crate::packet::ipv6;
+use crate::packet::ip::{self, Packet};
 use crate::packet::reassembly::Reassembly;
 use crate::packet::tcp::Tcp;
 use crate::packet::udp::Udp;
@@ -36,7 +36,7 @@ use crate::sys::process::monotonic_ms;
 use crate::tun::{self, Tun};
 use crate::vnet_header::{self, VnetHeader};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Packets read before sockets get their turn.
@@ -62,10 +62,17 @@ impl Engine {
         let epoll = Epoll::new()?;
         epoll.add(tun.fd(), Token::Device.pack(), READABLE)?;
         epoll.add(shared.waker.fd(), Token::Commands.pack(), READABLE)?;
-        let first = listen(&epoll, 0, options.address4.into(), &options.name)?;
+        let name = options.name.clone();
+        let core = Core::new(options, tun, epoll, shared, monotonic_ms());
+        let own4 = core.options.address4.into();
+        let mut redirection4 = Redirection::new(own4, core.options.peer4.into(), &name);
+        redirection4.listen(&core.epoll)?;
+        // Its first listener comes with the first connection: the device's address is usable some time after it is up.
+        let ends6 = core.options.address6.zip(core.peer6());
+        let redirection6 = ends6.map(|(own, peer)| Redirection::new(own.into(), peer, &name));
         Ok(Self {
-            core: Core::new(options, tun, epoll, shared, monotonic_ms()),
-            tcp: TcpFlows::new(first),
+            core,
+            tcp: TcpFlows::new(redirection4, redirection6),
             udp: UdpFlows::new(),
             reassembly: Reassembly::default(),
             frame: vec![0; tun::FRAME],
@@ -167,57 +174,45 @@ impl Engine {
     }
 
     fn on_frame(&mut self, frame: &mut [u8]) {
-        let is_understood = match frame.get(vnet_header::LENGTH).map(|byte| byte >> 4) {
-            Some(4) => self.on_packet4(frame),
-            Some(6) => {
-                let reporter = self.core.options.address6.map(ipv6::neighbour);
-                let answer = ipv6::no_route(&frame[vnet_header::LENGTH..], reporter);
-                if let Some(answer) = &answer {
-                    self.core.inject(answer);
-                }
-                answer.is_some()
-            }
-            _ => false,
-        };
-        if !is_understood {
+        if !self.on_packet(frame) {
             self.core.shared.metrics.dropped.add(1);
         }
     }
 
-    fn on_packet4(&mut self, frame: &mut [u8]) -> bool {
+    fn on_packet(&mut self, frame: &mut [u8]) -> bool {
         let Some(header) = VnetHeader::parse(frame) else {
             return false;
         };
-        let Some(packet) = Ipv4::parse(&frame[vnet_header::LENGTH..]) else {
+        let Some(packet) = Packet::parse(&frame[vnet_header::LENGTH..]) else {
             return false;
         };
-        if !is_host(packet.source()) || !is_host(packet.destination()) {
+        if !packet.is_between_hosts() {
             return false;
         }
-        if packet.is_fragment() {
-            let Some(whole) = self.reassembly.add(&packet, self.core.now) else {
+        if let Some(piece) = packet.piece() {
+            let Some(whole) = self.reassembly.add(&packet, piece, self.core.now) else {
                 return true;
             };
             let mut frame = VnetHeader::default().encode().to_vec();
             frame.extend_from_slice(&whole);
-            return self.on_packet4(&mut frame);
+            return self.on_packet(&mut frame);
         }
         match packet.protocol() {
-            ipv4::TCP => {
+            ip::TCP => {
                 let Some(tcp) = Tcp::parse(packet.payload()) else {
                     return false;
                 };
                 let segment = Segment {
                     header,
                     ip_header_length: packet.header_length(),
-                    source: SocketAddrV4::new(packet.source(), tcp.source_port),
-                    destination: SocketAddrV4::new(packet.destination(), tcp.destination_port),
+                    source: SocketAddr::new(packet.source(), tcp.source_port),
+                    destination: SocketAddr::new(packet.destination(), tcp.destination_port),
                     tcp,
                     frame,
                 };
                 self.tcp.on_segment(&mut self.core, segment);
             }
-            ipv4::UDP => {
+            ip::UDP => {
                 let Some(datagram) = Udp::parse(packet.payload()) else {
                     return false;
                 };
@@ -228,15 +223,19 @@ impl Engine {
                 }
                 self.udp.on_datagram(&mut self.core, &packet, &datagram);
             }
-            ipv4::ICMP if !icmp::is_echo_request(packet.payload()) => return false,
-            ipv4::ICMP if packet.destination() == self.core.options.peer4 => {
+            _ if icmp::is_icmp(&packet) && !icmp::is_echo_request(&packet) => return false,
+            _ if icmp::is_icmp(&packet) && self.core.is_peer(packet.destination()) => {
                 if let Some(reply) = icmp::echo_reply(&packet) {
                     self.core.inject(&reply);
                 }
             }
+            _ if self.core.carries(packet.destination()) => {
+                self.core
+                    .send_unreachable(packet.bytes(), Unreachable::Host);
+            }
             _ => self
                 .core
-                .send_unreachable(packet.bytes(), Unreachable::Host),
+                .send_unreachable(packet.bytes(), Unreachable::NoRoute),
         }
         true
     }
@@ -314,9 +313,4 @@ impl Engine {
         metrics.tcp_flows.set(self.tcp.open_flows());
         metrics.udp_flows.set(self.udp.open_flows());
     }
-}
-
-/// Whether an address is one host's: no multicast, broadcast or unspecified address.
-fn is_host(address: Ipv4Addr) -> bool {
-    !address.is_multicast() && !address.is_broadcast() && !address.is_unspecified()
 }

@@ -1,10 +1,11 @@
 //! TCP connections of programs: every packet finds its connection here and is held, translated or refused.
 
 use crate::engine::core::{Core, FlowRef};
+use crate::engine::redirection::Redirection;
 use crate::engine::tcp_flow::{Phase, Purpose, TcpFlow, Tuple};
 use crate::event::{Network, Reason};
 use crate::held_syn::HeldSyn;
-use crate::nat::{MAX_LISTENERS, NatPort, PortSpace};
+use crate::packet::icmp::Unreachable;
 use crate::packet::rewrite::{headers_length, rewrite};
 use crate::packet::tcp::{self, Tcp};
 use crate::relay::COPY_BUFFER;
@@ -13,7 +14,7 @@ use crate::sys::pipe::PipePool;
 use crate::vnet_header::{self, VnetHeader};
 use std::collections::HashMap;
 use std::fs::File;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 /// Connections in any phase; more SYNs are ignored.
@@ -29,23 +30,18 @@ pub struct Segment<'a> {
     /// Header and packet.
     pub frame: &'a mut [u8],
     pub ip_header_length: usize,
-    pub source: SocketAddrV4,
-    pub destination: SocketAddrV4,
+    pub source: SocketAddr,
+    pub destination: SocketAddr,
     pub tcp: Tcp,
-}
-
-/// A listener's socket and port.
-pub struct Listener {
-    pub fd: OwnedFd,
-    pub port: u16,
 }
 
 /// All connections.
 pub struct TcpFlows {
     pub(super) flows: Slab<TcpFlow>,
     pub(super) by_tuple: HashMap<Tuple, Key>,
-    pub(super) ports: PortSpace,
-    pub(super) listeners: Vec<Listener>,
+    /// For IPv4, and for IPv6 if the device has an address of it.
+    redirection4: Redirection,
+    redirection6: Option<Redirection>,
     pub(super) pipes: PipePool,
     pub(super) buffer: Box<[u8]>,
     /// Relays that have more to do.
@@ -58,15 +54,13 @@ pub struct TcpFlows {
 }
 
 impl TcpFlows {
-    /// `first` is the listener that is there from the start.
-    pub fn new(first: Listener) -> Self {
-        let mut listeners = Vec::with_capacity(MAX_LISTENERS);
-        listeners.push(first);
+    /// Connections are redirected to these.
+    pub fn new(redirection4: Redirection, redirection6: Option<Redirection>) -> Self {
         Self {
             flows: Slab::default(),
             by_tuple: HashMap::new(),
-            ports: PortSpace::new(),
-            listeners,
+            redirection4,
+            redirection6,
             pipes: PipePool::default(),
             buffer: vec![0; COPY_BUFFER].into_boxed_slice(),
             busy: Vec::new(),
@@ -83,8 +77,13 @@ impl TcpFlows {
 
     /// Takes a packet.
     pub fn on_segment(&mut self, core: &mut Core, segment: Segment) {
-        if let Some(listener) = self.listener_of(core, &segment) {
-            return self.on_listener_segment(core, segment, listener);
+        let redirection = self.redirection(segment.source.is_ipv6());
+        let listener = redirection.and_then(|redirection| {
+            let index = redirection.listener_of(segment.source, segment.destination)?;
+            Some(redirection.owner(index, segment.destination))
+        });
+        if let Some(owner) = listener {
+            return self.on_listener_segment(core, segment, owner);
         }
         let tuple = Tuple {
             client: segment.source,
@@ -96,21 +95,25 @@ impl TcpFlows {
         }
     }
 
-    fn listener_of(&self, core: &Core, segment: &Segment) -> Option<usize> {
-        if *segment.source.ip() != core.options.address4
-            || *segment.destination.ip() != core.options.peer4
-        {
-            return None;
+    /// Where connections of an IP version are redirected to; `None` if they are not carried.
+    pub(super) fn redirection(&self, is_ipv6: bool) -> Option<&Redirection> {
+        if is_ipv6 {
+            self.redirection6.as_ref()
+        } else {
+            Some(&self.redirection4)
         }
-        let port = segment.source.port();
-        self.listeners
-            .iter()
-            .position(|listener| listener.port == port)
     }
 
-    fn on_listener_segment(&mut self, core: &mut Core, segment: Segment, listener: usize) {
-        let owner = NatPort::new(listener, segment.destination.port())
-            .and_then(|port| self.ports.owner(port));
+    /// The same, to be changed.
+    pub(super) fn redirection_mut(&mut self, is_ipv6: bool) -> Option<&mut Redirection> {
+        if is_ipv6 {
+            self.redirection6.as_mut()
+        } else {
+            Some(&mut self.redirection4)
+        }
+    }
+
+    fn on_listener_segment(&mut self, core: &mut Core, segment: Segment, owner: Option<Key>) {
         let Some((key, flow)) = owner.and_then(|key| Some((key, self.flows.get_mut(key)?))) else {
             return refuse(core, &segment);
         };
@@ -158,7 +161,7 @@ impl TcpFlows {
             | Phase::Streaming
             | Phase::Dns(_)
             | Phase::Closing => {
-                let Some((from, to)) = self.listener_side(core, key) else {
+                let Some((from, to)) = self.listener_side(key) else {
                     return;
                 };
                 if let Some(flow) = self.flows.get_mut(key) {
@@ -172,17 +175,10 @@ impl TcpFlows {
     }
 
     /// End points of the connection's other half: the redirected source and the listener.
-    pub(super) fn listener_side(
-        &self,
-        core: &Core,
-        key: Key,
-    ) -> Option<(SocketAddrV4, SocketAddrV4)> {
-        let port = self.flows.get(key)?.port?;
-        let listener = self.listeners.get(port.listener())?;
-        Some((
-            SocketAddrV4::new(core.options.peer4, port.port()),
-            SocketAddrV4::new(core.options.address4, listener.port),
-        ))
+    pub(super) fn listener_side(&self, key: Key) -> Option<(SocketAddr, SocketAddr)> {
+        let flow = self.flows.get(key)?;
+        self.redirection(flow.tuple.client.is_ipv6())?
+            .ends(flow.port?)
     }
 
     /// Ends flows whose end is seen only by their packets.
@@ -221,6 +217,10 @@ impl TcpFlows {
         }
         if tuple.destination.port() == DNS_PORT {
             return self.open_dns(core, tuple, segment);
+        }
+        if !core.carries(tuple.destination.ip()) {
+            let packet = &segment.frame[vnet_header::LENGTH..];
+            return core.send_unreachable(packet, Unreachable::NoRoute);
         }
         let syn = HeldSyn::new(segment.frame, core.now);
         let phase = Phase::Held {
@@ -286,8 +286,8 @@ pub(super) fn spare_descriptor() -> Option<OwnedFd> {
 pub(super) fn translate(
     core: &mut Core,
     segment: Segment,
-    source: SocketAddrV4,
-    destination: SocketAddrV4,
+    source: SocketAddr,
+    destination: SocketAddr,
 ) {
     let mut header = segment.header;
     header.set_header_length(headers_length(segment.ip_header_length, &segment.tcp));

@@ -91,7 +91,7 @@ impl TcpFlows {
         if !flow.detached {
             core.inject(&tcp::reset(tuple.destination, tuple.client, down, Some(up)));
         }
-        if let Some((from, to)) = self.listener_side(core, key) {
+        if let Some((from, to)) = self.listener_side(key) {
             core.inject(&tcp::reset(from, to, up, Some(down)));
         }
     }
@@ -129,8 +129,9 @@ impl TcpFlows {
         if !flow.detached {
             self.by_tuple.remove(&flow.tuple);
         }
-        if let Some(port) = flow.port {
-            self.ports.release(port);
+        let redirection = self.redirection_mut(flow.tuple.client.is_ipv6());
+        if let (Some(port), Some(redirection)) = (flow.port, redirection) {
+            redirection.release(port);
         }
     }
 

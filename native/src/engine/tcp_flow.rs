@@ -8,7 +8,7 @@ use crate::nat::NatPort;
 use crate::outbound::Outbound;
 use crate::packet::tcp::{self, Tcp};
 use crate::relay::Relay;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 /// Time without a verdict after which a held flow is dropped.
@@ -27,11 +27,11 @@ const STRAY_MS: u64 = 2_000;
 const TIME_WAIT_MS: u64 = 62_000;
 const UNFINISHED_MS: u64 = 180_000;
 
-/// Both ends of a program's connection.
+/// Both ends of a program's connection, of one IP version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tuple {
-    pub client: SocketAddrV4,
-    pub destination: SocketAddrV4,
+    pub client: SocketAddr,
+    pub destination: SocketAddr,
 }
 
 /// What an accepted connection is for.

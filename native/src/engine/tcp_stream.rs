@@ -3,11 +3,10 @@
 use crate::engine::core::{Core, Token};
 use crate::engine::dns_connection::{Close, DnsConnection};
 use crate::engine::dns_desk::Asker;
+use crate::engine::redirection::Redirection;
 use crate::engine::tcp::{TcpFlows, spare_descriptor};
 use crate::engine::tcp_flow::{Phase, Purpose, TcpFlow};
-use crate::engine::tcp_verdict::as_v4;
 use crate::event::Reason;
-use crate::nat::NatPort;
 use crate::relay::{Outcome, Relay, Side};
 use crate::slab::Key;
 use crate::sys::epoll::STREAM_EDGES;
@@ -18,26 +17,26 @@ use std::os::fd::{AsFd, OwnedFd};
 const ACCEPT_BURST: usize = 64;
 
 impl TcpFlows {
-    /// Accepts what has finished its handshake with listener `index`.
-    pub fn on_listener(&mut self, core: &mut Core, index: usize) {
+    /// Accepts what has finished its handshake with the listener of a token.
+    pub fn on_listener(&mut self, core: &mut Core, token: usize) {
+        let (is_ipv6, index) = Redirection::of_token(token);
         for _ in 0..ACCEPT_BURST {
-            let Some(listener) = self.listeners.get(index) else {
+            let Some(redirection) = self.redirection(is_ipv6) else {
                 return;
             };
-            let (fd, peer) = match socket::accept(listener.fd.as_fd()) {
+            let Some(listener) = redirection.socket(index) else {
+                return;
+            };
+            let (fd, peer) = match socket::accept(listener) {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) {
-                        self.refuse_by_spare(index);
+                        self.refuse_by_spare(is_ipv6, index);
                     }
                     return;
                 }
             };
-            let key = as_v4(peer)
-                .filter(|peer| *peer.ip() == core.options.peer4)
-                .and_then(|peer| NatPort::new(index, peer.port()))
-                .and_then(|port| self.ports.owner(port));
-            match key {
+            match redirection.owner(index, peer) {
                 Some(key) => self.on_accepted(core, key, fd),
                 None => socket::reset_on_close(fd.as_fd()),
             }
@@ -45,10 +44,11 @@ impl TcpFlows {
     }
 
     /// Out of descriptors: one connection is accepted with the spare one and reset, or it would be reported for ever.
-    fn refuse_by_spare(&mut self, index: usize) {
+    fn refuse_by_spare(&mut self, is_ipv6: bool, index: usize) {
         drop(self.spare.take());
-        if let Some(listener) = self.listeners.get(index)
-            && let Ok((fd, _)) = socket::accept(listener.fd.as_fd())
+        let redirection = self.redirection(is_ipv6);
+        if let Some(listener) = redirection.and_then(|found| found.socket(index))
+            && let Ok((fd, _)) = socket::accept(listener)
         {
             socket::reset_on_close(fd.as_fd());
         }

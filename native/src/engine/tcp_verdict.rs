@@ -1,27 +1,20 @@
 //! Verdicts for TCP connections: dial and tell the outcome, refuse, or let the listener answer.
 
 use crate::command::{DialPlan, Rejection, Verdict};
-use crate::egress;
 use crate::engine::core::{Core, FlowRef, Token};
-use crate::engine::tcp::{Listener, Segment, TcpFlows, translate};
+use crate::engine::tcp::{Segment, TcpFlows, translate};
 use crate::engine::tcp_flow::{Phase, Purpose};
 use crate::event::{Event, Failure, Reason};
 use crate::held_syn::HeldSyn;
-use crate::nat::{Allocation, NatPort};
 use crate::outbound::{Outbound, Progress};
 use crate::packet::icmp::Unreachable;
-use crate::packet::ipv4::Ipv4;
+use crate::packet::ip::Packet;
 use crate::packet::tcp::{self, Tcp};
 use crate::slab::Key;
-use crate::sys::epoll::{Epoll, READABLE, STREAM_EDGES};
-use crate::sys::socket;
+use crate::sys::epoll::STREAM_EDGES;
 use crate::vnet_header::{self, VnetHeader};
-use std::io;
-use std::net::{IpAddr, SocketAddr, SocketAddrV4};
-use std::os::fd::{AsFd, OwnedFd};
-
-/// Handshakes a listener may have waiting; the kernel's `somaxconn` limits it further.
-const BACKLOG: i32 = 65_535;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
 
 impl TcpFlows {
     /// Carries out a verdict; one for a flow that does not wait for any is ignored.
@@ -185,7 +178,7 @@ impl TcpFlows {
         let Some(syn) = self.held_syn(key) else {
             return;
         };
-        let packet = Ipv4::parse(&syn.frame()[vnet_header::LENGTH..]);
+        let packet = Packet::parse(&syn.frame()[vnet_header::LENGTH..]);
         let segment = packet.and_then(|packet| Tcp::parse(packet.payload()));
         let answer = segment.and_then(|segment| {
             tcp::reset_answering(flow.tuple.client, flow.tuple.destination, &segment)
@@ -210,12 +203,16 @@ impl TcpFlows {
         let Some(header) = VnetHeader::parse(&frame) else {
             return false;
         };
-        let parsed = Ipv4::parse(&frame[vnet_header::LENGTH..])
+        let parsed = Packet::parse(&frame[vnet_header::LENGTH..])
             .and_then(|ip| Some((ip.header_length(), Tcp::parse(ip.payload())?)));
         let Some((ip_header_length, tcp)) = parsed else {
             return false;
         };
-        let Some(port) = self.allocate_port(core, key) else {
+        let Some(is_ipv6) = self.flows.get(key).map(|flow| flow.tuple.client.is_ipv6()) else {
+            return false;
+        };
+        let redirection = self.redirection_mut(is_ipv6);
+        let Some(port) = redirection.and_then(|found| found.allocate(&core.epoll, key)) else {
             return false;
         };
         let Some(flow) = self.flows.get_mut(key) else {
@@ -230,7 +227,7 @@ impl TcpFlows {
         flow.track.on_client(&tcp);
         let tuple = flow.tuple;
         self.schedule(core, key);
-        if let Some((from, to)) = self.listener_side(core, key) {
+        if let Some((from, to)) = self.listener_side(key) {
             let segment = Segment {
                 header,
                 frame: &mut frame,
@@ -242,47 +239,5 @@ impl TcpFlows {
             translate(core, segment, from, to);
         }
         true
-    }
-
-    fn allocate_port(&mut self, core: &mut Core, key: Key) -> Option<NatPort> {
-        loop {
-            match self.ports.allocate(key) {
-                Allocation::Port(port) => return Some(port),
-                Allocation::Exhausted => return None,
-                Allocation::NeedsListener => {
-                    let index = self.listeners.len();
-                    let address = core.options.address4;
-                    let made = listen(&core.epoll, index, address.into(), &core.options.name);
-                    self.listeners.push(made.ok()?);
-                    self.ports.add_listener();
-                }
-            }
-        }
-    }
-}
-
-/// A listener at a free port, reachable only through the device `name`. What is accepted inherits its settings.
-pub fn listen(epoll: &Epoll, index: usize, address: IpAddr, name: &str) -> io::Result<Listener> {
-    let any_port = SocketAddr::new(address, 0);
-    let fd = socket::open(&any_port, libc::SOCK_STREAM)?;
-    socket::set_option_bytes(
-        fd.as_fd(),
-        libc::SOL_SOCKET,
-        libc::SO_BINDTODEVICE,
-        name.as_bytes(),
-    )?;
-    egress::tune_tcp(fd.as_fd());
-    socket::bind(fd.as_fd(), &any_port)?;
-    socket::listen(fd.as_fd(), BACKLOG)?;
-    epoll.add(fd.as_fd(), Token::Listener(index).pack(), READABLE)?;
-    let port = socket::local_address(fd.as_fd())?.port();
-    Ok(Listener { fd, port })
-}
-
-/// The IPv4 form of a socket address.
-pub fn as_v4(address: SocketAddr) -> Option<SocketAddrV4> {
-    match address {
-        SocketAddr::V4(address) => Some(address),
-        SocketAddr::V6(_) => None,
     }
 }

@@ -8,14 +8,14 @@ use crate::engine::tcp_flow::Tuple;
 use crate::engine::udp_flow::{Phase, Session, UdpFlow};
 use crate::event::{Network, Reason};
 use crate::packet::icmp::Unreachable;
-use crate::packet::ipv4::Ipv4;
+use crate::packet::ip::Packet;
 use crate::packet::udp::Udp;
 use crate::slab::{Key, Slab};
 use crate::socks5;
 use crate::sys::{self, socket};
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// Conversations at once; more are answered with ICMP host unreachable.
@@ -49,16 +49,19 @@ impl UdpFlows {
     }
 
     /// Takes a datagram of a program.
-    pub fn on_datagram(&mut self, core: &mut Core, packet: &Ipv4, datagram: &Udp) {
+    pub fn on_datagram(&mut self, core: &mut Core, packet: &Packet, datagram: &Udp) {
         let tuple = Tuple {
-            client: SocketAddrV4::new(packet.source(), datagram.source_port()),
-            destination: SocketAddrV4::new(packet.destination(), datagram.destination_port()),
+            client: SocketAddr::new(packet.source(), datagram.source_port()),
+            destination: SocketAddr::new(packet.destination(), datagram.destination_port()),
         };
         if tuple.destination.port() == DNS_PORT {
             return on_question(core, tuple, datagram.payload());
         }
         let key = match self.by_tuple.get(&tuple) {
             Some(key) => *key,
+            None if !core.carries(packet.destination()) => {
+                return core.send_unreachable(packet.bytes(), Unreachable::NoRoute);
+            }
             None => match self.open_flow(core, tuple) {
                 Some(key) => key,
                 None => return core.send_unreachable(packet.bytes(), Unreachable::Host),

@@ -3,7 +3,7 @@
 use crate::engine::core::Identity;
 use crate::engine::tcp_flow::Tuple;
 use crate::outbound::Outbound;
-use crate::packet::ipv4::Ipv4;
+use crate::packet::ip::Packet;
 use crate::packet::udp;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -126,7 +126,7 @@ impl UdpFlow {
     }
 
     /// Notes a packet of the program.
-    pub fn touch(&mut self, packet: &Ipv4, now: u64) {
+    pub fn touch(&mut self, packet: &Packet, now: u64) {
         self.touched = now;
         let bytes = packet.bytes();
         let length = bytes.len().min(packet.header_length() + udp::HEADER);

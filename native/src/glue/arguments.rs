@@ -4,6 +4,7 @@ use crate::command::{DialPlan, Ending, Proxied, Rejection, Verdict};
 use crate::engine::tcp_peek::Peek;
 use crate::glue::error::{Result, invalid, mistyped};
 use crate::options::{Hop, Options};
+use crate::prefix::Prefix;
 use crate::socks5::{Credentials, Target};
 use napi::ValueType;
 use napi::bindgen_prelude::{FromNapiValue, Object, Unknown};
@@ -72,10 +73,20 @@ pub fn address<T: FromStr>(name: &str, text: &str) -> Result<T> {
         .map_err(|_| invalid(format!("{name} is not an address: {text}")))
 }
 
+/// Texts of address prefixes.
+pub fn prefixes(name: &str, texts: &[String]) -> Result<Vec<Prefix>> {
+    let parse = |text: &String| {
+        text.parse()
+            .map_err(|()| invalid(format!("{name} has what is no prefix: {text}")))
+    };
+    texts.iter().map(parse).collect()
+}
+
 /// `EngineOptions`.
 pub fn options(object: &Object) -> Result<Options> {
     let number = |name: &str, most: f64| whole(name, field(object, name)?, most);
     let address6: Option<String> = optional(object, "address6")?;
+    let carried6: Vec<String> = field(object, "carried6")?;
     Ok(Options {
         name: field(object, "name")?,
         mtu: number("mtu", 65_535.0)? as u32,
@@ -86,6 +97,7 @@ pub fn options(object: &Object) -> Result<Options> {
         address6: address6
             .map(|text| address("address6", &text))
             .transpose()?,
+        carried6: prefixes("carried6", &carried6)?,
         mark: mark(field(object, "mark")?)?,
         max_held: number("maxHeld", 100_000.0)? as usize,
     })

@@ -3,7 +3,7 @@
 use crate::event::{Event, Failure, Network, PeekEnd, Reason};
 use napi::bindgen_prelude::{Array, BufferSlice, Object, ToNapiValue};
 use napi::{Env, Result, sys};
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 
 /// A batch of events, in order.
 pub struct Batch(pub Vec<Event>);
@@ -103,7 +103,7 @@ fn to_object<'env>(env: &'env Env, event: Event) -> Result<Object<'env>> {
     Ok(object)
 }
 
-fn endpoint(env: &Env, address: SocketAddrV4) -> Result<Object<'_>> {
+fn endpoint(env: &Env, address: SocketAddr) -> Result<Object<'_>> {
     let mut object = Object::new(env)?;
     object.set("address", address.ip().to_string())?;
     object.set("port", address.port())?;

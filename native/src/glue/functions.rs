@@ -146,12 +146,6 @@ pub fn parent_of(pid: u32) -> u32 {
 
 #[napi(catch_unwind)]
 pub fn destroy_sockets(prefixes: Vec<String>) -> Result<u32> {
-    let prefixes = prefixes
-        .iter()
-        .map(|text| {
-            text.parse()
-                .map_err(|()| invalid(format!("not a prefix: {text}")))
-        })
-        .collect::<Result<Vec<sock_diag::Prefix>>>()?;
+    let prefixes = arguments::prefixes("prefixes", &prefixes)?;
     sock_diag::destroy(&prefixes).map_err(|error| system("SOCK_DESTROY", &error))
 }

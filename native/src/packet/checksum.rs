@@ -1,6 +1,6 @@
 //! The Internet checksum (RFC 1071) and its incremental update (RFC 1624). Sums are folded and not complemented.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// One's complement sum of big-endian 16-bit words; an odd last byte counts as the high half of a word.
 pub fn sum(bytes: &[u8]) -> u16 {
@@ -29,15 +29,22 @@ pub fn add(left: u16, right: u16) -> u16 {
     fold(u64::from(left) + u64::from(right))
 }
 
-/// Sum of the IPv4 pseudo header (RFC 793, RFC 768).
+/// Sum of the pseudo header (RFC 793, RFC 768; RFC 8200, 8.1).
 pub fn pseudo_header(
-    source: Ipv4Addr,
-    destination: Ipv4Addr,
+    source: IpAddr,
+    destination: IpAddr,
     protocol: u8,
     transport_length: usize,
 ) -> u16 {
-    let addresses = add(sum(&source.octets()), sum(&destination.octets()));
+    let addresses = add(address(source), address(destination));
     fold(u64::from(addresses) + u64::from(protocol) + transport_length as u64)
+}
+
+fn address(address: IpAddr) -> u16 {
+    match address {
+        IpAddr::V4(ip) => sum(&ip.octets()),
+        IpAddr::V6(ip) => sum(&ip.octets()),
+    }
 }
 
 /// `field` (a sum, not complemented) after words summing to `old` were replaced by words summing to `new`.

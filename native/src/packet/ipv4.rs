@@ -1,12 +1,8 @@
 //! IPv4 headers (RFC 791).
 
-use super::{checksum, word};
+use super::ip::{Packet, Piece};
+use super::{checksum, long, word};
 use std::net::Ipv4Addr;
-
-/// Protocol numbers the engine understands.
-pub const ICMP: u8 = 1;
-pub const TCP: u8 = 6;
-pub const UDP: u8 = 17;
 
 /// Bytes of a header without options.
 pub const HEADER: usize = 20;
@@ -15,103 +11,43 @@ const DONT_FRAGMENT: u16 = 0x4000;
 const MORE_FRAGMENTS: u16 = 0x2000;
 const OFFSET_MASK: u16 = 0x1fff;
 
-/// A well-formed IPv4 packet, cut to its total length.
-#[derive(Clone, Copy, Debug)]
-pub struct Ipv4<'a> {
-    bytes: &'a [u8],
-    header_length: usize,
+/// `None` unless version, lengths and header checksum are right.
+pub fn parse(bytes: &[u8]) -> Option<Packet<'_>> {
+    if bytes.len() < HEADER || bytes[0] >> 4 != 4 {
+        return None;
+    }
+    let header_length = usize::from(bytes[0] & 15) * 4;
+    let total = usize::from(word(bytes, 2));
+    if header_length < HEADER || total < header_length || total > bytes.len() {
+        return None;
+    }
+    if checksum::sum(&bytes[..header_length]) != 0xffff {
+        return None;
+    }
+    let piece = Piece {
+        identification: identification(bytes).into(),
+        offset: usize::from(word(bytes, 6) & OFFSET_MASK) * 8,
+        more: word(bytes, 6) & MORE_FRAGMENTS != 0,
+    };
+    Some(Packet {
+        bytes: &bytes[..total],
+        header_length,
+        source: Ipv4Addr::from(long(bytes, 12)).into(),
+        destination: Ipv4Addr::from(long(bytes, 16)).into(),
+        protocol: bytes[9],
+        piece: (piece.more || piece.offset > 0).then_some(piece),
+    })
 }
 
-impl<'a> Ipv4<'a> {
-    /// `None` unless version, lengths and header checksum are right.
-    pub fn parse(bytes: &'a [u8]) -> Option<Self> {
-        if bytes.len() < HEADER || bytes[0] >> 4 != 4 {
-            return None;
-        }
-        let header_length = usize::from(bytes[0] & 15) * 4;
-        let total = usize::from(word(bytes, 2));
-        if header_length < HEADER || total < header_length || total > bytes.len() {
-            return None;
-        }
-        if checksum::sum(&bytes[..header_length]) != 0xffff {
-            return None;
-        }
-        Some(Self {
-            bytes: &bytes[..total],
-            header_length,
-        })
-    }
-
-    pub fn source(&self) -> Ipv4Addr {
-        Ipv4Addr::from(super::long(self.bytes, 12))
-    }
-
-    pub fn destination(&self) -> Ipv4Addr {
-        Ipv4Addr::from(super::long(self.bytes, 16))
-    }
-
-    pub fn protocol(&self) -> u8 {
-        self.bytes[9]
-    }
-
-    pub fn identification(&self) -> u16 {
-        word(self.bytes, 4)
-    }
-
-    /// Position of the payload within the original datagram, in bytes.
-    pub fn fragment_offset(&self) -> usize {
-        usize::from(word(self.bytes, 6) & OFFSET_MASK) * 8
-    }
-
-    pub fn more_fragments(&self) -> bool {
-        word(self.bytes, 6) & MORE_FRAGMENTS != 0
-    }
-
-    /// Whether this is a piece of a larger datagram.
-    pub fn is_fragment(&self) -> bool {
-        self.more_fragments() || self.fragment_offset() > 0
-    }
-
-    pub fn header_length(&self) -> usize {
-        self.header_length
-    }
-
-    /// The whole packet.
-    pub fn bytes(&self) -> &'a [u8] {
-        self.bytes
-    }
-
-    pub fn payload(&self) -> &'a [u8] {
-        &self.bytes[self.header_length..]
-    }
+/// The identification of a whole header.
+pub fn identification(packet: &[u8]) -> u16 {
+    word(packet, 4)
 }
 
-/// A packet without options around `payload`, which may be cut into fragments on its way.
-pub fn build(
-    source: Ipv4Addr,
-    destination: Ipv4Addr,
-    protocol: u8,
-    identification: u16,
-    payload: &[u8],
-) -> Vec<u8> {
-    let mut packet = Vec::with_capacity(HEADER + payload.len());
-    push_header(
-        &mut packet,
-        source,
-        destination,
-        protocol,
-        identification,
-        payload.len(),
-    );
-    packet.extend_from_slice(payload);
-    packet
-}
-
-/// Puts the header of such a packet into the empty `packet`.
+/// Puts a header without options into the empty `packet`.
 pub fn push_header(
     packet: &mut Vec<u8>,
-    source: Ipv4Addr,
-    destination: Ipv4Addr,
+    (source, destination): (Ipv4Addr, Ipv4Addr),
     protocol: u8,
     identification: u16,
     payload_length: usize,

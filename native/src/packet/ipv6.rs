@@ -1,48 +1,104 @@
-//! IPv6 is only refused: ICMPv6 "no route to destination" (RFC 4443, 3.1), so that programs turn to IPv4 at once.
+//! IPv6 headers and their extension headers (RFC 8200).
 
-use super::{checksum, ipv4, word};
+use super::ip::{Packet, Piece};
+use super::{long, word};
 use std::net::Ipv6Addr;
 
-const HEADER: usize = 40;
-const ICMPV6: u8 = 58;
-const DESTINATION_UNREACHABLE: u8 = 1;
-const ECHO_REQUEST: u8 = 128;
-/// The whole message stays within the minimum IPv6 MTU.
-const QUOTED: usize = 1280 - HEADER - 8;
+/// Bytes of a header without extension headers.
+pub const HEADER: usize = 40;
+/// Bytes of a fragment header.
+pub const FRAGMENT_HEADER: usize = 8;
 
-/// The "no route" answer to a unicast TCP, UDP or echo packet, from `reporter` (the packet's own destination if `None`).
-/// `None` for everything that is ignored: multicast, neighbour discovery, errors, malformed packets.
-pub fn no_route(packet: &[u8], reporter: Option<Ipv6Addr>) -> Option<Vec<u8>> {
-    if packet.len() < HEADER || packet[0] >> 4 != 6 {
-        return None;
-    }
-    let source = address(packet, 8);
-    let destination = address(packet, 24);
-    if source.is_unspecified() || source.is_multicast() || destination.is_multicast() {
-        return None;
-    }
-    let transport = packet.get(HEADER..HEADER + usize::from(word(packet, 4)))?;
-    let answered = match packet[6] {
-        ipv4::TCP | ipv4::UDP => true,
-        ICMPV6 => transport.first() == Some(&ECHO_REQUEST),
-        _ => false,
-    };
-    if !answered {
-        return None;
-    }
-    let mut message = vec![DESTINATION_UNREACHABLE, 0, 0, 0, 0, 0, 0, 0];
-    message.extend_from_slice(&packet[..(HEADER + transport.len()).min(QUOTED)]);
-    let from = reporter.unwrap_or(destination);
-    let value = !transport_sum(from, source, &message);
-    message[2..4].copy_from_slice(&value.to_be_bytes());
+const HOP_BY_HOP: u8 = 0;
+const FRAGMENT: u8 = 44;
+const DESTINATION_OPTIONS: u8 = 60;
+/// More extension headers than anybody sends.
+const MAX_EXTENSIONS: usize = 8;
 
-    let mut answer = vec![0x60, 0, 0, 0];
-    answer.extend_from_slice(&(message.len() as u16).to_be_bytes());
-    answer.extend_from_slice(&[ICMPV6, 64]);
-    answer.extend_from_slice(&from.octets());
-    answer.extend_from_slice(&source.octets());
-    answer.extend_from_slice(&message);
-    Some(answer)
+/// `None` unless version and lengths are right. Routing headers are refused with all others that are not understood: their
+/// protocol number is that of the payload then, and nothing is known of it. A fragment header is the header's last part.
+pub fn parse(bytes: &[u8]) -> Option<Packet<'_>> {
+    if bytes.len() < HEADER || bytes[0] >> 4 != 6 {
+        return None;
+    }
+    let bytes = bytes.get(..HEADER + usize::from(word(bytes, 4)))?;
+    let mut protocol = bytes[6];
+    let mut header_length = HEADER;
+    let mut piece = None;
+    for _ in 0..MAX_EXTENSIONS {
+        let length = match (protocol, bytes.get(header_length + 1)) {
+            (HOP_BY_HOP | DESTINATION_OPTIONS, Some(units)) => (usize::from(*units) + 1) * 8,
+            (HOP_BY_HOP | DESTINATION_OPTIONS, None) => return None,
+            (FRAGMENT, _) => FRAGMENT_HEADER,
+            _ => break,
+        };
+        let extension = bytes.get(header_length..header_length + length)?;
+        let is_fragment = protocol == FRAGMENT;
+        protocol = extension[0];
+        header_length += length;
+        if is_fragment {
+            piece = Some(Piece {
+                identification: long(extension, 4),
+                offset: usize::from(word(extension, 2) & !7),
+                more: extension[3] & 1 != 0,
+            });
+            // What a later piece begins with is no header.
+            break;
+        }
+    }
+    Some(Packet {
+        bytes,
+        header_length,
+        source: address(bytes, 8).into(),
+        destination: address(bytes, 24).into(),
+        protocol,
+        piece,
+    })
+}
+
+/// Puts a header into the empty `packet`.
+pub fn push_header(
+    packet: &mut Vec<u8>,
+    (source, destination): (Ipv6Addr, Ipv6Addr),
+    protocol: u8,
+    payload_length: usize,
+) {
+    packet.extend_from_slice(&[0x60, 0, 0, 0]);
+    packet.extend_from_slice(&(payload_length as u16).to_be_bytes());
+    packet.extend_from_slice(&[protocol, 64]);
+    packet.extend_from_slice(&source.octets());
+    packet.extend_from_slice(&destination.octets());
+}
+
+/// Writes the payload length of the packet whose bytes these are.
+pub fn set_length(packet: &mut [u8]) {
+    let length = (packet.len() - HEADER) as u16;
+    packet[4..6].copy_from_slice(&length.to_be_bytes());
+}
+
+/// The header of a packet without extension headers, as that of a fragment of it.
+pub fn fragment_header(header: &[u8], piece: Piece) -> Vec<u8> {
+    let mut bytes = header[..HEADER].to_vec();
+    let position = piece.offset as u16 | u16::from(piece.more);
+    bytes.extend_from_slice(&[bytes[6], 0]);
+    bytes.extend_from_slice(&position.to_be_bytes());
+    bytes.extend_from_slice(&piece.identification.to_be_bytes());
+    bytes[6] = FRAGMENT;
+    bytes
+}
+
+/// The header of a fragment without its last part, the fragment header.
+pub fn unfragmented_header(header: &[u8]) -> Vec<u8> {
+    let (kept, fragment) = header.split_at(header.len() - FRAGMENT_HEADER);
+    let mut bytes = kept.to_vec();
+    let mut next = 6;
+    let mut end = HEADER;
+    while end < bytes.len() {
+        next = end;
+        end += (usize::from(bytes[end + 1]) + 1) * 8;
+    }
+    bytes[next] = fragment[0];
+    bytes
 }
 
 /// The other usable address of a /126: the one the router at the far end of the link would have.
@@ -55,17 +111,9 @@ pub fn neighbour(address: Ipv6Addr) -> Ipv6Addr {
     })
 }
 
-fn address(packet: &[u8], at: usize) -> Ipv6Addr {
+/// The address at `at`; the caller has checked the length.
+pub fn address(packet: &[u8], at: usize) -> Ipv6Addr {
     let mut octets = [0; 16];
     octets.copy_from_slice(&packet[at..at + 16]);
     Ipv6Addr::from(octets)
-}
-
-fn transport_sum(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> u16 {
-    let addresses = checksum::add(
-        checksum::sum(&source.octets()),
-        checksum::sum(&destination.octets()),
-    );
-    let pseudo = checksum::fold(u64::from(addresses) + message.len() as u64 + u64::from(ICMPV6));
-    checksum::add(pseudo, checksum::sum(message))
 }

@@ -3,6 +3,7 @@
 pub mod checksum;
 pub mod fragment;
 pub mod icmp;
+pub mod ip;
 pub mod ipv4;
 pub mod ipv6;
 pub mod reassembly;

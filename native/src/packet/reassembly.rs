@@ -1,8 +1,9 @@
-//! Puts fragmented IPv4 datagrams together again (RFC 815 in spirit), bounded in number, size and time.
+//! Puts fragmented packets together again (RFC 815 in spirit; RFC 8200, 4.5), bounded in number, size and time.
 
-use super::ipv4::{self, Ipv4};
+use super::ip::{self, Packet, Piece};
+use super::{ipv4, ipv6};
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// How long an incomplete datagram is kept.
 pub const TIMEOUT_MS: u64 = 30_000;
@@ -12,10 +13,10 @@ const MAX_PIECES: usize = 128;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
-    source: Ipv4Addr,
-    destination: Ipv4Addr,
+    source: IpAddr,
+    destination: IpAddr,
     protocol: u8,
-    identification: u16,
+    identification: u32,
 }
 
 struct Partial {
@@ -32,15 +33,20 @@ pub struct Reassembly {
 }
 
 impl Reassembly {
-    /// Takes one fragment; gives the whole packet when it was the last missing one. A datagram with overlapping
-    /// pieces is forgotten (RFC 5722's rule, taken over for IPv4).
-    pub fn add(&mut self, fragment: &Ipv4, now: u64) -> Option<Vec<u8>> {
+    /// Takes one fragment, which is `piece` of its packet; gives the whole packet when it was the last missing one. A packet
+    /// with overlapping pieces is forgotten (RFC 5722's rule, taken over for IPv4).
+    pub fn add(&mut self, fragment: &Packet, piece: Piece, now: u64) -> Option<Vec<u8>> {
         self.expire(now);
         let key = Key {
             source: fragment.source(),
             destination: fragment.destination(),
-            protocol: fragment.protocol(),
-            identification: fragment.identification(),
+            // The protocol tells IPv4 packets apart, but IPv6 ones may say another in later pieces.
+            protocol: if fragment.source().is_ipv4() {
+                fragment.protocol()
+            } else {
+                0
+            },
+            identification: piece.identification,
         };
         if !self.partials.contains_key(&key) && self.partials.len() >= MAX_DATAGRAMS {
             let oldest = self
@@ -57,7 +63,7 @@ impl Reassembly {
             pieces: Vec::new(),
             total: None,
         });
-        if !partial.insert(fragment) {
+        if !partial.insert(fragment, piece) {
             self.partials.remove(&key);
             return None;
         }
@@ -82,15 +88,15 @@ impl Reassembly {
 
 impl Partial {
     /// False if the piece contradicts the others.
-    fn insert(&mut self, fragment: &Ipv4) -> bool {
-        let start = fragment.fragment_offset();
+    fn insert(&mut self, fragment: &Packet, piece: Piece) -> bool {
+        let start = piece.offset;
         let payload = fragment.payload();
         let end = start + payload.len();
-        let aligned = !fragment.more_fragments() || payload.len().is_multiple_of(8);
+        let aligned = !piece.more || payload.len().is_multiple_of(8);
         if !aligned || payload.is_empty() || end > MAX_DATAGRAM || self.pieces.len() >= MAX_PIECES {
             return false;
         }
-        if !fragment.more_fragments() {
+        if !piece.more {
             if self.total.is_some_and(|total| total != end) {
                 return false;
             }
@@ -130,12 +136,21 @@ impl Partial {
     }
 
     fn assemble(self) -> Vec<u8> {
-        let mut packet = self.header;
+        let is_ipv4 = ip::version(&self.header) == 4;
+        let mut packet = if is_ipv4 {
+            self.header
+        } else {
+            ipv6::unfragmented_header(&self.header)
+        };
         let header_length = packet.len();
         for (_, piece) in self.pieces {
             packet.extend_from_slice(&piece);
         }
-        ipv4::set_fragment(&mut packet, header_length, 0, false);
+        if is_ipv4 {
+            ipv4::set_fragment(&mut packet, header_length, 0, false);
+        } else {
+            ipv6::set_length(&mut packet);
+        }
         packet
     }
 }

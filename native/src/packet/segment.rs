@@ -1,12 +1,13 @@
 //! Cuts a TCP super-packet into ordinary packets, for kernels that refuse segmentation offload on write.
 
-use super::{checksum, ipv4, ipv4::Ipv4, tcp, tcp::Tcp};
+use super::ip::{self, Packet};
+use super::{checksum, ipv4, ipv6, tcp, tcp::Tcp};
 
 /// TCP packets of at most `size` payload bytes with complete checksums; `None` if `packet` is no whole TCP packet.
 pub fn segment(packet: &[u8], size: usize) -> Option<Vec<Vec<u8>>> {
-    let ip = Ipv4::parse(packet)?;
+    let ip = Packet::parse(packet)?;
     let whole = Tcp::parse(ip.payload())?;
-    if size == 0 || ip.protocol() != ipv4::TCP || ip.is_fragment() {
+    if size == 0 || ip.protocol() != ip::TCP || ip.piece().is_some() {
         return None;
     }
     let headers = ip.header_length() + whole.header_length;
@@ -19,11 +20,15 @@ pub fn segment(packet: &[u8], size: usize) -> Option<Vec<Vec<u8>>> {
     let last = pieces.len() - 1;
     let cut = pieces.iter().enumerate().map(|(index, piece)| {
         let mut out = [&ip.bytes()[..headers], piece].concat();
-        let total = out.len() as u16;
-        out[2..4].copy_from_slice(&total.to_be_bytes());
-        let identification = ip.identification().wrapping_add(index as u16);
-        out[4..6].copy_from_slice(&identification.to_be_bytes());
-        ipv4::seal(&mut out[..ip.header_length()]);
+        if ip.source().is_ipv4() {
+            let identification = ipv4::identification(packet).wrapping_add(index as u16);
+            let total = out.len() as u16;
+            out[2..4].copy_from_slice(&total.to_be_bytes());
+            out[4..6].copy_from_slice(&identification.to_be_bytes());
+            ipv4::seal(&mut out[..ip.header_length()]);
+        } else {
+            ipv6::set_length(&mut out);
+        }
 
         let transport = &mut out[ip.header_length()..];
         let sequence = whole.sequence.wrapping_add((index * size) as u32);
@@ -34,7 +39,7 @@ pub fn segment(packet: &[u8], size: usize) -> Option<Vec<Vec<u8>>> {
         }
         transport[16..18].fill(0);
         let pseudo =
-            checksum::pseudo_header(ip.source(), ip.destination(), ipv4::TCP, transport.len());
+            checksum::pseudo_header(ip.source(), ip.destination(), ip::TCP, transport.len());
         let value = !checksum::add(pseudo, checksum::sum(transport));
         transport[16..18].copy_from_slice(&value.to_be_bytes());
         out

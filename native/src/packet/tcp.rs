@@ -1,7 +1,7 @@
 //! TCP headers (RFC 9293), and the resets the engine sends itself.
 
-use super::{checksum, ipv4, long, word};
-use std::net::SocketAddrV4;
+use super::{checksum, ip, long, word};
+use std::net::SocketAddr;
 
 pub const FIN: u8 = 1;
 pub const SYN: u8 = 2;
@@ -23,7 +23,7 @@ pub struct Tcp {
 }
 
 impl Tcp {
-    /// Parses an IPv4 payload; `None` if the header is not whole.
+    /// Parses the payload of a packet; `None` if the header is not whole.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         if bytes.len() < HEADER {
             return None;
@@ -63,8 +63,8 @@ impl Tcp {
 
 /// A reset from `source` to `destination` with these numbers; `acknowledgement` sets ACK.
 pub fn reset(
-    source: SocketAddrV4,
-    destination: SocketAddrV4,
+    source: SocketAddr,
+    destination: SocketAddr,
     sequence: u32,
     acknowledgement: Option<u32>,
 ) -> Vec<u8> {
@@ -75,16 +75,17 @@ pub fn reset(
     segment.extend_from_slice(&acknowledgement.unwrap_or(0).to_be_bytes());
     let flags = RST | if acknowledgement.is_some() { ACK } else { 0 };
     segment.extend_from_slice(&[(HEADER as u8 / 4) << 4, flags, 0, 0, 0, 0, 0, 0]);
-    let pseudo = checksum::pseudo_header(*source.ip(), *destination.ip(), ipv4::TCP, segment.len());
+    let (from, to) = (source.ip(), destination.ip());
+    let pseudo = checksum::pseudo_header(from, to, ip::TCP, segment.len());
     let value = !checksum::add(pseudo, checksum::sum(&segment));
     segment[16..18].copy_from_slice(&value.to_be_bytes());
-    ipv4::build(*source.ip(), *destination.ip(), ipv4::TCP, 0, &segment)
+    ip::build(from, to, ip::TCP, &segment)
 }
 
 /// The answer of RFC 9293, 3.10.7.1 to a segment nobody is there for; `None` for a reset.
 pub fn reset_answering(
-    source: SocketAddrV4,
-    destination: SocketAddrV4,
+    source: SocketAddr,
+    destination: SocketAddr,
     segment: &Tcp,
 ) -> Option<Vec<u8>> {
     if segment.has(RST) {

@@ -1,13 +1,13 @@
 //! Properties of the packet code: nothing panics, what is built is parsed, and checksums equal those of a naive reference.
 
 use super::icmp::Unreachable;
-use super::ipv4::Ipv4;
+use super::ip::Packet;
 use super::reassembly::{Reassembly, TIMEOUT_MS};
 use super::tcp::Tcp;
 use super::udp::Udp;
-use super::{checksum, fragment, icmp, ipv4, ipv6, rewrite, segment, tcp, udp};
+use super::{checksum, fragment, icmp, ip, ipv4, ipv6, rewrite, segment, tcp, udp};
 use proptest::prelude::*;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// RFC 1071 as it is written: one word at a time.
 fn naive_sum(bytes: &[u8]) -> u16 {
@@ -19,18 +19,40 @@ fn naive_sum(bytes: &[u8]) -> u16 {
     total as u16
 }
 
+/// Of the pseudo header and everything behind the IP header, whose fields are read as the RFCs draw them.
 fn naive_transport_sum(packet: &[u8]) -> u16 {
-    let header_length = usize::from(packet[0] & 15) * 4;
+    let (header_length, addresses, protocol) = match packet[0] >> 4 {
+        4 => (usize::from(packet[0] & 15) * 4, 12..20, packet[9]),
+        _ => (40, 8..40, packet[6]),
+    };
     let transport = &packet[header_length..];
-    let mut covered = packet[12..20].to_vec();
-    covered.extend_from_slice(&[0, packet[9]]);
-    covered.extend_from_slice(&(transport.len() as u16).to_be_bytes());
+    let mut covered = packet[addresses].to_vec();
+    covered.extend_from_slice(&(transport.len() as u32).to_be_bytes());
+    covered.extend_from_slice(&[0, 0, 0, protocol]);
     covered.extend_from_slice(transport);
     naive_sum(&covered)
 }
 
-fn address() -> impl Strategy<Value = SocketAddrV4> {
-    (any::<u32>(), any::<u16>()).prop_map(|(ip, port)| SocketAddrV4::new(ip.into(), port))
+/// The header checksum of IPv4 holds; IPv6 has none.
+fn header_holds(packet: &[u8]) -> bool {
+    packet[0] >> 4 == 6 || naive_sum(&packet[..usize::from(packet[0] & 15) * 4]) == 0xffff
+}
+
+/// Some end points, all of one IP version.
+fn ends<const N: usize>() -> impl Strategy<Value = [SocketAddr; N]> {
+    let end = (any::<u128>(), any::<u16>());
+    let many = prop::collection::vec(end, N);
+    (any::<bool>(), many).prop_map(|(is_ipv4, ends)| {
+        let ends = ends.into_iter().map(|(bits, port)| {
+            let ip: IpAddr = if is_ipv4 {
+                Ipv4Addr::from(bits as u32).into()
+            } else {
+                Ipv6Addr::from(bits).into()
+            };
+            SocketAddr::new(ip, port)
+        });
+        ends.collect::<Vec<_>>().try_into().unwrap()
+    })
 }
 
 fn payload(most: usize) -> impl Strategy<Value = Vec<u8>> {
@@ -38,7 +60,7 @@ fn payload(most: usize) -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// A TCP packet with options and a right checksum.
-fn tcp_packet(from: SocketAddrV4, to: SocketAddrV4, flags: u8, body: &[u8]) -> Vec<u8> {
+fn tcp_packet(from: SocketAddr, to: SocketAddr, flags: u8, body: &[u8]) -> Vec<u8> {
     let mut transport = Vec::new();
     transport.extend_from_slice(&from.port().to_be_bytes());
     transport.extend_from_slice(&to.port().to_be_bytes());
@@ -46,16 +68,47 @@ fn tcp_packet(from: SocketAddrV4, to: SocketAddrV4, flags: u8, body: &[u8]) -> V
     transport.extend_from_slice(&2000u32.to_be_bytes());
     transport.extend_from_slice(&[0x60, flags, 1, 1, 0, 0, 0, 0, 2, 4, 5, 0xb4]);
     transport.extend_from_slice(body);
-    let mut packet = ipv4::build(*from.ip(), *to.ip(), ipv4::TCP, 7, &transport);
+    let mut packet = ip::build(from.ip(), to.ip(), ip::TCP, &transport);
     let value = !naive_transport_sum(&packet);
-    packet[36..38].copy_from_slice(&value.to_be_bytes());
+    let at = packet.len() - transport.len() + 16;
+    packet[at..at + 2].copy_from_slice(&value.to_be_bytes());
     packet
 }
 
-fn datagram(from: SocketAddrV4, to: SocketAddrV4, identification: u16, body: &[u8]) -> Vec<u8> {
+fn datagram(from: SocketAddr, to: SocketAddr, identification: u16, body: &[u8]) -> Vec<u8> {
     let mut packet = b"something earlier".to_vec();
     udp::build(&mut packet, from, to, identification, body);
     packet
+}
+
+/// An IPv6 packet with extension headers in front of the payload.
+fn extended(next: u8, extensions: &[(u8, usize)], destination: &str, body: &[u8]) -> Vec<u8> {
+    let mut chain = Vec::new();
+    for (index, (_, units)) in extensions.iter().enumerate() {
+        let following = extensions.get(index + 1).map_or(next, |(kind, _)| *kind);
+        chain.extend_from_slice(&[following, *units as u8]);
+        chain.resize(chain.len() + 6 + units * 8, 0);
+    }
+    chain.extend_from_slice(body);
+    let first = extensions.first().map_or(next, |(kind, _)| *kind);
+    let destination: Ipv6Addr = destination.parse().unwrap();
+    let client: Ipv6Addr = "fd00::1".parse().unwrap();
+    ip::build(client.into(), destination.into(), first, &chain)
+}
+
+/// Whatever may be done with a packet.
+fn handle(bytes: &[u8]) {
+    if let Some(packet) = Packet::parse(bytes) {
+        Tcp::parse(packet.payload());
+        Udp::parse(packet.payload());
+        icmp::echo_reply(&packet);
+        if let Some(piece) = packet.piece() {
+            Reassembly::default().add(&packet, piece, 0);
+        }
+        icmp::unreachable(packet.bytes(), Unreachable::Port, None);
+    }
+    icmp::unreachable(bytes, Unreachable::Host, Some(Ipv4Addr::LOCALHOST.into()));
+    segment::segment(bytes, 100);
 }
 
 proptest! {
@@ -65,26 +118,20 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_survived(bytes in payload(200)) {
-        let mut reassembly = Reassembly::default();
-        if let Some(packet) = Ipv4::parse(&bytes) {
-            Tcp::parse(packet.payload());
-            Udp::parse(packet.payload());
-            icmp::echo_reply(&packet);
-            reassembly.add(&packet, 0);
-        }
+    fn any_bytes_are_survived(mut bytes in payload(200), version in 4u8..8) {
+        handle(&bytes);
         Tcp::parse(&bytes);
         Udp::parse(&bytes);
-        icmp::unreachable(&bytes, Unreachable::Host, Ipv4Addr::LOCALHOST);
-        ipv6::no_route(&bytes, None);
-        segment::segment(&bytes, 100);
+        if let Some(first) = bytes.first_mut() {
+            *first = version << 4 | *first & 15;
+        }
+        handle(&bytes);
     }
 
-    /// Random bytes rarely pass the header's checksum, so damage whole packets as well.
+    /// Random bytes rarely pass the checks of lengths and sums, so damage whole packets as well.
     #[test]
     fn damaged_packets_are_survived(
-        from in address(),
-        to in address(),
+        [from, to] in ends(),
         body in payload(100),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
     ) {
@@ -93,48 +140,57 @@ proptest! {
             let at = at.index(packet.len());
             packet[at] = value;
         }
-        let length = (usize::from(packet[0] & 15) * 4).clamp(20, packet.len());
-        ipv4::seal(&mut packet[..length]);
-        if let Some(parsed) = Ipv4::parse(&packet) {
-            Tcp::parse(parsed.payload());
-            Udp::parse(parsed.payload());
-            Reassembly::default().add(&parsed, 0);
-            icmp::unreachable(parsed.bytes(), Unreachable::Port, to.ip().to_owned());
+        if packet[0] >> 4 == 4 {
+            let length = (usize::from(packet[0] & 15) * 4).clamp(20, packet.len());
+            ipv4::seal(&mut packet[..length]);
         }
-        segment::segment(&packet, 10);
+        handle(&packet);
     }
 
     #[test]
-    fn datagrams_round_trip(from in address(), to in address(), body in payload(2000)) {
+    fn damaged_extension_headers_are_survived(
+        extensions in prop::collection::vec((prop::sample::select(vec![0u8, 60, 44, 43]), 0usize..4), 0..10),
+        body in payload(60),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+    ) {
+        let mut packet = extended(ip::UDP, &extensions, "fd00::2", &body);
+        for (at, value) in changes {
+            let at = at.index(packet.len());
+            packet[at] = value;
+        }
+        handle(&packet);
+    }
+
+    #[test]
+    fn datagrams_round_trip([from, to] in ends(), body in payload(2000)) {
         let packet = datagram(from, to, 9, &body);
-        let parsed = Ipv4::parse(&packet).unwrap();
-        prop_assert_eq!(naive_sum(&packet[..20]), 0xffff);
-        prop_assert_eq!((parsed.source(), parsed.destination()), (*from.ip(), *to.ip()));
-        prop_assert_eq!((parsed.protocol(), parsed.is_fragment()), (ipv4::UDP, false));
+        let parsed = Packet::parse(&packet).unwrap();
+        prop_assert!(header_holds(&packet));
+        prop_assert_eq!((parsed.source(), parsed.destination()), (from.ip(), to.ip()));
+        prop_assert_eq!((parsed.protocol(), parsed.piece()), (ip::UDP, None));
         let datagram = Udp::parse(parsed.payload()).unwrap();
         prop_assert_eq!((datagram.source_port(), datagram.destination_port()), (from.port(), to.port()));
         prop_assert_eq!(datagram.payload(), &body[..]);
         prop_assert_eq!(naive_transport_sum(&packet), 0xffff);
-        prop_assert!(datagram.checksum_holds(*from.ip(), *to.ip()));
+        prop_assert!(datagram.checksum_holds(from.ip(), to.ip()));
         let mut damaged = packet.clone();
-        damaged[20] ^= 1;
-        let parsed = Ipv4::parse(&damaged).unwrap();
-        prop_assert!(!Udp::parse(parsed.payload()).unwrap().checksum_holds(*from.ip(), *to.ip()));
+        damaged[parsed.header_length()] ^= 1;
+        let parsed = Packet::parse(&damaged).unwrap();
+        prop_assert!(!Udp::parse(parsed.payload()).unwrap().checksum_holds(from.ip(), to.ip()));
     }
 
     #[test]
     fn fragments_come_together_in_any_order(
-        from in address(),
-        to in address(),
+        [from, to] in ends(),
         body in payload(6000),
-        mtu in 68usize..1500,
+        mtu in 96usize..1500,
         seed in any::<u64>(),
     ) {
         let packet = datagram(from, to, 77, &body);
-        let mut pieces = fragment::fragment(&packet, mtu);
+        let mut pieces = fragment::fragment(&packet, mtu, 77);
         for piece in &pieces {
             prop_assert!(piece.len() <= mtu);
-            prop_assert_eq!(naive_sum(&piece[..20]), 0xffff);
+            prop_assert!(header_holds(piece));
         }
         // A repeated piece does no harm.
         let repeated = pieces[0].clone();
@@ -145,43 +201,41 @@ proptest! {
         }
         let mut reassembly = Reassembly::default();
         let whole = pieces.iter().find_map(|piece| {
-            let parsed = Ipv4::parse(piece).unwrap();
-            if parsed.is_fragment() { reassembly.add(&parsed, 0) } else { Some(piece.clone()) }
+            let parsed = Packet::parse(piece).unwrap();
+            match parsed.piece() {
+                Some(place) => reassembly.add(&parsed, place, 0),
+                None => Some(piece.clone()),
+            }
         });
         prop_assert!(reassembly.len() <= 1);
         prop_assert_eq!(whole, Some(packet));
     }
 
     #[test]
-    fn rewriting_keeps_both_kinds_of_checksum(
-        from in address(),
-        to in address(),
-        new_from in address(),
-        new_to in address(),
-        body in payload(300),
-    ) {
+    fn rewriting_keeps_both_kinds_of_checksum([from, to, new_from, new_to] in ends(), body in payload(300)) {
         let mut packet = tcp_packet(from, to, tcp::ACK, &body);
-        rewrite::rewrite(&mut packet, 20, false, new_from, new_to);
-        let parsed = Ipv4::parse(&packet).unwrap();
+        let header_length = Packet::parse(&packet).unwrap().header_length();
+        rewrite::rewrite(&mut packet, header_length, false, new_from, new_to);
+        let parsed = Packet::parse(&packet).unwrap();
         let header = Tcp::parse(parsed.payload()).unwrap();
-        prop_assert_eq!(SocketAddrV4::new(parsed.source(), header.source_port), new_from);
-        prop_assert_eq!(SocketAddrV4::new(parsed.destination(), header.destination_port), new_to);
+        prop_assert_eq!(SocketAddr::new(parsed.source(), header.source_port), new_from);
+        prop_assert_eq!(SocketAddr::new(parsed.destination(), header.destination_port), new_to);
         prop_assert_eq!(naive_transport_sum(&packet), 0xffff);
 
         let mut partial = tcp_packet(from, to, tcp::ACK, &body);
-        let length = partial.len() - 20;
-        let pseudo = checksum::pseudo_header(*from.ip(), *to.ip(), ipv4::TCP, length);
-        partial[36..38].copy_from_slice(&pseudo.to_be_bytes());
-        rewrite::rewrite(&mut partial, 20, true, new_from, new_to);
-        let expected = checksum::pseudo_header(*new_from.ip(), *new_to.ip(), ipv4::TCP, length);
+        let length = partial.len() - header_length;
+        let pseudo = checksum::pseudo_header(from.ip(), to.ip(), ip::TCP, length);
+        let field = header_length + 16;
+        partial[field..field + 2].copy_from_slice(&pseudo.to_be_bytes());
+        rewrite::rewrite(&mut partial, header_length, true, new_from, new_to);
+        let expected = checksum::pseudo_header(new_from.ip(), new_to.ip(), ip::TCP, length);
         // 0 and 0xffff are the same sum.
-        prop_assert_eq!(super::word(&partial, 36) % 0xffff, expected % 0xffff);
+        prop_assert_eq!(super::word(&partial, field) % 0xffff, expected % 0xffff);
     }
 
     #[test]
     fn super_packets_are_cut_without_losing_a_byte(
-        from in address(),
-        to in address(),
+        [from, to] in ends(),
         body in payload(5000),
         size in 1usize..1500,
     ) {
@@ -189,8 +243,9 @@ proptest! {
         let pieces = segment::segment(&packet, size).unwrap();
         let mut joined = Vec::new();
         for (index, piece) in pieces.iter().enumerate() {
-            let parsed = Ipv4::parse(piece).unwrap();
+            let parsed = Packet::parse(piece).unwrap();
             let header = Tcp::parse(parsed.payload()).unwrap();
+            prop_assert!(header_holds(piece));
             prop_assert_eq!(naive_transport_sum(piece), 0xffff);
             prop_assert_eq!(header.sequence, 1000 + joined.len() as u32);
             prop_assert_eq!(header.has(tcp::FIN), index + 1 == pieces.len());
@@ -201,17 +256,17 @@ proptest! {
     }
 
     #[test]
-    fn resets_answer_what_they_are_for(from in address(), to in address(), flags in any::<u8>(), body in payload(50)) {
+    fn resets_answer_what_they_are_for([from, to] in ends(), flags in any::<u8>(), body in payload(50)) {
         let packet = tcp_packet(from, to, flags, &body);
-        let header = Tcp::parse(Ipv4::parse(&packet).unwrap().payload()).unwrap();
+        let header = Tcp::parse(Packet::parse(&packet).unwrap().payload()).unwrap();
         let answer = tcp::reset_answering(from, to, &header);
         prop_assert_eq!(answer.is_none(), flags & tcp::RST != 0);
         if let Some(answer) = answer {
             prop_assert_eq!(naive_transport_sum(&answer), 0xffff);
-            let parsed = Ipv4::parse(&answer).unwrap();
+            let parsed = Packet::parse(&answer).unwrap();
             let reset = Tcp::parse(parsed.payload()).unwrap();
-            prop_assert_eq!(SocketAddrV4::new(parsed.source(), reset.source_port), to);
-            prop_assert_eq!(SocketAddrV4::new(parsed.destination(), reset.destination_port), from);
+            prop_assert_eq!(SocketAddr::new(parsed.source(), reset.source_port), to);
+            prop_assert_eq!(SocketAddr::new(parsed.destination(), reset.destination_port), from);
             if flags & tcp::ACK != 0 {
                 prop_assert_eq!((reset.flags, reset.sequence), (tcp::RST, 2000));
             } else {
@@ -222,62 +277,100 @@ proptest! {
     }
 
     #[test]
-    fn unreachable_quotes_the_packet(from in address(), to in address(), body in payload(100)) {
+    fn unreachable_quotes_the_packet([from, to, reporter] in ends(), body in payload(2000)) {
         let packet = datagram(from, to, 1, &body);
-        let reporter = Ipv4Addr::new(10, 0, 0, 1);
-        let message = icmp::unreachable(&packet, Unreachable::Port, reporter).unwrap();
-        let parsed = Ipv4::parse(&message).unwrap();
-        prop_assert_eq!((parsed.source(), parsed.destination()), (reporter, *from.ip()));
-        prop_assert_eq!(naive_sum(parsed.payload()), 0xffff);
-        prop_assert_eq!(&parsed.payload()[..2], &[3u8, 3][..]);
-        prop_assert_eq!(&parsed.payload()[8..], &packet[..28]);
+        let message = icmp::unreachable(&packet, Unreachable::Port, Some(reporter.ip())).unwrap();
+        let parsed = Packet::parse(&message).unwrap();
+        prop_assert_eq!((parsed.source(), parsed.destination()), (reporter.ip(), from.ip()));
+        prop_assert!(icmp::is_icmp(&parsed) && !icmp::is_echo_request(&parsed));
+        let (kind, quoted) = parsed.payload().split_at(8);
+        if from.is_ipv4() {
+            prop_assert_eq!(naive_sum(parsed.payload()), 0xffff);
+            prop_assert_eq!((kind[0], kind[1]), (3, 3));
+            prop_assert_eq!(quoted, &packet[..28]);
+        } else {
+            prop_assert_eq!(naive_transport_sum(&message), 0xffff);
+            prop_assert_eq!((kind[0], kind[1]), (1, 4));
+            prop_assert_eq!(quoted, &packet[..packet.len().min(1232)]);
+            prop_assert!(message.len() <= 1280);
+        }
     }
 }
 
 #[test]
 fn echo_is_answered_with_the_same_bytes() {
-    let (near, far) = (Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2));
-    let request = ipv4::build(near, far, ipv4::ICMP, 5, &[8, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7]);
-    let reply = icmp::echo_reply(&Ipv4::parse(&request).unwrap()).unwrap();
-    let parsed = Ipv4::parse(&reply).unwrap();
-    assert_eq!((parsed.source(), parsed.destination()), (far, near));
-    assert_eq!(parsed.payload()[0], 0);
-    assert_eq!(&parsed.payload()[4..], &[1, 2, 3, 4, 5, 6, 7]);
-    assert_eq!(naive_sum(parsed.payload()), 0xffff);
-    assert!(icmp::echo_reply(&parsed).is_none());
+    let ends4: [IpAddr; 2] = ["10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()];
+    let ends6: [IpAddr; 2] = ["fd00::1".parse().unwrap(), "fd00::2".parse().unwrap()];
+    for ([near, far], protocol, asked, answered) in
+        [(ends4, ip::ICMP, 8, 0), (ends6, ip::ICMPV6, 128, 129)]
+    {
+        let message = [asked, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7];
+        let request = ip::build(near, far, protocol, &message);
+        let reply = icmp::echo_reply(&Packet::parse(&request).unwrap()).unwrap();
+        let parsed = Packet::parse(&reply).unwrap();
+        assert_eq!((parsed.source(), parsed.destination()), (far, near));
+        assert_eq!(parsed.payload()[0], answered);
+        assert_eq!(&parsed.payload()[4..], &[1, 2, 3, 4, 5, 6, 7]);
+        assert!(icmp::echo_reply(&parsed).is_none());
+    }
+    let [near, far] = ends6;
+    let stray = ip::build(near, far, ip::ICMP, &[8, 0, 0, 0, 1, 2, 3, 4]);
+    assert!(!icmp::is_icmp(&Packet::parse(&stray).unwrap()));
 }
 
 #[test]
-fn ipv6_is_refused_but_its_housekeeping_is_ignored() {
-    let client: Ipv6Addr = "fd00::1".parse().unwrap();
-    let packet = |next: u8, destination: &str, body: &[u8]| {
-        let mut bytes = vec![0x60, 0, 0, 0];
-        bytes.extend_from_slice(&(body.len() as u16).to_be_bytes());
-        bytes.extend_from_slice(&[next, 64]);
-        bytes.extend_from_slice(&client.octets());
-        bytes.extend_from_slice(&destination.parse::<Ipv6Addr>().unwrap().octets());
-        bytes.extend_from_slice(body);
-        bytes
-    };
-    let syn = packet(ipv4::TCP, "2001:db8::1", &[0; 20]);
-    let answer = ipv6::no_route(&syn, Some(ipv6::neighbour(client))).unwrap();
-    assert_eq!(
-        &answer[8..24],
-        &"fd00::2".parse::<Ipv6Addr>().unwrap().octets()
-    );
-    assert_eq!(&answer[24..40], &client.octets());
-    assert_eq!(&answer[40..42], &[1, 0]);
-    assert_eq!(&answer[48..], &syn[..]);
-    let mut covered = answer[8..40].to_vec();
-    covered.extend_from_slice(&((answer.len() - 40) as u32).to_be_bytes());
-    covered.extend_from_slice(&[0, 0, 0, 58]);
-    covered.extend_from_slice(&answer[40..]);
-    assert_eq!(naive_sum(&covered), 0xffff);
+fn extension_headers_are_part_of_the_header() {
+    let datagram = [0, 1, 0, 2, 0, 8, 0, 0];
+    let packet = extended(ip::UDP, &[(0, 0), (60, 2)], "fd00::2", &datagram);
+    let parsed = Packet::parse(&packet).unwrap();
+    assert_eq!((parsed.protocol(), parsed.header_length()), (ip::UDP, 72));
+    assert_eq!(parsed.payload(), datagram);
+    // A routing header says that the destination is another one: nothing of it is understood.
+    let routed = extended(ip::UDP, &[(43, 0)], "fd00::2", &datagram);
+    assert_eq!(Packet::parse(&routed).unwrap().protocol(), 43);
+    // One that ends behind the packet's end.
+    let mut long = extended(ip::UDP, &[(60, 0)], "fd00::2", &[]);
+    long[41] = 1;
+    assert!(Packet::parse(&long).is_none());
+}
 
-    assert!(ipv6::no_route(&packet(58, "2001:db8::1", &[128, 0, 0, 0]), None).is_some());
-    assert!(ipv6::no_route(&packet(58, "ff02::2", &[133, 0, 0, 0]), None).is_none());
-    assert!(ipv6::no_route(&packet(58, "2001:db8::1", &[1, 0, 0, 0]), None).is_none());
-    assert!(ipv6::no_route(&packet(ipv4::UDP, "ff02::fb", &[0; 8]), None).is_none());
+#[test]
+fn a_fragment_behind_other_extension_headers_is_put_together() {
+    let body: Vec<u8> = (0..16).collect();
+    let whole = extended(ip::UDP, &[(0, 0), (60, 1)], "fd00::2", &body);
+    let piece = |range: std::ops::Range<usize>, more: bool| {
+        let mut packet = whole[..64].to_vec();
+        // The last extension header names the fragment header, which names the payload.
+        packet[48] = 44;
+        let position = range.start as u16 | u16::from(more);
+        packet.extend_from_slice(&[ip::UDP, 0]);
+        packet.extend_from_slice(&position.to_be_bytes());
+        packet.extend_from_slice(&[0, 0, 0, 5]);
+        packet.extend_from_slice(&body[range]);
+        ipv6::set_length(&mut packet);
+        packet
+    };
+    let mut reassembly = Reassembly::default();
+    let mut add = |packet: &[u8]| {
+        let parsed = Packet::parse(packet).unwrap();
+        reassembly.add(&parsed, parsed.piece().unwrap(), 0)
+    };
+    assert_eq!(add(&piece(8..16, false)), None);
+    assert_eq!(add(&piece(0..8, true)), Some(whole.clone()));
+    // An atomic fragment is a whole packet (RFC 6946).
+    assert_eq!(add(&piece(0..16, false)), Some(whole.clone()));
+}
+
+#[test]
+fn traffic_that_is_not_between_hosts_is_known() {
+    let between = |from: &str, to: &str| {
+        let packet = ip::build(from.parse().unwrap(), to.parse().unwrap(), ip::UDP, &[]);
+        Packet::parse(&packet).unwrap().is_between_hosts()
+    };
+    assert!(between("10.0.0.1", "10.0.0.2") && between("fd00::1", "fe80::2"));
+    assert!(!between("10.0.0.1", "224.0.0.251") && !between("fd00::1", "ff02::fb"));
+    assert!(!between("0.0.0.0", "10.0.0.2") && !between("::", "fd00::2"));
+    assert!(!between("10.0.0.1", "255.255.255.255"));
 }
 
 #[test]
@@ -285,25 +378,39 @@ fn reassembly_is_bounded() {
     let (from, to) = (Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2));
     let mut reassembly = Reassembly::default();
     let piece = |identification: u16, offset: usize, more: bool, fill: u8| {
-        let mut packet = ipv4::build(from, to, ipv4::UDP, identification, &[fill; 16]);
+        let mut packet = Vec::new();
+        ip::push_header(
+            &mut packet,
+            from.into(),
+            to.into(),
+            ip::UDP,
+            identification,
+            16,
+        );
+        packet.extend_from_slice(&[fill; 16]);
         ipv4::set_fragment(&mut packet, 20, offset, more);
         packet
     };
+    let mut add = |packet: &[u8]| {
+        let parsed = Packet::parse(packet).unwrap();
+        let whole = reassembly.add(&parsed, parsed.piece().unwrap(), 0);
+        (whole, reassembly.len())
+    };
     for identification in 0..500 {
-        let packet = piece(identification, 0, true, 1);
-        assert_eq!(reassembly.add(&Ipv4::parse(&packet).unwrap(), 0), None);
+        assert_eq!(add(&piece(identification, 0, true, 1)).0, None);
     }
-    assert_eq!(reassembly.len(), 64);
+    assert_eq!(add(&piece(499, 0, true, 1)), (None, 64));
     reassembly.expire(TIMEOUT_MS);
     assert_eq!(reassembly.len(), 0);
 
+    let mut add = |packet: &[u8]| {
+        let parsed = Packet::parse(packet).unwrap();
+        let whole = reassembly.add(&parsed, parsed.piece().unwrap(), 0);
+        (whole, reassembly.len())
+    };
     // Pieces that overlap with other contents are an attack.
-    for packet in [piece(1, 0, true, 1), piece(1, 8, true, 2)] {
-        assert_eq!(reassembly.add(&Ipv4::parse(&packet).unwrap(), 0), None);
-    }
-    assert_eq!(reassembly.len(), 0);
+    assert_eq!(add(&piece(1, 0, true, 1)), (None, 1));
+    assert_eq!(add(&piece(1, 8, true, 2)), (None, 0));
     // An end before the beginning, or past the largest packet.
-    let beyond = piece(2, 65_528, false, 1);
-    assert_eq!(reassembly.add(&Ipv4::parse(&beyond).unwrap(), 0), None);
-    assert_eq!(reassembly.len(), 0);
+    assert_eq!(add(&piece(2, 65_528, false, 1)), (None, 0));
 }

@@ -1,21 +1,21 @@
 //! UDP datagrams (RFC 768).
 
-use super::{checksum, ipv4, word};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use super::{checksum, ip, ipv4, word};
+use std::net::{IpAddr, SocketAddr};
 
 /// Bytes of the header.
 pub const HEADER: usize = 8;
-/// The largest payload an IPv4 datagram carries.
+/// The largest payload a datagram carries by either IP version.
 pub const MAX_PAYLOAD: usize = 65_535 - ipv4::HEADER - HEADER;
 
-/// A datagram inside an IPv4 packet.
+/// A datagram inside a packet.
 #[derive(Clone, Copy, Debug)]
 pub struct Udp<'a> {
     bytes: &'a [u8],
 }
 
 impl<'a> Udp<'a> {
-    /// Parses an IPv4 payload; `None` if lengths do not fit.
+    /// Parses the payload of a packet; `None` if lengths do not fit.
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         if bytes.len() < HEADER {
             return None;
@@ -41,35 +41,35 @@ impl<'a> Udp<'a> {
         &self.bytes[HEADER..]
     }
 
-    /// Whether the checksum is absent (0) or right for these addresses.
-    pub fn checksum_holds(&self, source: Ipv4Addr, destination: Ipv4Addr) -> bool {
+    /// Whether the checksum is right for these addresses, or absent (0), which IPv6 does not allow (RFC 8200, 8.1).
+    pub fn checksum_holds(&self, source: IpAddr, destination: IpAddr) -> bool {
         if word(self.bytes, 6) == 0 {
-            return true;
+            return source.is_ipv4();
         }
-        let pseudo = checksum::pseudo_header(source, destination, ipv4::UDP, self.bytes.len());
+        let pseudo = checksum::pseudo_header(source, destination, ip::UDP, self.bytes.len());
         checksum::add(pseudo, checksum::sum(self.bytes)) == 0xffff
     }
 }
 
-/// Makes `packet` an IPv4 packet with one datagram; `payload` has at most `MAX_PAYLOAD` bytes.
+/// Makes `packet` a packet with one datagram; `payload` has at most `MAX_PAYLOAD` bytes.
 pub fn build(
     packet: &mut Vec<u8>,
-    source: SocketAddrV4,
-    destination: SocketAddrV4,
+    source: SocketAddr,
+    destination: SocketAddr,
     identification: u16,
     payload: &[u8],
 ) {
     let length = HEADER + payload.len();
-    let (from, to) = (*source.ip(), *destination.ip());
+    let (from, to) = (source.ip(), destination.ip());
     packet.clear();
-    ipv4::push_header(packet, from, to, ipv4::UDP, identification, length);
+    let header_length = ip::push_header(packet, from, to, ip::UDP, identification, length);
     packet.extend_from_slice(&source.port().to_be_bytes());
     packet.extend_from_slice(&destination.port().to_be_bytes());
     packet.extend_from_slice(&(length as u16).to_be_bytes());
     packet.extend_from_slice(&[0, 0]);
     packet.extend_from_slice(payload);
-    let datagram = &mut packet[ipv4::HEADER..];
-    let pseudo = checksum::pseudo_header(from, to, ipv4::UDP, length);
+    let datagram = &mut packet[header_length..];
+    let pseudo = checksum::pseudo_header(from, to, ip::UDP, length);
     // A computed 0 is sent as its other form, because 0 means "none".
     let value = match !checksum::add(pseudo, checksum::sum(datagram)) {
         0 => 0xffff,

@@ -14,7 +14,7 @@ test('programs here are told apart by their user, machines behind us by their ad
     return network === 'udp' && port === 7 ? -1 : uid;
   }, clock);
   const clientOf = (host: string, port: number, network: 'udp' | 'tcp' = 'udp') =>
-    names.clientOf(own, network, { host, port }, server);
+    names.clientOf([own, 'fdfe::1'], network, { host, port }, server);
   expect(clientOf('192.168.1.9', 5_353)).toBe('192.168.1.9');
   expect(asked).toBe(0);
   expect([clientOf(own, 40_000), clientOf(own, 40_000)]).toEqual(['uid:1000', 'uid:1000']);

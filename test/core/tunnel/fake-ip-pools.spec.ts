@@ -184,6 +184,32 @@ describe('fake IPv6 addresses', () => {
     expect(pools.contains('fdfe:dcba:9877:1::1')).toBe(false);
     expect(pools.change([six], 'retire')).toBe(1);
   });
+
+  test('are nobody else’s, whatever is embedded in them', () => {
+    change('198.18.0.0/15', new FakeIp6Range('fdfe:dcba:9877::/96'));
+    expect(pools.contains('fdfe:dcba:9877::1')).toBe(true);
+    expect(pools.lookup('fdfe:dcba:9877::1')).toBeUndefined();
+    pools.unknownConnected('fdfe:dcba:9877::1');
+    pools.flowOpened('fdfe:dcba:9877::1');
+    pools.flowClosed('fdfe:dcba:9877::1', 'ok');
+    expect(pools.rows()).toEqual([]);
+  });
+
+  test('go on meaning their IPv4 address after a change of the prefix', () => {
+    const [former, next] = [new FakeIp6Range('fdfe:dcba:9877::/96'), new FakeIp6Range('fd00::/96')];
+    change('198.18.0.0/15', former);
+    const address = pools.current.allocate('a.example', client);
+    change('198.18.0.0/15', next);
+    change('198.18.0.0/15', next);
+    expect(pools.ranges()).toEqual(['198.18.0.0/15', 'fd00::/96', 'fdfe:dcba:9877::/96']);
+    expect(pools.lookup(former.addressOf(address))?.name).toBe('a.example');
+    expect(pools.row(address)).toMatchObject({ address6: next.addressOf(address) });
+    change('198.18.0.0/15');
+    expect(pools.ranges6()).toEqual(['fd00::/96', 'fdfe:dcba:9877::/96']);
+    expect(pools.lookup(next.addressOf(address))?.name).toBe('a.example');
+    change('198.18.0.0/15', former);
+    expect(pools.ranges6()).toEqual(['fdfe:dcba:9877::/96', 'fd00::/96']);
+  });
 });
 
 test('no timer runs unless it is started, and none after stop, also over a change of the range', () => {

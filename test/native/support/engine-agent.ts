@@ -108,8 +108,17 @@ function echo(fd: number): void {
 serve({
   create: (options: Partial<native.EngineOptions>) => {
     const { mtu = 1500, gso = true, queueLength = 1000, maxHeld = 1024, mark = 0 } = options;
-    const { name = 'tun9', address4 = '172.30.0.1', peer4 = '172.30.0.2', address6 = 'fd30::1' } = options;
-    engine = new addon.Engine({ name, mtu, gso, queueLength, address4, peer4, address6, mark, maxHeld }, onEvents);
+    const {
+      name = 'tun9',
+      address4 = '172.30.0.1',
+      peer4 = '172.30.0.2',
+      address6 = 'fd30::1',
+      carried6 = [],
+    } = options;
+    engine = new addon.Engine(
+      { name, mtu, gso, queueLength, address4, peer4, address6, carried6, mark, maxHeld },
+      onEvents,
+    );
     return engine.device();
   },
   rules: (given: Rule[]) => {
@@ -222,6 +231,7 @@ serve({
               address4: '172.31.0.1',
               peer4: '172.31.0.2',
               address6: null,
+              carried6: [],
               mark: 0,
               maxHeld: 9,
             },
@@ -239,6 +249,7 @@ serve({
               address4: '172.31.0.1',
               peer4: '172.31.0.2',
               address6: null,
+              carried6: [],
               mark: 0,
               maxHeld: 9,
             },

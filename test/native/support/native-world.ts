@@ -1,6 +1,7 @@
 /**
  * Two machines: `client` with the engine and ordinary programs, `server` with servers at every address of 10.99.0.0/24.
- * 10.98.0.0/24 is unreachable and 10.97.0.0/24 swallows everything. Programs reach all of it only through the TUN.
+ * 10.98.0.0/24 is unreachable and 10.97.0.0/24 swallows everything. By IPv6 fd99::/64 and fd98::/64 are the same. Programs reach
+ * all of it only through the TUN.
  */
 import type { Verdict } from '../../../native/index.d.ts';
 import { Lab, type Machine } from '../../support/lab.ts';
@@ -37,7 +38,11 @@ export class NativeWorld implements AsyncDisposable {
       ip route add local 10.99.0.0/24 dev lo
       ip route add unreachable 10.98.0.0/24
       ip route add blackhole 10.97.0.0/24
+      ip -6 address add fd77::2/64 dev eth0 nodad
+      ip -6 address add fd99::1/64 dev lo
+      ip -6 route add unreachable fd98::/64
       echo 1 > /proc/sys/net/ipv4/ip_forward
+      echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
     `);
     const engine = await AgentProcess.start(client, 'engine-agent');
     await engine.call('create', options);
@@ -45,6 +50,11 @@ export class NativeWorld implements AsyncDisposable {
       for prefix in 10.99.0.0/24 10.98.0.0/24 10.97.0.0/24; do
         ip route add $prefix dev tun9
         ip route add $prefix via 10.77.0.2 dev eth0 metric 100
+      done
+      ip -6 address add fd77::1/64 dev eth0 nodad
+      for prefix in fd99::/64 fd98::/64; do
+        ip -6 route add $prefix dev tun9 metric 10
+        ip -6 route add $prefix via fd77::2 dev eth0 metric 100
       done
       ip -6 route add 2001:db8::/32 dev tun9
     `);

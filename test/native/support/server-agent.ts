@@ -14,7 +14,7 @@ function listen(port: number, onSocket: (socket: net.Socket) => void): Promise<v
     socket.on('error', () => undefined);
     onSocket(socket);
   });
-  return new Promise((resolve) => server.listen(port, '0.0.0.0', 4096, resolve));
+  return new Promise((resolve) => server.listen(port, '::', 4096, resolve));
 }
 
 function record(socket: net.Socket): void {
@@ -60,9 +60,9 @@ await listen(ports.close, (socket) => {
   socket.resume();
 });
 
-// A socket at 0.0.0.0 would answer from the machine's own address instead of the one that was asked.
-for (const address of ['10.99.0.1', '10.99.0.7']) {
-  const udp = dgram.createSocket('udp4');
+// A socket at the wildcard would answer from the machine's own address instead of the one that was asked.
+for (const address of ['10.99.0.1', '10.99.0.7', 'fd99::1']) {
+  const udp = dgram.createSocket(net.isIPv6(address) ? 'udp6' : 'udp4');
   udp.on('message', (message, from) => {
     const size = /^size (\d+)$/.exec(message.toString());
     udp.send(size ? Buffer.alloc(Number(size[1]), 'x') : message, from.port, from.address);
