@@ -1,5 +1,5 @@
 /** IP prefixes: parsing, containment, arithmetic on IPv4 ranges. */
-import { type Ip, ipFamily, ipToBigInt, ipv4ToNumber, numberToIpv4, parseIp } from './address.ts';
+import { bytesToIp, type Ip, ipFamily, ipToBigInt, ipv4ToNumber, numberToIpv4, parseIp } from './address.ts';
 
 export interface Cidr {
   readonly family: 4 | 6;
@@ -33,9 +33,20 @@ export function cidrContains(cidr: Cidr, ip: Ip): boolean {
   return value >= cidr.first && value <= cidr.last;
 }
 
-/** `first/prefix` with the host bits cleared. IPv4 only is exact text; IPv6 keeps the written address. */
-export function formatCidr(cidr: Cidr): string {
-  return cidr.family === 4 ? `${numberToIpv4(Number(cidr.first))}/${cidr.prefix}` : `${cidr.address}/${cidr.prefix}`;
+export function cidrsOverlap(one: Cidr, other: Cidr): boolean {
+  return one.family === other.family && one.first <= other.last && other.first <= one.last;
+}
+
+/** Whether all of `inner` is in `outer`. */
+export function cidrWithin(inner: Cidr, outer: Cidr): boolean {
+  return inner.family === outer.family && inner.first >= outer.first && inner.last <= outer.last;
+}
+
+/** `network/prefix` with the host bits cleared. */
+export function formatCidr({ family, first, prefix }: Cidr): string {
+  if (family === 4) return `${numberToIpv4(Number(first))}/${prefix}`;
+  const bytes = Uint8Array.from({ length: 16 }, (_, i) => Number((first >> BigInt((15 - i) * 8)) & 0xffn));
+  return `${bytesToIp(bytes)}/${prefix}`;
 }
 
 /** First and last address of an IPv4 prefix as unsigned 32-bit numbers. */

@@ -2,41 +2,15 @@
 import { type Cidr, formatCidr, parseCidr } from '../base/cidr.ts';
 import { type DnsConfig, type DnsMode, defaultConfig, type UpstreamConfig } from '../contract/config.ts';
 import { readFakeIpFilter } from './fake-ip-filter-section.ts';
+import { readFakeRange, readFakeRange6 } from './fake-ranges.ts';
 import { readBootstrap, readFallbackFilter, readNameservers, readPolicy } from './nameserver-list.ts';
 import type { YamlMap } from './yaml-map.ts';
-import { clip, type YamlValue } from './yaml-value.ts';
+import type { YamlValue } from './yaml-value.ts';
 
 /** What was written; what was not is absent. `hosts` has its own section. */
 export type DnsSection = Partial<Omit<DnsConfig, 'hosts'>>;
 
-/** Longest prefix of the fake range: 256 addresses. */
-const longestRange = 24;
-/** Shortest one: the pool and its table are made for no more. */
-const shortestRange = 8;
-
-const expectedRange = `an IPv4 prefix from /${shortestRange} to /${longestRange}, e.g. 198.18.0.0/15`;
-
 const expectedAuthority = 'the text between (and with) BEGIN CERTIFICATE and END CERTIFICATE, as a block (ca: |)';
-
-/** Never hosts' own addresses: faking them would cut off what they are for. */
-const specialRanges: readonly (readonly [string, string])[] = [
-  ['0.0.0.0/8', 'this network'],
-  ['127.0.0.0/8', 'the loopback'],
-  ['169.254.0.0/16', 'link-local addresses'],
-  ['224.0.0.0/3', 'multicast and reserved addresses'],
-];
-
-/** Ranges that no public host has (RFC 1918, 2544, 5737, 6598). */
-const unroutedRanges: readonly string[] = [
-  '10.0.0.0/8',
-  '100.64.0.0/10',
-  '172.16.0.0/12',
-  '192.0.2.0/24',
-  '192.168.0.0/16',
-  '198.18.0.0/15',
-  '198.51.100.0/24',
-  '203.0.113.0/24',
-];
 
 const ignored: Readonly<Record<string, string>> = {
   listen: 'ignored: applications reach the DNS server through the TUN; no port is opened',
@@ -45,7 +19,6 @@ const ignored: Readonly<Record<string, string>> = {
   'proxy-server-nameserver-policy': 'not supported yet: names of proxies are asked of proxy-server-nameserver',
   'direct-nameserver-follow-policy': 'ignored: direct-nameserver is asked for every name that goes DIRECT',
   'cache-algorithm': 'ignored: answers are cached by least recent use',
-  'fake-ip-range6': 'not supported yet: names get fake IPv4 addresses only',
 };
 
 /** Keys with servers, and where they go. */
@@ -61,23 +34,22 @@ export function readDns(map: YamlMap): DnsSection {
   const section: DnsSection = {};
   const mode = readModes(map);
   if (mode !== undefined) section.mode = mode;
-  const range = map.take('fake-ip-range');
-  const cidr = range === undefined ? parseCidr(defaultConfig.dns.fakeIpRange) : readRange(range);
-  if (range !== undefined && cidr !== undefined) section.fakeIpRange = formatCidr(cidr);
+  readRanges(map, section);
+  const fakeRanges = fakeRangesOf(section);
   const filter = readFakeIpFilter(map);
   if (filter !== undefined) section.fakeIpFilter = filter;
   const ttl = map.take('fake-ip-ttl')?.integer(0, 3600);
   if (ttl !== undefined) section.fakeIpTtl = ttl;
   const nameserver = map.take('nameserver');
-  if (nameserver !== undefined) section.nameserver = readNameservers(nameserver, cidr);
+  if (nameserver !== undefined) section.nameserver = readNameservers(nameserver, fakeRanges);
   for (const [key, field] of lists) {
     const value = map.take(key);
-    if (value !== undefined) section[field] = readNameservers(value, cidr, true);
+    if (value !== undefined) section[field] = readNameservers(value, fakeRanges, true);
   }
   const bootstrap = map.take('default-nameserver');
-  if (bootstrap !== undefined) section.bootstrap = readBootstrap(bootstrap, cidr);
+  if (bootstrap !== undefined) section.bootstrap = readBootstrap(bootstrap, fakeRanges);
   const policy = map.take('nameserver-policy');
-  if (policy !== undefined) section.nameserverPolicy = readPolicy(policy, cidr);
+  if (policy !== undefined) section.nameserverPolicy = readPolicy(policy, fakeRanges);
   const fallbackFilter = map.take('fallback-filter');
   const filtered = fallbackFilter && readFallbackFilter(fallbackFilter);
   if (filtered !== undefined) section.fallbackFilter = filtered;
@@ -85,8 +57,6 @@ export function readDns(map: YamlMap): DnsSection {
   if (truthful !== undefined) section.truthful = truthful;
   const blockDoh = map.take('block-doh')?.boolean();
   if (blockDoh !== undefined) section.blockDoh = blockDoh;
-  const ipv6 = map.take('ipv6')?.boolean();
-  if (ipv6 !== undefined) section.ipv6 = ipv6;
   const systemHosts = map.take('use-system-hosts')?.boolean();
   if (systemHosts !== undefined) section.systemHosts = systemHosts;
   const cacheSize = map.take('cache-max-size')?.integer(0, 1_000_000);
@@ -95,6 +65,25 @@ export function readDns(map: YamlMap): DnsSection {
   const pem = ca === undefined ? undefined : readAuthority(ca);
   map.warnOfRest(ignored);
   return pem === undefined ? section : withAuthority(section, pem);
+}
+
+/** The ranges of fake addresses that the section leads to. */
+export function fakeRangesOf({ fakeIpRange, fakeIpRange6 }: DnsSection): Cidr[] {
+  const texts = [fakeIpRange ?? defaultConfig.dns.fakeIpRange, fakeIpRange6 ?? defaultConfig.dns.fakeIpRange6];
+  return texts.map((text) => (text === null ? undefined : parseCidr(text))).filter((cidr) => cidr !== undefined);
+}
+
+function readRanges(map: YamlMap, section: DnsSection): void {
+  const value = map.take('fake-ip-range');
+  const range = value && readFakeRange(value);
+  if (range !== undefined) section.fakeIpRange = formatCidr(range);
+  const ipv6 = map.take('ipv6')?.boolean();
+  if (ipv6 !== undefined) section.ipv6 = ipv6;
+  const value6 = map.take('fake-ip-range6');
+  const range6 = value6 && readFakeRange6(value6);
+  if (range6 === undefined) return;
+  if (ipv6 === false) value6?.warning('ignored: dns.ipv6 is false, so no name gets an IPv6 address');
+  else section.fakeIpRange6 = formatCidr(range6);
 }
 
 /** One or several certificates as text: the helper is given no paths. */
@@ -129,42 +118,4 @@ function readModes(map: YamlMap): DnsMode | undefined {
   if (word !== 'normal') return word;
   mode?.error('the mode normal would leave connections without names', 'fake-ip or redir-host');
   return undefined;
-}
-
-function readRange(value: YamlValue): Cidr | undefined {
-  const text = value.text(expectedRange);
-  if (text === undefined) return undefined;
-  const cidr = text.includes('/') ? parseCidr(text) : undefined;
-  const wrong = cidr === undefined ? `"${clip(text)}" is no IP prefix` : rangeProblem(cidr);
-  if (cidr === undefined || wrong !== undefined) {
-    value.error(wrong ?? 'no IP prefix', expectedRange);
-    return undefined;
-  }
-  if (!unroutedRanges.some((range) => isWithin(cidr, range))) {
-    value.warning(
-      `hosts that really have addresses in ${formatCidr(cidr)} cannot be reached`,
-      'a range that no host has',
-    );
-  }
-  return cidr;
-}
-
-function rangeProblem(cidr: Cidr): string | undefined {
-  if (cidr.family === 6) return 'the range of fake addresses must be IPv4';
-  const special = specialRanges.find(([range]) => overlaps(cidr, range));
-  if (special !== undefined) return `the range contains addresses of ${special[1]} (${special[0]})`;
-  if (cidr.prefix > longestRange)
-    return `the range is too small: a /${cidr.prefix} has ${2 ** (32 - cidr.prefix)} addresses`;
-  if (cidr.prefix < shortestRange) return 'the range is too large';
-  return undefined;
-}
-
-function overlaps(cidr: Cidr, text: string): boolean {
-  const other = parseCidr(text);
-  return other !== undefined && cidr.family === other.family && cidr.first <= other.last && other.first <= cidr.last;
-}
-
-function isWithin(cidr: Cidr, text: string): boolean {
-  const other = parseCidr(text);
-  return other !== undefined && cidr.first >= other.first && cidr.last <= other.last;
 }

@@ -3,14 +3,15 @@ import { parseIp } from '../base/address.ts';
 import { type Cidr, cidrContains, parseCidr } from '../base/cidr.ts';
 import { domainPatternProblem } from '../base/domain.ts';
 import type { DnsConfig, UpstreamConfig } from '../contract/config.ts';
+import { keyOf } from './fake-ranges.ts';
 import { expectedNameserver, parseNameserver } from './nameserver.ts';
 import { YamlMap } from './yaml-map.ts';
 import { clip, type YamlValue } from './yaml-value.ts';
 
 const expectedPattern = 'a domain pattern such as *.lan, +.example.com or time.example.com';
 
-/** Reads a list of servers (or a single one); wrong entries are reported and left out. `fakeRange` has addresses that would lead back to us. */
-export function readNameservers(value: YamlValue, fakeRange: Cidr | undefined, mayBeEmpty = false): UpstreamConfig[] {
+/** Reads a list of servers (or a single one); wrong entries are reported and left out. `fakeRanges` have addresses that would lead back to us. */
+export function readNameservers(value: YamlValue, fakeRanges: readonly Cidr[], mayBeEmpty = false): UpstreamConfig[] {
   const items = value.isList ? value.list(`a list; each entry ${expectedNameserver}`) : [value];
   if (items?.length === 0 && !mayBeEmpty) {
     value.error('the list is empty, so no name could be looked up', expectedNameserver);
@@ -27,8 +28,9 @@ export function readNameservers(value: YamlValue, fakeRange: Cidr | undefined, m
     }
     const host = hostOf(parsed.upstream);
     const address = host === undefined ? undefined : parseIp(host);
-    if (address !== undefined && fakeRange !== undefined && cidrContains(fakeRange, address)) {
-      item.error(`${address} is in the fake-ip-range, so we would ask ourselves`, expectedNameserver);
+    const fake = address === undefined ? undefined : fakeRanges.find((range) => cidrContains(range, address));
+    if (fake !== undefined) {
+      item.error(`${address} is in the ${keyOf(fake)}, so we would ask ourselves`, expectedNameserver);
       continue;
     }
     if (parsed.ignored !== undefined) item.warning(`the parameter ${parsed.ignored} changes nothing here`);
@@ -38,8 +40,8 @@ export function readNameservers(value: YamlValue, fakeRange: Cidr | undefined, m
 }
 
 /** `default-nameserver`: they look up the names of the others, so they must be addresses themselves. */
-export function readBootstrap(value: YamlValue, fakeRange: Cidr | undefined): UpstreamConfig[] {
-  return readNameservers(value, fakeRange, true).filter((server) => {
+export function readBootstrap(value: YamlValue, fakeRanges: readonly Cidr[]): UpstreamConfig[] {
+  return readNameservers(value, fakeRanges, true).filter((server) => {
     const host = hostOf(server);
     if (host === undefined || parseIp(host) !== undefined) return true;
     value.error(`"${clip(host)}" is a name, which nobody could look up`, 'addresses such as 192.0.2.53');
@@ -48,7 +50,7 @@ export function readBootstrap(value: YamlValue, fakeRange: Cidr | undefined): Up
 }
 
 /** Pattern (or several, separated by commas) -> servers, in the order written. */
-export function readPolicy(value: YamlValue, fakeRange: Cidr | undefined): DnsConfig['nameserverPolicy'] {
+export function readPolicy(value: YamlValue, fakeRanges: readonly Cidr[]): DnsConfig['nameserverPolicy'] {
   const map = YamlMap.of(value);
   const entries: DnsConfig['nameserverPolicy'] = [];
   for (const [key, servers] of map?.entries() ?? []) {
@@ -59,7 +61,7 @@ export function readPolicy(value: YamlValue, fakeRange: Cidr | undefined): DnsCo
       if (problem === undefined) patterns.push(part);
       else map?.keyProblem('error', key, `"${clip(part)}": ${problem}`, expectedPattern);
     }
-    const list = readNameservers(servers, fakeRange);
+    const list = readNameservers(servers, fakeRanges);
     if (patterns.length > 0 && list.length > 0) entries.push({ patterns, servers: list });
   }
   return entries;

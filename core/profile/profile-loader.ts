@@ -2,10 +2,9 @@
  * A profile in Clash's YAML spelling, as text, to the effective configuration and everything that is wrong with it: each
  * problem with path, line and column. Nothing is thrown for bad input; nothing but the text is looked at.
  */
-import { parseCidr } from '../base/cidr.ts';
-import { type Config, configSchema, defaultConfig } from '../contract/config.ts';
+import { type Config, configSchema } from '../contract/config.ts';
 import type { ConfigProblem } from '../contract/error.ts';
-import { readDns } from './dns-section.ts';
+import { fakeRangesOf, readDns } from './dns-section.ts';
 import { effectiveConfig, type ProfileParts } from './effective-config.ts';
 import { readHosts } from './hosts-section.ts';
 import { ignoredInboundKeys, readInbound } from './inbound-section.ts';
@@ -119,7 +118,6 @@ function readParts(map: YamlMap): ProfileParts {
   const written = map.take('hosts');
   const hosts = written === undefined ? {} : readHosts(written);
   const tunMap = mapAt(map, 'tun');
-  const fakeRange = parseCidr(dns.fakeIpRange ?? defaultConfig.dns.fakeIpRange);
   const names = new PolicyNames();
   const proxyList = map.take('proxies');
   const proxies = proxyList === undefined ? [] : readProxies(proxyList, names);
@@ -136,7 +134,7 @@ function readParts(map: YamlMap): ProfileParts {
     dns,
     ...(snifferMap === undefined ? {} : { sniffer: readSniffer(snifferMap) }),
     hosts: useHosts ? hosts : {},
-    tun: tunMap === undefined ? {} : readTun(tunMap, fakeRange),
+    tun: tunMap === undefined ? {} : readTun(tunMap, fakeRangesOf(dns)),
     proxies,
     rules,
   };

@@ -1,7 +1,7 @@
 /** The `tun` section of a profile: the device, and what stays outside of it. */
-import { bytesToIp } from '../base/address.ts';
-import { type Cidr, formatCidr, parseCidr } from '../base/cidr.ts';
+import { type Cidr, cidrsOverlap, formatCidr, parseCidr } from '../base/cidr.ts';
 import type { TunConfig } from '../contract/config.ts';
+import { keyOf } from './fake-ranges.ts';
 import type { YamlMap } from './yaml-map.ts';
 import { clip, type YamlValue } from './yaml-value.ts';
 
@@ -40,8 +40,8 @@ const ignored: Readonly<Record<string, string>> = {
   'exclude-package': notSupported,
 };
 
-/** Reads the section; `fakeRange` may not be excluded. What is wrong is reported and left out. */
-export function readTun(map: YamlMap, fakeRange: Cidr | undefined): TunSection {
+/** Reads the section; `fakeRanges` may not be excluded. What is wrong is reported and left out. */
+export function readTun(map: YamlMap, fakeRanges: readonly Cidr[]): TunSection {
   const section: TunSection = {};
   const device = map.take('device');
   const name = device?.text(expectedDevice);
@@ -56,37 +56,26 @@ export function readTun(map: YamlMap, fakeRange: Cidr | undefined): TunSection {
   const excluded = ['route-exclude-address', 'inet4-route-exclude-address', 'inet6-route-exclude-address']
     .map((key) => map.take(key))
     .filter((value) => value !== undefined);
-  if (excluded.length > 0) section.routeExclude = excluded.flatMap((value) => readPrefixes(value, fakeRange));
+  if (excluded.length > 0) section.routeExclude = excluded.flatMap((value) => readPrefixes(value, fakeRanges));
   if ((section.routeExclude?.length ?? 0) > 1024) excluded[0]?.error('more than 1024 excluded prefixes');
   map.warnOfRest(ignored);
   return section;
 }
 
-function readPrefixes(value: YamlValue, fakeRange: Cidr | undefined): string[] {
+function readPrefixes(value: YamlValue, fakeRanges: readonly Cidr[]): string[] {
   const prefixes: string[] = [];
   for (const item of value.list('a list of IP prefixes') ?? []) {
     const text = item.text(expectedPrefix);
     if (text === undefined) continue;
     const cidr = text.includes('/') ? parseCidr(text) : undefined;
-    if (cidr === undefined) item.error(`"${clip(text)}" is no IP prefix`, expectedPrefix);
-    else if (
-      fakeRange !== undefined &&
-      fakeRange.first <= cidr.last &&
-      cidr.first <= fakeRange.last &&
-      cidr.family === 4
-    ) {
-      item.error(
-        `${text} overlaps the fake-ip-range ${formatCidr(fakeRange)}, which must enter the TUN`,
-        expectedPrefix,
-      );
-    } else prefixes.push(formatNetwork(cidr));
+    if (cidr === undefined) {
+      item.error(`"${clip(text)}" is no IP prefix`, expectedPrefix);
+      continue;
+    }
+    const fake = fakeRanges.find((range) => cidrsOverlap(range, cidr));
+    if (fake === undefined) prefixes.push(formatCidr(cidr));
+    else
+      item.error(`${text} overlaps the ${keyOf(fake)} ${formatCidr(fake)}, which must enter the TUN`, expectedPrefix);
   }
   return prefixes;
-}
-
-/** The prefix without host bits, as routes need it. */
-function formatNetwork(cidr: Cidr): string {
-  if (cidr.family === 4) return formatCidr(cidr);
-  const bytes = Uint8Array.from({ length: 16 }, (_, i) => Number((cidr.first >> BigInt((15 - i) * 8)) & 0xffn));
-  return `${bytesToIp(bytes)}/${cidr.prefix}`;
 }

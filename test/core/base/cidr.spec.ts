@@ -7,6 +7,8 @@ test('prefixes are read with their range; host bits are allowed and cleared', ()
   const cidr = parseCidr('198.18.3.4/15');
   expect(cidr && formatCidr(cidr)).toBe('198.18.0.0/15');
   expect(cidr && ipv4Range(cidr)).toEqual({ first: 0xc612_0000, last: 0xc613_ffff });
+  const six = parseCidr('2001:DB8:ffff::1/33');
+  expect(six && formatCidr(six)).toBe('2001:db8:8000::/33');
   expect(parseCidr('192.0.2.1')?.prefix).toBe(32);
   expect(parseCidr('2001:db8::/32')).toMatchObject({ family: 6, prefix: 32 });
   for (const text of [

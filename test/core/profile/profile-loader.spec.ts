@@ -234,6 +234,26 @@ describe('mistakes, each with its exact place', () => {
       '2:18 error dns.fake-ip-range: the range contains addresses of the loopback (127.0.0.0/8)',
     ],
     ['dns:\n  fake-ip-range: fc00::/18', '2:18 error dns.fake-ip-range: the range of fake addresses must be IPv4'],
+    [
+      'dns:\n  fake-ip-range6: 198.18.0.0/15',
+      '2:19 error dns.fake-ip-range6: the range of fake IPv6 addresses must be IPv6',
+    ],
+    [
+      'dns:\n  fake-ip-range6: fdfe:dcba:9876::/97',
+      '2:19 error dns.fake-ip-range6: the range is too small: no IPv4 address has room in a /97',
+    ],
+    [
+      'dns:\n  fake-ip-range6: 64:ff9b::/32',
+      '2:19 error dns.fake-ip-range6: the range contains addresses of IPv4 hosts behind NAT64 (64:ff9b::/96)',
+    ],
+    [
+      'dns:\n  fake-ip-range6: fdfe:dcba:9876::1/64\ntun:\n  inet6-route-exclude-address: [fdfe::/16]',
+      '4:33 error tun.inet6-route-exclude-address[0]: fdfe::/16 overlaps the fake-ip-range6 fdfe:dcba:9876::/96, which must enter the TUN',
+    ],
+    [
+      'dns:\n  fake-ip-range6: fdfe:dcba:9876::1/64\n  nameserver: ["[fdfe:dcba:9876::c612:2]"]',
+      '3:16 error dns.nameserver[0]: fdfe:dcba:9876::c612:2 is in the fake-ip-range6, so we would ask ourselves',
+    ],
     ['dns:\n  fake-ip-ttl: 3601', '2:16 error dns.fake-ip-ttl: 3601 is out of range'],
     [
       "dns:\n  fake-ip-filter:\n    - a.lan\n    - '..dev'",
@@ -422,6 +442,14 @@ describe('warnings: usable all the same', () => {
     [
       'dns:\n  fake-ip-range: 11.0.0.0/16',
       '2:18 warning dns.fake-ip-range: hosts that really have addresses in 11.0.0.0/16 cannot be reached',
+    ],
+    [
+      'dns:\n  fake-ip-range6: 2001:4860::/32',
+      '2:19 warning dns.fake-ip-range6: hosts that really have addresses in 2001:4860::/96 cannot be reached',
+    ],
+    [
+      'dns:\n  ipv6: false\n  fake-ip-range6: fdfe:dcba:9876::1/64',
+      '3:19 warning dns.fake-ip-range6: ignored: dns.ipv6 is false, so no name gets an IPv6 address',
     ],
     [
       'tun:\n  enable: true',

@@ -1,0 +1,106 @@
+/** The keys `fake-ip-range` and `fake-ip-range6` of a profile's `dns` section: where fake addresses come from. */
+import { type Cidr, cidrsOverlap, cidrWithin, formatCidr, parseCidr } from '../base/cidr.ts';
+import { clip, type YamlValue } from './yaml-value.ts';
+
+/** Longest prefix of the fake range: 256 addresses. */
+const longestRange = 24;
+/** Shortest one: the pool and its table are made for no more. */
+const shortestRange = 8;
+/** Of IPv6: a fake IPv4 address must find room behind it. */
+const longestRange6 = 96;
+
+const expected = `an IPv4 prefix from /${shortestRange} to /${longestRange}, e.g. 198.18.0.0/15`;
+const expected6 = `an IPv6 prefix of /${longestRange6} or shorter, e.g. fdfe:dcba:9876::/96`;
+
+/** Never hosts' own addresses: faking them would cut off what they are for. */
+const specialRanges: readonly (readonly [string, string])[] = [
+  ['0.0.0.0/8', 'this network'],
+  ['127.0.0.0/8', 'the loopback'],
+  ['169.254.0.0/16', 'link-local addresses'],
+  ['224.0.0.0/3', 'multicast and reserved addresses'],
+  ['::/96', 'the loopback and others of this machine'],
+  ['64:ff9b::/96', 'IPv4 hosts behind NAT64'],
+  ['fe80::/10', 'link-local addresses'],
+  ['ff00::/8', 'multicast addresses'],
+];
+
+/** Ranges that no public host has (RFC 1918, 2544, 5737, 6598; 3849, 4193, 5180, 6666). */
+const unroutedRanges: readonly string[] = [
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '172.16.0.0/12',
+  '192.0.2.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '100::/64',
+  '2001:2::/48',
+  '2001:db8::/32',
+  'fc00::/7',
+];
+
+/** Reads `fake-ip-range`; what is wrong is reported and left out. */
+export function readFakeRange(value: YamlValue): Cidr | undefined {
+  return checked(value, expected, (cidr) => {
+    if (cidr.family === 6) return 'the range of fake addresses must be IPv4';
+    const special = specialIn(cidr);
+    if (special !== undefined) return special;
+    if (cidr.prefix > longestRange)
+      return `the range is too small: a /${cidr.prefix} has ${2 ** (32 - cidr.prefix)} addresses`;
+    return cidr.prefix < shortestRange ? 'the range is too large' : undefined;
+  });
+}
+
+/** Reads `fake-ip-range6`, of which the first /96 is used; what is wrong is reported and left out. */
+export function readFakeRange6(value: YamlValue): Cidr | undefined {
+  return checked(value, expected6, (cidr) => {
+    if (cidr.family === 4) return 'the range of fake IPv6 addresses must be IPv6';
+    if (cidr.prefix > longestRange6) return `the range is too small: no IPv4 address has room in a /${cidr.prefix}`;
+    return specialIn(cidr);
+  });
+}
+
+/** The key by which a range is set. */
+export function keyOf(range: Cidr): string {
+  return range.family === 4 ? 'fake-ip-range' : 'fake-ip-range6';
+}
+
+function checked(value: YamlValue, expected: string, problemOf: (cidr: Cidr) => string | undefined): Cidr | undefined {
+  const text = value.text(expected);
+  if (text === undefined) return undefined;
+  const written = text.includes('/') ? parseCidr(text) : undefined;
+  const cidr = written?.family === 6 ? firstRange6(written) : written;
+  const wrong = written === undefined ? `"${clip(text)}" is no IP prefix` : problemOf(written);
+  if (cidr === undefined || wrong !== undefined) {
+    value.error(wrong ?? 'no IP prefix', expected);
+    return undefined;
+  }
+  if (!unroutedRanges.some((range) => isWithin(cidr, range))) {
+    value.warning(
+      `hosts that really have addresses in ${formatCidr(cidr)} cannot be reached`,
+      'a range that no host has',
+    );
+  }
+  return cidr;
+}
+
+function firstRange6(cidr: Cidr): Cidr | undefined {
+  if (cidr.prefix > longestRange6) return cidr;
+  return parseCidr(formatCidr(cidr).replace(/\d+$/, String(longestRange6)));
+}
+
+function specialIn(cidr: Cidr): string | undefined {
+  const special = specialRanges.find(([range]) => overlaps(cidr, range));
+  return special && `the range contains addresses of ${special[1]} (${special[0]})`;
+}
+
+function overlaps(cidr: Cidr, text: string): boolean {
+  const other = parseCidr(text);
+  return other !== undefined && cidrsOverlap(cidr, other);
+}
+
+function isWithin(cidr: Cidr, text: string): boolean {
+  const other = parseCidr(text);
+  return other !== undefined && cidrWithin(cidr, other);
+}
