@@ -57,6 +57,7 @@ export class FallbackResolver implements Resolver {
 
   async query(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
     if (this.#domains.lookup(question.name) === true) return await this.#fallback.query(question, signal);
+    if (signal.aborted) throw AppError.from(signal.reason, 'DNS_IO', 'given up');
     const spare = new AbortController();
     const onAbort = (): void => spare.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });

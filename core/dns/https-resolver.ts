@@ -24,6 +24,10 @@ export interface HttpsResolverOptions {
 
 const deadline = 5_000;
 const idle = 30_000;
+/** A server that brings no answer for so long has to answer a PING in the time after it. Milliseconds. */
+const silence = 2_500;
+const pong = 1_000;
+const mediaType = 'application/dns-message';
 
 export class HttpsResolver implements Resolver {
   readonly #options: HttpsResolverOptions;
@@ -38,7 +42,7 @@ export class HttpsResolver implements Resolver {
     this.#label = `https://${this.#authority}${options.path}`;
   }
 
-  /** Five seconds at most. */
+  /** Five seconds at most. A kept session that turns out to be ended or dead is replaced once. */
   async query(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
     const { clock } = this.#options;
     const begun = clock.monotonic();
@@ -61,13 +65,14 @@ export class HttpsResolver implements Resolver {
   }
 
   async #ask(question: Question, signal: AbortSignal): Promise<DnsMessage> {
+    signal.throwIfAborted();
     const kept = this.#session;
     const session = await orAborted((this.#session ??= this.#open()), signal);
     try {
       return await this.#request(session, question, signal);
     } catch (error) {
       signal.throwIfAborted();
-      // A session that the server had ended while nobody asked is replaced once.
+      // A session that the server had ended while nobody asked, or that died with the network, is replaced once.
       if (kept === undefined || !(session.closed || session.destroyed)) throw error;
       if (this.#session === kept) this.#session = undefined;
       return await this.#request(await orAborted((this.#session ??= this.#open()), signal), question, signal);
@@ -77,7 +82,7 @@ export class HttpsResolver implements Resolver {
   #request(session: http2.ClientHttp2Session, question: Question, signal: AbortSignal): Promise<DnsMessage> {
     const { method, path } = this.#options;
     const query = Buffer.from(encodeQuestion(question, 0, this.#options.question ?? {}));
-    const headers = { ':authority': this.#authority, ':method': method, accept: 'application/dns-message' };
+    const headers = { ':authority': this.#authority, ':method': method, accept: mediaType };
     return new Promise((resolve, reject) => {
       const stream = session.request(
         method === 'GET'
@@ -85,7 +90,7 @@ export class HttpsResolver implements Resolver {
           : {
               ...headers,
               ':path': path,
-              'content-type': 'application/dns-message',
+              'content-type': mediaType,
               'content-length': query.length,
             },
         { signal },
@@ -93,8 +98,13 @@ export class HttpsResolver implements Resolver {
       const chunks: Buffer[] = [];
       let length = 0;
       let status = 0;
+      let type = '';
+      // Not ended with the question: that nobody wants the answer any more does not make the session a good one.
+      const cancelDoubt = this.#options.clock.after(silence, () => this.#probe(session));
       stream.on('response', (answer) => {
+        cancelDoubt();
         status = Number(answer[':status']);
+        type = answer['content-type'] ?? '';
       });
       stream.on('data', (chunk: Buffer) => {
         length += chunk.length;
@@ -103,10 +113,12 @@ export class HttpsResolver implements Resolver {
       });
       stream.on('error', reject);
       stream.on('end', () => {
+        // Taken back before there was an answer; `close` tells it.
+        if (status === 0) return;
         if (status !== 200) return reject(new AppError('DNS_IO', `the server answered with HTTP status ${status}`));
         const answer = readAnswer(Buffer.concat(chunks), question, 0);
         if (answer.kind === 'answer') return resolve(answer.message);
-        const reason = answer.kind === 'bad' ? answer.reason : 'it answers another question';
+        const reason = answer.kind === 'bad' ? answer.reason : strangeness(type);
         reject(new AppError('DNS_BAD_MESSAGE', `no usable answer: ${reason}`));
       });
       stream.on('close', () => reject(new AppError('DNS_IO', 'the server closed the request')));
@@ -137,7 +149,21 @@ export class HttpsResolver implements Resolver {
     return session;
   }
 
+  /** Ends a session whose server does not even answer a PING (RFC 9113 section 6.7). */
+  #probe(session: http2.ClientHttp2Session): void {
+    if (session.closed || session.destroyed) return;
+    const cancel = this.#options.clock.after(pong, () =>
+      session.destroy(new AppError('DNS_IO', 'the server has fallen silent')),
+    );
+    session.ping(cancel);
+  }
+
   #forget(session: Promise<http2.ClientHttp2Session>): void {
     if (this.#session === session) this.#session = undefined;
   }
+}
+
+/** Why an answer is none: a portal's web page has the right status too. */
+function strangeness(type: string): string {
+  return type === mediaType ? 'it answers another question' : `it is "${type}"`;
 }

@@ -27,12 +27,16 @@ export class ShapedResolver implements Resolver {
     }
     const answer = await this.#inner.query(question, signal);
     const { message } = answer;
-    if (dns64 === undefined || question.type !== 'AAAA' || message.rcode !== 'NOERROR') return answer;
-    if (message.answers.some((record) => record.type === 'AAAA')) return answer;
+    // Servers that fail at AAAA questions are not rare: only "no such name" is believed (RFC 6147 section 5.1.2).
+    if (dns64 === undefined || question.type !== 'AAAA' || message.rcode === 'NXDOMAIN') return answer;
+    if (message.rcode === 'NOERROR' && message.answers.some((record) => record.type === 'AAAA')) return answer;
     const old = await this.#inner.query({ ...question, type: 'A' }, signal);
     if (old.message.rcode !== 'NOERROR') return answer;
-    const answers = old.message.answers.map((record) => translated(record, dns64));
-    return answers.some((record) => record.type === 'AAAA') ? { ...old, message: { ...message, answers } } : answer;
+    const longest = Math.min(...message.authorities.map(({ type, ttl }) => (type === 'SOA' ? ttl : Infinity)));
+    const answers = old.message.answers.map((record) => translated(record, dns64, longest));
+    if (!answers.some((record) => record.type === 'AAAA')) return answer;
+    const questions = old.message.questions.map((one) => ({ ...one, type: 'AAAA' }));
+    return { ...old, message: { ...old.message, questions, answers } };
   }
 }
 
@@ -40,10 +44,11 @@ function nothing({ name, type }: Question): DnsMessage {
   return { ...responseTo(queryFor(0, name, type, undefined), 'NOERROR'), authorities: [denialSoa(name)] };
 }
 
-/** An A record as AAAA inside the prefix; other records as they are. */
-function translated(record: DnsRecord, prefix: string): DnsRecord {
+/** An A record as AAAA inside the prefix, for no longer than "there is no AAAA" holds (RFC 6147 section 5.1.7); other records as they are. */
+function translated(record: DnsRecord, prefix: string, longest: number): DnsRecord {
   const address = record.type === 'A' ? addressOf(record) : undefined;
-  return address === undefined ? record : { ...record, type: 'AAAA', data: embedded(address, prefix) };
+  if (address === undefined) return record;
+  return { ...record, type: 'AAAA', ttl: Math.min(record.ttl, longest), data: embedded(address, prefix) };
 }
 
 /** RFC 6052 section 2.2, for prefixes of 96 bits. */

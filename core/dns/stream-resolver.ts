@@ -24,6 +24,8 @@ export interface StreamResolverOptions {
 const deadline = 5_000;
 /** A connection without questions is closed after this. Milliseconds. */
 const idle = 30_000;
+/** A connection that has brought answers and brings nothing for so long after a question is taken for dead. Milliseconds. */
+const silence = 2_500;
 const maxPipelined = 256;
 
 export class StreamResolver implements Resolver {
@@ -34,7 +36,7 @@ export class StreamResolver implements Resolver {
     this.#options = options;
   }
 
-  /** Five seconds at most. A kept connection that turns out to be dead is replaced once. */
+  /** Five seconds at most. A kept connection that turns out to be closed or silent is replaced once. */
   async query(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
     const { label, clock } = this.#options;
     const begun = clock.monotonic();
@@ -57,6 +59,7 @@ export class StreamResolver implements Resolver {
   }
 
   async #ask(question: Question, signal: AbortSignal): Promise<DnsMessage> {
+    signal.throwIfAborted();
     const kept = this.#connection;
     if (kept !== undefined) {
       const connection = await orAborted(kept, signal).catch(() => undefined);
@@ -66,7 +69,7 @@ export class StreamResolver implements Resolver {
           return await connection.ask(question, signal);
         } catch (error) {
           signal.throwIfAborted();
-          // Closed by the server while it was idle: that says nothing about the question.
+          // Closed by the server while it was idle, or dead since the network changed: that says nothing about the question.
           if (connection.isUsable) throw error;
         }
       }
@@ -103,6 +106,8 @@ class PipelinedConnection {
   readonly #waiting = new Map<number, Waiting>();
   #bytes: Buffer = Buffer.alloc(0);
   #cancelIdle = (): void => undefined;
+  #cancelSilence: (() => void) | undefined;
+  #hasAnswered = false;
   #closed = false;
 
   constructor(stream: Duplex, clock: Clock, question: QuestionOptions) {
@@ -123,18 +128,19 @@ class PipelinedConnection {
 
   ask(question: Question, signal: AbortSignal): Promise<DnsMessage> {
     if (!this.isUsable) return Promise.reject(new AppError('DNS_IO', 'the connection cannot take another question'));
-    this.#cancelIdle();
     let id = randomInt(0, 65_536);
     while (this.#waiting.has(id)) id = (id + 1) & 0xffff;
+    const query = encodeQuestion(question, id, this.#question);
+    this.#cancelIdle();
     const answer = Promise.withResolvers<DnsMessage>();
     const onAbort = (): void => answer.reject(AppError.from(signal.reason, 'DNS_IO', 'given up'));
     signal.addEventListener('abort', onAbort, { once: true });
     this.#waiting.set(id, { question, resolve: answer.resolve, reject: answer.reject });
-    const query = encodeQuestion(question, id, this.#question);
     const framed = Buffer.alloc(2 + query.length);
     framed.writeUInt16BE(query.length);
     framed.set(query, 2);
     this.#stream.write(framed);
+    this.#listen();
     return answer.promise.finally(() => {
       signal.removeEventListener('abort', onAbort);
       this.#waiting.delete(id);
@@ -143,6 +149,9 @@ class PipelinedConnection {
   }
 
   #read(chunk: Buffer): void {
+    this.#hasAnswered = true;
+    this.#cancelSilence?.();
+    this.#cancelSilence = undefined;
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
     while (this.#bytes.length >= 2) {
       const end = 2 + this.#bytes.readUInt16BE(0);
@@ -169,10 +178,18 @@ class PipelinedConnection {
     if (!this.#closed) this.#cancelIdle = this.#clock.after(idle, () => this.#end(new AppError('DNS_IO', 'idle')));
   }
 
+  /** The first answer may take as long as a question has; later ones of a connection that lives come sooner. */
+  #listen(): void {
+    this.#cancelSilence ??= this.#clock.after(this.#hasAnswered ? silence : deadline, () =>
+      this.#end(new AppError('DNS_IO', 'the server has fallen silent')),
+    );
+  }
+
   #end(error: AppError): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#cancelIdle();
+    this.#cancelSilence?.();
     this.#stream.destroy();
     for (const waiting of this.#waiting.values()) waiting.reject(error);
   }
