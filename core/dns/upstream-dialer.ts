@@ -68,11 +68,7 @@ export function overTls(
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
     try {
-      const socket = await ready.promise;
-      if (options.alpn.includes('h2') && socket.alpnProtocol !== 'h2') {
-        throw new AppError('DNS_TLS', `${host} does not speak HTTP/2`);
-      }
-      return socket;
+      return await ready.promise;
     } catch (error) {
       secured.destroy();
       below.destroy();

@@ -12,6 +12,7 @@ import { TestAuthority } from '../../support/certificate.ts';
 import { eventually } from '../../support/eventually.ts';
 import { ManualClock, settle } from '../../support/manual-clock.ts';
 import { LoopbackOpener, record } from './fake-upstream.ts';
+import { Relay } from './relay.ts';
 
 interface Asked {
   readonly headers: http2.IncomingHttpHeaders;
@@ -41,39 +42,6 @@ const say = ({ stream }: Asked, bytes: Uint8Array, headers: http2.OutgoingHttpHe
 const answerTo = ({ query }: Asked, change: Partial<DnsMessage> = {}): Uint8Array =>
   encodeMessage({ ...responseTo(query, 'NOERROR'), answers: [right], ...change });
 const answerAll = (asked: Asked): void => say(asked, answerTo(asked));
-
-/** Carries bytes to the server until it is told to swallow them, as a network that has gone does: no FIN, no RST, nothing. */
-class Relay implements AsyncDisposable {
-  readonly #server: net.Server;
-  readonly #sockets: net.Socket[] = [];
-
-  constructor(to: number) {
-    this.#server = net.createServer((near) => {
-      const far = net.connect(to, '127.0.0.1');
-      this.#sockets.push(near, far);
-      for (const socket of [near, far]) socket.on('error', () => undefined);
-      near.pipe(far).pipe(near);
-    });
-  }
-
-  async listen(): Promise<number> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
-    const address = this.#server.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
-  }
-
-  /** What is connected now; new connections are carried again. */
-  swallow(): void {
-    for (const socket of this.#sockets) socket.unpipe().resume();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    this.#server.close();
-    await once(this.#server, 'close');
-  }
-}
 
 const secured = (to: number): Connect =>
   overTls(

@@ -1,0 +1,166 @@
+/** Requests by HTTP/1.1 (RFC 9112): one at a time on a connection, a few connections, which are kept. */
+import http from 'node:http';
+import { type Duplex, PassThrough } from 'node:stream';
+import { AppError } from '../base/app-error.ts';
+import type { Clock } from '../base/clock.ts';
+import { maxTcpMessage } from '../net/dns-message.ts';
+import {
+  type HttpsAnswer,
+  type HttpsRequest,
+  type HttpsSession,
+  type HttpsSessionOptions,
+  idle,
+  silence,
+} from './https-session.ts';
+import { type Connect, orAborted } from './stream-resolver.ts';
+
+/** Questions beyond it wait for a connection. */
+const maxConnections = 6;
+/** Time for a connection. Milliseconds. */
+const patience = 5_000;
+
+export class Http1Session implements HttpsSession {
+  /** Connections that end are replaced within it. */
+  readonly ended = false;
+  readonly #agent: StreamAgent;
+  readonly #authority: string;
+  readonly #clock: Clock;
+  readonly #waiting = new Set<PromiseWithResolvers<void>>();
+  #free = maxConnections;
+
+  /** `first` is connected already. */
+  constructor(first: Duplex, options: HttpsSessionOptions) {
+    this.#agent = new StreamAgent(first, options);
+    this.#authority = options.authority;
+    this.#clock = options.clock;
+  }
+
+  async request(request: HttpsRequest, signal: AbortSignal): Promise<HttpsAnswer> {
+    await this.#takeTurn(signal);
+    try {
+      return await this.#exchange(request, signal);
+    } catch (error) {
+      if (!(error instanceof StaleConnection)) throw error;
+      signal.throwIfAborted();
+      // What has died with one kept connection has probably died with the others.
+      this.#agent.dropKept();
+      return await this.#exchange(request, signal);
+    } finally {
+      this.#giveTurn();
+    }
+  }
+
+  /** The agent does not count connections that are still made. */
+  async #takeTurn(signal: AbortSignal): Promise<void> {
+    if (this.#free > 0) {
+      this.#free--;
+      return;
+    }
+    const turn = Promise.withResolvers<void>();
+    this.#waiting.add(turn);
+    try {
+      await orAborted(turn.promise, signal);
+    } catch (error) {
+      if (!this.#waiting.delete(turn)) this.#giveTurn();
+      throw error;
+    }
+  }
+
+  #giveTurn(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) this.#free++;
+    else {
+      this.#waiting.delete(next);
+      next.resolve();
+    }
+  }
+
+  async #exchange({ method, path, headers, body }: HttpsRequest, signal: AbortSignal): Promise<HttpsAnswer> {
+    const request = http.request({
+      agent: this.#agent,
+      method,
+      path,
+      headers: { ...headers, host: this.#authority },
+      signal,
+    });
+    const cancelDoubt = this.#clock.after(silence, () => {
+      if (request.reusedSocket) request.destroy(new AppError('DNS_IO', 'the server has fallen silent'));
+    });
+    try {
+      const response = await responseTo(request, body);
+      cancelDoubt();
+      const chunks: Buffer[] = [];
+      let length = 0;
+      for await (const chunk of response as AsyncIterable<Buffer>) {
+        length += chunk.length;
+        if (length > maxTcpMessage) throw new AppError('DNS_BAD_MESSAGE', 'the answer is too long');
+        chunks.push(chunk);
+      }
+      const type = response.headers['content-type'] ?? '';
+      return { status: response.statusCode ?? 0, type, body: Buffer.concat(chunks) };
+    } finally {
+      cancelDoubt();
+    }
+  }
+}
+
+/** A kept connection had ended before it brought an answer: the server may have closed it while the request was on its way. */
+class StaleConnection extends Error {}
+
+function responseTo(request: http.ClientRequest, body: Uint8Array | undefined): Promise<http.IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request.on('response', resolve);
+    request.on('error', (error) => {
+      reject(request.reusedSocket ? new StaleConnection(error.message, { cause: error }) : error);
+    });
+    request.end(body);
+  });
+}
+
+/** Connections by `connect`; the first is there. */
+class StreamAgent extends http.Agent {
+  readonly #connect: Connect;
+  readonly #clock: Clock;
+  readonly #label: string;
+  #first: Duplex | undefined;
+
+  constructor(first: Duplex, { connect, clock, authority }: HttpsSessionOptions) {
+    super({ keepAlive: true, maxFreeSockets: maxConnections, timeout: idle });
+    this.#first = first;
+    this.#connect = connect;
+    this.#clock = clock;
+    this.#label = `https://${authority}`;
+  }
+
+  override createConnection(
+    _options: http.ClientRequestArgs,
+    callback?: (error: Error | null, stream: Duplex) => void,
+  ): Duplex | undefined {
+    const first = this.#first;
+    this.#first = undefined;
+    if (first !== undefined && !first.destroyed) return first;
+    if (callback !== undefined) void this.#make(callback);
+    return undefined;
+  }
+
+  async #make(done: (error: Error | null, stream: Duplex) => void): Promise<void> {
+    const life = new AbortController();
+    const cancel = this.#clock.after(patience, () => life.abort(new AppError('DNS_TIMEOUT', 'no connection')));
+    let stream: Duplex;
+    try {
+      stream = await this.#connect(life.signal);
+    } catch (error) {
+      // Beside an error the stream is not looked at.
+      done(AppError.from(error, 'DNS_IO', this.#label), new PassThrough());
+      return;
+    } finally {
+      cancel();
+    }
+    done(null, stream);
+  }
+
+  /** Ends the connections that wait for a request. */
+  dropKept(): void {
+    for (const kept of Object.values(this.freeSockets)) for (const socket of kept ?? []) socket.destroy();
+  }
+}

@@ -1,0 +1,38 @@
+/** One HTTP request for each question, on whatever version of HTTP the server agreed to. */
+import type { Clock } from '../base/clock.ts';
+import type { Connect } from './stream-resolver.ts';
+
+export interface HttpsRequest {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | number>>;
+  readonly body?: Uint8Array;
+}
+
+export interface HttpsAnswer {
+  readonly status: number;
+  /** As the server says; empty when it does not. */
+  readonly type: string;
+  readonly body: Buffer;
+}
+
+export interface HttpsSession {
+  /** No request can be made any more. A request that failed for that may be made on another session. */
+  readonly ended: boolean;
+  /** Rejects with DNS_IO, DNS_BAD_MESSAGE for an answer that is too long, or what the connection says. */
+  request(request: HttpsRequest, signal: AbortSignal): Promise<HttpsAnswer>;
+}
+
+export interface HttpsSessionOptions {
+  /** Host, with the port if it is not the usual one. */
+  readonly authority: string;
+  /** Makes further connections, for HTTP/1.1. */
+  readonly connect: Connect;
+  readonly clock: Clock;
+}
+
+/** A connection without requests is closed after this. Milliseconds. */
+export const idle = 30_000;
+/** A server that brings no answer for so long is doubted. Milliseconds. */
+export const silence = 2_500;
