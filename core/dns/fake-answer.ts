@@ -45,7 +45,7 @@ export function withAliases(message: DnsMessage, names: readonly string[], ttl: 
 /** The address that `4.3.2.1.in-addr.arpa` or its like in `ip6.arpa` asks about (RFC 1035 section 3.5, RFC 3596 section 2.5); undefined for other names. */
 export function reversedAddress(name: string): Ip | undefined {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.in-addr\.arpa$/.exec(name);
-  if (match !== null) return `${match[4]}.${match[3]}.${match[2]}.${match[1]}`;
+  if (match !== null) return parseIp(`${match[4]}.${match[3]}.${match[2]}.${match[1]}`);
   const [, nibbles] = /^((?:[0-9a-f]\.){32})ip6\.arpa$/.exec(name) ?? [];
   const digits = nibbles?.split('.').reverse().join('').match(/..../g);
   return digits == null ? undefined : parseIp(digits.join(':'));

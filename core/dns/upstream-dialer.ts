@@ -33,7 +33,9 @@ export function connectDirect(
 export function connectThrough(outbound: () => StreamDialer, target: UpstreamTarget): Connect {
   return async (signal) => {
     const stream = await outbound().dialStream(target, { signal, timeoutMs });
-    return Duplex.from({ readable: stream.readable, writable: stream.writable });
+    const duplex = Duplex.from({ readable: stream.readable, writable: stream.writable });
+    // Errors also reach those who read and write; this one keeps a stream that is destroyed early from ending the process.
+    return duplex.on('error', () => undefined);
   };
 }
 
@@ -57,6 +59,8 @@ export function overTls(
       ...(session === undefined ? {} : { session }),
       ...authorities,
     });
+    // Sockets of the egress stay half open. Nothing is asked behind a server's end, and an HTTP/2 session would not notice it.
+    secured.allowHalfOpen = false;
     secured.on('session', (ticket: Buffer) => {
       session = ticket;
     });

@@ -95,7 +95,7 @@ export class FakeUpstream {
   }
 }
 
-/** Opens ordinary sockets; counts what is open. */
+/** Opens sockets as `Egress` makes them; counts what is open. */
 export class LoopbackOpener implements UdpOpener, TcpOpener {
   open = 0;
 
@@ -107,7 +107,7 @@ export class LoopbackOpener implements UdpOpener, TcpOpener {
   }
 
   async connectTcp(addresses: readonly string[], port: number): Promise<net.Socket> {
-    const socket = net.connect(port, addresses[0] ?? '');
+    const socket = net.connect({ port, host: addresses[0] ?? '', allowHalfOpen: true, noDelay: true });
     this.open += 1;
     socket.on('close', () => (this.open -= 1));
     await once(socket, 'connect');

@@ -35,7 +35,7 @@ beforeEach(async () => {
   upstream.behaviour = answerAll;
   opener = new LoopbackOpener();
   clock = new ManualClock();
-  connect = async () => (await opener.connectTcp(['127.0.0.1'], upstream.port)).setNoDelay(true);
+  connect = () => opener.connectTcp(['127.0.0.1'], upstream.port);
   resolver = new StreamResolver({ label: 'tcp://192.0.2.53:53', connect: (signal) => connect(signal), clock });
 });
 afterEach(async () => {
