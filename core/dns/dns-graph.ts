@@ -2,6 +2,7 @@
  * Wires the DNS side of one configuration: who is asked about what, the router, and the address resolvers for rules and
  * outbounds. A reload builds a new graph and gives its router to the `DnsServer`; pool, log and server outlive it.
  */
+import type { Duplex } from 'node:stream';
 import { formatEndpoint, type Ip, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import { parseCidr } from '../base/cidr.ts';
@@ -68,6 +69,7 @@ export class DnsGraph {
   readonly proxyServers: DnsAddressResolver;
   readonly #options: DnsGraphOptions;
   readonly #services: UpstreamServices;
+  readonly #connections = new Set<Duplex>();
   readonly #caches: CachedResolver[] = [];
   readonly #system: SystemResolver;
   readonly #remotes = new WeakMap<StreamDialer, Resolver>();
@@ -98,6 +100,7 @@ export class DnsGraph {
               );
             },
             judgeOf: (...server) => this.#judgeOf(...server),
+            connections: this.#connections,
             clock,
           }),
     );
@@ -111,6 +114,7 @@ export class DnsGraph {
       outbound: options.outbound,
       lookup: (name, signal) => servers.resolve(name, signal),
       judgeOf: (...server) => this.#judgeOf(...server),
+      connections: this.#connections,
       clock,
     };
     const usual = this.#race(config.nameserver, this.#services);
@@ -169,11 +173,12 @@ export class DnsGraph {
     return this.#caches.reduce((sum, cache) => sum + cache.flush(), 0) + this.#options.missing.clear();
   }
 
-  /** The network has changed: answers are forgotten, the system's servers read anew. */
+  /** The network has changed: answers are forgotten, connections to servers made and the system's servers read anew. */
   reset(): void {
     for (const cache of this.#caches) cache.reset();
     for (const judge of this.#judges.values()) judge.reset();
     this.#system.reset();
+    for (const connection of this.#connections) connection.destroy();
   }
 
   #remoteBy(tag: string): Resolver | undefined {

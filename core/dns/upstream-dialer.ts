@@ -39,6 +39,16 @@ export function connectThrough(outbound: () => StreamDialer, target: UpstreamTar
   };
 }
 
+/** Notes the streams that are made in `open` for as long as they are open. */
+export function noting(connect: Connect, open: Set<Duplex>): Connect {
+  return async (signal) => {
+    const stream = await connect(signal);
+    open.add(stream);
+    stream.once('close', () => open.delete(stream));
+    return stream;
+  };
+}
+
 /** TLS on top, with the certificate checked for `host`. Rejects with DNS_TLS when it is not good. */
 export function overTls(
   connect: Connect,

@@ -1,4 +1,5 @@
 /** One configured nameserver as a resolver: which protocol, which way to it, and what its parameters change. */
+import type { Duplex } from 'node:stream';
 import { type Ip, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
@@ -14,7 +15,7 @@ import { type Connect, StreamResolver } from './stream-resolver.ts';
 import type { TcpOpener } from './tcp-exchange.ts';
 import type { UdpOpener } from './udp-exchange.ts';
 import { UdpResolver } from './udp-resolver.ts';
-import { connectDirect, connectThrough, overTls } from './upstream-dialer.ts';
+import { connectDirect, connectThrough, noting, overTls } from './upstream-dialer.ts';
 
 export interface UpstreamServices {
   readonly opener: UdpOpener & TcpOpener;
@@ -25,6 +26,8 @@ export interface UpstreamServices {
   readonly lookup: (name: string, signal: AbortSignal) => Promise<readonly Ip[]>;
   /** What is known of a plain UDP server's habits. */
   readonly judgeOf: (address: Ip, port: number) => AnswerJudge;
+  /** Connections to servers that are open now. */
+  readonly connections: Set<Duplex>;
   readonly clock: Clock;
 }
 
@@ -41,7 +44,7 @@ export function resolverOf(server: UpstreamConfig, services: UpstreamServices): 
     };
   }
   const question = server.ecs === undefined ? {} : { clientSubnet: server.ecs };
-  const connect = connectorOf(server, services);
+  const connect = noting(connectorOf(server, services), services.connections);
   const { disableIpv4, disableIpv6, dns64 } = server;
   const shaped = (resolver: Resolver): Resolver =>
     disableIpv4 === true || disableIpv6 === true || dns64 !== undefined

@@ -13,6 +13,7 @@ import { ManualClock } from '../../support/manual-clock.ts';
 import { answerOne } from './dns-batch-fixture.ts';
 import { answerWith, FakeUpstream, LoopbackOpener, record } from './fake-upstream.ts';
 import { makePool } from './pool-fixture.ts';
+import { type Asked, answerTo, framed, StreamUpstream } from './stream-upstream.ts';
 
 const never = new AbortController().signal;
 let upstream: FakeUpstream;
@@ -71,6 +72,23 @@ test('fake names stay here, real ones are asked once and remembered until the ne
   graph.reset();
   await ask('nas.lan', 'A');
   expect(upstream.received).toHaveLength(2);
+});
+
+test('after a change of the network servers are connected to anew, also for what is asked already', async () => {
+  const server = await StreamUpstream.start();
+  const answer = (asked: Asked): void =>
+    void asked.socket.write(framed(answerTo(asked, { answers: [record('nas.lan', 'A', '192.168.1.2', 30)] })));
+  server.behaviour = answer;
+  const { graph, ask } = make({ nameserver: [{ kind: 'tcp', host: '127.0.0.1', port: server.port }] });
+  await ask('nas.lan', 'A');
+  server.behaviour = (asked) => (asked.connection === 0 ? undefined : answer(asked));
+  graph.flush();
+  const asking = ask('nas.lan', 'A');
+  await server.questions(2);
+  graph.reset();
+  expect((await asking)?.answers).toMatchObject([{ data: '192.168.1.2' }]);
+  expect(server.received.map(({ connection }) => connection)).toEqual([0, 0, 1]);
+  await server.stop();
 });
 
 test('a name that has a fake address has a real one too, for rules and direct dials', async () => {
