@@ -54,6 +54,8 @@ export type RuleConfig = z.infer<typeof ruleSchema>;
 const upstreamOptions = {
   /** Name of the outbound that questions go through; a UDP server is then asked over TCP. */
   via: text.optional(),
+  /** Interface that questions leave by; else that of the route. */
+  device: text.optional(),
   /** Prefix told to the server as the client's (RFC 7871). */
   ecs: text.optional(),
   /** Questions for A (AAAA) are answered "no such record" without asking. */

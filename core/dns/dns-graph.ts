@@ -24,10 +24,8 @@ import { RaceResolver } from './race-resolver.ts';
 import type { Resolver } from './resolver.ts';
 import type { SystemHosts } from './system-hosts.ts';
 import { SystemResolver } from './system-resolver.ts';
-import type { TcpOpener } from './tcp-exchange.ts';
-import type { UdpOpener } from './udp-exchange.ts';
 import { UdpResolver } from './udp-resolver.ts';
-import { resolverOf, type UpstreamServices } from './upstream.ts';
+import { resolverOf, type UpstreamOpener, type UpstreamServices } from './upstream.ts';
 
 export interface DnsGraphOptions {
   readonly config: DnsConfig;
@@ -36,7 +34,7 @@ export interface DnsGraphOptions {
   readonly pool: NamePool;
   readonly fake6: FakeIp6Range | undefined;
   /** `Egress` fits. */
-  readonly opener: UdpOpener & TcpOpener;
+  readonly opener: UpstreamOpener;
   /** The servers that this machine used before us. */
   readonly baseServers: () => Promise<readonly Ip[]>;
   /** The outbound of this name; undefined when there is none. Asked when a question goes there. */

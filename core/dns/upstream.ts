@@ -17,8 +17,14 @@ import type { UdpOpener } from './udp-exchange.ts';
 import { UdpResolver } from './udp-resolver.ts';
 import { connectDirect, connectThrough, noting, overTls } from './upstream-dialer.ts';
 
+/** `Egress`, as far as it is wanted here. */
+export interface UpstreamOpener extends UdpOpener, TcpOpener {
+  /** The same by one interface. */
+  by(device: string): UdpOpener & TcpOpener;
+}
+
 export interface UpstreamServices {
-  readonly opener: UdpOpener & TcpOpener;
+  readonly opener: UpstreamOpener;
   /** The servers that this machine used before us. */
   readonly system: Resolver;
   readonly outbound: (tag: string) => StreamDialer | undefined;
@@ -33,7 +39,7 @@ export interface UpstreamServices {
 
 /** A resolver that asks this server and nobody else. Opens nothing before the first question. */
 export function resolverOf(server: UpstreamConfig, services: UpstreamServices): Resolver {
-  const { clock, opener } = services;
+  const { clock } = services;
   if (server.kind === 'system') return services.system;
   if (server.kind === 'rcode') {
     return {
@@ -43,6 +49,7 @@ export function resolverOf(server: UpstreamConfig, services: UpstreamServices): 
       }),
     };
   }
+  const opener = openerOf(server, services);
   const question = server.ecs === undefined ? {} : { clientSubnet: server.ecs };
   const connect = noting(connectorOf(server, services), services.connections);
   const { disableIpv4, disableIpv6, dns64 } = server;
@@ -82,6 +89,11 @@ export function resolverOf(server: UpstreamConfig, services: UpstreamServices): 
   }
 }
 
+function openerOf(server: UpstreamConfig, { opener }: UpstreamServices): UdpOpener & TcpOpener {
+  const device = server.kind === 'system' || server.kind === 'rcode' ? undefined : server.device;
+  return device === undefined ? opener : opener.by(device);
+}
+
 /** How connections to this server are made. */
 function connectorOf(server: UpstreamConfig, services: UpstreamServices): Connect {
   if (server.kind === 'system' || server.kind === 'rcode') {
@@ -89,11 +101,12 @@ function connectorOf(server: UpstreamConfig, services: UpstreamServices): Connec
       throw new AppError('DNS_NO_UPSTREAM', `${server.kind} is no server to connect to`);
     };
   }
+  const opener = openerOf(server, services);
   const target = { host: server.kind === 'udp' ? server.address : server.host, port: server.port };
   const { via } = server;
   const below =
     via === undefined
-      ? connectDirect(services.opener, target, services.lookup)
+      ? connectDirect(opener, target, services.lookup)
       : connectThrough(() => {
           const outbound = services.outbound(via);
           if (outbound === undefined) throw new AppError('DNS_NO_UPSTREAM', `there is no outbound named "${via}"`);

@@ -32,6 +32,12 @@ export class Egress {
     });
   }
 
+  /** The same through one interface, whatever the routes say; loopback and own addresses stay what they are. */
+  by(device: string): Egress {
+    const routes = { deviceFor: (address: Ip) => (this.isLocal(address) ? null : device) };
+    return new Egress(this.#opener, routes, this.#mark);
+  }
+
   /** Whether an address is this machine's own (loopback included). */
   isLocal(address: Ip): boolean {
     return this.#routes.deviceFor(address) === null;

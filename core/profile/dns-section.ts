@@ -4,6 +4,7 @@ import { type DnsConfig, type DnsMode, defaultConfig, type UpstreamConfig } from
 import { readFakeIpFilter } from './fake-ip-filter-section.ts';
 import { readFakeRange, readFakeRange6 } from './fake-ranges.ts';
 import { readBootstrap, readFallbackFilter, readNameservers, readPolicy } from './nameserver-list.ts';
+import type { PolicyNames } from './policy-names.ts';
 import type { YamlMap } from './yaml-map.ts';
 import type { YamlValue } from './yaml-value.ts';
 
@@ -29,27 +30,27 @@ const lists = [
   ['remote-nameserver', 'remoteNameserver'],
 ] as const;
 
-/** Reads the section; what is wrong is reported and left out. */
-export function readDns(map: YamlMap): DnsSection {
+/** Reads the section; what is wrong is reported and left out. `names` are those that servers may be asked through. */
+export function readDns(map: YamlMap, names: PolicyNames): DnsSection {
   const section: DnsSection = {};
   const mode = readModes(map);
   if (mode !== undefined) section.mode = mode;
   readRanges(map, section);
-  const fakeRanges = fakeRangesOf(section);
+  const context = { fakeRanges: fakeRangesOf(section), names };
   const filter = readFakeIpFilter(map);
   if (filter !== undefined) section.fakeIpFilter = filter;
   const ttl = map.take('fake-ip-ttl')?.integer(0, 3600);
   if (ttl !== undefined) section.fakeIpTtl = ttl;
   const nameserver = map.take('nameserver');
-  if (nameserver !== undefined) section.nameserver = readNameservers(nameserver, fakeRanges);
+  if (nameserver !== undefined) section.nameserver = readNameservers(nameserver, context);
   for (const [key, field] of lists) {
     const value = map.take(key);
-    if (value !== undefined) section[field] = readNameservers(value, fakeRanges, true);
+    if (value !== undefined) section[field] = readNameservers(value, context, true);
   }
   const bootstrap = map.take('default-nameserver');
-  if (bootstrap !== undefined) section.bootstrap = readBootstrap(bootstrap, fakeRanges);
+  if (bootstrap !== undefined) section.bootstrap = readBootstrap(bootstrap, context);
   const policy = map.take('nameserver-policy');
-  if (policy !== undefined) section.nameserverPolicy = readPolicy(policy, fakeRanges);
+  if (policy !== undefined) section.nameserverPolicy = readPolicy(policy, context);
   const fallbackFilter = map.take('fallback-filter');
   const filtered = fallbackFilter && readFallbackFilter(fallbackFilter);
   if (filtered !== undefined) section.fallbackFilter = filtered;

@@ -22,7 +22,7 @@ export class PolicyNames {
 
   /** False when the name is taken already, or is that of a built-in policy. */
   add(name: string, kind: PolicyKind): boolean {
-    if (this.#names.has(name) || builtIn.includes(name) || laterBuiltIn.includes(name)) return false;
+    if (this.has(name)) return false;
     this.#names.set(name, kind);
     return true;
   }
@@ -30,6 +30,11 @@ export class PolicyNames {
   /** For a proxy that was added before its type was known. */
   setLaterType(name: string, type: string): void {
     if (this.#names.has(name)) this.#names.set(name, { kind: 'later', type });
+  }
+
+  /** Whether it is anything, usable or not. */
+  has(name: string): boolean {
+    return this.#names.has(name) || builtIn.includes(name) || laterBuiltIn.includes(name);
   }
 
   /** Why a rule cannot name this policy, or undefined. */

@@ -113,7 +113,6 @@ function readParts(map: YamlMap): ProfileParts {
   const mixed = readInbound(map);
   const dnsMap = mapAt(map, 'dns');
   const useHosts = dnsMap?.take('use-hosts')?.boolean() !== false;
-  const dns = dnsMap === undefined ? {} : readDns(dnsMap);
   const snifferMap = mapAt(map, 'sniffer');
   const written = map.take('hosts');
   const hosts = written === undefined ? {} : readHosts(written);
@@ -123,6 +122,7 @@ function readParts(map: YamlMap): ProfileParts {
   const proxies = proxyList === undefined ? [] : readProxies(proxyList, names);
   const groups = map.take('proxy-groups');
   if (groups !== undefined) readGroups(groups, names);
+  const dns = dnsMap === undefined ? {} : readDns(dnsMap, names);
   const ruleList = map.take('rules');
   if (ruleList === undefined)
     map.warning('no rules: everything goes DIRECT', 'rules, with MATCH,policy as the last one');

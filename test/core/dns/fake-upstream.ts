@@ -3,8 +3,7 @@ import dgram from 'node:dgram';
 import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TcpOpener } from '../../../core/dns/tcp-exchange.ts';
-import type { UdpOpener } from '../../../core/dns/udp-exchange.ts';
+import type { UpstreamOpener } from '../../../core/dns/upstream.ts';
 import {
   type DnsMessage,
   type DnsRecord,
@@ -96,8 +95,15 @@ export class FakeUpstream {
 }
 
 /** Opens sockets as `Egress` makes them; counts what is open. */
-export class LoopbackOpener implements UdpOpener, TcpOpener {
+export class LoopbackOpener implements UpstreamOpener {
   open = 0;
+  /** The interfaces that were wanted. */
+  readonly devices: string[] = [];
+
+  by(device: string): this {
+    this.devices.push(device);
+    return this;
+  }
 
   openUdp(): dgram.Socket {
     this.open += 1;

@@ -22,6 +22,15 @@ test('hops keep their order, each with its interface; addresses without a route 
   ]);
 });
 
+test('by one interface: routes do not matter, own addresses stay unbound', () => {
+  const egress = withTcp(failing('EIO')).by('wg0');
+  expect(egress.hopsFor(['198.51.100.1', '192.0.2.1', '127.0.0.1'])).toEqual([
+    { address: '198.51.100.1', device: 'wg0' },
+    { address: '192.0.2.1', device: 'wg0' },
+    { address: '127.0.0.1', device: null },
+  ]);
+});
+
 test('knows the machine’s own addresses', () => {
   const egress = withTcp(failing('EIO'));
   expect(['127.0.0.1', '192.0.2.1', '198.51.100.1'].map((each) => egress.isLocal(each))).toEqual([true, false, false]);

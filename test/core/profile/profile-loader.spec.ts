@@ -234,6 +234,8 @@ describe('mistakes, each with its exact place', () => {
       '2:18 error dns.fake-ip-range: the range contains addresses of the loopback (127.0.0.0/8)',
     ],
     ['dns:\n  fake-ip-range: fc00::/18', '2:18 error dns.fake-ip-range: the range of fake addresses must be IPv4'],
+    ['dns:\n  nameserver: ["192.0.2.53#no proxy"]', '2:16 error dns.nameserver[0]: there is no proxy "no proxy"'],
+    ['dns:\n  nameserver: ["192.0.2.53#PASS"]', '2:16 error dns.nameserver[0]: the policy PASS is not supported yet'],
     [
       'dns:\n  fake-ip-range6: 198.18.0.0/15',
       '2:19 error dns.fake-ip-range6: the range of fake IPv6 addresses must be IPv6',
@@ -442,6 +444,10 @@ describe('warnings: usable all the same', () => {
     [
       'dns:\n  fake-ip-range: 11.0.0.0/16',
       '2:18 warning dns.fake-ip-range: hosts that really have addresses in 11.0.0.0/16 cannot be reached',
+    ],
+    [
+      'dns:\n  nameserver: [192.0.2.53#wg0]',
+      '2:16 warning dns.nameserver[0]: no proxy is named "wg0", so it is taken for a network interface',
     ],
     [
       'dns:\n  fake-ip-range6: 2001:4860::/32',

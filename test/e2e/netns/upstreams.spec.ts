@@ -209,6 +209,22 @@ describeInLab('upstream servers', () => {
     });
   });
 
+  test('by an interface that is named: the question leaves there, against the routes', async () => {
+    await world.lab.link(world.client, '10.30.0.2/24', world.router, '10.30.0.1/24');
+    await world.client.sh('ip route add default via 10.30.0.1 dev eth1 metric 500');
+    const sent = () => world.client.sh('cat /sys/class/net/eth1/statistics/tx_bytes');
+    for (const server of ['203.0.113.1#eth1', 'tcp://203.0.113.1#eth1']) {
+      await use({ nameserver: `['${server}']`, 'fake-ip-filter': "['+.example']" });
+      const before = Number(await sent());
+      expect(await dig('+short', 'www.hidden.example')).toContain('203.0.113.80');
+      expect(Number(await sent()) - before).toBeGreaterThan(60);
+    }
+    await use({ nameserver: "['203.0.113.1']", 'fake-ip-filter': "['+.example']" });
+    const before = Number(await sent());
+    expect(await dig('+short', 'www.hidden.example')).toContain('203.0.113.80');
+    expect(Number(await sent())).toBe(before);
+  });
+
   test('through a proxy: the question is seen behind it and nowhere before', async () => {
     await use({ nameserver: "['tcp://203.0.113.1#dante']", 'fake-ip-filter': "['+.example']" });
     const seen = world.questionsSeen().length;
