@@ -138,7 +138,8 @@ describe('doors', () => {
     const local: Record<string, string> = {
       'core/rpc/rpc-client.ts': 'the Unix control socket',
       'core/helper/single-instance.ts': 'asks whether the Unix control socket answers',
-      'core/dns/https-resolver.ts': 'HTTP/2 on a stream that the egress or an outbound has connected',
+      'core/dns/http1-session.ts': 'HTTP/1.1 on streams that the egress or an outbound has connected',
+      'core/dns/http2-session.ts': 'HTTP/2 on such a stream',
       'core/dns/upstream-dialer.ts': 'TLS on such a stream',
       'core/tunnel/native-flow-engine.ts': 'adopts a connection that the engine accepted',
     };
