@@ -1,4 +1,4 @@
-/** Who is asked about which name: the ordered policy, and the fallback where the usual servers are not believed. */
+/** Who is asked about which name: the ordered policy, the network's own servers, and the fallback where the usual servers are not believed. */
 
 import { AppError } from '../base/app-error.ts';
 import { type Cidr, cidrContains, parseCidr } from '../base/cidr.ts';
@@ -26,6 +26,30 @@ export class PolicyResolver implements Resolver {
   query(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
     const entry = this.#entries.find(({ patterns }) => patterns.lookup(question.name) === true);
     return (entry?.resolver ?? this.#usual).query(question, signal);
+  }
+}
+
+/** Names of the network are asked of its own servers; other names, and all where it has no servers, go to `usual`. */
+export class NetworkResolver implements Resolver {
+  readonly #usual: Resolver;
+  readonly #own: Resolver;
+  readonly #names: { includes(name: string): boolean };
+
+  constructor(usual: Resolver, own: Resolver, names: { includes(name: string): boolean }) {
+    this.#usual = usual;
+    this.#own = own;
+    this.#names = names;
+  }
+
+  async query(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
+    if (this.#names.includes(question.name)) {
+      try {
+        return await this.#own.query(question, signal);
+      } catch (error) {
+        if (!(error instanceof AppError && error.code === 'DNS_NO_UPSTREAM')) throw error;
+      }
+    }
+    return await this.#usual.query(question, signal);
   }
 }
 

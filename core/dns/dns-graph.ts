@@ -13,15 +13,17 @@ import type { StreamDialer } from '../outbound/dialer.ts';
 import type { AddressMemory } from './address-memory.ts';
 import { AnswerJudge } from './answer-suspicion.ts';
 import { CachedResolver } from './cached-resolver.ts';
-import { FallbackResolver, PolicyResolver } from './chosen-resolver.ts';
+import { FallbackResolver, NetworkResolver, PolicyResolver } from './chosen-resolver.ts';
 import { DnsAddressResolver } from './dns-address-resolver.ts';
 import { DnsRouter, type NamePool } from './dns-router.ts';
 import type { FakeIp6Range } from './fake-ip6-range.ts';
 import { FakeIpFilter } from './filter.ts';
 import { HostTable } from './hosts.ts';
 import type { MissingNames } from './missing-names.ts';
+import { NetworkNames } from './network-names.ts';
 import { RaceResolver } from './race-resolver.ts';
 import type { Resolver } from './resolver.ts';
+import type { SearchList } from './search-list.ts';
 import type { SystemHosts } from './system-hosts.ts';
 import { SystemResolver } from './system-resolver.ts';
 import { UdpResolver } from './udp-resolver.ts';
@@ -37,12 +39,16 @@ export interface DnsGraphOptions {
   readonly opener: UpstreamOpener;
   /** The servers that this machine used before us. */
   readonly baseServers: () => Promise<readonly Ip[]>;
+  /** The domains that this machine's resolvers try behind a name. */
+  readonly searchList: SearchList;
   /** The outbound of this name; undefined when there is none. Asked when a question goes there. */
   readonly outbound: (tag: string) => StreamDialer | undefined;
   /** Names of our own servers and proxies: they never get fake addresses. */
   readonly ownNames: readonly string[];
   /** Whether every connection to this name will go DIRECT. */
   readonly isDirect: (name: string) => boolean;
+  /** Whether a rule is about this name. */
+  readonly isNamed: (name: string) => boolean;
   readonly missing: MissingNames;
   readonly memory: AddressMemory;
   /** The machine's own hosts file. */
@@ -115,6 +121,7 @@ export class DnsGraph {
       connections: this.#connections,
       clock,
     };
+    const network = new NetworkNames(options.searchList, options.isNamed);
     const usual = this.#race(config.nameserver, this.#services);
     const believed =
       config.fallback.length === 0
@@ -124,13 +131,15 @@ export class DnsGraph {
       patterns,
       resolver: this.#race(list, this.#services),
     }));
-    const resolver = this.#cached(policy.length === 0 ? believed : new PolicyResolver(believed, policy));
+    const sorted = new NetworkResolver(believed, this.#system, network);
+    const resolver = this.#cached(policy.length === 0 ? sorted : new PolicyResolver(sorted, policy));
     const direct = this.#own(config.directNameserver) ?? resolver;
     this.router = new DnsRouter({
       pool,
       fake6: options.fake6,
       hosts,
       filter: new FakeIpFilter(config.fakeIpFilter, [...options.ownNames, ...namesOf(config)]),
+      network,
       resolver,
       directResolver: direct,
       mode: options.mode,

@@ -28,6 +28,7 @@ import type { FakeIp6Range } from './fake-ip6-range.ts';
 import type { FakeIpFilter } from './filter.ts';
 import type { HostTable } from './hosts.ts';
 import type { MissingNames } from './missing-names.ts';
+import type { NetworkNames } from './network-names.ts';
 import type { Resolver } from './resolver.ts';
 import { SearchTries } from './search-tries.ts';
 
@@ -54,6 +55,7 @@ export interface DnsRouterOptions {
   readonly fake6: FakeIp6Range | undefined;
   readonly hosts: HostTable;
   readonly filter: FakeIpFilter;
+  readonly network: NetworkNames;
   /** Answers what is not answered here. */
   readonly resolver: Resolver;
   /** Answers for names that go DIRECT: what it has answered, the dialler finds in its memory. */
@@ -131,14 +133,16 @@ export class DnsRouter {
 
   /** Grows when a name for which `isPlainFake` was true may no longer be one. */
   get generation(): number {
-    return this.#options.missing.revision + this.#options.hosts.revision;
+    const { missing, hosts, network } = this.#options;
+    return missing.revision + hosts.revision + network.revision;
   }
 
   /** Whether an A, AAAA, HTTPS or SVCB question for this normalised name is answered by the pool without asking anybody. */
   isPlainFake(name: string): boolean {
-    const { mode, filter, hosts, truthful, isDirect, missing, blockDoh } = this.#options;
+    const { mode, filter, network, hosts, truthful, isDirect, missing, blockDoh } = this.#options;
     if (mode !== 'fake-ip' || name === dohCanary || (blockDoh && publicDohHosts.has(name))) return false;
     if (isWithinDomain(name, 'localhost') || hosts.has(name) || filter.keepsReal(name)) return false;
+    if (network.isSearched(name)) return false;
     return !truthful || (missing.suspected(name) === undefined && !isDirect(name) && !this.#tries.includes(name));
   }
 
@@ -203,13 +207,14 @@ export class DnsRouter {
     client: string,
     signal: AbortSignal,
   ): Promise<RoutedAnswer> {
-    const { filter, ttl, mode, truthful, ipv6, fake6 } = this.#options;
+    const { filter, network, ttl, mode, truthful, ipv6, fake6 } = this.#options;
     const name = normaliseDomain(owner);
     const local = this.#answerLocally(query, question, name, owner);
     if (local !== undefined) return local;
     if (!isAddressQuestion(question)) return await this.#forward(query, question, name, signal);
     if (mode === 'redir-host') return await this.#answerForMemory(query, question, name, owner, signal);
-    if (filter.keepsReal(name)) {
+    // What a resolver makes of a name that was denied is no name of the network either.
+    if (filter.keepsReal(name) || (network.isSearched(name) && !this.#tries.includes(name))) {
       if (question.type === 'AAAA' && !ipv6) return { message: emptyAnswer(query, owner), verdict: 'local' };
       return await this.#forward(query, question, name, signal);
     }

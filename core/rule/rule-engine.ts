@@ -119,6 +119,11 @@ export class RuleEngine {
     return decision instanceof Promise ? decision.then((late) => this.#count(late)) : this.#count(decision);
   }
 
+  /** Whether a rule about names (not MATCH) comes first for this normalised name. */
+  isNamed(name: string): boolean {
+    return this.#domains.lookup(name, this.#firstMatch) < this.#firstMatch;
+  }
+
   /**
    * The policy of a flow to a bare address as long as its name is unknown; `certain` when no name could change it. Counts
    * nothing.

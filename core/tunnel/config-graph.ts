@@ -11,6 +11,7 @@ import { DnsGraph } from '../dns/dns-graph.ts';
 import type { FakeIpPool } from '../dns/fake-ip-pool.ts';
 import { FakeIp6Range } from '../dns/fake-ip6-range.ts';
 import type { MissingNames } from '../dns/missing-names.ts';
+import type { SearchList } from '../dns/search-list.ts';
 import type { SystemHosts } from '../dns/system-hosts.ts';
 import type { Metadata } from '../flow/metadata.ts';
 import type { Egress } from '../outbound/egress.ts';
@@ -31,6 +32,7 @@ export interface ConfigGraphServices {
   readonly fakeIp: FakeIpView;
   /** The DNS servers that this machine used before us. */
   readonly baseServers: () => Promise<readonly Ip[]>;
+  readonly searchList: SearchList;
   /** The machine's own hosts file. */
   readonly systemHosts: SystemHosts;
   /** Whether IPv6 destinations can be reached now. */
@@ -79,12 +81,14 @@ export class ConfigGraph implements DispatchPolicy {
       fake6: this.fake6,
       opener: egress,
       baseServers,
+      searchList: services.searchList,
       systemHosts: services.systemHosts,
       outbound: (tag) => this.outbounds.get(tag),
       ownNames: config.proxies.flatMap((proxy) =>
         proxy.type === 'socks5' && parseIp(proxy.server) === undefined ? [normaliseDomain(proxy.server)] : [],
       ),
       isDirect: (name) => this.#isDirect(name),
+      isNamed: (name) => this.rules.isNamed(name),
       missing,
       memory,
       ipv6,

@@ -16,6 +16,7 @@ import { DnsServer } from '../dns/dns-server.ts';
 import { FakeIpPool } from '../dns/fake-ip-pool.ts';
 import { MissingNames } from '../dns/missing-names.ts';
 import { NameInquiry } from '../dns/name-inquiry.ts';
+import { SearchList } from '../dns/search-list.ts';
 import { SystemHosts } from '../dns/system-hosts.ts';
 import { FlowTable } from '../flow/flow-table.ts';
 import type { Metadata } from '../flow/metadata.ts';
@@ -59,6 +60,7 @@ export class Tunnel {
   readonly #missing: MissingNames;
   readonly #memory: AddressMemory;
   readonly #systemHosts: SystemHosts;
+  readonly #searchList: SearchList;
   readonly #clients: ClientNames;
   readonly #forgedAnswers: ForgedAnswerWarning;
   #dnsMode: DnsMode | null = null;
@@ -87,6 +89,7 @@ export class Tunnel {
     this.#memory = new AddressMemory(clock);
     this.#clients = new ClientNames(services.socketUid, clock);
     this.#systemHosts = new SystemHosts(services.hostsFile, clock, log);
+    this.#searchList = new SearchList(() => services.systemDns.baseSearch(), log);
     this.#forgedAnswers = new ForgedAnswerWarning(health, clock);
     this.#graph = this.#build(defaultConfig, this.mappings.current);
     const inquiry = new NameInquiry({
@@ -251,6 +254,7 @@ export class Tunnel {
       egress: this.#egress,
       fakeIp: this.mappings,
       baseServers: () => systemDns.baseServers(),
+      searchList: this.#searchList,
       systemHosts: this.#systemHosts,
       missing: this.#missing,
       memory: this.#memory,
@@ -381,10 +385,11 @@ export class Tunnel {
   async #watchNetwork(): Promise<void> {
     const { network } = this.#services;
     this.#unwatchNetwork ??= network.onChange(() => {
+      void this.#searchList.read();
       this.#graph.dns.reset();
       void this.#refreshRoutes();
     });
-    this.#network ??= network.start();
+    this.#network ??= Promise.all([network.start(), this.#searchList.read()]).then(() => undefined);
     try {
       await this.#network;
     } catch (error) {

@@ -1,9 +1,9 @@
-/** The machine's DNS servers without us, read from a resolver configuration and, behind a local stub, from its daemon. */
+/** The machine's DNS servers and search list without us, read from a resolver configuration and, behind a local stub, from its daemon. */
 import fs from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { type Ip, isLoopback } from '../../base/address.ts';
 import type { ResolvConfState } from '../undo-record.ts';
-import { contentOf, nameserversOf } from './resolv-conf-text.ts';
+import { contentOf, nameserversOf, searchListOf } from './resolv-conf-text.ts';
 
 /** Where systemd-resolved lists the servers that its stub (127.0.0.53) asks; see systemd-resolved.service(8). */
 const resolvedUplinks = 'run/systemd/resolve/resolv.conf';
@@ -13,12 +13,24 @@ const resolvedUplinks = 'run/systemd/resolve/resolv.conf';
  * resolved's stub the servers it asks are taken: what the stub asks in our stead would enter the TUN again.
  */
 export async function readBaseServers(before: ResolvConfState, path: string, root: string): Promise<Ip[]> {
-  const read = (file: string): Promise<string | undefined> => fs.readFile(file, 'latin1').catch(() => undefined);
-  const linked = before.kind === 'link' ? await read(resolve(dirname(path), before.target)) : undefined;
-  const servers = nameserversOf(linked ?? contentOf(before));
+  const servers = nameserversOf(await contentNow(before, path));
   if (servers.length === 0 || !servers.every(isStub)) return servers;
   const uplinks = nameserversOf((await read(join(root, resolvedUplinks))) ?? '').filter((ip) => !isLoopback(ip));
   return uplinks.length > 0 ? uplinks : servers;
+}
+
+/** The domains that resolvers try behind a name: resolved lists those of all links in the file of its stub, too. */
+export async function readBaseSearch(before: ResolvConfState, path: string): Promise<string[]> {
+  return searchListOf(await contentNow(before, path));
+}
+
+async function contentNow(before: ResolvConfState, path: string): Promise<string> {
+  const linked = before.kind === 'link' ? await read(resolve(dirname(path), before.target)) : undefined;
+  return linked ?? contentOf(before);
+}
+
+async function read(file: string): Promise<string | undefined> {
+  return await fs.readFile(file, 'latin1').catch(() => undefined);
 }
 
 function isStub(ip: Ip): boolean {

@@ -43,6 +43,13 @@ export function nameserversOf(content: string): Ip[] {
   });
 }
 
+/** The search list as written; the last line that gives one counts, as `domain` or `search` (resolv.conf(5)). */
+export function searchListOf(content: string): string[] {
+  const lines = linesOf(content).filter((line) => ['search', 'domain'].includes(keywordOf(line)));
+  const domains = lines.at(-1)?.trim().split(/\s+/).slice(1) ?? [];
+  return domains.filter((domain) => domain !== '.');
+}
+
 /** The file without the lines that name one of these servers; every other byte stays. */
 export function withoutServers(content: string, servers: readonly Ip[]): string {
   return content

@@ -7,7 +7,7 @@ import { SerialQueue } from '../serial-queue.ts';
 import { TokenBucket } from '../token-bucket.ts';
 import type { UndoJournal } from '../undo-journal.ts';
 import type { NewUndoRecord, ResolvConfState } from '../undo-record.ts';
-import { readBaseServers } from './base-servers.ts';
+import { readBaseSearch, readBaseServers } from './base-servers.ts';
 import { chooseSystemDns, dnsNoteCodes } from './choose-system-dns.ts';
 import { readDnsEnvironment } from './dns-environment.ts';
 import type { FileWatch } from './file-watch.ts';
@@ -65,12 +65,17 @@ export class StaticResolvConf implements SystemDns {
   baseServers(): Promise<Ip[]> {
     return this.#queue.run(async () => {
       const { file, root } = this.#options;
-      const record = this.#record();
-      const current = await file.read();
-      const before = stateBefore(current, record, this.#wanted?.server ?? '');
-      const own = record?.ours.servers ?? [];
-      return (await readBaseServers(before, file.path, root)).filter((ip) => !own.includes(ip));
+      const own = this.#record()?.ours.servers ?? [];
+      return (await readBaseServers(await this.#before(), file.path, root)).filter((ip) => !own.includes(ip));
     });
+  }
+
+  baseSearch(): Promise<string[]> {
+    return this.#queue.run(async () => await readBaseSearch(await this.#before(), this.#options.file.path));
+  }
+
+  async #before(): Promise<ResolvConfState> {
+    return stateBefore(await this.#options.file.read(), this.#record(), this.#wanted?.server ?? '');
   }
 
   async #put(wanted: DnsSettings, choose: boolean): Promise<void> {

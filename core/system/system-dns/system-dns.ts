@@ -17,4 +17,6 @@ export interface SystemDns {
   apply(wanted: DnsSettings | undefined): Promise<void>;
   /** The servers that are in use without us, in their order, never ours; empty when none are configured. */
   baseServers(): Promise<Ip[]>;
+  /** The domains that resolvers try behind a name, without us. */
+  baseSearch(): Promise<string[]>;
 }

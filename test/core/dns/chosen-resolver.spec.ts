@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { FallbackResolver, PolicyResolver } from '../../../core/dns/chosen-resolver.ts';
+import { FallbackResolver, NetworkResolver, PolicyResolver } from '../../../core/dns/chosen-resolver.ts';
 import { settle } from '../../support/manual-clock.ts';
 import { record } from './fake-upstream.ts';
 import { ScriptedResolver } from './scripted-resolver.ts';
@@ -69,6 +69,31 @@ describe('the policy', () => {
         message: expect.stringMatching(/^nameserver-policy: "a\.\.b": ./) as string,
       }) as Error,
     );
+  });
+});
+
+describe('the network', () => {
+  const names = { includes: (name: string) => name === 'nas.lan' };
+  const nas = { name: 'nas.lan', type: 'A' };
+
+  test('is asked about its own names, and the usual servers about the others', async () => {
+    const resolver = new NetworkResolver(usual, other, names);
+    void resolver.query(nas, never);
+    void resolver.query(question, never);
+    await settle();
+    expect([usual.asked, other.asked]).toMatchObject([[{ question }], [{ question: nas }]]);
+  });
+
+  test('without servers leaves its names to the usual ones; an error of its servers is told', async () => {
+    const resolver = new NetworkResolver(usual, other, names);
+    const failed = resolver.query(nas, never);
+    other.fail('DNS_TIMEOUT');
+    await expect(failed).rejects.toMatchObject({ code: 'DNS_TIMEOUT' });
+    expect(usual.asked).toEqual([]);
+    void resolver.query(nas, never);
+    other.fail('DNS_NO_UPSTREAM');
+    await settle();
+    expect(usual.asked).toMatchObject([{ question: nas }]);
   });
 });
 

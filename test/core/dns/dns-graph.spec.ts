@@ -7,6 +7,7 @@ import { DnsGraph } from '../../../core/dns/dns-graph.ts';
 import { DnsLog } from '../../../core/dns/dns-log.ts';
 import { DnsServer } from '../../../core/dns/dns-server.ts';
 import { MissingNames } from '../../../core/dns/missing-names.ts';
+import { SearchList } from '../../../core/dns/search-list.ts';
 import { decodeMessage, encodeMessage, queryFor } from '../../../core/net/dns-message.ts';
 import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
@@ -32,6 +33,8 @@ function make(
   const graph = new DnsGraph({
     fake6: undefined,
     systemHosts: undefined,
+    searchList: new SearchList(async () => await Promise.resolve([]), silentLogger),
+    isNamed: () => false,
     config: {
       ...defaultConfig.dns,
       nameserver: [{ kind: 'udp', address: '127.0.0.1', port: upstream.port }],

@@ -9,6 +9,7 @@ import { FakeIp6Range } from '../../../core/dns/fake-ip6-range.ts';
 import { FakeIpFilter } from '../../../core/dns/filter.ts';
 import { HostTable } from '../../../core/dns/hosts.ts';
 import { MissingNames } from '../../../core/dns/missing-names.ts';
+import { NetworkNames } from '../../../core/dns/network-names.ts';
 import { denialSoa } from '../../../core/dns/soa.ts';
 import { type DnsMessage, queryFor } from '../../../core/net/dns-message.ts';
 import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
@@ -41,6 +42,7 @@ beforeEach(() => {
     'A lame.lan': 'SERVFAIL',
     'A nas.lan': [record('nas.lan', 'A', '192.168.1.2')],
     'NS ': [record('.', 'NS', 'a.root-servers.net')],
+    'A nas.home.example': [record('nas.home.example', 'A', '192.168.1.3')],
     'A here.example': [record('here.example', 'A', '192.0.2.80')],
     'A six.example': 'NOERROR',
     'AAAA six.example': [record('six.example', 'AAAA', '2001:db8::80')],
@@ -73,6 +75,7 @@ const make = (change: Partial<DnsRouterOptions> = {}): DnsRouter =>
       'deep.example': 'four.example',
     }),
     filter: new FakeIpFilter({ mode: 'blacklist', patterns: [] }),
+    network: new NetworkNames({ domains: ['home.example'], revision: 0 }, (name) => name === 'named.home.example'),
     resolver: upstream,
     directResolver: upstream,
     mode: 'fake-ip',
@@ -178,6 +181,17 @@ describe('a name that keeps its real answer', () => {
       expect(pool.used).toBe(0);
     },
   );
+
+  test('in the domain of the network: the same, unless a rule is about the name', async () => {
+    expect(await ask('nas.home.example', 'A')).toMatchObject({
+      verdict: 'real',
+      message: { answers: [{ data: '192.168.1.3' }] },
+    });
+    expect(await ask('typo.home.example', 'A')).toMatchObject({ message: { rcode: 'NXDOMAIN' } });
+    expect(router.isPlainFake('nas.home.example')).toBe(false);
+    expect(await ask('named.home.example', 'A')).toMatchObject({ verdict: 'fake' });
+    expect(router.isPlainFake('named.home.example')).toBe(true);
+  });
 
   test('of an upstream that fails or is lame: SERVFAIL', async () => {
     expect(await ask('broken.lan', 'A')).toMatchObject({ verdict: 'error', message: { id: 77, rcode: 'SERVFAIL' } });
@@ -424,6 +438,13 @@ describe('the truth about a name', () => {
     expect(upstream.asked).toEqual(['A gone.example.here.example']);
     await clock.advance(5_000);
     expect(await ask('gone.example.lan.example', 'A')).toMatchObject({ verdict: 'fake' });
+  });
+
+  test('is told of what a resolver makes of it with the domain of the network, too', async () => {
+    await ask('gone.example', 'A');
+    upstream.asked.splice(0);
+    expect(await ask('gone.example.home.example', 'A')).toMatchObject({ verdict: 'absent' });
+    expect(upstream.asked).toEqual([]);
   });
 
   test('is kept to oneself with `truthful: off`', async () => {

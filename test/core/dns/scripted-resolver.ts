@@ -30,7 +30,7 @@ export class ScriptedResolver implements Resolver {
     this.#waiting.shift()?.resolve({ message, upstream: this.#name });
   }
 
-  fail(code: 'DNS_TIMEOUT' | 'DNS_IO' = 'DNS_TIMEOUT'): void {
+  fail(code: 'DNS_TIMEOUT' | 'DNS_IO' | 'DNS_NO_UPSTREAM' = 'DNS_TIMEOUT'): void {
     this.#waiting.shift()?.reject(new AppError(code, `${this.#name} failed`));
   }
 }

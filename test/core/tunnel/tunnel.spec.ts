@@ -77,6 +77,7 @@ beforeEach(() => {
     systemDns: {
       apply: async (wanted) => void did.push(wanted === undefined ? '-dns' : `+dns ${wanted.server}`),
       baseServers: async () => [],
+      baseSearch: async () => [],
     },
     flushCaches: async () => undefined,
     socketUid: () => 1000,

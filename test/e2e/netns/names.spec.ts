@@ -66,6 +66,26 @@ describeInLab('names that do not exist', () => {
     expect(world.questionsBehindProxy().some((question) => question.endsWith(' no-such.far.example'))).toBe(true);
   });
 
+  test('a machine of the network is found by its short name, though everything is proxied and another server is asked', async () => {
+    const nas = world.router.spawn(process.execPath, [
+      '-e',
+      `require('http').createServer((q, r) => r.end('this is the nas\\n')).listen(80, '10.20.0.1', () => console.log('ready'))`,
+    ]);
+    await nas.printed(/ready/);
+    for (const name of ['nas', 'nas.lan.example']) {
+      const got = await curl(`http://${name}/`);
+      expect(got.stdout, got.stderr).toBe('this is the nas\n');
+    }
+    expect((await log()).find((row) => row.name === 'nas.lan.example')).toMatchObject({
+      verdict: 'real',
+      answer: '10.20.0.1',
+      upstream: 'udp://10.20.0.1:53',
+    });
+    expect((await curl('http://nsa/')).code).toBe(6);
+    expect((await curl('http://nsa.lan.example/')).code).toBe(6);
+    await nas.stop();
+  });
+
   test('a refused port does not hide the name', async () => {
     expect((await curl('http://victim.example:81/')).code).not.toBe(0);
     expect((await curl('http://victim.example/')).stdout).toContain('client=203.0.113.1');

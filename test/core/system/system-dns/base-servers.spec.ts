@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readBaseServers } from '../../../../core/system/system-dns/base-servers.ts';
+import { readBaseSearch, readBaseServers } from '../../../../core/system/system-dns/base-servers.ts';
 import type { ResolvConfState } from '../../../../core/system/undo-record.ts';
 
 let root: string;
@@ -36,4 +36,19 @@ test("resolved's stub: the servers it asks; the stub itself only when it asks no
   expect(await servers(stub)).toEqual(['10.1.1.1']);
   expect(await servers(file('nameserver 127.0.0.1\n'))).toEqual(['127.0.0.1']);
   expect(await servers(file('nameserver 127.0.0.53\nnameserver 10.0.0.1\n'))).toEqual(['127.0.0.53', '10.0.0.1']);
+});
+
+test('the search list: of the last line that has one, and of a link as it is now', async () => {
+  const search = (before: ResolvConfState) => readBaseSearch(before, path.join(root, 'etc/resolv.conf'));
+  expect(await search(file('domain old.example\nnameserver 10.0.0.1\nsearch home.example\tcorp.example\n'))).toEqual([
+    'home.example',
+    'corp.example',
+  ]);
+  expect(await search(file('search home.example\ndomain last.example'))).toEqual(['last.example']);
+  expect(await search(file('nameserver 10.0.0.1\nsearch .\n'))).toEqual([]);
+  expect(await search({ kind: 'missing' })).toEqual([]);
+  const link: ResolvConfState = { kind: 'link', target: '../run/net.conf', content: 'search then.example\n' };
+  expect(await search(link)).toEqual(['then.example']);
+  write('run/net.conf', 'search now.example\n');
+  expect(await search(link)).toEqual(['now.example']);
 });

@@ -158,6 +158,7 @@ describe('base servers', () => {
     for (const wanted of [undefined, { server }, undefined]) {
       await dns.apply(wanted);
       expect(await dns.baseServers()).toEqual(['10.0.0.1']);
+      expect(await dns.baseSearch()).toEqual(['lan.example']);
     }
   });
 

@@ -1,0 +1,44 @@
+/** The domains that this machine's resolvers try behind a name (resolv.conf(5)), as its network has told them. */
+import { AppError } from '../base/app-error.ts';
+import { normaliseDomain } from '../base/domain.ts';
+import type { Logger } from '../base/logger.ts';
+
+/** resolv.conf(5) has six; later C libraries take more. */
+const most = 32;
+
+export class SearchList {
+  readonly #source: () => Promise<readonly string[]>;
+  readonly #logger: Logger;
+  #domains: readonly string[] = [];
+  #revision = 0;
+
+  /** `source` is the machine's list without us. Empty until it was read. */
+  constructor(source: () => Promise<readonly string[]>, logger: Logger) {
+    this.#source = source;
+    this.#logger = logger.child('dns');
+  }
+
+  /** Normalised, none a whole top-level domain, which is nobody's network. */
+  get domains(): readonly string[] {
+    return this.#domains;
+  }
+
+  /** Grows with every change. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Reads the list anew. Never rejects: what cannot be read is as before. */
+  async read(): Promise<void> {
+    try {
+      const written = (await this.#source()).map(normaliseDomain);
+      const domains = [...new Set(written)].filter((domain) => domain.includes('.')).slice(0, most);
+      if (domains.join(' ') === this.#domains.join(' ')) return;
+      this.#domains = domains;
+      this.#revision += 1;
+      this.#logger.info('names of this network have real addresses', { domains: domains.join(' ') });
+    } catch (error) {
+      this.#logger.warning('the search list cannot be read', { reason: AppError.from(error).message });
+    }
+  }
+}
