@@ -1,11 +1,12 @@
 /** Collects the new names of one turn of the event loop, so that their mappings are stored by one commit. */
-import type { Ip } from '../base/address.ts';
+import { type Ip, numberToIpv4 } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { AddressRequest } from './fake-ip-pool.ts';
 
 /** The part of `FakeIpPool` that gives out addresses. */
 export interface AddressPool {
-  allocateAll(requests: readonly AddressRequest[]): (Ip | AppError)[];
+  /** IPv4 addresses as numbers, in the order of the requests. */
+  allocateAll(requests: readonly AddressRequest[]): (number | AppError)[];
 }
 
 interface Waiting extends AddressRequest {
@@ -34,11 +35,11 @@ export class AllocationQueue {
     for (const [i, waiter] of waiting.entries()) {
       const outcome = outcomes[i] ?? new AppError('INTERNAL', 'the pool said nothing about a name');
       if (outcome instanceof AppError) waiter.reject(outcome);
-      else waiter.resolve(outcome);
+      else waiter.resolve(numberToIpv4(outcome));
     }
   }
 
-  #outcomes(waiting: readonly Waiting[]): (Ip | AppError)[] {
+  #outcomes(waiting: readonly Waiting[]): (number | AppError)[] {
     try {
       return this.#pool.allocateAll(waiting);
     } catch (error) {
