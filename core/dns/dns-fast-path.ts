@@ -2,9 +2,10 @@
  * Answers usual questions for names that get fake addresses straight from the pool, on the bytes. What it does not answer, the
  * router does; both mean the same.
  */
-import { type Ip, ipToBytes, ipv4ToNumber, numberToIpv4 } from '../base/address.ts';
+import { type Ip, ipToBytes, numberToIpv4 } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import { recordTypeName } from '../net/dns-record-type.ts';
+import type { Waiting } from './allocation-queue.ts';
 import type { AnswerBatch } from './dns-batch.ts';
 import {
   longestPlainAnswer,
@@ -21,8 +22,8 @@ import {
 export interface FastPool {
   /** The IPv4 address of a name whose mapping is durable and current, counted as answered; -1 = none. */
   answerKnown(name: string): number;
-  /** Durable when it resolves. */
-  allocate(name: string, client: string): Promise<Ip>;
+  /** Gives a name an address; `waiting` is settled later, when that is durable. */
+  allocate(waiting: Waiting): void;
   address6Of(ip: Ip): Ip | undefined;
 }
 
@@ -91,14 +92,19 @@ export class DnsFastPath {
     return address < 0 ? undefined : this.#write(question, token, address, out);
   }
 
-  /** Gives the name an address and appends the answer when it is durable, to the batch of that time. Never rejects. */
-  async allocate(question: PlainQuestion, token: number, client: string, out: () => AnswerBatch): Promise<FastAnswer> {
+  /** Gives the name in `question` an address and appends the answer when it is durable, to the batch of that time; then tells `done`. */
+  allocate(token: number, client: string, out: () => AnswerBatch, done: (answer: FastAnswer) => void): void {
+    const question = this.question.keep();
+    const settle = (outcome: number | AppError): void => done(this.#settled(question, token, outcome, out()));
+    this.#router.pool.allocate({ name: question.name, client, settle });
+  }
+
+  #settled(question: PlainQuestion, token: number, outcome: number | AppError, out: AnswerBatch): FastAnswer {
     try {
-      const ip = await this.#router.pool.allocate(question.name, client);
-      return { question, data: this.#write(question, token, ipv4ToNumber(ip), out()) };
+      if (outcome instanceof AppError) throw outcome;
+      return { question, data: this.#write(question, token, outcome, out) };
     } catch (error) {
-      const batch = out();
-      batch.finish(token, writeFailure(...place(batch), question, servfail));
+      out.finish(token, writeFailure(...place(out), question, servfail));
       return { question, data: '', error: AppError.from(error) };
     }
   }

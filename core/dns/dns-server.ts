@@ -17,7 +17,7 @@ import {
 } from '../net/dns-message.ts';
 import { recordDataText } from '../net/dns-record-text.ts';
 import { AnswerBatch, BatchReader, type DnsBatch } from './dns-batch.ts';
-import { DnsFastPath, type PlainRouter, plainTypeName } from './dns-fast-path.ts';
+import { DnsFastPath, type FastAnswer, type PlainRouter, plainTypeName } from './dns-fast-path.ts';
 import type { Asker, DnsLog } from './dns-log.ts';
 import type { RoutedAnswer } from './dns-router.ts';
 
@@ -119,33 +119,36 @@ export class DnsServer {
       void this.#answerSlow(fast.question.message.subarray(reader.start, reader.end), reader, token, send);
       return;
     }
-    void this.#allocate(fast, token, client, asker ?? askerOf(reader), { time, begun }, () => this.#lateBatch(send));
+    this.#allocate(fast, token, client, asker ?? askerOf(reader), time, begun, send);
   }
 
   /** A new name: answered when its mapping is durable. */
-  async #allocate(
+  #allocate(
     fast: DnsFastPath,
     token: number,
     client: string,
     asker: Asker,
-    { time, begun }: { readonly time: number; readonly begun: number },
-    out: () => AnswerBatch,
-  ): Promise<void> {
+    time: number,
+    begun: number,
+    send: Send,
+  ): void {
     const { clock, log, clientOf } = this.#options;
-    const question = fast.question.keep();
     const counted = clientOf?.(asker.network, asker.source, asker.destination) ?? client;
+    const out = (): AnswerBatch => this.#lateBatch(send);
+    const done = ({ question, data, error }: FastAnswer): void => {
+      this.#allocating -= 1;
+      const { name } = question;
+      const type = plainTypeName(question.type);
+      const ms = clock.monotonic() - begun;
+      if (error === undefined) {
+        log.recordFake(time, client, name, type, data, ms, asker);
+        return;
+      }
+      this.#logger.debug('question', { client, name, type, error: `${error.code}: ${error.message}` });
+      log.record({ time, client, name, type, verdict: 'error', rcode: 'SERVFAIL', answer: '', ms }, asker);
+    };
     this.#allocating += 1;
-    const { data, error } = await fast.allocate(question, token, counted, out);
-    this.#allocating -= 1;
-    const { name } = question;
-    const type = plainTypeName(question.type);
-    const ms = clock.monotonic() - begun;
-    if (error === undefined) {
-      log.recordFake(time, client, name, type, data, ms, asker);
-      return;
-    }
-    this.#logger.debug('question', { client, name, type, error: `${error.code}: ${error.message}` });
-    log.record({ time, client, name, type, verdict: 'error', rcode: 'SERVFAIL', answer: '', ms }, asker);
+    fast.allocate(token, counted, out, done);
   }
 
   async #answerSlow(message: Uint8Array, reader: BatchReader, token: number, send: Send): Promise<void> {
