@@ -85,7 +85,8 @@ export class DnsFastPath {
   answerKnown(token: number, out: AnswerBatch): number | string | undefined {
     const { question } = this;
     if (question.type !== plainType.A && (question.type !== plainType.AAAA || this.#hasRange6 !== true)) {
-      out.finish(token, writeDenial(...place(out), question));
+      const at = out.begin(longestPlainAnswer);
+      out.finish(token, writeDenial(out.bytes, at, question));
       return '';
     }
     const address = this.#router.pool.answerKnown(question.name);
@@ -104,7 +105,8 @@ export class DnsFastPath {
       if (outcome instanceof AppError) throw outcome;
       return { question, data: this.#write(question, token, outcome, out) };
     } catch (error) {
-      out.finish(token, writeFailure(...place(out), question, servfail));
+      const at = out.begin(longestPlainAnswer);
+      out.finish(token, writeFailure(out.bytes, at, question, servfail));
       return { question, data: '', error: AppError.from(error) };
     }
   }
@@ -112,16 +114,17 @@ export class DnsFastPath {
   #write(question: PlainQuestion, token: number, address: number, out: AnswerBatch): number | string {
     const { pool, ttl } = this.#router;
     this.#hasRange6 ??= pool.address6Of(numberToIpv4(address)) !== undefined;
+    const at = out.begin(longestPlainAnswer);
     if (question.type === plainType.A) {
-      out.finish(token, writeAddress4(...place(out), question, address, ttl));
+      out.finish(token, writeAddress4(out.bytes, at, question, address, ttl));
       return address;
     }
     const address6 = pool.address6Of(numberToIpv4(address));
     if (address6 === undefined) {
-      out.finish(token, writeDenial(...place(out), question));
+      out.finish(token, writeDenial(out.bytes, at, question));
       return '';
     }
-    out.finish(token, writeAddress6(...place(out), question, ipToBytes(address6), ttl));
+    out.finish(token, writeAddress6(out.bytes, at, question, ipToBytes(address6), ttl));
     return address6;
   }
 }
@@ -129,9 +132,4 @@ export class DnsFastPath {
 /** The asked type's name without a new string. */
 export function plainTypeName(type: number): string {
   return type === plainType.A ? 'A' : type === plainType.AAAA ? 'AAAA' : recordTypeName(type);
-}
-
-function place(out: AnswerBatch): [bytes: Uint8Array, at: number] {
-  const at = out.begin(longestPlainAnswer);
-  return [out.bytes, at];
 }
