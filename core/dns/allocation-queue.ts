@@ -42,9 +42,9 @@ export class AllocationQueue {
     const waiting = this.#waiting;
     this.#waiting = [];
     const outcomes = this.#outcomes(waiting);
-    for (const [i, waiter] of waiting.entries()) {
+    waiting.forEach((waiter, i) => {
       waiter.settle(outcomes[i] ?? new AppError('INTERNAL', 'the pool said nothing about a name'));
-    }
+    });
   }
 
   #outcomes(waiting: readonly Waiting[]): (number | AppError)[] {

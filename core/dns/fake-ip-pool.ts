@@ -58,6 +58,8 @@ export class FakeIpPool {
   /** Addresses whose row changed; their state may also change by time alone. */
   readonly changed = new Emitter<Ip>();
   readonly #key: Uint8Array;
+  /** Where a name is written to be hashed; most names fit. */
+  readonly #nameBytes = Buffer.alloc(1_024);
   readonly #store: PoolStore;
   readonly #clock: Clock;
   readonly #trouble: FakeIpTrouble;
@@ -406,7 +408,8 @@ export class FakeIpPool {
   }
 
   #homeOf(name: string): number {
-    return reduceHash(sipHash24(this.#key, Buffer.from(name)), this.capacity);
+    const bytes = 3 * name.length <= this.#nameBytes.length ? this.#nameBytes : Buffer.alloc(3 * name.length);
+    return reduceHash(sipHash24(this.#key, bytes, bytes.write(name)), this.capacity);
   }
 
   #lossIsRecent(now: number): boolean {
