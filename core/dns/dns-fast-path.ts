@@ -38,13 +38,6 @@ export interface PlainRouter {
   readonly ttl: number;
 }
 
-/** An answer that was written, for the log: an address (IPv4 as its number), or empty for "no such record". */
-export interface FastAnswer {
-  readonly question: PlainQuestion;
-  readonly data: number | string;
-  readonly error?: AppError;
-}
-
 const servfail = 2;
 /** Names whose way is remembered. To ask the router again is dearer than a look, but not dear. */
 const mostRemembered = 32_768;
@@ -79,7 +72,8 @@ export class DnsFastPath {
   }
 
   /**
-   * Appends the answer to `question`, if the pool knows one already; returns what it says for the log: an address, or empty.
+   * Appends the answer to `question`, if the pool knows one already; returns what it says for the log: an address (IPv4 as its
+   * number), or empty for "no such record".
    * Undefined: `allocate` is needed.
    */
   answerKnown(token: number, out: AnswerBatch): number | string | undefined {
@@ -93,22 +87,30 @@ export class DnsFastPath {
     return address < 0 ? undefined : this.#write(question, token, address, out);
   }
 
-  /** Gives the name in `question` an address and appends the answer when it is durable, to the batch of that time; then tells `done`. */
-  allocate(token: number, client: string, out: () => AnswerBatch, done: (answer: FastAnswer) => void): void {
-    const question = this.question.keep();
-    const settle = (outcome: number | AppError): void => done(this.#settled(question, token, outcome, out()));
-    this.#router.pool.allocate({ name: question.name, client, settle });
+  /** Gives a name an address; `waiting` is settled later, when that is durable. */
+  allocate(waiting: Waiting): void {
+    this.#router.pool.allocate(waiting);
   }
 
-  #settled(question: PlainQuestion, token: number, outcome: number | AppError, out: AnswerBatch): FastAnswer {
+  /** Appends the answer to a kept question whose name was given an address, or none; returns what it says for the log. Never throws. */
+  answerNew(
+    question: PlainQuestion,
+    token: number,
+    outcome: number | AppError,
+    out: AnswerBatch,
+  ): number | string | AppError {
     try {
-      if (outcome instanceof AppError) throw outcome;
-      return { question, data: this.#write(question, token, outcome, out) };
+      if (typeof outcome === 'number') return this.#write(question, token, outcome, out);
+      return this.#writeFailure(question, token, outcome, out);
     } catch (error) {
-      const at = out.begin(longestPlainAnswer);
-      out.finish(token, writeFailure(out.bytes, at, question, servfail));
-      return { question, data: '', error: AppError.from(error) };
+      return this.#writeFailure(question, token, AppError.from(error), out);
     }
+  }
+
+  #writeFailure(question: PlainQuestion, token: number, error: AppError, out: AnswerBatch): AppError {
+    const at = out.begin(longestPlainAnswer);
+    out.finish(token, writeFailure(out.bytes, at, question, servfail));
+    return error;
   }
 
   #write(question: PlainQuestion, token: number, address: number, out: AnswerBatch): number | string {

@@ -26,11 +26,11 @@ class MemoryPool {
     return this.names.get(name) ?? -1;
   }
 
-  allocate({ name, settle }: Pick<Waiting, 'name' | 'settle'>): void {
+  allocate(waiting: Pick<Waiting, 'name' | 'settle'>): void {
     queueMicrotask(() => {
-      const known = this.names.get(name) ?? ipv4ToNumber('198.18.0.10') + this.names.size;
-      this.names.set(name, known);
-      settle(known);
+      const known = this.names.get(waiting.name) ?? ipv4ToNumber('198.18.0.10') + this.names.size;
+      this.names.set(waiting.name, known);
+      waiting.settle(known);
     });
   }
 
