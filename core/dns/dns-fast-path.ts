@@ -39,8 +39,8 @@ export interface PlainRouter {
 }
 
 const servfail = 2;
-/** Names whose way is remembered. To ask the router again is dearer than a look, but not dear. */
-const mostRemembered = 32_768;
+/** Names whose way is remembered: as many as one client may have. To ask the router again is dearer than a look, but not dear. */
+const mostRemembered = 65_536;
 
 export class DnsFastPath {
   readonly question = new PlainQuestionReader();
