@@ -20,6 +20,8 @@ export function parentDomain(name: string): string {
   return dot < 0 ? '' : name.slice(dot + 1);
 }
 
+const separator = 0x2e;
+
 interface TrieNode<T> {
   children: Map<string, TrieNode<T>>;
   exact?: { value: T };
@@ -65,8 +67,7 @@ export class DomainTrie<T> {
 
   /** The value of the best pattern for a normalised name. */
   lookup(name: string): T | undefined {
-    if (name === '') return undefined;
-    return search(this.#root, name.split('.'), name.split('.').length - 1)?.value;
+    return name === '' ? undefined : search(this.#root, name, name.length)?.value;
   }
 }
 
@@ -84,12 +85,16 @@ export function domainPatternProblem(pattern: string): string | undefined {
   return undefined;
 }
 
-function search<T>(node: TrieNode<T>, labels: string[], index: number): { value: T } | undefined {
-  if (index < 0) return node.exact;
-  const label = labels[index] ?? '';
+/** `end` is where the labels that are left to be found end in the name; -1 = all were found. */
+function search<T>(node: TrieNode<T>, name: string, end: number): { value: T } | undefined {
+  if (end < 0) return node.exact;
+  if (node.children.size === 0) return node.below;
+  let start = end;
+  while (start > 0 && name.charCodeAt(start - 1) !== separator) start -= 1;
+  const label = name.slice(start, end);
   const exact = node.children.get(label);
-  const found = exact && search(exact, labels, index - 1);
+  const found = exact && search(exact, name, start - 1);
   if (found) return found;
   const wildcard = label === '*' ? undefined : node.children.get('*');
-  return (wildcard && search(wildcard, labels, index - 1)) ?? node.below;
+  return (wildcard && search(wildcard, name, start - 1)) ?? node.below;
 }

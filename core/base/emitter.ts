@@ -13,6 +13,7 @@ export class Emitter<T> {
 
   /** Calls every listener; exceptions are rethrown after all have been called. */
   emit(value: T): void {
+    if (this.#listeners.size === 0) return;
     const failures: unknown[] = [];
     for (const listener of Array.from(this.#listeners)) {
       try {

@@ -1,16 +1,18 @@
 /** Collects the new names of one turn of the event loop, so that their mappings are stored by one commit. */
-import type { Ip } from '../base/address.ts';
+import { type Ip, numberToIpv4 } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { AddressRequest } from './fake-ip-pool.ts';
 
 /** The part of `FakeIpPool` that gives out addresses. */
 export interface AddressPool {
-  allocateAll(requests: readonly AddressRequest[]): (Ip | AppError)[];
+  /** IPv4 addresses as numbers, in the order of the requests. */
+  allocateAll(requests: readonly AddressRequest[]): (number | AppError)[];
 }
 
-interface Waiting extends AddressRequest {
-  resolve(address: Ip): void;
-  reject(error: AppError): void;
+/** A name that is to have an address. */
+export interface Waiting extends AddressRequest {
+  /** Called once: its IPv4 address as a number, when the mapping is durable, or why there is none. Must not throw. */
+  settle(outcome: number | AppError): void;
 }
 
 export class AllocationQueue {
@@ -21,24 +23,31 @@ export class AllocationQueue {
     this.#pool = pool;
   }
 
-  /** The address of a name; its mapping is durable when this resolves. Rejects with FAKE_IP_EXHAUSTED or FAKE_IP_STORE. */
-  allocate(name: string, client: string): Promise<Ip> {
+  /** To be settled in this turn, with an address, FAKE_IP_EXHAUSTED or FAKE_IP_STORE. */
+  add(waiting: Waiting): void {
     if (this.#waiting.length === 0) queueMicrotask(() => this.#flush());
-    return new Promise((resolve, reject) => this.#waiting.push({ name, client, resolve, reject }));
+    this.#waiting.push(waiting);
+  }
+
+  /** The same as a promise of the address. */
+  allocate(name: string, client: string): Promise<Ip> {
+    return new Promise((resolve, reject) => {
+      const settle = (outcome: number | AppError): void =>
+        outcome instanceof AppError ? reject(outcome) : resolve(numberToIpv4(outcome));
+      this.add({ name, client, settle });
+    });
   }
 
   #flush(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     const outcomes = this.#outcomes(waiting);
-    for (const [i, waiter] of waiting.entries()) {
-      const outcome = outcomes[i] ?? new AppError('INTERNAL', 'the pool said nothing about a name');
-      if (outcome instanceof AppError) waiter.reject(outcome);
-      else waiter.resolve(outcome);
-    }
+    waiting.forEach((waiter, i) => {
+      waiter.settle(outcomes[i] ?? new AppError('INTERNAL', 'the pool said nothing about a name'));
+    });
   }
 
-  #outcomes(waiting: readonly Waiting[]): (Ip | AppError)[] {
+  #outcomes(waiting: readonly Waiting[]): (number | AppError)[] {
     try {
       return this.#pool.allocateAll(waiting);
     } catch (error) {

@@ -54,12 +54,25 @@ export class BatchReader {
     return this.#bytes[this.#head + 5] === 4 ? this.#view.getUint32(this.#head + 16) : -1;
   }
 
+  /** The same of where it was asked. */
+  get destination4(): number {
+    return this.#bytes[this.#head + 5] === 4 ? this.#view.getUint32(this.#head + 32) : -1;
+  }
+
+  get sourcePort(): number {
+    return this.#view.getUint16(this.#head + 6, true);
+  }
+
+  get destinationPort(): number {
+    return this.#view.getUint16(this.#head + 8, true);
+  }
+
   get source(): Endpoint {
-    return { host: this.#address(16), port: this.#view.getUint16(this.#head + 6, true) };
+    return { host: this.#address(16), port: this.sourcePort };
   }
 
   get destination(): Endpoint {
-    return { host: this.#address(32), port: this.#view.getUint16(this.#head + 8, true) };
+    return { host: this.#address(32), port: this.destinationPort };
   }
 
   #address(offset: number): Ip {

@@ -2,9 +2,10 @@
  * Answers usual questions for names that get fake addresses straight from the pool, on the bytes. What it does not answer, the
  * router does; both mean the same.
  */
-import { type Ip, ipToBytes, ipv4ToNumber, numberToIpv4 } from '../base/address.ts';
+import { type Ip, ipToBytes, numberToIpv4 } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import { recordTypeName } from '../net/dns-record-type.ts';
+import type { Waiting } from './allocation-queue.ts';
 import type { AnswerBatch } from './dns-batch.ts';
 import {
   longestPlainAnswer,
@@ -21,8 +22,8 @@ import {
 export interface FastPool {
   /** The IPv4 address of a name whose mapping is durable and current, counted as answered; -1 = none. */
   answerKnown(name: string): number;
-  /** Durable when it resolves. */
-  allocate(name: string, client: string): Promise<Ip>;
+  /** Gives a name an address; `waiting` is settled later, when that is durable. */
+  allocate(waiting: Waiting): void;
   address6Of(ip: Ip): Ip | undefined;
 }
 
@@ -37,16 +38,9 @@ export interface PlainRouter {
   readonly ttl: number;
 }
 
-/** An answer that was written, for the log: an address (IPv4 as its number), or empty for "no such record". */
-export interface FastAnswer {
-  readonly question: PlainQuestion;
-  readonly data: number | string;
-  readonly error?: AppError;
-}
-
 const servfail = 2;
-/** Names whose way is remembered. To ask the router again is dearer than a look, but not dear. */
-const mostRemembered = 32_768;
+/** Names whose way is remembered: as many as one client may have. To ask the router again is dearer than a look, but not dear. */
+const mostRemembered = 65_536;
 
 export class DnsFastPath {
   readonly question = new PlainQuestionReader();
@@ -78,44 +72,61 @@ export class DnsFastPath {
   }
 
   /**
-   * Appends the answer to `question`, if the pool knows one already; returns what it says for the log: an address, or empty.
+   * Appends the answer to `question`, if the pool knows one already; returns what it says for the log: an address (IPv4 as its
+   * number), or empty for "no such record".
    * Undefined: `allocate` is needed.
    */
   answerKnown(token: number, out: AnswerBatch): number | string | undefined {
     const { question } = this;
     if (question.type !== plainType.A && (question.type !== plainType.AAAA || this.#hasRange6 !== true)) {
-      out.finish(token, writeDenial(...place(out), question));
+      const at = out.begin(longestPlainAnswer);
+      out.finish(token, writeDenial(out.bytes, at, question));
       return '';
     }
     const address = this.#router.pool.answerKnown(question.name);
     return address < 0 ? undefined : this.#write(question, token, address, out);
   }
 
-  /** Gives the name an address and appends the answer when it is durable, to the batch of that time. Never rejects. */
-  async allocate(question: PlainQuestion, token: number, client: string, out: () => AnswerBatch): Promise<FastAnswer> {
+  /** Gives a name an address; `waiting` is settled later, when that is durable. */
+  allocate(waiting: Waiting): void {
+    this.#router.pool.allocate(waiting);
+  }
+
+  /** Appends the answer to a kept question whose name was given an address, or none; returns what it says for the log. Never throws. */
+  answerNew(
+    question: PlainQuestion,
+    token: number,
+    outcome: number | AppError,
+    out: AnswerBatch,
+  ): number | string | AppError {
     try {
-      const ip = await this.#router.pool.allocate(question.name, client);
-      return { question, data: this.#write(question, token, ipv4ToNumber(ip), out()) };
+      if (typeof outcome === 'number') return this.#write(question, token, outcome, out);
+      return this.#writeFailure(question, token, outcome, out);
     } catch (error) {
-      const batch = out();
-      batch.finish(token, writeFailure(...place(batch), question, servfail));
-      return { question, data: '', error: AppError.from(error) };
+      return this.#writeFailure(question, token, AppError.from(error), out);
     }
+  }
+
+  #writeFailure(question: PlainQuestion, token: number, error: AppError, out: AnswerBatch): AppError {
+    const at = out.begin(longestPlainAnswer);
+    out.finish(token, writeFailure(out.bytes, at, question, servfail));
+    return error;
   }
 
   #write(question: PlainQuestion, token: number, address: number, out: AnswerBatch): number | string {
     const { pool, ttl } = this.#router;
     this.#hasRange6 ??= pool.address6Of(numberToIpv4(address)) !== undefined;
+    const at = out.begin(longestPlainAnswer);
     if (question.type === plainType.A) {
-      out.finish(token, writeAddress4(...place(out), question, address, ttl));
+      out.finish(token, writeAddress4(out.bytes, at, question, address, ttl));
       return address;
     }
     const address6 = pool.address6Of(numberToIpv4(address));
     if (address6 === undefined) {
-      out.finish(token, writeDenial(...place(out), question));
+      out.finish(token, writeDenial(out.bytes, at, question));
       return '';
     }
-    out.finish(token, writeAddress6(...place(out), question, ipToBytes(address6), ttl));
+    out.finish(token, writeAddress6(out.bytes, at, question, ipToBytes(address6), ttl));
     return address6;
   }
 }
@@ -123,9 +134,4 @@ export class DnsFastPath {
 /** The asked type's name without a new string. */
 export function plainTypeName(type: number): string {
   return type === plainType.A ? 'A' : type === plainType.AAAA ? 'AAAA' : recordTypeName(type);
-}
-
-function place(out: AnswerBatch): [bytes: Uint8Array, at: number] {
-  const at = out.begin(longestPlainAnswer);
-  return [out.bytes, at];
 }

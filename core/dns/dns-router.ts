@@ -119,7 +119,7 @@ export class DnsRouter {
     this.#queue = new AllocationQueue(pool);
     this.pool = {
       answerKnown: (name) => pool.answerKnown(name),
-      allocate: (name, client) => this.#queue.allocate(name, client),
+      allocate: (waiting) => this.#queue.add(waiting),
       address6Of: (ip) => fake6?.addressOf(ip),
     };
     this.#logger = options.logger.child('dns');

@@ -1,5 +1,5 @@
 /** Turns the bytes of questions into the bytes of their answers and keeps the log. Framing only: `DnsRouter` decides. */
-import { numberToIpv4 } from '../base/address.ts';
+import { type Ip, numberToIpv4 } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
@@ -16,10 +16,12 @@ import {
   safeUdpSize,
 } from '../net/dns-message.ts';
 import { recordDataText } from '../net/dns-record-text.ts';
+import type { Waiting } from './allocation-queue.ts';
 import { AnswerBatch, BatchReader, type DnsBatch } from './dns-batch.ts';
 import { DnsFastPath, type PlainRouter, plainTypeName } from './dns-fast-path.ts';
 import type { Asker, DnsLog } from './dns-log.ts';
 import type { RoutedAnswer } from './dns-router.ts';
+import type { PlainQuestion } from './plain-question.ts';
 
 /** The part of `DnsRouter` that is needed here. Without `isPlainFake` and what belongs to it, every question is decoded. */
 export interface QuestionRouter extends Partial<PlainRouter> {
@@ -36,6 +38,13 @@ export interface DnsServerOptions {
 }
 
 type Send = (answers: Uint8Array) => void;
+
+/** When questions came (wall clock and monotonic milliseconds) and where their answers go. */
+interface Arrival {
+  readonly time: number;
+  readonly begun: number;
+  readonly send: Send;
+}
 
 /** Questions that may wait for the router at once: beyond it the longest waiting gives way, for it has the least hope of an answer. */
 const mostWaiting = 4_096;
@@ -56,9 +65,10 @@ export class DnsServer {
   #allocating = 0;
   /** Longest waiting first. */
   readonly #waiting = new Set<AbortController>();
-  /** The last asker's address as number and text: most questions come from one. */
-  #source4 = -1;
-  #sourceText = '';
+  /** An answered batch, for the next one to be collected in. */
+  #spare: AnswerBatch | undefined;
+  readonly #sources = new LastAddress();
+  readonly #destinations = new LastAddress();
 
   constructor(options: DnsServerOptions) {
     this.#options = options;
@@ -87,14 +97,13 @@ export class DnsServer {
   answerBatch(batch: DnsBatch, send: Send): void {
     if (this.#stopped.signal.aborted) return;
     const reader = new BatchReader(batch.questions);
-    const begun = this.#options.clock.monotonic();
-    const time = this.#options.clock.now();
+    const arrival: Arrival = { begun: this.#options.clock.monotonic(), time: this.#options.clock.now(), send };
     for (let i = 0; i < batch.count && reader.next(); i++) {
       const token = batch.firstToken + i;
       const { start, end } = reader;
       try {
         if (this.#fast?.accepts(batch.questions, start, end) === true)
-          this.#answerFast(reader, token, send, time, begun);
+          this.#answerFast(this.#fast, reader, token, arrival);
         else void this.#answerSlow(batch.questions.subarray(start, end), reader, token, send);
       } catch (error) {
         this.#logger.error('a question was not answered', { error: AppError.from(error).message });
@@ -103,53 +112,48 @@ export class DnsServer {
     if (!this.#ready.isEmpty) send(this.#ready.take());
   }
 
-  #answerFast(reader: BatchReader, token: number, send: Send, time: number, begun: number): void {
-    const fast = this.#fast;
-    if (fast === undefined) return;
-    const { clock, log } = this.#options;
+  #answerFast(fast: DnsFastPath, reader: BatchReader, token: number, arrival: Arrival): void {
+    const { clock, log, clientOf } = this.#options;
     const data = fast.answerKnown(token, this.#ready);
-    const asker = log.watched || data === undefined ? askerOf(reader) : undefined;
-    const client = this.#clientText(reader);
     if (data !== undefined) {
+      const asker = log.watched ? this.#askerOf(reader) : undefined;
+      const client = this.#clientText(reader);
       const { name, type } = fast.question;
-      log.recordFake(time, client, name, plainTypeName(type), data, clock.monotonic() - begun, asker);
+      const ms = clock.monotonic() - arrival.begun;
+      log.recordFake(arrival.time, client, name, plainTypeName(type), data, ms, asker);
       return;
     }
     if (this.#allocating >= mostAllocating) {
-      void this.#answerSlow(fast.question.message.subarray(reader.start, reader.end), reader, token, send);
+      void this.#answerSlow(fast.question.message.subarray(reader.start, reader.end), reader, token, arrival.send);
       return;
     }
-    void this.#allocate(fast, token, client, asker ?? askerOf(reader), { time, begun }, () => this.#lateBatch(send));
+    const asker = this.#askerOf(reader);
+    const client = clientOf?.(asker.network, asker.source, asker.destination) ?? asker.source.host;
+    this.#allocating += 1;
+    fast.allocate(new NewName(this.#answerNew, fast, token, client, asker, arrival));
   }
 
-  /** A new name: answered when its mapping is durable. */
-  async #allocate(
-    fast: DnsFastPath,
-    token: number,
-    client: string,
-    asker: Asker,
-    { time, begun }: { readonly time: number; readonly begun: number },
-    out: () => AnswerBatch,
-  ): Promise<void> {
-    const { clock, log, clientOf } = this.#options;
-    const question = fast.question.keep();
-    const counted = clientOf?.(asker.network, asker.source, asker.destination) ?? client;
-    this.#allocating += 1;
-    const { data, error } = await fast.allocate(question, token, counted, out);
+  /** Answers a question for a new name when its mapping is durable. */
+  readonly #answerNew = (asked: NewName, outcome: number | AppError): void => {
     this.#allocating -= 1;
+    const { fast, question, token, asker, arrival } = asked;
+    const { clock, log } = this.#options;
+    const answer = fast.answerNew(question, token, outcome, this.#lateBatch(arrival.send));
+    const { time, begun } = arrival;
     const { name } = question;
+    const client = asker.source.host;
     const type = plainTypeName(question.type);
     const ms = clock.monotonic() - begun;
-    if (error === undefined) {
-      log.recordFake(time, client, name, type, data, ms, asker);
+    if (!(answer instanceof AppError)) {
+      log.recordFake(time, client, name, type, answer, ms, asker);
       return;
     }
-    this.#logger.debug('question', { client, name, type, error: `${error.code}: ${error.message}` });
+    this.#logger.debug('question', { client, name, type, error: `${answer.code}: ${answer.message}` });
     log.record({ time, client, name, type, verdict: 'error', rcode: 'SERVFAIL', answer: '', ms }, asker);
-  }
+  };
 
   async #answerSlow(message: Uint8Array, reader: BatchReader, token: number, send: Send): Promise<void> {
-    const asker = askerOf(reader);
+    const asker = this.#askerOf(reader);
     try {
       const answer = await this.#answerDecoded(message, asker);
       if (answer !== undefined) this.#lateBatch(send).add(token, answer);
@@ -162,23 +166,31 @@ export class DnsServer {
   #lateBatch(send: Send): AnswerBatch {
     const known = this.#late.get(send);
     if (known !== undefined) return known;
-    const batch = new AnswerBatch();
+    const batch = this.#spare ?? new AnswerBatch();
+    this.#spare = undefined;
     this.#late.set(send, batch);
     setImmediate(() => {
       this.#late.delete(send);
-      if (!this.#stopped.signal.aborted) send(batch.take());
+      const answers = batch.take();
+      this.#spare = batch;
+      if (!this.#stopped.signal.aborted) send(answers);
     });
     return batch;
   }
 
-  #clientText(reader: BatchReader): string {
+  #clientText(reader: BatchReader): Ip {
     const source4 = reader.source4;
-    if (source4 < 0) return reader.source.host;
-    if (source4 !== this.#source4) {
-      this.#source4 = source4;
-      this.#sourceText = numberToIpv4(source4);
-    }
-    return this.#sourceText;
+    return source4 < 0 ? reader.source.host : this.#sources.text(source4);
+  }
+
+  #askerOf(reader: BatchReader): Asker {
+    const { network, source4, destination4 } = reader;
+    if (source4 < 0 || destination4 < 0) return { network, source: reader.source, destination: reader.destination };
+    return {
+      network,
+      source: { host: this.#sources.text(source4), port: reader.sourcePort },
+      destination: { host: this.#destinations.text(destination4), port: reader.destinationPort },
+    };
   }
 
   /**
@@ -268,6 +280,53 @@ function answerText(answers: readonly DnsRecord[]): string {
   return [...aliases, ...(data.length === 0 ? [] : [data.join(', ')])].join(' > ').slice(0, longestAnswer);
 }
 
-function askerOf(reader: BatchReader): Asker {
-  return { network: reader.network, source: reader.source, destination: reader.destination };
+/** A question for a name that has no address yet, from its reading to its answer. */
+class NewName implements Waiting {
+  readonly fast: DnsFastPath;
+  readonly question: PlainQuestion;
+  readonly token: number;
+  readonly client: string;
+  readonly asker: Asker;
+  readonly arrival: Arrival;
+  readonly #settled: (asked: NewName, outcome: number | AppError) => void;
+
+  /** The question is the one that `fast` has read last. */
+  constructor(
+    settled: (asked: NewName, outcome: number | AppError) => void,
+    fast: DnsFastPath,
+    token: number,
+    client: string,
+    asker: Asker,
+    arrival: Arrival,
+  ) {
+    this.fast = fast;
+    this.question = fast.question.keep();
+    this.token = token;
+    this.client = client;
+    this.asker = asker;
+    this.arrival = arrival;
+    this.#settled = settled;
+  }
+
+  get name(): string {
+    return this.question.name;
+  }
+
+  settle(outcome: number | AppError): void {
+    this.#settled(this, outcome);
+  }
+}
+
+/** Makes the text of an IPv4 address, unless it is the one before: most questions come from one asker. */
+class LastAddress {
+  #number = -1;
+  #text = '';
+
+  text(number: number): Ip {
+    if (number !== this.#number) {
+      this.#number = number;
+      this.#text = numberToIpv4(number);
+    }
+    return this.#text;
+  }
 }

@@ -1,7 +1,8 @@
 /** A name and the fake address that stands for it: as the pool holds it, as it is stored, and as people see it. */
 import type { Ip } from '../base/address.ts';
 import type { MappingRow } from '../contract/dns.ts';
-import { stateOf } from './fake-ip-reuse.ts';
+import type { FakeIpRange } from './fake-ip-range.ts';
+import { lastUse, type Queued, stateOf } from './fake-ip-reuse.ts';
 
 export interface Mapping {
   readonly address: Ip;
@@ -29,7 +30,7 @@ export interface Mapping {
 /** `id` is its row in the store. */
 export type StoredMapping = Omit<Mapping, 'liveFlows'> & { readonly id: number };
 
-/** What the pool needs of the state store (`MappingStore` of core/state fits). All methods may throw FAKE_IP_STORE. */
+/** What the pool needs of the state store (`MappingStore` of core/state fits). All methods may throw FAKE_IP_STORE; none keeps what it is given. */
 export interface PoolStore {
   load(): StoredMapping[];
   newId(): number;
@@ -41,27 +42,66 @@ export interface PoolStore {
   readonly lostAt: number;
 }
 
-/** A mapping in the pool's hands. */
-export interface Entry extends Mapping {
+/** A mapping in the pool's hands. A class, so that all have one shape and none carries what can be told from its slot. */
+export class Entry implements Mapping, Queued<Entry> {
   readonly id: number;
   readonly slot: number;
-  client: string;
+  readonly name: string;
+  readonly client: string;
+  readonly firstSeen: number;
   lastAnswered: number;
-  lastConnected: number;
-  answers: number;
-  flows: number;
-  liveFlows: number;
-  outcome: string;
-  pinned: boolean;
-  retired: boolean;
-  former: string;
-  formerUntil: number;
+  lastConnected = 0;
+  answers = 1;
+  flows = 0;
+  liveFlows = 0;
+  outcome = '';
+  pinned = false;
+  retired = false;
+  former = '';
+  formerUntil = 0;
   /** When a dial last succeeded, or a flow that had succeeded ended; 0 = not since the start. */
-  workedAt: number;
+  workedAt = 0;
   /** Last use as the store has it. */
   savedUse: number;
+  queue: Queued<Entry>['queue'] = undefined;
+  older: Entry | undefined = undefined;
+  newer: Entry | undefined = undefined;
+  readonly #range: FakeIpRange;
+
+  /** A name that is answered for the first time. */
+  constructor(range: FakeIpRange, id: number, slot: number, name: string, client: string, now: number) {
+    this.#range = range;
+    this.id = id;
+    this.slot = slot;
+    this.name = name;
+    this.client = client;
+    this.firstSeen = now;
+    this.lastAnswered = now;
+    this.savedUse = now;
+  }
+
+  /** What the store has. */
+  static of(mapping: StoredMapping, range: FakeIpRange, slot: number, client: string): Entry {
+    const entry = new Entry(range, mapping.id, slot, mapping.name, client, mapping.firstSeen);
+    entry.lastAnswered = mapping.lastAnswered;
+    entry.lastConnected = mapping.lastConnected;
+    entry.answers = mapping.answers;
+    entry.flows = mapping.flows;
+    entry.outcome = mapping.outcome;
+    entry.pinned = mapping.pinned;
+    entry.retired = mapping.retired;
+    entry.former = mapping.former;
+    entry.formerUntil = mapping.formerUntil;
+    entry.savedUse = lastUse(mapping);
+    return entry;
+  }
+
+  get address(): Ip {
+    return this.#range.addressOf(this.slot);
+  }
 }
 
+/** A copy of its own, which later uses of the mapping do not change. */
 export function stored(entry: Entry): StoredMapping {
   const { id, address, name, client, firstSeen, lastAnswered, lastConnected, answers, flows, outcome } = entry;
   const { pinned, retired, former, formerUntil } = entry;

@@ -2,14 +2,14 @@
  * Names and the fake addresses that stand for them. A name's place is a keyed hash of it, so that it gets its old address
  * back even when the table is lost; a new mapping is stored before its address is given out. Resolves and routes nothing.
  */
-import type { Ip } from '../base/address.ts';
+import { type Ip, numberToIpv4 } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { Logger } from '../base/logger.ts';
 import type { MappingRow } from '../contract/dns.ts';
 import { ClientShares } from './client-shares.ts';
-import { type Entry, type Mapping, type PoolStore, rowOf, stored, unknownRow } from './fake-ip-mapping.ts';
+import { Entry, type Mapping, type PoolStore, rowOf, stored, unknownRow } from './fake-ip-mapping.ts';
 import { FakeIpRange } from './fake-ip-range.ts';
 import { connectedRest, lastUse, ReuseOrder, restEnd, stateOf } from './fake-ip-reuse.ts';
 import { FakeIpStatistics, liveRefresh } from './fake-ip-statistics.ts';
@@ -58,6 +58,8 @@ export class FakeIpPool {
   /** Addresses whose row changed; their state may also change by time alone. */
   readonly changed = new Emitter<Ip>();
   readonly #key: Uint8Array;
+  /** Where a name is written to be hashed; most names fit. */
+  readonly #nameBytes = Buffer.alloc(1_024);
   readonly #store: PoolStore;
   readonly #clock: Clock;
   readonly #trouble: FakeIpTrouble;
@@ -123,16 +125,16 @@ export class FakeIpPool {
   /** `allocateAll` for one name. Throws what stands there in place of the address. */
   allocate(name: string, client: string): Ip {
     const [outcome] = this.allocateAll([{ name, client }]);
-    if (outcome instanceof AppError) throw outcome;
-    return outcome ?? '';
+    if (outcome === undefined || outcome instanceof AppError) throw outcome;
+    return numberToIpv4(outcome);
   }
 
   /**
-   * The addresses of names, for answers that leave now; in the order of the requests. New mappings are in the store, all or none,
+   * The addresses of names as numbers, for answers that leave now; in the order of the requests. New mappings are in the store, all or none,
    * when this returns. In place of an address: FAKE_IP_EXHAUSTED when no address may be reused for this client, FAKE_IP_STORE
    * when the new mappings could not be stored; for such a name nothing has changed.
    */
-  allocateAll(requests: readonly AddressRequest[]): (Ip | AppError)[] {
+  allocateAll(requests: readonly AddressRequest[]): (number | AppError)[] {
     const now = this.#clock.now();
     const created: Created[] = [];
     const overdue = new Set<Entry>();
@@ -146,8 +148,8 @@ export class FakeIpPool {
     if (created.length + overdue.size === 0) return outcomes;
     const failure = this.#storeAll(created, overdue, now);
     if (failure === undefined) return outcomes;
-    const lost = new Set(created.map(({ entry }) => entry.address));
-    return outcomes.map((outcome) => (typeof outcome === 'string' && lost.has(outcome) ? failure : outcome));
+    const lost = new Set(created.map(({ entry }) => this.range.numberOf(entry.slot)));
+    return outcomes.map((outcome) => (typeof outcome === 'number' && lost.has(outcome) ? failure : outcome));
   }
 
   /** The same for a name for which nothing has to be stored now: its address as a number; -1 for others. */
@@ -201,7 +203,7 @@ export class FakeIpPool {
     this.#taken[slot] = 1;
     const released = this.#unknown.add(slot, this.#clock.now());
     if (released !== undefined) this.#taken[released] = 0;
-    this.#announce(ip);
+    this.#announce({ address: ip });
   }
 
   /** Whether a connection to the name works, or did a short time ago. */
@@ -250,7 +252,7 @@ export class FakeIpPool {
     }
     for (const entry of rested) {
       this.#forget(entry);
-      this.#announce(entry.address);
+      this.#announce(entry);
     }
   }
 
@@ -321,12 +323,12 @@ export class FakeIpPool {
     return addresses.flatMap((address) => this.#entry(address) ?? []);
   }
 
-  #answer(request: AddressRequest, now: number, created: Created[], overdue: Set<Entry>): Ip {
+  #answer(request: AddressRequest, now: number, created: Created[], overdue: Set<Entry>): number {
     const known = this.#byName.get(request.name);
     if (known === undefined) {
       const made = this.#create(request, now);
       created.push(made);
-      return made.entry.address;
+      return this.range.numberOf(made.entry.slot);
     }
     if (known.retired) {
       // Its old address is its address. What is stored follows with the statistics, and at worst it is retired once more.
@@ -334,35 +336,22 @@ export class FakeIpPool {
     }
     if (this.#statistics.isOverdue(known, now)) overdue.add(known);
     this.#noteAnswer(known, now);
-    return known.address;
+    return this.range.numberOf(known.slot);
   }
 
   /** A mapping that is not stored yet. Throws FAKE_IP_EXHAUSTED. */
   #create({ name, client }: AddressRequest, now: number): Created {
     const key = this.#shares.keyOf(client);
     const { slot, former } = this.#choose(name, key, now);
-    const until = former === undefined ? 0 : restEnd(former);
-    const entry: Entry = {
-      id: former?.id ?? this.#store.newId(),
-      slot,
-      address: this.range.addressOf(slot),
-      name,
-      client: key,
-      firstSeen: now,
-      lastAnswered: now,
-      lastConnected: 0,
-      answers: 1,
-      flows: 0,
-      liveFlows: 0,
-      outcome: '',
-      pinned: false,
-      retired: false,
-      former: former !== undefined && until > now ? former.name : '',
-      formerUntil: until > now ? until : 0,
-      workedAt: 0,
-      savedUse: now,
-    };
-    if (former !== undefined) this.#forget(former);
+    const entry = new Entry(this.range, former?.id ?? this.#store.newId(), slot, name, key, now);
+    if (former !== undefined) {
+      const until = restEnd(former);
+      if (until > now) {
+        entry.former = former.name;
+        entry.formerUntil = until;
+      }
+      this.#forget(former);
+    }
     this.#remember(entry);
     return { entry, former };
   }
@@ -370,7 +359,7 @@ export class FakeIpPool {
   /** Stores what was created and what is overdue; when that fails, undoes the former in memory and answers why. */
   #storeAll(created: readonly Created[], overdue: ReadonlySet<Entry>, now: number): AppError | undefined {
     try {
-      this.#store.put([...created.map(({ entry }) => entry), ...overdue].map(stored));
+      this.#store.put([...created.map(({ entry }) => entry), ...overdue]);
     } catch (error) {
       for (const { entry, former } of created.toReversed()) {
         this.#forget(entry);
@@ -382,7 +371,7 @@ export class FakeIpPool {
     }
     this.#trouble.storeWorks();
     for (const entry of overdue) this.#statistics.saved(entry);
-    for (const { entry } of created) this.#announce(entry.address);
+    for (const { entry } of created) this.#announce(entry);
     return undefined;
   }
 
@@ -419,7 +408,8 @@ export class FakeIpPool {
   }
 
   #homeOf(name: string): number {
-    return reduceHash(sipHash24(this.#key, Buffer.from(name)), this.capacity);
+    const bytes = 3 * name.length <= this.#nameBytes.length ? this.#nameBytes : Buffer.alloc(3 * name.length);
+    return reduceHash(sipHash24(this.#key, bytes, bytes.write(name)), this.capacity);
   }
 
   #lossIsRecent(now: number): boolean {
@@ -455,8 +445,7 @@ export class FakeIpPool {
       const slot = this.range.slotOf(mapping.address);
       if (slot === undefined) continue;
       lastSign = Math.max(lastSign, lastUse(mapping));
-      const client = this.#shares.keyOf(mapping.client);
-      entries.push({ ...mapping, client, slot, liveFlows: 0, workedAt: 0, savedUse: lastUse(mapping) });
+      entries.push(Entry.of(mapping, this.range, slot, this.#shares.keyOf(mapping.client)));
     }
     // If the last process was killed, a flow may have been live for so long after its last mark.
     const unmarked = liveRefresh + tickInterval;
@@ -497,7 +486,7 @@ export class FakeIpPool {
   #noteUse(entry: Entry): void {
     this.#order.touch(entry);
     this.#statistics.note(entry);
-    this.#announce(entry.address);
+    this.#announce(entry);
   }
 
   #retire(entries: readonly Entry[]): number {
@@ -514,7 +503,7 @@ export class FakeIpPool {
     for (const entry of entries) {
       if (change.pinned !== undefined) entry.pinned = change.pinned;
       if (change.retired !== undefined) this.#mark(entry, change.retired);
-      this.#announce(entry.address);
+      this.#announce(entry);
     }
     if (change.pinned !== undefined) this.#order.restore(entries);
   }
@@ -532,9 +521,10 @@ export class FakeIpPool {
   }
 
   /** Who looks at the table must not be able to stop the answers. */
-  #announce(address: Ip): void {
+  #announce(mapping: Pick<Mapping, 'address'>): void {
+    if (this.changed.size === 0) return;
     try {
-      this.changed.emit(address);
+      this.changed.emit(mapping.address);
     } catch (error) {
       this.#logger.error('a viewer of the mappings failed', { error: AppError.from(error).message });
     }

@@ -44,17 +44,55 @@ export interface Reusable<T> {
   readonly early: boolean;
 }
 
-/** One client's idle mappings, least recently used first, those never connected apart. */
-class Queues<T extends Usage> {
-  readonly asked = new Set<T>();
-  readonly connected = new Set<T>();
+/** Where a mapping stands in the order of reuse. Kept in the mapping, so that finding its place costs nothing; only the order writes it. */
+export interface Queued<T> {
+  queue: { remove(mapping: T): void } | undefined;
+  older: T | undefined;
+  newer: T | undefined;
+}
+
+/** Least recently used first; linked through the mappings. */
+class Queue<T extends Queued<T>> {
+  oldest: T | undefined;
+  #newest: T | undefined;
+
+  append(mapping: T): void {
+    mapping.queue = this;
+    mapping.older = this.#newest;
+    if (this.#newest === undefined) this.oldest = mapping;
+    else this.#newest.newer = mapping;
+    this.#newest = mapping;
+  }
+
+  remove(mapping: T): void {
+    const { older, newer } = mapping;
+    if (older === undefined) this.oldest = newer;
+    else older.newer = newer;
+    if (newer === undefined) this.#newest = older;
+    else newer.older = older;
+    mapping.queue = undefined;
+    mapping.older = undefined;
+    mapping.newer = undefined;
+  }
+
+  all(): T[] {
+    const mappings: T[] = [];
+    for (let mapping = this.oldest; mapping !== undefined; mapping = mapping.newer) mappings.push(mapping);
+    return mappings;
+  }
+}
+
+/** One client's idle mappings, those never connected apart. */
+class Queues<T extends Queued<T>> {
+  readonly asked = new Queue<T>();
+  readonly connected = new Queue<T>();
 }
 
 /**
  * Idle mappings, least recently used first: the order in which addresses are given away. Every call costs the same however many
  * mappings there are, and looks at each client once at most.
  */
-export class ReuseOrder<T extends Usage> {
+export class ReuseOrder<T extends Usage & Queued<T>> {
   readonly #clients = new Map<string, Queues<T>>();
   readonly #since: number;
 
@@ -65,11 +103,10 @@ export class ReuseOrder<T extends Usage> {
 
   /** Takes the mapping to the end of its queue, or out of both while it is live. Call after every change of its usage. */
   touch(mapping: T): void {
-    const queues = this.#queuesOf(mapping.client);
-    queues.asked.delete(mapping);
-    queues.connected.delete(mapping);
+    mapping.queue?.remove(mapping);
     if (mapping.liveFlows > 0 || mapping.pinned) return;
-    (mapping.lastConnected === 0 ? queues.asked : queues.connected).add(mapping);
+    const queues = this.#queuesOf(mapping.client);
+    (mapping.lastConnected === 0 ? queues.asked : queues.connected).append(mapping);
   }
 
   /** Puts mappings back to where their last use says. Costs a walk over their clients' mappings. */
@@ -78,18 +115,20 @@ export class ReuseOrder<T extends Usage> {
     for (const client of new Set(mappings.map((mapping) => mapping.client))) {
       const queues = this.#queuesOf(client);
       for (const queue of [queues.asked, queues.connected]) {
-        const sorted = [...queue].sort((a, b) => lastUse(a) - lastUse(b));
-        queue.clear();
-        for (const mapping of sorted) queue.add(mapping);
+        const sorted = queue.all().sort((a, b) => lastUse(a) - lastUse(b));
+        for (const mapping of sorted) {
+          queue.remove(mapping);
+          queue.append(mapping);
+        }
       }
     }
   }
 
   forget(mapping: T): void {
-    const queues = this.#queuesOf(mapping.client);
-    queues.asked.delete(mapping);
-    queues.connected.delete(mapping);
-    if (queues.asked.size + queues.connected.size === 0) this.#clients.delete(mapping.client);
+    mapping.queue?.remove(mapping);
+    const queues = this.#clients.get(mapping.client);
+    if (queues?.asked.oldest === undefined && queues?.connected.oldest === undefined)
+      this.#clients.delete(mapping.client);
   }
 
   /**
@@ -99,8 +138,8 @@ export class ReuseOrder<T extends Usage> {
   next(now: number, client?: string): Reusable<T> | undefined {
     const queues = client === undefined ? [...this.#clients.values()] : [this.#queuesOf(client)];
     const heads = [
-      oldestOf(queues.map(({ asked }) => first(asked))),
-      oldestOf(queues.map(({ connected }) => first(connected))),
+      oldestOf(queues.map(({ asked }) => asked.oldest)),
+      oldestOf(queues.map(({ connected }) => connected.oldest)),
     ];
     for (const mapping of heads) {
       if (mapping !== undefined && stateOf(mapping, now) === 'free') return { mapping, early: false };
@@ -120,11 +159,6 @@ export class ReuseOrder<T extends Usage> {
     }
     return queues;
   }
-}
-
-function first<T>(set: ReadonlySet<T>): T | undefined {
-  for (const value of set) return value;
-  return undefined;
 }
 
 function oldestOf<T extends Usage>(mappings: readonly (T | undefined)[]): T | undefined {

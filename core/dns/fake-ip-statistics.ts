@@ -3,7 +3,7 @@
  * lost here with the process is a moment of their statistics.
  */
 import type { Clock } from '../base/clock.ts';
-import { type Entry, type PoolStore, stored } from './fake-ip-mapping.ts';
+import type { Entry, PoolStore } from './fake-ip-mapping.ts';
 import { lastUse } from './fake-ip-reuse.ts';
 import type { FakeIpTrouble } from './fake-ip-trouble.ts';
 
@@ -63,7 +63,7 @@ export class FakeIpStatistics {
   save(entries: readonly Entry[]): void {
     if (entries.length === 0) return;
     try {
-      this.#store.updateStatistics(entries.map(stored));
+      this.#store.updateStatistics(entries);
     } catch (error) {
       for (const entry of entries) this.#unsaved.add(entry);
       this.#trouble.storeFailed(this.#clock.now(), error);

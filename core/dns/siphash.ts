@@ -6,20 +6,85 @@ export interface Hash64 {
   readonly low: number;
 }
 
-/** `key` has 16 bytes. Words are pairs of 32-bit halves, which is several times faster than BigInt. */
-export function sipHash24(key: Uint8Array, data: Uint8Array): Hash64 {
-  const state = new State(key);
-  const whole = data.length & ~7;
-  for (let i = 0; i < whole; i += 8) state.absorb(word(data, i), word(data, i + 4));
-  let low = 0;
-  let high = data.length << 24;
-  for (let i = whole; i < data.length; i++) {
-    const at = i - whole;
-    if (at < 4) low |= (data[i] ?? 0) << (8 * at);
-    else high |= (data[i] ?? 0) << (8 * (at - 4));
+/**
+ * Of the first `length` bytes; `key` has 16. Words are pairs of 32-bit halves, which is several times faster than BigInt: additions
+ * carry from the low half, rotations swap bits.
+ */
+export function sipHash24(key: Uint8Array, data: Uint8Array, length = data.length): Hash64 {
+  if (key.length !== 16) throw new RangeError('the key has 16 bytes');
+  // "somepseudorandomlygeneratedbytes"
+  let v0l = word(key, 0) ^ 0x70736575;
+  let v0h = word(key, 4) ^ 0x736f6d65;
+  let v1l = word(key, 8) ^ 0x6e646f6d;
+  let v1h = word(key, 12) ^ 0x646f7261;
+  let v2l = word(key, 0) ^ 0x6e657261;
+  let v2h = word(key, 4) ^ 0x6c796765;
+  let v3l = word(key, 8) ^ 0x79746573;
+  let v3h = word(key, 12) ^ 0x74656462;
+
+  const whole = length & ~7;
+  for (let at = 0; at <= whole + 8; at += 8) {
+    const isData = at <= whole;
+    let low = 0;
+    let high = 0;
+    if (at < whole) {
+      low = word(data, at);
+      high = word(data, at + 4);
+    } else if (isData) {
+      high = length << 24;
+      for (let i = whole; i < length; i++) {
+        const bits = (data[i] ?? 0) << (8 * (i & 3));
+        if (i - whole < 4) low |= bits;
+        else high |= bits;
+      }
+    } else {
+      v2l ^= 0xff;
+    }
+    v3l ^= low;
+    v3h ^= high;
+    // v0 += v1; v1 <<<= 13; v1 ^= v0; v0 <<<= 32; and so on.
+    for (let rounds = isData ? 2 : 4; rounds > 0; rounds--) {
+      let sum: number;
+      let swap: number;
+
+      sum = (v0l >>> 0) + (v1l >>> 0);
+      v0h = (v0h + v1h + (sum > 0xffffffff ? 1 : 0)) | 0;
+      v0l = sum | 0;
+      swap = (v1l << 13) | (v1h >>> 19);
+      v1h = ((v1h << 13) | (v1l >>> 19)) ^ v0h;
+      v1l = swap ^ v0l;
+      swap = v0l;
+      v0l = v0h;
+      v0h = swap;
+
+      sum = (v2l >>> 0) + (v3l >>> 0);
+      v2h = (v2h + v3h + (sum > 0xffffffff ? 1 : 0)) | 0;
+      v2l = sum | 0;
+      swap = (v3l << 16) | (v3h >>> 16);
+      v3h = ((v3h << 16) | (v3l >>> 16)) ^ v2h;
+      v3l = swap ^ v2l;
+
+      sum = (v0l >>> 0) + (v3l >>> 0);
+      v0h = (v0h + v3h + (sum > 0xffffffff ? 1 : 0)) | 0;
+      v0l = sum | 0;
+      swap = (v3l << 21) | (v3h >>> 11);
+      v3h = ((v3h << 21) | (v3l >>> 11)) ^ v0h;
+      v3l = swap ^ v0l;
+
+      sum = (v2l >>> 0) + (v1l >>> 0);
+      v2h = (v2h + v1h + (sum > 0xffffffff ? 1 : 0)) | 0;
+      v2l = sum | 0;
+      swap = (v1l << 17) | (v1h >>> 15);
+      v1h = ((v1h << 17) | (v1l >>> 15)) ^ v2h;
+      v1l = swap ^ v2l;
+      swap = v2l;
+      v2l = v2h;
+      v2h = swap;
+    }
+    v0l ^= low;
+    v0h ^= high;
   }
-  state.absorb(low, high);
-  return state.finish();
+  return { high: (v0h ^ v1h ^ v2h ^ v3h) >>> 0, low: (v0l ^ v1l ^ v2l ^ v3l) >>> 0 };
 }
 
 /** The hash as a number below `range`, which must be below 2^26. */
@@ -35,104 +100,4 @@ function word(bytes: Uint8Array, offset: number): number {
     ((bytes[offset + 2] ?? 0) << 16) |
     ((bytes[offset + 3] ?? 0) << 24)
   );
-}
-
-class State {
-  #v0l: number;
-  #v0h: number;
-  #v1l: number;
-  #v1h: number;
-  #v2l: number;
-  #v2h: number;
-  #v3l: number;
-  #v3h: number;
-
-  constructor(key: Uint8Array) {
-    if (key.length !== 16) throw new RangeError('the key has 16 bytes');
-    const [k0l, k0h, k1l, k1h] = [word(key, 0), word(key, 4), word(key, 8), word(key, 12)];
-    // "somepseudorandomlygeneratedbytes"
-    this.#v0l = k0l ^ 0x70736575;
-    this.#v0h = k0h ^ 0x736f6d65;
-    this.#v1l = k1l ^ 0x6e646f6d;
-    this.#v1h = k1h ^ 0x646f7261;
-    this.#v2l = k0l ^ 0x6e657261;
-    this.#v2h = k0h ^ 0x6c796765;
-    this.#v3l = k1l ^ 0x79746573;
-    this.#v3h = k1h ^ 0x74656462;
-  }
-
-  absorb(low: number, high: number): void {
-    this.#v3l ^= low;
-    this.#v3h ^= high;
-    this.#round();
-    this.#round();
-    this.#v0l ^= low;
-    this.#v0h ^= high;
-  }
-
-  finish(): Hash64 {
-    this.#v2l ^= 0xff;
-    for (let i = 0; i < 4; i++) this.#round();
-    return {
-      high: (this.#v0h ^ this.#v1h ^ this.#v2h ^ this.#v3h) >>> 0,
-      low: (this.#v0l ^ this.#v1l ^ this.#v2l ^ this.#v3l) >>> 0,
-    };
-  }
-
-  /** v0 += v1; v1 <<<= 13; v1 ^= v0; v0 <<<= 32; and so on: additions carry from the low half, rotations swap bits. */
-  #round(): void {
-    let v0l = this.#v0l;
-    let v0h = this.#v0h;
-    let v1l = this.#v1l;
-    let v1h = this.#v1h;
-    let v2l = this.#v2l;
-    let v2h = this.#v2h;
-    let v3l = this.#v3l;
-    let v3h = this.#v3h;
-    let sum: number;
-    let swap: number;
-
-    sum = (v0l >>> 0) + (v1l >>> 0);
-    v0h = (v0h + v1h + (sum > 0xffffffff ? 1 : 0)) | 0;
-    v0l = sum | 0;
-    swap = (v1l << 13) | (v1h >>> 19);
-    v1h = ((v1h << 13) | (v1l >>> 19)) ^ v0h;
-    v1l = swap ^ v0l;
-    swap = v0l;
-    v0l = v0h;
-    v0h = swap;
-
-    sum = (v2l >>> 0) + (v3l >>> 0);
-    v2h = (v2h + v3h + (sum > 0xffffffff ? 1 : 0)) | 0;
-    v2l = sum | 0;
-    swap = (v3l << 16) | (v3h >>> 16);
-    v3h = ((v3h << 16) | (v3l >>> 16)) ^ v2h;
-    v3l = swap ^ v2l;
-
-    sum = (v0l >>> 0) + (v3l >>> 0);
-    v0h = (v0h + v3h + (sum > 0xffffffff ? 1 : 0)) | 0;
-    v0l = sum | 0;
-    swap = (v3l << 21) | (v3h >>> 11);
-    v3h = ((v3h << 21) | (v3l >>> 11)) ^ v0h;
-    v3l = swap ^ v0l;
-
-    sum = (v2l >>> 0) + (v1l >>> 0);
-    v2h = (v2h + v1h + (sum > 0xffffffff ? 1 : 0)) | 0;
-    v2l = sum | 0;
-    swap = (v1l << 17) | (v1h >>> 15);
-    v1h = ((v1h << 17) | (v1l >>> 15)) ^ v2h;
-    v1l = swap ^ v2l;
-    swap = v2l;
-    v2l = v2h;
-    v2h = swap;
-
-    this.#v0l = v0l;
-    this.#v0h = v0h;
-    this.#v1l = v1l;
-    this.#v1h = v1h;
-    this.#v2l = v2l;
-    this.#v2h = v2h;
-    this.#v3l = v3l;
-    this.#v3h = v3h;
-  }
 }

@@ -18,12 +18,12 @@ export class MemoryStateStore implements MappingStore {
   }
 
   put(mappings: readonly StoredMapping[]): void {
-    for (const mapping of mappings) this.#mappings.set(mapping.id, mapping);
+    for (const mapping of mappings) this.#mappings.set(mapping.id, copyOf(mapping));
   }
 
   updateStatistics(mappings: readonly StoredMapping[]): void {
     for (const mapping of mappings) {
-      if (this.#mappings.get(mapping.id)?.name === mapping.name) this.#mappings.set(mapping.id, mapping);
+      if (this.#mappings.get(mapping.id)?.name === mapping.name) this.#mappings.set(mapping.id, copyOf(mapping));
     }
   }
 
@@ -54,4 +54,25 @@ export class MemoryStateStore implements MappingStore {
   close(): void {
     // Nothing is held open.
   }
+}
+
+function copyOf(mapping: StoredMapping): StoredMapping {
+  const { id, address, name, client, firstSeen, lastAnswered, lastConnected, answers, flows, outcome } = mapping;
+  const { pinned, retired, former, formerUntil } = mapping;
+  return {
+    id,
+    address,
+    name,
+    client,
+    firstSeen,
+    lastAnswered,
+    lastConnected,
+    answers,
+    flows,
+    outcome,
+    pinned,
+    retired,
+    former,
+    formerUntil,
+  };
 }

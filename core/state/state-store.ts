@@ -22,7 +22,7 @@ export interface StoredMapping {
   readonly formerUntil: number;
 }
 
-/** All methods may throw FAKE_IP_STORE; nothing has changed then. */
+/** All methods may throw FAKE_IP_STORE; nothing has changed then. None keeps the objects it is given: their owner may change them. */
 export interface MappingStore {
   /** Every mapping, in no order. */
   load(): StoredMapping[];

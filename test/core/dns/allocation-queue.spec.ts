@@ -9,7 +9,7 @@ test('the names of one turn go to the pool together, in order; each gets its own
     allocateAll: (requests: readonly AddressRequest[]) => {
       batches.push(requests.map(({ name, client }) => `${name} for ${client}`));
       return requests.map(({ name }) =>
-        name === 'none' ? new AppError('FAKE_IP_EXHAUSTED', 'all are in use') : `198.18.0.${name.length}`,
+        name === 'none' ? new AppError('FAKE_IP_EXHAUSTED', 'all are in use') : 0xc6120000 + name.length,
       );
     },
   });
@@ -32,7 +32,7 @@ test('a pool that breaks fails every name of the turn, and none of the next', as
   const queue = new AllocationQueue({
     allocateAll: (requests) => {
       if (broken) throw new TypeError('x is not a function');
-      return requests.map(() => '198.18.0.9');
+      return requests.map(() => 0xc6120009);
     },
   });
   const outcomes = await Promise.allSettled([queue.allocate('a', 'x'), queue.allocate('b', 'x')]);

@@ -2,8 +2,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Ip, ipv4ToNumber, numberToIpv4 } from '../../../core/base/address.ts';
+import { AppError } from '../../../core/base/app-error.ts';
 import { normaliseDomain } from '../../../core/base/domain.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
+import type { Waiting } from '../../../core/dns/allocation-queue.ts';
 import { DnsLog } from '../../../core/dns/dns-log.ts';
 import { DnsServer, type QuestionRouter } from '../../../core/dns/dns-server.ts';
 import { addressAnswer, emptyAnswer } from '../../../core/dns/fake-answer.ts';
@@ -24,16 +26,23 @@ class MemoryPool {
     return this.names.get(name) ?? -1;
   }
 
-  async allocate(name: string): Promise<Ip> {
-    await Promise.resolve();
-    const known = this.names.get(name) ?? ipv4ToNumber('198.18.0.10') + this.names.size;
-    this.names.set(name, known);
-    return numberToIpv4(known);
+  allocate(waiting: Pick<Waiting, 'name' | 'settle'>): void {
+    queueMicrotask(() => {
+      const known = this.names.get(waiting.name) ?? ipv4ToNumber('198.18.0.10') + this.names.size;
+      this.names.set(waiting.name, known);
+      waiting.settle(known);
+    });
   }
 
   address6Of(ip: Ip): Ip | undefined {
     return this.#range6 ? `fdfe::${(ipv4ToNumber(ip) & 0xffff).toString(16)}` : undefined;
   }
+}
+
+async function addressOf(pool: MemoryPool, name: string): Promise<Ip> {
+  const outcome = await new Promise<number | AppError>((settle) => pool.allocate({ name, settle }));
+  if (outcome instanceof AppError) throw outcome;
+  return numberToIpv4(outcome);
 }
 
 /** The router's part of answering with fakes, on decoded messages. */
@@ -42,7 +51,7 @@ function slowRouter(pool: MemoryPool): QuestionRouter {
     answer: async (query: DnsMessage) => {
       const name = query.questions[0]?.name ?? '';
       const type = query.questions[0]?.type;
-      const ip = type === 'A' || type === 'AAAA' ? await pool.allocate(normaliseDomain(name)) : undefined;
+      const ip = type === 'A' || type === 'AAAA' ? await addressOf(pool, normaliseDomain(name)) : undefined;
       const address = type === 'AAAA' ? ip && pool.address6Of(ip) : ip;
       const message = address === undefined ? emptyAnswer(query, name) : addressAnswer(query, name, [address], 1);
       return { message, verdict: 'fake' };

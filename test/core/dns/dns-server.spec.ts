@@ -184,7 +184,7 @@ describe('a flood of questions that nobody answers', () => {
       ttl: 1,
       pool: {
         answerKnown: (name) => (name === 'known.example' ? 0xc6120005 : -1),
-        allocate: async () => '198.18.0.6',
+        allocate: (waiting) => queueMicrotask(() => waiting.settle(0xc6120006)),
         address6Of: () => undefined,
       },
     };

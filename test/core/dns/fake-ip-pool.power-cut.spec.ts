@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { numberToIpv4 } from '../../../core/base/address.ts';
 import { SqliteStateStore } from '../../../core/state/sqlite-state-store.ts';
 import { namesThatMet } from './names-that-met.ts';
 import { makePool, testKey } from './pool-fixture.ts';
@@ -44,7 +45,7 @@ test('the log is lost from any point on: an earlier table, and only names that m
   while (given.size < names.length) {
     const group = names.slice(given.size, given.size + 1 + randomBelow(20));
     const answers = pool.allocateAll(group.map((name) => ({ name, client: clientOf(name) })));
-    for (const [i, name] of group.entries()) given.set(name, String(answers[i]));
+    for (const [i, name] of group.entries()) given.set(name, numberToIpv4(Number(answers[i])));
     moments.push(given.size);
   }
   const database = fs.readFileSync(path.join(directory, 'state.db'));

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { ipv4ToNumber } from '../../../core/base/address.ts';
 import { AppError } from '../../../core/base/app-error.ts';
 import type { FakeIpPool } from '../../../core/dns/fake-ip-pool.ts';
 import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
@@ -210,7 +211,7 @@ describe('several names at once', () => {
     };
     const requests = ['a', 'known', 'b', 'a'].map((name) => ({ name: `${name}.example`, client }));
     const addresses = pool.allocateAll(requests);
-    expect([addresses[1], addresses[3]]).toEqual([known, addresses[0]]);
+    expect([addresses[1], addresses[3]]).toEqual([ipv4ToNumber(known), addresses[0]]);
     expect(puts).toBe(1);
     expect(store.load().map(({ name }) => name)).toEqual(['known.example', 'a.example', 'b.example']);
     store.put = () => {
@@ -219,7 +220,7 @@ describe('several names at once', () => {
     const failed = expect.objectContaining({ code: 'FAKE_IP_STORE' });
     expect(pool.allocateAll(['c', 'known', 'c'].map((name) => ({ name: `${name}.example`, client })))).toEqual([
       failed,
-      known,
+      ipv4ToNumber(known),
       failed,
     ]);
     expect([pool.find('c.example'), pool.used]).toEqual([undefined, 3]);
@@ -246,7 +247,7 @@ describe('several names at once', () => {
       .forEach((address) => pool.flowOpened(address));
     clock.advance(minutes);
     const outcomes = pool.allocateAll(['x', 'y'].map((name) => ({ name: `${name}.example`, client })));
-    expect(outcomes).toEqual([expect.any(String), expect.objectContaining({ code: 'FAKE_IP_EXHAUSTED' })]);
+    expect(outcomes).toEqual([expect.any(Number), expect.objectContaining({ code: 'FAKE_IP_EXHAUSTED' })]);
     expect(store.load().filter(({ name }) => name === 'x.example')).toHaveLength(1);
   });
 });
