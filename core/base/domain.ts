@@ -1,8 +1,15 @@
 /** Domain names: one spelling for all comparisons, and the pattern grammar of filters, hosts and domain sets. */
 
-/** Lower case, without the trailing dot. IDNA is left as received. Names and addresses pass alike. */
+const nonAscii = /\P{ASCII}/u;
+
+/**
+ * Lower case, without the trailing dot. IDNA is left as received, and so is the case of letters beyond ASCII: names that
+ * differ in it are different ones (RFC 4343). Names and addresses pass alike.
+ */
 export function normaliseDomain(name: string): string {
-  const lower = name.toLowerCase();
+  const lower = nonAscii.test(name)
+    ? name.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase())
+    : name.toLowerCase();
   return lower.endsWith('.') ? lower.slice(0, -1) : lower;
 }
 

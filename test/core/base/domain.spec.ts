@@ -16,6 +16,11 @@ test('one spelling', () => {
   expect(parentDomain('localhost')).toBe('');
 });
 
+test('letters beyond ASCII are what they are: no name becomes another one', () => {
+  expect(normaliseDomain('\u212A.Example')).toBe('\u212A.example');
+  expect(normaliseDomain('\u0130.EXAMPLE.')).toBe('\u0130.example');
+});
+
 describe('patterns', () => {
   const trie = new DomainTrie<string>();
   for (const pattern of [
