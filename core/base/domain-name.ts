@@ -1,15 +1,6 @@
-/** Host names as rules and servers write them: what may stand there, and the one form that is compared. */
-import { domainToASCII } from 'node:url';
+/** Host names as rules and servers write them: what may stand there. */
 import { parseIp } from './address.ts';
-import { normaliseDomain } from './domain.ts';
-
-const nonAscii = /\P{ASCII}/u;
-
-/** The form in which names are compared: lower case, no trailing dot, international labels as `xn--` (RFC 5890). */
-export function comparableDomain(name: string): string {
-  const normal = normaliseDomain(name);
-  return nonAscii.test(normal) ? domainToASCII(normal) || normal : normal;
-}
+import { comparableDomain } from './domain.ts';
 
 /** Why a text is no host name (RFC 1123 with underscores, 253 characters, 63 a label), or undefined. */
 export function domainNameProblem(text: string): string | undefined {

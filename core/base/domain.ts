@@ -1,9 +1,23 @@
 /** Domain names: one spelling for all comparisons, and the pattern grammar of filters, hosts and domain sets. */
+import { domainToASCII } from 'node:url';
 
-/** Lower case, without the trailing dot. IDNA is left as received. Names and addresses pass alike. */
+const nonAscii = /\P{ASCII}/u;
+
+/**
+ * Lower case, without the trailing dot. IDNA is left as received, and so is the case of letters beyond ASCII: names that
+ * differ in it are different ones (RFC 4343). Names and addresses pass alike.
+ */
 export function normaliseDomain(name: string): string {
-  const lower = name.toLowerCase();
+  const lower = nonAscii.test(name)
+    ? name.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase())
+    : name.toLowerCase();
   return lower.endsWith('.') ? lower.slice(0, -1) : lower;
+}
+
+/** The form in which what people write is compared: normalised, international labels as `xn--` (RFC 5890). */
+export function comparableDomain(name: string): string {
+  const normal = normaliseDomain(name);
+  return nonAscii.test(normal) ? domainToASCII(normal) || normal : normal;
 }
 
 /** Whether `name` is `suffix` or below it; both normalised. */
@@ -31,7 +45,7 @@ interface TrieNode<T> {
 
 /**
  * Patterns: `*` is exactly one label, `+.x` is x and everything below, `.x` is below only. Priority: exact, then `*`,
- * then the longest `.`/`+.`. The first value set for a pattern stays.
+ * then the longest `.`/`+.`. The first value set for a pattern stays. International labels may be written either way.
  */
 export class DomainTrie<T> {
   readonly #root: TrieNode<T> = { children: new Map() };
@@ -46,10 +60,9 @@ export class DomainTrie<T> {
   insert(pattern: string, value: T): string | undefined {
     const problem = domainPatternProblem(pattern);
     if (problem !== undefined) return problem;
-    let rest = pattern.toLowerCase();
-    const self = rest.startsWith('+.');
-    const below = self || rest.startsWith('.');
-    if (below) rest = rest.slice(self ? 2 : 1);
+    const self = pattern.startsWith('+.');
+    const below = self || pattern.startsWith('.');
+    const rest = comparableDomain(below ? pattern.slice(self ? 2 : 1) : pattern);
     let node = this.#root;
     for (const label of rest.split('.').reverse()) {
       let next = node.children.get(label);
@@ -65,9 +78,11 @@ export class DomainTrie<T> {
     return undefined;
   }
 
-  /** The value of the best pattern for a normalised name. */
+  /** The value of the best pattern for a normalised name; an international one may be as bytes or as `xn--`. */
   lookup(name: string): T | undefined {
-    return name === '' ? undefined : search(this.#root, name, name.length)?.value;
+    if (name === '') return undefined;
+    const comparable = comparableDomain(name);
+    return search(this.#root, comparable, comparable.length)?.value;
   }
 }
 

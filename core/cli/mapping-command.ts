@@ -1,7 +1,7 @@
 /** `mirage mapping` and `mirage flush`: single fake addresses pinned and released, and what is forgotten as a whole. */
 import { ipFamily, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
-import { comparableDomain } from '../base/domain-name.ts';
+import { comparableDomain } from '../base/domain.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { MappingRow } from '../contract/dns.ts';
 import type { HelperClient } from '../controller/helper-client.ts';

@@ -1,7 +1,7 @@
 /** Names with answers of their own: addresses, or another name to go on with. The configuration's `hosts`, then the machine's. */
 import { type Ip, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
-import { DomainTrie, normaliseDomain } from '../base/domain.ts';
+import { comparableDomain, DomainTrie } from '../base/domain.ts';
 import type { SystemHosts } from './system-hosts.ts';
 
 export type HostEntry =
@@ -81,7 +81,7 @@ function readEntry(pattern: string, value: readonly string[] | string): HostEntr
   if (typeof value === 'string') {
     const address = parseIp(value);
     return address === undefined
-      ? { kind: 'alias', target: normaliseDomain(value) }
+      ? { kind: 'alias', target: comparableDomain(value) }
       : { kind: 'addresses', addresses: [address] };
   }
   const addresses = value.map((text) => {

@@ -1,6 +1,6 @@
 /** The host of a proxy request: an address in canonical text, or a name in the form in which names are compared. */
 import { parseIp } from '../base/address.ts';
-import { comparableDomain } from '../base/domain-name.ts';
+import { comparableDomain } from '../base/domain.ts';
 
 const forbidden = /[\s/:@[\]\\?#%\p{Cc}]/u;
 

@@ -1,6 +1,6 @@
 /** The `hosts` of a profile: patterns with fixed addresses, or with another name. */
 import { parseIp } from '../base/address.ts';
-import { domainPatternProblem, normaliseDomain } from '../base/domain.ts';
+import { comparableDomain, domainPatternProblem, normaliseDomain } from '../base/domain.ts';
 import { domainNameProblem } from '../base/domain-name.ts';
 import type { DnsConfig } from '../contract/config.ts';
 import { YamlMap } from './yaml-map.ts';
@@ -45,7 +45,7 @@ function readTarget(value: YamlValue): Hosts[string] | undefined {
     const ip = parseIp(text);
     if (ip !== undefined) return [ip];
     const wrong = domainNameProblem(text);
-    if (wrong === undefined) return normaliseDomain(text);
+    if (wrong === undefined) return comparableDomain(text);
     value.error(wrong, expectedHost);
     return undefined;
   }

@@ -1,7 +1,7 @@
 /** One entry of `dns.nameserver`: where questions go that are not answered by us. Pure. */
 import { parseEndpoint, parseIp } from '../base/address.ts';
 import { parseCidr } from '../base/cidr.ts';
-import { normaliseDomain } from '../base/domain.ts';
+import { comparableDomain } from '../base/domain.ts';
 import type { UpstreamConfig } from '../contract/config.ts';
 
 export type NameserverParse =
@@ -93,7 +93,7 @@ function parseAuthority(text: string, usualPort: number): { host: string; port: 
   const endpoint = /:\d+$/.test(text) ? parseEndpoint(text) : { host: text, port: usualPort };
   if (endpoint === undefined) return { message: `"${text.slice(0, 60)}" is no address` };
   if (endpoint.port === 0) return { message: 'port 0 is out of range' };
-  const host = parseIp(endpoint.host) ?? normaliseDomain(endpoint.host);
+  const host = parseIp(endpoint.host) ?? comparableDomain(endpoint.host);
   if (parseIp(host) === undefined && !/^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?$/.test(host)) {
     return { message: `"${text.slice(0, 60)}" is no address` };
   }

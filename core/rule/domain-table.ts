@@ -1,5 +1,5 @@
 /** All rules about names, compiled: hash look-ups for whole names and suffixes, a list for keywords. */
-import { comparableDomain } from '../base/domain-name.ts';
+import { comparableDomain } from '../base/domain.ts';
 import { noRule } from './no-rule.ts';
 
 export interface DomainEntry {

@@ -1,6 +1,6 @@
 /** What the rules look at, taken from a flow's metadata once per match. */
 import { type Ip, parseIp } from '../base/address.ts';
-import { comparableDomain } from '../base/domain-name.ts';
+import { comparableDomain } from '../base/domain.ts';
 import type { Metadata } from '../flow/metadata.ts';
 
 export interface MatchFacts {

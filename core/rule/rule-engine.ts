@@ -5,6 +5,7 @@
 import type { Ip } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import { parseCidr } from '../base/cidr.ts';
+import { comparableDomain } from '../base/domain.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { RuleConfig } from '../contract/config.ts';
 import type { MatchedRule, RuleTrace } from '../contract/flow.ts';
@@ -152,7 +153,7 @@ export class RuleEngine {
    * not known yet are "maybe", and the first rule that hits the name for certain is the last.
    */
   policiesFor(name: string): ReadonlySet<string> {
-    const certain = Math.min(this.#domains.lookup(name, this.#firstMatch), this.#firstMatch);
+    const certain = Math.min(this.#domains.lookup(comparableDomain(name), this.#firstMatch), this.#firstMatch);
     const policies = new Set<string>();
     for (const { index, policy } of this.#maybes) {
       if (index >= certain) break;

@@ -1,8 +1,7 @@
 /** Why each rule matched or did not, in words: the trace behind "what would happen to this host?". */
 import { type Ip, ipFamily } from '../base/address.ts';
 import { cidrContains, parseCidr } from '../base/cidr.ts';
-import { isWithinDomain } from '../base/domain.ts';
-import { comparableDomain } from '../base/domain-name.ts';
+import { comparableDomain, isWithinDomain } from '../base/domain.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { RuleConfig } from '../contract/config.ts';
 import type { RuleTrace } from '../contract/flow.ts';

@@ -1,6 +1,6 @@
 /** What the first bytes of a connection tell about the name it is for. Only names that a host can have count. */
-import { isWithinDomain } from '../base/domain.ts';
-import { comparableDomain, domainNameProblem } from '../base/domain-name.ts';
+import { comparableDomain, isWithinDomain } from '../base/domain.ts';
+import { domainNameProblem } from '../base/domain-name.ts';
 
 export const sniffProtocols = ['tls', 'http', 'quic'] as const;
 export type SniffProtocol = (typeof sniffProtocols)[number];

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { comparableDomain, domainNameProblem } from '../../../core/base/domain-name.ts';
+import { comparableDomain } from '../../../core/base/domain.ts';
+import { domainNameProblem } from '../../../core/base/domain-name.ts';
 
 test.each([
   ['WWW.Example.COM.', 'www.example.com'],

@@ -16,6 +16,11 @@ test('one spelling', () => {
   expect(parentDomain('localhost')).toBe('');
 });
 
+test('letters beyond ASCII are what they are: no name becomes another one', () => {
+  expect(normaliseDomain('\u212A.Example')).toBe('\u212A.example');
+  expect(normaliseDomain('\u0130.EXAMPLE.')).toBe('\u0130.example');
+});
+
 describe('patterns', () => {
   const trie = new DomainTrie<string>();
   for (const pattern of [
@@ -46,6 +51,17 @@ describe('patterns', () => {
     ['other.net', undefined],
     ['', undefined],
   ])('%s -> %s', (name, pattern) => expect(trie.lookup(name)).toBe(pattern));
+
+  test('an international label is the same however it is written and asked', () => {
+    const names = new DomainTrie<string>();
+    for (const pattern of ['b\u00FCcher.example', '+.\u00C9cole.example', 'xn--mnchen-3ya.*']) {
+      expect(names.insert(pattern, pattern)).toBeUndefined();
+    }
+    expect(names.lookup('xn--bcher-kva.example')).toBe('b\u00FCcher.example');
+    expect(names.lookup('b\u00FCcher.example')).toBe('b\u00FCcher.example');
+    expect(names.lookup('a.xn--cole-9oa.example')).toBe('+.\u00C9cole.example');
+    expect(names.lookup('m\u00FCnchen.example')).toBe('xn--mnchen-3ya.*');
+  });
 
   test.each(['', '.', '+.', '..dev', 'a..b', ' a', 'a ', '*x.com', 'a.+.b', 'a.b.'])(
     '%j is invalid and says why',

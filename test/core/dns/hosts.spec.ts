@@ -9,6 +9,8 @@ describe('a table', () => {
     '+.all.example': 'one.example',
     'alias.example': 'Elsewhere.Example.',
     '+.search.example': 'safe.search.example',
+    'b\u00FCcher.example': '192.0.2.3',
+    'books.example': 'B\u00FCcher.Example',
   });
 
   test.each([
@@ -18,6 +20,8 @@ describe('a table', () => {
     ['a.b.all.example', { names: ['a.b.all.example', 'one.example'], addresses: ['192.0.2.1'] }],
     ['alias.example', { names: ['alias.example', 'elsewhere.example'] }],
     ['www.search.example', { names: ['www.search.example', 'safe.search.example'] }],
+    ['xn--bcher-kva.example', { names: ['xn--bcher-kva.example'], addresses: ['192.0.2.3'] }],
+    ['books.example', { names: ['books.example', 'xn--bcher-kva.example'], addresses: ['192.0.2.3'] }],
     ['x.y.dev.example', undefined],
     ['other.example', undefined],
   ])('leads %s where it says', (name, chain) => {

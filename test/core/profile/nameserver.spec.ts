@@ -20,6 +20,7 @@ test.each(['system', 'system://'])('%s: the servers of before', (text) => {
 test.each([
   ['tcp://192.0.2.1', { kind: 'tcp', host: '192.0.2.1', port: 53 }],
   ['tls://DNS.example', { kind: 'tls', host: 'dns.example', port: 853 }],
+  ['tls://B\u00FCcher.example', { kind: 'tls', host: 'xn--bcher-kva.example', port: 853 }],
   ['tls://192.0.2.1:8853', { kind: 'tls', host: '192.0.2.1', port: 8853 }],
   ['https://dns.example', { kind: 'https', host: 'dns.example', port: 443, path: '/dns-query', method: 'POST' }],
   [

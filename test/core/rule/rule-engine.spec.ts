@@ -178,6 +178,14 @@ describe('addresses of names', () => {
     expect(new RuleEngine([]).byAddress(flow('203.0.113.1'))).toEqual({ policy: 'DIRECT', certain: true });
   });
 
+  test('which policies a name can get is told of an international one as of any other, written either way', () => {
+    const named = new RuleEngine(rules('DOMAIN,b\u00FCcher.example,dante', 'MATCH,DIRECT'));
+    for (const name of ['b\u00FCcher.example', 'xn--bcher-kva.example']) {
+      expect([...named.policiesFor(name)]).toEqual(['dante']);
+    }
+    expect([...named.policiesFor('other.example')]).toEqual(['DIRECT']);
+  });
+
   test('needs', () => {
     expect(engine.needs).toEqual({ process: false, ip: true });
     expect(new RuleEngine(rules('IP-CIDR,10.0.0.0/8,a,no-resolve', 'MATCH,b')).needs).toEqual({
