@@ -16,7 +16,7 @@ const eventHandlers: Record<keyof AppEvents, Set<AnyHandler>> = {
   traffic: new Set(),
 };
 const lastEvents = new Map<string, unknown>();
-const batchHandlers = new Map<number, AnyHandler>();
+const subscriptions = new Map<number, { batch: AnyHandler; refused: AnyHandler }>();
 let nextSubscription = 1;
 
 const channel = new MessageChannel();
@@ -32,8 +32,10 @@ function receive(frame: ServerFrame): void {
     if (frame.event === 'link' && frame.data.kind !== 'connected') lastEvents.delete('snapshot');
     for (const handler of eventHandlers[frame.event]) handler(frame.data);
   } else if ('batch' in frame) {
-    batchHandlers.get(frame.batch)?.(frame.data);
+    subscriptions.get(frame.batch)?.batch(frame.data);
     port.postMessage(batchTaken);
+  } else if ('refused' in frame) {
+    subscriptions.get(frame.refused)?.refused(frame.error);
   }
 }
 
@@ -56,12 +58,15 @@ const bridge: MirageBridge = {
       eventHandlers[event].delete(own);
     };
   },
-  subscribe(topic, options, handler) {
+  subscribe(topic, options, handler, onRefused) {
     const number = nextSubscription++;
-    batchHandlers.set(number, (data) => handler(unchecked(data)));
+    subscriptions.set(number, {
+      batch: (data) => handler(unchecked(data)),
+      refused: (error) => onRefused(unchecked(error)),
+    });
     send({ subscribe: number, topic, options });
     return () => {
-      if (batchHandlers.delete(number)) send({ unsubscribe: number });
+      if (subscriptions.delete(number)) send({ unsubscribe: number });
     };
   },
 };

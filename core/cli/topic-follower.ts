@@ -23,7 +23,7 @@ const limit = 10_000;
 /** Milliseconds that a row waits for the rest of it: the helper sends a batch a second. */
 const patience = 1_200;
 
-/** Resolves when `ended` does; rejects with the link's error when the helper goes away. */
+/** Resolves when `ended` does; rejects with the helper's error when it refuses the table, with the link's when it goes away. */
 export async function followTopic<T extends FollowedTopic>(
   helper: HelperClient,
   topic: T,
@@ -37,7 +37,12 @@ export async function followTopic<T extends FollowedTopic>(
   });
   const { search } = following;
   const options = { limit, ...(search === undefined ? {} : { search }) };
-  const unsubscribe = helper.subscribe(topic, options, (batch) => queue.take(batch));
+  const unsubscribe = helper.subscribe(
+    topic,
+    options,
+    (batch) => queue.take(batch),
+    (error) => lost.reject(AppError.fromData(error)),
+  );
   try {
     await Promise.race([following.ended, lost.promise]);
   } finally {

@@ -2,15 +2,15 @@
 
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
-import type { Row, SubscribeOptions, TopicName } from '../contract/rpc.ts';
+import type { Row, SubscribeOptions, TopicBatch, TopicName } from '../contract/rpc.ts';
 import type { HelperClient } from '../controller/helper-client.ts';
 
 /** Milliseconds for the first page, and for each further one. */
 const pageDeadline = 5_000;
 
 /**
- * Rows in the order of the table, oldest first. Rejects with `RPC_TIMEOUT` when no page comes, with the link's error when
- * the helper goes away meanwhile.
+ * Rows in the order of the table, oldest first. Rejects with `RPC_TIMEOUT` when no page comes, with the helper's error when
+ * it refuses the table, with the link's when it goes away meanwhile.
  */
 export function readTopic<T extends TopicName>(
   helper: HelperClient,
@@ -34,12 +34,15 @@ export function readTopic<T extends TopicName>(
       if (link.kind === 'failed') finish(() => reject(AppError.fromData(link.error)));
     });
     let cancelDeadline = wait();
-    const unsubscribe = helper.subscribe(topic, options, (batch) => {
+    const onBatch = (batch: TopicBatch<T>) => {
       if (batch.reset) rows.length = 0;
       rows.push(...batch.rows);
       cancelDeadline();
       if (rows.length >= Math.min(batch.total, options.limit)) finish(() => resolve(rows));
       else cancelDeadline = wait();
-    });
+    };
+    const unsubscribe = helper.subscribe(topic, options, onBatch, (error) =>
+      finish(() => reject(AppError.fromData(error))),
+    );
   });
 }

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { AppEvents, AppMethodName, AppResult } from './app.ts';
-import { errorDataSchema } from './error.ts';
+import { type ErrorData, errorDataSchema } from './error.ts';
 import { subscribeOptionsSchema, type TopicBatch, type TopicName } from './rpc.ts';
 
 /**
@@ -35,10 +35,12 @@ export const errorFrameSchema = z.strictObject({ id: frameId, error: errorDataSc
 
 export type ResultFrame<M extends AppMethodName = AppMethodName> = { id: number; result: AppResult<M> };
 export type ErrorFrame = z.infer<typeof errorFrameSchema>;
+/** The helper refuses the table of this subscription, for now (RPC_BUSY) or for good. */
+export type RefusedFrame = { refused: number; error: ErrorData };
 /** `batch` is the number of the subscription. The first batch of a subscription has `reset: true`. */
 export type BatchFrame<T extends TopicName = TopicName> = { batch: number; data: TopicBatch<T> };
 /** The first of each event comes at once after the upgrade; `snapshot` and `traffic` only once the helper has answered. */
 export type EventFrame = { [E in keyof AppEvents]: { event: E; data: AppEvents[E] } }[keyof AppEvents];
 
 /** Everything a server may send. */
-export type ServerFrame = ResultFrame | ErrorFrame | BatchFrame | EventFrame;
+export type ServerFrame = ResultFrame | ErrorFrame | BatchFrame | RefusedFrame | EventFrame;

@@ -3,7 +3,7 @@
  * Both homes implement `MirageBridge`; most calls pass through to the helper as they are.
  */
 import { z } from 'zod';
-import { configProblemSchema, errorDataSchema } from './error.ts';
+import { configProblemSchema, type ErrorData, errorDataSchema } from './error.ts';
 import { type EventData, methods, type Row, type SubscribeOptions, type TopicBatch, type TopicName } from './rpc.ts';
 
 export const helperLinkSchema = z.discriminatedUnion('kind', [
@@ -58,11 +58,16 @@ export type Unsubscribe = () => void;
 export interface MirageBridge {
   call<M extends AppMethodName>(method: M, params: AppParams<M>): Promise<AppResult<M>>;
   on<E extends keyof AppEvents>(event: E, handler: (data: AppEvents[E]) => void): Unsubscribe;
-  /** Batches of a table until unsubscribed; resubscribes by itself after a gap or a reconnect (seen as `reset: true`). */
+  /**
+   * Batches of a table until unsubscribed; resubscribes by itself after a gap or a reconnect (seen as `reset: true`).
+   * `onRefused` hears each refusal of the helper: RPC_BUSY is tried again by itself, others stand until the helper is
+   * another one, or until somebody subscribes anew.
+   */
   subscribe<T extends TopicName>(
     topic: T,
     options: SubscribeOptions,
     handler: (batch: TopicBatch<T>) => void,
+    onRefused: (error: ErrorData) => void,
   ): Unsubscribe;
 }
 

@@ -18,6 +18,7 @@ import type {
   Unsubscribe,
 } from '../contract/app.ts';
 import { defaultConfig } from '../contract/config.ts';
+import type { ErrorData } from '../contract/error.ts';
 import type { SubscribeOptions, TopicBatch, TopicName } from '../contract/rpc.ts';
 import type { Snapshot } from '../contract/status.ts';
 import type { LoadedProfile, ProfileStore } from '../profile/profile-store.ts';
@@ -144,8 +145,9 @@ export class AppService implements MirageBridge, Service {
     topic: T,
     options: SubscribeOptions,
     handler: (batch: TopicBatch<T>) => void,
+    onRefused: (error: ErrorData) => void,
   ): Unsubscribe {
-    return this.#helper.subscribe(topic, options, handler);
+    return this.#helper.subscribe(topic, options, handler, onRefused);
   }
 
   #onLink(link: HelperLink): void {

@@ -1,5 +1,6 @@
 /** What this folder needs of a connection to the helper; `core/rpc` has the real one, tests have a double. */
 import type { HelperLink } from '../contract/app.ts';
+import type { ErrorData } from '../contract/error.ts';
 import type {
   EventData,
   EventName,
@@ -23,10 +24,14 @@ export interface HelperClient {
   call<M extends MethodName>(method: M, params: Params<M>): Promise<Result<M>>;
   /** Survives reconnects. Watching `traffic` makes the helper sample it. */
   on<E extends EventName>(event: E, handler: (data: EventData<E>) => void): () => void;
-  /** Survives reconnects and gaps, seen as a batch with `reset`. */
+  /**
+   * Survives reconnects and gaps, seen as a batch with `reset`. `onRefused` hears each refusal of the helper; what it is
+   * only too busy for is asked for again without being told to.
+   */
   subscribe<T extends TopicName>(
     topic: T,
     options: SubscribeOptions,
     handler: (batch: TopicBatch<T>) => void,
+    onRefused: (error: ErrorData) => void,
   ): () => void;
 }

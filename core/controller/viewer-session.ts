@@ -5,7 +5,7 @@
 import { AppError } from '../base/app-error.ts';
 import type { AppEvents, MirageBridge, Unsubscribe } from '../contract/app.ts';
 import { type ClientFrame, clientFrameSchema, type ServerFrame } from '../contract/app-socket.ts';
-import type { SubscribeOptions, TopicName } from '../contract/rpc.ts';
+import type { SubscribeOptions, TopicBatch, TopicName } from '../contract/rpc.ts';
 import { callApp } from './app-call.ts';
 
 /** Where frames go. While `congested`, batches and traffic samples are left out. */
@@ -82,19 +82,23 @@ export class ViewerSession {
     }
     const subscription: Subscription = { stale: false, stop: () => undefined };
     this.#subscriptions.set(number, subscription);
+    const isCurrent = () => this.#subscriptions.get(number) === subscription;
+    const onBatch = (data: TopicBatch) => {
+      if (!isCurrent()) return;
+      if (this.#sink.congested) {
+        subscription.stale = true;
+      } else if (subscription.stale && !data.reset) {
+        subscription.stale = false;
+        subscription.stop();
+        begin();
+      } else {
+        subscription.stale = false;
+        this.#send({ batch: number, data });
+      }
+    };
     const begin = () => {
-      subscription.stop = this.#bridge.subscribe(topic, options, (data) => {
-        if (this.#subscriptions.get(number) !== subscription) return;
-        if (this.#sink.congested) {
-          subscription.stale = true;
-        } else if (subscription.stale && !data.reset) {
-          subscription.stale = false;
-          subscription.stop();
-          begin();
-        } else {
-          subscription.stale = false;
-          this.#send({ batch: number, data });
-        }
+      subscription.stop = this.#bridge.subscribe(topic, options, onBatch, (error) => {
+        if (isCurrent()) this.#send({ refused: number, error });
       });
     };
     begin();

@@ -5,6 +5,7 @@
 import { AppError } from '../base/app-error.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { HelperLink } from '../contract/app.ts';
+import type { ErrorData } from '../contract/error.ts';
 import {
   type EventData,
   type EventName,
@@ -18,19 +19,12 @@ import {
 } from '../contract/rpc.ts';
 import { ClientConnection, type ClientConnectionOptions } from './client-connection.ts';
 import { readErrorData, serverMessageSchema } from './message.ts';
+import { TopicSubscriptions } from './topic-subscriptions.ts';
 import { unchecked } from './unchecked.ts';
 
 export type RpcClientOptions = ClientConnectionOptions;
 
 type Settle = (answer: { result: unknown } | { error: AppError }) => void;
-
-interface LiveSubscription {
-  readonly topic: TopicName;
-  readonly options: SubscribeOptions;
-  readonly handler: (batch: TopicBatch) => void;
-  epoch: number;
-  nextSequence: number;
-}
 
 const callMs = 30_000;
 const backoffMs = [250, 500, 1_000, 2_000, 5_000] as const;
@@ -38,7 +32,7 @@ const backoffMs = [250, 500, 1_000, 2_000, 5_000] as const;
 export class RpcClient {
   readonly #options: RpcClientOptions;
   readonly #calls = new Map<number, Settle>();
-  readonly #subscriptions = new Map<number, LiveSubscription>();
+  readonly #subscriptions: TopicSubscriptions;
   readonly #events: { readonly [E in EventName]: Emitter<EventData<E>> } = {
     snapshot: new Emitter(),
     traffic: new Emitter(),
@@ -54,6 +48,11 @@ export class RpcClient {
 
   constructor(options: RpcClientOptions) {
     this.#options = options;
+    this.#subscriptions = new TopicSubscriptions({
+      clock: options.clock,
+      nextId: () => this.#nextId++,
+      send: (message) => this.#connection?.send(message),
+    });
   }
 
   get link(): HelperLink {
@@ -136,24 +135,16 @@ export class RpcClient {
 
   /**
    * Receives a table's batches until the returned function is called. The first one, and the first after a reconnect or a
-   * gap, has `reset`. A subscription that the helper refuses ends silently: the compiler has checked it.
+   * gap, has `reset`. `onRefused` hears each time that the helper refuses the table; with RPC_BUSY it is asked for again
+   * by itself.
    */
   subscribe<T extends TopicName>(
     topic: T,
     options: SubscribeOptions,
     handler: (batch: TopicBatch<T>) => void,
+    onRefused: (error: ErrorData) => void,
   ): () => void {
-    const subscription: LiveSubscription = {
-      topic,
-      options,
-      handler: (batch) => handler(unchecked(batch)),
-      epoch: -1,
-      nextSequence: 0,
-    };
-    this.#openSubscription(subscription);
-    return () => {
-      for (const [id, other] of this.#subscriptions) if (other === subscription) this.#closeSubscription(id);
-    };
+    return this.#subscriptions.add({ topic, options, onBatch: (batch) => handler(unchecked(batch)), onRefused });
   }
 
   #tryAgain(): void {
@@ -163,14 +154,13 @@ export class RpcClient {
   #onConnected(): void {
     this.#attempt = 0;
     this.#setLink({ kind: 'connected' });
-    const subscriptions = [...this.#subscriptions.values()];
-    this.#subscriptions.clear();
-    for (const subscription of subscriptions) this.#openSubscription(subscription);
+    this.#subscriptions.connected();
   }
 
   #onEnd(error: AppError): void {
     this.#connection = undefined;
     this.#latest = {};
+    this.#subscriptions.disconnected();
     this.#setLink({ kind: 'failed', error: error.toData() });
     for (const settle of this.#calls.values()) settle({ error });
     this.#cancelRetry?.();
@@ -183,42 +173,19 @@ export class RpcClient {
   #receive(received: unknown): void {
     const message = serverMessageSchema.safeParse(received).data;
     if (message?.kind === 'event' && isEvent(message.event)) this.#onEvent(message.event, unchecked(message.data));
-    if (message?.kind === 'batch') this.#onBatch(message.id, unchecked<TopicBatch>(message.batch));
+    if (message?.kind === 'batch') this.#subscriptions.batch(message.id, unchecked(message.batch));
     if (message?.kind !== 'response') return;
-    this.#subscriptions.delete(message.id); // a response to a subscription is a refusal
     const settle = this.#calls.get(message.id);
-    if (message.error === undefined) settle?.({ result: message.result });
-    else settle?.({ error: AppError.fromData(readErrorData(message.error)) });
+    if (message.error === undefined) return settle?.({ result: message.result });
+    const error = readErrorData(message.error);
+    // What is answered is a call; a subscription is answered only when it is refused.
+    if (settle === undefined) this.#subscriptions.refused(message.id, error);
+    else settle({ error: AppError.fromData(error) });
   }
 
   #onEvent<E extends EventName>(event: E, data: EventData<E>): void {
     this.#latest = { ...this.#latest, [event]: data };
     this.#events[event].emit(data);
-  }
-
-  #onBatch(id: number, batch: TopicBatch): void {
-    const subscription = this.#subscriptions.get(id);
-    if (subscription === undefined) return;
-    const follows = batch.epoch === subscription.epoch && batch.sequence === subscription.nextSequence;
-    if (!follows && !batch.reset) {
-      this.#closeSubscription(id);
-      return this.#openSubscription(subscription);
-    }
-    subscription.epoch = batch.epoch;
-    subscription.nextSequence = batch.sequence + 1;
-    subscription.handler(batch);
-  }
-
-  #openSubscription(subscription: LiveSubscription): void {
-    const id = this.#nextId++;
-    this.#subscriptions.set(id, subscription);
-    const { topic, options } = subscription;
-    if (this.#link.kind === 'connected') this.#connection?.send({ kind: 'subscribe', id, topic, options });
-  }
-
-  #closeSubscription(id: number): void {
-    this.#subscriptions.delete(id);
-    if (this.#link.kind === 'connected') this.#connection?.send({ kind: 'unsubscribe', id });
   }
 
   #linkError(): AppError {

@@ -13,6 +13,7 @@ import type {
   Unsubscribe,
 } from '../../core/contract/app.ts';
 import type { ClientFrame, EventFrame, ServerFrame, sessionEndedCloseCode } from '../../core/contract/app-socket.ts';
+import type { ErrorData } from '../../core/contract/error.ts';
 import type { SubscribeOptions } from '../../core/contract/rpc.ts';
 import { BackOff } from './back-off.ts';
 import { BridgeError } from './error-data.ts';
@@ -46,6 +47,7 @@ interface Subscription {
   readonly topic: TopicName;
   readonly options: SubscribeOptions;
   readonly handler: (batch: TopicBatch) => void;
+  readonly onRefused: (error: ErrorData) => void;
 }
 
 interface Call {
@@ -118,9 +120,10 @@ export class SocketBridge implements MirageBridge, HomeLink {
     topic: T,
     options: SubscribeOptions,
     handler: (batch: TopicBatch<T>) => void,
+    onRefused: (error: ErrorData) => void,
   ): Unsubscribe {
     const id = this.#nextSubscription++;
-    this.#subscriptions.set(id, { topic, options, handler });
+    this.#subscriptions.set(id, { topic, options, handler, onRefused });
     if (this.#state.kind === 'open') this.#send({ subscribe: id, topic, options });
     return () => {
       if (this.#subscriptions.delete(id) && this.#state.kind === 'open') this.#send({ unsubscribe: id });
@@ -165,6 +168,8 @@ export class SocketBridge implements MirageBridge, HomeLink {
   #receive(frame: ServerFrame): void {
     if ('batch' in frame) {
       this.#subscriptions.get(frame.batch)?.handler(frame.data);
+    } else if ('refused' in frame) {
+      this.#subscriptions.get(frame.refused)?.onRefused(frame.error);
     } else if ('event' in frame) {
       this.#emit(frame);
     } else {

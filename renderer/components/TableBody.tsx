@@ -5,6 +5,7 @@ import type { TopicSnapshot } from '../stores/topic-store.ts';
 import type { PageName } from '../stores/ui-store.ts';
 import { GridSkeleton } from './data-grid/GridSkeleton.tsx';
 import { NoMatch } from './NoMatch.tsx';
+import { TableRefused, type TableRefusedProps } from './TableRefused.tsx';
 
 export interface TableBodyProps {
   page: PageName;
@@ -12,6 +13,8 @@ export interface TableBodyProps {
   snapshot: Pick<TopicSnapshot<unknown>, 'loaded' | 'total' | 'entries'>;
   shown: number;
   paused: boolean;
+  /** Of a table that the helper does not show. */
+  refusal?: TableRefusedProps | undefined;
   /** Shown when there is nothing, and not because of the search. */
   empty: ReactNode;
   /** The table. */
@@ -20,9 +23,15 @@ export interface TableBodyProps {
   beside?: ReactNode;
 }
 
-export function TableBody({ page, search, snapshot, shown, paused, empty, children, beside }: TableBodyProps) {
+export function TableBody({ page, search, snapshot, shown, paused, refusal, empty, children, beside }: TableBodyProps) {
   const { t } = useTranslation();
   const { loaded, total, entries } = snapshot;
+  const body = () => {
+    if (refusal !== undefined) return <TableRefused {...refusal} />;
+    if (!loaded) return <GridSkeleton />;
+    if (shown > 0) return children;
+    return search === '' ? empty : <NoMatch page={page} />;
+  };
   return (
     <>
       {paused ? (
@@ -34,7 +43,7 @@ export function TableBody({ page, search, snapshot, shown, paused, empty, childr
         <p className="toolbar toolbar-note">{t('grid.truncated', { shown: entries.size, total })}</p>
       ) : null}
       <div className="page-fill">
-        {loaded ? shown > 0 ? children : search === '' ? empty : <NoMatch page={page} /> : <GridSkeleton />}
+        {body()}
         {beside}
       </div>
     </>

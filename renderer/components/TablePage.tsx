@@ -70,6 +70,7 @@ export function TablePage<E>({
         snapshot={snapshot}
         shown={rows.length}
         paused={paused}
+        refusal={table.refusal}
         empty={<EmptyState icon={empty.icon} title={empty.title} text={on ? empty.on : empty.off} />}
       >
         {children}

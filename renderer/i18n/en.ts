@@ -61,6 +61,7 @@ export const en = {
     clearSearch: 'Clear search',
     search: 'Search',
     loading: 'Loading',
+    refused: 'The table cannot be shown',
     truncated: 'The newest {{shown, count}} of {{total, count}} rows are shown.',
   },
   error: {

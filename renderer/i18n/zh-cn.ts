@@ -61,6 +61,7 @@ export const zhCn: Messages = {
     clearSearch: '清除搜索',
     search: '搜索',
     loading: '正在载入',
+    refused: '无法显示此表',
     truncated: '共 {{total, count}} 行，仅显示最新的 {{shown, count}} 行。',
   },
   error: {

@@ -3,6 +3,7 @@
  * most once per animation frame.
  */
 import type { MirageBridge, TopicBatch, TopicName, Unsubscribe } from '../../core/contract/app.ts';
+import type { ErrorData } from '../../core/contract/error.ts';
 import type { Row, SubscribeOptions } from '../../core/contract/rpc.ts';
 import { type Entry, removed, type Table } from './row-table.ts';
 
@@ -21,6 +22,8 @@ export interface TopicSnapshot<E> {
   readonly total: number;
   /** Whether the first batch has arrived since somebody began to watch. */
   readonly loaded: boolean;
+  /** Why the helper does not show the table, until it does; nothing is loaded then. */
+  readonly refused: ErrorData | undefined;
 }
 
 export interface TopicStoreOptions<T extends TopicName, E extends Entry> {
@@ -43,6 +46,7 @@ export class TopicStore<T extends TopicName, E extends Entry> {
   #generation = 0;
   #last: { epoch: number; sequence: number } | undefined;
   #total = 0;
+  #refused: ErrorData | undefined;
   #frameAsked = false;
   #stamp = 0;
   /** What has changed since the last snapshot; a set, since several batches may come before a frame. */
@@ -53,7 +57,17 @@ export class TopicStore<T extends TopicName, E extends Entry> {
   constructor(options: TopicStoreOptions<T, E>) {
     this.#options = options;
     const { entries, counts } = options.table;
-    this.#snapshot = { entries, changed: [], since: 0, version: 0, previous: -1, counts, total: 0, loaded: false };
+    this.#snapshot = {
+      entries,
+      changed: [],
+      since: 0,
+      version: 0,
+      previous: -1,
+      counts,
+      total: 0,
+      loaded: false,
+      refused: undefined,
+    };
   }
 
   /** Watches until the returned function is called; the first watcher subscribes, the last one unsubscribes. */
@@ -64,6 +78,15 @@ export class TopicStore<T extends TopicName, E extends Entry> {
       this.#listeners.delete(listener);
       if (this.#listeners.size === 0) this.#stop();
     };
+  };
+
+  /** Asks for a table that was refused once more; the refusal is forgotten meanwhile. */
+  readonly retry = (): void => {
+    if (this.#refused === undefined || this.#unsubscribe === undefined) return;
+    this.#refused = undefined;
+    this.#publishSoon();
+    this.#unsubscribe();
+    this.#subscribe();
   };
 
   /**
@@ -81,9 +104,23 @@ export class TopicStore<T extends TopicName, E extends Entry> {
     const { bridge, topic, options } = this.#options;
     const generation = ++this.#generation;
     this.#last = undefined;
-    this.#unsubscribe = bridge.subscribe(topic, options, (batch) => {
-      if (generation === this.#generation) this.#take(batch);
-    });
+    this.#unsubscribe = bridge.subscribe(
+      topic,
+      options,
+      (batch) => {
+        if (generation === this.#generation) this.#take(batch);
+      },
+      (error) => {
+        if (generation === this.#generation) this.#refuse(error);
+      },
+    );
+  }
+
+  /** Rows that nobody keeps up to date must not stay on the screen. */
+  #refuse(error: ErrorData): void {
+    this.#forgetRows();
+    this.#refused = error;
+    this.#publishSoon();
   }
 
   #take(batch: TopicBatch<T>): void {
@@ -94,6 +131,7 @@ export class TopicStore<T extends TopicName, E extends Entry> {
       return;
     }
     this.#last = { epoch: batch.epoch, sequence: batch.sequence };
+    this.#refused = undefined;
     this.#apply(batch);
   }
 
@@ -116,7 +154,7 @@ export class TopicStore<T extends TopicName, E extends Entry> {
     this.#options.nextFrame(() => {
       this.#frameAsked = false;
       if (this.#unsubscribe === undefined) return;
-      this.#publish(this.#last !== undefined || this.#snapshot.loaded);
+      this.#publish(this.#refused === undefined && (this.#last !== undefined || this.#snapshot.loaded));
     });
   }
 
@@ -133,6 +171,7 @@ export class TopicStore<T extends TopicName, E extends Entry> {
       counts: { ...counts },
       total: this.#total,
       loaded,
+      refused: this.#refused,
     };
     this.#changed.clear();
     this.#since = this.#stamp + 1;
@@ -145,15 +184,20 @@ export class TopicStore<T extends TopicName, E extends Entry> {
     this.#replaced = true;
   }
 
+  #forgetRows(): void {
+    this.#options.table.clear();
+    this.#forgetChanges();
+    this.#last = undefined;
+    this.#total = 0;
+  }
+
   /** Rows of a topic that nobody watches grow stale: they are dropped. */
   #stop(): void {
     this.#generation++;
     this.#unsubscribe?.();
     this.#unsubscribe = undefined;
-    this.#options.table.clear();
-    this.#forgetChanges();
-    this.#last = undefined;
-    this.#total = 0;
+    this.#forgetRows();
+    this.#refused = undefined;
     this.#publish(false);
   }
 }

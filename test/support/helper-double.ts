@@ -45,6 +45,7 @@ export interface DoubleSubscription {
   options: SubscribeOptions;
   /** Sends a batch; its type is the caller's business. */
   push(batch: TopicBatch): void;
+  refuse(error: ErrorData): void;
 }
 
 export class HelperDouble implements HelperClient {
@@ -108,11 +109,13 @@ export class HelperDouble implements HelperClient {
     topic: T,
     options: SubscribeOptions,
     handler: (batch: TopicBatch<T>) => void,
+    onRefused: (error: ErrorData) => void,
   ): () => void {
     const subscription: DoubleSubscription = {
       topic,
       options,
       push: (batch) => handler(batch),
+      refuse: onRefused,
     };
     this.subscriptions.push(subscription);
     return () => {

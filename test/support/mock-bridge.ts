@@ -17,6 +17,7 @@ import type {
   TopicName,
   Unsubscribe,
 } from '../../core/contract/app.ts';
+import type { ErrorData } from '../../core/contract/error.ts';
 import type { RuleTrace } from '../../core/contract/flow.ts';
 import type { SubscribeOptions } from '../../core/contract/rpc.ts';
 import type { NetworkChange, Snapshot } from '../../core/contract/status.ts';
@@ -36,6 +37,8 @@ export interface MockOptions {
   readonly fakeIp?: Partial<Snapshot['fakeIp']>;
   /** Methods that the helper refuses. */
   readonly refused?: readonly AppMethodName[];
+  /** Why it shows no tables; until `showTables`. */
+  readonly tablesRefused?: ErrorData;
   /** Every connection moves in every tick, instead of one of seven. */
   readonly busy?: boolean;
   readonly clock: Clock;
@@ -55,10 +58,12 @@ export class MockBridge implements MirageBridge {
   };
   #link: HelperLink = { kind: 'connected' };
   #snapshot: Snapshot;
+  #tablesRefused: ErrorData | undefined;
   readonly #stopTicks: () => void;
 
   constructor(options: MockOptions) {
     this.#options = options;
+    this.#tablesRefused = options.tablesRefused;
     this.tables = new MockTables({
       rows: options.tunnel === 'running' ? options.rows : 0,
       busy: options.busy ?? false,
@@ -101,6 +106,11 @@ export class MockBridge implements MirageBridge {
     if (link.kind === 'connected') this.#events.snapshot.emit(this.#snapshot);
   }
 
+  /** Tables that are asked for from now on are shown. */
+  showTables(): void {
+    this.#tablesRefused = undefined;
+  }
+
   on<E extends keyof AppEvents>(event: E, handler: (data: AppEvents[E]) => void): Unsubscribe {
     if (event === 'link') (handler as (data: HelperLink) => void)(this.#link);
     if (event === 'snapshot' && this.#link.kind === 'connected') (handler as (data: Snapshot) => void)(this.#snapshot);
@@ -111,7 +121,13 @@ export class MockBridge implements MirageBridge {
     topic: T,
     options: SubscribeOptions,
     handler: (batch: TopicBatch<T>) => void,
+    onRefused: (error: ErrorData) => void,
   ): Unsubscribe {
+    const error = this.#tablesRefused;
+    if (error !== undefined) {
+      queueMicrotask(() => onRefused(error));
+      return () => undefined;
+    }
     return this.tables.subscribe(topic, options, handler);
   }
 

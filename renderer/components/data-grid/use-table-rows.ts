@@ -1,5 +1,6 @@
 /** The rows of a topic for a view: filtered, sorted, and held still while paused. */
 import { useCallback, useMemo, useState, useSyncExternalStore } from 'react';
+import type { ErrorData } from '../../../core/contract/error.ts';
 import { RowOrder } from '../../stores/row-order.ts';
 import type { Entry } from '../../stores/row-table.ts';
 import type { TopicSnapshot } from '../../stores/topic-store.ts';
@@ -9,6 +10,7 @@ import type { Grid } from './use-grid-layout.ts';
 export interface TableSource<E> {
   readonly watch: (listener: () => void) => () => void;
   readonly snapshot: () => TopicSnapshot<E>;
+  readonly retry: () => void;
 }
 
 export interface TableRows<E> {
@@ -18,7 +20,10 @@ export interface TableRows<E> {
   /** What the view chooses its rows from: that of the moment of pausing while paused. */
   readonly snapshot: TopicSnapshot<E>;
   readonly paused: boolean;
+  /** A table without rows to hold still is not paused. */
   readonly setPaused: (paused: boolean) => void;
+  /** Why the helper does not show the table, and how to ask for it once more. */
+  readonly refusal: { readonly error: ErrorData; readonly retry: () => void } | undefined;
 }
 
 export function useTableRows<E extends Entry>(
@@ -35,7 +40,10 @@ export function useTableRows<E extends Entry>(
     [order, snapshot, accept, compare, moving],
   );
   const setPaused = useCallback(
-    (paused: boolean) => setFrozen(paused ? freeze(source.snapshot()) : undefined),
+    (paused: boolean) => {
+      const now = source.snapshot();
+      setFrozen(paused && now.loaded ? freeze(now) : undefined);
+    },
     [source],
   );
   return {
@@ -44,6 +52,7 @@ export function useTableRows<E extends Entry>(
     snapshot,
     paused: frozen !== undefined,
     setPaused,
+    refusal: snapshot.refused === undefined ? undefined : { error: snapshot.refused, retry: source.retry },
   };
 }
 

@@ -91,6 +91,7 @@ export function ConnectionsPage() {
         snapshot={snapshot}
         shown={rows.length}
         paused={paused}
+        refusal={table.refusal}
         empty={<Nothing scope={scope} />}
         beside={
           shownEntry === undefined ? null : <DetailDrawer entry={shownEntry} close={close} onClose={closeDetails} />

@@ -126,8 +126,8 @@ function subscribed(): Promise<DoubleSubscription> {
 /** Sends the pages of a table to whoever subscribes. */
 function tableOf(rows: unknown[], pageSize = 1000): void {
   const subscribe = helper.subscribe.bind(helper);
-  helper.subscribe = (topic, options, handler) => {
-    const stop = subscribe(topic, options, handler);
+  helper.subscribe = (topic, options, handler, onRefused) => {
+    const stop = subscribe(topic, options, handler, onRefused);
     setImmediate(() => {
       for (let at = 0; at === 0 || at < rows.length; at += pageSize) {
         helper.subscriptions[0]?.push({
@@ -338,9 +338,9 @@ b2  -        [2001:db8::1]:443                udp  MATCH                      DI
     const wanted: unknown[] = [];
     tableOf([row('a', 'a.example')]);
     const subscribe = helper.subscribe.bind(helper);
-    helper.subscribe = (topic, options, handler) => {
+    helper.subscribe = (topic, options, handler, onRefused) => {
       wanted.push([topic, options]);
-      return subscribe(topic, options, handler);
+      return subscribe(topic, options, handler, onRefused);
     };
     await mirage('dump', 'connections', '--closed', '-s', 'a', '-n', '7');
     expect(wanted).toEqual([['connections', { limit: 7, search: 'a', closed: true }]]);
@@ -507,6 +507,16 @@ b2  -        [2001:db8::1]:443                udp  MATCH                      DI
     const [first = '', ...rest] = out.split('\n');
     expect(JSON.parse(first)).toEqual(question('1'));
     expect(JSON.parse(rest.join('\n'))).toMatchObject({ error: { code: 'HELPER_NOT_RUNNING' } });
+  });
+
+  test.each([['--follow'], []])('a table that the helper refuses ends it with the reason (%s)', async (...how) => {
+    const running = mirage('dump', 'dns', ...how);
+    (await subscribed()).refuse({ code: 'RPC_BUSY', message: 'too many subscriptions' });
+    const { code, err } = await running;
+    expect(code).not.toBe(0);
+    expect(err).toContain('RPC_BUSY');
+    expect(err).toContain('too many subscriptions');
+    expect(helper.subscriptions).toEqual([]);
   });
 
   test('an empty table says so', async () => {
@@ -677,9 +687,9 @@ describe('mapping', () => {
     tableOf(table);
     const searches: (string | undefined)[] = [];
     const subscribe = helper.subscribe.bind(helper);
-    helper.subscribe = (topic, options, handler) => {
+    helper.subscribe = (topic, options, handler, onRefused) => {
       searches.push(options.search);
-      return subscribe(topic, options, handler);
+      return subscribe(topic, options, handler, onRefused);
     };
     await mirage('mapping', 'pin', 'NAS.example');
     await mirage('mapping', 'pin', 'nas.example', '198.18.0.8');

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../../core/base/app-error.ts';
 import type { AppEvents, MirageBridge } from '../../../core/contract/app.ts';
 import type { ServerFrame } from '../../../core/contract/app-socket.ts';
+import type { ErrorData } from '../../../core/contract/error.ts';
 import type { TopicBatch } from '../../../core/contract/rpc.ts';
 import { ViewerSession } from '../../../core/controller/viewer-session.ts';
 import { HelperDouble, stoppedSnapshot } from '../../support/helper-double.ts';
@@ -46,7 +47,7 @@ function bridge(): MirageBridge {
         if (event === 'traffic') traffic = undefined;
       };
     },
-    subscribe: (topic, options, handler) => helper.subscribe(topic, options, handler),
+    subscribe: (...wanted) => helper.subscribe(...wanted),
   };
 }
 
@@ -126,6 +127,19 @@ describe('subscriptions', () => {
     expect(sent.at(-1)).toEqual({ batch: 3, data: batch(0, true) });
     session.receive({ unsubscribe: 3 });
     expect(helper.subscriptions).toEqual([]);
+  });
+
+  test('a refusal carries the number of the subscription, however slow the viewer is, and not after its end', () => {
+    const error: ErrorData = { code: 'RPC_BUSY', message: 'too many subscriptions' };
+    session.receive({ subscribe: 3, topic: 'connections', options: {} });
+    const [subscription] = helper.subscriptions;
+    sink.congested = true;
+    subscription?.refuse(error);
+    expect(sent.at(-1)).toEqual({ refused: 3, error });
+    sent.length = 0;
+    session.receive({ unsubscribe: 3 });
+    subscription?.refuse(error);
+    expect(sent).toEqual([]);
   });
 
   test('a slow viewer misses rows and traffic, then starts anew with a reset', () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../../core/base/clock.ts';
 import type { HelperLink } from '../../../core/contract/app.ts';
+import type { ErrorData } from '../../../core/contract/error.ts';
 import type { TopicBatch } from '../../../core/contract/rpc.ts';
 import { encodeMessage } from '../../../core/rpc/message-stream.ts';
 import { RpcClient } from '../../../core/rpc/rpc-client.ts';
@@ -17,6 +18,7 @@ afterEach(() => served[Symbol.asyncDispose]());
 
 const code = (expected: string) => expect.objectContaining({ code: expected });
 const logRow = (id: number) => ({ id: String(id), time: id, level: 'info' as const, component: 'c', message: 'm' });
+const unexpected = (error: ErrorData) => expect.fail(`refused: ${error.code}`);
 const root = process.getuid?.() === 0;
 
 describe('connecting', () => {
@@ -159,7 +161,7 @@ describe('staying connected', () => {
     const links: HelperLink['kind'][] = [];
     client.onLink((link) => links.push(link.kind));
     const batches: TopicBatch<'logs'>[] = [];
-    client.subscribe('logs', {}, (batch) => batches.push(batch));
+    client.subscribe('logs', {}, (batch) => batches.push(batch), unexpected);
     client.connect();
     await vi.waitFor(() => expect(links).toEqual(['connecting', 'failed']));
 
@@ -192,7 +194,7 @@ describe('subscriptions', () => {
     await served.server.start();
     const client = await served.connected();
     const batches: unknown[] = [];
-    const stop = client.subscribe('logs', {}, (batch) => batches.push(batch));
+    const stop = client.subscribe('logs', {}, (batch) => batches.push(batch), unexpected);
     await vi.waitFor(() => expect(batches).toHaveLength(1));
     stop();
     await vi.waitFor(() => expect(served.tables.logs.watchers).toBe(0));
@@ -226,10 +228,26 @@ describe('subscriptions', () => {
     await new Promise<void>((resolve) => server.listen(served.socketPath, resolve));
     const client = await served.connected();
     const totals: number[] = [];
-    client.subscribe('mappings', { search: 'x' }, (batch) => totals.push(batch.total));
+    client.subscribe('mappings', { search: 'x' }, (batch) => totals.push(batch.total), unexpected);
     await vi.waitFor(() => expect(totals).toEqual([0, 1, 0]));
     expect(asked).toEqual(['mappings', { search: 'x' }]);
     await client.close();
     await new Promise((resolve) => server.close(resolve));
+  });
+
+  test('a refusal reaches whoever watches; for want of room it is asked again until there is some', async () => {
+    await served[Symbol.asyncDispose]();
+    served = await Served.start({ limits: { subscriptions: 1 } });
+    const client = await served.connected();
+    const stopFirst = client.subscribe('logs', {}, () => undefined, unexpected);
+    const refusals: ErrorData[] = [];
+    const batches: unknown[] = [];
+    const refused = (error: ErrorData) => void refusals.push(error);
+    client.subscribe('mappings', {}, (batch) => batches.push(batch), refused);
+    await vi.waitFor(() => expect(refusals.length).toBeGreaterThan(1), 5_000);
+    expect(refusals[0]).toMatchObject({ code: 'RPC_BUSY', message: 'too many subscriptions' });
+    expect(batches).toEqual([]);
+    stopFirst();
+    await vi.waitFor(() => expect(batches).toMatchObject([{ reset: true }]), 5_000);
   });
 });

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { AppError } from '../../../core/base/app-error.ts';
 import { defaultConfig } from '../../../core/contract/config.ts';
+import type { TopicBatch } from '../../../core/contract/rpc.ts';
 import { RawClient, Served, snapshot } from './served.ts';
 
 let served: Served;
@@ -416,14 +417,17 @@ describe('a slow reader', () => {
     });
     const healthy = await served.connected();
     const seen = new Set<string>();
-    healthy.subscribe('logs', {}, (batch) => {
+    const refused: unknown[] = [];
+    const see = (batch: TopicBatch<'logs'>) => {
       for (const { id } of batch.rows) seen.add(id);
-    });
+    };
+    healthy.subscribe('logs', {}, see, (error) => refused.push(error));
     for (let tick = 0; tick < 3; tick++) {
       for (let i = 0; i < 400; i++) served.tables.logs.put(row(tick * 400 + i));
       await sleep(1050);
     }
     expect(seen.size).toBe(1200);
+    expect(refused).toEqual([]);
     raw.socket.resume();
     const resets = () =>
       raw.received.filter((message) => message.kind === 'batch' && (message['batch'] as { reset: boolean }).reset);

@@ -104,15 +104,22 @@ describe('the bridge', () => {
       const links: string[] = [];
       const batches: unknown[] = [];
       const stopLink = mirage.on('link', (link) => links.push(link.kind));
-      const stop = mirage.subscribe('mappings', {}, (batch) => batches.push(batch));
+      const refusals: unknown[] = [];
+      const stop = mirage.subscribe(
+        'mappings',
+        {},
+        (batch) => batches.push(batch),
+        (error) => refusals.push(error),
+      );
       for (let waited = 0; batches.length === 0 && waited < 5_000; waited += 50) {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
       stop();
       stopLink();
-      return { links, batches };
+      return { links, batches, refusals };
     });
     expect(seen.links).toEqual(['connected']);
+    expect(seen.refusals).toEqual([]);
     expect(seen.batches).toMatchObject([{ reset: true, total: 1, rows: [{ name: 'www.hidden.example' }] }]);
   });
 

@@ -503,6 +503,27 @@ describe('DNS log', () => {
   });
 });
 
+describe('a table that the helper refuses', () => {
+  const busy = { code: 'RPC_BUSY', message: 'too many subscriptions' } as const;
+
+  test.each(['Connections', 'Mapping table', 'DNS log'])(
+    '%s: says why, and shows it after another try',
+    async (name) => {
+      const { page, mock } = await open({ ...running, tablesRefused: busy });
+      await page.getByRole('navigation').getByRole('link', { name, exact: true }).click();
+      await page.getByRole('heading', { name: 'The table cannot be shown: The helper is busy' }).waitFor();
+      expect(await page.getByRole('alert').innerText()).toContain('RPC_BUSY too many subscriptions');
+      await page.getByText('Mirage keeps trying by itself.').waitFor();
+      await page.getByRole('button', { name: 'Pause' }).click();
+      expect(await page.getByText('Paused').count()).toBe(0);
+      mock.bridge.showTables();
+      await page.getByRole('button', { name: 'Try again' }).click();
+      await rowsOf(page.getByRole('grid')).first().waitFor();
+      expect(await page.getByRole('alert').count()).toBe(0);
+    },
+  );
+});
+
 describe('DNS mode', () => {
   test('is chosen in the settings, shown on the overview, and given back to the profile', async () => {
     const { page, mock } = await open(running);

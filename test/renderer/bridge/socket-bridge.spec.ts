@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { TopicBatch } from '../../../core/contract/app.ts';
 import { clientFrameSchema, type ServerFrame } from '../../../core/contract/app-socket.ts';
+import type { ErrorData } from '../../../core/contract/error.ts';
 import { errorDataOf } from '../../../renderer/bridge/error-data.ts';
 import { SocketBridge, type SocketHandlers } from '../../../renderer/bridge/socket-bridge.ts';
 import { stoppedSnapshot } from '../../support/helper-double.ts';
@@ -44,6 +45,7 @@ function socket(): Socket {
 }
 const receive = (frame: ServerFrame) => socket().received(JSON.stringify(frame));
 const settle = () => new Promise((resolve) => setImmediate(resolve));
+const busy: ErrorData = { code: 'RPC_BUSY', message: 'too many subscriptions' };
 const batch: TopicBatch = { epoch: 1, sequence: 0, reset: true, rows: [], counters: [], removed: [], total: 0 };
 
 describe('calls', () => {
@@ -105,15 +107,24 @@ describe('events', () => {
 });
 
 describe('subscriptions', () => {
-  test('are made when the connection opens and renewed when it opens again', () => {
+  test('are made when the connection opens and renewed when it opens again; what comes finds its subscriber', () => {
     const batches: TopicBatch[] = [];
-    const stop = bridge.subscribe('mappings', { limit: 5 }, (data) => batches.push(data));
+    const refused: ErrorData[] = [];
+    const stop = bridge.subscribe(
+      'mappings',
+      { limit: 5 },
+      (data) => batches.push(data),
+      (error) => refused.push(error),
+    );
     expect(socket().sent).toEqual([]);
     socket().opened();
     expect(socket().sent).toEqual([{ subscribe: 1, topic: 'mappings', options: { limit: 5 } }]);
     receive({ batch: 1, data: batch });
     receive({ batch: 99, data: batch });
     expect(batches).toEqual([batch]);
+    receive({ refused: 1, error: busy });
+    receive({ refused: 99, error: busy });
+    expect(refused).toEqual([busy]);
     socket().closed(1006);
     timers.at(-1)?.run();
     socket().opened();

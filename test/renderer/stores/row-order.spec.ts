@@ -48,6 +48,7 @@ class World {
       counts: {},
       total: this.entries.size,
       loaded: true,
+      refused: undefined,
     };
   }
 }

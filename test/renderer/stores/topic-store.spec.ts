@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { MirageBridge, TopicBatch } from '../../../core/contract/app.ts';
 import type { MappingRow } from '../../../core/contract/dns.ts';
+import type { ErrorData } from '../../../core/contract/error.ts';
 import { type RowEntry, RowTable } from '../../../renderer/stores/row-table.ts';
 import { TopicStore } from '../../../renderer/stores/topic-store.ts';
 
@@ -8,6 +9,7 @@ type Batch = TopicBatch<'mappings'>;
 type Handler = (batch: Batch) => void;
 
 let handlers: Handler[];
+let refuse: ((error: ErrorData) => void)[];
 let ended: number;
 let frames: (() => void)[];
 let store: TopicStore<'mappings', RowEntry<MappingRow>>;
@@ -15,11 +17,13 @@ let told: number;
 
 beforeEach(() => {
   handlers = [];
+  refuse = [];
   ended = 0;
   frames = [];
   told = 0;
-  const subscribe = (_topic: string, _options: unknown, handler: Handler) => {
+  const subscribe = (_topic: string, _options: unknown, handler: Handler, onRefused: (error: ErrorData) => void) => {
     handlers.push(handler);
+    refuse.push(onRefused);
     return () => {
       ended++;
     };
@@ -203,5 +207,60 @@ describe('what is supposed', () => {
     watch()();
     draw();
     expect(addresses()).toEqual(['b']);
+  });
+});
+
+describe('a refusal', () => {
+  const busy: ErrorData = { code: 'RPC_BUSY', message: 'too many subscriptions' };
+
+  test('is told in place of the rows, and over when rows come', () => {
+    watch();
+    refuse[0]?.(busy);
+    draw();
+    expect(store.snapshot()).toMatchObject({ loaded: false, refused: busy });
+    send(0, { reset: true, rows: [mapping('a')], total: 1 });
+    draw();
+    expect(store.snapshot()).toMatchObject({ loaded: true, refused: undefined, total: 1 });
+    expect(addresses()).toEqual(['a']);
+  });
+
+  test('takes away rows that nobody keeps up to date, and what is supposed of them', () => {
+    watch();
+    send(0, { reset: true, rows: [mapping('a')], total: 1 });
+    draw();
+    refuse[0]?.(busy);
+    store.suppose([{ ...mapping('a'), pinned: true }]);
+    draw();
+    expect(store.snapshot()).toMatchObject({ loaded: false, refused: busy, total: 0, previous: -1 });
+    expect(addresses()).toEqual([]);
+  });
+
+  test('is forgotten by another try, which subscribes anew', () => {
+    watch();
+    store.retry();
+    expect(handlers).toHaveLength(1);
+    refuse[0]?.(busy);
+    draw();
+    store.retry();
+    expect(ended).toBe(1);
+    expect(handlers).toHaveLength(2);
+    draw();
+    expect(store.snapshot()).toMatchObject({ loaded: false, refused: undefined });
+    refuse[0]?.(busy);
+    draw();
+    expect(store.snapshot().refused).toBeUndefined();
+    refuse[1]?.(busy);
+    draw();
+    expect(store.snapshot().refused).toEqual(busy);
+  });
+
+  test('ends when nobody watches, and nobody then tries again', () => {
+    const stop = watch();
+    refuse[0]?.(busy);
+    draw();
+    stop();
+    expect(store.snapshot()).toMatchObject({ loaded: false, refused: undefined });
+    store.retry();
+    expect(handlers).toHaveLength(1);
   });
 });
