@@ -165,6 +165,8 @@ export class Engine {
    * are the caller's concern.
    */
   answerDns(answers: Uint8Array): void;
+  /** Replaces `carried6`. Flows that are carried already go on. */
+  carry6(prefixes: string[]): void;
   /** Shared memory, two entries per slot: bytes up at 2*slot, bytes down at 2*slot+1. The same array at each call. */
   counters(): BigUint64Array;
   metrics(): EngineMetrics;

@@ -196,6 +196,11 @@ export type MixedConfig = z.infer<typeof mixedSchema>;
 
 export const configSchema = z.strictObject({
   logLevel: z.enum(['debug', 'info', 'warning', 'error', 'silent']),
+  /**
+   * Whether connections to real IPv6 addresses are carried, by the rules as all others; if not, they are unreachable at once.
+   * `auto`: while this machine has a way to them itself.
+   */
+  ipv6: z.enum(['auto', 'always', 'never']),
   dns: dnsSchema,
   sniffer: snifferSchema,
   tun: tunSchema,
@@ -208,6 +213,7 @@ export type Config = z.infer<typeof configSchema>;
 /** What is used before any profile is loaded: everything DIRECT, every connection shown by name. */
 export const defaultConfig: Config = {
   logLevel: 'info',
+  ipv6: 'auto',
   dns: {
     fakeIpRange: '198.18.0.0/15',
     fakeIpRange6: null,

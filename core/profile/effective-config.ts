@@ -12,6 +12,7 @@ import type { TunSection } from './tun-section.ts';
 
 export interface ProfileParts {
   readonly logLevel?: Config['logLevel'];
+  readonly ipv6?: Config['ipv6'];
   readonly dns: DnsSection;
   readonly sniffer?: Partial<Config['sniffer']>;
   readonly hosts: DnsConfig['hosts'];
@@ -28,6 +29,7 @@ export interface ProfileParts {
 export function effectiveConfig(parts: ProfileParts): Config {
   return {
     logLevel: parts.logLevel ?? defaultConfig.logLevel,
+    ipv6: parts.ipv6 ?? defaultConfig.ipv6,
     dns: { ...defaultConfig.dns, ...parts.dns, hosts: parts.hosts },
     sniffer: { ...defaultConfig.sniffer, ...parts.sniffer },
     tun: { ...defaultConfig.tun, ...parts.tun },

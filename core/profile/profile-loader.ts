@@ -109,7 +109,8 @@ function checkContract(config: Config, root: YamlValue): void {
 
 function readParts(map: YamlMap): ProfileParts {
   const logLevel = map.take('log-level')?.choice(['debug', 'info', 'warning', 'error', 'silent']);
-  readModes(map);
+  readMode(map);
+  const ipv6 = map.take('ipv6')?.boolean();
   const mixed = readInbound(map);
   const dnsMap = mapAt(map, 'dns');
   const useHosts = dnsMap?.take('use-hosts')?.boolean() !== false;
@@ -122,7 +123,8 @@ function readParts(map: YamlMap): ProfileParts {
   const proxies = proxyList === undefined ? [] : readProxies(proxyList, names);
   const groups = map.take('proxy-groups');
   if (groups !== undefined) readGroups(groups, names);
-  const dns = dnsMap === undefined ? {} : readDns(dnsMap, names);
+  // As in Clash: without IPv6 its addresses are of no use, unless the section says otherwise.
+  const dns = { ...(ipv6 === false ? { ipv6 } : {}), ...(dnsMap === undefined ? {} : readDns(dnsMap, names)) };
   const ruleList = map.take('rules');
   if (ruleList === undefined)
     map.warning('no rules: everything goes DIRECT', 'rules, with MATCH,policy as the last one');
@@ -130,6 +132,7 @@ function readParts(map: YamlMap): ProfileParts {
   map.warnOfRest(ignored);
   return {
     ...(logLevel === undefined ? {} : { logLevel }),
+    ...(ipv6 === undefined ? {} : { ipv6: ipv6 ? 'always' : 'never' }),
     mixed,
     dns,
     ...(snifferMap === undefined ? {} : { sniffer: readSniffer(snifferMap) }),
@@ -145,11 +148,9 @@ function mapAt(map: YamlMap, key: string): YamlMap | undefined {
   return value === undefined ? undefined : YamlMap.of(value);
 }
 
-function readModes(map: YamlMap): void {
+function readMode(map: YamlMap): void {
   const mode = map.take('mode');
   const word = mode?.choice(['rule', 'global', 'direct']);
   if (word !== undefined && word !== 'rule')
     mode?.warning(`the mode ${word} is not supported yet: the rules decide`, 'rule');
-  const ipv6 = map.take('ipv6');
-  if (ipv6?.boolean() === true) ipv6.warning('not supported yet: connections to IPv6 addresses are refused at once');
 }

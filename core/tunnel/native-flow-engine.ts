@@ -107,6 +107,11 @@ export class NativeFlowEngine implements FlowEngine {
     this.#engine?.answerDns(answers);
   }
 
+  /** The IPv6 destinations whose flows are carried; those of others are unreachable. */
+  carry6(prefixes: readonly string[]): void {
+    this.#engine?.carry6([...prefixes]);
+  }
+
   /** Of the engine started last; empty before the first. */
   counters(): BigUint64Array {
     return this.#counters;

@@ -302,7 +302,7 @@ export class Tunnel {
       address4: tunAddress,
       peer4: dnsAddress,
       address6: network.ipv6Available() ? tunAddress6 : null,
-      carried6: this.mappings.ranges6(),
+      carried6: this.#carried6(),
       mark: socketMark,
       maxHeld,
     };
@@ -361,9 +361,17 @@ export class Tunnel {
     };
   }
 
+  /** Fake addresses in any case; others by the configuration, and where they are not, never around us either. */
+  #carried6(): string[] {
+    const { ipv6 } = this.#graph.config;
+    const others = ipv6 === 'always' || (ipv6 === 'auto' && this.#services.network.deviceFor(ipv6Probe) !== undefined);
+    return [...this.mappings.ranges6(), ...(others ? ['::/0'] : [])];
+  }
+
   #applyRoutes(autoRoute: boolean): Promise<void> {
     const { routes, network } = this.#services;
     const ipv6 = network.ipv6Available();
+    this.#engine.carry6(this.#carried6());
     return routes.apply({
       capture: autoRoute ? 'everything' : 'fake-ranges',
       device: this.#engine.device(),
@@ -400,7 +408,7 @@ export class Tunnel {
 }
 
 /** What of a configuration is in the device itself. */
-function deviceOf({ config, pool, fake6 }: ConfigGraph): string {
+function deviceOf({ config, pool }: ConfigGraph): string {
   const { device, mtu, gso } = config.tun;
-  return JSON.stringify([device, mtu, gso, pool.range.text, fake6?.text]);
+  return JSON.stringify([device, mtu, gso, pool.range.text]);
 }

@@ -2,6 +2,7 @@
 
 use crate::engine::tcp_peek::Peek;
 use crate::options::Hop;
+use crate::prefix::Prefix;
 use crate::socks5::{Credentials, Target};
 
 /// See `Verdict` in index.d.ts.
@@ -57,6 +58,10 @@ pub enum Command {
     /// Answers as in index.d.ts, checked.
     AnswerDns {
         answers: Vec<u8>,
+    },
+    /// The IPv6 destinations whose flows are carried.
+    Carry6 {
+        prefixes: Vec<Prefix>,
     },
     Stop,
 }

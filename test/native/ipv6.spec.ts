@@ -161,6 +161,18 @@ describeInLab('IPv6', () => {
     await world.programs.call('reset', { name: 'c' });
   });
 
+  test('what is carried can be changed; what is open goes on', async () => {
+    await world.rules({ verdict: direct });
+    await world.programs.call('open', { name: 'kept', host, port: ports.echo });
+    await world.engine.call('carry6', ['2001:db8::/32']);
+    expect((await connect(host, ports.echo)).code).toBe('ENETUNREACH');
+    await world.programs.call('write', { name: 'kept', text: 'still here' });
+    await expect.poll(() => world.programs.call('state', { name: 'kept' })).toMatchObject({ received: 'still here' });
+    await world.programs.call('reset', { name: 'kept' });
+    await world.engine.call('carry6', ['fd90::/12']);
+    expect((await connect(host, ports.echo)).code).toBe('OK');
+  });
+
   test('stop resets them', async () => {
     await world.rules({ verdict: direct });
     await world.programs.call('open', { name: 'd', host, port: ports.watch });

@@ -255,6 +255,7 @@ impl Engine {
                         self.answer_dns(token, message);
                     }
                 }
+                Command::Carry6 { prefixes } => self.core.options.carried6 = prefixes,
                 Command::Stop => {
                     self.stop();
                     return false;

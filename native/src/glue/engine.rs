@@ -136,6 +136,13 @@ impl Engine {
     }
 
     #[napi(catch_unwind)]
+    pub fn carry6(&self, prefixes: Vec<String>) -> Result<()> {
+        let prefixes = arguments::prefixes("prefixes", &prefixes)?;
+        self.post(Command::Carry6 { prefixes });
+        Ok(())
+    }
+
+    #[napi(catch_unwind)]
     pub fn counters<'env>(&mut self, env: &'env Env) -> Result<Object<'env>> {
         if self.counters.is_none() {
             let array = counters_array(env, self.shared.clone()).map_err(mistyped)?;

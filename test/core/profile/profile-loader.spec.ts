@@ -96,6 +96,7 @@ rules:
   - MATCH,REJECT-DROP
 `);
     expect(config).toEqual({
+      ipv6: 'never',
       sniffer: defaultConfig.sniffer,
       logLevel: 'warning',
       mixed: {
@@ -426,7 +427,6 @@ describe('warnings: usable all the same', () => {
     ['port: 7890', '1:1 warning port: not opened: use mixed-port, which takes HTTP and SOCKS5'],
     ['mixed_port: 7890', '1:1 warning mixed_port: the key "mixed_port" is not known here and is ignored'],
     ['mode: global', '1:7 warning mode: the mode global is not supported yet: the rules decide'],
-    ['ipv6: true', '1:7 warning ipv6: not supported yet: connections to IPv6 addresses are refused at once'],
     [
       'external-controller: 127.0.0.1:9090',
       '1:1 warning external-controller: not supported yet: no controller listens',

@@ -11,6 +11,7 @@ export class MemoryNative implements NativeEngine {
   readonly verdicts = new Map<number, NativeVerdict>();
   readonly closed: number[] = [];
   readonly answers = new Map<number, Uint8Array>();
+  carried6: string[] = [];
   readonly shared = new BigUint64Array(64);
   stopped = false;
 
@@ -45,6 +46,10 @@ export class MemoryNative implements NativeEngine {
 
   close(id: number): void {
     this.closed.push(id);
+  }
+
+  carry6(prefixes: string[]): void {
+    this.carried6 = prefixes;
   }
 
   answerDns(answers: Uint8Array): void {

@@ -36,6 +36,10 @@ class MemoryEngine implements NativeEngine {
     this.calls.push(['close', ...args]);
   }
 
+  carry6(...args: unknown[]): void {
+    this.calls.push(['carry6', ...args]);
+  }
+
   answerDns(...args: unknown[]): void {
     this.calls.push(['answerDns', ...args]);
   }
@@ -198,11 +202,13 @@ describe('verdicts', () => {
     ]);
   });
 
-  test('closing and answering pass through', () => {
+  test('closing, carrying and answering pass through', () => {
     engine.close(1, 'reset');
+    engine.carry6(['::/0']);
     engine.answerDns(Uint8Array.of(1));
     expect(native.calls).toEqual([
       ['close', 1, 'reset'],
+      ['carry6', ['::/0']],
       ['answerDns', Uint8Array.of(1)],
     ]);
   });

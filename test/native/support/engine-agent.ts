@@ -129,6 +129,7 @@ serve({
   },
   decide: ({ id, verdict }: { id: number; verdict: native.Verdict }) => current().decide(id, verdict),
   close: ({ id, how }: { id: number; how: 'graceful' | 'reset' }) => current().close(id, how),
+  carry6: (prefixes: string[]) => current().carry6(prefixes),
   resetStreams: () => {
     for (const stream of streams) stream.resetAndDestroy();
   },
