@@ -1,6 +1,5 @@
 //! What JavaScript tells the engine.
 
-use crate::engine::tcp_peek::Peek;
 use crate::options::Hop;
 use crate::prefix::Prefix;
 use crate::socks5::{Credentials, Target};
@@ -11,6 +10,14 @@ pub enum Verdict {
     Reject(Rejection),
     Stream,
     Peek(Peek),
+}
+
+/// How much is waited for, and how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Peek {
+    /// Bytes, or datagrams.
+    pub at_least: usize,
+    pub timeout_ms: u64,
 }
 
 /// How to reach the far side.

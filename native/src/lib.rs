@@ -16,6 +16,7 @@ mod metrics;
 mod nat;
 mod options;
 mod outbound;
+mod outbox;
 mod packet;
 mod peer_cred;
 mod prefix;

@@ -1,6 +1,6 @@
 //! Questions to port 53 that JavaScript has not answered yet.
 
-use crate::engine::tcp_flow::Tuple;
+use crate::engine::flow::Tuple;
 use crate::slab::Key;
 use std::collections::BTreeMap;
 

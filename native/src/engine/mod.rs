@@ -3,6 +3,7 @@
 pub mod core;
 mod dns_connection;
 mod dns_desk;
+pub mod flow;
 mod redirection;
 mod tcp;
 mod tcp_end;
@@ -17,17 +18,18 @@ mod udp_verdict;
 
 use crate::command::{Command, Verdict};
 use crate::dns::Answers;
-use crate::engine::core::{Core, FlowRef, Token};
+use crate::engine::core::Core;
 use crate::engine::dns_desk::Asker;
+use crate::engine::flow::{FlowRef, Token};
 use crate::engine::redirection::Redirection;
 use crate::engine::tcp::{Segment, TcpFlows};
 use crate::engine::udp::UdpFlows;
 use crate::options::Options;
 use crate::packet::icmp::{self, Unreachable};
-use crate::packet::ip::{self, Packet};
 use crate::packet::reassembly::Reassembly;
 use crate::packet::tcp::Tcp;
 use crate::packet::udp::Udp;
+use crate::packet::{header, ip};
 use crate::relay::Side;
 use crate::shared::Shared;
 use crate::sys;
@@ -183,7 +185,7 @@ impl Engine {
         let Some(header) = VnetHeader::parse(frame) else {
             return false;
         };
-        let Some(packet) = Packet::parse(&frame[vnet_header::LENGTH..]) else {
+        let Some(packet) = header::parse(&frame[vnet_header::LENGTH..]) else {
             return false;
         };
         if !packet.is_between_hosts() {

@@ -2,7 +2,7 @@
 //! the ports by which the connections are told apart there.
 
 use crate::egress;
-use crate::engine::core::Token;
+use crate::engine::flow::Token;
 use crate::nat::{Allocation, MAX_LISTENERS, NatPort, PortSpace};
 use crate::slab::Key;
 use crate::sys::epoll::{Epoll, READABLE};

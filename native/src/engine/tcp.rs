@@ -1,8 +1,9 @@
 //! TCP connections of programs: every packet finds its connection here and is held, translated or refused.
 
-use crate::engine::core::{Core, FlowRef};
+use crate::engine::core::Core;
+use crate::engine::flow::{FlowRef, Tuple};
 use crate::engine::redirection::Redirection;
-use crate::engine::tcp_flow::{Phase, Purpose, TcpFlow, Tuple};
+use crate::engine::tcp_flow::{Phase, Purpose, TcpFlow};
 use crate::event::{Network, Reason};
 use crate::held_syn::HeldSyn;
 use crate::packet::icmp::Unreachable;

@@ -1,14 +1,13 @@
 //! One TCP connection of a program: in which phase it is, and what its packets have shown.
 
-use crate::engine::core::Identity;
+use crate::command::Peek;
 use crate::engine::dns_connection::DnsConnection;
-use crate::engine::tcp_peek::Peek;
+use crate::engine::flow::{Identity, Tuple};
 use crate::held_syn::HeldSyn;
 use crate::nat::NatPort;
 use crate::outbound::Outbound;
 use crate::packet::tcp::{self, Tcp};
 use crate::relay::Relay;
-use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 /// Time without a verdict after which a held flow is dropped.
@@ -26,13 +25,6 @@ const FINISH_MS: u64 = 5_000;
 const STRAY_MS: u64 = 2_000;
 const TIME_WAIT_MS: u64 = 62_000;
 const UNFINISHED_MS: u64 = 180_000;
-
-/// Both ends of a program's connection, of one IP version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Tuple {
-    pub client: SocketAddr,
-    pub destination: SocketAddr,
-}
 
 /// What an accepted connection is for.
 pub enum Purpose {

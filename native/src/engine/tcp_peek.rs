@@ -1,7 +1,8 @@
 //! Verdict `peek`: a connection is accepted for the sake of its first bytes, which stay in its socket, and is held again.
 
-use crate::command::{DialPlan, Rejection, Verdict};
-use crate::engine::core::{Core, FlowRef};
+use crate::command::{DialPlan, Peek, Rejection, Verdict};
+use crate::engine::core::Core;
+use crate::engine::flow::FlowRef;
 use crate::engine::tcp::TcpFlows;
 use crate::engine::tcp_flow::{Phase, Purpose, TcpFlow};
 use crate::event::{Event, PeekEnd, Reason};
@@ -14,14 +15,6 @@ use std::os::fd::{AsFd, OwnedFd};
 
 /// What is shown of a connection at most.
 const MAX_SHOWN: usize = 32 * 1024;
-
-/// How much is waited for, and how long.
-#[derive(Clone, Copy, Debug)]
-pub struct Peek {
-    /// Bytes, or datagrams.
-    pub at_least: usize,
-    pub timeout_ms: u64,
-}
 
 impl TcpFlows {
     /// Accepts a held connection to look at what its program sends.

@@ -1,8 +1,9 @@
 //! Accepted TCP connections: relays, streams of JavaScript and DNS connections.
 
-use crate::engine::core::{Core, Token};
+use crate::engine::core::Core;
 use crate::engine::dns_connection::{Close, DnsConnection};
 use crate::engine::dns_desk::Asker;
+use crate::engine::flow::Token;
 use crate::engine::redirection::Redirection;
 use crate::engine::tcp::{TcpFlows, spare_descriptor};
 use crate::engine::tcp_flow::{Phase, Purpose, TcpFlow};

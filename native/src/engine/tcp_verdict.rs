@@ -1,14 +1,15 @@
 //! Verdicts for TCP connections: dial and tell the outcome, refuse, or let the listener answer.
 
 use crate::command::{DialPlan, Rejection, Verdict};
-use crate::engine::core::{Core, FlowRef, Token};
+use crate::engine::core::Core;
+use crate::engine::flow::{FlowRef, Token};
 use crate::engine::tcp::{Segment, TcpFlows, translate};
 use crate::engine::tcp_flow::{Phase, Purpose};
 use crate::event::{Event, Failure, Reason};
 use crate::held_syn::HeldSyn;
 use crate::outbound::{Outbound, Progress};
+use crate::packet::header;
 use crate::packet::icmp::Unreachable;
-use crate::packet::ip::Packet;
 use crate::packet::tcp::{self, Tcp};
 use crate::slab::Key;
 use crate::sys::epoll::STREAM_EDGES;
@@ -178,7 +179,7 @@ impl TcpFlows {
         let Some(syn) = self.held_syn(key) else {
             return;
         };
-        let packet = Packet::parse(&syn.frame()[vnet_header::LENGTH..]);
+        let packet = header::parse(&syn.frame()[vnet_header::LENGTH..]);
         let segment = packet.and_then(|packet| Tcp::parse(packet.payload()));
         let answer = segment.and_then(|segment| {
             tcp::reset_answering(flow.tuple.client, flow.tuple.destination, &segment)
@@ -203,7 +204,7 @@ impl TcpFlows {
         let Some(header) = VnetHeader::parse(&frame) else {
             return false;
         };
-        let parsed = Packet::parse(&frame[vnet_header::LENGTH..])
+        let parsed = header::parse(&frame[vnet_header::LENGTH..])
             .and_then(|ip| Some((ip.header_length(), Tcp::parse(ip.payload())?)));
         let Some((ip_header_length, tcp)) = parsed else {
             return false;

@@ -1,10 +1,10 @@
 //! UDP of programs: each datagram finds its conversation here; answers carry the asked address as their source.
 
 use crate::command::Ending;
-use crate::engine::core::{Core, FlowRef};
+use crate::engine::core::Core;
 use crate::engine::dns_desk::Asker;
+use crate::engine::flow::{FlowRef, Tuple};
 use crate::engine::tcp::DNS_PORT;
-use crate::engine::tcp_flow::Tuple;
 use crate::engine::udp_flow::{Phase, Session, UdpFlow};
 use crate::event::{Network, Reason};
 use crate::packet::icmp::Unreachable;

@@ -1,7 +1,6 @@
 //! One UDP conversation of a program: (source, destination) with its own outward socket.
 
-use crate::engine::core::Identity;
-use crate::engine::tcp_flow::Tuple;
+use crate::engine::flow::{Identity, Tuple};
 use crate::outbound::Outbound;
 use crate::packet::ip::Packet;
 use crate::packet::udp;

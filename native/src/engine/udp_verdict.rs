@@ -1,9 +1,9 @@
 //! Verdicts for UDP conversations: a socket of their own, an association with a SOCKS5 proxy, or a refusal.
 
-use crate::command::{DialPlan, Rejection, Verdict};
+use crate::command::{DialPlan, Peek, Rejection, Verdict};
 use crate::egress;
-use crate::engine::core::{Core, FlowRef, Token};
-use crate::engine::tcp_peek::Peek;
+use crate::engine::core::Core;
+use crate::engine::flow::{FlowRef, Token};
 use crate::engine::udp::UdpFlows;
 use crate::engine::udp_flow::{Phase, Queue, Session};
 use crate::event::{Event, Failure, PeekEnd, Reason};

@@ -1,7 +1,6 @@
 //! Reads arguments from JavaScript objects and checks them.
 
-use crate::command::{DialPlan, Ending, Proxied, Rejection, Verdict};
-use crate::engine::tcp_peek::Peek;
+use crate::command::{DialPlan, Ending, Peek, Proxied, Rejection, Verdict};
 use crate::glue::error::{Result, invalid, mistyped};
 use crate::options::{Hop, Options};
 use crate::prefix::Prefix;

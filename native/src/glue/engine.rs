@@ -3,7 +3,7 @@
 use crate::command::Command;
 use crate::counters::{Counters, SLOTS};
 use crate::dns::Answers;
-use crate::engine::core::network_of;
+use crate::engine::flow::network_of;
 use crate::engine::thread::EngineThread;
 use crate::event::Network;
 use crate::glue::arguments;

@@ -1,7 +1,7 @@
 //! ICMP messages the engine sends (RFC 792, RFC 4443).
 
 use super::ip::{self, Packet};
-use super::{checksum, ipv4, ipv6, long};
+use super::{checksum, header, ipv4, ipv6, long};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Why a destination cannot be reached.
@@ -117,5 +117,5 @@ fn wrap(from: IpAddr, to: IpAddr, mut message: Vec<u8>) -> Vec<u8> {
     };
     let value = !checksum::add(pseudo, checksum::sum(&message));
     message[2..4].copy_from_slice(&value.to_be_bytes());
-    ip::build(from, to, protocol, &message)
+    header::build(from, to, protocol, &message)
 }

@@ -2,6 +2,7 @@
 
 pub mod checksum;
 pub mod fragment;
+pub mod header;
 pub mod icmp;
 pub mod ip;
 pub mod ipv4;

@@ -1,11 +1,11 @@
 //! Cuts a TCP super-packet into ordinary packets, for kernels that refuse segmentation offload on write.
 
-use super::ip::{self, Packet};
-use super::{checksum, ipv4, ipv6, tcp, tcp::Tcp};
+use super::ip;
+use super::{checksum, header, ipv4, ipv6, tcp, tcp::Tcp};
 
 /// TCP packets of at most `size` payload bytes with complete checksums; `None` if `packet` is no whole TCP packet.
 pub fn segment(packet: &[u8], size: usize) -> Option<Vec<Vec<u8>>> {
-    let ip = Packet::parse(packet)?;
+    let ip = header::parse(packet)?;
     let whole = Tcp::parse(ip.payload())?;
     if size == 0 || ip.protocol() != ip::TCP || ip.piece().is_some() {
         return None;

@@ -1,6 +1,6 @@
 //! TCP headers (RFC 9293), and the resets the engine sends itself.
 
-use super::{checksum, ip, long, word};
+use super::{checksum, header, ip, long, word};
 use std::net::SocketAddr;
 
 pub const FIN: u8 = 1;
@@ -79,7 +79,7 @@ pub fn reset(
     let pseudo = checksum::pseudo_header(from, to, ip::TCP, segment.len());
     let value = !checksum::add(pseudo, checksum::sum(&segment));
     segment[16..18].copy_from_slice(&value.to_be_bytes());
-    ip::build(from, to, ip::TCP, &segment)
+    header::build(from, to, ip::TCP, &segment)
 }
 
 /// The answer of RFC 9293, 3.10.7.1 to a segment nobody is there for; `None` for a reset.

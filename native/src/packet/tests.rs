@@ -1,11 +1,10 @@
 //! Properties of the packet code: nothing panics, what is built is parsed, and checksums equal those of a naive reference.
 
 use super::icmp::Unreachable;
-use super::ip::Packet;
 use super::reassembly::{Reassembly, TIMEOUT_MS};
 use super::tcp::Tcp;
 use super::udp::Udp;
-use super::{checksum, fragment, icmp, ip, ipv4, ipv6, rewrite, segment, tcp, udp};
+use super::{checksum, fragment, header, icmp, ip, ipv4, ipv6, rewrite, segment, tcp, udp};
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -68,7 +67,7 @@ fn tcp_packet(from: SocketAddr, to: SocketAddr, flags: u8, body: &[u8]) -> Vec<u
     transport.extend_from_slice(&2000u32.to_be_bytes());
     transport.extend_from_slice(&[0x60, flags, 1, 1, 0, 0, 0, 0, 2, 4, 5, 0xb4]);
     transport.extend_from_slice(body);
-    let mut packet = ip::build(from.ip(), to.ip(), ip::TCP, &transport);
+    let mut packet = header::build(from.ip(), to.ip(), ip::TCP, &transport);
     let value = !naive_transport_sum(&packet);
     let at = packet.len() - transport.len() + 16;
     packet[at..at + 2].copy_from_slice(&value.to_be_bytes());
@@ -93,12 +92,12 @@ fn extended(next: u8, extensions: &[(u8, usize)], destination: &str, body: &[u8]
     let first = extensions.first().map_or(next, |(kind, _)| *kind);
     let destination: Ipv6Addr = destination.parse().unwrap();
     let client: Ipv6Addr = "fd00::1".parse().unwrap();
-    ip::build(client.into(), destination.into(), first, &chain)
+    header::build(client.into(), destination.into(), first, &chain)
 }
 
 /// Whatever may be done with a packet.
 fn handle(bytes: &[u8]) {
-    if let Some(packet) = Packet::parse(bytes) {
+    if let Some(packet) = header::parse(bytes) {
         Tcp::parse(packet.payload());
         Udp::parse(packet.payload());
         icmp::echo_reply(&packet);
@@ -164,7 +163,7 @@ proptest! {
     #[test]
     fn datagrams_round_trip([from, to] in ends(), body in payload(2000)) {
         let packet = datagram(from, to, 9, &body);
-        let parsed = Packet::parse(&packet).unwrap();
+        let parsed = header::parse(&packet).unwrap();
         prop_assert!(header_holds(&packet));
         prop_assert_eq!((parsed.source(), parsed.destination()), (from.ip(), to.ip()));
         prop_assert_eq!((parsed.protocol(), parsed.piece()), (ip::UDP, None));
@@ -175,7 +174,7 @@ proptest! {
         prop_assert!(datagram.checksum_holds(from.ip(), to.ip()));
         let mut damaged = packet.clone();
         damaged[parsed.header_length()] ^= 1;
-        let parsed = Packet::parse(&damaged).unwrap();
+        let parsed = header::parse(&damaged).unwrap();
         prop_assert!(!Udp::parse(parsed.payload()).unwrap().checksum_holds(from.ip(), to.ip()));
     }
 
@@ -201,7 +200,7 @@ proptest! {
         }
         let mut reassembly = Reassembly::default();
         let whole = pieces.iter().find_map(|piece| {
-            let parsed = Packet::parse(piece).unwrap();
+            let parsed = header::parse(piece).unwrap();
             match parsed.piece() {
                 Some(place) => reassembly.add(&parsed, place, 0),
                 None => Some(piece.clone()),
@@ -214,9 +213,9 @@ proptest! {
     #[test]
     fn rewriting_keeps_both_kinds_of_checksum([from, to, new_from, new_to] in ends(), body in payload(300)) {
         let mut packet = tcp_packet(from, to, tcp::ACK, &body);
-        let header_length = Packet::parse(&packet).unwrap().header_length();
+        let header_length = header::parse(&packet).unwrap().header_length();
         rewrite::rewrite(&mut packet, header_length, false, new_from, new_to);
-        let parsed = Packet::parse(&packet).unwrap();
+        let parsed = header::parse(&packet).unwrap();
         let header = Tcp::parse(parsed.payload()).unwrap();
         prop_assert_eq!(SocketAddr::new(parsed.source(), header.source_port), new_from);
         prop_assert_eq!(SocketAddr::new(parsed.destination(), header.destination_port), new_to);
@@ -243,7 +242,7 @@ proptest! {
         let pieces = segment::segment(&packet, size).unwrap();
         let mut joined = Vec::new();
         for (index, piece) in pieces.iter().enumerate() {
-            let parsed = Packet::parse(piece).unwrap();
+            let parsed = header::parse(piece).unwrap();
             let header = Tcp::parse(parsed.payload()).unwrap();
             prop_assert!(header_holds(piece));
             prop_assert_eq!(naive_transport_sum(piece), 0xffff);
@@ -258,12 +257,12 @@ proptest! {
     #[test]
     fn resets_answer_what_they_are_for([from, to] in ends(), flags in any::<u8>(), body in payload(50)) {
         let packet = tcp_packet(from, to, flags, &body);
-        let header = Tcp::parse(Packet::parse(&packet).unwrap().payload()).unwrap();
+        let header = Tcp::parse(header::parse(&packet).unwrap().payload()).unwrap();
         let answer = tcp::reset_answering(from, to, &header);
         prop_assert_eq!(answer.is_none(), flags & tcp::RST != 0);
         if let Some(answer) = answer {
             prop_assert_eq!(naive_transport_sum(&answer), 0xffff);
-            let parsed = Packet::parse(&answer).unwrap();
+            let parsed = header::parse(&answer).unwrap();
             let reset = Tcp::parse(parsed.payload()).unwrap();
             prop_assert_eq!(SocketAddr::new(parsed.source(), reset.source_port), to);
             prop_assert_eq!(SocketAddr::new(parsed.destination(), reset.destination_port), from);
@@ -280,7 +279,7 @@ proptest! {
     fn unreachable_quotes_the_packet([from, to, reporter] in ends(), body in payload(2000)) {
         let packet = datagram(from, to, 1, &body);
         let message = icmp::unreachable(&packet, Unreachable::Port, Some(reporter.ip())).unwrap();
-        let parsed = Packet::parse(&message).unwrap();
+        let parsed = header::parse(&message).unwrap();
         prop_assert_eq!((parsed.source(), parsed.destination()), (reporter.ip(), from.ip()));
         prop_assert!(icmp::is_icmp(&parsed) && !icmp::is_echo_request(&parsed));
         let (kind, quoted) = parsed.payload().split_at(8);
@@ -305,33 +304,33 @@ fn echo_is_answered_with_the_same_bytes() {
         [(ends4, ip::ICMP, 8, 0), (ends6, ip::ICMPV6, 128, 129)]
     {
         let message = [asked, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7];
-        let request = ip::build(near, far, protocol, &message);
-        let reply = icmp::echo_reply(&Packet::parse(&request).unwrap()).unwrap();
-        let parsed = Packet::parse(&reply).unwrap();
+        let request = header::build(near, far, protocol, &message);
+        let reply = icmp::echo_reply(&header::parse(&request).unwrap()).unwrap();
+        let parsed = header::parse(&reply).unwrap();
         assert_eq!((parsed.source(), parsed.destination()), (far, near));
         assert_eq!(parsed.payload()[0], answered);
         assert_eq!(&parsed.payload()[4..], &[1, 2, 3, 4, 5, 6, 7]);
         assert!(icmp::echo_reply(&parsed).is_none());
     }
     let [near, far] = ends6;
-    let stray = ip::build(near, far, ip::ICMP, &[8, 0, 0, 0, 1, 2, 3, 4]);
-    assert!(!icmp::is_icmp(&Packet::parse(&stray).unwrap()));
+    let stray = header::build(near, far, ip::ICMP, &[8, 0, 0, 0, 1, 2, 3, 4]);
+    assert!(!icmp::is_icmp(&header::parse(&stray).unwrap()));
 }
 
 #[test]
 fn extension_headers_are_part_of_the_header() {
     let datagram = [0, 1, 0, 2, 0, 8, 0, 0];
     let packet = extended(ip::UDP, &[(0, 0), (60, 2)], "fd00::2", &datagram);
-    let parsed = Packet::parse(&packet).unwrap();
+    let parsed = header::parse(&packet).unwrap();
     assert_eq!((parsed.protocol(), parsed.header_length()), (ip::UDP, 72));
     assert_eq!(parsed.payload(), datagram);
     // A routing header says that the destination is another one: nothing of it is understood.
     let routed = extended(ip::UDP, &[(43, 0)], "fd00::2", &datagram);
-    assert_eq!(Packet::parse(&routed).unwrap().protocol(), 43);
+    assert_eq!(header::parse(&routed).unwrap().protocol(), 43);
     // One that ends behind the packet's end.
     let mut long = extended(ip::UDP, &[(60, 0)], "fd00::2", &[]);
     long[41] = 1;
-    assert!(Packet::parse(&long).is_none());
+    assert!(header::parse(&long).is_none());
 }
 
 #[test]
@@ -352,7 +351,7 @@ fn a_fragment_behind_other_extension_headers_is_put_together() {
     };
     let mut reassembly = Reassembly::default();
     let mut add = |packet: &[u8]| {
-        let parsed = Packet::parse(packet).unwrap();
+        let parsed = header::parse(packet).unwrap();
         reassembly.add(&parsed, parsed.piece().unwrap(), 0)
     };
     assert_eq!(add(&piece(8..16, false)), None);
@@ -364,8 +363,8 @@ fn a_fragment_behind_other_extension_headers_is_put_together() {
 #[test]
 fn traffic_that_is_not_between_hosts_is_known() {
     let between = |from: &str, to: &str| {
-        let packet = ip::build(from.parse().unwrap(), to.parse().unwrap(), ip::UDP, &[]);
-        Packet::parse(&packet).unwrap().is_between_hosts()
+        let packet = header::build(from.parse().unwrap(), to.parse().unwrap(), ip::UDP, &[]);
+        header::parse(&packet).unwrap().is_between_hosts()
     };
     assert!(between("10.0.0.1", "10.0.0.2") && between("fd00::1", "fe80::2"));
     assert!(!between("10.0.0.1", "224.0.0.251") && !between("fd00::1", "ff02::fb"));
@@ -379,7 +378,7 @@ fn reassembly_is_bounded() {
     let mut reassembly = Reassembly::default();
     let piece = |identification: u16, offset: usize, more: bool, fill: u8| {
         let mut packet = Vec::new();
-        ip::push_header(
+        header::push_header(
             &mut packet,
             from.into(),
             to.into(),
@@ -392,7 +391,7 @@ fn reassembly_is_bounded() {
         packet
     };
     let mut add = |packet: &[u8]| {
-        let parsed = Packet::parse(packet).unwrap();
+        let parsed = header::parse(packet).unwrap();
         let whole = reassembly.add(&parsed, parsed.piece().unwrap(), 0);
         (whole, reassembly.len())
     };
@@ -404,7 +403,7 @@ fn reassembly_is_bounded() {
     assert_eq!(reassembly.len(), 0);
 
     let mut add = |packet: &[u8]| {
-        let parsed = Packet::parse(packet).unwrap();
+        let parsed = header::parse(packet).unwrap();
         let whole = reassembly.add(&parsed, parsed.piece().unwrap(), 0);
         (whole, reassembly.len())
     };

@@ -1,6 +1,6 @@
 //! UDP datagrams (RFC 768).
 
-use super::{checksum, ip, ipv4, word};
+use super::{checksum, header, ip, ipv4, word};
 use std::net::{IpAddr, SocketAddr};
 
 /// Bytes of the header.
@@ -62,7 +62,7 @@ pub fn build(
     let length = HEADER + payload.len();
     let (from, to) = (source.ip(), destination.ip());
     packet.clear();
-    let header_length = ip::push_header(packet, from, to, ip::UDP, identification, length);
+    let header_length = header::push_header(packet, from, to, ip::UDP, identification, length);
     packet.extend_from_slice(&source.port().to_be_bytes());
     packet.extend_from_slice(&destination.port().to_be_bytes());
     packet.extend_from_slice(&(length as u16).to_be_bytes());
