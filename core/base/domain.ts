@@ -90,6 +90,8 @@ export class DomainTrie<T> {
 export function domainPatternProblem(pattern: string): string | undefined {
   if (pattern === '' || pattern === '.' || pattern === '+.') return 'the pattern is empty';
   if (pattern !== pattern.trim()) return 'the pattern begins or ends with a space';
+  const foreign = /[,/:]/.exec(pattern);
+  if (foreign !== null) return `no name contains "${foreign[0]}"`;
   const rest = pattern.startsWith('+.') ? pattern.slice(2) : pattern.startsWith('.') ? pattern.slice(1) : pattern;
   for (const label of rest.split('.')) {
     if (label === '') return 'the pattern has an empty label';

@@ -3,7 +3,7 @@
  * router portals, overlay networks) and those that belong to the local network.
  */
 import { AppError } from '../base/app-error.ts';
-import { DomainTrie, isWithinDomain } from '../base/domain.ts';
+import { comparableDomain, DomainTrie, isWithinDomain } from '../base/domain.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { FakeIpFilterConfig } from '../contract/config.ts';
 
@@ -79,6 +79,8 @@ export class FakeIpFilter {
   /** The list of a whitelist. */
   readonly #faked = new DomainTrie<true>();
   readonly #config: FakeIpFilterConfig;
+  /** Those of the configuration, their payloads as names are compared. */
+  readonly #rules: readonly FilterRule[];
 
   /**
    * The built-in names are real in every mode, and so are `own` names (of our upstream servers and proxies). Throws
@@ -89,6 +91,7 @@ export class FakeIpFilter {
     for (const pattern of [...builtInFilter, ...own]) add(this.#real, pattern);
     if (config.mode === 'blacklist') for (const pattern of config.patterns) add(this.#real, pattern);
     if (config.mode === 'whitelist') for (const pattern of config.patterns) add(this.#faked, pattern);
+    this.#rules = config.mode === 'rule' ? config.rules.map(compared) : [];
   }
 
   /** Whether a normalised name gets its real answer. The root, single labels and names that look like addresses do. */
@@ -103,8 +106,10 @@ export class FakeIpFilter {
         return false;
       case 'whitelist':
         return this.#faked.lookup(name) !== true;
-      case 'rule':
-        return config.rules.find((rule) => hits(rule, name))?.answer === 'real-ip';
+      case 'rule': {
+        const compared = comparableDomain(name);
+        return this.#rules.find((rule) => hits(rule, compared))?.answer === 'real-ip';
+      }
       default:
         return unreachable(config);
     }
@@ -113,15 +118,19 @@ export class FakeIpFilter {
 
 type FilterRule = Extract<FakeIpFilterConfig, { mode: 'rule' }>['rules'][number];
 
+function compared(rule: FilterRule): FilterRule {
+  const { type, payload } = rule;
+  return { ...rule, payload: type === 'DOMAIN-KEYWORD' ? payload.toLowerCase() : comparableDomain(payload) };
+}
+
 function hits({ type, payload }: FilterRule, name: string): boolean {
-  const wanted = payload.toLowerCase();
   switch (type) {
     case 'DOMAIN':
-      return name === wanted;
+      return name === payload;
     case 'DOMAIN-SUFFIX':
-      return isWithinDomain(name, wanted);
+      return isWithinDomain(name, payload);
     case 'DOMAIN-KEYWORD':
-      return name.includes(wanted);
+      return name.includes(payload);
     case 'MATCH':
       return true;
     default:

@@ -1,5 +1,6 @@
 /** `fake-ip-filter` and its mode: which names get real answers. */
 import { domainPatternProblem } from '../base/domain.ts';
+import { domainNameProblem } from '../base/domain-name.ts';
 import type { FakeIpFilterConfig } from '../contract/config.ts';
 import type { YamlMap } from './yaml-map.ts';
 import { clip, type YamlValue } from './yaml-value.ts';
@@ -62,8 +63,19 @@ function readRule(item: YamlValue): FilterRule | undefined {
   else if (answer !== 'fake-ip' && answer !== 'real-ip')
     item.error(`"${clip(text)}" says neither fake-ip nor real-ip`, expectedRule);
   else if (parts.length !== (type === 'MATCH' ? 2 : 3)) item.error(`"${clip(text)}" is no rule`, expectedRule);
-  else if (type !== 'MATCH' && (payload === '' || payload.length > 255))
-    item.error(`"${clip(text)}" names no domain`, expectedRule);
-  else return { type, payload, answer };
+  else {
+    const wrong = payloadProblem(type, payload);
+    if (wrong === undefined) return { type, payload, answer };
+    item.error(`"${clip(text)}": ${wrong}`, expectedRule);
+  }
   return undefined;
+}
+
+/** Why no name can be meant: such a rule would never hit. */
+function payloadProblem(type: FilterRule['type'], payload: string): string | undefined {
+  if (type === 'MATCH') return undefined;
+  if (payload === '' || payload.length > 255) return 'it names no domain';
+  if (type !== 'DOMAIN-KEYWORD') return domainNameProblem(payload);
+  const wrong = /[^a-zA-Z0-9._-]/u.exec(payload);
+  return wrong === null ? undefined : `no name contains "${wrong[0]}"`;
 }

@@ -62,3 +62,23 @@ test('an invalid entry is refused with its name: a filter is never silently off'
     expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('"bad*.example"') as string }),
   );
 });
+
+test('in the mode rule the first hit decides, international names written either way', () => {
+  const rules = new FakeIpFilter({
+    mode: 'rule',
+    rules: [
+      { type: 'DOMAIN', payload: 'Fake.Real.Example.', answer: 'fake-ip' },
+      { type: 'DOMAIN-SUFFIX', payload: 'REAL.example', answer: 'real-ip' },
+      { type: 'DOMAIN-KEYWORD', payload: 'Ads.', answer: 'real-ip' },
+      { type: 'DOMAIN', payload: 'b\u00FCcher.example', answer: 'real-ip' },
+      { type: 'MATCH', payload: '', answer: 'fake-ip' },
+    ],
+  });
+  const real = (...names: string[]) => names.filter((name) => rules.keepsReal(name));
+  expect(real('fake.real.example', 'real.example', 'a.real.example', 'unreal.example')).toEqual([
+    'real.example',
+    'a.real.example',
+  ]);
+  expect(real('ads.a.example', 'ads', 'xads.b', 'ads-a.example')).toEqual(['ads.a.example', 'ads', 'xads.b']);
+  expect(real('xn--bcher-kva.example', 'b\u00FCcher.example')).toHaveLength(2);
+});

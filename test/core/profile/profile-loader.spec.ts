@@ -217,6 +217,18 @@ describe('mistakes, each with its exact place', () => {
       '3:20 error dns.fake-ip-filter[0]: "DOMAIN,a.example,direct" says neither fake-ip nor real-ip',
     ],
     [
+      'dns:\n  fake-ip-filter-mode: rule\n  fake-ip-filter: ["DOMAIN-SUFFIX,.a.example,real-ip"]',
+      '3:20 error dns.fake-ip-filter[0]: "DOMAIN-SUFFIX,.a.example,real-ip": the name ".a.example" has an empty label',
+    ],
+    [
+      'dns:\n  fake-ip-filter-mode: rule\n  fake-ip-filter: ["DOMAIN-KEYWORD,a b,real-ip"]',
+      '3:20 error dns.fake-ip-filter[0]: "DOMAIN-KEYWORD,a b,real-ip": no name contains " "',
+    ],
+    [
+      'dns:\n  fake-ip-filter: ["https://a.example/"]',
+      '2:20 error dns.fake-ip-filter[0]: "https://a.example/": no name contains ":"',
+    ],
+    [
       'dns:\n  nameserver-policy: { "geosite:cn": 192.0.2.1 }',
       '2:24 error dns.nameserver-policy["geosite:cn"]: "geosite:cn": sets of names are not supported yet',
     ],
