@@ -1,5 +1,5 @@
 /** What a nameserver's parameters change of its answers: families left out (`disable-ipv4`, `disable-ipv6`) and DNS64 (RFC 6147). */
-import { bytesToIp, type Ip, ipToBytes } from '../base/address.ts';
+import { bytesToIp, type Ip, ipFamily, ipToBytes } from '../base/address.ts';
 import { addressOf, type DnsMessage, type DnsRecord, queryFor, responseTo } from '../net/dns-message.ts';
 import type { DnsAnswer, Question, Resolver } from './resolver.ts';
 import { denialSoa } from './soa.ts';
@@ -29,7 +29,7 @@ export class ShapedResolver implements Resolver {
     const { message } = answer;
     // Servers that fail at AAAA questions are not rare: only "no such name" is believed (RFC 6147 section 5.1.2).
     if (dns64 === undefined || question.type !== 'AAAA' || message.rcode === 'NXDOMAIN') return answer;
-    if (message.rcode === 'NOERROR' && message.answers.some((record) => record.type === 'AAAA')) return answer;
+    if (message.rcode === 'NOERROR' && message.answers.some(hasIpv6)) return answer;
     const old = await this.#inner.query({ ...question, type: 'A' }, signal);
     if (old.message.rcode !== 'NOERROR') return answer;
     const longest = Math.min(...message.authorities.map(({ type, ttl }) => (type === 'SOA' ? ttl : Infinity)));
@@ -38,6 +38,12 @@ export class ShapedResolver implements Resolver {
     const questions = old.message.questions.map((one) => ({ ...one, type: 'AAAA' }));
     return { ...old, message: { ...old.message, questions, answers } };
   }
+}
+
+/** IPv4 addresses in their IPv6 form count as none (RFC 6147 section 5.1.4). */
+function hasIpv6(record: DnsRecord): boolean {
+  const address = record.type === 'AAAA' ? addressOf(record) : undefined;
+  return address !== undefined && ipFamily(address) === 6;
 }
 
 function nothing({ name, type }: Question): DnsMessage {

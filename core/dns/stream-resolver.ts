@@ -27,6 +27,8 @@ const idle = 30_000;
 /** A connection that has brought answers and brings nothing for so long after a question is taken for dead. Milliseconds. */
 const silence = 2_500;
 const maxPipelined = 256;
+/** Connections that a burst of questions may need. */
+const maxConnections = 8;
 
 export class StreamResolver implements Resolver {
   readonly #options: StreamResolverOptions;
@@ -75,8 +77,13 @@ export class StreamResolver implements Resolver {
       }
       if (this.#connection === kept) this.#connection = undefined;
     }
-    const fresh = await orAborted((this.#connection ??= this.#open()), signal);
-    return await fresh.ask(question, signal);
+    for (let tries = 1; ; tries++) {
+      const opening = (this.#connection ??= this.#open());
+      const fresh = await orAborted(opening, signal);
+      if (fresh.isUsable || tries === maxConnections) return await fresh.ask(question, signal);
+      // More questions have waited for it than it takes.
+      if (this.#connection === opening) this.#connection = undefined;
+    }
   }
 
   #open(): Promise<PipelinedConnection> {

@@ -106,6 +106,11 @@ describe('DNS64', () => {
     expect(asked()).toEqual(['AAAA example.com', 'AAAA example.com']);
   });
 
+  test('counts IPv4 addresses in their IPv6 form as none', async () => {
+    const { message } = await synthesise({ answers: [record('example.com', 'AAAA', '::ffff:192.0.2.9', 300)] });
+    expect(message.answers).toEqual([record('example.com', 'AAAA', '64:ff9b::c000:201', 300)]);
+  });
+
   test.each(['SERVFAIL', 'NOTIMP', 'REFUSED'])(
     'helps where the server says %s to every AAAA question',
     async (rcode) => {

@@ -93,6 +93,13 @@ describe('questions', () => {
     expect(await Promise.all(outcomes)).not.toContain('it succeeded');
   });
 
+  test('that all come before there is a connection are answered, on as many as they need', async () => {
+    const names = Array.from({ length: 1_000 }, (_, i) => `n${i}.example`);
+    const answers = await Promise.all(names.map((name) => resolver.query({ name, type: 'A' }, never)));
+    expect(answers.map(({ message }) => message.rcode)).toEqual(names.map(() => 'NOERROR'));
+    expect(upstream.connections.length).toBeLessThanOrEqual(8);
+  });
+
   test('denied, refused or cut off are answered as the server said', async () => {
     for (const rcode of ['NXDOMAIN', 'SERVFAIL', 'REFUSED']) {
       upstream.behaviour = (asked) => void asked.socket.write(framed(answerTo(asked, { rcode })));
