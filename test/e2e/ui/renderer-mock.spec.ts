@@ -517,6 +517,18 @@ describe('DNS log', () => {
     expect(line).toContain(',apt-get,deb.debian.org,A,real,NOERROR,"debian.map.fastlydns.example, 203.0.113.132,');
   });
 
+  test('clients are shown only when asked for, however wide the window is', async () => {
+    const { page } = await open(running, { width: 1900 });
+    const grid = await show(page, 'DNS log');
+    const titles = () => grid.getByRole('columnheader').allInnerTexts();
+    await expect.poll(titles).toContain('Code');
+    expect(await titles()).not.toContain('Client');
+    await page.getByRole('button', { name: 'Columns' }).click();
+    await page.getByRole('menuitemcheckbox', { name: 'Client' }).click();
+    await expect.poll(titles).toEqual(expect.arrayContaining(['Time', 'Client', 'Process']));
+    expect(await rowsOf(grid).first().innerText()).toContain('198.18.0.1');
+  });
+
   test('asks again, and shows the chain, the upstream and the time', async () => {
     const { page, mock } = await open(running);
     await (await rowWith(page, 'name:deb.debian.org upstream:https')).click({ button: 'right' });
