@@ -3,5 +3,10 @@ import { plainText } from '../text/plain-text.ts';
 import './chip.css';
 
 export function FakeAddress({ address }: { address: string }) {
-  return <span className="fake-address mono">{plainText(address, 64)}</span>;
+  const plain = plainText(address, 64);
+  return (
+    <span className="fake-address mono" title={plain}>
+      {plain}
+    </span>
+  );
 }

@@ -265,13 +265,22 @@ export const zhCn: Messages = {
     copyAddress: '复制地址',
     copyAddress6: '复制 IPv6 地址',
     copyName: '复制域名',
+    copyAddresses_other: '复制 {{count, count}} 个地址',
+    copyNames_other: '复制 {{count, count}} 个域名',
     pin: '固定给此域名',
+    pinAll_other: '固定 {{count, count}} 个地址',
     unpin: '取消固定',
+    unpinAll_other: '取消固定 {{count, count}} 个地址',
     release: '释放此地址…',
+    releaseAll_other: '释放 {{count, count}} 个地址…',
     releaseTitle: '释放 {{address}}？',
     releaseText:
       '它对应 {{name}}。记得它的程序不受影响：在保留期结束（最后一次连接一天后）之前，它仍能识别。此后它可能会给其他域名，除非该域名在此之前又被查询。',
     releaseConfirm: '释放地址',
+    releaseAllTitle_other: '释放 {{count, count}} 个地址？',
+    releaseAllText:
+      '记得它们的程序不受影响：在保留期结束（最后一次连接一天后）之前，它们仍能识别。此后它们可能会给其他域名，除非原来的域名在此之前又被查询。',
+    releaseAllConfirm: '释放地址',
     flush: '清空…',
     flushTitle: '清空映射表？',
     flushText_other:
@@ -279,11 +288,15 @@ export const zhCn: Messages = {
     flushConfirm: '清空映射',
     flushed_other: '已释放 {{count, count}} 个地址',
     nothingChanged: '没有变化：该映射已经不同',
-    done: { pin: '地址已固定', unpin: '已取消固定', retire: '地址已释放' },
+    done: {
+      pin_other: '已固定 {{count, count}} 个地址',
+      unpin_other: '已取消固定 {{count, count}} 个地址',
+      retire_other: '已释放 {{count, count}} 个地址',
+    },
     failed: {
-      pin: '未能固定地址',
-      unpin: '未能取消固定',
-      retire: '未能释放地址',
+      pin_other: '未能固定地址',
+      unpin_other: '未能取消固定',
+      retire_other: '未能释放地址',
       flush: '未能清空映射表',
     },
     column: {

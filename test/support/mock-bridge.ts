@@ -22,7 +22,7 @@ import type { RuleTrace } from '../../core/contract/flow.ts';
 import type { SubscribeOptions } from '../../core/contract/rpc.ts';
 import type { NetworkChange, Snapshot } from '../../core/contract/status.ts';
 import { MockTables } from './mock-tables.ts';
-import { mockFakeIp, mockRules } from './mock-traffic.ts';
+import { mockFakeIp, mockFakeRange, mockRules } from './mock-traffic.ts';
 
 export interface MockOptions {
   /** Live connections to begin with. */
@@ -67,6 +67,7 @@ export class MockBridge implements MirageBridge {
     this.tables = new MockTables({
       rows: options.tunnel === 'running' ? options.rows : 0,
       busy: options.busy ?? false,
+      bothFamilies: typeof options.fakeIp?.range6 === 'string',
       clock: options.clock,
     });
     this.#snapshot = {
@@ -80,7 +81,7 @@ export class MockBridge implements MirageBridge {
       mixed: { address: '127.0.0.1', port: 7890 },
       config: { hash: '5f1d6c0a9be2', proxies: 4, rules: mockRules.length },
       fakeIp: {
-        range: '198.18.0.0/15',
+        range: mockFakeRange,
         range6: null,
         used: 0,
         capacity: 131_067,

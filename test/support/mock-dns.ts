@@ -1,6 +1,6 @@
 /** Made-up answers to questions, and the mappings and questions that are rare but must be seen. */
 import type { DnsRow, MappingRow } from '../../core/contract/dns.ts';
-import { mockFakeIp, mockName, mockSites } from './mock-traffic.ts';
+import { isMockFakeIp, mockFakeIp, mockFakeIp6, mockName, mockSites } from './mock-traffic.ts';
 
 type Answer = Omit<DnsRow, 'id' | 'time' | 'client' | 'process' | 'name'>;
 
@@ -29,6 +29,9 @@ function from(upstream: string, upstreamMs: number): Pick<DnsRow, 'upstream' | '
   return { upstream, upstreamMs, ms: upstreamMs + 0.14 };
 }
 
+/** As long as a name may be. */
+const longestName = `${'many-letters-'.repeat(4)}label.`.repeat(4).concat('a-final-label.example');
+
 /** One question of every kind of answer that usual traffic has not; the newest last. */
 export function rareQuestions(now: number): Omit<DnsRow, 'id'>[] {
   const asked = { client: '198.18.0.1', process: 'firefox', type: 'A', answer: '', ms: 0.2 };
@@ -56,6 +59,25 @@ export function rareQuestions(now: number): Omit<DnsRow, 'id'>[] {
     { ...asked, time: now - 600, name: 'slow.example.com', verdict: 'error', rcode: 'SERVFAIL', upstream, ms: 5003 },
     {
       ...asked,
+      time: now - 550,
+      name: longestName,
+      type: 'AAAA',
+      process: 'a-process-of-a-long-name',
+      verdict: 'real',
+      rcode: 'NOERROR',
+      answer: `${longestName.replace('label', 'alias')}, 2001:db8:0:1234:5678:9abc:def0:1234, 2001:db8::2`,
+      ...from('https://a-resolver-of-a-long-name.dns.example:8443/dns-query', 1231),
+    },
+    {
+      ...asked,
+      time: now - 520,
+      name: '打印机.例子.example',
+      verdict: 'fake',
+      rcode: 'NOERROR',
+      answer: mockFakeIp(90_003),
+    },
+    {
+      ...asked,
       time: now - 500,
       name: 'deb.debian.org',
       process: 'apt-get',
@@ -77,8 +99,11 @@ export function rareQuestions(now: number): Omit<DnsRow, 'id'>[] {
   ];
 }
 
-/** A mapping of each state that usual traffic has not, a pinned one, one with a former name. */
-export function rareMappings(now: number): MappingRow[] {
+/**
+ * A mapping of each state that usual traffic has not, a pinned one, one with a former name, names that are hard to show.
+ * Only what is of the range in use has two addresses.
+ */
+export function rareMappings(now: number, bothFamilies: boolean): MappingRow[] {
   const resting: MappingRow = {
     address: '',
     name: '',
@@ -101,7 +126,7 @@ export function rareMappings(now: number): MappingRow[] {
     flows: 0,
     outcome: '',
   };
-  return [
+  const rows: MappingRow[] = [
     {
       ...resting,
       address: '198.19.255.10',
@@ -129,7 +154,22 @@ export function rareMappings(now: number): MappingRow[] {
       former: 'old-shop.example.org',
       lastConnected: now - 200,
     },
+    {
+      ...resting,
+      address: mockFakeIp(90_002),
+      name: longestName,
+      former: longestName.replace('label', 'other'),
+      pinned: true,
+      lastConnected: now - 400,
+      outcome: 'DIAL_NETWORK_UNREACHABLE',
+    },
+    { ...resting, address: mockFakeIp(90_003), name: '打印机.例子.example', lastConnected: now - 500 },
     { ...unknown, address: '198.19.7.61', lastConnected: now - 100 },
     { ...unknown, address: '198.19.7.62', lastConnected: now - 260_000 },
   ];
+  return rows.map((row) =>
+    bothFamilies && row.state !== 'unknown' && isMockFakeIp(row.address)
+      ? { ...row, address6: mockFakeIp6(row.address) }
+      : row,
+  );
 }

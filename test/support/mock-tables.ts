@@ -5,11 +5,13 @@ import type { ConnectionRow } from '../../core/contract/flow.ts';
 import type { SubscribeOptions, TopicBatch, TopicName } from '../../core/contract/rpc.ts';
 import type { Traffic } from '../../core/contract/status.ts';
 import { mockAnswer, rareMappings, rareQuestions } from './mock-dns.ts';
-import { mockConnection, seededRandom } from './mock-traffic.ts';
+import { isMockFakeIp, mockConnection, mockFakeIp6, seededRandom } from './mock-traffic.ts';
 
 export interface MockTablesOptions {
   readonly rows: number;
   readonly busy: boolean;
+  /** Whether fake addresses of IPv6 go with those of IPv4. */
+  readonly bothFamilies: boolean;
   readonly clock: Clock;
 }
 
@@ -61,15 +63,18 @@ export class MockTables {
 
   /** Undefined = all. Pinned ones stay. */
   retire(addresses: readonly string[] | undefined): number {
-    return this.#changeMappings(addresses, (row) =>
-      row.pinned || row.state === 'retired' || row.state === 'unknown' ? undefined : { ...row, state: 'retired' },
-    );
+    return this.#changeMappings(addresses, (row) => {
+      if (row.pinned || row.state === 'retired') return undefined;
+      return { ...row, state: row.liveFlows > 0 ? 'live' : 'retired' };
+    });
   }
 
+  /** What was released is taken back. */
   pin(addresses: readonly string[], pinned: boolean): number {
-    return this.#changeMappings(addresses, (row) =>
-      row.pinned === pinned || row.state === 'unknown' ? undefined : { ...row, pinned },
-    );
+    return this.#changeMappings(addresses, (row) => {
+      if (row.pinned === pinned) return undefined;
+      return { ...row, pinned, state: row.state === 'retired' ? 'resting' : row.state };
+    });
   }
 
   #changeMappings(
@@ -78,7 +83,8 @@ export class MockTables {
   ): number {
     const rows = (addresses ?? [...this.#mappings.keys()]).flatMap((address) => {
       const row = this.#mappings.get(address);
-      return (row && change(row)) ?? [];
+      const isCurrent = row !== undefined && row.state !== 'unknown' && isMockFakeIp(address);
+      return (isCurrent ? change(row) : undefined) ?? [];
     });
     for (const row of rows) this.#mappings.set(row.address, row);
     this.#send('mappings', { rows });
@@ -181,6 +187,7 @@ export class MockTables {
     const answers = 1 + Math.floor(this.#random() * 40);
     this.#mappings.set(address, {
       address,
+      ...(this.#options.bothFamilies ? { address6: mockFakeIp6(address) } : {}),
       name: row.destination.host,
       state: row.state === 'closed' ? 'resting' : 'live',
       firstSeen: row.openedAt - Math.floor(this.#random() * 8_000_000),
@@ -235,7 +242,7 @@ export class MockTables {
       openedAt: now - 900,
     });
     special({ destination: { host: 'evil\u202Emoc.elgoog\u0007.example', port: 443 }, openedAt: now - 1500 });
-    for (const row of rareMappings(now)) this.#mappings.set(row.address, row);
+    for (const row of rareMappings(now, this.#options.bothFamilies)) this.#mappings.set(row.address, row);
     for (const question of rareQuestions(now)) this.#record(question);
   }
 }

@@ -79,9 +79,23 @@ export function seededRandom(seed: number): () => number {
 }
 
 /** The fake address of a number, in 198.18.0.0/15. */
+export const mockFakeRange = '198.18.0.0/15';
+export const mockFakeRange6 = 'fdfe:dcba:9877::/96';
+
 export function mockFakeIp(number: number): string {
   const value = 3 + (number % 131_000);
   return `198.${18 + (value >> 16)}.${(value >> 8) & 255}.${value & 255}`;
+}
+
+/** Whether it is of `mockFakeRange`. */
+export function isMockFakeIp(address: string): boolean {
+  return /^198\.1[89]\./.test(address);
+}
+
+/** The IPv6 address that goes with it, of `mockFakeRange6`. */
+export function mockFakeIp6(address: string): string {
+  const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number);
+  return `fdfe:dcba:9877::${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
 }
 
 /** The `number`th name: the sites first, then numbered hosts. */

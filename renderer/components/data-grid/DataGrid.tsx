@@ -69,12 +69,20 @@ export function DataGrid<E extends Entry>(props: DataGridProps<E>) {
     const plain = !event.ctrlKey && !event.metaKey && !event.shiftKey;
     if (entry !== undefined && plain) props.onOpen?.(entry);
   };
+  const onMouseDown = (event: MouseEvent) => {
+    if (!event.shiftKey || onSelect === undefined) return;
+    // Shift takes rows, not the text between two clicks.
+    event.preventDefault();
+    scroller.current?.focus({ preventScroll: true });
+  };
   const onContextMenu = (event: MouseEvent) => {
     event.preventDefault();
     // The menu key has no place: it means the active row.
     const key = keyAt(event.target) ?? (event.target === event.currentTarget ? active : undefined);
     if (key === undefined || renderMenu === undefined) return;
     onActive(key);
+    // The menu means the selected rows only when it is asked for on one of them.
+    if (!selection.has(key)) onSelect?.(new Set([key]));
     setMenu({ key, x: event.clientX, y: event.clientY });
   };
   const menuEntry = menu === undefined ? undefined : rows.find((row) => entryKey(row) === menu.key);
@@ -99,7 +107,13 @@ export function DataGrid<E extends Entry>(props: DataGridProps<E>) {
     >
       <div className="grid-inner" style={{ minWidth: minimum }}>
         <GridHeader grid={grid} template={template} />
-        <div className="grid-rows" role="rowgroup" style={{ height: rows.length * rowHeight }} onClick={onClick}>
+        <div
+          className="grid-rows"
+          role="rowgroup"
+          style={{ height: rows.length * rowHeight }}
+          onMouseDown={onMouseDown}
+          onClick={onClick}
+        >
           {visible.map(({ entry, key, index, top }) => (
             <GridRow
               key={slots.get(key)}

@@ -53,7 +53,8 @@ function questionColumns(t: TFunction): Column<DnsEntry>[] {
       cell: ({ row: { time } }) => <span className="mono soft">{formatClock(time)}</span>,
       sort: ({ row: { time } }) => time,
     },
-    { ...textColumn(t, 'client', 104), yields: 6 },
+    // On most machines all questions are its own; one that serves others can choose it.
+    { ...textColumn(t, 'client', 124), hidden: true },
     { ...textColumn(t, 'process', 100), yields: 2 },
     {
       id: 'name',

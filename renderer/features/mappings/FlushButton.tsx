@@ -2,8 +2,10 @@
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ConfirmDialog } from '../../components/ConfirmDialog.tsx';
+import { rowOf } from '../../stores/row-table.ts';
+import { useLive } from '../../stores/services.ts';
+import { possibleChanges } from './mapping-changes.ts';
 import type { MappingEntry } from './mapping-fields.ts';
-import { isCurrent } from './mapping-fields.ts';
 
 export interface FlushButtonProps {
   /** The whole table, whatever is searched for. */
@@ -14,6 +16,8 @@ export interface FlushButtonProps {
 export function FlushButton({ entries, flush }: FlushButtonProps) {
   const { t } = useTranslation();
   const [asking, setAsking] = useState(false);
+  const range = useLive(({ snapshot }) => snapshot?.fakeIp.range);
+  const released = () => possibleChanges([...entries.values()].map(rowOf), range).retire.length;
   return (
     <>
       <button type="button" className="button" disabled={entries.size === 0} onClick={() => setAsking(true)}>
@@ -22,7 +26,7 @@ export function FlushButton({ entries, flush }: FlushButtonProps) {
       {asking ? (
         <ConfirmDialog
           title={t('mappings.flushTitle')}
-          text={t('mappings.flushText', { count: countReleased(entries) })}
+          text={t('mappings.flushText', { count: released() })}
           confirm={t('mappings.flushConfirm')}
           onConfirm={() => void flush()}
           onClose={() => setAsking(false)}
@@ -30,10 +34,4 @@ export function FlushButton({ entries, flush }: FlushButtonProps) {
       ) : null}
     </>
   );
-}
-
-function countReleased(entries: ReadonlyMap<string, MappingEntry>): number {
-  let count = 0;
-  for (const { row } of entries.values()) if (isCurrent(row) && !row.pinned) count++;
-  return count;
 }

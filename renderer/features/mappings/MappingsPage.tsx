@@ -3,7 +3,6 @@ import { Rows3 } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { MappingRow } from '../../../core/contract/dns.ts';
-import { ConfirmDialog } from '../../components/ConfirmDialog.tsx';
 import { DataGrid } from '../../components/data-grid/DataGrid.tsx';
 import { useGridLayout } from '../../components/data-grid/use-grid-layout.ts';
 import { useTableRows } from '../../components/data-grid/use-table-rows.ts';
@@ -11,10 +10,10 @@ import { TablePage } from '../../components/TablePage.tsx';
 import { rowOf } from '../../stores/row-table.ts';
 import { useLive, useServices, useUi } from '../../stores/services.ts';
 import { compileFilter } from '../../text/filter.ts';
-import { plainText } from '../../text/plain-text.ts';
 import { FlushButton } from './FlushButton.tsx';
-import { MappingMenu } from './MappingMenu.tsx';
+import { MappingMenu, MappingsMenu } from './MappingMenu.tsx';
 import { type MappingEntry, mappingKey, mappingRecord, mappingSearch } from './mapping-fields.ts';
+import { ReleaseDialog } from './ReleaseDialog.tsx';
 import { useMappingActions } from './use-mapping-actions.ts';
 import { useMappingColumns } from './use-mapping-columns.tsx';
 import './mappings.css';
@@ -25,13 +24,21 @@ export function MappingsPage() {
   const { t } = useTranslation();
   const { mappings } = useServices();
   const [active, setActive] = useState<string | undefined>();
-  const [releasing, setReleasing] = useState<MappingRow | undefined>();
+  const [selection, setSelection] = useState<ReadonlySet<string>>(new Set());
+  const [releasing, setReleasing] = useState<readonly MappingRow[]>([]);
   const search = useUi((state) => state.searches.mappings ?? '');
   const realAddresses = useLive(({ snapshot }) => snapshot?.dnsMode.mode === 'redir-host');
   const accept = useMemo(() => compileFilter(search, mappingSearch), [search]);
   const grid = useGridLayout('mappings', useMappingColumns(), newestFirst);
   const table = useTableRows(mappings, accept, grid);
   const actions = useMappingActions();
+  const renderMenu = ({ row }: MappingEntry) => {
+    const selected = selection.has(row.address)
+      ? table.rows.filter((entry) => selection.has(entry.row.address)).map(rowOf)
+      : [];
+    const change = { actions, onRelease: setReleasing };
+    return selected.length > 1 ? <MappingsMenu rows={selected} {...change} /> : <MappingMenu row={row} {...change} />;
+  };
   return (
     <TablePage
       page="mappings"
@@ -57,16 +64,16 @@ export function MappingsPage() {
         active={active}
         onActive={setActive}
         rowTone={rowTone}
-        renderMenu={({ row }) => <MappingMenu row={row} actions={actions} onRelease={() => setReleasing(row)} />}
+        selection={selection}
+        onSelect={setSelection}
+        renderMenu={renderMenu}
         viewKey={search}
       />
-      {releasing === undefined ? null : (
-        <ConfirmDialog
-          title={t('mappings.releaseTitle', { address: releasing.address })}
-          text={t('mappings.releaseText', { name: plainText(releasing.name) })}
-          confirm={t('mappings.releaseConfirm')}
-          onConfirm={() => void actions.release(releasing)}
-          onClose={() => setReleasing(undefined)}
+      {releasing.length === 0 ? null : (
+        <ReleaseDialog
+          rows={releasing}
+          onConfirm={() => void actions.change(releasing, 'retire')}
+          onClose={() => setReleasing([])}
         />
       )}
     </TablePage>

@@ -3,6 +3,7 @@ import { History, Pin } from 'lucide-react';
 import { type ReactNode, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { MappingRow } from '../../../core/contract/dns.ts';
+import { useErrorText } from '../../i18n/use-error-text.ts';
 import { plainText } from '../../text/plain-text.ts';
 
 /** What the cells say, translated once and not once per cell. */
@@ -13,10 +14,13 @@ export interface MappingWords {
   readonly pinned: string;
   readonly formerText: (name: string) => string;
   readonly outcomeOk: string;
+  /** An error code and what it means. */
+  readonly outcomeText: (code: string) => string;
 }
 
 export function useMappingWords(): MappingWords {
   const { t } = useTranslation();
+  const errorText = useErrorText();
   return useMemo(
     () => ({
       lost: t('mappings.lost'),
@@ -25,8 +29,9 @@ export function useMappingWords(): MappingWords {
       pinned: t('mappings.pinned'),
       formerText: (name) => t('mappings.formerText', { name }),
       outcomeOk: t('mappings.outcomeOk'),
+      outcomeText: (code) => t('error.inContext', { what: code, title: errorText(code).title }),
     }),
-    [t],
+    [t, errorText],
   );
 }
 
@@ -80,5 +85,10 @@ export function outcomeCell({ state, outcome }: MappingRow, words: MappingWords)
   }
   if (outcome === '') return <span className="faint">–</span>;
   if (outcome === 'ok') return <span className="soft">{words.outcomeOk}</span>;
-  return <span className="mono mapping-failed">{plainText(outcome, 60)}</span>;
+  const code = plainText(outcome, 60);
+  return (
+    <span className="mono mapping-failed" title={words.outcomeText(code)}>
+      {code}
+    </span>
+  );
 }

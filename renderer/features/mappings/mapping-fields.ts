@@ -43,11 +43,6 @@ export function mappingRecord({ row }: MappingEntry): Record<string, CsvValue> {
   };
 }
 
-/** Whether it can be pinned or released: there is a name, and the address is not given up already. */
-export function isCurrent({ state }: MappingRow): boolean {
-  return state !== 'unknown' && state !== 'retired';
-}
-
 /** Empty for 0, which means never. */
 function isoTime(time: number): string | undefined {
   return time === 0 ? undefined : new Date(time).toISOString();

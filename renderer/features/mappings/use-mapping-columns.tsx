@@ -50,12 +50,14 @@ function identityColumns(t: TFunction, words: MappingWords, bothFamilies: boolea
     {
       id: 'address6',
       title: t('mappings.column.address6'),
-      width: 170,
+      // A prefix of three groups and the embedded address, whole: its end tells one from another.
+      width: 212,
       hidden: !bothFamilies,
-      yields: 6,
+      yields: 3,
       cell: ({ row: { address6 } }) =>
         address6 === undefined ? <span className="faint">–</span> : <FakeAddress address={address6} />,
-      sort: ({ row: { address6 } }) => address6,
+      // Its last 32 bits are the other address, and all else is the same.
+      sort: ({ row: { address, address6 } }) => (address6 === undefined ? undefined : sortableAddress(address)),
     },
     {
       id: 'name',
@@ -92,7 +94,7 @@ function timeColumns(t: TFunction, text: DurationText): Column<MappingEntry>[] {
     id,
     title: t(`mappings.column.${id}`),
     width: 136,
-    yields: id === 'firstSeen' ? 3 : 1,
+    yields: id === 'firstSeen' ? 5 : 1,
     first: 'desc',
     hidden,
     cell: ({ row }) => (
@@ -107,18 +109,18 @@ function timeColumns(t: TFunction, text: DurationText): Column<MappingEntry>[] {
 }
 
 function countColumns(t: TFunction): Column<MappingEntry>[] {
-  const count = (id: 'answers' | 'flows' | 'liveFlows', width: number): Column<MappingEntry> => ({
+  const count = (id: 'answers' | 'flows' | 'liveFlows', width: number, yields: number): Column<MappingEntry> => ({
     id,
     title: t(`mappings.column.${id}`),
     width,
-    yields: id === 'answers' ? 4 : 2,
+    yields,
     align: 'end',
     first: 'desc',
     moving: true,
     cell: ({ row }) => <span className={row[id] === 0 ? 'faint' : undefined}>{formatCount(row[id])}</span>,
     sort: ({ row }) => row[id],
   });
-  return [count('answers', 84), count('flows', 100), count('liveFlows', 68)];
+  return [count('answers', 84, 6), count('flows', 100, 4), count('liveFlows', 68, 2)];
 }
 
 function endColumns(t: TFunction, words: MappingWords): Column<MappingEntry>[] {

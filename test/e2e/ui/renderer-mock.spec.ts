@@ -324,8 +324,8 @@ describe('mapping table', () => {
     await page.getByRole('searchbox').fill('pinned:yes images');
     await menuOf(page, rows.first());
     // What is pinned cannot be released by a slip.
-    const release = page.getByRole('menuitem', { name: 'Release this address…' });
-    expect(await release.getAttribute('aria-disabled')).toBe('true');
+    await page.getByRole('menuitem', { name: 'Unpin' }).waitFor();
+    expect(await page.getByRole('menuitem', { name: /^Release/ }).count()).toBe(0);
     await page.getByRole('menuitem', { name: 'Unpin' }).click();
     await page.getByText('Nothing matches this search').waitFor();
     expect(mock.bridge.calls).toContainEqual(['changeMappings', { addresses, action: 'unpin' }]);
@@ -356,6 +356,60 @@ describe('mapping table', () => {
     expect(mock.bridge.calls).toContainEqual(['changeMappings', { addresses: ['198.19.95.148'], action: 'retire' }]);
   });
 
+  test('what was released can only be taken back, what is of a former range only be looked at', async () => {
+    const { page } = await open(running);
+    const rows = await searched(page, 'images.example.net');
+    await menuOf(page, rows.first());
+    await page.getByRole('menuitem', { name: 'Release this address…' }).click();
+    await page.getByRole('button', { name: 'Release address' }).click();
+    await rows.first().filter({ hasText: 'retired' }).waitFor();
+    const menu = await menuOf(page, rows.first());
+    expect(await menu.getByRole('menuitem', { name: /Release|Unpin/ }).count()).toBe(0);
+    await menu.getByRole('menuitem', { name: 'Pin: keep it for this name' }).click();
+    await rows.first().filter({ hasText: 'resting' }).waitFor();
+    await rows.first().getByRole('img', { name: 'Pinned' }).waitFor();
+    const former = await menuOf(page, (await searched(page, 'old-range')).first());
+    expect(await former.getByRole('menuitem').allInnerTexts()).toEqual([
+      'Show its connections',
+      'Show its DNS questions',
+      'Copy address',
+      'Copy name',
+    ]);
+  });
+
+  test('several at once: what is offered says for how many of them it works', async () => {
+    const { page, mock } = await open(running);
+    const rows = await searched(page, 'addr:198.19. -api -former:old');
+    const changes = () =>
+      mock.bridge.calls.filter(([method]) => method === 'changeMappings').map(([, params]) => params);
+    const count = await rows.count();
+    await rows.first().click();
+    await rows.nth(count - 1).click({ modifiers: ['Shift'] });
+    expect(await page.evaluate(() => getSelection()?.toString())).toBe('');
+    expect(await page.getByRole('grid').evaluate((grid) => grid === document.activeElement)).toBe(true);
+    // Two are lost, two are pinned already.
+    const menu = await menuOf(page, rows.nth(1));
+    expect(await menu.getByRole('menuitem').allInnerTexts()).toEqual([
+      `Copy ${count} addresses`,
+      `Copy ${count - 2} names`,
+      `Pin ${count - 4} addresses`,
+      'Unpin 2 addresses',
+      `Release ${count - 4} addresses…`,
+    ]);
+    await menu.getByRole('menuitem', { name: /^Unpin/ }).click();
+    await page.getByText('2 addresses unpinned').waitFor();
+    await menuOf(page, rows.nth(1));
+    await page.getByRole('menuitem', { name: /^Release/ }).click();
+    const dialog = page.getByRole('dialog', { name: `Release ${count - 2} addresses?` });
+    await dialog.getByRole('button', { name: 'Release addresses' }).click();
+    await page.getByText(`${count - 2} addresses released`).waitFor();
+    expect(changes()).toMatchObject([{ action: 'unpin' }, { action: 'retire' }]);
+    // Asked for on a row that is not selected, the menu means that row.
+    await page.getByRole('searchbox').fill('');
+    await menuOf(page, rows.filter({ hasText: 'images.example.net' }));
+    await page.getByRole('menuitem', { name: 'Copy address' }).waitFor();
+  });
+
   test('flushing warns, says what stays, and keeps what is pinned', async () => {
     const { page, mock } = await open(running);
     const grid = await show(page, 'Mapping table');
@@ -383,6 +437,17 @@ describe('mapping table', () => {
       'Show its connections',
       'Copy address',
     ]);
+  });
+
+  test('IPv6 addresses have a column where there is a range for them, and room to show them whole', async () => {
+    const { page } = await open({ ...running, fakeIp: { range6: 'fdfe:dcba:9877::/96' } });
+    const rows = await searched(page, 'nas.home');
+    await page.getByRole('columnheader', { name: 'IPv6' }).waitFor();
+    const address = rows.first().getByText('fdfe:dcba:9877::c613:5f93');
+    expect(await address.evaluate((cell) => cell.scrollWidth <= cell.clientWidth)).toBe(true);
+    expect(await address.getAttribute('title')).toBe('fdfe:dcba:9877::c613:5f93');
+    await page.setViewportSize({ width: 900, height: 600 });
+    await page.getByRole('columnheader', { name: 'IPv6' }).waitFor({ state: 'detached' });
   });
 
   test('former names are marked, found and exported', async () => {
@@ -450,6 +515,18 @@ describe('DNS log', () => {
     const [titles, line] = await exportedCsv(page);
     expect(titles).toBe('time,client,process,name,type,verdict,rcode,answer,upstream,upstreamMs,ms');
     expect(line).toContain(',apt-get,deb.debian.org,A,real,NOERROR,"debian.map.fastlydns.example, 203.0.113.132,');
+  });
+
+  test('clients are shown only when asked for, however wide the window is', async () => {
+    const { page } = await open(running, { width: 1900 });
+    const grid = await show(page, 'DNS log');
+    const titles = () => grid.getByRole('columnheader').allInnerTexts();
+    await expect.poll(titles).toContain('Code');
+    expect(await titles()).not.toContain('Client');
+    await page.getByRole('button', { name: 'Columns' }).click();
+    await page.getByRole('menuitemcheckbox', { name: 'Client' }).click();
+    await expect.poll(titles).toEqual(expect.arrayContaining(['Time', 'Client', 'Process']));
+    expect(await rowsOf(grid).first().innerText()).toContain('198.18.0.1');
   });
 
   test('asks again, and shows the chain, the upstream and the time', async () => {
