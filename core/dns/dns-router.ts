@@ -182,11 +182,15 @@ export class DnsRouter {
       return { message: responseTo(query, 'REFUSED'), verdict: 'refused' };
     }
     const name = normaliseDomain(question.name);
-    const chain = isAddressQuestion(question) ? this.#options.hosts.follow(name) : undefined;
+    const concernsHosts = isAddressQuestion(question) || question.type === 'CNAME';
+    const chain = concernsHosts ? this.#options.hosts.follow(name) : undefined;
     if (chain === undefined) return await this.#answerName(query, question, question.name, client, signal);
     const end = chain.names.at(-1) ?? name;
     const names = [question.name, ...chain.names.slice(1)];
     const { ttl } = this.#options;
+    if (question.type === 'CNAME' && names.length > 1) {
+      return { message: withAliases(responseTo(query, 'NOERROR'), names.slice(0, 2), ttl), verdict: 'hosts' };
+    }
     if (chain.addresses !== undefined) {
       const message = addressAnswer(query, names.at(-1) ?? question.name, chain.addresses, ttl);
       return { message: withAliases(message, names, ttl), verdict: 'hosts' };
@@ -207,7 +211,7 @@ export class DnsRouter {
     const name = normaliseDomain(owner);
     const local = this.#answerLocally(query, question, name, owner);
     if (local !== undefined) return local;
-    if (!isAddressQuestion(question)) return await this.#forward(query, question, name, signal);
+    if (!isAddressQuestion(question)) return await this.#answerBesides(query, question, name, owner, signal);
     if (mode === 'redir-host') return await this.#answerForMemory(query, question, name, owner, signal);
     if (filter.keepsReal(name)) {
       if (question.type === 'AAAA' && !ipv6) return { message: emptyAnswer(query, owner), verdict: 'local' };
@@ -223,6 +227,22 @@ export class DnsRouter {
     const address = await this.#queue.allocate(name, client);
     const addresses = fake6 === undefined ? [address] : [address, fake6.addressOf(address)];
     return { message: addressAnswer(query, owner, addresses, ttl), verdict: 'fake' };
+  }
+
+  /**
+   * Other types are the upstream's. But a name that has its addresses here exists, whatever is known of it there: resolvers
+   * that remember an NXDOMAIN remember it for every type (RFC 8020).
+   */
+  async #answerBesides(
+    query: DnsMessage,
+    question: DnsQuestion,
+    name: string,
+    owner: string,
+    signal: AbortSignal,
+  ): Promise<RoutedAnswer> {
+    const answer = await this.#forward(query, question, name, signal);
+    const isHere = answer.message.rcode === 'NXDOMAIN' && (this.isPlainFake(name) || this.#options.hosts.has(name));
+    return isHere ? { ...answer, message: emptyAnswer(query, owner) } : answer;
   }
 
   /** That there is no such name or address, where it is known or costs nothing to find out; undefined otherwise. */
