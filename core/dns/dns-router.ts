@@ -192,6 +192,8 @@ export class DnsRouter {
       return { message: withAliases(responseTo(query, 'NOERROR'), names.slice(0, 2), ttl), verdict: 'hosts' };
     }
     if (chain.addresses !== undefined) {
+      // Nobody else may know these names, so that a proxy is given the address.
+      for (const address of chain.addresses) this.#options.memory.forget(address);
       const message = addressAnswer(query, names.at(-1) ?? question.name, chain.addresses, ttl);
       return { message: withAliases(message, names, ttl), verdict: 'hosts' };
     }
@@ -215,7 +217,7 @@ export class DnsRouter {
     if (mode === 'redir-host') return await this.#answerForMemory(query, question, name, owner, signal);
     if (filter.keepsReal(name)) {
       if (question.type === 'AAAA' && !ipv6) return { message: emptyAnswer(query, owner), verdict: 'local' };
-      return await this.#forward(query, question, name, signal);
+      return this.#remembered(await this.#forward(query, question, name, signal), name);
     }
     const denied = truthful ? await this.#truth(query, owner, name) : undefined;
     if (denied !== undefined) {
@@ -322,16 +324,21 @@ export class DnsRouter {
     owner: string,
     signal: AbortSignal,
   ): Promise<RoutedAnswer> {
-    const { memory, ipv6 } = this.#options;
+    const { ipv6 } = this.#options;
     // Hints and keys for hidden names would lead around us (RFC 9460, ECH).
     const unwanted = question.type === 'HTTPS' || question.type === 'SVCB' || (question.type === 'AAAA' && !ipv6);
     if (unwanted) return { message: emptyAnswer(query, owner), verdict: 'local' };
-    const answer = await this.#forward(query, question, name, signal);
+    const answer = this.#remembered(await this.#forward(query, question, name, signal), name);
+    return { ...answer, message: withTtl(answer.message, 1) };
+  }
+
+  /** Connections to these real addresses are this name's from now on, not that of an earlier answer. */
+  #remembered(answer: RoutedAnswer, name: string): RoutedAnswer {
     for (const record of answer.message.answers) {
       const address = addressOf(record);
-      if (address !== undefined) memory.remember(address, name);
+      if (address !== undefined) this.#options.memory.remember(address, name);
     }
-    return { ...answer, message: withTtl(answer.message, 1) };
+    return answer;
   }
 
   /** What no server may be asked: the loopback's names (RFC 6761), our own reverse zone, the canary of Firefox. */

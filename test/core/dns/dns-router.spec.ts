@@ -460,6 +460,20 @@ describe('the truth about a name', () => {
   });
 });
 
+describe('connections to real addresses', () => {
+  test('have the name that was answered with them last, also one that the filter keeps', async () => {
+    memory.remember('192.0.2.17', 'earlier.example');
+    await ask('captive.apple.com', 'A');
+    expect(memory.lookup('192.0.2.17')).toBe('captive.apple.com');
+  });
+
+  test('of hosts have none, which a proxy would not know: also none of an earlier answer', async () => {
+    memory.remember('192.0.2.4', 'earlier.example');
+    await ask('deep.example', 'A');
+    expect(memory.lookup('192.0.2.4')).toBeUndefined();
+  });
+});
+
 describe('redir-host', () => {
   test('real addresses with TTL 1, remembered with their name; hints that lead around us are left out', async () => {
     router = make({ mode: 'redir-host' });
