@@ -1,6 +1,6 @@
 /**
- * Which name a real address was answered for (redir-host): a guess, since many names share an address. Kept for hours,
- * because programs remember addresses for longer than the record's TTL.
+ * Which name a real address was answered for (redir-host, and names that the filter keeps): a guess, since many names share an
+ * address. Kept for hours, because programs remember addresses for longer than the record's TTL.
  */
 import { LRUCache } from 'lru-cache';
 import type { Ip } from '../base/address.ts';
@@ -26,6 +26,11 @@ export class AddressMemory {
   /** An address was answered for a normalised name; the newest name wins. */
   remember(address: Ip, name: string): void {
     this.#names.set(address, { name, since: this.#clock.monotonic() });
+  }
+
+  /** The address is no longer any name's. */
+  forget(address: Ip): void {
+    this.#names.delete(address);
   }
 
   /** Looking it up keeps it. */

@@ -55,8 +55,9 @@ export class CachedResolver implements Resolver {
       const { message, upstream } = known.outcome.answer;
       return { message: aged(message, Math.floor((now - known.since) / 1_000)), upstream, cached: true };
     }
-    if (known !== undefined && isGood(known.outcome) && mayBeStale(known) && now < known.until + longestStale * 1_000) {
-      const { message, upstream } = known.outcome.answer;
+    const stale = known === undefined ? undefined : staleAnswerOf(known, now);
+    if (stale !== undefined) {
+      const { message, upstream } = stale;
       if (!this.#flights.has(key)) this.#takeOff(key, question);
       return { message: withTtl(message, 1), upstream, cached: true };
     }
@@ -90,9 +91,10 @@ export class CachedResolver implements Resolver {
   #land(key: string, flight: Flight, outcome: Outcome, ttl: number): void {
     if (this.#flights.get(key) !== flight) return;
     this.#flights.delete(key);
-    // A refresh that failed does not take the place of an answer that was good.
-    if ('error' in outcome && isGood(this.#memory.get(key)?.outcome)) return;
     const since = this.#clock.monotonic();
+    const known = this.#memory.get(key);
+    // A refresh that failed does not take the place of an answer that may still be given (RFC 8767 section 5).
+    if (isFailure(outcome) && known !== undefined && staleAnswerOf(known, since) !== undefined) return;
     if (ttl >= 0) this.#memory.set(key, { outcome, since, until: since + Math.max(ttl, transaction) * 1_000 });
   }
 
@@ -116,15 +118,21 @@ export class CachedResolver implements Resolver {
   }
 }
 
-/** Whether there is something that could still be told after its time. */
-function isGood(outcome: Outcome | undefined): outcome is { readonly answer: DnsAnswer } {
-  if (outcome === undefined || 'error' in outcome) return false;
-  return outcome.answer.message.rcode === 'NOERROR' && outcome.answer.message.answers.length > 0;
+/** Neither an answer nor "there is no such name". */
+function isFailure(outcome: Outcome): boolean {
+  return 'error' in outcome || !isAboutTheName(outcome.answer.message);
 }
 
-/** What was to be forgotten at once is not told later. */
-function mayBeStale({ since, until }: Remembered): boolean {
-  return until - since > transaction * 1_000;
+function isAboutTheName({ rcode }: DnsMessage): boolean {
+  return rcode === 'NOERROR' || rcode === 'NXDOMAIN';
+}
+
+/** What may still be told at `now`, after its time. What was to be forgotten at once, or says "there is none", is not. */
+function staleAnswerOf({ outcome, since, until }: Remembered, now: number): DnsAnswer | undefined {
+  if ('error' in outcome || until - since <= transaction * 1_000 || now >= until + longestStale * 1_000)
+    return undefined;
+  const { rcode, answers } = outcome.answer.message;
+  return rcode === 'NOERROR' && answers.length > 0 ? outcome.answer : undefined;
 }
 
 /** Seconds that an NXDOMAIN holds by its SOA (RFC 2308). */
@@ -141,7 +149,7 @@ export function withTtl(message: DnsMessage, ttl: number): DnsMessage {
 /** Seconds that an answer may be remembered; -1 = not at all. */
 function ttlOf(message: DnsMessage): number {
   if (message.truncated) return -1;
-  if (message.rcode !== 'NOERROR' && message.rcode !== 'NXDOMAIN') return failureTtl;
+  if (!isAboutTheName(message)) return failureTtl;
   const soa = message.authorities.find((record) => record.type === 'SOA');
   const denied = message.rcode === 'NXDOMAIN' || message.answers.every((record) => record.type === 'CNAME');
   const shortest = Math.min(longest, ...message.answers.map((record) => record.ttl));

@@ -186,12 +186,18 @@ export class DnsRouter {
       return { message: responseTo(query, 'REFUSED'), verdict: 'refused' };
     }
     const name = normaliseDomain(question.name);
-    const chain = isAddressQuestion(question) ? this.#options.hosts.follow(name) : undefined;
+    const concernsHosts = isAddressQuestion(question) || question.type === 'CNAME';
+    const chain = concernsHosts ? this.#options.hosts.follow(name) : undefined;
     if (chain === undefined) return await this.#answerName(query, question, question.name, client, signal);
     const end = chain.names.at(-1) ?? name;
     const names = [question.name, ...chain.names.slice(1)];
     const { ttl } = this.#options;
+    if (question.type === 'CNAME' && names.length > 1) {
+      return { message: withAliases(responseTo(query, 'NOERROR'), names.slice(0, 2), ttl), verdict: 'hosts' };
+    }
     if (chain.addresses !== undefined) {
+      // Nobody else may know these names, so that a proxy is given the address.
+      for (const address of chain.addresses) this.#options.memory.forget(address);
       const message = addressAnswer(query, names.at(-1) ?? question.name, chain.addresses, ttl);
       return { message: withAliases(message, names, ttl), verdict: 'hosts' };
     }
@@ -211,12 +217,12 @@ export class DnsRouter {
     const name = normaliseDomain(owner);
     const local = this.#answerLocally(query, question, name, owner);
     if (local !== undefined) return local;
-    if (!isAddressQuestion(question)) return await this.#forward(query, question, name, signal);
+    if (!isAddressQuestion(question)) return await this.#answerBesides(query, question, name, owner, signal);
     if (mode === 'redir-host') return await this.#answerForMemory(query, question, name, owner, signal);
     // What a resolver makes of a name that was denied is no name of the network either.
     if (filter.keepsReal(name) || (network.isSearched(name) && !this.#tries.includes(name))) {
       if (question.type === 'AAAA' && !ipv6) return { message: emptyAnswer(query, owner), verdict: 'local' };
-      return await this.#forward(query, question, name, signal);
+      return this.#remembered(await this.#forward(query, question, name, signal), name);
     }
     const denied = truthful ? await this.#truth(query, owner, name) : undefined;
     if (denied !== undefined) {
@@ -228,6 +234,22 @@ export class DnsRouter {
     const address = await this.#queue.allocate(name, client);
     const addresses = fake6 === undefined ? [address] : [address, fake6.addressOf(address)];
     return { message: addressAnswer(query, owner, addresses, ttl), verdict: 'fake' };
+  }
+
+  /**
+   * Other types are the upstream's. But a name that has its addresses here exists, whatever is known of it there: resolvers
+   * that remember an NXDOMAIN remember it for every type (RFC 8020).
+   */
+  async #answerBesides(
+    query: DnsMessage,
+    question: DnsQuestion,
+    name: string,
+    owner: string,
+    signal: AbortSignal,
+  ): Promise<RoutedAnswer> {
+    const answer = await this.#forward(query, question, name, signal);
+    const isHere = answer.message.rcode === 'NXDOMAIN' && (this.isPlainFake(name) || this.#options.hosts.has(name));
+    return isHere ? { ...answer, message: emptyAnswer(query, owner) } : answer;
   }
 
   /** That there is no such name or address, where it is known or costs nothing to find out; undefined otherwise. */
@@ -307,16 +329,21 @@ export class DnsRouter {
     owner: string,
     signal: AbortSignal,
   ): Promise<RoutedAnswer> {
-    const { memory, ipv6 } = this.#options;
+    const { ipv6 } = this.#options;
     // Hints and keys for hidden names would lead around us (RFC 9460, ECH).
     const unwanted = question.type === 'HTTPS' || question.type === 'SVCB' || (question.type === 'AAAA' && !ipv6);
     if (unwanted) return { message: emptyAnswer(query, owner), verdict: 'local' };
-    const answer = await this.#forward(query, question, name, signal);
+    const answer = this.#remembered(await this.#forward(query, question, name, signal), name);
+    return { ...answer, message: withTtl(answer.message, 1) };
+  }
+
+  /** Connections to these real addresses are this name's from now on, not that of an earlier answer. */
+  #remembered(answer: RoutedAnswer, name: string): RoutedAnswer {
     for (const record of answer.message.answers) {
       const address = addressOf(record);
-      if (address !== undefined) memory.remember(address, name);
+      if (address !== undefined) this.#options.memory.remember(address, name);
     }
-    return { ...answer, message: withTtl(answer.message, 1) };
+    return answer;
   }
 
   /** What no server may be asked: the loopback's names (RFC 6761), our own reverse zone, the canary of Firefox. */

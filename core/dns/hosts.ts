@@ -31,7 +31,7 @@ export class HostTable {
       const problem = this.#entries.insert(pattern, entry);
       if (problem !== undefined) throw new AppError('CONFIG_INVALID', `hosts: "${pattern}": ${problem}`);
     }
-    for (const target of targets) this.follow(target);
+    for (const target of targets) this.#follow(target, longestChain - 1);
   }
 
   /** Whether the table knows a normalised name. */
@@ -54,6 +54,10 @@ export class HostTable {
    * there. Throws CONFIG_INVALID when the way is too long, which the constructor cannot see for every wildcard.
    */
   follow(name: string): HostChain | undefined {
+    return this.#follow(name, longestChain);
+  }
+
+  #follow(name: string, longest: number): HostChain | undefined {
     const names = [name];
     for (let current = name; ; ) {
       const entry = this.#lookup(current);
@@ -61,7 +65,7 @@ export class HostTable {
       if (entry.kind === 'addresses') return { names, addresses: entry.addresses };
       if (entry.target === current) return { names };
       current = entry.target;
-      if (names.includes(current) || names.length === longestChain) {
+      if (names.includes(current) || names.length === longest) {
         throw new AppError('CONFIG_INVALID', `hosts: the aliases of ${name} lead in a circle or too far`, {
           expected: `an end after at most ${longestChain} names`,
         });

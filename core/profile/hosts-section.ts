@@ -1,6 +1,6 @@
 /** The `hosts` of a profile: patterns with fixed addresses, or with another name. */
 import { parseIp } from '../base/address.ts';
-import { comparableDomain, domainPatternProblem, normaliseDomain } from '../base/domain.ts';
+import { comparableDomain, DomainTrie, domainPatternProblem } from '../base/domain.ts';
 import { domainNameProblem } from '../base/domain-name.ts';
 import type { DnsConfig } from '../contract/config.ts';
 import { YamlMap } from './yaml-map.ts';
@@ -8,7 +8,14 @@ import { clip, type YamlValue } from './yaml-value.ts';
 
 type Hosts = DnsConfig['hosts'];
 
-const maxAliasHops = 16;
+interface Alias {
+  readonly pattern: string;
+  readonly target: string;
+  readonly place: YamlValue;
+}
+
+/** As many names as the helper follows, the asked one and the last one included. */
+const longestChain = 8;
 
 const expectedHost = 'an address, a list of addresses, or another name';
 
@@ -16,6 +23,7 @@ const expectedHost = 'an address, a list of addresses, or another name';
 export function readHosts(value: YamlValue): Hosts {
   const map = YamlMap.of(value);
   const hosts = new Map<string, Hosts[string]>();
+  const aliases: Alias[] = [];
   for (const [pattern, target] of map?.entries() ?? []) {
     const wrong = patternProblem(pattern);
     if (wrong !== undefined) {
@@ -25,9 +33,9 @@ export function readHosts(value: YamlValue): Hosts {
     const read = readTarget(target);
     if (read === undefined) continue;
     hosts.set(pattern, read);
-    const chain = typeof read === 'string' ? chainProblem(hosts, pattern) : undefined;
-    if (chain !== undefined) target.error(chain, expectedHost);
+    if (typeof read === 'string') aliases.push({ pattern, target: read, place: target });
   }
+  checkAliases(hosts, aliases);
   return Object.fromEntries(hosts);
 }
 
@@ -62,13 +70,27 @@ function readTarget(value: YamlValue): Hosts[string] | undefined {
   return addresses.length > 0 ? addresses : undefined;
 }
 
-/** Follows whole names only: patterns cannot be followed before a name is asked for. */
-function chainProblem(hosts: ReadonlyMap<string, Hosts[string]>, start: string): string | undefined {
-  let name = hosts.get(start);
-  for (let hops = 1; typeof name === 'string'; hops++) {
-    if (name === normaliseDomain(start)) return `the aliases lead from "${clip(start)}" back to it`;
-    if (hops > maxAliasHops) return `more than ${maxAliasHops} aliases follow one another`;
-    name = hosts.get(name);
+/** Tells of aliases in a circle and of those that lead too far, which the helper would refuse: once for those that hang together. */
+function checkAliases(hosts: ReadonlyMap<string, Hosts[string]>, aliases: readonly Alias[]): void {
+  const table = new DomainTrie<Hosts[string]>();
+  for (const [pattern, target] of hosts) table.insert(pattern, target);
+  const told = new Set<string>();
+  // From the last one on: that is the one which closes a circle.
+  for (const { pattern, target, place } of aliases.toReversed()) {
+    const start = comparableDomain(pattern);
+    const names = new Set([start]);
+    let next: Hosts[string] | undefined = target;
+    while (typeof next === 'string' && !names.has(next) && !told.has(next)) {
+      names.add(next);
+      const after = table.lookup(next);
+      // A wildcard whose target it covers itself ends there.
+      next = after === next ? undefined : after;
+    }
+    if (typeof next === 'string' && told.has(next)) continue;
+    const circle = typeof next === 'string' && names.has(next);
+    if (!circle && names.size <= longestChain) continue;
+    for (const name of names) told.add(name);
+    if (circle) place.error(`the aliases lead from "${clip(pattern)}" back to it`, expectedHost);
+    else place.error(`more than ${longestChain} names follow one another`, expectedHost);
   }
-  return undefined;
 }

@@ -75,6 +75,36 @@ describe('an answer', () => {
     expect(inner.asked).toHaveLength(3);
   });
 
+  test('whose refresh fails is told on, for an hour; then the failure is remembered as any', async () => {
+    await ask({ answers: [record('example.com', 'A', '192.0.2.1', 30)] });
+    for (const [i, wait] of [30_000, 3_599_000].entries()) {
+      await clock.advance(wait);
+      expect((await cache.query(question, never)).message.answers).toMatchObject([{ data: '192.0.2.1', ttl: 1 }]);
+      expect(inner.asked).toHaveLength(2 + i);
+      if (i === 0) inner.answer({ rcode: 'SERVFAIL' });
+      else inner.fail('DNS_TIMEOUT');
+      await settle();
+    }
+    await clock.advance(1_000);
+    for (const late of [true, false]) {
+      const failed = cache.query(question, never);
+      if (late) inner.fail('DNS_TIMEOUT');
+      await expect(failed).rejects.toMatchObject({ code: 'DNS_TIMEOUT' });
+    }
+    expect(inner.asked).toHaveLength(4);
+  });
+
+  test('that was for the transaction only is not told on, and does not keep a failure from being remembered', async () => {
+    await ask({ answers: [record('example.com', 'A', '192.0.2.1', 0)] });
+    await clock.advance(2_000);
+    for (const first of [true, false]) {
+      const failed = cache.query(question, never);
+      if (first) inner.fail('DNS_TIMEOUT');
+      await expect(failed).rejects.toMatchObject({ code: 'DNS_TIMEOUT' });
+    }
+    expect(inner.asked).toHaveLength(2);
+  });
+
   test('belongs to its name and type', async () => {
     await ask({ answers: [record('example.com', 'A', '192.0.2.1')] });
     for (const other of [

@@ -160,7 +160,22 @@ describe('a name without an exception', () => {
       upstream: 'udp://192.0.2.53:53',
       message: { id: 77, questions: [{ name: 'Example.com' }], answers: [{ type: 'TXT' }] },
     });
-    expect(await ask('example.com', 'MX')).toMatchObject({ verdict: 'real', message: { rcode: 'NXDOMAIN' } });
+  });
+
+  test('other types that the upstream knows nothing of: no such record; the name is there, with its fake address', async () => {
+    expect(await ask('Example.com', 'MX')).toMatchObject({
+      verdict: 'real',
+      upstream: 'udp://192.0.2.53:53',
+      message: { rcode: 'NOERROR', answers: [], authorities: [{ name: 'com', type: 'SOA', ttl: 5 }] },
+    });
+    expect(upstream.asked).toEqual(['MX example.com']);
+  });
+
+  test('other types of a name that does not exist or keeps its real answer: as the upstream says', async () => {
+    direct.add('gone.example');
+    for (const name of ['gone.example', 'gone.lan']) {
+      expect(await ask(name, 'MX'), name).toMatchObject({ verdict: 'real', message: { rcode: 'NXDOMAIN' } });
+    }
   });
 });
 
@@ -248,8 +263,20 @@ describe('hosts', () => {
     expect(pool.find('alias.example')).toBeUndefined();
   });
 
-  test('other types are no matter of hosts', async () => {
-    expect((await ask('static.example', 'TXT')).verdict).toBe('real');
+  test('CNAME: the alias itself, or no such record', async () => {
+    expect(await ask('Deep.example', 'CNAME')).toMatchObject({
+      verdict: 'hosts',
+      message: { answers: [{ name: 'Deep.example', type: 'CNAME', data: 'four.example' }], authorities: [] },
+    });
+    expect(await ask('four.example', 'CNAME')).toMatchObject({ verdict: 'hosts', message: { answers: [] } });
+    expect(upstream.asked).toEqual([]);
+  });
+
+  test('other types are no matter of hosts, but that the name exists is', async () => {
+    expect(await ask('static.example', 'TXT')).toMatchObject({
+      verdict: 'real',
+      message: { rcode: 'NOERROR', authorities: soa },
+    });
   });
 });
 
@@ -451,6 +478,20 @@ describe('the truth about a name', () => {
     router = make({ truthful: false });
     expect(await ask('gone.example', 'A')).toMatchObject({ verdict: 'fake' });
     expect(upstream.asked).toEqual([]);
+  });
+});
+
+describe('connections to real addresses', () => {
+  test('have the name that was answered with them last, also one that the filter keeps', async () => {
+    memory.remember('192.0.2.17', 'earlier.example');
+    await ask('captive.apple.com', 'A');
+    expect(memory.lookup('192.0.2.17')).toBe('captive.apple.com');
+  });
+
+  test('of hosts have none, which a proxy would not know: also none of an earlier answer', async () => {
+    memory.remember('192.0.2.4', 'earlier.example');
+    await ask('deep.example', 'A');
+    expect(memory.lookup('192.0.2.4')).toBeUndefined();
   });
 });
 

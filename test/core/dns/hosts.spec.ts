@@ -33,6 +33,15 @@ describe('a table', () => {
   });
 });
 
+test('follows eight names and refuses nine: none fails only when it is asked for', () => {
+  const chain = (names: number) =>
+    new HostTable(
+      Object.fromEntries(Array.from({ length: names - 1 }, (_, i) => [`h${i}.example`, `h${i + 1}.example`])),
+    );
+  expect(chain(8).follow('h0.example')?.names).toHaveLength(8);
+  expect(() => chain(9)).toThrow(/too far/);
+});
+
 test.each([
   ['a pattern without sense', { 'a*.example': '192.0.2.1' }, /"a\*\.example"/],
   ['a list with a name in it', { 'a.example': ['192.0.2.1', 'b.example'] }, /"b\.example" is no address/],

@@ -299,6 +299,14 @@ describe('mistakes, each with its exact place', () => {
       'hosts:\n  a.example: b.example\n  b.example: a.example',
       '3:14 error hosts["b.example"]: the aliases lead from "b.example" back to it',
     ],
+    [
+      'hosts:\n  B.example: a.example\n  a.example: b.example',
+      '3:14 error hosts["a.example"]: the aliases lead from "a.example" back to it',
+    ],
+    [
+      'hosts:\n  "*.w.example": b.example\n  b.example: x.w.example',
+      '3:14 error hosts["b.example"]: the aliases lead from "b.example" back to it',
+    ],
     ['tun:\n  device: 0tun', '2:11 error tun.device: "0tun" cannot be the name of the device'],
     ['tun:\n  mtu: 576', '2:8 error tun.mtu: 576 is out of range'],
     [
@@ -548,11 +556,18 @@ describe('limits', () => {
     expect(problems.map((problem) => problem.message)).toContain('the aliases of this profile expand to too much');
   });
 
+  test('a wildcard may cover its own target, and a closer entry may end what looks like a circle', () => {
+    const hosts = (...lines: string[]) => problemsOf(`hosts:\n${lines.map((line) => `  ${line}`).join('\n')}${end}`);
+    expect(hosts('"+.search.example": safe.search.example')).toEqual([]);
+    expect(hosts('"*.w.example": b.example', 'b.example: x.w.example', 'x.w.example: 192.0.2.1')).toEqual([]);
+  });
+
   test('a chain of aliases has an end', () => {
     const chain = Array.from({ length: 19 }, (_, i) => `  h${i}.example: h${i + 1}.example`).toReversed();
     expect(problemsOf(`hosts:\n${chain.slice(0, 17).join('\n')}${end}`)).toEqual([
-      '18:15 error hosts["h2.example"]: more than 16 aliases follow one another',
+      '18:15 error hosts["h2.example"]: more than 8 names follow one another',
     ]);
+    expect(problemsOf(`hosts:\n${chain.slice(0, 7).join('\n')}${end}`)).toEqual([]);
   });
 
   test('as many users as the helper takes', () => {
