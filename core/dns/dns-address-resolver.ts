@@ -1,7 +1,7 @@
 /** Real addresses of a name, for rules that match on them and for outbounds that dial them. Never a fake one. */
 import { type Ip, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
-import { normaliseDomain } from '../base/domain.ts';
+import { isWithinDomain, normaliseDomain } from '../base/domain.ts';
 import { addressOf, type DnsMessage } from '../net/dns-message.ts';
 import type { AddressResolver } from '../outbound/dialer.ts';
 import type { HostTable } from './hosts.ts';
@@ -16,6 +16,9 @@ export interface DnsAddressResolverOptions {
   readonly isFake: (ip: Ip) => boolean;
 }
 
+/** Of `localhost` and what is below it, which no server may be asked (RFC 6761 section 6.3). */
+const loopback: readonly Ip[] = ['127.0.0.1', '::1'];
+
 export class DnsAddressResolver implements AddressResolver {
   readonly #options: DnsAddressResolverOptions;
 
@@ -28,7 +31,8 @@ export class DnsAddressResolver implements AddressResolver {
     if (literal !== undefined) return [literal];
     const chain = this.#options.hosts.follow(normaliseDomain(name));
     const wanted = chain?.names.at(-1) ?? normaliseDomain(name);
-    const found = chain?.addresses ?? (await this.#ask(wanted, signal));
+    const found =
+      chain?.addresses ?? (isWithinDomain(wanted, 'localhost') ? loopback : await this.#ask(wanted, signal));
     const ipv6 = this.#options.ipv6();
     const usable = found.filter((ip) => !this.#options.isFake(ip) && (ipv6 || !ip.includes(':')));
     if (usable.length === 0) throw new AppError('DIAL_NAME_NOT_FOUND', `${name} has no address`);

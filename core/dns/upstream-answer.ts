@@ -41,7 +41,9 @@ export function readAnswer(bytes: Uint8Array, question: Question, id: number): U
   const { message } = decoded;
   const [asked] = message.questions;
   // Servers that do not know EDNS may leave the question out when they refuse (RFC 6891 section 7).
-  if (asked === undefined && message.rcode !== 'NOERROR') return { kind: 'answer', message };
+  // What says something about the name has to say which: its letters are what a forger does not know.
+  const isRefusal = message.rcode !== 'NOERROR' && message.rcode !== 'NXDOMAIN';
+  if (asked === undefined && isRefusal) return { kind: 'answer', message };
   const same =
     message.questions.length === 1 &&
     asked?.type === question.type &&

@@ -11,6 +11,7 @@ import type { AnswerJudge } from './answer-suspicion.ts';
 import { HttpsResolver } from './https-resolver.ts';
 import type { Resolver } from './resolver.ts';
 import { ShapedResolver } from './shaped-resolver.ts';
+import { denialSoa } from './soa.ts';
 import { type Connect, StreamResolver } from './stream-resolver.ts';
 import type { TcpOpener } from './tcp-exchange.ts';
 import type { UdpOpener } from './udp-exchange.ts';
@@ -42,10 +43,15 @@ export function resolverOf(server: UpstreamConfig, services: UpstreamServices): 
   const { clock } = services;
   if (server.kind === 'system') return services.system;
   if (server.kind === 'rcode') {
+    const { rcode } = server;
+    const denies = rcode === 'NOERROR' || rcode === 'NXDOMAIN';
     return {
       query: async ({ name, type }) => ({
-        message: responseTo(queryFor(0, name, type, undefined), server.rcode),
-        upstream: `rcode://${server.rcode}`,
+        message: {
+          ...responseTo(queryFor(0, name, type, undefined), rcode),
+          ...(denies ? { authorities: [denialSoa(name)] } : {}),
+        },
+        upstream: `rcode://${rcode}`,
       }),
     };
   }

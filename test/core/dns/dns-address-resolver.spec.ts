@@ -44,6 +44,14 @@ test('addresses pass, nobody is asked', async () => {
   expect(upstream.asked).toEqual([]);
 });
 
+test('localhost and what is below it is the loopback; nobody is asked', async () => {
+  const { upstream, resolver } = make({}, true);
+  expect(await resolver.resolve('LocalHost.', never)).toEqual(['127.0.0.1', '::1']);
+  expect(await resolver.resolve('app.localhost', never)).toEqual(['127.0.0.1', '::1']);
+  expect(await make({}).resolver.resolve('localhost', never)).toEqual(['127.0.0.1']);
+  expect(upstream.asked).toEqual([]);
+});
+
 test('hosts come first, aliases are followed', async () => {
   const { upstream, resolver } = make(both);
   expect(await resolver.resolve('fixed.example', never)).toEqual(['192.0.2.9']);

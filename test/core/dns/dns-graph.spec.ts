@@ -117,6 +117,14 @@ test('the system has no servers: SERVFAIL, and fake names go on', async () => {
   expect((await ask('example.com', 'A'))?.rcode).toBe('NOERROR');
 });
 
+test('a nameserver that is an answer code: a denial has an SOA, so that it can be remembered', async () => {
+  for (const rcode of ['NOERROR', 'NXDOMAIN', 'REFUSED'] as const) {
+    const { ask } = make({ nameserver: [{ kind: 'rcode', rcode }] });
+    const authorities = rcode === 'REFUSED' ? [] : [{ name: 'lan', type: 'SOA', ttl: 5 }];
+    expect(await ask('nas.lan', 'A')).toMatchObject({ rcode, answers: [], authorities });
+  }
+});
+
 test('hosts and filter of the configuration are in force', async () => {
   const { ask, pool } = make({
     hosts: { 'fixed.example': ['192.0.2.9'] },

@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { readAnswer } from '../../../core/dns/upstream-answer.ts';
+import { encodeMessage, queryFor, responseTo } from '../../../core/net/dns-message.ts';
+
+const question = { name: 'example.com', type: 'A' };
+const query = queryFor(7, 'eXample.com', 'A', undefined);
+
+const kindOf = (rcode: string, questions = query.questions): string =>
+  readAnswer(encodeMessage({ ...responseTo(query, rcode), questions }), question, 7).kind;
+
+test('an answer repeats the question', () => {
+  for (const rcode of ['NOERROR', 'NXDOMAIN', 'SERVFAIL']) {
+    expect(kindOf(rcode), rcode).toBe('answer');
+    expect(kindOf(rcode, [{ name: 'other.example', type: 'A', class: 1 }]), rcode).toBe('foreign');
+  }
+});
+
+test('only a refusal may leave it out: a denial without it could be made by anybody who guesses the id', () => {
+  for (const rcode of ['FORMERR', 'NOTIMP', 'SERVFAIL', 'REFUSED']) expect(kindOf(rcode, []), rcode).toBe('answer');
+  for (const rcode of ['NOERROR', 'NXDOMAIN']) expect(kindOf(rcode, []), rcode).toBe('foreign');
+});
