@@ -5,10 +5,12 @@ import { useTranslation } from 'react-i18next';
 
 export interface PauseButtonProps {
   paused: boolean;
+  /** There is nothing that could be held still. */
+  disabled: boolean;
   onChange: (paused: boolean) => void;
 }
 
-export const PauseButton = memo(function PauseButton({ paused, onChange }: PauseButtonProps) {
+export const PauseButton = memo(function PauseButton({ paused, disabled, onChange }: PauseButtonProps) {
   const { t } = useTranslation();
   const name = t(paused ? 'action.resume' : 'action.pause');
   const Icon = paused ? Play : Pause;
@@ -19,6 +21,7 @@ export const PauseButton = memo(function PauseButton({ paused, onChange }: Pause
       aria-pressed={paused}
       aria-label={name}
       title={name}
+      disabled={disabled}
       onClick={() => onChange(!paused)}
     >
       <Icon size={15} aria-hidden="true" />

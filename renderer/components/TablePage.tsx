@@ -59,7 +59,7 @@ export function TablePage<E>({
         }
       >
         <SearchBox page={page} hint={searchHint} />
-        <PauseButton paused={paused} onChange={table.setPaused} />
+        <PauseButton paused={paused} disabled={table.refusal !== undefined} onChange={table.setPaused} />
         <ColumnMenu grid={grid} />
         <ExportMenu name={page} disabled={rows.length === 0} rows={table.currentRows} record={record} whole={whole} />
         {actions}

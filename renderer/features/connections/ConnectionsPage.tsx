@@ -74,7 +74,7 @@ export function ConnectionsPage() {
         }
       >
         <SearchBox page="connections" hint={t('connections.searchHint')} />
-        <PauseButton paused={paused} onChange={table.setPaused} />
+        <PauseButton paused={paused} disabled={table.refusal !== undefined} onChange={table.setPaused} />
         <ColumnMenu grid={grid} />
         <ExportMenu
           name="connections"

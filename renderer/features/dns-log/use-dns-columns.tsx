@@ -4,7 +4,7 @@ import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Column } from '../../components/data-grid/column.ts';
 import { FakeAddress } from '../../components/FakeAddress.tsx';
-import { formatClock, formatMillis } from '../../text/format.ts';
+import { formatClock, formatDateTime, formatMillis } from '../../text/format.ts';
 import { plainText } from '../../text/plain-text.ts';
 import { type DnsEntry, fakeAddressOf } from './dns-fields.ts';
 import { VerdictChip } from './VerdictChip.tsx';
@@ -50,7 +50,11 @@ function questionColumns(t: TFunction): Column<DnsEntry>[] {
       title: t('dns.column.time'),
       width: 108,
       first: 'desc',
-      cell: ({ row: { time } }) => <span className="mono soft">{formatClock(time)}</span>,
+      cell: ({ row: { time } }) => (
+        <span className="mono soft" title={formatDateTime(time)}>
+          {formatClock(time)}
+        </span>
+      ),
       sort: ({ row: { time } }) => time,
     },
     // On most machines all questions are its own; one that serves others can choose it.
@@ -99,7 +103,7 @@ function upstreamColumns(t: TFunction): Column<DnsEntry>[] {
 
 function TextCell({ text = '' }: { text: string | undefined }) {
   if (text === '') return <span className="faint">–</span>;
-  const plain = plainText(text, 100);
+  const plain = plainText(text);
   return (
     <span className="soft" title={plain}>
       {plain}

@@ -128,7 +128,7 @@ function endColumns(t: TFunction, words: MappingWords): Column<MappingEntry>[] {
     {
       id: 'outcome',
       title: t('mappings.column.outcome'),
-      width: 150,
+      width: 188,
       grow: 1,
       cell: ({ row }) => outcomeCell(row, words),
       sort: ({ row: { outcome } }) => outcome,

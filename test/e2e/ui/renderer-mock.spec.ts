@@ -591,8 +591,7 @@ describe('a table that the helper refuses', () => {
       await page.getByRole('heading', { name: 'The table cannot be shown: The helper is busy' }).waitFor();
       expect(await page.getByRole('alert').innerText()).toContain('RPC_BUSY too many subscriptions');
       await page.getByText('Mirage keeps trying by itself.').waitFor();
-      await page.getByRole('button', { name: 'Pause' }).click();
-      expect(await page.getByText('Paused').count()).toBe(0);
+      expect(await page.getByRole('button', { name: 'Pause' }).isDisabled()).toBe(true);
       mock.bridge.showTables();
       await page.getByRole('button', { name: 'Try again' }).click();
       await rowsOf(page.getByRole('grid')).first().waitFor();
