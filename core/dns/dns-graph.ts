@@ -76,6 +76,7 @@ export class DnsGraph {
   readonly #connections = new Set<Duplex>();
   readonly #caches: CachedResolver[] = [];
   readonly #system: SystemResolver;
+  readonly #hosts: HostTable;
   readonly #remotes = new WeakMap<StreamDialer, Resolver>();
   /** By address and port: several lists may have the same server. */
   readonly #judges = new Map<string, AnswerJudge>();
@@ -108,7 +109,8 @@ export class DnsGraph {
             clock,
           }),
     );
-    const hosts = new HostTable(config.hosts, config.systemHosts ? options.systemHosts : undefined);
+    this.#hosts = new HostTable(config.hosts, config.systemHosts ? options.systemHosts : undefined);
+    const hosts = this.#hosts;
     const addressesBy = (resolver: Resolver): DnsAddressResolver =>
       new DnsAddressResolver({ resolver, hosts, ipv6: options.ipv6, isFake: (ip) => pool.contains(ip) });
     const servers = addressesBy(bootstrap);
@@ -158,6 +160,11 @@ export class DnsGraph {
     this.addresses = direct === resolver ? this.matching : addressesBy(direct);
     const proxies = this.#own(config.proxyServerNameserver);
     this.proxyServers = proxies === undefined ? this.matching : addressesBy(proxies);
+  }
+
+  /** Where the aliases of `hosts` lead from a normalised name; the name itself without any. */
+  nameBehind(name: string): string {
+    return this.#hosts.follow(name)?.names.at(-1) ?? name;
   }
 
   /** The `remote-nameserver`s, asked through this outbound; undefined when there are none. */

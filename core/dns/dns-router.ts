@@ -2,7 +2,7 @@
  * Decides how a question is answered: by the hosts table, locally, with a fake address, not at all, or by the upstream.
  * It neither frames bytes (`DnsServer`) nor asks servers (`Resolver`).
  */
-import { type Ip, parseIp } from '../base/address.ts';
+import type { Ip } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import { isWithinDomain, normaliseDomain } from '../base/domain.ts';
@@ -358,13 +358,13 @@ export class DnsRouter {
     if (loopbackPointers.has(name)) {
       return { message: pointerAnswer(query, owner, 'localhost', ttl), verdict: 'local' };
     }
-    const asked = reversedAddress(name) ?? '';
-    const address = fake6?.embeddedIn(asked) ?? parseIp(asked);
-    if (address === undefined) return undefined;
-    const named = this.#options.hosts.nameOf(address);
+    const asked = reversedAddress(name);
+    if (asked === undefined) return undefined;
+    const named = this.#options.hosts.nameOf(asked);
     if (named !== undefined) return { message: pointerAnswer(query, owner, named, ttl), verdict: 'hosts' };
-    if (!pool.contains(address)) return undefined;
-    const mapping = pool.lookup(address);
+    const embedded = fake6?.embeddedIn(asked);
+    if (embedded === undefined && !pool.contains(asked)) return undefined;
+    const mapping = pool.lookup(embedded ?? asked);
     return mapping === undefined
       ? { message: noSuchName(query, owner), verdict: 'fake' }
       : { message: pointerAnswer(query, owner, mapping.name, ttl), verdict: 'fake' };

@@ -102,6 +102,10 @@ export class ConfigGraph implements DispatchPolicy {
     this.#checkPolicies();
   }
 
+  nameBehind(name: string): string {
+    return this.dns.nameBehind(name);
+  }
+
   /** What would become of a flow to this host, with every rule tested on the way. */
   async explain(metadata: Metadata, signal: AbortSignal): Promise<RuleTrace> {
     const resolveIp = async (name: string) => (await this.dns.matching.resolve(name, signal))[0];

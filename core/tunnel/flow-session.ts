@@ -157,7 +157,8 @@ export class FlowSession implements DispatchedFlow {
     const wanted = searchFor(enriched, policy, fakeIp);
     if (wanted === undefined) return undefined;
     this.#peeked = true;
-    return await search(inbound, wanted, clock, limits.sniffMs);
+    const found = await search(inbound, wanted, clock, limits.sniffMs);
+    return found && { ...found, name: policy.nameBehind(found.name) };
   }
 
   #rename(host: string): void {

@@ -14,6 +14,8 @@ export type FoundName = Extract<Sniffed, { kind: 'name' }>;
 /** A policy that can say whether a name matters. */
 export interface DispatchPolicy extends FlowPolicy {
   readonly sniffer: Sniffer;
+  /** Where the aliases of `hosts` lead from this name; the name itself without any. Nobody else knows them. */
+  nameBehind(name: string): string;
   readonly rules: FlowPolicy['rules'] & {
     /** What a flow to a bare address takes; `certain` when no name could change it. */
     byAddress(metadata: Metadata): { readonly policy: string; readonly certain: boolean };

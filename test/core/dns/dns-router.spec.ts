@@ -301,6 +301,14 @@ describe('reverse', () => {
     expect(upstream.asked).toEqual([]);
   });
 
+  test('one of the fake IPv6 prefix in which no fake address is embedded: no such name, and nobody is asked', async () => {
+    router = make({ fake6: new FakeIp6Range('fdfe:dcba:9877::/96') });
+    const digits = Buffer.from(ipToBytes('fdfe:dcba:9877::c0a8:101')).toString('hex');
+    const name = `${digits.split('').toReversed().join('.')}.ip6.arpa`;
+    expect(await ask(name, 'PTR')).toMatchObject({ verdict: 'fake', message: { rcode: 'NXDOMAIN', answers: [] } });
+    expect(upstream.asked).toEqual([]);
+  });
+
   test('others: the upstream; loopback: localhost', async () => {
     expect((await ask(reverse('192.0.2.1'), 'PTR')).verdict).toBe('real');
     expect((await ask('999.2.0.192.in-addr.arpa', 'PTR')).verdict).toBe('real');

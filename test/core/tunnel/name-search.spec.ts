@@ -214,6 +214,14 @@ describe('a guess from an earlier answer', () => {
     expect(stage.row('1').fakeIp).toBeUndefined();
   });
 
+  test('an alias of hosts is what it leads to: a proxy does not know it', async () => {
+    guess([byName]);
+    await connect('192.0.2.7', 443, [{ chunk: hello('alias.example') }]);
+    expect(lastVerdict()).toMatchObject(dialTo('behind.example'));
+    await connect('198.18.9.9', 443, [{ chunk: hello('alias.example') }]);
+    expect(lastVerdict()).toMatchObject(dialTo('behind.example'));
+  });
+
   test('stands against an outer name, silence, and where nothing is looked for', async () => {
     guess([byName]);
     await connect('192.0.2.7', 443, [{ chunk: hello('front.example', true) }]);

@@ -63,6 +63,7 @@ export function policyOf(
   return {
     rules: new RuleEngine(rules),
     sniffer: new Sniffer({ ...defaultConfig.sniffer, ...sniffer }),
+    nameBehind: (name) => (name === 'alias.example' ? 'behind.example' : name),
     outbounds: {
       get,
       route: (tag) => {
