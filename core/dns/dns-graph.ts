@@ -140,7 +140,7 @@ export class DnsGraph {
       pool,
       fake6: options.fake6,
       hosts,
-      filter: new FakeIpFilter(config.fakeIpFilter, [...options.ownNames, ...namesOf(config)]),
+      filter: new FakeIpFilter(config.fakeIpFilter, [...options.ownNames, ...namesOf(config), ...blockedBy(config)]),
       network,
       resolver,
       directResolver: direct,
@@ -237,6 +237,13 @@ export class DnsGraph {
     this.#caches.push(cache);
     return cache;
   }
+}
+
+/** Names that the policy answers with a code: whoever writes that wants them answered so, not with fake addresses. */
+function blockedBy({ nameserverPolicy }: DnsConfig): string[] {
+  return nameserverPolicy.flatMap(({ patterns, servers }) =>
+    servers.every(({ kind }) => kind === 'rcode') ? patterns : [],
+  );
 }
 
 /** Names of the nameservers themselves. */

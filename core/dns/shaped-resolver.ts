@@ -23,7 +23,7 @@ export class ShapedResolver implements Resolver {
   async query(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
     const { disableIpv4, disableIpv6, dns64 } = this.#shape;
     if ((question.type === 'A' && disableIpv4) || (question.type === 'AAAA' && disableIpv6)) {
-      return { message: nothing(question), upstream: "disabled by the nameserver's parameters" };
+      return { message: nothing(question), upstream: "the nameserver's parameters" };
     }
     const answer = await this.#inner.query(question, signal);
     const { message } = answer;

@@ -253,11 +253,16 @@ function fromPacket(header: DnsMessage, packet: Packet, buffer: Buffer): DnsMess
   };
 }
 
+/** Above the greatest one it is 0 (RFC 2181 section 8). */
+function readTtl(ttl = 0): number {
+  return ttl > 0x7fff_ffff ? 0 : ttl;
+}
+
 function fromAnswers(answers: readonly Answer[] = []): DnsRecord[] {
   return answers.flatMap((answer) =>
     answer.type === 'OPT'
       ? []
-      : [{ name: answer.name, type: fromLibraryType(answer.type), ttl: answer.ttl ?? 0, data: answer.data }],
+      : [{ name: answer.name, type: fromLibraryType(answer.type), ttl: readTtl(answer.ttl), data: answer.data }],
   );
 }
 

@@ -125,6 +125,18 @@ test('a nameserver that is an answer code: a denial has an SOA, so that it can b
   }
 });
 
+test('what the policy answers with a code is answered so, in fake-ip mode too', async () => {
+  const { ask, pool } = make({
+    nameserverPolicy: [{ patterns: ['+.ads.example'], servers: [{ kind: 'rcode', rcode: 'NXDOMAIN' }] }],
+  });
+  for (const type of ['A', 'AAAA', 'HTTPS'])
+    expect(await ask('www.ads.example', type), type).toMatchObject({
+      rcode: 'NXDOMAIN',
+      authorities: [{ type: 'SOA' }],
+    });
+  expect([pool.used, upstream.received.length]).toEqual([0, 0]);
+});
+
 test('hosts and filter of the configuration are in force', async () => {
   const { ask, pool } = make({
     hosts: { 'fixed.example': ['192.0.2.9'] },

@@ -263,6 +263,14 @@ describe('foreign bytes', () => {
       expect(decodeMessage(bad)).toMatchObject({ ok: false, reason: 'a record is malformed' });
   });
 
+  test('a TTL above the greatest one is none', () => {
+    const ttls = [0x7fff_ffff, 0x8000_0000, 0xffff_ffff].map((ttl) => {
+      const bytes = encode({ type: 'response', answers: [{ type: 'A', name: 'a', ttl, data: '192.0.2.1' }] });
+      return decoded(bytes).answers[0]?.ttl;
+    });
+    expect(ttls).toEqual([0x7fff_ffff, 0, 0]);
+  });
+
   test('the length of an address, and names inside data, are checked', () => {
     const bytes = encode({
       type: 'response',
