@@ -95,6 +95,8 @@ export class Machine {
       'mount -t sysfs sysfs /sys 2>/dev/null || true',
       `hostname ${name}`,
       'ip link set lo up',
+      // Without a search for duplicates: a link-local address that comes up a second later is a change of the network to browsers.
+      'for each in all default; do echo 0 > /proc/sys/net/ipv6/conf/$each/accept_dad; done',
       'rm -f /etc/resolv.conf',
       'echo "127.0.0.1 localhost" > /etc/hosts',
       'echo ready',
