@@ -49,6 +49,12 @@ export function formatCidr({ family, first, prefix }: Cidr): string {
   return `${bytesToIp(bytes)}/${prefix}`;
 }
 
+/** The first prefix of this length inside a shorter one. */
+export function firstInside(cidr: Cidr, prefix: number): Cidr {
+  const last = cidr.first + (1n << BigInt((cidr.family === 4 ? 32 : 128) - prefix)) - 1n;
+  return { ...cidr, prefix, last };
+}
+
 /** First and last address of an IPv4 prefix as unsigned 32-bit numbers. */
 export function ipv4Range(cidr: Cidr): { first: number; last: number } {
   return { first: Number(cidr.first), last: Number(cidr.last) };

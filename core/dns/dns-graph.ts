@@ -133,9 +133,12 @@ export class DnsGraph {
       patterns,
       resolver: this.#race(list, this.#services),
     }));
-    const sorted = new NetworkResolver(believed, this.#system, network);
-    const resolver = this.#cached(policy.length === 0 ? sorted : new PolicyResolver(sorted, policy));
-    const direct = this.#own(config.directNameserver) ?? resolver;
+    const sorted = (others: Resolver): Resolver => new NetworkResolver(others, this.#system, network);
+    const usually = sorted(believed);
+    const resolver = this.#cached(policy.length === 0 ? usually : new PolicyResolver(usually, policy));
+    const { directNameserver } = config;
+    const direct =
+      directNameserver.length === 0 ? resolver : this.#cached(sorted(this.#race(directNameserver, this.#services)));
     this.router = new DnsRouter({
       pool,
       fake6: options.fake6,

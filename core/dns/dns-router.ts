@@ -196,7 +196,6 @@ export class DnsRouter {
       return { message: withAliases(responseTo(query, 'NOERROR'), names.slice(0, 2), ttl), verdict: 'hosts' };
     }
     if (chain.addresses !== undefined) {
-      // Nobody else may know these names, so that a proxy is given the address.
       for (const address of chain.addresses) this.#options.memory.forget(address);
       const message = addressAnswer(query, names.at(-1) ?? question.name, chain.addresses, ttl);
       return { message: withAliases(message, names, ttl), verdict: 'hosts' };
@@ -220,9 +219,11 @@ export class DnsRouter {
     if (!isAddressQuestion(question)) return await this.#answerBesides(query, question, name, owner, signal);
     if (mode === 'redir-host') return await this.#answerForMemory(query, question, name, owner, signal);
     // What a resolver makes of a name that was denied is no name of the network either.
-    if (filter.keepsReal(name) || (network.isSearched(name) && !this.#tries.includes(name))) {
+    const isSearched = network.isSearched(name) && !this.#tries.includes(name);
+    if (isSearched || filter.keepsReal(name)) {
       if (question.type === 'AAAA' && !ipv6) return { message: emptyAnswer(query, owner), verdict: 'local' };
-      return this.#remembered(await this.#forward(query, question, name, signal), name);
+      const answer = await this.#forward(query, question, name, signal);
+      return isSearched ? this.#forgotten(answer) : this.#remembered(answer, name);
     }
     const denied = truthful ? await this.#truth(query, owner, name) : undefined;
     if (denied !== undefined) {
@@ -335,6 +336,15 @@ export class DnsRouter {
     if (unwanted) return { message: emptyAnswer(query, owner), verdict: 'local' };
     const answer = this.#remembered(await this.#forward(query, question, name, signal), name);
     return { ...answer, message: withTtl(answer.message, 1) };
+  }
+
+  /** Nobody else may know the name, so that a proxy is given the address. As with `hosts`. */
+  #forgotten(answer: RoutedAnswer): RoutedAnswer {
+    for (const record of answer.message.answers) {
+      const address = addressOf(record);
+      if (address !== undefined) this.#options.memory.forget(address);
+    }
+    return answer;
   }
 
   /** Connections to these real addresses are this name's from now on, not that of an earlier answer. */

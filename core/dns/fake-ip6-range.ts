@@ -4,7 +4,7 @@
  */
 import { bytesToIp, type Ip, ipFamily, ipToBytes } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
-import { formatCidr, parseCidr } from '../base/cidr.ts';
+import { firstInside, formatCidr, parseCidr } from '../base/cidr.ts';
 
 const prefixBytes = 12;
 
@@ -21,9 +21,8 @@ export class FakeIp6Range {
         expected: 'a prefix such as fdfe:dcba:9877::/96',
       });
     }
-    const [network] = formatCidr(cidr).split('/', 1);
-    this.#bytes = ipToBytes(network ?? '');
-    this.text = `${network}/${8 * prefixBytes}`;
+    this.text = formatCidr(firstInside(cidr, 8 * prefixBytes));
+    this.#bytes = ipToBytes(this.text.slice(0, this.text.indexOf('/')));
   }
 
   /** The IPv6 address that goes with a fake IPv4 one. */

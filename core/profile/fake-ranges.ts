@@ -1,5 +1,5 @@
 /** The keys `fake-ip-range` and `fake-ip-range6` of a profile's `dns` section: where fake addresses come from. */
-import { type Cidr, cidrsOverlap, cidrWithin, formatCidr, parseCidr } from '../base/cidr.ts';
+import { type Cidr, cidrsOverlap, cidrWithin, firstInside, formatCidr, parseCidr } from '../base/cidr.ts';
 import { clip, type YamlValue } from './yaml-value.ts';
 
 /** Longest prefix of the fake range: 256 addresses. */
@@ -70,7 +70,8 @@ function checked(value: YamlValue, expected: string, problemOf: (cidr: Cidr) => 
   const text = value.text(expected);
   if (text === undefined) return undefined;
   const written = text.includes('/') ? parseCidr(text) : undefined;
-  const cidr = written?.family === 6 ? firstRange6(written) : written;
+  const isRange6 = written?.family === 6 && written.prefix <= longestRange6;
+  const cidr = isRange6 ? firstInside(written, longestRange6) : written;
   const wrong = written === undefined ? `"${clip(text)}" is no IP prefix` : problemOf(written);
   if (cidr === undefined || wrong !== undefined) {
     value.error(wrong ?? 'no IP prefix', expected);
@@ -83,11 +84,6 @@ function checked(value: YamlValue, expected: string, problemOf: (cidr: Cidr) => 
     );
   }
   return cidr;
-}
-
-function firstRange6(cidr: Cidr): Cidr | undefined {
-  if (cidr.prefix > longestRange6) return cidr;
-  return parseCidr(formatCidr(cidr).replace(/\d+$/, String(longestRange6)));
 }
 
 function specialIn(cidr: Cidr): string | undefined {

@@ -122,7 +122,7 @@ export class RuleEngine {
 
   /** Whether a rule about names (not MATCH) comes first for this normalised name. */
   isNamed(name: string): boolean {
-    return this.#domains.lookup(name, this.#firstMatch) < this.#firstMatch;
+    return this.#domains.lookup(comparableDomain(name), this.#firstMatch) < this.#firstMatch;
   }
 
   /**

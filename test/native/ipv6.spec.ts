@@ -169,6 +169,8 @@ describeInLab('IPv6', () => {
     await world.programs.call('write', { name: 'kept', text: 'still here' });
     await expect.poll(() => world.programs.call('state', { name: 'kept' })).toMatchObject({ received: 'still here' });
     await world.programs.call('reset', { name: 'kept' });
+    await world.engine.call('carry6', ['::/0']);
+    expect((await connect('fd30::2', 80)).code).toBe('ENETUNREACH');
     await world.engine.call('carry6', ['fd90::/12']);
     expect((await connect(host, ports.echo)).code).toBe('OK');
   });

@@ -5,8 +5,8 @@
  *   (Mirage)    .2           .1   (SOCKS5,    .1             .80  (HTTP, echo)
  *                                  resolvers)
  *
- * The client's resolver (10.20.0.1, its log counts what leaves the machine) knows `direct.example`, `nas` of the search list's
- * `lan.example`, and nothing of
+ * The client's resolver (10.20.0.1, its log counts what leaves the machine) knows `direct.example`, `nas` and `portal` of the
+ * search list's `lan.example`, and nothing of
  * `hidden.example`; only the router's own resolver (127.0.0.1 there, and 203.0.113.1) knows that name. Names below
  * `zone.example` are known there while a name server of `startNameServer('203.0.113.1', 5353)` has them.
  */
@@ -71,6 +71,7 @@ export class World implements AsyncDisposable {
         '--log-queries',
         '--log-facility=-',
         '--address=/nas.lan.example/10.20.0.1',
+        '--address=/portal.lan.example/203.0.113.80',
         '--address=/direct.example/203.0.113.80',
         '--address=/refused.example/203.0.113.80',
         '--address=/noroute.example/198.51.100.9',

@@ -2,9 +2,8 @@
  * Which policy rules and routes bring traffic into the TUN on Linux: pure. Selection is by source, not by mark, which
  * stays right under strict rp_filter and needs no sysctl. See ip-rule(8), ip-route(8).
  */
-import { bytesToIp, ipToBytes } from '../../base/address.ts';
 import { AppError } from '../../base/app-error.ts';
-import { type Cidr, parseCidr } from '../../base/cidr.ts';
+import { type Cidr, formatCidr, parseCidr } from '../../base/cidr.ts';
 import type { RouteConfig } from './routes.ts';
 
 export type Family = 4 | 6;
@@ -128,12 +127,7 @@ function prefixesOf(family: Family, prefixes: readonly string[]): string[] {
 /** As the kernel shows it: host bits cleared, a full-length prefix as a bare address. */
 function canonical(prefix: string): string {
   const cidr = parse(prefix);
-  const bits = cidr.family === 4 ? 32 : 128;
-  const bytes = ipToBytes(cidr.address).map((byte, index) => {
-    const kept = Math.min(8, Math.max(0, cidr.prefix - index * 8));
-    return byte & (0xff00 >> kept);
-  });
-  return cidr.prefix === bits ? bytesToIp(bytes) : `${bytesToIp(bytes)}/${cidr.prefix}`;
+  return cidr.prefix === (cidr.family === 4 ? 32 : 128) ? cidr.address : formatCidr(cidr);
 }
 
 function parse(prefix: string): Cidr {

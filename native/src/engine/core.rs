@@ -121,10 +121,12 @@ impl Core {
         address == self.options.peer4 || Some(address) == self.peer6()
     }
 
-    /// Whether flows to an address are carried. All of IPv4 are, and of IPv6 what the options say.
+    /// Whether flows to an address are carried. All of IPv4 are, and of IPv6 what the options say, except to the device's link.
     pub fn carries(&self, destination: IpAddr) -> bool {
         let carried6 = &self.options.carried6;
-        destination.is_ipv4() || carried6.iter().any(|prefix| prefix.contains(destination))
+        destination.is_ipv4()
+            || Some(destination) != self.peer6()
+                && carried6.iter().any(|prefix| prefix.contains(destination))
     }
 
     /// Announces a new flow and holds it. `None` if there is no room, or JavaScript is far behind.

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { numberToIpv4 } from '../../../core/base/address.ts';
-import { cidrContains, formatCidr, ipv4InRange, ipv4Range, parseCidr } from '../../../core/base/cidr.ts';
+import { cidrContains, firstInside, formatCidr, ipv4InRange, ipv4Range, parseCidr } from '../../../core/base/cidr.ts';
 
 test('prefixes are read with their range; host bits are allowed and cleared', () => {
   const cidr = parseCidr('198.18.3.4/15');
@@ -9,6 +9,8 @@ test('prefixes are read with their range; host bits are allowed and cleared', ()
   expect(cidr && ipv4Range(cidr)).toEqual({ first: 0xc612_0000, last: 0xc613_ffff });
   const six = parseCidr('2001:DB8:ffff::1/33');
   expect(six && formatCidr(six)).toBe('2001:db8:8000::/33');
+  const { first, last, prefix } = parseCidr('2001:db8:8000::/96') ?? {};
+  expect(six && firstInside(six, 96)).toMatchObject({ family: 6, first, last, prefix });
   expect(parseCidr('192.0.2.1')?.prefix).toBe(32);
   expect(parseCidr('2001:db8::/32')).toMatchObject({ family: 6, prefix: 32 });
   for (const text of [

@@ -198,10 +198,12 @@ describe('a name that keeps its real answer', () => {
   );
 
   test('in the domain of the network: the same, unless a rule is about the name', async () => {
+    memory.remember('192.168.1.3', 'earlier.example');
     expect(await ask('nas.home.example', 'A')).toMatchObject({
       verdict: 'real',
       message: { answers: [{ data: '192.168.1.3' }] },
     });
+    expect(memory.lookup('192.168.1.3')).toBeUndefined();
     expect(await ask('typo.home.example', 'A')).toMatchObject({ message: { rcode: 'NXDOMAIN' } });
     expect(router.isPlainFake('nas.home.example')).toBe(false);
     expect(await ask('named.home.example', 'A')).toMatchObject({ verdict: 'fake' });

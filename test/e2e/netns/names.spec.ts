@@ -81,6 +81,9 @@ describeInLab('names that do not exist', () => {
       answer: '10.20.0.1',
       upstream: 'udp://10.20.0.1:53',
     });
+    // No proxy knows its names: one of them behind the router is asked for by its address.
+    const portal = await curl('http://portal/');
+    expect(portal.stdout, portal.stderr).toContain('host=portal client=203.0.113.1');
     expect((await curl('http://nsa/')).code).toBe(6);
     expect((await curl('http://nsa.lan.example/')).code).toBe(6);
     await nas.stop();
