@@ -268,9 +268,31 @@ describe('enhanced', () => {
       path: '',
       text: 'mixed-port: 99999\nsocks: { password: hunter2 }\n',
       problems: [
-        { severity: 'error', path: 'mixed-port', message: 'is no port', expected: '1 to 65535', line: 1, column: 13 },
-        { severity: 'warning', path: 'sniffer', message: 'is not supported and ignored', line: 2, column: 1 },
-        { severity: 'error', path: 'rules[0]', message: 'no policy is named "x"', line: 20, column: 5 },
+        {
+          severity: 'error',
+          code: 'CONTRACT',
+          path: 'mixed-port',
+          message: 'is no port',
+          expected: '1 to 65535',
+          line: 1,
+          column: 13,
+        },
+        {
+          severity: 'warning',
+          code: 'CONTRACT',
+          path: 'sniffer',
+          message: 'is not supported and ignored',
+          line: 2,
+          column: 1,
+        },
+        {
+          severity: 'error',
+          code: 'CONTRACT',
+          path: 'rules[0]',
+          message: 'no policy is named "x"',
+          line: 20,
+          column: 5,
+        },
       ],
     };
     expect(await mirage('enhanced', 'on', '-c', 'bad.yaml')).toEqual({
@@ -298,7 +320,7 @@ error CONFIG_INVALID: the configuration has 2 errors, 1 warning; nothing was cha
   test('warnings are told and do not stop it', async () => {
     profile = {
       ...profile,
-      problems: [{ severity: 'warning', path: 'sniffer', message: 'is ignored', line: 2, column: 1 }],
+      problems: [{ severity: 'warning', code: 'CONTRACT', path: 'sniffer', message: 'is ignored', line: 2, column: 1 }],
     };
     const { code, err } = await mirage('enhanced', 'on', '-c', 'p.yaml');
     expect(code).toBe(0);
@@ -773,7 +795,7 @@ describe('check', () => {
     profile = {
       path: '',
       text: 'a: b\n',
-      problems: [{ severity: 'error', path: '', message: 'is no YAML', line: 1, column: 4 }],
+      problems: [{ severity: 'error', code: 'CONTRACT', path: '', message: 'is no YAML', line: 1, column: 4 }],
     };
     const { code, out } = await mirage('check', 'p.yaml');
     expect(code).toBe(4);
