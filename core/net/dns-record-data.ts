@@ -72,8 +72,9 @@ export function decodeData(bytes: Uint8Array, type: string, number: number, star
   if (type === 'SRV') return decodeSrv(bytes, start, end);
   if (type === 'SOA') return decodeSoa(bytes, start, end);
   const layout = number === naptr ? naptrLayout(bytes, start, end) : layouts.get(number);
-  if (number === naptr && layout === undefined) return undefined;
-  return layout === undefined ? bytes.slice(start, end) : uncompressed(bytes, start, end, layout);
+  const plain = layout === undefined ? undefined : uncompressed(bytes, start, end, layout);
+  // What is not as its type says is the asker's to judge.
+  return plain ?? bytes.slice(start, end);
 }
 
 /** Writes what `decodeData` has read, or a value of the same form. Throws DNS_BAD_MESSAGE for anything else. */
