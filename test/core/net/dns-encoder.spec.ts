@@ -144,7 +144,7 @@ test('the client subnet has as many bytes as its prefix says, with the rest zero
     Buffer.from(encodeMessage({ ...query, edns: { ...edns, clientSubnet } }))
       .subarray(41)
       .toString('hex');
-  expect(option('192.0.2.255/23')).toBe('0008' + '0007' + '0001' + '17' + '00' + 'c00002');
-  expect(option('2001:db8:ffff::/36')).toBe('0008' + '0009' + '0002' + '24' + '00' + '20010db8f0');
-  expect(option('0.0.0.0/0')).toBe('0008' + '0004' + '0001' + '00' + '00');
+  expect(option('192.0.2.255/23')).toBe('0008000700011700c00002');
+  expect(option('2001:db8:ffff::/36')).toBe('000800090002240020010db8f0');
+  expect(option('0.0.0.0/0')).toBe('0008000400010000');
 });

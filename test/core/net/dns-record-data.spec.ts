@@ -80,8 +80,8 @@ describe('names that a server has compressed', () => {
     [
       'RRSIG',
       46,
-      [...new Array<number>(18).fill(7), 0xc0, 14, 1, 2],
-      [...new Array<number>(18).fill(7), 1, 98, 0, 1, 2],
+      [...new Uint8Array(18).fill(7), 0xc0, 14, 1, 2],
+      [...new Uint8Array(18).fill(7), 1, 98, 0, 1, 2],
     ],
     ['NSEC', 47, [0xc0, 14, 0, 1, 0x40], [1, 98, 0, 0, 1, 0x40]],
   ])('are whole in %s, which may stand anywhere then', (type, number, data, plain) => {
@@ -98,7 +98,7 @@ test.each([
   ['MX without a name', 15, [0, 1]],
   ['SRV that is cut', 33, [0, 1, 0, 2, 0]],
   ['SOA that is cut', 6, [0, 0, 1, 2, 3]],
-  ['SOA with more', 6, [0, 0, ...new Array<number>(21).fill(1)]],
+  ['SOA with more', 6, [0, 0, ...new Uint8Array(21).fill(1)]],
   ['a forward pointer', 2, [0xc0, 60]],
 ])('%s is malformed', (_, number, data) => {
   expect(decodeMessage(response(number, data))).toMatchObject({ ok: false, reason: 'a record is malformed' });
