@@ -77,12 +77,7 @@ describe('names that a server has compressed', () => {
     ['AFSDB', 18, [0, 1, 0xc0, 12], [0, 1, 1, 97, 1, 98, 0]],
     ['NAPTR', 35, [0, 1, 0, 2, 1, 0x75, 0, 0, 0xc0, 14], [0, 1, 0, 2, 1, 0x75, 0, 0, 1, 98, 0]],
     ['TYPE14', 14, [0xc0, 12, 0xc0, 12], [1, 97, 1, 98, 0, 1, 97, 1, 98, 0]],
-    [
-      'RRSIG',
-      46,
-      [...new Uint8Array(18).fill(7), 0xc0, 14, 1, 2],
-      [...new Uint8Array(18).fill(7), 1, 98, 0, 1, 2],
-    ],
+    ['RRSIG', 46, [...new Uint8Array(18).fill(7), 0xc0, 14, 1, 2], [...new Uint8Array(18).fill(7), 1, 98, 0, 1, 2]],
     ['NSEC', 47, [0xc0, 14, 0, 1, 0x40], [1, 98, 0, 0, 1, 0x40]],
   ])('are whole in %s, which may stand anywhere then', (type, number, data, plain) => {
     expect(answerOf(response(number, data))).toMatchObject({ type, data: Uint8Array.from(plain) });
