@@ -58,6 +58,7 @@ export class Egress {
       throw dialErrorOf(error, `${addresses.join(', ')} port ${port}`);
     });
     const socket = new net.Socket({ fd, allowHalfOpen: true });
+    socket.on('error', unheard);
     socket.setNoDelay(true);
     this.#watch(socket, hops, port);
     return socket;
@@ -106,12 +107,16 @@ export class Egress {
   }
 }
 
+/** Whoever uses a socket listens too; until then, and after it, an error must not end the process. */
+const unheard = (): void => undefined;
+
 function adoptUdp(fd: number, family: 4 | 6): dgram.Socket {
   const socket = dgram.createSocket({
     type: family === 4 ? 'udp4' : 'udp6',
     // Destinations are addresses; nothing may ask the OS for a name.
     lookup: (address, _options, callback) => callback(null, address, family),
   });
+  socket.on('error', unheard);
   try {
     return socket.bind({ fd });
   } catch (error) {
