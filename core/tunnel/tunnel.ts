@@ -399,17 +399,20 @@ export class Tunnel {
     });
   }
 
+  /** Connections are judged by the routes as they are when ours stand beside those of others again. */
+  async #takeNewWays(): Promise<void> {
+    await this.#refreshRoutes();
+    this.#engine.review();
+    this.#egress.review();
+  }
+
   /** Knows the machine's network from the first need on. */
   async #watchNetwork(): Promise<void> {
     const { network } = this.#services;
     this.#unwatchNetwork ??= network.onChange(() => {
       void this.#searchList.read();
       this.#graph.dns.reset();
-      // Connections are judged by the routes as they will be: ours moved beside those of others.
-      void this.#refreshRoutes().then(() => {
-        this.#engine.review();
-        this.#egress.review();
-      });
+      void this.#takeNewWays();
     });
     this.#network ??= Promise.all([network.start(), this.#searchList.read()]).then(() => undefined);
     try {
