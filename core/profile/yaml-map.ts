@@ -105,7 +105,7 @@ export class YamlMap {
   #addOwn(node: YAMLMap<Node, Node | null>, merged: (Node | null)[]): void {
     const { source } = this.#owner;
     if (!source.spend(node.items.length)) {
-      this.#owner.error('YAML_EXPANDS');
+      this.#owner.tellExpansion();
       return;
     }
     for (const pair of node.items) {
@@ -140,7 +140,7 @@ export class YamlMap {
       return;
     }
     if (!source.spend(target.items.length)) {
-      this.#owner.error('YAML_EXPANDS');
+      this.#owner.tellExpansion();
       return;
     }
     const deeper: (Node | null)[] = [];

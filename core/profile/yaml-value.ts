@@ -81,7 +81,7 @@ export class YamlValue implements YamlParent {
   list(expected: Hint): YamlValue[] | undefined {
     if (!isSeq<Node>(this.node)) return this.wrongType(expected);
     if (!this.source.spend(this.node.items.length)) {
-      this.error('YAML_EXPANDS');
+      this.tellExpansion();
       return undefined;
     }
     const items = this.node.items.map((item, i) => new YamlValue(this.source, item, this, i, this.#offset));
@@ -145,6 +145,11 @@ export class YamlValue implements YamlParent {
     const word = words.find((one) => one === lower) ?? (Object.hasOwn(others, lower) ? others[lower] : undefined);
     if (word === undefined) this.error('UNKNOWN_WORD', { found: clip(text) }, expected);
     return word;
+  }
+
+  /** Reports that the budget of the text is used up: an error everywhere, for nobody means that. */
+  tellExpansion(): void {
+    this.#report('error', 'YAML_EXPANDS', undefined, undefined, undefined);
   }
 
   /** Reports that another type was wanted. */

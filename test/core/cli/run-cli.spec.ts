@@ -298,13 +298,13 @@ describe('enhanced', () => {
     expect(await mirage('enhanced', 'on', '-c', 'bad.yaml')).toEqual({
       code: 4,
       out: '',
-      err: `bad.yaml:1:13: error: mixed-port: is no port (expected 1 to 65535)
+      err: `bad.yaml:1:13: error[CONTRACT]: mixed-port: is no port (expected 1 to 65535)
     mixed-port: 99999
                 ^
-bad.yaml:2:1: warning: sniffer: is not supported and ignored
+bad.yaml:2:1: warning[CONTRACT]: sniffer: is not supported and ignored
     socks: { password: ******* }
     ^
-bad.yaml:20:5: error: rules[0]: no policy is named "x"
+bad.yaml:20:5: error[CONTRACT]: rules[0]: no policy is named "x"
 error CONFIG_INVALID: the configuration has 2 errors, 1 warning; nothing was changed
   what to do: mend the lines above; "mirage check FILE" tells whether all is well
 `,
@@ -324,7 +324,7 @@ error CONFIG_INVALID: the configuration has 2 errors, 1 warning; nothing was cha
     };
     const { code, err } = await mirage('enhanced', 'on', '-c', 'p.yaml');
     expect(code).toBe(0);
-    expect(err).toBe('p.yaml:2:1: warning: sniffer: is ignored\n');
+    expect(err).toBe('p.yaml:2:1: warning[CONTRACT]: sniffer: is ignored\n');
   });
 });
 
@@ -799,7 +799,7 @@ describe('check', () => {
     };
     const { code, out } = await mirage('check', 'p.yaml');
     expect(code).toBe(4);
-    expect(out).toBe('p.yaml:1:4: error: is no YAML\n    a: b\n       ^\n\nnot valid: 1 error\n');
+    expect(out).toBe('p.yaml:1:4: error[CONTRACT]: is no YAML\n    a: b\n       ^\n\nnot valid: 1 error\n');
     const json = await mirage('check', '/x/p.yaml', '--json');
     expect(json.code).toBe(4);
     expect(JSON.parse(json.out)).toEqual({ file: '/x/p.yaml', valid: false, problems: profile.problems });
