@@ -56,14 +56,14 @@ export type ErrorCode = (typeof errorCodes)[number];
 /** One mistake in a configuration. Line and column count from 1; both are absent when the mistake has no place. */
 export const configProblemSchema = z.strictObject({
   severity: z.enum(['error', 'warning']),
-  code: z.enum(Object.keys(problemTexts) as [ProblemCode, ...ProblemCode[]]),
+  code: z.custom<ProblemCode>((value) => typeof value === 'string' && Object.hasOwn(problemTexts, value)),
   /** Path of the key, e.g. `proxies[2].port`; empty for the whole file. */
   path: z.string(),
   /** The text of `code` in English, filled in. */
   message: z.string(),
   /** What would be right, in a few words: the text of `hint`, or what to write where there is no `hint`. */
   expected: z.string().optional(),
-  hint: z.enum(Object.keys(hintTexts) as [HintCode, ...HintCode[]]).optional(),
+  hint: z.custom<HintCode>((value) => typeof value === 'string' && Object.hasOwn(hintTexts, value)).optional(),
   /** What stands in the places of both texts, for other languages. */
   values: z.record(z.string(), z.string()).optional(),
   line: z.number().int().positive().optional(),
