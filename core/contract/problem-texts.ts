@@ -128,6 +128,8 @@ export const problemTexts = {
   // TUN and sniffer.
   TUN_DEVICE: '"{found}" cannot be the name of the device; the usual one is used',
   TUN_EXCLUDES_FAKE: '{found} overlaps the {key} {range}, which must enter the TUN: only the rest is excluded',
+  HIJACK_UNKNOWN: '"{found}" is not understood: left out',
+  HIJACK_PORT: 'port {port} is ignored: only port 53 is looked at',
   // Keys that are understood and change nothing, by the reason.
   NOTE_CONTROLLER: 'not supported yet: no controller listens',
   NOTE_GEODATA: 'not supported yet: no geodata is loaded',
@@ -164,7 +166,6 @@ export const problemTexts = {
   NOTE_TUN_ENABLE: 'ignored: Enhanced Mode is a switch of the app, not of the profile',
   NOTE_TUN_ROUTING: 'ignored: routing is a switch of the app, not of the profile',
   NOTE_TUN_STACK: 'ignored: there is one network stack',
-  NOTE_TUN_HIJACK: 'ignored: DNS that enters the TUN is always answered by us',
   NOTE_TUN_DETECT: 'ignored: the outward interface is always found',
   NOTE_TUN_REDIRECT: 'ignored: traffic is taken by the TUN alone',
   NOTE_TUN_STRICT: 'ignored: traffic never goes around the tunnel',
@@ -230,6 +231,7 @@ export const hintTexts = {
   RANGE: 'an IPv4 prefix from /8 to /24, e.g. 198.18.0.0/15',
   RANGE6: 'an IPv6 prefix of /96 or shorter, e.g. fdfe:dcba:9876::/96',
   RANGE_FREE: 'a range that no host has',
+  HIJACK: 'any:53, an address as 8.8.8.8:53 or [2001:db8::1]:53, or a prefix; udp:// or tcp:// and ! in front of it',
   DEVICE: 'a letter, then at most 14 letters, digits, "-" or "_"',
   PREFIX: 'an address and a prefix length, e.g. 192.0.2.0/24',
   PORT: 'a port such as 443 or a range such as 8080-8880',

@@ -2,6 +2,7 @@
 import { type Cidr, cidrsOverlap, cidrWithout, formatCidr, parseCidr } from '../base/cidr.ts';
 import type { TunConfig } from '../contract/config.ts';
 import type { ProblemCode } from '../contract/problem-texts.ts';
+import { readDnsHijack } from './dns-hijack.ts';
 import { keyOf } from './fake-ranges.ts';
 import type { YamlMap } from './yaml-map.ts';
 import { clip, type YamlValue } from './yaml-value.ts';
@@ -12,7 +13,6 @@ export type TunSection = Partial<TunConfig>;
 const notes: Readonly<Record<string, ProblemCode>> = {
   enable: 'NOTE_TUN_ENABLE',
   stack: 'NOTE_TUN_STACK',
-  'dns-hijack': 'NOTE_TUN_HIJACK',
   'auto-detect-interface': 'NOTE_TUN_DETECT',
   'auto-redirect': 'NOTE_TUN_REDIRECT',
   'strict-route': 'NOTE_TUN_STRICT',
@@ -67,6 +67,9 @@ export function readTun(map: YamlMap, fakeRanges: readonly Cidr[]): TunSection {
     .filter((value) => value !== undefined);
   if (excluded.length > 0) section.routeExclude = excluded.flatMap((value) => readPrefixes(value, fakeRanges));
   if ((section.routeExclude?.length ?? 0) > 1024) excluded[0]?.error('TOO_MANY', { limit: '1024' });
+  const hijack = map.take('dns-hijack')?.lenient;
+  const dnsHijack = hijack && readDnsHijack(hijack);
+  if (dnsHijack !== undefined) section.dnsHijack = dnsHijack;
   map.warnOfRest(notes);
   return section;
 }
