@@ -2,7 +2,7 @@
 import { domainPatternProblem } from '../base/domain.ts';
 import type { FakeIpFilterConfig } from '../contract/config.ts';
 import { fillText, problemTexts } from '../contract/problem-texts.ts';
-import { readPayload } from '../rule/rule-payload.ts';
+import { parseRule } from '../rule/rule-parser.ts';
 import type { YamlMap } from './yaml-map.ts';
 import { clip, type YamlValue } from './yaml-value.ts';
 
@@ -56,19 +56,17 @@ function readRules(value: YamlValue): FilterRule[] {
 function readRule(item: YamlValue): FilterRule | undefined {
   const text = item.text('FILTER_RULE');
   if (text === undefined) return undefined;
-  const parts = text.split(',').map((part) => part.trim());
-  const answer = parts.at(-1)?.toLowerCase();
-  const type = ruleTypes.find((one) => one === parts[0]?.toUpperCase());
   const leftOut = (reason: string): undefined => {
     item.warning('FILTER_RULE', { found: clip(text), reason }, 'FILTER_RULE');
     return undefined;
   };
+  // A rule like any other, with the kind of answer as its policy.
+  const parsed = parseRule(text);
+  if (parsed.kind !== 'rule') return leftOut(fillText(problemTexts[parsed.note.code], parsed.note.values));
+  const { payload, policy } = parsed.rule;
+  const type = ruleTypes.find((one) => one === parsed.rule.type);
+  const answer = policy.toLowerCase();
   if (type === undefined) return leftOut('this type of rule is not supported here');
   if (answer !== 'fake-ip' && answer !== 'real-ip') return leftOut('it says neither fake-ip nor real-ip');
-  if (parts.length !== (type === 'MATCH' ? 2 : 3)) return leftOut('it is no rule');
-  const written = type === 'MATCH' ? '' : (parts[1] ?? '');
-  if (written.length > 255) return leftOut('it names no domain');
-  const read = readPayload(type, written);
-  if (read.kind === 'ok') return { type, payload: read.payload, answer };
-  return leftOut(fillText(problemTexts[read.note.code], read.note.values));
+  return payload.length > 255 ? leftOut('it names no domain') : { type, payload, answer };
 }
