@@ -12,10 +12,8 @@ const pauseFactor = 2;
 /** One step is what is done between two `yield`s, and takes well below a millisecond. */
 export type Steps<T> = Generator<void, T, void>;
 
-interface Task {
-  readonly steps: Steps<unknown>;
-  readonly done: (outcome: { value: unknown } | { error: unknown }) => void;
-}
+/** Takes one step; returns how to tell the outcome once there is one. */
+type Task = () => (() => void) | undefined;
 
 export class BackgroundWork {
   readonly #clock: Clock;
@@ -43,7 +41,14 @@ export class BackgroundWork {
     steps: Steps<T>,
     finished: (outcome: { value: T } | { error: unknown }) => void,
   ): { cancel(): void } {
-    const task: Task = { steps, done: (outcome) => finished(outcome as { value: T } | { error: unknown }) };
+    const task: Task = () => {
+      try {
+        const { done, value } = steps.next();
+        return done === true ? () => finished({ value }) : undefined;
+      } catch (error) {
+        return () => finished({ error });
+      }
+    };
     const queue = this.#queues.get(client);
     if (queue === undefined) this.#queues.set(client, [task]);
     else queue.push(task);
@@ -86,16 +91,10 @@ export class BackgroundWork {
     this.#queues.delete(client);
     this.#queues.set(client, queue);
     if (task === undefined) return;
-    let outcome: { value: unknown } | { error: unknown } | undefined;
-    try {
-      const result = task.steps.next();
-      if (result.done === true) outcome = { value: result.value };
-    } catch (error) {
-      outcome = { error };
-    }
-    if (outcome === undefined) return;
+    const tell = task();
+    if (tell === undefined) return;
     this.#remove(client, task);
-    task.done(outcome);
+    tell();
   }
 
   #cancel(client: number, task: Task): void {

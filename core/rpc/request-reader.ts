@@ -266,7 +266,10 @@ function isMethod(name: string): name is MethodName {
 }
 
 function tooLarge(method: MethodName): AppError {
-  return new AppError('RPC_TOO_LARGE', `a message of more than ${largestMessage(method)} bytes for ${method}`, {
-    ...(method === 'applyConfig' ? { expected: 'a smaller configuration' } : {}),
-  });
+  const message = `a message of more than ${largestMessage(method)} bytes for ${method}`;
+  return new AppError(
+    'RPC_TOO_LARGE',
+    message,
+    method === 'applyConfig' ? { expected: 'a smaller configuration' } : {},
+  );
 }

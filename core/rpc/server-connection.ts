@@ -381,7 +381,7 @@ export class ServerConnection {
     this.#reading?.cancel();
     this.#reader.dispose();
     for (const received of this.#inbox.splice(0)) if (received.kind === 'large') received.release();
-    for (const id of [...this.#subscriptions.keys()]) this.#unsubscribe(id);
+    for (const id of this.#subscriptions.keys()) this.#unsubscribe(id);
     const outstanding = [...this.#outstanding.values()];
     this.#outstanding.clear();
     for (const abort of outstanding) abort.abort();

@@ -12,12 +12,13 @@ const piece = 128;
 /** UTF-16 units of a description; what it quotes may come from outside. */
 const maxDescription = 500;
 
+type Schema = z.core.$ZodType;
 type Path = readonly (string | number)[];
 
 class Mismatch extends Error {}
 
 /** Ends with the first problem, whose description has its place and no value. */
-export function* checkInSteps(schema: z.ZodType, value: unknown): Steps<Checked> {
+export function* checkInSteps(schema: Schema, value: unknown): Steps<Checked> {
   try {
     return { ok: true, value: yield* check(schema, value, []) };
   } catch (error) {
@@ -27,7 +28,7 @@ export function* checkInSteps(schema: z.ZodType, value: unknown): Steps<Checked>
 }
 
 /** The first problems, with their places; never the values, which may be secret. */
-export function describeIssues(error: z.ZodError, at: Path = []): string {
+export function describeIssues(error: z.core.$ZodError, at: Path = []): string {
   const issues = error.issues.slice(0, 5).map((issue) => {
     const place = [...at, ...issue.path].map((key) => cut(String(key), 100)).join('.');
     return `${place || 'value'}: ${cut(issue.message, 200)}`;
@@ -36,7 +37,7 @@ export function describeIssues(error: z.ZodError, at: Path = []): string {
   return cut(issues.join('; ') + (more > 0 ? `; and ${more} more` : ''), maxDescription);
 }
 
-function* check(schema: z.ZodType, value: unknown, path: Path): Steps<unknown> {
+function* check(schema: Schema, value: unknown, path: Path): Steps<unknown> {
   if (schema instanceof z.ZodObject && isRecord(value)) return yield* checkObject(schema, value, path);
   if (schema instanceof z.ZodArray && Array.isArray(value)) return yield* checkArray(schema, value, path);
   if (schema instanceof z.ZodRecord && isRecord(value)) return yield* checkRecord(schema, value, path);
@@ -44,9 +45,9 @@ function* check(schema: z.ZodType, value: unknown, path: Path): Steps<unknown> {
   return inner === undefined ? whole(schema, value, path) : yield* check(inner, value, path);
 }
 
-/** Keys that the schema does not have are an error of the whole, which is checked with them and without the known ones. */
+/** The objects of the contract are strict: a key that the schema does not have is a problem. */
 function* checkObject(schema: z.ZodObject, value: Record<string, unknown>, path: Path): Steps<unknown> {
-  const shape: Record<string, z.ZodType> = schema.shape as Record<string, z.ZodType>;
+  const { shape } = schema;
   for (const key in value) {
     if (!Object.hasOwn(shape, key)) fail(path, `the unknown key "${cut(key, 100)}"`);
   }
@@ -61,7 +62,7 @@ function* checkObject(schema: z.ZodObject, value: Record<string, unknown>, path:
 }
 
 function* checkArray(schema: z.ZodArray, value: readonly unknown[], path: Path): Steps<unknown> {
-  const element = schema.element as z.ZodType;
+  const element = schema.element;
   // How many there may be is told by the list's own schema, of a list as long as this one.
   const lengths = new z.ZodArray({ ...schema.def, element: z.unknown() });
   whole(lengths, value, path);
@@ -87,36 +88,35 @@ function* checkRecord(schema: z.ZodRecord, value: Record<string, unknown>, path:
 }
 
 /** What stands behind `nullable` and `optional`, or the alternative that a value says it is. */
-function innerOf(schema: z.ZodType, value: unknown): z.ZodType | undefined {
-  if (schema instanceof z.ZodNullable) return value === null ? undefined : (schema.unwrap() as z.ZodType);
-  if (schema instanceof z.ZodOptional) return value === undefined ? undefined : (schema.unwrap() as z.ZodType);
+function innerOf(schema: Schema, value: unknown): Schema | undefined {
+  if (schema instanceof z.ZodNullable) return value === null ? undefined : schema.unwrap();
+  if (schema instanceof z.ZodOptional) return value === undefined ? undefined : schema.unwrap();
   if (!(schema instanceof z.ZodDiscriminatedUnion) || !isRecord(value)) return undefined;
   const { discriminator } = schema.def;
-  return (schema.options as z.ZodType[]).find((option) => {
+  return schema.options.find((option) => {
     if (!(option instanceof z.ZodObject)) return false;
-    const tag = (option.shape as Record<string, z.ZodType>)[discriminator];
-    return tag?.safeParse(value[discriminator]).success === true;
+    const tag = option.shape[discriminator];
+    return tag !== undefined && z.core.safeParse(tag, value[discriminator]).success;
   });
 }
 
 /** Whether values of this schema may hold lists or records, and be large by themselves. */
-function mayHoldMany(schema: z.ZodType): boolean {
+function mayHoldMany(schema: Schema): boolean {
   if (schema instanceof z.ZodArray || schema instanceof z.ZodRecord) return true;
-  if (schema instanceof z.ZodNullable || schema instanceof z.ZodOptional)
-    return mayHoldMany(schema.unwrap() as z.ZodType);
-  if (schema instanceof z.ZodDiscriminatedUnion) return (schema.options as z.ZodType[]).some(mayHoldMany);
-  return schema instanceof z.ZodObject && Object.values(schema.shape as Record<string, z.ZodType>).some(mayHoldMany);
+  if (schema instanceof z.ZodNullable || schema instanceof z.ZodOptional) return mayHoldMany(schema.unwrap());
+  if (schema instanceof z.ZodDiscriminatedUnion) return schema.options.some(mayHoldMany);
+  return schema instanceof z.ZodObject && Object.values(schema.shape).some(mayHoldMany);
 }
 
-function wholePiece(element: z.ZodType, values: readonly unknown[], path: Path, from: number): unknown[] {
+function wholePiece(element: Schema, values: readonly unknown[], path: Path, from: number): unknown[] {
   return values.map((value, i) => {
-    const parsed = element.safeParse(value);
+    const parsed = z.core.safeParse(element, value);
     return parsed.success ? parsed.data : fail([...path, from + i], describeIssues(parsed.error));
   });
 }
 
-function whole(schema: z.ZodType, value: unknown, path: Path): unknown {
-  const parsed = schema.safeParse(value);
+function whole(schema: Schema, value: unknown, path: Path): unknown {
+  const parsed = z.core.safeParse(schema, value);
   if (parsed.success) return parsed.data;
   throw new Mismatch(describeIssues(parsed.error, path));
 }

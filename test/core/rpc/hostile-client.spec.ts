@@ -52,7 +52,7 @@ describe('messages of many MiB', () => {
     ['a method that is small', `${opening('dnsQuery')}{"name":"${long}","type":"A"}}`, 'RPC_TOO_LARGE'],
     [
       'another method than announced',
-      `${opening('applyConfig')}{},"method":"restore","x":["${'y",\"'.repeat(100_000)}"]}`,
+      `${opening('applyConfig')}{},"method":"restore","x":["${'y","'.repeat(100_000)}"]}`,
       'RPC_BAD_FRAME',
     ],
   ];

@@ -11,7 +11,7 @@ function all<T>(steps: Steps<T>): { value: T; steps: number; longest: number } {
     const begun = performance.now();
     const { done, value } = steps.next();
     longest = Math.max(longest, performance.now() - begun);
-    if (done === true) return { value: value as T, steps: count, longest };
+    if (done === true) return { value, steps: count, longest };
   }
 }
 const parse = (text: string) => all(parseInSteps(text)).value;
