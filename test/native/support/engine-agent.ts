@@ -218,7 +218,7 @@ serve({
       unknownToken: codeOf(() => current().answerDns(new Uint8Array(12))),
       brokenAnswers: codeOf(() => current().answerDns(new Uint8Array(13))),
       badDescriptor: codeOf(() => addon.peerCredentials(9999)),
-      badPrefix: codeOf(() => addon.destroySockets(['all'])),
+      badPrefix: codeOf(() => addon.destroySockets(['all'], [])),
       badDevice: codeOf(() => addon.openUdp(4, 'no-such-dev', 0)),
       noObject: codeOf(() => new addon.Engine(7 as never, () => undefined)),
       nameTaken: codeOf(
@@ -259,5 +259,6 @@ serve({
       ),
     };
   },
-  destroySockets: ({ prefixes }: { prefixes: string[] }) => addon.destroySockets(prefixes),
+  destroySockets: ({ prefixes, spared = [] }: { prefixes: string[]; spared?: string[] }) =>
+    addon.destroySockets(prefixes, spared),
 });
