@@ -63,9 +63,11 @@ export type CloseReason =
   | 'reset-by-remote'
   | 'closed' // by `close()`
   | 'rejected' // by verdict
-  | 'idle' // no packet for 125 min (TCP; 30 min when half-closed), 60 s (UDP; 300 s after 3 datagrams each way)
+  | 'idle' // no packet for 125 min (TCP; 30 min when half-closed), UDP: 60 s (120 s once answered, 300 s after 3 datagrams each way)
   | 'dropped' // gave way in the table of held flows, or was not decided within 60 s
+  | 'gave-way' // UDP: ended to make room, because its program, or all together, had too many
   | 'abandoned' // the client gave up (RST, or its next SYN is overdue: 4 s after the first) before it was accepted
+  | 'network-changed' // UDP: its device or source address is gone; the next datagram opens a flow anew
   | 'stopped'; // the engine was stopped
 
 export type EngineEvent =
@@ -139,6 +141,9 @@ export interface EngineMetrics {
   held: number;
   tcpFlows: number;
   udpFlows: number;
+  udpSockets: number; // descriptors of outward UDP sockets
+  udpGaveWay: number; // UDP flows ended early because their program, or all together, had too many
+  udpRefused: number; // datagrams that opened no flow for the same reason
 }
 
 /**

@@ -28,6 +28,7 @@ const gone = () => new AppError('DIAL_IO', 'the client is gone');
 export class NativeFlowEngine implements FlowEngine {
   readonly #create: CreateNativeEngine;
   readonly #log: Logger;
+  readonly #onGaveWay: () => void;
   /** Slots of the flows whose end was not told yet. */
   readonly #open = new Map<FlowId, number>();
   readonly #accepted = new Set<FlowId>();
@@ -36,9 +37,11 @@ export class NativeFlowEngine implements FlowEngine {
   #engine: NativeEngine | undefined;
   #counters: BigUint64Array = new BigUint64Array(0);
 
-  constructor(create: CreateNativeEngine, log: Logger) {
+  /** `onGaveWay` is told of every UDP flow that was ended because there were too many. */
+  constructor(create: CreateNativeEngine, log: Logger, onGaveWay: () => void = () => undefined) {
     this.#create = create;
     this.#log = log;
+    this.#onGaveWay = onGaveWay;
   }
 
   setHandlers(handlers: FlowEngineHandlers): void {
@@ -148,6 +151,7 @@ export class NativeFlowEngine implements FlowEngine {
         this.#accepted.delete(id);
         this.#takers.get(id)?.reject(gone());
         this.#takers.delete(id);
+        if (reason === 'gave-way') this.#onGaveWay();
         return handlers.onClose({ id, up, down, reason });
       }
       case 'dns': {

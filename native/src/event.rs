@@ -74,6 +74,8 @@ pub enum Reason {
     Idle,
     Dropped,
     Abandoned,
+    GaveWay,
+    NetworkChanged,
     Stopped,
 }
 

@@ -142,6 +142,8 @@ fn reason_name(reason: Reason) -> &'static str {
         Reason::Idle => "idle",
         Reason::Dropped => "dropped",
         Reason::Abandoned => "abandoned",
+        Reason::GaveWay => "gave-way",
+        Reason::NetworkChanged => "network-changed",
         Reason::Stopped => "stopped",
     }
 }
