@@ -67,7 +67,7 @@ export type CloseReason =
   | 'dropped' // gave way in the table of held flows, or was not decided within 60 s
   | 'gave-way' // UDP: ended to make room, because its program, or all together, had too many
   | 'abandoned' // the client gave up (RST, or its next SYN is overdue: 4 s after the first) before it was accepted
-  | 'network-changed' // UDP: its device or source address is gone; the next datagram opens a flow anew
+  | 'rerouted' // its way out is gone, or (by `review()`) no longer the kernel's choice
   | 'stopped'; // the engine was stopped
 
 export type EngineEvent =
@@ -172,6 +172,11 @@ export class Engine {
   answerDns(answers: Uint8Array): void;
   /** Replaces `carried6`. Flows that are carried already go on. */
   carry6(prefixes: string[]): void;
+  /**
+   * The machine's network has changed: resets, both ways, the TCP flows whose outward socket has a source address that is not
+   * the machine's any more, or would now leave by another interface or none; ends such UDP flows, without a word to the program.
+   */
+  review(): void;
   /** Shared memory, two entries per slot: bytes up at 2*slot, bytes down at 2*slot+1. The same array at each call. */
   counters(): BigUint64Array;
   metrics(): EngineMetrics;
@@ -194,6 +199,26 @@ export function openUdp(family: 4 | 6, device: string | null, mark: number): num
 
 /** Kernel credentials of the other end of a connected Unix socket (SO_PEERCRED, unix(7)). */
 export function peerCredentials(fd: number): { pid: number; uid: number; gid: number };
+
+/** The way of a packet: `local` = it stays on this machine; `device` = the interface; `source` = the address it is sent from. */
+export interface NativeRoute {
+  local: boolean;
+  device: string;
+  source?: string;
+}
+
+/**
+ * Asks the kernel for the way of a packet with a mark, by its rules and tables, whoever made them (RTM_GETROUTE, rtnetlink(7)).
+ * `network` with `port`, and `uid` (the socket's user), are for rules that look at them. `null` when there is no way, or one
+ * that says unreachable. Some microseconds.
+ */
+export function findRoute(
+  destination: string,
+  mark: number,
+  network?: 'tcp' | 'udp',
+  port?: number,
+  uid?: number,
+): NativeRoute | null;
 
 export interface NativeProcess {
   pid: number;

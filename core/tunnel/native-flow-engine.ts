@@ -110,6 +110,11 @@ export class NativeFlowEngine implements FlowEngine {
     this.#engine?.answerDns(answers);
   }
 
+  /** The machine's network has changed: flows whose way out is no longer the kernel's choice end, TCP by reset. */
+  review(): void {
+    this.#engine?.review();
+  }
+
   /** The IPv6 destinations whose flows are carried; those of others are unreachable. */
   carry6(prefixes: readonly string[]): void {
     this.#engine?.carry6([...prefixes]);

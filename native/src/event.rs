@@ -75,7 +75,7 @@ pub enum Reason {
     Dropped,
     Abandoned,
     GaveWay,
-    NetworkChanged,
+    Rerouted,
     Stopped,
 }
 

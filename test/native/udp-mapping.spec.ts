@@ -42,10 +42,13 @@ describeInLab('UDP mapping', () => {
   const moveTo = (next: string, last: string) =>
     world.client.sh(`echo 1 > /proc/sys/net/ipv4/conf/${device}/promote_secondaries
       ip addr add ${next}/24 dev ${device}; ip addr del ${last}/24 dev ${device}
+      ip route replace default via 10.77.0.2 table 70
       for prefix in 10.99.0.0/24 10.98.0.0/24 10.97.0.0/24; do ip route replace $prefix via 10.77.0.2 dev ${device} metric 100; done`);
 
   beforeAll(async () => {
-    world = await NativeWorld.create();
+    world = await NativeWorld.create({ mark: 7 });
+    // What leads our own sockets past the routes into the TUN.
+    await world.client.sh('ip rule add pref 5 fwmark 7 lookup 70; ip route add default via 10.77.0.2 table 70');
     await world.startDante(1090);
     await world.server.sh('ip -6 address add fd99::2/64 dev lo nodad');
   });
@@ -185,11 +188,26 @@ print(sorted((len(each), each[0]) for each in got) == sorted([(1000, n) for n in
       await world.events('open');
       await moveTo('10.77.0.3', '10.77.0.1');
       await send(at('10.99.0.1'));
-      expect(await world.reasons()).toContain('network-changed');
+      expect(await world.reasons()).toContain('rerouted');
       await send(at('10.99.0.1'));
       expect(outward(await received())[0]).toMatch(/^10\.77\.0\.3:/);
       await moveTo('10.77.0.1', '10.77.0.3');
     });
+  });
+
+  test('after a change of the network flows end whose way is another now, and only those', async () => {
+    await world.rules({ verdict: direct });
+    await open();
+    await send(at('10.99.0.1'), at('10.99.0.3'));
+    const before = outward(await received(2));
+    await world.client.sh(`ip link add other0 type veth peer name other1; ip link set other0 up
+      ip route add 10.99.0.3/32 dev other0 table 70`);
+    await world.engine.call('review');
+    const events = await world.events('close');
+    expect(events.filter((event) => event.kind === 'close')).toMatchObject([{ reason: 'rerouted' }]);
+    await world.client.sh('ip link del other0');
+    await send(at('10.99.0.1'));
+    expect(outward(await received())).toEqual(before);
   });
 
   describe('by SOCKS5', () => {

@@ -13,6 +13,7 @@ mod tcp_stream;
 mod tcp_verdict;
 pub mod thread;
 mod udp;
+mod udp_association;
 mod udp_flow;
 mod udp_io;
 mod udp_outlet;
@@ -265,6 +266,10 @@ impl Engine {
                     }
                 }
                 Command::Carry6 { prefixes } => self.core.options.carried6 = prefixes,
+                Command::Review => {
+                    self.tcp.review(&mut self.core);
+                    self.udp.review(&mut self.core);
+                }
                 Command::Stop => {
                     self.stop();
                     return false;

@@ -12,6 +12,7 @@ use crate::event::{Network, Reason};
 use crate::packet::icmp::Unreachable;
 use crate::packet::ip::Packet;
 use crate::packet::udp::Udp;
+use crate::route::Review;
 use crate::slab::{Key, Slab};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -238,6 +239,18 @@ impl UdpFlows {
             client.flows -= 1;
             if client.flows == 0 {
                 self.clients.remove(&flow.tuple.client);
+            }
+        }
+    }
+
+    /// Ends the flows whose way out is no longer the kernel's choice: their next datagram opens one anew.
+    pub fn review(&mut self, core: &mut Core) {
+        let mut review = Review::new(core.options.mark);
+        for outlet in self.outlets.keys() {
+            let outlet = self.outlets.get(outlet);
+            let stale = outlet.map(|outlet| outlet.stale_flows(&mut review));
+            for key in stale.unwrap_or_default() {
+                self.end(core, key, Reason::Rerouted);
             }
         }
     }

@@ -42,7 +42,7 @@ impl UdpFlows {
         };
         if is_way_gone(&again) {
             // The next datagram opens a flow anew, by whatever way there is then.
-            return self.end(core, key, Reason::NetworkChanged);
+            return self.end(core, key, Reason::Rerouted);
         }
         let errno = again.raw_os_error().or(error.raw_os_error());
         tell(core, flow, errno.unwrap_or(libc::EIO));
@@ -242,28 +242,6 @@ impl UdpFlows {
                 }
             }
             _ => {}
-        }
-    }
-
-    /// Takes readiness of a proxy's control connection: nothing comes there but its end.
-    pub fn on_control(&mut self, core: &mut Core, outlet: Key) {
-        let Some(found) = self.outlets.get(outlet) else {
-            return;
-        };
-        let control = match &found.state {
-            OutletState::Associating { .. } => return self.drive(core, outlet),
-            OutletState::Relay { control, .. } => control.as_fd(),
-            OutletState::Direct { .. } => return,
-        };
-        loop {
-            match socket::receive(control, &mut self.buffer, 0) {
-                Ok(1..) => {}
-                Err(error) if sys::would_block(&error) => return,
-                Ok(0) | Err(_) => break,
-            }
-        }
-        for key in found.flows() {
-            self.end(core, key, Reason::ResetByRemote);
         }
     }
 }

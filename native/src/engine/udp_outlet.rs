@@ -4,11 +4,13 @@
 use crate::engine::udp_share::Owner;
 use crate::options::Hop;
 use crate::outbound::Outbound;
+use crate::route::Review;
 use crate::slab::Key;
 use crate::socks5::{Credentials, Target};
+use crate::sys::socket;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 /// By which way datagrams leave.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -64,6 +66,31 @@ impl Outlet {
         }
     }
 
+    /// The flows whose way is no longer the kernel's choice.
+    pub fn stale_flows(&self, review: &mut Review) -> Vec<Key> {
+        match &self.state {
+            OutletState::Direct { socket, remotes } => {
+                let Way::Direct { source, .. } = &self.way else {
+                    return Vec::new();
+                };
+                if !review.is_own(*source) {
+                    return self.flows();
+                }
+                let device = socket::bound_device(socket.as_fd()).unwrap_or(0);
+                let strays = remotes
+                    .iter()
+                    .filter(|(remote, _)| !review.leads_by(remote.ip(), device));
+                strays.map(|(_, key)| key).collect()
+            }
+            OutletState::Relay {
+                socket, control, ..
+            } if review.is_stale(socket.as_fd()) || review.is_stale(control.as_fd()) => {
+                self.flows()
+            }
+            OutletState::Relay { .. } | OutletState::Associating { .. } => Vec::new(),
+        }
+    }
+
     /// The flows that use it.
     pub fn flows(&self) -> Vec<Key> {
         match &self.state {
@@ -105,6 +132,11 @@ impl Remotes {
                 self.faces.remove(&remote.ip());
             }
         }
+    }
+
+    /// All addresses, each with its flow.
+    pub fn iter(&self) -> impl Iterator<Item = (SocketAddr, Key)> {
+        self.by_address.iter().map(|(remote, key)| (*remote, *key))
     }
 
     /// The flow towards exactly this address and port.

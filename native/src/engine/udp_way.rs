@@ -6,17 +6,15 @@ use crate::engine::core::Core;
 use crate::engine::flow::{FlowRef, Token};
 use crate::engine::udp::UdpFlows;
 use crate::engine::udp_flow::{Far, Phase};
-use crate::engine::udp_outlet::{Outlet, OutletState, Remotes, Targets, Way};
+use crate::engine::udp_outlet::{Outlet, OutletState, Remotes, Way};
 use crate::engine::udp_share::Owner;
 use crate::event::{Event, Failure};
 use crate::options::Hop;
-use crate::outbound::{Outbound, Progress};
 use crate::slab::Key;
-use crate::socks5;
-use crate::sys::epoll::{READABLE, STREAM_EDGES};
+use crate::sys::epoll::READABLE;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 
 /// Flows that give way at most for one descriptor: some may share theirs with a conversation.
 const MAX_GIVING_WAY: usize = 64;
@@ -96,7 +94,7 @@ impl UdpFlows {
     }
 
     /// Makes room for descriptors. Fails with EMFILE if there are only conversations.
-    fn make_room(
+    pub(super) fn make_room(
         &mut self,
         core: &mut Core,
         key: Key,
@@ -119,14 +117,14 @@ impl UdpFlows {
         Err(io::Error::from_raw_os_error(libc::EMFILE))
     }
 
-    fn outlets_of(&self, client: SocketAddr) -> impl Iterator<Item = (Key, &Outlet)> {
+    pub(super) fn outlets_of(&self, client: SocketAddr) -> impl Iterator<Item = (Key, &Outlet)> {
         let keys = self.clients.get(&client).map(|client| &client.outlets);
         keys.into_iter()
             .flatten()
             .filter_map(|key| Some((*key, self.outlets.get(*key)?)))
     }
 
-    fn add_outlet(&mut self, outlet: Outlet) -> Key {
+    pub(super) fn add_outlet(&mut self, outlet: Outlet) -> Key {
         self.shares.take_sockets(outlet.owner, outlet.descriptors());
         let client = outlet.client;
         let key = self.outlets.insert(outlet);
@@ -137,7 +135,7 @@ impl UdpFlows {
     }
 
     /// Watches an outlet's socket. One that cannot be watched is closed.
-    fn watch(&mut self, core: &mut Core, outlet: Key) -> io::Result<()> {
+    pub(super) fn watch(&mut self, core: &mut Core, outlet: Key) -> io::Result<()> {
         let token = Token::UdpRemote(outlet).pack();
         let watched = match self.outlets.get(outlet).map(|outlet| &outlet.state) {
             Some(OutletState::Direct { socket, .. } | OutletState::Relay { socket, .. }) => {
@@ -151,7 +149,7 @@ impl UdpFlows {
         watched
     }
 
-    fn enter_outlet(&mut self, key: Key, outlet: Key, far: Far) {
+    pub(super) fn enter_outlet(&mut self, key: Key, outlet: Key, far: Far) {
         let Some(flow) = self.flows.get_mut(key) else {
             return;
         };
@@ -209,153 +207,7 @@ impl UdpFlows {
         }
     }
 
-    /// Lets a flow go by an association with a proxy, which is opened if there is none that tells its answers apart.
-    pub(super) fn associate(&mut self, core: &mut Core, key: Key, plan: DialPlan) {
-        let Some(proxied) = plan.proxied.clone() else {
-            return;
-        };
-        let Some(flow) = self.flows.get_mut(key) else {
-            return;
-        };
-        let (client, owner) = (flow.tuple.client, flow.owner);
-        let way = Way::Proxy {
-            hops: plan.hops.clone(),
-            port: plan.port,
-            credentials: proxied.credentials,
-        };
-        let header = socks5::datagram_header(&proxied.target).into_boxed_slice();
-        let fitting =
-            self.outlets_of(client)
-                .filter(|(_, outlet)| outlet.way == way)
-                .find(|(_, outlet)| match &outlet.state {
-                    OutletState::Associating { targets, .. }
-                    | OutletState::Relay { targets, .. } => targets.accepts(&proxied.target),
-                    OutletState::Direct { .. } => false,
-                })
-                .map(|(key, _)| key);
-        let outlet = match fitting {
-            Some(outlet) => outlet,
-            None => {
-                if let Err(error) = self.make_room(core, key, owner, 2) {
-                    let message = error.to_string();
-                    return self.hold_again(core, key, Failure::Io, message, 0);
-                }
-                let outbound = Outbound::associate(plan, core.options.mark, core.now);
-                let state = OutletState::Associating {
-                    outbound: Box::new(outbound),
-                    wake: core.now,
-                    targets: Targets::default(),
-                };
-                self.add_outlet(Outlet {
-                    client,
-                    way,
-                    owner,
-                    state,
-                })
-            }
-        };
-        self.enter_outlet(key, outlet, Far::Proxied(proxied.target, header));
-        let Some(flow) = self.flows.get_mut(key) else {
-            return;
-        };
-        flow.phase = Phase::Waiting {
-            queue: flow.take_queue(),
-            since: core.now,
-        };
-        self.schedule(core, key);
-        match self.outlets.get(outlet).map(|outlet| &outlet.state) {
-            Some(OutletState::Relay { proxy, .. }) => self.open_way(core, key, *proxy, 0),
-            _ if fitting.is_none() => self.drive(core, outlet),
-            _ => {}
-        }
-    }
-
-    /// Brings an association forward after an event of its sockets, or when its time has come.
-    pub fn drive(&mut self, core: &mut Core, outlet: Key) {
-        let Some(found) = self.outlets.get_mut(outlet) else {
-            return;
-        };
-        let OutletState::Associating {
-            outbound,
-            wake,
-            targets,
-        } = &mut found.state
-        else {
-            return;
-        };
-        let token = Token::UdpControl(outlet).pack();
-        let epoll = &core.epoll;
-        let progress = outbound.drive(core.now, &mut |fd| epoll.add(fd, token, STREAM_EDGES));
-        let ms = outbound.elapsed(core.now);
-        match progress {
-            Progress::Pending { wake: at } => {
-                *wake = at;
-                core.timers.add(at, FlowRef::UdpOutlet(outlet));
-            }
-            Progress::Failed { failure, message } => {
-                self.fail_outlet(core, outlet, failure, &message, ms);
-            }
-            Progress::Ready { fd, peer, bound } => {
-                let Way::Proxy { hops, .. } = &found.way else {
-                    return;
-                };
-                match relay_socket(hops, peer, bound, core.options.mark) {
-                    Ok(socket) => {
-                        found.state = OutletState::Relay {
-                            socket,
-                            control: fd,
-                            proxy: peer.ip(),
-                            targets: std::mem::take(targets),
-                        };
-                        self.open_relay(core, outlet, peer.ip(), ms);
-                    }
-                    Err(error) => {
-                        let message = format!("the proxy's UDP relay: {error}");
-                        self.fail_outlet(core, outlet, Failure::ProxyUnreachable, &message, ms);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Looks at an association whose time has come.
-    pub fn on_outlet_timer(&mut self, core: &mut Core, outlet: Key) {
-        let due = match self.outlets.get(outlet).map(|outlet| &outlet.state) {
-            Some(OutletState::Associating { wake, .. }) => *wake <= core.now,
-            _ => false,
-        };
-        if due {
-            self.drive(core, outlet);
-        }
-    }
-
-    fn open_relay(&mut self, core: &mut Core, outlet: Key, proxy: IpAddr, ms: u64) {
-        if let Err(error) = self.watch(core, outlet) {
-            return self.fail_outlet(core, outlet, Failure::Io, &error.to_string(), ms);
-        }
-        for key in self.flows_of(outlet) {
-            self.open_way(core, key, proxy, ms);
-        }
-        // Whatever the proxy did with its connection meanwhile came before the way was open.
-        self.on_control(core, outlet);
-    }
-
-    fn fail_outlet(
-        &mut self,
-        core: &mut Core,
-        outlet: Key,
-        failure: Failure,
-        message: &str,
-        ms: u64,
-    ) {
-        // The outlet is gone with its last flow.
-        for key in self.flows_of(outlet) {
-            self.leave_outlet(key);
-            self.hold_again(core, key, failure, message.to_owned(), ms);
-        }
-    }
-
-    fn flows_of(&self, outlet: Key) -> Vec<Key> {
+    pub(super) fn flows_of(&self, outlet: Key) -> Vec<Key> {
         self.outlets
             .get(outlet)
             .map(Outlet::flows)
@@ -363,7 +215,7 @@ impl UdpFlows {
     }
 
     /// Sends what is on hold by the way that is there now, and announces it.
-    fn open_way(&mut self, core: &mut Core, key: Key, address: IpAddr, ms: u64) {
+    pub(super) fn open_way(&mut self, core: &mut Core, key: Key, address: IpAddr, ms: u64) {
         let Some(flow) = self.flows.get_mut(key) else {
             return;
         };
@@ -380,7 +232,7 @@ impl UdpFlows {
         self.schedule(core, key);
     }
 
-    fn hold_again(
+    pub(super) fn hold_again(
         &mut self,
         core: &mut Core,
         key: Key,
@@ -405,22 +257,4 @@ impl UdpFlows {
         }
         self.schedule(core, key);
     }
-}
-
-/// The socket towards the relay address of a SOCKS5 reply. A proxy that does not know its own address says 0.0.0.0,
-/// or one that is right only on its own machine: then it is where the control connection went.
-fn relay_socket(
-    hops: &[Hop],
-    peer: SocketAddr,
-    bound: Option<SocketAddr>,
-    mark: u32,
-) -> io::Result<OwnedFd> {
-    let bound = bound.ok_or(io::ErrorKind::InvalidData)?;
-    let is_usable = !bound.ip().is_unspecified()
-        && bound.is_ipv4() == peer.is_ipv4()
-        && (!bound.ip().is_loopback() || peer.ip().is_loopback());
-    let address = if is_usable { bound.ip() } else { peer.ip() };
-    let dialed = hops.iter().find(|hop| hop.address == peer.ip());
-    let device = dialed.and_then(|hop| hop.device.clone());
-    egress::connect_udp(&Hop { address, device }, bound.port(), mark)
 }

@@ -143,7 +143,7 @@ fn reason_name(reason: Reason) -> &'static str {
         Reason::Dropped => "dropped",
         Reason::Abandoned => "abandoned",
         Reason::GaveWay => "gave-way",
-        Reason::NetworkChanged => "network-changed",
+        Reason::Rerouted => "rerouted",
         Reason::Stopped => "stopped",
     }
 }

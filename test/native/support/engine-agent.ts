@@ -135,6 +135,7 @@ serve({
   },
   decide: ({ id, verdict }: { id: number; verdict: native.Verdict }) => current().decide(id, verdict),
   close: ({ id, how }: { id: number; how: 'graceful' | 'reset' }) => current().close(id, how),
+  review: () => current().review(),
   carry6: (prefixes: string[]) => current().carry6(prefixes),
   resetStreams: () => {
     for (const stream of streams) stream.resetAndDestroy();
@@ -191,6 +192,7 @@ serve({
   socketUid: ({ source, destination }: { source: native.NativeEndpoint; destination: native.NativeEndpoint }) =>
     addon.socketUid('udp', source, destination),
   findListeners: ({ address, port }: { address: string; port: number }) => addon.findListeners(address, port),
+  findRoute: (question: Parameters<typeof addon.findRoute>) => addon.findRoute(...question),
   parentOf: ({ pid }: { pid: number }) => addon.parentOf(pid),
   peerCredentials: async ({ path }: { path: string }) => {
     const server = net.createServer();
