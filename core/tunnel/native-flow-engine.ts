@@ -3,6 +3,7 @@ import net from 'node:net';
 import { AppError, errnoOf } from '../base/app-error.ts';
 import type { Logger } from '../base/logger.ts';
 import { unreachable } from '../base/unreachable.ts';
+import type { DnsHijack } from '../contract/config.ts';
 import type { NativeDial } from '../flow/dial-plan.ts';
 import type { DialOutcome, FlowEngine, FlowEngineHandlers, FlowId, Verdict } from '../inbound/flow-engine.ts';
 import { SocketStream } from '../net/socket-stream.ts';
@@ -108,6 +109,11 @@ export class NativeFlowEngine implements FlowEngine {
 
   answerDns(answers: Uint8Array): void {
     this.#engine?.answerDns(answers);
+  }
+
+  /** Whose questions to port 53 are told as questions; others are flows. */
+  hijackDns(servers: DnsHijack): void {
+    this.#engine?.hijackDns(servers);
   }
 
   /** The machine's network has changed: flows whose way out is no longer the kernel's choice end, TCP by reset. */

@@ -1,6 +1,7 @@
 //! UDP of programs: each datagram finds its conversation here, and each answer its way back.
 
 use crate::command::Ending;
+use crate::dns::{self, Judgement};
 use crate::engine::core::Core;
 use crate::engine::dns_desk::Asker;
 use crate::engine::flow::{FlowRef, Tuple};
@@ -15,7 +16,7 @@ use crate::packet::udp::Udp;
 use crate::route::Review;
 use crate::slab::{Key, Slab};
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// A socket of a program, for as long as it has flows.
 pub(super) struct Client {
@@ -73,12 +74,27 @@ impl UdpFlows {
             destination: SocketAddr::new(packet.destination(), datagram.destination_port()),
         };
         let payload = datagram.payload();
-        if tuple.destination.port() == DNS_PORT {
-            for message in pieces(payload, segment) {
-                on_question(core, tuple, message);
-            }
-            return;
+        if tuple.destination.port() != DNS_PORT {
+            return self.on_payload(core, packet, tuple, payload, segment);
         }
+        for message in pieces(payload, segment) {
+            let is_known = self.by_tuple.contains_key(&tuple);
+            if !is_known && is_question(core, tuple.destination.ip(), message) {
+                on_question(core, tuple, message);
+            } else {
+                self.on_payload(core, packet, tuple, message, None);
+            }
+        }
+    }
+
+    fn on_payload(
+        &mut self,
+        core: &mut Core,
+        packet: &Packet,
+        tuple: Tuple,
+        payload: &[u8],
+        segment: Option<usize>,
+    ) {
         let key = match self.by_tuple.get(&tuple) {
             Some(key) => *key,
             None if !core.carries(packet.destination()) => {
@@ -270,8 +286,14 @@ pub(super) fn pieces(payload: &[u8], segment: Option<usize>) -> impl Iterator<It
     empty.into_iter().chain(payload.chunks(size))
 }
 
+/// Whether a datagram to port 53 is for us. Whatever else it is goes on as a flow.
+fn is_question(core: &Core, server: IpAddr, message: &[u8]) -> bool {
+    core.is_peer(server)
+        || core.hijacks(Network::Udp, server) && dns::judge(message) == Judgement::Question
+}
+
 fn on_question(core: &mut Core, tuple: Tuple, message: &[u8]) {
-    if message.len() < crate::dns::MIN_MESSAGE {
+    if message.len() < dns::MIN_MESSAGE {
         core.shared.metrics.dropped.add(1);
         return;
     }
