@@ -66,7 +66,7 @@ describeInLab('UDP mapping', () => {
       const before = await metrics();
       await send(...hosts.map((host) => at(host)));
       const answers = await received(3);
-      expect(answers.map((answer) => answer.split(' from ')[1]).toSorted()).toEqual(
+      expect(answers.map((answer) => answer.split(' from ')[1] ?? '').toSorted()).toEqual(
         hosts.map((host) => `${host}:${ports.mapping}`),
       );
       expect(outward(answers)).toHaveLength(1);
@@ -115,7 +115,7 @@ describeInLab('UDP mapping', () => {
       await open();
       await send(at('10.99.0.250'), at('10.99.0.2'));
       const first = await received(2);
-      expect(first.map((answer) => answer.split(' from ')[1]).toSorted()).toEqual([
+      expect(first.map((answer) => answer.split(' from ')[1] ?? '').toSorted()).toEqual([
         `10.99.0.250:${ports.mapping}`,
         `10.99.0.2:${ports.mapping}`,
       ]);
@@ -222,7 +222,7 @@ print(sorted((len(each), each[0]) for each in got) == sorted([(1000, n) for n in
       const before = await metrics();
       await send(...hosts.map((host) => at(host)), at('10.99.0.1', ports.echo));
       const answers = await received(4);
-      expect(answers.map((answer) => answer.split(' from ')[1]).toSorted()).toEqual(
+      expect(answers.map((answer) => answer.split(' from ')[1] ?? '').toSorted()).toEqual(
         [`10.99.0.1:${ports.echo}`, ...hosts.map((host) => `${host}:${ports.mapping}`)].toSorted(),
       );
       expect((await metrics()).udpSockets - before.udpSockets).toBe(2);
@@ -241,7 +241,7 @@ print(sorted((len(each), each[0]) for each in got) == sorted([(1000, n) for n in
       await open();
       await world.engine.call('collectGarbage');
       const [before, sockets] = [await world.engine.call<number>('memory'), (await metrics()).udpSockets];
-      const to = Array.from({ length: 6_000 }, (_, index) => at(`10.99.${1}.${index % 250}`, 1_024 + index));
+      const to = Array.from({ length: 6_000 }, (_, index) => at(`10.99.1.${index % 250}`, 1_024 + index));
       await world.client.sh('ip route add 10.99.1.0/24 dev tun9');
       for (let round = 0; round < 10; round++) await world.programs.call('udpSend', { name: socket, to, size: 1_400 });
       const grown = (await world.engine.call<number>('memory')) - before;

@@ -194,7 +194,7 @@ serve({
   udpOpen: async ({ name, family = 4, port = 0, to }: { name: string; family?: 4 | 6; port?: number; to?: Peer }) => {
     const socket = dgram.createSocket(family === 4 ? 'udp4' : 'udp6');
     const received: string[] = [];
-    socket.on('message', (message, from) => received.push(`${message} from ${from.address}:${from.port}`));
+    socket.on('message', (message, from) => received.push(`${message.toString()} from ${from.address}:${from.port}`));
     socket.on('error', (error) => received.push(codeOf(error)));
     await new Promise<void>((resolve) => socket.bind(port, resolve));
     if (to) await new Promise<void>((resolve) => socket.connect(to.port, to.host, () => resolve()));

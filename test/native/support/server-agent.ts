@@ -89,7 +89,7 @@ serve({
   say: async ({ from, to, text, waitMs = 0 }: { from: Endpoint; to: Endpoint; text: string; waitMs?: number }) => {
     const socket = dgram.createSocket(net.isIPv6(from.host) ? 'udp6' : 'udp4');
     const answers: string[] = [];
-    socket.on('message', (message, peer) => answers.push(`${message} from ${peer.address}:${peer.port}`));
+    socket.on('message', (message, peer) => answers.push(`${message.toString()} from ${peer.address}:${peer.port}`));
     await new Promise<void>((resolve) => socket.bind(from.port, from.host, resolve));
     socket.send(text, to.port, to.host);
     await sleep(waitMs);
