@@ -19,12 +19,11 @@ export class LeakWatch {
 
   /** `rightful`: a pcap-filter(7) of the packets that may leave, besides ARP and ICMPv6. */
   static async start(machine: Machine, links: readonly string[], rightful: string): Promise<LeakWatch> {
+    const options = '-Q out -nn -tt -x -l --immediate-mode -s 128 -B 8192'.split(' ');
+    const filter = `not arp and not icmp6 and not (${rightful})`;
     const captures = links.map((link) => ({
       link,
-      running: machine.spawn('tcpdump', [
-        ...['-i', link, '-Q', 'out', '-nn', '-tt', '-x', '-l', '--immediate-mode', '-s', '128', '-B', '8192'],
-        `not arp and not icmp6 and not (${rightful})`,
-      ]),
+      running: machine.spawn('tcpdump', ['-i', link, ...options, filter]),
     }));
     for (const { running } of captures) await running.printed(/listening on/);
     return new LeakWatch(captures);
