@@ -34,7 +34,8 @@ function make(
     fake6: undefined,
     systemHosts: undefined,
     searchList: new SearchList(async () => await Promise.resolve([]), silentLogger),
-    isNamed: () => false,
+    policyOf: () => ({ surelyDirect: false, outcome: 'proxied', tag: 'far', named: false }),
+    onPublicSearchDomain: () => undefined,
     config: {
       ...defaultConfig.dns,
       nameserver: [{ kind: 'udp', address: '127.0.0.1', port: upstream.port }],
@@ -46,7 +47,6 @@ function make(
     baseServers,
     outbound: () => undefined,
     ownNames: [],
-    isDirect: () => false,
     missing: new MissingNames(clock),
     memory: new AddressMemory(clock),
     ipv6: () => false,
