@@ -43,6 +43,24 @@ export interface EngineOptions {
   mark: number;
   /** Flows that may wait for a verdict at once; beyond it the oldest is dropped. */
   maxHeld: number;
+  dnsHijack: DnsHijack;
+}
+
+/** Prefixes of DNS servers, and of those among them that are spared. */
+export interface DnsServers {
+  taken: string[];
+  spared: string[];
+}
+
+/**
+ * Whose questions to port 53 are told by `dns` events; to the DNS server's own address (`peer4`) all are. Others are flows, and so
+ * is what comes to port 53 of those servers and is not a question that any resolver could answer: no DNS at all, an update, a
+ * zone transfer, a class other than IN, a question without recursion. A connection of that kind is accepted already when its
+ * flow opens.
+ */
+export interface DnsHijack {
+  udp: DnsServers;
+  tcp: DnsServers;
 }
 
 export type DialFailure =
@@ -66,6 +84,7 @@ export type CloseReason =
   | 'idle' // no packet for 125 min (TCP; 30 min when half-closed), 60 s (UDP; 300 s after 3 datagrams each way)
   | 'dropped' // gave way in the table of held flows, or was not decided within 60 s
   | 'abandoned' // the client gave up (RST, or its next SYN is overdue: 4 s after the first) before it was accepted
+  | 'rerouted' // by `review()`: its way out is gone, or no longer the kernel's choice
   | 'stopped'; // the engine was stopped
 
 export type EngineEvent =
@@ -92,11 +111,11 @@ export type EngineEvent =
   /** The end of a flow, exactly one for each `open`. `up` and `down` are the payload bytes that reached the far side and the client. */
   | { kind: 'close'; id: number; up: number; down: number; reason: CloseReason }
   /**
-   * Questions to port 53 of any address, by UDP or (each one message of a) TCP connection, as many as have come meanwhile. The
-   * token of a question is `firstToken` plus its place. In `questions` they lie back to back, integers little-endian unless
-   * said: u32 length of the message; u8 protocol (6 TCP, 17 UDP); u8 IP family (4, 6); u16 source port; u16 destination port;
-   * 6 bytes unused; 16 bytes source and 16 bytes destination address in network order (IPv4: the first 4); the message without
-   * length prefix.
+   * Questions to port 53 of the servers in `dnsHijack`, by UDP or (each one message of a) TCP connection, as many as have come
+   * meanwhile. The token of a question is `firstToken` plus its place. In `questions` they lie back to back, integers
+   * little-endian unless said: u32 length of the message; u8 protocol (6 TCP, 17 UDP); u8 IP family (4, 6); u16 source port; u16
+   * destination port; 6 bytes unused; 16 bytes source and 16 bytes destination address in network order (IPv4: the first 4); the
+   * message without length prefix.
    */
   | { kind: 'dns'; firstToken: number; count: number; questions: Buffer }
   /** The engine stopped by itself (device gone, internal fault); every flow was closed before. */
@@ -167,6 +186,13 @@ export class Engine {
   answerDns(answers: Uint8Array): void;
   /** Replaces `carried6`. Flows that are carried already go on. */
   carry6(prefixes: string[]): void;
+  /** Replaces `dnsHijack`. */
+  hijackDns(servers: DnsHijack): void;
+  /**
+   * The machine's network has changed: resets, both ways, the TCP flows whose outward socket has a source address that is not
+   * the machine's any more, or would now leave by another interface or none.
+   */
+  review(): void;
   /** Shared memory, two entries per slot: bytes up at 2*slot, bytes down at 2*slot+1. The same array at each call. */
   counters(): BigUint64Array;
   metrics(): EngineMetrics;
@@ -189,6 +215,26 @@ export function openUdp(family: 4 | 6, device: string | null, mark: number): num
 
 /** Kernel credentials of the other end of a connected Unix socket (SO_PEERCRED, unix(7)). */
 export function peerCredentials(fd: number): { pid: number; uid: number; gid: number };
+
+/** The way of a packet: `local` = it stays on this machine; `device` = the interface; `source` = the address it is sent from. */
+export interface NativeRoute {
+  local: boolean;
+  device: string;
+  source?: string;
+}
+
+/**
+ * Asks the kernel for the way of a packet with a mark, by its rules and tables, whoever made them (RTM_GETROUTE, rtnetlink(7)).
+ * `network` with `port`, and `uid` (the socket's user), are for rules that look at them. `null` when there is no way, or one
+ * that says unreachable. Some microseconds.
+ */
+export function findRoute(
+  destination: string,
+  mark: number,
+  network?: 'tcp' | 'udp',
+  port?: number,
+  uid?: number,
+): NativeRoute | null;
 
 export interface NativeProcess {
   pid: number;

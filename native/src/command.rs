@@ -1,6 +1,6 @@
 //! What JavaScript tells the engine.
 
-use crate::options::Hop;
+use crate::options::{Hijack, Hop};
 use crate::prefix::Prefix;
 use crate::socks5::{Credentials, Target};
 
@@ -70,5 +70,11 @@ pub enum Command {
     Carry6 {
         prefixes: Vec<Prefix>,
     },
+    /// Whose questions to port 53 are answered here.
+    HijackDns {
+        hijack: Hijack,
+    },
+    /// The machine's network has changed: flows whose way out is no longer the kernel's choice end.
+    Review,
     Stop,
 }
