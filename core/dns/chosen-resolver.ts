@@ -3,6 +3,7 @@
 import { AppError } from '../base/app-error.ts';
 import { type Cidr, cidrContains, parseCidr } from '../base/cidr.ts';
 import { DomainTrie } from '../base/domain.ts';
+import { unreachable } from '../base/unreachable.ts';
 import { addressOf } from '../net/dns-message.ts';
 import type { NetworkNames } from './network-names.ts';
 import { hasPrivateAddress } from './private-address.ts';
@@ -47,14 +48,17 @@ export class NetworkResolver implements Resolver {
   }
 
   async query(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
-    switch (await this.#names.settle(question.name)) {
+    const standing = await this.#names.settle(question.name);
+    switch (standing) {
       case 'own':
         return (await this.#askOwn(question, signal)) ?? (await this.#usual.query(question, signal));
       case 'unsure':
         if (await hasPrivateAddress(this.#own, question.name, signal)) return await this.#own.query(question, signal);
         return await this.#usual.query(question, signal);
-      default:
+      case 'other':
         return await this.#usual.query(question, signal);
+      default:
+        return unreachable(standing);
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import { isWithinDomain } from '../base/domain.ts';
 import { specialUseOf } from '../base/special-names.ts';
+import { unreachable } from '../base/unreachable.ts';
 import type { DnsMode } from '../contract/config.ts';
 import type { FakeIpFilter } from './filter.ts';
 import type { HostTable } from './hosts.ts';
@@ -142,8 +143,10 @@ export class NameWays {
         return { kind: 'unsure' };
       case 'unknown':
         return { kind: 'unsettled' };
-      default:
+      case 'other':
         return undefined;
+      default:
+        return unreachable(standing);
     }
   }
 
