@@ -37,6 +37,7 @@ import { SearchListWarning } from './search-list-warning.ts';
 import { SilentClients } from './silent-clients.ts';
 import { TunnelMachine, type TunnelSteps } from './tunnel-machine.ts';
 import { socketMark, type TunnelServices, tunAddress6, tunPrefix6 } from './tunnel-services.ts';
+import { UdpCrowdWarning } from './udp-crowd-warning.ts';
 import { UnknownAddressWarning } from './unknown-address-warning.ts';
 
 /** Packets that wait for the engine; fewer are lost under load (ip-link(8), txqueuelen). */
@@ -115,6 +116,7 @@ export class Tunnel {
       logger: log,
     });
     const unknownAddresses = new UnknownAddressWarning(health, clock);
+    const udpCrowd = new UdpCrowdWarning(health, clock);
     this.#dispatcher = new Dispatcher(this.#graph, {
       flows: this.#flows,
       fakeIp: this.mappings,
@@ -130,7 +132,11 @@ export class Tunnel {
       processesWanted: () => this.connections.watched,
       onUnknownFakeAddress: (...told) => unknownAddresses.raise(...told),
     });
-    this.#engine = new NativeFlowEngine((onEvents) => this.#createEngine(onEvents), log.child('engine'));
+    this.#engine = new NativeFlowEngine(
+      (onEvents) => this.#createEngine(onEvents),
+      log.child('engine'),
+      () => udpCrowd.gaveWay(),
+    );
     this.#inbound = new TunInbound({
       engine: this.#engine,
       dispatcher: this.#dispatcher,
