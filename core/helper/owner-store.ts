@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { dnsModes } from '../contract/config.ts';
 import { type Owner, ownerSchema } from '../contract/status.ts';
+import type { ProcessIdentity } from '../system/process-identity.ts';
 import { readPrivateFile, setAside, writePrivateFile } from './private-file.ts';
 
 const switchesSchema = z.strictObject({
@@ -19,6 +20,8 @@ export interface RememberedState {
   /** Null when nothing is to be resumed. */
   readonly owner: Owner | null;
   readonly switches: ReadonlyMap<number, UserSwitches>;
+  /** The app that gave a session its last sign of life; null when it is not known. */
+  readonly app: ProcessIdentity | null;
 }
 
 const fileSchema = z.strictObject({
@@ -30,6 +33,8 @@ const fileSchema = z.strictObject({
   systemDns: z.boolean().optional(),
   autoRoute: z.boolean().optional(),
   dnsMode: z.enum(dnsModes).nullable().optional(),
+  /** Absent in files of earlier helpers. */
+  app: z.strictObject({ pid: z.number().int(), started: z.number() }).nullable().default(null),
   /** A session does not outlive the boot it began in. */
   boot: z.string(),
 });
@@ -53,23 +58,23 @@ export class OwnerStore {
       setAside(this.#path);
       return nothing();
     }
-    const { owner, users, boot, systemDns, autoRoute, dnsMode = null } = parsed.data;
+    const { owner, users, app, boot, systemDns, autoRoute, dnsMode = null } = parsed.data;
     const switches = new Map(Object.entries(users).map(([uid, chosen]) => [Number(uid), chosen]));
     if (owner !== null && systemDns !== undefined && autoRoute !== undefined)
       switches.set(owner.uid, { systemDns, autoRoute, dnsMode });
     const over = owner?.mode === 'session' && boot !== this.#boot;
-    return { owner: over ? null : owner, switches };
+    return { owner: over ? null : owner, switches, app };
   }
 
   /** On disk when it returns. */
-  save({ owner, switches }: RememberedState): void {
+  save({ owner, switches, app }: RememberedState): void {
     const users = Object.fromEntries(switches);
-    writePrivateFile(this.#path, JSON.stringify({ version: 1, owner, users, boot: this.#boot }));
+    writePrivateFile(this.#path, JSON.stringify({ version: 1, owner, users, app, boot: this.#boot }));
   }
 }
 
 function nothing(): RememberedState {
-  return { owner: null, switches: new Map() };
+  return { owner: null, switches: new Map(), app: null };
 }
 
 function parseJson(text: string): unknown {

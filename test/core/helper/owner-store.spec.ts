@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-const nobody = { owner: null, switches: new Map() };
+const nobody = { owner: null, switches: new Map(), app: null };
 const chosen: UserSwitches = { systemDns: false, autoRoute: true, dnsMode: 'redir-host' };
 const other: UserSwitches = { systemDns: true, autoRoute: false, dnsMode: null };
 
@@ -25,7 +25,7 @@ test("what was saved is there again, in a file of root's alone, with no draft le
     [1000, chosen],
     [0, other],
   ]);
-  const state = { owner: { uid: 1000, mode: 'session' as const }, switches };
+  const state = { owner: { uid: 1000, mode: 'session' as const }, switches, app: { pid: 7, started: 8 } };
   new OwnerStore(path, 'boot-1').save(state);
   expect(new OwnerStore(path, 'boot-1').load()).toEqual(state);
   expect(statSync(path).mode & 0o777).toBe(0o600);
@@ -34,10 +34,14 @@ test("what was saved is there again, in a file of root's alone, with no draft le
 
 test('a session does not outlive its boot, persistent and switches do', () => {
   const switches = new Map([[1000, chosen]]);
-  new OwnerStore(path, 'boot-1').save({ owner: { uid: 1000, mode: 'session' }, switches });
-  expect(new OwnerStore(path, 'boot-2').load()).toEqual({ owner: null, switches });
-  new OwnerStore(path, 'boot-1').save({ owner: { uid: 1000, mode: 'persistent' }, switches });
-  expect(new OwnerStore(path, 'boot-2').load()).toEqual({ owner: { uid: 1000, mode: 'persistent' }, switches });
+  new OwnerStore(path, 'boot-1').save({ owner: { uid: 1000, mode: 'session' }, switches, app: null });
+  expect(new OwnerStore(path, 'boot-2').load()).toEqual({ owner: null, switches, app: null });
+  new OwnerStore(path, 'boot-1').save({ owner: { uid: 1000, mode: 'persistent' }, switches, app: null });
+  expect(new OwnerStore(path, 'boot-2').load()).toEqual({
+    owner: { uid: 1000, mode: 'persistent' },
+    switches,
+    app: null,
+  });
 });
 
 test.each([
@@ -47,7 +51,7 @@ test.each([
   const owner = { uid: 1000, mode: 'persistent' };
   writeFileSync(path, JSON.stringify({ version: 1, owner, systemDns: false, autoRoute: true, boot: 'b', ...more }));
   const switches = new Map([[1000, { systemDns: false, autoRoute: true, dnsMode }]]);
-  expect(new OwnerStore(path, 'b').load()).toEqual({ owner, switches });
+  expect(new OwnerStore(path, 'b').load()).toEqual({ owner, switches, app: null });
 });
 
 test.each(['', '{"version":1', '{"version":2}', '[]', '{"version":1,"owner":{"uid":-1,"mode":"root"}}'])(
@@ -62,6 +66,6 @@ test.each(['', '{"version":1', '{"version":2}', '[]', '{"version":1,"owner":{"ui
 
 test("a draft that a crash left behind is in nobody's way", () => {
   writeFileSync(`${path}.new`, 'half');
-  new OwnerStore(path, 'boot-1').save({ owner: null, switches: new Map([[1, other]]) });
-  expect(new OwnerStore(path, 'boot-1').load()).toEqual({ owner: null, switches: new Map([[1, other]]) });
+  new OwnerStore(path, 'boot-1').save({ owner: null, switches: new Map([[1, other]]), app: null });
+  expect(new OwnerStore(path, 'boot-1').load()).toEqual({ owner: null, switches: new Map([[1, other]]), app: null });
 });
