@@ -81,6 +81,17 @@ impl Tun {
         })
     }
 
+    /// A device made of any descriptor that keeps packets apart, such as one end of a socket pair.
+    #[cfg(test)]
+    pub fn over(file: File) -> Self {
+        Self {
+            file,
+            index: 0,
+            offloads: "",
+            super_packets: SuperPackets::AsTheyAre,
+        }
+    }
+
     /// The interface's index.
     pub fn index(&self) -> u32 {
         self.index
