@@ -27,6 +27,8 @@ const logger = createLogger(({ level, component, text }) => process.stderr.write
   now: Date.now,
 });
 
+// Whoever read our output is gone; that is no reason to end.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 hardenApp(app);
 registerRendererScheme();
 app.setName('Mirage');

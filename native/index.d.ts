@@ -66,6 +66,7 @@ export type CloseReason =
   | 'idle' // no packet for 125 min (TCP; 30 min when half-closed), 60 s (UDP; 300 s after 3 datagrams each way)
   | 'dropped' // gave way in the table of held flows, or was not decided within 60 s
   | 'abandoned' // the client gave up (RST, or its next SYN is overdue: 4 s after the first) before it was accepted
+  | 'rerouted' // by `review()`: its way out is gone, or no longer the kernel's choice
   | 'stopped'; // the engine was stopped
 
 export type EngineEvent =
@@ -167,6 +168,11 @@ export class Engine {
   answerDns(answers: Uint8Array): void;
   /** Replaces `carried6`. Flows that are carried already go on. */
   carry6(prefixes: string[]): void;
+  /**
+   * The machine's network has changed: resets, both ways, the TCP flows whose outward socket has a source address that is not
+   * the machine's any more, or would now leave by another interface or none.
+   */
+  review(): void;
   /** Shared memory, two entries per slot: bytes up at 2*slot, bytes down at 2*slot+1. The same array at each call. */
   counters(): BigUint64Array;
   metrics(): EngineMetrics;
@@ -189,6 +195,26 @@ export function openUdp(family: 4 | 6, device: string | null, mark: number): num
 
 /** Kernel credentials of the other end of a connected Unix socket (SO_PEERCRED, unix(7)). */
 export function peerCredentials(fd: number): { pid: number; uid: number; gid: number };
+
+/** The way of a packet: `local` = it stays on this machine; `device` = the interface; `source` = the address it is sent from. */
+export interface NativeRoute {
+  local: boolean;
+  device: string;
+  source?: string;
+}
+
+/**
+ * Asks the kernel for the way of a packet with a mark, by its rules and tables, whoever made them (RTM_GETROUTE, rtnetlink(7)).
+ * `network` with `port`, and `uid` (the socket's user), are for rules that look at them. `null` when there is no way, or one
+ * that says unreachable. Some microseconds.
+ */
+export function findRoute(
+  destination: string,
+  mark: number,
+  network?: 'tcp' | 'udp',
+  port?: number,
+  uid?: number,
+): NativeRoute | null;
 
 export interface NativeProcess {
   pid: number;

@@ -10,10 +10,37 @@ const dottedQuad = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-
 /** Reads strict textual addresses only (no `127.1`, no octal); `undefined` if it is none. */
 export function parseIp(text: string): Ip | undefined {
   if (dottedQuad.test(text)) return text;
-  if (!text.includes(':') || text.includes('%')) return undefined;
-  if (!ipaddr.IPv6.isValid(text)) return undefined;
-  const address = ipaddr.IPv6.parse(text);
+  const address = parseIpv6(text);
+  if (address === undefined) return undefined;
   return address.isIPv4MappedAddress() ? address.toIPv4Address().toString() : address.toRFC5952String();
+}
+
+/** The 128 bits of an address written as IPv6, IPv4-mapped ones as well; `undefined` if it is not written so. */
+export function parseIpv6Bits(text: string): bigint | undefined {
+  const address = parseIpv6(text);
+  return address && bitsOf(address.toByteArray());
+}
+
+/**
+ * The library reads `::1.2.3.4` as if it were `::ffff:1.2.3.4`, so a dotted tail is first written as the two groups that it
+ * stands for (RFC 4291 section 2.2).
+ */
+function parseIpv6(text: string): ipaddr.IPv6 | undefined {
+  if (!text.includes(':') || text.includes('%')) return undefined;
+  const tail = text.slice(text.lastIndexOf(':') + 1);
+  if (tail.includes('.')) {
+    if (!dottedQuad.test(tail)) return undefined;
+    const value = ipv4ToNumber(tail);
+    const groups = `${(value >>> 16).toString(16)}:${(value & 0xffff).toString(16)}`;
+    return parseIpv6(`${text.slice(0, -tail.length)}${groups}`);
+  }
+  return ipaddr.IPv6.isValid(text) ? ipaddr.IPv6.parse(text) : undefined;
+}
+
+function bitsOf(bytes: Iterable<number>): bigint {
+  let value = 0n;
+  for (const byte of bytes) value = (value << 8n) | BigInt(byte);
+  return value;
 }
 
 export function ipFamily(ip: Ip): 4 | 6 {
@@ -42,10 +69,7 @@ export function numberToIpv4(value: number): Ip {
 
 /** All bits as one integer: 32 or 128. */
 export function ipToBigInt(ip: Ip): bigint {
-  if (ipFamily(ip) === 4) return BigInt(ipv4ToNumber(ip));
-  let value = 0n;
-  for (const byte of ipToBytes(ip)) value = (value << 8n) | BigInt(byte);
-  return value;
+  return ipFamily(ip) === 4 ? BigInt(ipv4ToNumber(ip)) : bitsOf(ipToBytes(ip));
 }
 
 /** 4 or 16 bytes in network order. */

@@ -1,9 +1,18 @@
 /** IP prefixes: parsing, containment, arithmetic on IPv4 ranges. */
-import { bytesToIp, type Ip, ipFamily, ipToBigInt, ipv4ToNumber, numberToIpv4, parseIp } from './address.ts';
+import {
+  bytesToIp,
+  type Ip,
+  ipFamily,
+  ipToBigInt,
+  ipv4ToNumber,
+  numberToIpv4,
+  parseIp,
+  parseIpv6Bits,
+} from './address.ts';
 
 export interface Cidr {
   readonly family: 4 | 6;
-  /** The address as written, canonical; host bits are kept. */
+  /** The address as written, canonical; host bits are kept, but not those of a mapped IPv4 address in a shorter prefix. */
   readonly address: Ip;
   readonly prefix: number;
   /** First and last address as integers. */
@@ -11,20 +20,34 @@ export interface Cidr {
   readonly last: bigint;
 }
 
-/** Reads `192.0.2.0/24`, `2001:db8::/32`, or a bare address as a full-length prefix; `undefined` if it is none. */
+/**
+ * Reads `192.0.2.0/24`, `2001:db8::/32`, or a bare address as a full-length prefix; `undefined` if it is none. What lies
+ * within `::ffff:0:0/96` is the IPv4 prefix that it maps (RFC 4291 section 2.5.5.2); a shorter one covers more than IPv4.
+ */
 export function parseCidr(text: string): Cidr | undefined {
   const slash = text.indexOf('/');
-  const address = parseIp(slash < 0 ? text : text.slice(0, slash));
+  const written = slash < 0 ? text : text.slice(0, slash);
+  const address = parseIp(written);
   if (address === undefined) return undefined;
-  const family = ipFamily(address);
-  const bits = family === 4 ? 32 : 128;
+  const bits = written.includes(':') ? 128 : 32;
   const suffix = slash < 0 ? String(bits) : text.slice(slash + 1);
   if (!/^\d{1,3}$/.test(suffix)) return undefined;
-  const prefix = Number(suffix);
-  if (prefix > bits) return undefined;
+  const length = Number(suffix);
+  if (length > bits) return undefined;
+  const mapped = bits === 128 && ipFamily(address) === 4;
+  if (!mapped) return cidrOf(address, bits, ipToBigInt(address), length);
+  if (length >= mappedPrefix) return cidrOf(address, 32, ipToBigInt(address), length - mappedPrefix);
+  const cidr = cidrOf(address, 128, parseIpv6Bits(written) ?? 0n, length);
+  return { ...cidr, address: ipv6Of(cidr.first) };
+}
+
+/** Leading bits of the mapped IPv4 addresses. */
+const mappedPrefix = 96;
+
+function cidrOf(address: Ip, bits: 32 | 128, value: bigint, prefix: number): Cidr {
   const hostBits = BigInt(bits - prefix);
-  const first = (ipToBigInt(address) >> hostBits) << hostBits;
-  return { family, address, prefix, first, last: first + (1n << hostBits) - 1n };
+  const first = (value >> hostBits) << hostBits;
+  return { family: bits === 32 ? 4 : 6, address, prefix, first, last: first + (1n << hostBits) - 1n };
 }
 
 export function cidrContains(cidr: Cidr, ip: Ip): boolean {
@@ -44,9 +67,11 @@ export function cidrWithin(inner: Cidr, outer: Cidr): boolean {
 
 /** `network/prefix` with the host bits cleared. */
 export function formatCidr({ family, first, prefix }: Cidr): string {
-  if (family === 4) return `${numberToIpv4(Number(first))}/${prefix}`;
-  const bytes = Uint8Array.from({ length: 16 }, (_, i) => Number((first >> BigInt((15 - i) * 8)) & 0xffn));
-  return `${bytesToIp(bytes)}/${prefix}`;
+  return `${family === 4 ? numberToIpv4(Number(first)) : ipv6Of(first)}/${prefix}`;
+}
+
+function ipv6Of(value: bigint): Ip {
+  return bytesToIp(Uint8Array.from({ length: 16 }, (_, i) => Number((value >> BigInt((15 - i) * 8)) & 0xffn)));
 }
 
 /** The first prefix of this length inside a shorter one. */

@@ -3,9 +3,9 @@
  * decided here (Host, Origin, one-time token, cookie); what a viewer may do is `ViewerSession`'s.
  */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { getRequestListener } from '@hono/node-server';
+import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import { parse as parseCookies } from 'hono/utils/cookie';
@@ -17,6 +17,7 @@ import type { Logger } from '../base/logger.ts';
 import type { MirageBridge } from '../contract/app.ts';
 import { appSocketPath } from '../contract/app-socket.ts';
 import { AccessToken } from './access-token.ts';
+import { ConnectionGate } from './connection-gate.ts';
 import { securityHeaders } from './content-security-policy.ts';
 import { type Notice, noticePage } from './notice-page.ts';
 import type { RendererFiles } from './renderer-files.ts';
@@ -25,6 +26,15 @@ import { ViewerSocket } from './viewer-socket.ts';
 export const maxViewers = 16;
 /** A frame from a tab is a call; none needs more. Bytes. */
 const maxClientFrame = 1 << 20;
+/** Connections at once, of tabs and strangers together. */
+const maxConnections = 256;
+/** Milliseconds for the whole of a request, none of which has a body, and between two looks at who is late. */
+const requestTime = 5_000;
+const lateCheckInterval = 1_000;
+/** Milliseconds without a byte after which a connection that is no WebSocket ends. */
+const idleTime = 20_000;
+/** Milliseconds between two log lines about connections that gave way. */
+const gateReportInterval = 10_000;
 /** Milliseconds between two checks whether a tab is still there. */
 const pingInterval = 30_000;
 /** RFC 6455 and its registry: try again later, going away. */
@@ -45,9 +55,12 @@ export class BrowserServer implements Service {
   readonly #access: AccessToken;
   readonly #viewers = new Set<ViewerSocket>();
   readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: maxClientFrame, perMessageDeflate: false });
+  readonly #gate = new ConnectionGate(maxConnections);
   #server: Server | undefined;
   #port = 0;
-  #stopPings: () => void = () => undefined;
+  /** Connections that gave way and were told of. */
+  #reported = 0;
+  #stopTimers: () => void = () => undefined;
 
   constructor(options: BrowserServerOptions) {
     this.#options = options;
@@ -57,22 +70,38 @@ export class BrowserServer implements Service {
   /** Listens on 127.0.0.1; rejects with a sentence when the port is taken. */
   async start(): Promise<void> {
     const listener = getRequestListener(this.#routes().fetch);
-    const server = createServer((request, response) => void listener(request, response));
-    server.maxConnections = 256;
+    const times = {
+      headersTimeout: requestTime,
+      requestTimeout: requestTime,
+      connectionsCheckingInterval: lateCheckInterval,
+    };
+    const server = createServer(times, (request, response) => {
+      listener(request, response).catch(() => response.destroy());
+    });
+    server.timeout = idleTime;
+    server.on('connection', (socket) => this.#gate.welcome(socket));
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => reject(listenError(error, this.#options.port)));
       server.listen(this.#options.port, '127.0.0.1', resolve);
     });
+    server.on('error', (error) => this.#options.logger.error('the server failed', { reason: error.message }));
     this.#server = server;
     this.#port = addressOf(server).port;
-    this.#stopPings = this.#options.clock.every(pingInterval, () => {
-      for (const viewer of this.#viewers) viewer.ping();
-    });
+    const { clock } = this.#options;
+    const timers = [
+      clock.every(pingInterval, () => {
+        for (const viewer of this.#viewers) viewer.ping();
+      }),
+      clock.every(gateReportInterval, () => this.#reportGate()),
+    ];
+    this.#stopTimers = () => {
+      for (const stop of timers) stop();
+    };
   }
 
   async stop(): Promise<void> {
-    this.#stopPings();
+    this.#stopTimers();
     for (const viewer of this.#viewers) viewer.close(closeGoingAway, 'Mirage ends');
     const server = this.#server;
     this.#server = undefined;
@@ -106,8 +135,18 @@ export class BrowserServer implements Service {
     return ['127.0.0.1', 'localhost', '[::1]'].map((host) => `${host}:${this.#port}`);
   }
 
-  #routes(): Hono {
-    const app = new Hono();
+  #reportGate(): void {
+    const { gaveWay } = this.#gate;
+    if (gaveWay === this.#reported) return;
+    const connections = gaveWay - this.#reported;
+    this.#reported = gaveWay;
+    this.#options.logger.warning('too many connections from programs that are not signed in: the oldest were ended', {
+      connections,
+    });
+  }
+
+  #routes(): Hono<{ Bindings: HttpBindings }> {
+    const app = new Hono<{ Bindings: HttpBindings }>();
     app.use(async (context, next) => {
       const host = context.req.header('host') ?? '';
       const known = this.#hosts.includes(host);
@@ -119,14 +158,14 @@ export class BrowserServer implements Service {
       for (const [name, value] of Object.entries(headers)) context.res.headers.set(name, value);
     });
     app.get(appSocketPath, (context) =>
-      this.#isSignedIn(getCookie(context, this.#cookieName))
+      this.#admits(context)
         ? context.text('upgrade required\n', 426, { upgrade: 'websocket', 'cache-control': 'no-store' })
         : this.#notice(context, 401, 'link-needed'),
     );
     app.get('*', async (context) => {
       const token = context.req.query('token');
       if (context.req.path === '/' && token !== undefined) return this.#redeem(context, token);
-      if (!this.#isSignedIn(getCookie(context, this.#cookieName))) return this.#notice(context, 401, 'link-needed');
+      if (!this.#admits(context)) return this.#notice(context, 401, 'link-needed');
       const file = await this.#options.files.read(context.req.path);
       if (file === undefined) return this.#notice(context, 404, 'not-found');
       return context.body(file.bytes, 200, {
@@ -138,12 +177,12 @@ export class BrowserServer implements Service {
   }
 
   /** A reload of a spent link by a browser that is signed in is no mistake. */
-  #redeem(context: Context, token: string): Response {
+  #redeem(context: RequestContext, token: string): Response {
     const secret = this.#access.redeem(token);
     if (secret !== undefined) {
       setCookie(context, this.#cookieName, secret, { httpOnly: true, sameSite: 'Strict', path: '/' });
       this.#options.logger.info('a browser was let in');
-    } else if (!this.#isSignedIn(getCookie(context, this.#cookieName))) {
+    } else if (!this.#admits(context)) {
       return this.#notice(context, 401, 'link-spent');
     }
     context.header('cache-control', 'no-store');
@@ -151,6 +190,13 @@ export class BrowserServer implements Service {
     // that moves on by itself does not.
     const from = context.req.header('sec-fetch-site') ?? 'none';
     return from === 'none' || from === 'same-origin' ? context.redirect('/', 303) : context.html(onwardPage);
+  }
+
+  /** Whether a request is that of somebody who is signed in, whose connection then gives way to nobody. */
+  #admits(context: RequestContext): boolean {
+    const signedIn = this.#isSignedIn(getCookie(context, this.#cookieName));
+    if (signedIn) this.#gate.admit(context.env.incoming.socket);
+    return signedIn;
   }
 
   #isSignedIn(cookie: string | undefined): boolean {
@@ -162,12 +208,15 @@ export class BrowserServer implements Service {
     return context.html(noticePage(notice, context.req.header('accept-language')), status);
   }
 
+  /** From here on Node's own listeners are off the socket; that of the gate stays. */
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const refusal = this.#upgradeRefusal(request);
     if (refusal !== undefined) {
+      socket.once('finish', () => socket.destroy());
       socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       return;
     }
+    if (socket instanceof Socket) this.#gate.admit(socket);
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#admit(webSocket));
   }
 
@@ -189,6 +238,8 @@ export class BrowserServer implements Service {
     webSocket.on('close', () => this.#viewers.delete(viewer));
   }
 }
+
+type RequestContext = Context<{ Bindings: HttpBindings }>;
 
 const onwardPage =
   '<!doctype html><meta charset="utf-8"><title>Mirage</title><link rel="icon" href="data:,"><meta http-equiv="refresh" content="0;url=/">';

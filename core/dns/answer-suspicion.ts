@@ -2,7 +2,7 @@
  * Which answers of one plain UDP server are to be believed. An injector on the path sees the question and answers sooner
  * than the server, with the right id, port and question; what gives it away is what the server usually does. Opens nothing.
  */
-import type { Ip } from '../base/address.ts';
+import { type Ip, ipFamily } from '../base/address.ts';
 import { type Cidr, cidrContains, parseCidr } from '../base/cidr.ts';
 import { isWithinDomain, normaliseDomain } from '../base/domain.ts';
 import { addressOf, type DnsMessage } from '../net/dns-message.ts';
@@ -46,8 +46,8 @@ const shortestTelling = 8;
 const grace = { unknown: 400, least: 100, most: 1_000 };
 
 const localSuffixes = ['localhost', 'local', 'lan', 'internal', 'home.arpa', 'test'];
-/** "This network", the loopback, reserved; of IPv6 the unspecified and mapped addresses and Teredo, whose servers are gone. */
-const unrealPrefixes = ['0.0.0.0/8', '127.0.0.0/8', '240.0.0.0/4', '::/96', '::ffff:0:0/96', '2001::/32'].flatMap(
+/** "This network", the loopback, reserved; of IPv6 the unspecified and old embedding addresses and Teredo, whose servers are gone. */
+const unrealPrefixes = ['0.0.0.0/8', '127.0.0.0/8', '240.0.0.0/4', '::/96', '2001::/32'].flatMap(
   (text) => parseCidr(text) ?? [],
 );
 
@@ -179,10 +179,15 @@ export class AnswerJudge {
   }
 
   #isUnreal({ message, sent }: HeardAnswer): boolean {
-    const addresses = addressesOf(message);
-    if (addresses.length === 0 || isLocalName(normaliseDomain(sent))) return false;
+    const records = message.answers.filter((record) => addressOf(record) !== undefined);
+    if (records.length === 0 || isLocalName(normaliseDomain(sent))) return false;
     const prefixes = [...unrealPrefixes, ...this.#options.unreal];
-    return addresses.every((address) => prefixes.some((prefix) => cidrContains(prefix, address)));
+    return records.every((record) => {
+      const address = addressOf(record) ?? '';
+      // A mapped address is never one on the wire (RFC 4291 section 2.5.5.2).
+      if (record.type === 'AAAA' && ipFamily(address) === 4) return true;
+      return prefixes.some((prefix) => cidrContains(prefix, address));
+    });
   }
 }
 

@@ -5,16 +5,9 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import type { Network } from '../flow/metadata.ts';
-import {
-  type DnsMessage,
-  type DnsRecord,
-  decodeMessage,
-  encodeMessage,
-  maxTcpMessage,
-  plainUdpSize,
-  responseTo,
-  safeUdpSize,
-} from '../net/dns-message.ts';
+import { decodeMessage } from '../net/dns-decoder.ts';
+import { encodeMessage } from '../net/dns-encoder.ts';
+import { type DnsMessage, type DnsRecord, maxTcpMessage, plainUdpSize, responseTo } from '../net/dns-message.ts';
 import { recordDataText } from '../net/dns-record-text.ts';
 import type { Waiting } from './allocation-queue.ts';
 import { AnswerBatch, BatchReader, type DnsBatch } from './dns-batch.ts';
@@ -50,6 +43,8 @@ interface Arrival {
 const mostWaiting = 4_096;
 /** New names that may wait for their mapping. They are counted apart: no upstream keeps them waiting. */
 const mostAllocating = 4_096;
+/** Bytes of an answer by UDP, if the asker takes so many: askers are on this machine or next to it, where fragments arrive. */
+const longestDatagram = 4_096;
 /** Characters of an answer in the log. */
 const longestAnswer = 500;
 
@@ -234,7 +229,7 @@ export class DnsServer {
 
   #encode(query: DnsMessage, answer: RoutedAnswer, network: Network): { bytes: Uint8Array; answer: RoutedAnswer } {
     const asked = Math.max(plainUdpSize, query.edns?.udpSize ?? plainUdpSize);
-    const limit = network === 'tcp' ? maxTcpMessage : Math.min(asked, safeUdpSize);
+    const limit = network === 'tcp' ? maxTcpMessage : Math.min(asked, longestDatagram);
     try {
       return { bytes: encodeMessage(answer.message, limit), answer };
     } catch (error) {

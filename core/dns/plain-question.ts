@@ -2,7 +2,8 @@
  * The usual question (one name of letters, digits, `-` and `_`; A, AAAA, HTTPS or SVCB; plain EDNS or none) read and answered on
  * the bytes, without decoding. Everything else is left to the codec. It means exactly what the codec would have made of it.
  */
-import { encodeMessage, queryFor, responseTo, safeUdpSize } from '../net/dns-message.ts';
+import { encodeRecordTail } from '../net/dns-encoder.ts';
+import { safeUdpSize } from '../net/dns-message.ts';
 import { denialSoa } from './soa.ts';
 
 export const plainType = { A: 1, AAAA: 28, SVCB: 64, HTTPS: 65 } as const;
@@ -25,10 +26,7 @@ for (const letter of 'abcdefghijklmnopqrstuvwxyz0123456789-_') {
 }
 
 /** Denial record without its owner, as the codec writes it: type, class, TTL, data. */
-const denialTail = encodeMessage({
-  ...responseTo(queryFor(0, '.', 'A', undefined), 'NOERROR'),
-  authorities: [denialSoa('local')],
-}).subarray(headerBytes + 5 + 1);
+const denialTail = encodeRecordTail(denialSoa('local'));
 
 /** Most bytes that an answer of this module takes. */
 export const longestPlainAnswer = headerBytes + longestName + 4 + 2 + Math.max(denialTail.length, 26) + optBytes;
@@ -43,6 +41,7 @@ export interface PlainQuestion {
   readonly start: number;
   readonly questionEnd: number;
   readonly edns: boolean;
+  readonly dnssecOk: boolean;
 }
 
 /** Reads question after question into its own fields, so that none costs an object. */
@@ -53,6 +52,7 @@ export class PlainQuestionReader implements PlainQuestion {
   start = 0;
   questionEnd = 0;
   edns = false;
+  dnssecOk = false;
   readonly #letters = Buffer.alloc(longestName);
 
   /** Whether the bytes from `start` to `end` are a usual question; only then the fields are its. */
@@ -71,14 +71,15 @@ export class PlainQuestionReader implements PlainQuestion {
     this.start = start;
     this.questionEnd = nameEnd + 4;
     this.edns = additionals === 1;
+    this.dnssecOk = false;
     if (additionals === 0) return this.questionEnd === end;
     return additionals === 1 && this.#readOpt(message, this.questionEnd, end);
   }
 
   /** A copy that outlives the next `read`. */
   keep(): PlainQuestion {
-    const { name, type, message, start, questionEnd, edns } = this;
-    return { name, type, message, start, questionEnd, edns };
+    const { name, type, message, start, questionEnd, edns, dnssecOk } = this;
+    return { name, type, message, start, questionEnd, edns, dnssecOk };
   }
 
   /** Where the name ends, or -1 for one that is not usual. */
@@ -109,6 +110,7 @@ export class PlainQuestionReader implements PlainQuestion {
     // Extended RCODE and version are zero in what everybody sends.
     if (word(message, at + 5) !== 0) return false;
     if (at + optBytes + word(message, at + 9) !== end) return false;
+    this.dnssecOk = (message[at + 7] ?? 0) >= 0x80;
     for (let position = at + optBytes; position < end; ) {
       if (position + 4 > end || !idleOptions.has(word(message, position))) return false;
       position += 4 + word(message, position + 2);
@@ -220,6 +222,7 @@ function writeOpt(out: Uint8Array, at: number, question: PlainQuestion): number 
   out[at + 2] = optType;
   out[at + 3] = safeUdpSize >> 8;
   out[at + 4] = safeUdpSize & 255;
+  if (question.dnssecOk) out[at + 7] = 0x80; // copied (RFC 3225 section 3)
   return at + optBytes;
 }
 

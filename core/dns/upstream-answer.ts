@@ -1,6 +1,8 @@
 /** Whether bytes from an upstream are the answer to our question: what RFC 5452 section 9.1 asks to be compared. */
 import { normaliseDomain } from '../base/domain.ts';
-import { type DnsMessage, decodeMessage, type Edns, encodeMessage, queryFor, safeUdpSize } from '../net/dns-message.ts';
+import { decodeMessage } from '../net/dns-decoder.ts';
+import { encodeMessage } from '../net/dns-encoder.ts';
+import { type DnsMessage, type Edns, queryFor, safeUdpSize } from '../net/dns-message.ts';
 import type { Question } from './resolver.ts';
 
 export type UpstreamAnswer =

@@ -132,6 +132,7 @@ async function assemble(options: HelperOptions, addonPath: string, log: HelperLo
   const tunnel: Tunnel = new Tunnel({
     createEngine: (engineOptions, onEvents) => new native.Engine(engineOptions, onEvents),
     sockets: native,
+    findRoute: native.findRoute,
     socketUid: (protocol, source, destination) => native.socketUid(protocol, endpoint(source), endpoint(destination)),
     findProcess: async (protocol, source, destination) => {
       return (await native.findProcess(protocol, endpoint(source), endpoint(destination))) ?? undefined;

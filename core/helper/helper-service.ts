@@ -49,6 +49,8 @@ export class HelperService {
   #active: { readonly uid: number | undefined; readonly config: StoredConfig };
   #switches: TunnelSwitches = { systemDns: true, autoRoute: true };
   #dnsMode: DnsMode | null = null;
+  /** Calls that are turning Enhanced Mode on. */
+  #starts = 0;
   /** Configurations come into force one after the other. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -75,7 +77,8 @@ export class HelperService {
     this.snapshots = { current: (caller) => this.#snapshot(caller), watch: (changed) => this.#watch(changed) };
     const { tunnel, ownership, health } = options;
     tunnel.machine.changed.on((state) => {
-      if (state.kind === 'error') ownership.release();
+      // A start under way or in wait answers for its own failure; this error may be that of the stop before it.
+      if (state.kind === 'error' && this.#starts === 0) ownership.release();
       this.changed.emit();
     });
     tunnel.changed.on(() => this.changed.emit());
@@ -124,6 +127,7 @@ export class HelperService {
   async #turnOn(owner: Owner): Promise<void> {
     const { tunnel, ownership, log } = this.#options;
     ownership.claim(owner);
+    this.#starts++;
     try {
       await this.#inTurn(() => this.#activateConfigOf(owner.uid));
       // Turned off, or taken by an administrator, while the configuration came into force.
@@ -133,6 +137,8 @@ export class HelperService {
     } catch (error) {
       if (ownership.owner === owner && tunnel.machine.state.kind !== 'running') ownership.release();
       throw error;
+    } finally {
+      this.#starts--;
     }
     log.info('Enhanced Mode is on', { uid: owner.uid, mode: owner.mode });
     this.#remember(owner);
@@ -140,12 +146,14 @@ export class HelperService {
 
   async #turnOff(): Promise<void> {
     const { tunnel, ownership, log } = this.#options;
+    // At once: a start of before that has not come to the machine yet must not go on, and whoever turns it on from now on
+    // starts after this stop, so what is found claimed then is theirs.
+    ownership.release();
     try {
       await tunnel.machine.stop();
       log.info('Enhanced Mode is off');
     } finally {
-      ownership.release();
-      this.#remember(null);
+      if (ownership.owner === null) this.#remember(null);
     }
   }
 

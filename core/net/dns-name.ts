@@ -18,8 +18,11 @@ export interface DecodedName {
   readonly end: number;
 }
 
-/** Reads the name at `offset`, compressed or not; undefined for bounds, loops, forward pointers and excess length. */
-export function decodeName(bytes: Uint8Array, offset: number): DecodedName | undefined {
+/**
+ * Reads the name at `offset`, compressed or not, that ends in place at `limit` at the latest; undefined for bounds, loops,
+ * forward pointers and excess length.
+ */
+export function decodeName(bytes: Uint8Array, offset: number, limit = bytes.length): DecodedName | undefined {
   const labels: string[] = [];
   let position = offset;
   let segment = offset;
@@ -29,7 +32,10 @@ export function decodeName(bytes: Uint8Array, offset: number): DecodedName | und
   for (;;) {
     const length = bytes[position];
     if (length === undefined) return undefined;
-    if (length === 0) return { text: labels.join('.') || '.', end: end ?? position + 1 };
+    if (length === 0) {
+      const placeEnd = end ?? position + 1;
+      return placeEnd > limit ? undefined : { text: labels.join('.') || '.', end: placeEnd };
+    }
     if (length <= longestLabel) {
       total += length + 1;
       const labelEnd = position + 1 + length;

@@ -48,6 +48,8 @@ const numbers: Readonly<Record<string, number>> = {
   TA: 32_768,
   DLV: 32_769,
 };
+/** The pseudo record of EDNS (RFC 6891). */
+export const optType = 41;
 const names = new Map(Object.entries(numbers).map(([name, number]) => [number, name]));
 
 /** The type's name, or `TYPE123` (RFC 3597) for one without. */

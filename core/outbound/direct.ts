@@ -29,10 +29,10 @@ export class DirectOutbound implements Outbound {
     this.#options = options;
   }
 
-  async plan(to: Endpoint, _network: Network, signal: AbortSignal): Promise<DialPlan> {
+  async plan(to: Endpoint, network: Network, signal: AbortSignal): Promise<DialPlan> {
     const { egress, timeoutMs } = this.#options;
     const addresses = await this.#addressesOf(to, signal);
-    const hops = egress.hopsFor(addresses);
+    const hops = egress.hopsFor(addresses, { network, port: to.port });
     if (hops.length === 0) throw new AppError('DIAL_NETWORK_UNREACHABLE', `there is no route to ${to.host}`);
     return { kind: 'native', dial: { via: 'direct', hops, port: to.port, timeoutMs } };
   }

@@ -1,21 +1,24 @@
 /**
- * The only door out: every socket that Node uses towards the network is opened by native code, bound to the interface of
- * its destination and marked, and adopted here. Nothing else in the helper may dial.
+ * The only door out: every socket that Node uses towards the network is opened by native code, marked, bound to the interface
+ * by which the kernel would send it without us, and adopted here. Nothing else in the helper may dial. The mark leads past our
+ * own rules; the binding keeps a socket out of the TUN even where those rules are not as they should be.
  */
 import dgram from 'node:dgram';
 import fs from 'node:fs';
 import net from 'node:net';
-import { type Ip, ipFamily } from '../base/address.ts';
+import { type Ip, ipFamily, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Hop } from '../flow/dial-plan.ts';
 import { dialErrorOf } from './dial-error.ts';
 import type { DialOptions } from './dialer.ts';
-import type { RouteView, SocketOpener } from './socket-opener.ts';
+import type { RouteView, SocketOpener, Transport } from './socket-opener.ts';
 
 export class Egress {
   readonly #opener: SocketOpener;
   readonly #routes: RouteView;
   readonly #mark: number;
+  /** The TCP connections that are open, and the way each has taken. */
+  readonly #open = new Map<net.Socket, Hop & { readonly port: number }>();
 
   /** `mark` is the SO_MARK by which our own packets are known (0 = none). */
   constructor(opener: SocketOpener, routes: RouteView, mark: number) {
@@ -25,9 +28,9 @@ export class Egress {
   }
 
   /** The addresses that have a route, each with its interface, in the given order. */
-  hopsFor(addresses: readonly Ip[]): Hop[] {
+  hopsFor(addresses: readonly Ip[], transport: Transport): Hop[] {
     return addresses.flatMap((address) => {
-      const device = this.#routes.deviceFor(address);
+      const device = this.#routes.deviceFor(address, transport);
       return device === undefined ? [] : [{ address, device }];
     });
   }
@@ -49,14 +52,40 @@ export class Egress {
    */
   async connectTcp(addresses: readonly Ip[], port: number, { timeoutMs, signal }: DialOptions): Promise<net.Socket> {
     if (signal.aborted) throw aborted(signal);
-    const hops = this.hopsFor(addresses);
+    const hops = this.hopsFor(addresses, { network: 'tcp', port });
     if (hops.length === 0) throw noRoute(addresses);
     const fd = await orAborted(this.#openTcp(hops, port, timeoutMs), signal).catch((error: unknown) => {
       throw dialErrorOf(error, `${addresses.join(', ')} port ${port}`);
     });
     const socket = new net.Socket({ fd, allowHalfOpen: true });
+    socket.on('error', unheard);
     socket.setNoDelay(true);
+    this.#watch(socket, hops, port);
     return socket;
+  }
+
+  /**
+   * Ends the connections whose way is no longer the kernel's choice, after the machine's network has changed: their source
+   * address or interface may be gone, and nobody would tell them.
+   */
+  review(): void {
+    for (const [socket, { address, device, port }] of this.#open) {
+      if (this.#routes.deviceFor(address, { network: 'tcp', port }) === device && this.#hasOwnSource(socket)) continue;
+      socket.destroy(new AppError('DIAL_IO', 'the way out of this machine has changed'));
+    }
+  }
+
+  #watch(socket: net.Socket, hops: readonly Hop[], port: number): void {
+    const { remoteAddress } = socket;
+    const hop = hops.find(({ address }) => address === remoteAddress);
+    if (hop === undefined) return;
+    this.#open.set(socket, { ...hop, port });
+    socket.once('close', () => this.#open.delete(socket));
+  }
+
+  #hasOwnSource({ localAddress }: net.Socket): boolean {
+    const source = parseIp(localAddress ?? '');
+    return source !== undefined && this.isLocal(source);
   }
 
   /** A UDP socket for one destination, bound to a random port; the caller's. Throws DIAL_NETWORK_UNREACHABLE or DIAL_IO. */
@@ -78,12 +107,16 @@ export class Egress {
   }
 }
 
+/** Whoever uses a socket listens too; until then, and after it, an error must not end the process. */
+const unheard = (): void => undefined;
+
 function adoptUdp(fd: number, family: 4 | 6): dgram.Socket {
   const socket = dgram.createSocket({
     type: family === 4 ? 'udp4' : 'udp6',
     // Destinations are addresses; nothing may ask the OS for a name.
     lookup: (address, _options, callback) => callback(null, address, family),
   });
+  socket.on('error', unheard);
   try {
     return socket.bind({ fd });
   } catch (error) {

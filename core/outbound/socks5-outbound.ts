@@ -41,7 +41,9 @@ export class Socks5Outbound implements Outbound {
   async plan(to: Endpoint, network: Network, signal: AbortSignal): Promise<DialPlan> {
     if (network === 'udp' && !this.udp) return { kind: 'reject', how: 'reset' };
     checkName(to);
-    const hops = this.#options.egress.hopsFor(await this.#serverAddresses(signal));
+    // Also for UDP it is a TCP connection that asks for the relay.
+    const server = { network: 'tcp', port: this.#proxy.port } as const;
+    const hops = this.#options.egress.hopsFor(await this.#serverAddresses(signal), server);
     if (hops.length === 0) {
       throw new AppError('DIAL_PROXY_UNREACHABLE', `there is no route to the proxy ${this.#server()}`);
     }

@@ -39,6 +39,7 @@ const functions = [
   'peerCredentials',
   'findProcess',
   'findListeners',
+  'findRoute',
   'socketUid',
   'parentOf',
   'destroySockets',

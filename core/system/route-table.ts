@@ -68,7 +68,9 @@ export class RouteTable {
 function buildLevels(routes: readonly MachineRoute[], family: 4 | 6): Level[] {
   const levels = new Map<number, Level>();
   for (const route of routes) {
+    if (route.family !== family) continue;
     const cidr = parseCidr(route.prefix);
+    // Many systems refuse `::ffff:0:0/96` by a route; that says nothing about IPv4.
     if (cidr?.family !== family) continue;
     const hostBits = bitsOf(family) - BigInt(cidr.prefix);
     const level = levels.get(cidr.prefix) ?? { hostBits, routes: new Map<bigint, MachineRoute>() };

@@ -107,6 +107,11 @@ export class NativeFlowEngine implements FlowEngine {
     this.#engine?.answerDns(answers);
   }
 
+  /** The machine's network has changed: TCP flows whose way out is no longer the kernel's choice are reset. */
+  review(): void {
+    this.#engine?.review();
+  }
+
   /** The IPv6 destinations whose flows are carried; those of others are unreachable. */
   carry6(prefixes: readonly string[]): void {
     this.#engine?.carry6([...prefixes]);

@@ -29,6 +29,7 @@ export interface Network extends RouteView {
 export interface TunnelServices {
   readonly createEngine: (options: NativeEngineOptions, onEvents: (events: NativeEvent[]) => void) => NativeEngine;
   readonly sockets: SocketOpener;
+  readonly findRoute: NativeAddon['findRoute'];
   readonly findProcess: FindProcess;
   readonly socketUid: FindSocketUid;
   readonly loopGuard: LoopGuardSystem;

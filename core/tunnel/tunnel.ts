@@ -29,6 +29,7 @@ import { ConnectionTopic } from './connection-topic.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { FakeIpPools } from './fake-ip-pools.ts';
 import { ForgedAnswerWarning } from './forged-answer-warning.ts';
+import { KernelRouteView } from './kernel-route-view.ts';
 import { ProcessLoopGuard } from './loop-guard.ts';
 import { MixedPort } from './mixed-port.ts';
 import { NativeFlowEngine } from './native-flow-engine.ts';
@@ -52,6 +53,8 @@ export class Tunnel {
   readonly dnsLog: DnsLog;
   readonly #services: TunnelServices;
   readonly #flows: FlowTable;
+  /** Where the machine's own routing leads. */
+  readonly #ways: KernelRouteView;
   readonly #egress: Egress;
   readonly #dispatcher: Dispatcher;
   readonly #engine: NativeFlowEngine;
@@ -84,7 +87,14 @@ export class Tunnel {
     });
     const { fakeIpRange } = defaultConfig.dns;
     this.mappings = new FakeIpPools(fakeIpRange, (range) => this.#createPool(range), services.store);
-    this.#egress = new Egress(sockets, network, socketMark);
+    this.#ways = new KernelRouteView({
+      findRoute: services.findRoute,
+      mark: socketMark,
+      isOwn: (device) => this.owns(device),
+      otherwise: network,
+      logger: log,
+    });
+    this.#egress = new Egress(sockets, this.#ways, socketMark);
     this.#missing = new MissingNames(clock);
     this.#memory = new AddressMemory(clock);
     this.#clients = new ClientNames(services.socketUid, clock);
@@ -259,7 +269,7 @@ export class Tunnel {
       missing: this.#missing,
       memory: this.#memory,
       dnsMode: this.#dnsMode,
-      ipv6: () => network.deviceFor(ipv6Probe) !== undefined,
+      ipv6: () => this.#ways.deviceFor(ipv6Probe) !== undefined,
       hasIpv6: network.ipv6Available(),
       onForged: (...told) => this.#forgedAnswers.raise(...told),
       clock,
@@ -364,7 +374,7 @@ export class Tunnel {
   /** Fake addresses in any case; others by the configuration, and where they are not, never around us either. */
   #carried6(): string[] {
     const { ipv6 } = this.#graph.config;
-    const others = ipv6 === 'always' || (ipv6 === 'auto' && this.#services.network.deviceFor(ipv6Probe) !== undefined);
+    const others = ipv6 === 'always' || (ipv6 === 'auto' && this.#ways.deviceFor(ipv6Probe) !== undefined);
     return [...this.mappings.ranges6(), ...(others ? ['::/0'] : [])];
   }
 
@@ -389,13 +399,20 @@ export class Tunnel {
     });
   }
 
+  /** Connections are judged by the routes as they are when ours stand beside those of others again. */
+  async #takeNewWays(): Promise<void> {
+    await this.#refreshRoutes();
+    this.#engine.review();
+    this.#egress.review();
+  }
+
   /** Knows the machine's network from the first need on. */
   async #watchNetwork(): Promise<void> {
     const { network } = this.#services;
     this.#unwatchNetwork ??= network.onChange(() => {
       void this.#searchList.read();
       this.#graph.dns.reset();
-      void this.#refreshRoutes();
+      void this.#takeNewWays();
     });
     this.#network ??= Promise.all([network.start(), this.#searchList.read()]).then(() => undefined);
     try {

@@ -70,5 +70,7 @@ pub enum Command {
     Carry6 {
         prefixes: Vec<Prefix>,
     },
+    /// The machine's network has changed: flows whose way out is no longer the kernel's choice end.
+    Review,
     Stop,
 }

@@ -65,6 +65,11 @@ impl Relay {
         }
     }
 
+    /// The socket towards the remote side.
+    pub fn remote(&self) -> BorrowedFd<'_> {
+        self.remote.as_fd()
+    }
+
     /// Bytes the remote side and the client have taken.
     pub fn bytes(&self) -> (u64, u64) {
         (self.up.bytes, self.down.bytes)

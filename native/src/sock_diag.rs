@@ -1,28 +1,21 @@
 //! Asks the kernel about TCP and UDP sockets of this network namespace, and destroys them (sock_diag(7)).
 
+use crate::netlink::{self, Netlink};
 use crate::prefix::Prefix;
-use crate::sys::socket;
 use std::cell::Cell;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, OwnedFd};
-use std::time::Instant;
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const SOCK_DESTROY: u16 = 21;
 const LISTEN: u32 = 1 << 10;
 const TIME_WAIT: u32 = 1 << 6;
-const NETLINK_HEADER: usize = 16;
-const REQUEST: usize = NETLINK_HEADER + 56;
+/// Bytes of `struct inet_diag_req_v2`.
+const REQUEST: usize = 56;
 const MESSAGE: usize = 72;
 /// Bytes of `struct inet_diag_sockid`, and where it is in a message.
 const SOCKET_ID: usize = 48;
 const SOCKET_ID_AT: usize = 4;
-/// Bytes that are read at once: of one socket, of a list.
-const ONE_SOCKET: usize = 4 * 1024;
-const MANY_SOCKETS: usize = 64 * 1024;
-/// How long the kernel is waited for; it answers within the call, so this only guards.
-const PATIENCE_MS: i32 = 100;
 
 /// A socket as the kernel describes it.
 #[derive(Clone, Debug)]
@@ -44,7 +37,7 @@ thread_local! {
 pub fn find(protocol: i32, local: SocketAddr, remote: SocketAddr) -> io::Result<Option<Socket>> {
     let netlink = match KEPT.take() {
         Some(netlink) => netlink,
-        None => Netlink::open()?,
+        None => open()?,
     };
     let found = find_by(&netlink, protocol, local, remote)?;
     // Not after an error: a late answer would be taken for that to the next question.
@@ -62,14 +55,10 @@ fn find_by(
     for (from, to) in [(local, remote), (remote, local)] {
         let id = socket_id(from, to);
         let family = family_of(local);
-        let found = netlink.ask(&request(
-            SOCK_DIAG_BY_FAMILY,
-            0,
-            family,
-            protocol,
-            u32::MAX,
-            &id,
-        ))?;
+        let found = ask(
+            netlink,
+            &request(SOCK_DIAG_BY_FAMILY, 0, family, protocol, u32::MAX, &id),
+        )?;
         let mine = found.into_iter().find(|socket| {
             socket.local.port() == local.port()
                 && (socket.local.ip().is_unspecified()
@@ -84,12 +73,15 @@ fn find_by(
 
 /// TCP sockets listening at exactly this address and port, or at its wildcard.
 pub fn listeners(address: IpAddr, port: u16) -> io::Result<Vec<Socket>> {
-    let netlink = Netlink::open()?;
+    let netlink = open()?;
     let mut found = Vec::new();
     for family in [libc::AF_INET, libc::AF_INET6] {
         let mut id = [0; SOCKET_ID];
         id[..2].copy_from_slice(&port.to_be_bytes());
-        found.extend(netlink.ask(&dump(family, libc::IPPROTO_TCP, LISTEN, &id))?);
+        found.extend(ask(
+            &netlink,
+            &dump(family, libc::IPPROTO_TCP, LISTEN, &id),
+        )?);
     }
     found.retain(|socket| {
         let ip = socket.local.ip().to_canonical();
@@ -102,12 +94,12 @@ pub fn listeners(address: IpAddr, port: u16) -> io::Result<Vec<Socket>> {
 
 /// Destroys TCP sockets whose remote address is inside a prefix. Returns how many; 0 where the kernel cannot.
 pub fn destroy(prefixes: &[Prefix]) -> io::Result<u32> {
-    let netlink = Netlink::open()?;
+    let netlink = open()?;
     let states = !(LISTEN | TIME_WAIT);
     let mut destroyed = 0;
     for family in [libc::AF_INET, libc::AF_INET6] {
         let none = [0; SOCKET_ID];
-        for found in netlink.ask(&dump(family, libc::IPPROTO_TCP, states, &none))? {
+        for found in ask(&netlink, &dump(family, libc::IPPROTO_TCP, states, &none))? {
             let remote = found.remote.ip();
             if !prefixes.iter().any(|prefix| prefix.contains(remote)) {
                 continue;
@@ -121,7 +113,7 @@ pub fn destroy(prefixes: &[Prefix]) -> io::Result<u32> {
                 u32::MAX,
                 &found.id,
             );
-            match netlink.ask(&order) {
+            match ask(&netlink, &order) {
                 Ok(_) => destroyed += 1,
                 Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => return Ok(0),
                 Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
@@ -132,66 +124,22 @@ pub fn destroy(prefixes: &[Prefix]) -> io::Result<u32> {
     Ok(destroyed)
 }
 
-struct Netlink(OwnedFd);
+fn open() -> io::Result<Netlink> {
+    Netlink::open(libc::NETLINK_SOCK_DIAG)
+}
 
-impl Netlink {
-    fn open() -> io::Result<Self> {
-        let fd = socket::open_family(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_SOCK_DIAG)?;
-        Ok(Self(fd))
+/// The sockets that the kernel answers with; none of an exact request that nothing matches.
+fn ask(netlink: &Netlink, request: &[u8]) -> io::Result<Vec<Socket>> {
+    let mut found = Vec::new();
+    match netlink.ask(request, &mut |message| found.extend(parse(message))) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) && !is_destroy(request) => {}
+        result => result?,
     }
-
-    /// Sends a request and collects the sockets in its answer.
-    fn ask(&self, request: &[u8]) -> io::Result<Vec<Socket>> {
-        socket::send(self.0.as_fd(), request)?;
-        let is_dump = u16::from_ne_bytes([request[6], request[7]]) & libc::NLM_F_DUMP as u16 != 0;
-        let deadline = Instant::now() + std::time::Duration::from_millis(PATIENCE_MS as u64);
-        let mut found = Vec::new();
-        let mut buffer = vec![0; if is_dump { MANY_SOCKETS } else { ONE_SOCKET }];
-        loop {
-            let length = match socket::receive(self.0.as_fd(), &mut buffer, 0) {
-                Ok(length) => length,
-                Err(error) if crate::sys::would_block(&error) && Instant::now() < deadline => {
-                    std::thread::yield_now();
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            let mut rest = &buffer[..length];
-            while let Some((kind, payload, after)) = next_message(rest) {
-                rest = after;
-                match i32::from(kind) {
-                    libc::NLMSG_DONE => return Ok(found),
-                    libc::NLMSG_ERROR => {
-                        let code = payload
-                            .first_chunk()
-                            .map_or(0, |code| i32::from_ne_bytes(*code));
-                        return match -code {
-                            0 => Ok(found),
-                            libc::ENOENT if !is_destroy(request) => Ok(found),
-                            errno => Err(io::Error::from_raw_os_error(errno)),
-                        };
-                    }
-                    _ => found.extend(parse(payload)),
-                }
-                if !is_dump {
-                    return Ok(found);
-                }
-            }
-        }
-    }
+    Ok(found)
 }
 
 fn is_destroy(request: &[u8]) -> bool {
     u16::from_ne_bytes([request[4], request[5]]) == SOCK_DESTROY
-}
-
-/// Type and payload of the first netlink message, and what follows.
-fn next_message(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
-    let length = u32::from_ne_bytes(*bytes.first_chunk()?) as usize;
-    let kind = u16::from_ne_bytes([*bytes.get(4)?, *bytes.get(5)?]);
-    let payload = bytes.get(NETLINK_HEADER..length)?;
-    let after = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-    Some((kind, payload, after))
 }
 
 fn parse(message: &[u8]) -> Option<Socket> {
@@ -258,16 +206,11 @@ fn request(
     states: u32,
     id: &[u8; SOCKET_ID],
 ) -> Vec<u8> {
-    let flags = flags | libc::NLM_F_REQUEST as u16;
-    let mut bytes = Vec::with_capacity(REQUEST);
-    bytes.extend_from_slice(&(REQUEST as u32).to_ne_bytes());
-    bytes.extend_from_slice(&kind.to_ne_bytes());
-    bytes.extend_from_slice(&flags.to_ne_bytes());
-    bytes.extend_from_slice(&[0; 8]);
-    bytes.extend_from_slice(&[family as u8, protocol as u8, 0, 0]);
-    bytes.extend_from_slice(&states.to_ne_bytes());
-    bytes.extend_from_slice(id);
-    bytes
+    let mut body = Vec::with_capacity(REQUEST);
+    body.extend_from_slice(&[family as u8, protocol as u8, 0, 0]);
+    body.extend_from_slice(&states.to_ne_bytes());
+    body.extend_from_slice(id);
+    netlink::request(kind, flags, &body)
 }
 
 #[cfg(test)]
@@ -279,12 +222,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_answer_is_survived(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-            let mut rest = &bytes[..];
-            while let Some((_, payload, after)) = next_message(rest) {
-                parse(payload);
-                prop_assert!(after.len() < rest.len());
-                rest = after;
-            }
+            parse(&bytes);
         }
     }
 

@@ -1,81 +1,70 @@
 /** The DNS part of the benchmarks: Mirage's fake answers beside dnsmasq's from local data, and the helper's memory with a full table. */
-import fs from 'node:fs';
-import type { Machine } from '../support/lab.ts';
-import type { Mirage } from '../support/mirage.ts';
-import { dnsAnswers, dnsLatency } from './measure.ts';
+import type { Engine } from './engines.ts';
+import { cpuSeconds, dnsAnswers, dnsLatency, resident } from './measure.ts';
 
 const mirageServer = '198.18.0.2';
-const dnsmasqServer = '10.77.0.2';
-/** Addresses of the client: two askers, so that none has more than its share of the range. */
-export const askers = ['10.77.0.1', '10.77.0.9'] as const;
+/** Two askers on a machine, so that none has more than its share of the range. */
+const askersOf = ({ server }: Engine) => ['1', '9'].map((host) => server.replace(/\d+$/, host));
 const known = Array.from({ length: 1_000 }, (_, i) => `known${i}.example`);
 const held = Array.from({ length: 60_000 }, (_, i) => `held${i}.example`);
 
-type Note = (metric: string, path: string, value: number) => void;
+type Note = (metric: string, engine: string, value: number) => void;
 
 /** Asks for every name that is to be known in the rounds. */
-export async function prepareDns(client: Machine): Promise<void> {
-  for (const names of [known, held]) await dnsAnswers(client, mirageServer, { names, seconds: 1, once: true });
+export async function prepareDns({ machine }: Engine): Promise<void> {
+  for (const names of [known, held]) await dnsAnswers(machine, mirageServer, { names, seconds: 1, once: true });
 }
 
+/** `engines` are builds of Mirage; dnsmasq on the server is asked from the machine without an engine. */
 export async function measureDns(
-  client: Machine,
-  mirage: Mirage,
+  engines: readonly Engine[],
+  bare: Engine,
   round: number,
   seconds: number,
   note: Note,
 ): Promise<void> {
-  /** Runs dnsperf against Mirage and notes what an answer costs the helper: the rest of the cores is dnsperf's. */
-  const counted = async (label: string, options: Parameters<typeof dnsAnswers>[2]) => {
-    const before = cpuSecondsOf(mirage);
-    const measured = await dnsAnswers(client, mirageServer, options);
-    note(`DNS helper CPU, us/answer, ${label}`, 'Mirage', ((cpuSecondsOf(mirage) - before) * 1e6) / measured.answers);
+  /** Runs dnsperf and notes what an answer costs the helper: the rest of the cores is dnsperf's. */
+  const counted = async (engine: Engine, label: string, options: Parameters<typeof dnsAnswers>[2]) => {
+    const pid = engine.pid ?? 0;
+    const before = cpuSeconds(pid);
+    const measured = await dnsAnswers(engine.machine, mirageServer, options);
+    note(`helper CPU, us/answer, ${label}`, engine.name, ((cpuSeconds(pid) - before) * 1e6) / measured.answers);
     return measured;
   };
-
-  const servers = [
-    ['Mirage', mirageServer],
-    ['dnsmasq', dnsmasqServer],
-  ] as const;
+  const servers = [...engines, { ...bare, name: 'dnsmasq' }];
   for (const [label, names] of [
     ['1,000 known names', known],
     ['60,000 known names', held],
   ] as const) {
-    for (const [name, server] of servers) {
+    for (const engine of servers) {
       const options = { names, seconds };
       const { perSecond, lost } =
-        server === mirageServer ? await counted(label, options) : await dnsAnswers(client, server, options);
-      note(`DNS answers/s, ${label}`, name, perSecond);
-      if (lost > 0) note(`DNS answers lost, ${label}`, name, lost);
+        engine.mirage === undefined
+          ? await dnsAnswers(engine.machine, engine.server, options)
+          : await counted(engine, label, options);
+      note(`answers/s, ${label}`, engine.name, perSecond);
+      if (lost > 0) note(`answers lost, ${label}`, engine.name, lost);
     }
   }
-  for (const [name, server] of servers) {
-    const { p50, p99 } = await dnsLatency(client, server, known);
-    note('DNS 64 outstanding p50, ms', name, p50);
-    note('DNS 64 outstanding p99, ms', name, p99);
+  for (const { name, machine, mirage, server } of servers) {
+    const { p50, p99 } = await dnsLatency(machine, mirage === undefined ? server : mirageServer, known);
+    note('64 outstanding p50, ms', name, p50);
+    note('64 outstanding p99, ms', name, p99);
   }
-  const fresh = Array.from({ length: 8_000 }, (_, i) => `r${round}n${i}.fresh.example`);
-  const first = await counted('first allocations', { names: fresh, seconds, once: true, source: askers[round % 2] });
-  note('DNS answers/s, first allocations', 'Mirage', first.perSecond);
+  const names = Array.from({ length: 8_000 }, (_, i) => `r${round}n${i}.fresh.example`);
+  for (const engine of engines) {
+    const source = askersOf(engine)[round % 2];
+    const first = await counted(engine, 'first allocations', { names, seconds, once: true, source });
+    note('answers/s, first allocations', engine.name, first.perSecond);
+  }
 }
 
 /** Resident MiB of the helper, also after the rest of the range (a /15) was asked for from two addresses. */
-export async function measureMemory(client: Machine, mirage: Mirage): Promise<{ before: number; after: number }> {
-  const before = residentOf(mirage);
-  for (const [i, source] of askers.entries()) {
+export async function measureMemory(engine: Engine): Promise<{ before: number; after: number }> {
+  const before = resident(engine.pid ?? 0);
+  for (const [i, source] of askersOf(engine).entries()) {
     const names = Array.from({ length: 32_000 }, (_, n) => `fill${i}n${n}.fresh.example`);
-    await dnsAnswers(client, mirageServer, { names, seconds: 1, once: true, source });
+    await dnsAnswers(engine.machine, mirageServer, { names, seconds: 1, once: true, source });
   }
-  return { before, after: residentOf(mirage) };
-}
-
-/** User and system time of all threads so far (proc_pid_stat(5)). */
-function cpuSecondsOf(mirage: Mirage): number {
-  const stat = fs.readFileSync(`/proc/${mirage.helper.pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
-function residentOf(mirage: Mirage): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${mirage.helper.pid}/status`, 'utf8'))?.[1]) / 1024;
+  return { before, after: resident(engine.pid ?? 0) };
 }

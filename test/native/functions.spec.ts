@@ -1,5 +1,6 @@
 /** The addon's functions beside the engine: outward sockets, processes, peers. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { findRoute } from '../../native/index.d.ts';
 import { describeInLab } from '../support/tier.ts';
 import { NativeWorld, proxy } from './support/native-world.ts';
 import { ports } from './support/ports.ts';
@@ -35,6 +36,36 @@ describeInLab('functions', () => {
   test('openUdp gives a socket', async () => {
     expect(await world.engine.call('openUdp', { family: 4, device: 'eth0' })).toMatch(/^socket:/);
     expect(await world.engine.call('openUdp', { family: 6, device: null })).toMatch(/^socket:/);
+  });
+
+  test('findRoute is told the way by whoever has made rules', async () => {
+    await world.client.sh(`
+      ip link add way1 type dummy || ip tuntap add mode tun name way1; ip link set way1 up; ip addr add 10.66.0.2/32 dev way1
+      ip route add default dev way1 table 51820
+      ip route add 10.98.7.0/24 dev way1 table 52
+      ip rule add pref 201 fwmark 9 lookup 51820
+      ip rule add pref 202 ipproto udp dport 4433 lookup 51820
+      ip rule add pref 203 uidrange 65534-65534 lookup 51820
+      ip rule add pref 204 lookup 52
+      ip rule add pref 205 to 10.98.8.0/24 prohibit
+      ip -6 addr add fd66::2/64 dev way1 nodad; ip -6 route add unreachable 2001:db8:dead::/48`);
+    const ask = async (...question: Parameters<typeof findRoute>) => await world.engine.call('findRoute', question);
+    const way1 = { local: false, device: 'way1', source: '10.66.0.2' };
+    expect(await ask(host, 0)).toMatchObject({ local: false, device: 'tun9' });
+    expect(await ask(host, 9)).toEqual(way1);
+    expect(await ask(host, 0, 'udp', 4433)).toEqual(way1);
+    expect(await ask(host, 0, 'tcp', 4433)).toMatchObject({ device: 'tun9' });
+    expect(await ask(host, 0, 'tcp', 443, 65_534)).toEqual(way1);
+    expect(await ask('10.98.7.1', 0)).toEqual(way1);
+    expect(await ask('10.98.8.1', 0)).toBeNull();
+    expect(await ask('192.0.2.1', 7)).toBeNull();
+    expect(await ask('127.0.0.9', 9)).toMatchObject({ local: true, device: 'lo' });
+    expect(await ask('10.66.0.2', 9)).toMatchObject({ local: true });
+    expect(await ask('fd66::9', 0)).toEqual({ local: false, device: 'way1', source: 'fd66::2' });
+    expect(await ask('2001:db8:dead::1', 0)).toBeNull();
+    await expect(ask('what', 0)).rejects.toMatchObject({ code: 'EINVAL' });
+    await world.client.sh('for p in 201 202 203 204 205; do ip rule del pref $p; done; ip link del way1');
+    expect(await ask(host, 9)).toMatchObject({ device: 'tun9' });
   });
 
   test('findProcess knows who is behind a held flow', async () => {

@@ -4,7 +4,9 @@
  */
 import dgram from 'node:dgram';
 import readline from 'node:readline';
-import { addressOf, decodeMessage, encodeMessage, queryFor } from '../../core/net/dns-message.ts';
+import { decodeMessage } from '../../core/net/dns-decoder.ts';
+import { encodeMessage } from '../../core/net/dns-encoder.ts';
+import { addressOf, queryFor } from '../../core/net/dns-message.ts';
 import type { AskerCommand, AskerRecord, AskReport, StreamNews } from './dns-asker.ts';
 
 const server = process.argv[2] ?? '127.0.0.1';

@@ -7,20 +7,23 @@ import type { Snapshot } from '../../core/contract/status.ts';
 import type { Finished, Machine, Running } from './lab.ts';
 import { root } from './source-graph.ts';
 
-const helperMain = path.join(root, 'dist/helper/main.js');
-/** What the helper is started with everywhere. */
-const helperFlags = JSON.parse(fs.readFileSync(path.join(root, 'build/helper-flags.json'), 'utf8')) as string[];
-const cliMain = path.join(root, 'dist/cli/main.js');
-
 export class Mirage {
   readonly machine: Machine;
   readonly stateDir: string;
   readonly runtimeDir = '/run/mirage';
+  readonly #helperMain: string;
+  /** What the helper is started with everywhere. */
+  readonly #helperFlags: readonly string[];
+  readonly #cliMain: string;
   #helper: Running | undefined;
 
-  constructor(machine: Machine) {
+  /** `checkout`: the built tree that is run. */
+  constructor(machine: Machine, checkout: string = root) {
     this.machine = machine;
     this.stateDir = `${machine.directory}/state`;
+    this.#helperMain = path.join(checkout, 'dist/helper/main.js');
+    this.#helperFlags = JSON.parse(fs.readFileSync(path.join(checkout, 'build/helper-flags.json'), 'utf8')) as string[];
+    this.#cliMain = path.join(checkout, 'dist/cli/main.js');
   }
 
   get helper(): Running {
@@ -40,12 +43,17 @@ export class Mirage {
 
   /** Starts the helper and waits for nothing. */
   launch(args: readonly string[] = []): void {
-    this.#helper = this.machine.spawn(process.execPath, [...helperFlags, helperMain, ...this.#helperArgs(), ...args]);
+    this.#helper = this.machine.spawn(process.execPath, [
+      ...this.#helperFlags,
+      this.#helperMain,
+      ...this.#helperArgs(),
+      ...args,
+    ]);
   }
 
   /** `mirage-helper --restore`, offline. */
   async restoreOffline(): Promise<Finished> {
-    return await this.machine.run(process.execPath, [helperMain, ...this.#helperArgs(), '--restore']);
+    return await this.machine.run(process.execPath, [this.#helperMain, ...this.#helperArgs(), '--restore']);
   }
 
   #helperArgs(): string[] {
@@ -54,16 +62,20 @@ export class Mirage {
 
   /** Runs the command line. */
   async cli(...args: string[]): Promise<Finished> {
-    return await this.machine.run(process.execPath, [cliMain, ...args, '--socket', this.runtimeDir], {
+    return await this.machine.run(process.execPath, [this.#cliMain, ...args, '--socket', this.runtimeDir], {
       env: { NO_COLOR: '1', XDG_CONFIG_HOME: `${this.machine.directory}/config` },
     });
   }
 
   /** Starts `mirage serve`; its output has the link. */
   serve(...args: string[]): Running {
-    return this.machine.spawn(process.execPath, [cliMain, 'serve', '--no-open', '--socket', this.runtimeDir, ...args], {
-      env: { NO_COLOR: '1', XDG_CONFIG_HOME: `${this.machine.directory}/config` },
-    });
+    return this.machine.spawn(
+      process.execPath,
+      [this.#cliMain, 'serve', '--no-open', '--socket', this.runtimeDir, ...args],
+      {
+        env: { NO_COLOR: '1', XDG_CONFIG_HOME: `${this.machine.directory}/config` },
+      },
+    );
   }
 
   /** Runs it with --json; a failure is an error that shows what it said. */

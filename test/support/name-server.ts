@@ -8,13 +8,9 @@ import dgram from 'node:dgram';
 import fs from 'node:fs';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type DnsMessage,
-  type DnsRecord,
-  decodeMessage,
-  encodeMessage,
-  responseTo,
-} from '../../core/net/dns-message.ts';
+import { decodeMessage } from '../../core/net/dns-decoder.ts';
+import { encodeMessage } from '../../core/net/dns-encoder.ts';
+import { type DnsMessage, type DnsRecord, responseTo } from '../../core/net/dns-message.ts';
 
 const [address = '127.0.0.1', port = '53', zone = '', delay = '0', minimum = '2'] = process.argv.slice(2);
 

@@ -7,7 +7,8 @@
 import dgram from 'node:dgram';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { encodeMessage, queryFor } from '../../core/net/dns-message.ts';
+import { encodeMessage } from '../../core/net/dns-encoder.ts';
+import { queryFor } from '../../core/net/dns-message.ts';
 
 export interface RawMessage {
   network: 'udp' | 'tcp';

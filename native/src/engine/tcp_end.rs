@@ -6,6 +6,7 @@ use crate::engine::tcp::TcpFlows;
 use crate::engine::tcp_flow::{Phase, Purpose};
 use crate::event::Reason;
 use crate::packet::tcp;
+use crate::route::Review;
 use crate::slab::Key;
 use crate::sys::socket;
 use std::os::fd::AsFd;
@@ -50,6 +51,24 @@ impl TcpFlows {
                 _,
             ) => self.break_off(core, key, Reason::Closed),
             (Phase::Muted { .. } | Phase::Closing, _) => {}
+        }
+    }
+
+    /// Resets, both ways, the flows whose way out is no longer the kernel's choice: their next packet begins anew.
+    pub fn review(&mut self, core: &mut Core) {
+        let mut review = Review::new(core.options.mark);
+        for key in self.flows.keys() {
+            let remote = match self.flows.get(key).map(|flow| &flow.phase) {
+                Some(Phase::Relaying { relay, .. }) => relay.remote(),
+                Some(Phase::Accepting {
+                    purpose: Purpose::Relay { remote },
+                    ..
+                }) => remote.as_fd(),
+                _ => continue,
+            };
+            if review.is_stale(remote) {
+                self.break_off(core, key, Reason::Rerouted);
+            }
         }
     }
 

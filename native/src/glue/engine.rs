@@ -143,6 +143,11 @@ impl Engine {
     }
 
     #[napi(catch_unwind)]
+    pub fn review(&self) {
+        self.post(Command::Review);
+    }
+
+    #[napi(catch_unwind)]
     pub fn counters<'env>(&mut self, env: &'env Env) -> Result<Object<'env>> {
         if self.counters.is_none() {
             let array = counters_array(env, self.shared.clone()).map_err(mistyped)?;

@@ -6,7 +6,7 @@ use crate::glue::promise::Promise;
 use crate::process_lookup::{self, Owner};
 use crate::reactor;
 use crate::sys::process::raise_descriptor_limit;
-use crate::{egress, peer_cred, sock_diag};
+use crate::{egress, peer_cred, route, sock_diag};
 use napi::Env;
 use napi::bindgen_prelude::Object;
 use napi_derive::napi;
@@ -148,4 +148,45 @@ pub fn parent_of(pid: u32) -> u32 {
 pub fn destroy_sockets(prefixes: Vec<String>) -> Result<u32> {
     let prefixes = arguments::prefixes("prefixes", &prefixes)?;
     sock_diag::destroy(&prefixes).map_err(|error| system("SOCK_DESTROY", &error))
+}
+
+#[napi(object)]
+pub struct NativeRoute {
+    pub local: bool,
+    pub device: String,
+    pub source: Option<String>,
+}
+
+#[napi(catch_unwind)]
+pub fn find_route(
+    destination: String,
+    mark: f64,
+    network: Option<String>,
+    port: Option<f64>,
+    uid: Option<f64>,
+) -> Result<Option<NativeRoute>> {
+    let transport = match (network, port) {
+        (Some(network), Some(port)) => {
+            Some((protocol_of(&network)? as u8, arguments::port("port", port)?))
+        }
+        _ => None,
+    };
+    let query = route::Query {
+        destination: arguments::address("destination", &destination)?,
+        mark: arguments::mark(mark)?,
+        transport,
+        uid: uid
+            .map(|uid| arguments::whole("uid", uid, f64::from(u32::MAX)))
+            .transpose()?
+            .map(|uid| uid as u32),
+    };
+    let found = route::find(&query).map_err(|error| system("RTM_GETROUTE", &error))?;
+    // The interface may have gone in this moment.
+    Ok(found.and_then(|route| {
+        Some(NativeRoute {
+            local: route.is_local,
+            device: route::device_name(&route).ok()?,
+            source: route.source.map(|address| address.to_string()),
+        })
+    }))
 }

@@ -48,6 +48,18 @@ pub fn index_of(name: &str) -> io::Result<u32> {
     Ok(unsafe { request.ifr_ifru.ifru_ifindex } as u32)
 }
 
+/// Name of the interface with an index; ENXIO or ENODEV when there is none.
+pub fn name_of(index: u32) -> io::Result<String> {
+    let mut name = [0; libc::IFNAMSIZ];
+    // SAFETY: the buffer has the length that if_indextoname(3) asks for.
+    let result = unsafe { libc::if_indextoname(index, name.as_mut_ptr()) };
+    if result.is_null() {
+        return Err(io::Error::last_os_error());
+    }
+    let bytes = name.iter().take_while(|byte| **byte != 0);
+    Ok(bytes.map(|byte| char::from(*byte as u8)).collect())
+}
+
 /// Sets the MTU in bytes.
 pub fn set_mtu(name: &str, mtu: u32) -> io::Result<()> {
     let mut request = request(name)?;

@@ -161,6 +161,31 @@ pub fn local_address(fd: BorrowedFd) -> io::Result<SocketAddr> {
     raw.parse().ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
+/// getpeername(2).
+pub fn peer_address(fd: BorrowedFd) -> io::Result<SocketAddr> {
+    let mut raw = RawAddress::empty();
+    // SAFETY: the address has the length given.
+    check(unsafe { libc::getpeername(fd.as_raw_fd(), raw.pointer_mut(), &mut raw.length) })?;
+    raw.parse().ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// SO_BINDTOIFINDEX: index of the interface a socket is bound to; 0 = none.
+pub fn bound_device(fd: BorrowedFd) -> io::Result<u32> {
+    let mut value: libc::c_int = 0;
+    let mut length = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the value has the length given.
+    check(unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_BINDTOIFINDEX,
+            (&raw mut value).cast(),
+            &mut length,
+        )
+    })?;
+    Ok(value as u32)
+}
+
 /// recv(2) with flags.
 pub fn receive(fd: BorrowedFd, buffer: &mut [u8], flags: libc::c_int) -> io::Result<usize> {
     // SAFETY: the pointer and length are those of a live slice.

@@ -1,3 +1,4 @@
+import net from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -21,6 +22,13 @@ describe('addresses', () => {
       ['2001:DB8:0:0:0:0:0:1', '2001:db8::1'],
       ['::ffff:192.0.2.1', '192.0.2.1'],
       ['::', '::'],
+      ['0:0:0:0:0:FFFF:192.0.2.1', '192.0.2.1'],
+      ['::ffff:c000:201', '192.0.2.1'],
+      ['::1.2.3.4', '::102:304'],
+      ['::0.0.0.1', '::1'],
+      ['64:ff9b::192.0.2.33', '64:ff9b::c000:221'],
+      ['::ffff:0:192.0.2.1', '::ffff:0:c000:201'],
+      ['2001:db8:1:2:3:4:192.0.2.1', '2001:db8:1:2:3:4:c000:201'],
     ])
       expect(parseIp(text ?? '')).toBe(ip);
     for (const text of [
@@ -35,9 +43,30 @@ describe('addresses', () => {
       'example.com',
       ':::',
       '0x7f.0.0.1',
+      '::ffff:127.1',
+      '::ffff:01.2.3.4',
+      '::1.2.3.4:5',
+      '1.2.3.4::',
+      '1:2:3:4:5:6:7:1.2.3.4',
     ]) {
       expect(parseIp(text), text).toBeUndefined();
     }
+  });
+
+  test('what Node takes for an address is one, and no more', () => {
+    const group = fc.oneof(fc.constantFrom('', '0', '1', 'ffff', 'FFFF', 'db8', '00001', 'g'), fc.ipV4());
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.ipV6(),
+          fc.array(group, { maxLength: 9 }).map((groups) => groups.join(':')),
+        ),
+        (text) => {
+          expect(parseIp(text) !== undefined, text).toBe(net.isIP(text) !== 0);
+        },
+      ),
+      { numRuns: 2_000 },
+    );
   });
 
   test('numbers and bytes give the same address back', () => {

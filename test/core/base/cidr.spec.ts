@@ -26,6 +26,27 @@ test('prefixes are read with their range; host bits are allowed and cleared', ()
     expect(parseCidr(text), text).toBeUndefined();
 });
 
+test.each([
+  ['::ffff:198.18.5.138/128', '198.18.5.138/32'],
+  ['::ffff:198.18.5.138', '198.18.5.138/32'],
+  ['::FFFF:10.0.0.0/104', '10.0.0.0/8'],
+  ['::ffff:a01:203/112', '10.1.0.0/16'],
+  ['0:0:0:0:0:ffff:192.0.2.77/120', '192.0.2.0/24'],
+  ['::ffff:0:0/96', '0.0.0.0/0'],
+  ['::ffff:10.0.0.0/8', '::/8'],
+  ['::ffff:10.0.0.0/95', '::fffe:0:0/95'],
+  ['::1.2.3.4', '::102:304/128'],
+  ['::1.2.3.4/96', '::/96'],
+  ['64:ff9b::10.0.0.1/104', '64:ff9b::a00:0/104'],
+  ['::ffff:0:10.0.0.1/104', '::ffff:0:a00:0/104'],
+])('%s is %s: mapped IPv4 from length 96 on, IPv6 else', (text, expected) => {
+  const cidr = parseCidr(text);
+  expect(cidr && formatCidr(cidr)).toBe(expected);
+  expect(cidr?.family).toBe(expected.includes(':') ? 6 : 4);
+  const again = parseCidr(expected);
+  expect([cidr?.first, cidr?.last, cidr?.prefix]).toEqual([again?.first, again?.last, again?.prefix]);
+});
+
 test('containment is what the bits say', () => {
   fc.assert(
     fc.property(

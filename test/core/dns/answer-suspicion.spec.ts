@@ -53,6 +53,7 @@ describe('doubts', () => {
     ['the loopback', addresses('127.0.0.1'), ['unreal']],
     ['nothing but nonsense', addresses('0.0.0.0', '240.1.2.3'), ['unreal']],
     ['Teredo', addresses('2001::1f0d:5a01'), ['unreal']],
+    ['a mapped IPv4 address', addresses('::ffff:192.0.2.80'), ['unreal']],
     ['a prefix of the configuration', addresses('203.0.113.4'), ['unreal']],
     ['one usual address among others', addresses('127.0.0.1', '192.0.2.1'), []],
     ['the loopback of a local name', { ...addresses('127.0.0.1'), sent: 'nAs.LAN' }, ['case']],

@@ -9,7 +9,9 @@ import type { Waiting } from '../../../core/dns/allocation-queue.ts';
 import { DnsLog } from '../../../core/dns/dns-log.ts';
 import { DnsServer, type QuestionRouter } from '../../../core/dns/dns-server.ts';
 import { addressAnswer, emptyAnswer } from '../../../core/dns/fake-answer.ts';
-import { type DnsMessage, decodeMessage, encodeMessage, queryFor, responseTo } from '../../../core/net/dns-message.ts';
+import { decodeMessage } from '../../../core/net/dns-decoder.ts';
+import { encodeMessage } from '../../../core/net/dns-encoder.ts';
+import { type DnsMessage, queryFor, responseTo } from '../../../core/net/dns-message.ts';
 import { ManualClock, settle } from '../../support/manual-clock.ts';
 import { batchOf, readAnswers } from './dns-batch-fixture.ts';
 

@@ -5,7 +5,9 @@ import { silentLogger } from '../../../core/base/logger.ts';
 import { DnsLog } from '../../../core/dns/dns-log.ts';
 import type { RoutedAnswer } from '../../../core/dns/dns-router.ts';
 import { DnsServer, type QuestionRouter } from '../../../core/dns/dns-server.ts';
-import { type DnsMessage, decodeMessage, encodeMessage, queryFor, responseTo } from '../../../core/net/dns-message.ts';
+import { decodeMessage } from '../../../core/net/dns-decoder.ts';
+import { encodeMessage } from '../../../core/net/dns-encoder.ts';
+import { type DnsMessage, queryFor, responseTo } from '../../../core/net/dns-message.ts';
 import { ManualClock, settle } from '../../support/manual-clock.ts';
 import { answerOne, batchOf, readAnswers } from './dns-batch-fixture.ts';
 import { record } from './fake-upstream.ts';
@@ -75,28 +77,29 @@ describe('a question', () => {
 });
 
 describe('size', () => {
-  const answers = Array.from({ length: 60 }, (_, i) => record('example.com', 'A', `192.0.2.${i}`));
-  beforeEach(() => {
-    route = (asked) => routed(asked, { answers: answers.slice(0, 30) });
-  });
+  const records = (count: number) =>
+    Array.from({ length: count }, (_, i) => record('example.com', 'A', `192.0.${i >> 8}.${i & 255}`));
 
-  test('by UDP without EDNS: 512 bytes or TC', async () => {
-    expect(await answered(query())).toMatchObject({ truncated: true, answers: [] });
-  });
-
-  test('by UDP with EDNS: what the asker takes', async () => {
-    expect(await answered(query(1232))).toMatchObject({ truncated: false, answers: answers.slice(0, 30) });
-    expect(await answered(query(100))).toMatchObject({ truncated: true });
-  });
-
-  test('by UDP never more than 1232 bytes', async () => {
+  test.each<[string, 'udp' | 'tcp', number | undefined, number, number]>([
+    // Header and question take 29 bytes, EDNS 11, each record 16.
+    ['by UDP without EDNS what fits into 512 bytes', 'udp', undefined, 30, 30],
+    ['and as many whole records of more', 'udp', undefined, 31, 30],
+    ['by UDP with EDNS what the asker takes', 'udp', 1_232, 74, 74],
+    ['and as many whole records of more', 'udp', 1_232, 75, 74],
+    ['also of an odd size', 'udp', 700, 60, 41],
+    ['but 512 bytes whatever it says (RFC 6891 section 6.2.5)', 'udp', 100, 30, 29],
+    ['also large answers', 'udp', 4_096, 253, 253],
+    ['up to 4,096 bytes', 'udp', 65_535, 300, 253],
+    ['by TCP whole', 'tcp', undefined, 1_200, 1_200],
+    ['whatever EDNS says', 'tcp', 512, 1_200, 1_200],
+    ['up to 65,535 bytes', 'tcp', undefined, 4_200, 4_094],
+  ])('%s', async (_, network, size, count, given) => {
+    const answers = records(count);
     route = (asked) => routed(asked, { answers });
-    expect(await answered(query(65_535))).toMatchObject({ truncated: true });
-  });
-
-  test('by TCP: whole', async () => {
-    route = (asked) => routed(asked, { answers });
-    expect(await answered(query(), 'tcp')).toMatchObject({ truncated: false, answers });
+    const answer = await answered(query(size), network);
+    expect(answer).toMatchObject({ truncated: given < count, questions: [{ name: 'example.com' }] });
+    expect(answer.answers).toEqual(answers.slice(0, given));
+    expect(answer.edns === undefined).toBe(size === undefined);
   });
 });
 
@@ -126,7 +129,7 @@ describe('what is no question', () => {
         );
         for (let i = 0; i < 3; i++) await settle();
         expect(answers.length).toBeLessThanOrEqual(messages.length);
-        expect(answers.filter((answer) => answer.length > 1232)).toEqual([]);
+        expect(answers.filter((answer) => answer.length > 4_096)).toEqual([]);
       }),
     );
   });

@@ -11,7 +11,9 @@ import {
   withAliases,
 } from '../../../core/dns/fake-answer.ts';
 import { denialSoa } from '../../../core/dns/soa.ts';
-import { type DnsMessage, decodeMessage, encodeMessage, queryFor } from '../../../core/net/dns-message.ts';
+import { decodeMessage } from '../../../core/net/dns-decoder.ts';
+import { encodeMessage } from '../../../core/net/dns-encoder.ts';
+import { type DnsMessage, queryFor } from '../../../core/net/dns-message.ts';
 import { record } from './fake-upstream.ts';
 
 const ask = (type: string, name = 'WWW.Example.com'): DnsMessage =>
@@ -65,7 +67,7 @@ describe('an answer of ours', () => {
         truncated: false,
         recursionAvailable: true,
         questions: [{ name: 'WWW.Example.com', type: 'A', class: 1 }],
-        edns: { dnssecOk: false },
+        edns: { udpSize: 1232, version: 0 },
       },
     });
   });

@@ -4,13 +4,9 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { UpstreamOpener } from '../../../core/dns/upstream.ts';
-import {
-  type DnsMessage,
-  type DnsRecord,
-  decodeMessage,
-  encodeMessage,
-  responseTo,
-} from '../../../core/net/dns-message.ts';
+import { decodeMessage } from '../../../core/net/dns-decoder.ts';
+import { encodeMessage } from '../../../core/net/dns-encoder.ts';
+import { type DnsMessage, type DnsRecord, responseTo } from '../../../core/net/dns-message.ts';
 
 export interface Received {
   readonly network: 'udp' | 'tcp';
@@ -121,7 +117,16 @@ export class LoopbackOpener implements UpstreamOpener {
   }
 }
 
-export const record = (name: string, type: string, data: unknown, ttl = 60): DnsRecord => ({ name, type, ttl, data });
+/** A list is the character strings of a TXT record. */
+export const record = (name: string, type: string, data: unknown, ttl = 60): DnsRecord => ({
+  name,
+  type,
+  ttl,
+  data: Array.isArray(data) ? characterStrings(data.map(String)) : data,
+});
+
+const characterStrings = (texts: readonly string[]): Uint8Array =>
+  Uint8Array.from(texts.flatMap((text) => [Buffer.byteLength(text), ...Buffer.from(text)]));
 
 export const answerWith =
   (...answers: DnsRecord[]): Behaviour =>

@@ -7,7 +7,9 @@ import { AppError } from '../../../core/base/app-error.ts';
 import { HttpsResolver, type HttpsResolverOptions } from '../../../core/dns/https-resolver.ts';
 import type { Connect } from '../../../core/dns/stream-resolver.ts';
 import { connectDirect, overTls } from '../../../core/dns/upstream-dialer.ts';
-import { type DnsMessage, decodeMessage, encodeMessage, responseTo } from '../../../core/net/dns-message.ts';
+import { decodeMessage } from '../../../core/net/dns-decoder.ts';
+import { encodeMessage } from '../../../core/net/dns-encoder.ts';
+import { type DnsMessage, responseTo } from '../../../core/net/dns-message.ts';
 import { TestAuthority } from '../../support/certificate.ts';
 import { eventually } from '../../support/eventually.ts';
 import { ManualClock, settle } from '../../support/manual-clock.ts';
@@ -224,7 +226,7 @@ describe('an answer', () => {
   test('may have 65535 bytes and no more', async () => {
     const strings = Array.from({ length: 250 }, () => Buffer.alloc(255, 'x'));
     behaviour = (asked) => say(asked, answerTo(asked, { answers: [record('example.com', 'TXT', strings)] }));
-    expect((await resolverFor().query(question, never)).message.answers[0]?.data).toHaveLength(250);
+    expect((await resolverFor().query(question, never)).message.answers[0]?.data).toHaveLength(250 * 256);
     behaviour = (asked) => say(asked, Buffer.alloc(70_000));
     await expect(resolverFor().query(question, never)).rejects.toMatchObject({
       code: 'DNS_BAD_MESSAGE',

@@ -3,7 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { normaliseDomain } from '../../../core/base/domain.ts';
 import { mixedCase, withAskedCase } from '../../../core/dns/name-case.ts';
-import { decodeMessage, encodeMessage, queryFor, responseTo } from '../../../core/net/dns-message.ts';
+import { decodeMessage } from '../../../core/net/dns-decoder.ts';
+import { encodeMessage } from '../../../core/net/dns-encoder.ts';
+import { queryFor, responseTo } from '../../../core/net/dns-message.ts';
 import { record } from './fake-upstream.ts';
 
 const label = fc.stringMatching(/^[a-z0-9_-]{1,20}$/);

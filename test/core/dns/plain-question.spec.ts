@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { PlainQuestionReader } from '../../../core/dns/plain-question.ts';
-import { decodeMessage, encodeMessage, queryFor } from '../../../core/net/dns-message.ts';
+import { decodeMessage } from '../../../core/net/dns-decoder.ts';
+import { encodeMessage } from '../../../core/net/dns-encoder.ts';
+import { queryFor } from '../../../core/net/dns-message.ts';
 
 const label = 'x'.repeat(63);
 const header = [0x47, 0x11, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { denialSoa } from '../../../core/dns/soa.ts';
-import { decodeMessage, encodeMessage, queryFor, responseTo } from '../../../core/net/dns-message.ts';
+import { decodeMessage } from '../../../core/net/dns-decoder.ts';
+import { encodeMessage } from '../../../core/net/dns-encoder.ts';
+import { queryFor, responseTo } from '../../../core/net/dns-message.ts';
 
 test.each([
   ['www.Example.com', 'Example.com'],

@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
-import { type DnsMessage, decodeMessage, encodeMessage, responseTo } from '../../../core/net/dns-message.ts';
+import { decodeMessage } from '../../../core/net/dns-decoder.ts';
+import { encodeMessage } from '../../../core/net/dns-encoder.ts';
+import { type DnsMessage, responseTo } from '../../../core/net/dns-message.ts';
 
 export interface Asked {
   readonly query: DnsMessage;

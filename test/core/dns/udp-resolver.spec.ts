@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AnswerJudge } from '../../../core/dns/answer-suspicion.ts';
 import { UdpResolver } from '../../../core/dns/udp-resolver.ts';
-import { type DnsMessage, encodeMessage, responseTo } from '../../../core/net/dns-message.ts';
+import { encodeMessage } from '../../../core/net/dns-encoder.ts';
+import { type DnsMessage, responseTo } from '../../../core/net/dns-message.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { answerRcode, answerWith, FakeUpstream, LoopbackOpener, type Received, record } from './fake-upstream.ts';
 

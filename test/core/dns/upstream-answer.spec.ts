@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { readAnswer } from '../../../core/dns/upstream-answer.ts';
-import { encodeMessage, queryFor, responseTo } from '../../../core/net/dns-message.ts';
+import { encodeMessage } from '../../../core/net/dns-encoder.ts';
+import { queryFor, responseTo } from '../../../core/net/dns-message.ts';
 
 const question = { name: 'example.com', type: 'A' };
 const query = queryFor(7, 'eXample.com', 'A', undefined);

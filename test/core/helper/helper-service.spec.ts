@@ -239,6 +239,34 @@ describe('turning on and off', () => {
     expect(tunnel.inForce.size).toBe(0);
   });
 
+  test.each([
+    ['off, on', [false, true], 'running'],
+    ['on, off, on', [true, false, true], 'running'],
+    ['off, on, off', [false, true, false], 'stopped'],
+    ['off, off, on, on', [false, false, true, true], 'running'],
+    ['on, off, on, off', [true, false, true, false], 'stopped'],
+  ] as const)(
+    'calls that do not wait for each other, %s: who is on has an owner, and the file agrees',
+    async (_, calls, kind) => {
+      await call(anna, 'setEnhanced', { on: true, mode: 'persistent' });
+      await Promise.allSettled(calls.map((on) => call(anna, 'setEnhanced', { on, mode: 'persistent' })));
+      const owner = kind === 'running' ? { uid: anna, mode: 'persistent' } : null;
+      expect(await call(anna, 'getSnapshot', {})).toMatchObject({ tunnel: { kind }, owner });
+      boot();
+      await service.resume();
+      expect(await call(anna, 'getSnapshot', {})).toMatchObject({ tunnel: { kind }, owner });
+    },
+  );
+
+  test('off that cannot undo everything, then on without waiting: on still belongs to somebody', async () => {
+    await call(anna, 'setEnhanced', { on: true });
+    tunnel.failing.add('undo system-dns');
+    const off = call(anna, 'setEnhanced', { on: false });
+    const on = call(anna, 'setEnhanced', { on: true });
+    await expect(off).rejects.toThrow(code('SYSTEM_DNS_FAILED'));
+    expect(await on).toMatchObject({ tunnel: { kind: 'running' }, owner: { uid: anna } });
+  });
+
   test('the switches hold, and are remembered by the next process', async () => {
     await call(anna, 'setSwitches', { systemDns: false });
     expect(await call(anna, 'setEnhanced', { on: true })).toMatchObject({ systemDns: false, autoRoute: true });
@@ -517,7 +545,7 @@ describe('snapshots', () => {
       return told - before;
     };
     expect(since(() => health.raise({ code: 'A', severity: 'notice', title: 't', text: 'x' }))).toBe(1);
-    await call(anna, 'setEnhanced', { on: true });
+    await call(anna, 'setEnhanced', { on: true, mode: 'persistent' });
     expect(told).toBeGreaterThan(5);
     tunnel.used = 3;
     expect(since(() => clock.advance(5_000))).toBe(1);

@@ -1,16 +1,9 @@
 import { decode, encode } from 'dns-packet';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  addressOf,
-  type DnsMessage,
-  decodeMessage,
-  encodeMessage,
-  isEncodableName,
-  plainUdpSize,
-  queryFor,
-  responseTo,
-} from '../../../core/net/dns-message.ts';
+import { decodeMessage } from '../../../core/net/dns-decoder.ts';
+import { encodeMessage } from '../../../core/net/dns-encoder.ts';
+import { addressOf, type DnsMessage, isEncodableName, queryFor, responseTo } from '../../../core/net/dns-message.ts';
 
 const edns = { udpSize: 1232, version: 0, dnssecOk: false };
 
@@ -34,7 +27,7 @@ const record = fc.oneof(
     name,
     type: fc.constantFrom('HTTPS', 'TYPE4711'),
     ttl: fc.nat(100_000),
-    data: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
+    data: fc.uint8Array({ maxLength: 40 }),
   }),
 );
 const message: fc.Arbitrary<DnsMessage> = fc.record({
@@ -59,8 +52,6 @@ describe('round trip', () => {
   test('whatever is encoded is decoded the same, with case, class and types without a name', () => {
     fc.assert(
       fc.property(message, (original) => {
-        // The library writes 4096 for a size of 0.
-        fc.pre(original.edns?.udpSize !== 0);
         expect(decoded(encodeMessage(original))).toEqual(original);
       }),
     );
@@ -95,32 +86,12 @@ describe('round trip', () => {
   });
 });
 
-test('a response has EDNS where the query has it, and never the DO bit: its answers have no signatures', () => {
-  const query = queryFor(7, 'example.com', 'A', { ...edns, dnssecOk: true });
-  expect(decoded(encodeMessage(query)).edns?.dnssecOk).toBe(true);
-  expect(decoded(encodeMessage(responseTo(query, 'NOERROR'))).edns).toEqual(edns);
+test('a response has EDNS where the query has it, with the DO bit copied (RFC 3225)', () => {
+  for (const dnssecOk of [false, true]) {
+    const query = queryFor(7, 'example.com', 'A', { ...edns, dnssecOk });
+    expect(decoded(encodeMessage(responseTo(query, 'NOERROR'))).edns).toEqual({ ...edns, dnssecOk });
+  }
   expect(responseTo(queryFor(7, 'example.com', 'A', undefined), 'NOERROR').edns).toBeUndefined();
-});
-
-describe('truncation', () => {
-  const query = queryFor(9, 'many.example', 'A', edns);
-  const answers = Array.from({ length: 40 }, (_, i) => ({
-    name: 'many.example',
-    type: 'A',
-    ttl: 1,
-    data: `192.0.2.${i}`,
-  }));
-  const full = { ...responseTo(query, 'NOERROR'), answers };
-
-  test('what does not fit keeps question and EDNS, and says TC', () => {
-    const bytes = encodeMessage(full, plainUdpSize);
-    expect(bytes.length).toBeLessThanOrEqual(plainUdpSize);
-    expect(decoded(bytes)).toMatchObject({ truncated: true, answers: [], questions: query.questions, edns });
-  });
-
-  test('what fits is whole', () => {
-    expect(decoded(encodeMessage(full))).toMatchObject({ truncated: false, answers });
-  });
 });
 
 describe('foreign bytes', () => {
@@ -227,42 +198,6 @@ describe('foreign bytes', () => {
     expect(decodeMessage(withOpt(opt(), opt()))).toMatchObject({ ok: false, reason: 'more than one EDNS record' });
   });
 
-  test('a fingerprint of another length than its kind has is refused: it could not be written again', () => {
-    const answer = (kind: number, length: number): Uint8Array => {
-      const data = [1, kind, ...Array.from({ length }, () => 7)];
-      return Uint8Array.from([
-        0,
-        1,
-        129,
-        0,
-        0,
-        0,
-        0,
-        1,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        44,
-        0,
-        1,
-        0,
-        0,
-        0,
-        1,
-        0,
-        data.length,
-        ...data,
-      ]);
-    };
-    for (const good of [answer(1, 20), answer(2, 32)])
-      expect(decodeMessage(encodeMessage(decoded(good)))).toEqual(decodeMessage(good));
-    for (const bad of [answer(1, 19), answer(2, 20), answer(3, 20), answer(1, 0)])
-      expect(decodeMessage(bad)).toMatchObject({ ok: false, reason: 'a record is malformed' });
-  });
-
   test('a TTL above the greatest one is none', () => {
     const ttls = [0x7fff_ffff, 0x8000_0000, 0xffff_ffff].map((ttl) => {
       const bytes = encode({ type: 'response', answers: [{ type: 'A', name: 'a', ttl, data: '192.0.2.1' }] });
@@ -292,7 +227,7 @@ test('names that no message can carry are refused, never written wrongly', () =>
   for (const good of ['.', 'a', 'a.b.', '_dns.resolver.arpa', 'ü.example', 'a b.example']) {
     expect(isEncodableName(good), good).toBe(true);
   }
-  expect(() => encodeMessage(queryFor(1, 'a..b', 'A', undefined))).toThrow('no name that DNS can carry');
+  expect(() => encodeMessage(queryFor(1, 'a..b', 'A', undefined))).toThrow('not a name that DNS can carry');
 });
 
 test('addresses are canonical, other records have none', () => {

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeMessage, encodeMessage, queryFor, responseTo } from '../../../core/net/dns-message.ts';
+import { decodeMessage } from '../../../core/net/dns-decoder.ts';
+import { encodeMessage } from '../../../core/net/dns-encoder.ts';
+import { queryFor, responseTo } from '../../../core/net/dns-message.ts';
 import { decodeName, encodeName } from '../../../core/net/dns-name.ts';
 
 const bytes = (...labels: (string | number[])[]) =>

@@ -1,6 +1,6 @@
 import { encode } from 'dns-packet';
 import { expect, test } from 'vitest';
-import { decodeMessage } from '../../../core/net/dns-message.ts';
+import { decodeMessage } from '../../../core/net/dns-decoder.ts';
 import { recordDataText } from '../../../core/net/dns-record-text.ts';
 
 test('data of decoded records is one readable line', () => {
@@ -22,8 +22,8 @@ test('data of decoded records is one readable line', () => {
     '10 mx.example',
     '"v=spf1 -all" "second \\"part\\""',
     '1 2 443 b.example',
-    '0 issue ca.example',
+    '0 issue "ca.example"',
     '\\# 2 01ff',
-    '7 8 2 ab',
+    '\\# 5 00070802ab',
   ]);
 });

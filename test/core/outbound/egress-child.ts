@@ -11,6 +11,8 @@ for await (const chunk of socket.iterator({ destroyOnReturn: false })) process.s
 socket.end('answer after the FIN');
 
 const udp = egress.openUdp('127.0.0.1');
+// Errors that come while nobody listens must not end the process.
+for (const adopted of [socket, udp]) adopted.emit('error', new Error('a reset'));
 udp.on('message', (message) => {
   process.stdout.write(`udp ${udp.address().port === udpPort ? 'its port' : 'another port'} ${message.toString()}\n`);
   udp.close();

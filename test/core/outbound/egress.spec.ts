@@ -9,13 +9,14 @@ import type { SocketOpener } from '../../../core/outbound/socket-opener.ts';
 import { Loopback, readAll } from '../net/loopback.ts';
 import { dialOptions, routes } from './doubles.ts';
 
+const https = { network: 'tcp', port: 443 } as const;
 const failing = (code: string) => () => Promise.reject(Object.assign(new Error(code), { code }));
 const withTcp = (openTcp: SocketOpener['openTcp']): Egress =>
   new Egress({ openTcp, openUdp: () => -1 }, routes, 0x4d49);
 
 test('hops keep their order, each with its interface; addresses without a route are left out', () => {
   const egress = withTcp(failing('EIO'));
-  expect(egress.hopsFor(['198.51.100.1', '192.0.2.1', '2001:db8::1', '127.0.0.1'])).toEqual([
+  expect(egress.hopsFor(['198.51.100.1', '192.0.2.1', '2001:db8::1', '127.0.0.1'], https)).toEqual([
     { address: '192.0.2.1', device: 'eth0' },
     { address: '2001:db8::1', device: 'eth1' },
     { address: '127.0.0.1', device: null },
@@ -24,7 +25,7 @@ test('hops keep their order, each with its interface; addresses without a route 
 
 test('by one interface: routes do not matter, own addresses stay unbound', () => {
   const egress = withTcp(failing('EIO')).by('wg0');
-  expect(egress.hopsFor(['198.51.100.1', '192.0.2.1', '127.0.0.1'])).toEqual([
+  expect(egress.hopsFor(['198.51.100.1', '192.0.2.1', '127.0.0.1'], https)).toEqual([
     { address: '198.51.100.1', device: 'wg0' },
     { address: '192.0.2.1', device: 'wg0' },
     { address: '127.0.0.1', device: null },

@@ -40,6 +40,7 @@ test('a complete addon is handed out', () => {
     'peerCredentials',
     'findProcess',
     'findListeners',
+    'findRoute',
     'socketUid',
     'parentOf',
     'destroySockets',

@@ -27,6 +27,7 @@ const table = new RouteTable(
       route('10.20.0.0/24', 'eth0'),
       route('10.20.0.128/25', 'mirage0'),
       route('192.0.2.0/24', null),
+      route('::ffff:0.0.0.0/96', null),
       route('::/0', 'eth0', 1024),
       route('fd00:20::/64', 'eth0', 256),
       route('fd00::/8', 'wg0', 256),

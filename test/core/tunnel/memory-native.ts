@@ -12,6 +12,7 @@ export class MemoryNative implements NativeEngine {
   readonly closed: number[] = [];
   readonly answers = new Map<number, Uint8Array>();
   carried6: string[] = [];
+  reviews = 0;
   readonly shared = new BigUint64Array(64);
   stopped = false;
 
@@ -46,6 +47,10 @@ export class MemoryNative implements NativeEngine {
 
   close(id: number): void {
     this.closed.push(id);
+  }
+
+  review(): void {
+    this.reviews += 1;
   }
 
   carry6(prefixes: string[]): void {

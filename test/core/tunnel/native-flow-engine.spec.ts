@@ -36,6 +36,9 @@ class MemoryEngine implements NativeEngine {
     this.calls.push(['close', ...args]);
   }
 
+  review(...args: unknown[]): void {
+    this.calls.push(['review', ...args]);
+  }
   carry6(...args: unknown[]): void {
     this.calls.push(['carry6', ...args]);
   }

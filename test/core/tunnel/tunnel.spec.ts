@@ -53,6 +53,7 @@ beforeEach(() => {
         throw Object.assign(new Error('ENETUNREACH'), { code: 'ENETUNREACH' });
       },
     },
+    findRoute: (to) => (to.includes(':') ? null : { local: false, device: 'eth0' }),
     findProcess: async () => undefined,
     loopGuard: { findListeners: async () => [], parentOf: () => 0 },
     destroySockets: (prefixes) => did.push(`sockets ${prefixes.join(' ')}`),
@@ -291,6 +292,7 @@ describe('another configuration', () => {
     did = [];
     networkChanged();
     await vi.waitFor(() => expect(did).toEqual(['+routes mirage0 198.18.0.0/15']));
+    await vi.waitFor(() => expect(engine().reviews).toBe(1));
     await tunnel.machine.stop();
     did = [];
     networkChanged();

@@ -1,7 +1,9 @@
 /** Questions that are odd, broken or meant to do harm: each gets what the standards say, and nobody else notices. */
 import fs from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type DnsMessage, decodeMessage, encodeMessage, queryFor } from '../../../core/net/dns-message.ts';
+import { decodeMessage } from '../../../core/net/dns-decoder.ts';
+import { encodeMessage } from '../../../core/net/dns-encoder.ts';
+import { type DnsMessage, queryFor } from '../../../core/net/dns-message.ts';
 import { DnsAsker } from '../../support/dns-asker.ts';
 import { eventually } from '../../support/eventually.ts';
 import type { Running } from '../../support/lab.ts';

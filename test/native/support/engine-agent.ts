@@ -185,6 +185,7 @@ serve({
   socketUid: ({ source, destination }: { source: native.NativeEndpoint; destination: native.NativeEndpoint }) =>
     addon.socketUid('udp', source, destination),
   findListeners: ({ address, port }: { address: string; port: number }) => addon.findListeners(address, port),
+  findRoute: (question: Parameters<typeof addon.findRoute>) => addon.findRoute(...question),
   parentOf: ({ pid }: { pid: number }) => addon.parentOf(pid),
   peerCredentials: async ({ path }: { path: string }) => {
     const server = net.createServer();

@@ -1,0 +1,235 @@
+//! Where the kernel sends a packet (RTM_GETROUTE, rtnetlink(7)): by its rules and tables, whoever made them.
+
+use crate::netlink::{self, Attributes, Netlink};
+use crate::sys::{interface, socket};
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::BorrowedFd;
+
+const RTM_GETROUTE: u16 = 26;
+/// Bytes of `struct rtmsg`, and where its type is.
+const ROUTE_MESSAGE: usize = 12;
+const TYPE_AT: usize = 7;
+const RTA_DST: u16 = 1;
+const RTA_OIF: u16 = 4;
+const RTA_PREFSRC: u16 = 7;
+const RTA_MARK: u16 = 16;
+const RTA_UID: u16 = 25;
+const RTA_IP_PROTO: u16 = 27;
+const RTA_DPORT: u16 = 29;
+
+/// A packet as far as rules look at it (ip-rule(8)).
+#[derive(Clone, Copy, Debug)]
+pub struct Query {
+    pub destination: IpAddr,
+    pub mark: u32,
+    /// IP protocol and destination port.
+    pub transport: Option<(u8, u16)>,
+    /// Whose socket it is; our own if nobody's.
+    pub uid: Option<u32>,
+}
+
+/// The kernel's choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The packet stays on this machine.
+    pub is_local: bool,
+    /// Index of the interface it leaves by.
+    pub device: u32,
+    /// The source address that a socket without one gets.
+    pub source: Option<IpAddr>,
+}
+
+thread_local! {
+    /// What was asked by last: opening a connection costs more than a question.
+    static KEPT: Cell<Option<Netlink>> = const { Cell::new(None) };
+}
+
+/// `None` if there is no route, or one that says unreachable, prohibit or blackhole.
+pub fn find(query: &Query) -> io::Result<Option<Route>> {
+    let netlink = match KEPT.take() {
+        Some(netlink) => netlink,
+        None => Netlink::open(libc::NETLINK_ROUTE)?,
+    };
+    let mut found = None;
+    match netlink.ask(&request(query), &mut |answer| found = parse(answer)) {
+        Ok(()) => KEPT.set(Some(netlink)),
+        Err(error) => {
+            return match error.raw_os_error() {
+                Some(
+                    libc::ENETUNREACH
+                    | libc::EHOSTUNREACH
+                    | libc::EACCES
+                    | libc::EINVAL
+                    | libc::ENETDOWN
+                    | libc::EAFNOSUPPORT
+                    | libc::EOPNOTSUPP,
+                ) => {
+                    KEPT.set(Some(netlink));
+                    Ok(None)
+                }
+                _ => Err(error),
+            };
+        }
+    }
+    Ok(found)
+}
+
+/// Looks through sockets after the machine's network has changed; asks the kernel once for each address.
+pub struct Review {
+    mark: u32,
+    answers: HashMap<IpAddr, Option<Route>>,
+}
+
+impl Review {
+    /// `mark` is that of the sockets.
+    pub fn new(mark: u32) -> Self {
+        Self {
+            mark,
+            answers: HashMap::new(),
+        }
+    }
+
+    /// Whether the way of a connected socket is no longer the kernel's choice for its peer: its source address is not ours
+    /// any more, or a packet to the peer would leave by another interface than the one it is bound to, or by none.
+    pub fn is_stale(&mut self, fd: BorrowedFd) -> bool {
+        let (Ok(local), Ok(peer)) = (socket::local_address(fd), socket::peer_address(fd)) else {
+            return true;
+        };
+        let device = socket::bound_device(fd).unwrap_or(0);
+        !self.is_own(local.ip()) || !self.leads_by(peer.ip(), device)
+    }
+
+    /// Whether an address is this machine's.
+    pub fn is_own(&mut self, address: IpAddr) -> bool {
+        self.way_to(address).is_some_and(|route| route.is_local)
+    }
+
+    /// Whether packets to an address leave by the interface of this index; 0 stands for any way there is.
+    pub fn leads_by(&mut self, address: IpAddr, device: u32) -> bool {
+        self.way_to(address)
+            .is_some_and(|route| device == 0 || !route.is_local && route.device == device)
+    }
+
+    fn way_to(&mut self, address: IpAddr) -> Option<Route> {
+        let query = Query {
+            destination: address.to_canonical(),
+            mark: self.mark,
+            transport: None,
+            uid: None,
+        };
+        *self
+            .answers
+            .entry(query.destination)
+            .or_insert_with(|| find(&query).ok().flatten())
+    }
+}
+
+/// Name of the interface of a route.
+pub fn device_name(route: &Route) -> io::Result<String> {
+    interface::name_of(route.device)
+}
+
+fn request(query: &Query) -> Vec<u8> {
+    let (family, octets) = match query.destination {
+        IpAddr::V4(ip) => (libc::AF_INET, ip.octets().to_vec()),
+        IpAddr::V6(ip) => (libc::AF_INET6, ip.octets().to_vec()),
+    };
+    let mut body = vec![0; ROUTE_MESSAGE];
+    body[0] = family as u8;
+    body[1] = (octets.len() * 8) as u8;
+    netlink::push_attribute(&mut body, RTA_DST, &octets);
+    if query.mark != 0 {
+        netlink::push_attribute(&mut body, RTA_MARK, &query.mark.to_ne_bytes());
+    }
+    if let Some((protocol, port)) = query.transport {
+        netlink::push_attribute(&mut body, RTA_IP_PROTO, &[protocol]);
+        netlink::push_attribute(&mut body, RTA_DPORT, &port.to_be_bytes());
+    }
+    if let Some(uid) = query.uid {
+        netlink::push_attribute(&mut body, RTA_UID, &uid.to_ne_bytes());
+    }
+    netlink::request(RTM_GETROUTE, 0, &body)
+}
+
+fn parse(message: &[u8]) -> Option<Route> {
+    let is_local = match *message.get(TYPE_AT)? {
+        libc::RTN_UNICAST => false,
+        libc::RTN_LOCAL => true,
+        // Groups and the like have an interface as well; what is unreachable has none that counts.
+        libc::RTN_BROADCAST | libc::RTN_ANYCAST | libc::RTN_MULTICAST => false,
+        _ => return None,
+    };
+    let mut device = None;
+    let mut source = None;
+    for (kind, value) in Attributes(message.get(ROUTE_MESSAGE..)?) {
+        match kind {
+            RTA_OIF => device = value.first_chunk().map(|index| u32::from_ne_bytes(*index)),
+            RTA_PREFSRC => source = address(value),
+            _ => {}
+        }
+    }
+    Some(Route {
+        is_local,
+        device: device?,
+        source,
+    })
+}
+
+fn address(value: &[u8]) -> Option<IpAddr> {
+    if let Ok(octets) = <[u8; 4]>::try_from(value) {
+        return Some(Ipv4Addr::from(octets).into());
+    }
+    let octets = <[u8; 16]>::try_from(value).ok()?;
+    Some(Ipv6Addr::from(octets).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsFd;
+
+    fn to(destination: &str) -> Query {
+        Query {
+            destination: destination.parse().unwrap(),
+            mark: 0x4d49,
+            transport: Some((6, 443)),
+            uid: Some(65_534),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_is_survived(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            parse(&bytes);
+        }
+    }
+
+    #[test]
+    fn loopback_is_local() {
+        let route = find(&to("127.0.0.77")).unwrap().unwrap();
+        assert!(route.is_local);
+        assert_eq!(device_name(&route).unwrap(), "lo");
+        // Again, by the connection that was kept.
+        assert_eq!(find(&to("127.0.0.77")).unwrap(), Some(route));
+    }
+
+    #[test]
+    fn what_cannot_be_a_destination_has_no_route() {
+        assert_eq!(find(&to("255.255.255.254")).unwrap(), None);
+    }
+
+    #[test]
+    fn a_connection_on_loopback_is_not_stale() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut review = Review::new(0);
+        assert!(!review.is_stale(stream.as_fd()));
+        // Not connected: there is nothing that it could still do.
+        assert!(review.is_stale(listener.as_fd()));
+    }
+}
