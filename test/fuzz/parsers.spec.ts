@@ -3,7 +3,9 @@ import { expect, test } from 'vitest';
 import { AppError } from '../../core/base/app-error.ts';
 import { MixedHandshake } from '../../core/inbound/mixed-handshake.ts';
 import { UserList } from '../../core/inbound/user-list.ts';
-import { decodeMessage, encodeMessage, queryFor, responseTo } from '../../core/net/dns-message.ts';
+import { decodeMessage } from '../../core/net/dns-decoder.ts';
+import { encodeMessage } from '../../core/net/dns-encoder.ts';
+import { queryFor, responseTo } from '../../core/net/dns-message.ts';
 import { HttpBodyEnd, httpBodyLength } from '../../core/net/http-body.ts';
 import { readHttpProxyRequest } from '../../core/net/http-connect.ts';
 import { parseHttpRequest } from '../../core/net/http-request.ts';
@@ -89,13 +91,13 @@ test('RPC frames: values or RPC errors, alike in any pieces', () => {
 test('HTTP heads and bodies', () => {
   const runs = fuzz(httpHeads, (input) => {
     const parsed = parseHttpRequest(input);
-    if (parsed.kind !== 'done') return;
+    if (parsed.kind !== 'ok') return;
     promised(() => {
       readHttpProxyRequest(parsed.value);
       const length = httpBodyLength(parsed.value);
       if (length === undefined) return;
       const end = new HttpBodyEnd(length);
-      inPieces(input.subarray(parsed.length), (piece) => end.take(piece) === undefined);
+      inPieces(input.subarray(parsed.used), (piece) => end.take(piece) === undefined);
     });
   });
   expect(runs).toBeGreaterThan(50);
