@@ -5,7 +5,7 @@ use super::Engine;
 use crate::command::Command;
 use crate::engine::flow::FlowRef;
 use crate::event::Event;
-use crate::options::Options;
+use crate::options::{Hijack, Options, Servers};
 use crate::shared::Shared;
 use crate::tun::Tun;
 use std::fs::File;
@@ -28,6 +28,10 @@ impl Driven {
         for end in [&near, &device] {
             end.set_nonblocking(true).expect("a non-blocking socket");
         }
+        let any = Servers {
+            taken: vec!["0.0.0.0/0".parse().expect("a prefix")],
+            spared: vec![],
+        };
         let options = Options {
             name: "lo".into(),
             mtu: 9_000,
@@ -39,6 +43,10 @@ impl Driven {
             carried6: vec!["fd00::/8".parse().expect("a prefix")],
             mark: 0,
             max_held: 64,
+            hijack: Hijack {
+                udp: any.clone(),
+                tcp: any,
+            },
         };
         let tun = Tun::over(File::from(OwnedFd::from(near)));
         let engine = Engine::with_device(tun, options, shared.clone()).expect("an engine");
