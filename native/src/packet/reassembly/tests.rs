@@ -50,7 +50,7 @@ impl Model {
     fn add(&mut self, offset: usize, more: bool, payload: &[u8]) -> Result<Option<Vec<u8>>, ()> {
         let end = offset + payload.len();
         let plausible = (offset > 0 || payload.len() >= 8) && !payload.is_empty();
-        if !plausible || more && payload.len() % 8 != 0 {
+        if !plausible || more && !payload.len().is_multiple_of(8) {
             return Err(());
         }
         if !more && (self.total.is_some_and(|total| total != end) || self.bytes.len() > end) {
