@@ -35,6 +35,7 @@ import { MixedPort } from './mixed-port.ts';
 import { NativeFlowEngine } from './native-flow-engine.ts';
 import { TunnelMachine, type TunnelSteps } from './tunnel-machine.ts';
 import { socketMark, type TunnelServices, tunAddress6, tunPrefix6 } from './tunnel-services.ts';
+import { UdpCrowdWarning } from './udp-crowd-warning.ts';
 import { UnknownAddressWarning } from './unknown-address-warning.ts';
 
 /** Packets that wait for the engine; fewer are lost under load (ip-link(8), txqueuelen). */
@@ -111,6 +112,7 @@ export class Tunnel {
       logger: log,
     });
     const unknownAddresses = new UnknownAddressWarning(health, clock);
+    const udpCrowd = new UdpCrowdWarning(health, clock);
     this.#dispatcher = new Dispatcher(this.#graph, {
       flows: this.#flows,
       fakeIp: this.mappings,
@@ -125,7 +127,11 @@ export class Tunnel {
       processesWanted: () => this.connections.watched,
       onUnknownFakeAddress: (...told) => unknownAddresses.raise(...told),
     });
-    this.#engine = new NativeFlowEngine((onEvents) => this.#createEngine(onEvents), log.child('engine'));
+    this.#engine = new NativeFlowEngine(
+      (onEvents) => this.#createEngine(onEvents),
+      log.child('engine'),
+      () => udpCrowd.gaveWay(),
+    );
     this.#inbound = new TunInbound({
       engine: this.#engine,
       dispatcher: this.#dispatcher,
