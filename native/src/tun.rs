@@ -97,6 +97,7 @@ impl Tun {
             index: 0,
             offloads: "",
             super_packets: SuperPackets::AsTheyAre,
+            takes_super_datagrams: true,
         }
     }
 

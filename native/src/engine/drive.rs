@@ -3,7 +3,6 @@
 
 use super::Engine;
 use crate::command::Command;
-use crate::engine::flow::FlowRef;
 use crate::event::Event;
 use crate::options::{Hijack, Options, Servers};
 use crate::shared::Shared;
@@ -66,12 +65,7 @@ impl Driven {
     /// Lets time pass.
     pub fn advance(&mut self, ms: u64) {
         self.engine.core.now += ms;
-        while let Some(flow) = self.engine.core.timers.pop_due(self.engine.core.now) {
-            match flow {
-                FlowRef::Tcp(key) => self.engine.tcp.on_timer(&mut self.engine.core, key),
-                FlowRef::Udp(key) => self.engine.udp.on_timer(&mut self.engine.core, key),
-            }
-        }
+        self.engine.on_time();
     }
 
     /// Carries out a command of JavaScript.

@@ -125,20 +125,25 @@ impl Engine {
                     self.on_event(token, bits)?;
                 }
             }
-            while let Some(flow) = self.core.timers.pop_due(self.core.now) {
-                match flow {
-                    FlowRef::Tcp(key) => self.tcp.on_timer(&mut self.core, key),
-                    FlowRef::Udp(key) => self.udp.on_timer(&mut self.core, key),
-                    FlowRef::UdpOutlet(key) => self.udp.on_outlet_timer(&mut self.core, key),
-                }
-            }
-            if !self.reassembly.is_empty() {
-                self.reassembly.expire(self.core.now);
-            }
+            self.on_time();
             is_busy = self.tcp.pump_busy(&mut self.core);
             self.trim_held();
             self.measure();
             self.core.outbox.flush();
+        }
+    }
+
+    /// Does everything whose time has come.
+    fn on_time(&mut self) {
+        while let Some(flow) = self.core.timers.pop_due(self.core.now) {
+            match flow {
+                FlowRef::Tcp(key) => self.tcp.on_timer(&mut self.core, key),
+                FlowRef::Udp(key) => self.udp.on_timer(&mut self.core, key),
+                FlowRef::UdpOutlet(key) => self.udp.on_outlet_timer(&mut self.core, key),
+            }
+        }
+        if !self.reassembly.is_empty() {
+            self.reassembly.expire(self.core.now);
         }
     }
 

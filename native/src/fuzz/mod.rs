@@ -9,9 +9,7 @@ mod scene;
 use crate::dns::{Answers, Deframer, MIN_MESSAGE};
 use crate::packet::reassembly::{Added, Reassembly};
 use crate::packet::{header, ip, segment};
-use crate::socks5::{
-    Action, Client, Command, Credentials, Target, datagram_payload, parse_address,
-};
+use crate::socks5::{Action, Client, Command, Credentials, Target, parse_address, parse_datagram};
 
 /// Packets, verdicts, answers and time for a whole engine.
 #[test]
@@ -123,7 +121,7 @@ fn socks5() {
         if let Some((_, length)) = parse_address(bytes) {
             assert!(length <= bytes.len());
         }
-        if let Some(payload) = datagram_payload(bytes) {
+        if let Some((_, payload)) = parse_datagram(bytes) {
             assert!(payload.len() < bytes.len());
         }
     });
