@@ -222,7 +222,7 @@ export class DnsRouter {
     const isSearched = network.isSearched(name) && !this.#tries.includes(name);
     if (isSearched || filter.keepsReal(name)) {
       if (question.type === 'AAAA' && !ipv6) return { message: emptyAnswer(query, owner), verdict: 'local' };
-      const answer = await this.#forward(query, question, name, signal);
+      const answer = await this.#forward(query, question, name, owner, signal);
       return isSearched ? this.#forgotten(answer) : this.#remembered(answer, name);
     }
     const denied = truthful ? await this.#truth(query, owner, name) : undefined;
@@ -248,7 +248,7 @@ export class DnsRouter {
     owner: string,
     signal: AbortSignal,
   ): Promise<RoutedAnswer> {
-    const answer = await this.#forward(query, question, name, signal);
+    const answer = await this.#forward(query, question, name, owner, signal);
     const isHere = answer.message.rcode === 'NXDOMAIN' && (this.isPlainFake(name) || this.#options.hosts.has(name));
     return isHere ? { ...answer, message: emptyAnswer(query, owner) } : answer;
   }
@@ -334,7 +334,7 @@ export class DnsRouter {
     // Hints and keys for hidden names would lead around us (RFC 9460, ECH).
     const unwanted = question.type === 'HTTPS' || question.type === 'SVCB' || (question.type === 'AAAA' && !ipv6);
     if (unwanted) return { message: emptyAnswer(query, owner), verdict: 'local' };
-    const answer = this.#remembered(await this.#forward(query, question, name, signal), name);
+    const answer = this.#remembered(await this.#forward(query, question, name, owner, signal), name);
     return { ...answer, message: withTtl(answer.message, 1) };
   }
 
@@ -380,8 +380,23 @@ export class DnsRouter {
       : { message: pointerAnswer(query, owner, mapping.name, ttl), verdict: 'fake' };
   }
 
-  async #forward(query: DnsMessage, question: DnsQuestion, name: string, signal: AbortSignal): Promise<RoutedAnswer> {
-    const { message, upstream, cached, ms } = await this.#options.resolver.query({ name, type: question.type }, signal);
+  async #forward(
+    query: DnsMessage,
+    question: DnsQuestion,
+    name: string,
+    owner: string,
+    signal: AbortSignal,
+  ): Promise<RoutedAnswer> {
+    const { message, upstream, cached, ms } = await this.#options.resolver.query(
+      {
+        name,
+        type: question.type,
+        spelling: owner,
+        ...(query.edns?.dnssecOk === true ? { dnssecOk: true } : {}),
+        ...(query.checkingDisabled ? { checkingDisabled: true } : {}),
+      },
+      signal,
+    );
     return {
       message: {
         ...responseTo(query, message.rcode),

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { systemClock } from '../../../core/base/clock.ts';
 import { DnsAddressResolver } from '../../../core/dns/dns-address-resolver.ts';
 import { HostTable } from '../../../core/dns/hosts.ts';
 import { record } from './fake-upstream.ts';
@@ -15,7 +16,10 @@ function make(table: ConstructorParameters<typeof TableResolver>[0], ipv6 = fals
     'six.example': ['2001:db8::6'],
   });
   const isFake = (ip: string) => ip.startsWith('198.18.');
-  return { upstream, resolver: new DnsAddressResolver({ resolver: upstream, hosts, ipv6: () => ipv6, isFake }) };
+  return {
+    upstream,
+    resolver: new DnsAddressResolver({ resolver: upstream, hosts, ipv6: () => ipv6, isFake, clock: systemClock }),
+  };
 }
 
 const both = {
