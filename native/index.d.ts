@@ -43,6 +43,24 @@ export interface EngineOptions {
   mark: number;
   /** Flows that may wait for a verdict at once; beyond it the oldest is dropped. */
   maxHeld: number;
+  dnsHijack: DnsHijack;
+}
+
+/** Prefixes of DNS servers, and of those among them that are spared. */
+export interface DnsServers {
+  taken: string[];
+  spared: string[];
+}
+
+/**
+ * Whose questions to port 53 are told by `dns` events; to the DNS server's own address (`peer4`) all are. Others are flows, and so
+ * is what comes to port 53 of those servers and is not a question that any resolver could answer: no DNS at all, an update, a
+ * zone transfer, a class other than IN, a question without recursion. A connection of that kind is accepted already when its
+ * flow opens.
+ */
+export interface DnsHijack {
+  udp: DnsServers;
+  tcp: DnsServers;
 }
 
 export type DialFailure =
@@ -93,11 +111,11 @@ export type EngineEvent =
   /** The end of a flow, exactly one for each `open`. `up` and `down` are the payload bytes that reached the far side and the client. */
   | { kind: 'close'; id: number; up: number; down: number; reason: CloseReason }
   /**
-   * Questions to port 53 of any address, by UDP or (each one message of a) TCP connection, as many as have come meanwhile. The
-   * token of a question is `firstToken` plus its place. In `questions` they lie back to back, integers little-endian unless
-   * said: u32 length of the message; u8 protocol (6 TCP, 17 UDP); u8 IP family (4, 6); u16 source port; u16 destination port;
-   * 6 bytes unused; 16 bytes source and 16 bytes destination address in network order (IPv4: the first 4); the message without
-   * length prefix.
+   * Questions to port 53 of the servers in `dnsHijack`, by UDP or (each one message of a) TCP connection, as many as have come
+   * meanwhile. The token of a question is `firstToken` plus its place. In `questions` they lie back to back, integers
+   * little-endian unless said: u32 length of the message; u8 protocol (6 TCP, 17 UDP); u8 IP family (4, 6); u16 source port; u16
+   * destination port; 6 bytes unused; 16 bytes source and 16 bytes destination address in network order (IPv4: the first 4); the
+   * message without length prefix.
    */
   | { kind: 'dns'; firstToken: number; count: number; questions: Buffer }
   /** The engine stopped by itself (device gone, internal fault); every flow was closed before. */
@@ -168,6 +186,8 @@ export class Engine {
   answerDns(answers: Uint8Array): void;
   /** Replaces `carried6`. Flows that are carried already go on. */
   carry6(prefixes: string[]): void;
+  /** Replaces `dnsHijack`. */
+  hijackDns(servers: DnsHijack): void;
   /**
    * The machine's network has changed: resets, both ways, the TCP flows whose outward socket has a source address that is not
    * the machine's any more, or would now leave by another interface or none.

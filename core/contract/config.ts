@@ -177,12 +177,25 @@ export const snifferSchema = z.strictObject({
 });
 export type SnifferConfig = z.infer<typeof snifferSchema>;
 
+/** Prefixes of DNS servers. */
+const servers = z.array(text).max(1024);
+/** Servers whose questions are answered by us, and those among them that are spared. */
+const hijackSchema = z.strictObject({ taken: servers, spared: servers });
+/**
+ * Questions to port 53 of which servers are answered by us; those to our own address always are. All others go on as connections,
+ * decided by the rules, and so does what comes to port 53 and is no question that any resolver could answer.
+ */
+export const dnsHijackSchema = z.strictObject({ udp: hijackSchema, tcp: hijackSchema });
+export type DnsHijack = z.infer<typeof dnsHijackSchema>;
+export const everyServer: readonly string[] = ['0.0.0.0/0', '::/0'];
+
 export const tunSchema = z.strictObject({
   device: z.string().regex(/^[a-zA-Z][a-zA-Z0-9_-]{0,14}$/),
   mtu: z.number().int().min(1280).max(65_535),
   gso: z.boolean(),
   /** IPv4 and IPv6 prefixes that never enter the TUN. */
   routeExclude: z.array(text).max(1024),
+  dnsHijack: dnsHijackSchema,
 });
 export type TunConfig = z.infer<typeof tunSchema>;
 
@@ -209,6 +222,11 @@ export const configSchema = z.strictObject({
   rules: z.array(ruleSchema).max(1_000_000),
 });
 export type Config = z.infer<typeof configSchema>;
+
+const hijackAll: DnsHijack = {
+  udp: { taken: [...everyServer], spared: [] },
+  tcp: { taken: [...everyServer], spared: [] },
+};
 
 /** What is used before any profile is loaded: everything DIRECT, every connection shown by name. */
 export const defaultConfig: Config = {
@@ -248,7 +266,7 @@ export const defaultConfig: Config = {
     skipSource: [],
     skipDestination: [],
   },
-  tun: { device: 'mirage0', mtu: 9000, gso: true, routeExclude: [] },
+  tun: { device: 'mirage0', mtu: 9000, gso: true, routeExclude: [], dnsHijack: hijackAll },
   mixed: { address: '127.0.0.1', port: 7890, users: [] },
   proxies: [],
   rules: [{ type: 'MATCH', payload: '', policy: 'DIRECT', noResolve: false }],

@@ -1,6 +1,7 @@
 /** The `tun` section of a profile: the device, and what stays outside of it. */
 import { type Cidr, cidrsOverlap, formatCidr, parseCidr } from '../base/cidr.ts';
 import type { TunConfig } from '../contract/config.ts';
+import { readDnsHijack } from './dns-hijack.ts';
 import { keyOf } from './fake-ranges.ts';
 import type { YamlMap } from './yaml-map.ts';
 import { clip, type YamlValue } from './yaml-value.ts';
@@ -16,7 +17,6 @@ const notSupported = 'not supported yet: ignored, all routes but the excluded on
 const ignored: Readonly<Record<string, string>> = {
   enable: 'ignored: Enhanced Mode is a switch of the app, not of the profile',
   stack: 'ignored: there is one network stack',
-  'dns-hijack': 'ignored: DNS that enters the TUN is always answered by us',
   'auto-detect-interface': 'ignored: the outward interface is always found',
   'auto-redirect': 'ignored: traffic is taken by the TUN alone',
   'strict-route': 'ignored: traffic never goes around the tunnel',
@@ -58,6 +58,9 @@ export function readTun(map: YamlMap, fakeRanges: readonly Cidr[]): TunSection {
     .filter((value) => value !== undefined);
   if (excluded.length > 0) section.routeExclude = excluded.flatMap((value) => readPrefixes(value, fakeRanges));
   if ((section.routeExclude?.length ?? 0) > 1024) excluded[0]?.error('more than 1024 excluded prefixes');
+  const hijack = map.take('dns-hijack');
+  const dnsHijack = hijack && readDnsHijack(hijack);
+  if (dnsHijack !== undefined) section.dnsHijack = dnsHijack;
   map.warnOfRest(ignored);
   return section;
 }

@@ -3,6 +3,7 @@ import net from 'node:net';
 import { AppError, errnoOf } from '../base/app-error.ts';
 import type { Logger } from '../base/logger.ts';
 import { unreachable } from '../base/unreachable.ts';
+import type { DnsHijack } from '../contract/config.ts';
 import type { NativeDial } from '../flow/dial-plan.ts';
 import type { DialOutcome, FlowEngine, FlowEngineHandlers, FlowId, Verdict } from '../inbound/flow-engine.ts';
 import { SocketStream } from '../net/socket-stream.ts';
@@ -105,6 +106,11 @@ export class NativeFlowEngine implements FlowEngine {
 
   answerDns(answers: Uint8Array): void {
     this.#engine?.answerDns(answers);
+  }
+
+  /** Whose questions to port 53 are told as questions; others are flows. */
+  hijackDns(servers: DnsHijack): void {
+    this.#engine?.hijackDns(servers);
   }
 
   /** The machine's network has changed: TCP flows whose way out is no longer the kernel's choice are reset. */

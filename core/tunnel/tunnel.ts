@@ -282,6 +282,7 @@ export class Tunnel {
     this.#graph = graph;
     this.#dispatcher.swap(graph);
     this.#dnsServer?.setRouter(graph.dns.router);
+    this.#engine.hijackDns(graph.config.tun.dnsHijack);
   }
 
   /** What connections tell of names stands in the log beside what was asked. */
@@ -302,7 +303,7 @@ export class Tunnel {
 
   #createEngine(onEvents: Parameters<TunnelServices['createEngine']>[1]): ReturnType<TunnelServices['createEngine']> {
     const { createEngine, network } = this.#services;
-    const { device, mtu, gso } = this.#graph.config.tun;
+    const { device, mtu, gso, dnsHijack } = this.#graph.config.tun;
     const { tunAddress, dnsAddress } = this.#graph.pool.range;
     const options = {
       name: device,
@@ -315,6 +316,7 @@ export class Tunnel {
       carried6: this.#carried6(),
       mark: socketMark,
       maxHeld,
+      dnsHijack,
     };
     return createEngine(options, onEvents);
   }

@@ -1,6 +1,6 @@
 //! What JavaScript tells the engine.
 
-use crate::options::Hop;
+use crate::options::{Hijack, Hop};
 use crate::prefix::Prefix;
 use crate::socks5::{Credentials, Target};
 
@@ -69,6 +69,10 @@ pub enum Command {
     /// The IPv6 destinations whose flows are carried.
     Carry6 {
         prefixes: Vec<Prefix>,
+    },
+    /// Whose questions to port 53 are answered here.
+    HijackDns {
+        hijack: Hijack,
     },
     /// The machine's network has changed: flows whose way out is no longer the kernel's choice end.
     Review,

@@ -16,6 +16,29 @@ pub struct Options {
     pub carried6: Vec<Prefix>,
     pub mark: u32,
     pub max_held: usize,
+    pub hijack: Hijack,
+}
+
+/// Whose questions to port 53 are answered here; see `DnsHijack` in index.d.ts.
+#[derive(Clone, Debug, Default)]
+pub struct Hijack {
+    pub udp: Servers,
+    pub tcp: Servers,
+}
+
+/// Servers of which some are spared.
+#[derive(Clone, Debug, Default)]
+pub struct Servers {
+    pub taken: Vec<Prefix>,
+    pub spared: Vec<Prefix>,
+}
+
+impl Servers {
+    /// Whether questions to a server are answered here.
+    pub fn contain(&self, server: IpAddr) -> bool {
+        let is_in = |prefixes: &[Prefix]| prefixes.iter().any(|prefix| prefix.contains(server));
+        is_in(&self.taken) && !is_in(&self.spared)
+    }
 }
 
 /// One address to try and the interface its socket is bound to.

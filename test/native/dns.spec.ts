@@ -1,9 +1,21 @@
 /** Port 53 of any address: questions become events, answers find their asker, by UDP and TCP. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeInLab } from '../support/tier.ts';
 import { NativeWorld } from './support/native-world.ts';
 
 const dig = (...args: string[]) => ['dig', '+tries=1', '+time=2', '+noedns', ...args].join(' ');
+
+const echoAt53 = `
+import socket, threading
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); udp.bind(('10.99.0.1', 53))
+tcp = socket.create_server(('10.99.0.1', 53))
+def datagrams():
+  while True: udp.sendto(*udp.recvfrom(65535))
+def connection(s):
+  while data := s.recv(65536): s.sendall(data)
+  s.close()
+threading.Thread(target=datagrams, daemon=True).start()
+while True: threading.Thread(target=connection, args=(tcp.accept()[0],), daemon=True).start()`;
 
 describeInLab('DNS hijack', () => {
   let world: NativeWorld;
@@ -53,9 +65,87 @@ describeInLab('DNS hijack', () => {
     await world.programs.call('finish', { name: 'a' });
   });
 
-  test('a connection that talks nonsense is reset', async () => {
-    await world.programs.call('open', { name: 'b', host: '10.99.0.53', port: 53 });
+  test('a connection to our own address that talks nonsense is reset', async () => {
+    await world.client.sh('ip route add 172.30.0.2 dev tun9');
+    await world.programs.call('open', { name: 'b', host: '172.30.0.2', port: 53 });
     await world.programs.call('write', { name: 'b', text: '\0\u0001x' });
     await expect.poll(() => world.programs.call('state', { name: 'b' })).toMatchObject({ ended: 'ECONNRESET' });
+  });
+
+  describe('what is no question to any resolver is a flow', () => {
+    /** The far machine answers there with what it got. */
+    const host = '10.99.0.1';
+    const toEcho = { kind: 'direct', device: 'eth0' } as const;
+
+    beforeAll(async () => {
+      world.server.spawn('python3', ['-c', echoAt53]);
+      await world.server.sh(
+        'for i in $(seq 100); do ss -ltnH "sport = :53" | grep -q . && exit 0; sleep 0.05; done; exit 1',
+      );
+      await world.rules({ verdict: toEcho });
+    });
+
+    test.each([
+      ['a VPN', '\u0001\0\0\0' + 'v'.repeat(144)],
+      ['less than a header', 'hi'],
+      ['nothing at all', ''],
+    ])('by UDP: %s', async (_what, message) => {
+      const { replies } = await world.programs.call<{ replies: { text: string; from: string }[] }>('datagrams', {
+        host,
+        port: 53,
+        messages: [message],
+        connect: true,
+      });
+      expect(replies).toMatchObject([{ text: message.slice(0, 40), from: `${host}:53` }]);
+      expect(await world.events('dialed')).toMatchObject([
+        { kind: 'open', network: 'udp', destination: { port: 53 } },
+        { ok: true },
+      ]);
+    });
+
+    test('by UDP: what follows on that socket, also a question', async () => {
+      const question = '\u0012\u0034\u0001\0\0\u0001\0\0\0\0\0\0\u0001a\0\0\u0001\0\u0001';
+      const { replies } = await world.programs.call<{ replies: { text: string }[] }>('datagrams', {
+        host,
+        port: 53,
+        messages: ['hello', question],
+      });
+      expect(replies.map((reply) => reply.text)).toEqual(['hello', question]);
+    });
+
+    test('by TCP: the first bytes reach the server', async () => {
+      await world.engine.call('events');
+      await world.programs.call('open', { name: 'v', host, port: 53 });
+      await world.programs.call('write', { name: 'v', text: 'SSH-2.0-nobody\r\n' });
+      await expect
+        .poll(() => world.programs.call('state', { name: 'v' }))
+        .toMatchObject({ received: 'SSH-2.0-nobody\r\n' });
+      await world.programs.call('finish', { name: 'v' });
+      expect(await world.reasons()).toEqual(['done']);
+    });
+
+    test('by TCP: refused by verdict is a reset', async () => {
+      await world.rules({ verdict: { kind: 'reject', how: 'unreachable' } });
+      await world.programs.call('open', { name: 'w', host, port: 53 });
+      await world.programs.call('write', { name: 'w', text: 'GET / HTTP/1.0\r\n' });
+      await expect.poll(() => world.programs.call('state', { name: 'w' })).toMatchObject({ ended: 'ECONNRESET' });
+      await world.rules({ verdict: toEcho });
+    });
+
+    test.each([
+      ['by UDP', []],
+      ['by TCP', ['+tcp']],
+    ])('%s: a question to a server that is spared, others are answered as before', async (_how, args) => {
+      const all = { taken: ['0.0.0.0/0'], spared: [] };
+      const spared = { taken: ['0.0.0.0/0'], spared: [`${host}/32`] };
+      await world.engine.call('hijackDns', { udp: spared, tcp: spared });
+      await world.engine.call('events');
+      // Its own question comes back: dig says that it is no answer, and waits.
+      await world.client.run('sh', ['-c', dig(`@${host}`, 'example.com', '+time=1', ...args)]);
+      expect((await world.events('open'))[0]).toMatchObject({ kind: 'open', destination: { address: host, port: 53 } });
+      expect(await world.client.sh(dig('@10.99.0.53', 'example.com', ...args))).toContain('status: NOERROR');
+      await world.engine.call('hijackDns', { udp: all, tcp: all });
+      expect(await world.client.sh(dig(`@${host}`, 'example.com', ...args))).toContain('status: NOERROR');
+    });
   });
 });

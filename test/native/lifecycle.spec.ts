@@ -25,6 +25,7 @@ describeInLab('engine life', () => {
       unknownToken: 'no error',
       brokenAnswers: 'EINVAL',
       badDescriptor: 'EBADF',
+      badServers: 'EINVAL',
       badPrefix: 'EINVAL',
       badDevice: 'ENODEV',
       noObject: 'EINVAL',

@@ -121,6 +121,15 @@ impl Core {
         address == self.options.peer4 || Some(address) == self.peer6()
     }
 
+    /// Whether what a program sends to port 53 of a server may be a question for us. Our own address takes nothing else.
+    pub fn hijacks(&self, network: Network, server: IpAddr) -> bool {
+        let servers = match network {
+            Network::Tcp => &self.options.hijack.tcp,
+            Network::Udp => &self.options.hijack.udp,
+        };
+        self.is_peer(server) || servers.contain(server)
+    }
+
     /// Whether flows to an address are carried. All of IPv4 are, and of IPv6 what the options say, except to the device's link.
     pub fn carries(&self, destination: IpAddr) -> bool {
         let carried6 = &self.options.carried6;

@@ -1,6 +1,6 @@
 //! A program's TCP connection to port 53: several questions at once, answers in any order (RFC 7766).
 
-use crate::dns::{self, Deframer};
+use crate::dns::{self, Deframer, Judgement};
 use crate::sys::{self, socket};
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -20,25 +20,34 @@ pub struct DnsConnection {
     outgoing: Vec<u8>,
     unanswered: usize,
     ended: bool,
+    /// Its first bytes were seen to be a question.
+    is_dns: bool,
 }
 
-/// What is left of a connection that must be closed: whether properly or by reset.
+/// What becomes of a connection that is no longer one for us: it is closed, properly or by reset, or it never was one.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Close {
     Graceful,
     Reset,
+    NotDns,
 }
 
 impl DnsConnection {
-    /// `fd` is accepted and non-blocking.
-    pub fn new(fd: OwnedFd) -> Self {
+    /// `fd` is accepted and non-blocking. `is_ours`: whatever comes is for us, and needs no look at its first bytes.
+    pub fn new(fd: OwnedFd, is_ours: bool) -> Self {
         Self {
             fd,
             deframer: Deframer::default(),
             outgoing: Vec::new(),
             unanswered: 0,
             ended: false,
+            is_dns: is_ours,
         }
+    }
+
+    /// The socket of a connection that is not DNS: nothing was read from it.
+    pub fn into_socket(self) -> OwnedFd {
+        self.fd
     }
 
     /// Time it may stay as it is.
@@ -57,6 +66,9 @@ impl DnsConnection {
         ask: &mut dyn FnMut(Vec<u8>),
     ) -> Result<(), Close> {
         self.write()?;
+        if !self.is_dns && !self.look(buffer)? {
+            return Ok(());
+        }
         loop {
             while self.unanswered < MAX_UNANSWERED {
                 match self.deframer.next_message() {
@@ -79,6 +91,21 @@ impl DnsConnection {
             }
         }
         self.check()
+    }
+
+    /// Looks at the first bytes without taking them. False while they are too few.
+    fn look(&mut self, buffer: &mut [u8]) -> Result<bool, Close> {
+        match socket::receive(self.fd.as_fd(), buffer, libc::MSG_PEEK) {
+            Ok(0) => return Err(Close::Graceful),
+            Ok(count) => match dns::judge_stream(&buffer[..count]) {
+                Judgement::Question => self.is_dns = true,
+                Judgement::Other => return Err(Close::NotDns),
+                Judgement::Unclear => {}
+            },
+            Err(error) if sys::would_block(&error) => {}
+            Err(_) => return Err(Close::Reset),
+        }
+        Ok(self.is_dns)
     }
 
     /// Sends the answer to one of its questions.

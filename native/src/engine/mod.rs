@@ -258,6 +258,7 @@ impl Engine {
                     }
                 }
                 Command::Carry6 { prefixes } => self.core.options.carried6 = prefixes,
+                Command::HijackDns { hijack } => self.core.options.hijack = hijack,
                 Command::Review => self.tcp.review(&mut self.core),
                 Command::Stop => {
                     self.stop();

@@ -22,7 +22,7 @@ use std::os::fd::OwnedFd;
 const MAX_FLOWS: usize = 400_000;
 /// TCP connections to port 53 at once; more are refused.
 const MAX_DNS_CONNECTIONS: usize = 512;
-/// The port whose connections are answered by the DNS side.
+/// The port at which questions are answered by the DNS side.
 pub const DNS_PORT: u16 = 53;
 
 /// A TCP packet as it came from the device.
@@ -216,7 +216,9 @@ impl TcpFlows {
             core.shared.metrics.dropped.add(1);
             return;
         }
-        if tuple.destination.port() == DNS_PORT {
+        if tuple.destination.port() == DNS_PORT
+            && core.hijacks(Network::Tcp, tuple.destination.ip())
+        {
             return self.open_dns(core, tuple, segment);
         }
         if !core.carries(tuple.destination.ip()) {

@@ -3,11 +3,11 @@
 use crate::engine::core::Core;
 use crate::engine::dns_connection::{Close, DnsConnection};
 use crate::engine::dns_desk::Asker;
-use crate::engine::flow::Token;
+use crate::engine::flow::{FlowRef, Token, Tuple};
 use crate::engine::redirection::Redirection;
 use crate::engine::tcp::{TcpFlows, spare_descriptor};
 use crate::engine::tcp_flow::{Phase, Purpose, TcpFlow};
-use crate::event::Reason;
+use crate::event::{Network, Reason};
 use crate::relay::{Outcome, Relay, Side};
 use crate::slab::Key;
 use crate::sys::epoll::STREAM_EDGES;
@@ -94,7 +94,8 @@ impl TcpFlows {
             }
             Purpose::Dns => {
                 let watched = core.epoll.add(fd.as_fd(), token, STREAM_EDGES).is_ok();
-                flow.phase = Phase::Dns(Box::new(DnsConnection::new(fd)));
+                let is_ours = core.is_peer(flow.tuple.destination.ip());
+                flow.phase = Phase::Dns(Box::new(DnsConnection::new(fd, is_ours)));
                 if watched {
                     self.advance_dns(core, key);
                 } else {
@@ -204,9 +205,39 @@ impl TcpFlows {
         let result = connection.advance(&mut self.buffer, &mut |message| {
             core.ask(Asker::Tcp(key), tuple, &message);
         });
-        if let Err(close) = result {
-            self.end_dns(core, key, close);
+        match result {
+            Ok(()) => {}
+            Err(Close::NotDns) => self.hold_accepted(core, key),
+            Err(close) => self.end_dns(core, key, close),
         }
+    }
+
+    /// Makes a flow of a connection to port 53 that is not DNS: it is accepted, and waits for a verdict.
+    fn hold_accepted(&mut self, core: &mut Core, key: Key) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        let Tuple {
+            client,
+            destination,
+        } = flow.tuple;
+        if !core.carries(destination.ip()) {
+            return self.end_dns(core, key, Close::Reset);
+        }
+        let Some(identity) = core.open(Network::Tcp, client, destination, FlowRef::Tcp(key)) else {
+            return self.end_dns(core, key, Close::Reset);
+        };
+        flow.identity = Some(identity);
+        self.open += 1;
+        self.dns_connections -= 1;
+        flow.phase = match std::mem::replace(&mut flow.phase, Phase::Closing) {
+            Phase::Dns(connection) => Phase::Waiting {
+                fd: connection.into_socket(),
+                since: core.now,
+            },
+            other => other,
+        };
+        self.schedule(core, key);
     }
 
     /// Sends an answer to a DNS connection, if it is still there.

@@ -1,6 +1,7 @@
 //! UDP of programs: each datagram finds its conversation here; answers carry the asked address as their source.
 
 use crate::command::Ending;
+use crate::dns::{self, Judgement};
 use crate::engine::core::Core;
 use crate::engine::dns_desk::Asker;
 use crate::engine::flow::{FlowRef, Tuple};
@@ -15,7 +16,7 @@ use crate::socks5;
 use crate::sys::{self, socket};
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// Conversations at once; more are answered with ICMP host unreachable.
@@ -54,7 +55,10 @@ impl UdpFlows {
             client: SocketAddr::new(packet.source(), datagram.source_port()),
             destination: SocketAddr::new(packet.destination(), datagram.destination_port()),
         };
-        if tuple.destination.port() == DNS_PORT {
+        if tuple.destination.port() == DNS_PORT
+            && is_question(core, tuple.destination.ip(), datagram.payload())
+            && !self.by_tuple.contains_key(&tuple)
+        {
             return on_question(core, tuple, datagram.payload());
         }
         let key = match self.by_tuple.get(&tuple) {
@@ -273,8 +277,14 @@ impl UdpFlows {
     }
 }
 
+/// Whether a datagram to port 53 is for us. Whatever else it is goes on as a flow.
+fn is_question(core: &Core, server: IpAddr, message: &[u8]) -> bool {
+    core.is_peer(server)
+        || core.hijacks(Network::Udp, server) && dns::judge(message) == Judgement::Question
+}
+
 fn on_question(core: &mut Core, tuple: Tuple, message: &[u8]) {
-    if message.len() < crate::dns::MIN_MESSAGE {
+    if message.len() < dns::MIN_MESSAGE {
         core.shared.metrics.dropped.add(1);
         return;
     }

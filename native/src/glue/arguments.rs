@@ -2,7 +2,7 @@
 
 use crate::command::{DialPlan, Ending, Peek, Proxied, Rejection, Verdict};
 use crate::glue::error::{Result, invalid, mistyped};
-use crate::options::{Hop, Options};
+use crate::options::{Hijack, Hop, Options, Servers};
 use crate::prefix::Prefix;
 use crate::socks5::{Credentials, Target};
 use napi::ValueType;
@@ -99,6 +99,22 @@ pub fn options(object: &Object) -> Result<Options> {
         carried6: prefixes("carried6", &carried6)?,
         mark: mark(field(object, "mark")?)?,
         max_held: number("maxHeld", 100_000.0)? as usize,
+        hijack: hijack(&field(object, "dnsHijack")?)?,
+    })
+}
+
+/// A `DnsHijack`.
+pub fn hijack(object: &Object) -> Result<Hijack> {
+    let servers = |name: &str| -> Result<Servers> {
+        let of: Object = field(object, name)?;
+        Ok(Servers {
+            taken: prefixes("taken", &field::<Vec<String>>(&of, "taken")?)?,
+            spared: prefixes("spared", &field::<Vec<String>>(&of, "spared")?)?,
+        })
+    };
+    Ok(Hijack {
+        udp: servers("udp")?,
+        tcp: servers("tcp")?,
     })
 }
 

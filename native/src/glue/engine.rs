@@ -143,6 +143,13 @@ impl Engine {
     }
 
     #[napi(catch_unwind)]
+    pub fn hijack_dns(&self, servers: Object) -> Result<()> {
+        let hijack = arguments::hijack(&servers)?;
+        self.post(Command::HijackDns { hijack });
+        Ok(())
+    }
+
+    #[napi(catch_unwind)]
     pub fn review(&self) {
         self.post(Command::Review);
     }

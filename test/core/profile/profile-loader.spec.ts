@@ -17,6 +17,11 @@ function problemsOf(text: string): string[] {
   );
 }
 
+type DnsServers = Config['tun']['dnsHijack']['udp'];
+const only = (...taken: string[]): DnsServers => ({ taken, spared: [] });
+const everyone = only('0.0.0.0/0', '::/0');
+const nobody = only();
+
 const end = '\nrules: ["MATCH,DIRECT"]\n';
 
 describe('what a profile means', () => {
@@ -84,6 +89,7 @@ tun:
   auto-route: true
   route-exclude-address: [192.168.1.7/16]
   inet6-route-exclude-address: [2001:db8::1/32]
+  dns-hijack: ['any:53', '!203.0.113.80', '!udp://[2001:db8::/64]:53']
 proxies:
   - {name: one, type: socks5, server: proxy.example, port: "1080"}
   - {name: 2, type: SOCKS5, server: '[2001:db8::1]', port: 1081, username: 007, password: true, udp: true, tls: false}
@@ -125,7 +131,16 @@ rules:
           'c.example': 'a.example',
         },
       },
-      tun: { device: 'tun7', mtu: 1500, gso: false, routeExclude: ['192.168.0.0/16', '2001:db8::/32'] },
+      tun: {
+        device: 'tun7',
+        mtu: 1500,
+        gso: false,
+        routeExclude: ['192.168.0.0/16', '2001:db8::/32'],
+        dnsHijack: {
+          udp: { taken: ['0.0.0.0/0', '::/0'], spared: ['203.0.113.80/32', '2001:db8::/64'] },
+          tcp: { taken: ['0.0.0.0/0', '::/0'], spared: ['203.0.113.80/32'] },
+        },
+      },
       proxies: [
         { type: 'socks5', name: 'one', server: 'proxy.example', port: 1080, udp: false },
         { type: 'socks5', name: '2', server: '2001:db8::1', port: 1081, username: '007', password: 'true', udp: true },
@@ -145,6 +160,27 @@ rules:
     expect(load('dns:\ntun:\nproxies:\nhosts:\nrules: ["MATCH,DIRECT"]')).toEqual({ ...defaultConfig, mixed: null });
     expect(load(`mixed-port: 0${end}`).mixed).toBeNull();
   });
+
+  test.each<[string, DnsServers, DnsServers]>([
+    ['[any:53]', everyone, everyone],
+    ['["tcp://any:53"]', nobody, everyone],
+    ['["udp://0.0.0.0:53"]', everyone, nobody],
+    ['[]', nobody, nobody],
+    ['[8.8.8.8, "[2001:db8::1]:53"]', only('8.8.8.8/32', '2001:db8::1/128'), only('8.8.8.8/32', '2001:db8::1/128')],
+    ['[10.1.2.3/8]', only('10.0.0.0/8'), only('10.0.0.0/8')],
+    ['["!tcp://ANY"]', nobody, { taken: [], spared: ['0.0.0.0/0', '::/0'] }],
+  ])('dns-hijack: %s', (list, udp, tcp) => {
+    expect(load(`tun:\n  dns-hijack: ${list}${end}`).tun.dnsHijack).toEqual({ udp, tcp });
+  });
+
+  test.each(['quic://any:53', 'dns.example:53', 'any:5353', '1.2.3.4/33', ''])(
+    'dns-hijack: "%s" is warned of',
+    (entry) => {
+      const { config, problems } = loadProfile(`tun:\n  dns-hijack: ["${entry}", 9.9.9.9]${end}`);
+      expect(config?.tun.dnsHijack.udp).toEqual(only('9.9.9.9/32'));
+      expect(problems.filter(({ path }) => path?.startsWith('tun.dns-hijack'))).toHaveLength(1);
+    },
+  );
 
   test('the mixed port is on the loopback unless allow-lan says otherwise', () => {
     const address = (text: string) => load(`mixed-port: 1\n${text}${end}`).mixed?.address;

@@ -49,6 +49,10 @@ export class MemoryNative implements NativeEngine {
     this.closed.push(id);
   }
 
+  hijackDns(servers: NativeEngineOptions['dnsHijack']): void {
+    this.options.dnsHijack = servers;
+  }
+
   review(): void {
     this.reviews += 1;
   }

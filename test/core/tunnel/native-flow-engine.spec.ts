@@ -36,6 +36,9 @@ class MemoryEngine implements NativeEngine {
     this.calls.push(['close', ...args]);
   }
 
+  hijackDns(...args: unknown[]): void {
+    this.calls.push(['hijackDns', ...args]);
+  }
   review(...args: unknown[]): void {
     this.calls.push(['review', ...args]);
   }

@@ -9,6 +9,10 @@ import { AnswerBatch, BatchReader } from '../../../core/dns/dns-batch.ts';
 import type * as native from '../../../native/index.d.ts';
 import { serve } from './agent.ts';
 
+/** Port 53 of every server is ours. */
+const allServers = { taken: ['0.0.0.0/0', '::/0'], spared: [] };
+const dnsHijack: native.DnsHijack = { udp: allServers, tcp: allServers };
+
 const addon = createRequire(import.meta.url)('../../../native/mirage.node') as typeof native;
 
 /** What to do with flows to a destination; a missing part matches all. Without a matching rule a flow stays held. */
@@ -116,7 +120,7 @@ serve({
       carried6 = [],
     } = options;
     engine = new addon.Engine(
-      { name, mtu, gso, queueLength, address4, peer4, address6, carried6, mark, maxHeld },
+      { name, mtu, gso, queueLength, address4, peer4, address6, carried6, mark, maxHeld, dnsHijack },
       onEvents,
     );
     return engine.device();
@@ -127,6 +131,7 @@ serve({
   dns: (given: typeof dnsAnswer) => {
     dnsAnswer = given;
   },
+  hijackDns: (servers: native.DnsHijack) => current().hijackDns(servers),
   decide: ({ id, verdict }: { id: number; verdict: native.Verdict }) => current().decide(id, verdict),
   close: ({ id, how }: { id: number; how: 'graceful' | 'reset' }) => current().close(id, how),
   carry6: (prefixes: string[]) => current().carry6(prefixes),
@@ -219,6 +224,7 @@ serve({
       unknownToken: codeOf(() => current().answerDns(new Uint8Array(12))),
       brokenAnswers: codeOf(() => current().answerDns(new Uint8Array(13))),
       badDescriptor: codeOf(() => addon.peerCredentials(9999)),
+      badServers: codeOf(() => current().hijackDns({ udp: { taken: ['any'], spared: [] }, tcp: allServers })),
       badPrefix: codeOf(() => addon.destroySockets(['all'])),
       badDevice: codeOf(() => addon.openUdp(4, 'no-such-dev', 0)),
       noObject: codeOf(() => new addon.Engine(7 as never, () => undefined)),
@@ -236,6 +242,7 @@ serve({
               carried6: [],
               mark: 0,
               maxHeld: 9,
+              dnsHijack,
             },
             () => undefined,
           ),
@@ -254,6 +261,7 @@ serve({
               carried6: [],
               mark: 0,
               maxHeld: 9,
+              dnsHijack,
             },
             () => undefined,
           ),
