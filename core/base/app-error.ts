@@ -9,6 +9,10 @@ export interface AppErrorOptions {
   problems?: ConfigProblem[];
 }
 
+/** UTF-16 units of a text, and problems, that cross a process border: what they quote may come from outside. */
+const maxText = 2_000;
+const maxProblems = 1_000;
+
 export class AppError extends Error {
   override readonly name = 'AppError';
   readonly code: ErrorCode;
@@ -24,14 +28,14 @@ export class AppError extends Error {
     this.problems = options.problems;
   }
 
-  /** The form that crosses process borders; causes and stacks stay behind. */
+  /** The form that crosses process borders; causes and stacks stay behind, and long texts are cut. */
   toData(): ErrorData {
     return {
       code: this.code,
-      message: this.message,
-      ...(this.expected === undefined ? {} : { expected: this.expected }),
+      message: cut(this.message),
+      ...(this.expected === undefined ? {} : { expected: cut(this.expected) }),
       ...(this.details === undefined ? {} : { details: this.details }),
-      ...(this.problems === undefined ? {} : { problems: this.problems }),
+      ...(this.problems === undefined ? {} : { problems: this.problems.slice(0, maxProblems) }),
     };
   }
 
@@ -49,6 +53,10 @@ export class AppError extends Error {
     const message = caught instanceof Error ? caught.message : String(caught);
     return new AppError(code, context === undefined ? message : `${context}: ${message}`, { cause: caught });
   }
+}
+
+function cut(text: string): string {
+  return text.length <= maxText ? text : `${text.slice(0, maxText)}…`;
 }
 
 /** The `code` of a Node or native error (`ENOENT`, `ECONNREFUSED`, ...), or undefined. */

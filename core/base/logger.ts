@@ -1,5 +1,6 @@
 /** Structured, levelled logging as a narrow interface; the composition root decides where lines go. */
 import type { LogLevel } from '../contract/log.ts';
+import { LogLimiter } from './log-limiter.ts';
 
 export type LogFields = Record<string, string | number | boolean | undefined>;
 
@@ -20,21 +21,37 @@ export interface LogRecord {
   text: string;
 }
 
-/** Builds a logger over a sink. `enabled` is asked before a line is built, so that a silent level costs nothing. */
-export function createLogger(
-  sink: (record: LogRecord) => void,
-  options: { component: string; enabled: (level: LogLevel) => boolean; now: () => number },
-): Logger {
+export interface LoggerOptions {
+  readonly component: string;
+  /** Asked before a line is built, so that a silent level costs nothing. */
+  readonly enabled: (level: LogLevel) => boolean;
+  readonly now: () => number;
+}
+
+/** UTF-16 units of a line, and of one value in it: what comes from outside may be long. */
+const maxLine = 4_096;
+const maxValue = 2_048;
+
+/** Builds a logger over a sink. What repeats itself too often is left out and counted (`LogLimiter`); long lines are cut. */
+export function createLogger(sink: (record: LogRecord) => void, options: LoggerOptions): Logger {
+  return limitedLogger(sink, options, new LogLimiter(options.now));
+}
+
+function limitedLogger(sink: (record: LogRecord) => void, options: LoggerOptions, limiter: LogLimiter): Logger {
+  const { component } = options;
   const write = (level: LogLevel) => (message: string, fields?: LogFields) => {
     if (!options.enabled(level)) return;
-    sink({ time: options.now(), level, component: options.component, text: formatLine(message, fields) });
+    const leftOut = limiter.admit(level, component, message);
+    if (leftOut === undefined) return;
+    const text = formatLine(message, leftOut === 0 ? fields : { ...fields, 'more-like-it': leftOut });
+    sink({ time: options.now(), level, component, text });
   };
   return {
     debug: write('debug'),
     info: write('info'),
     warning: write('warning'),
     error: write('error'),
-    child: (component) => createLogger(sink, { ...options, component }),
+    child: (name) => limitedLogger(sink, { ...options, component: name }, limiter),
   };
 }
 
@@ -48,11 +65,15 @@ export const silentLogger: Logger = {
 };
 
 function formatLine(message: string, fields: LogFields | undefined): string {
-  let line = message;
+  let line = cut(message, maxValue);
   for (const [key, value] of Object.entries(fields ?? {})) {
     if (value === undefined) continue;
-    const text = String(value);
+    const text = cut(String(value), maxValue);
     line += ` ${key}=${/^[^\s"=]+$/.test(text) ? text : JSON.stringify(text)}`;
   }
-  return line;
+  return cut(line, maxLine);
+}
+
+function cut(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length)}…`;
 }

@@ -196,6 +196,7 @@ async function assemble(options: HelperOptions, addonPath: string, log: HelperLo
     topics: { connections: tunnel.connections, mappings: tunnel.mappings, dnsLog: tunnel.dnsLog, logs: log.rows },
     events: { snapshot: service.snapshots, traffic },
     view: privacy,
+    admit: (method, caller) => service.admit(method, caller),
     version: mirageVersion,
     clock,
     log: logger.child('rpc'),

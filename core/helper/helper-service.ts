@@ -7,7 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { Logger } from '../base/logger.ts';
 import { type Config, type DnsMode, defaultConfig } from '../contract/config.ts';
-import type { Params, Result } from '../contract/rpc.ts';
+import type { MethodName, Params, Result } from '../contract/rpc.ts';
 import type { NetworkChange, Owner, Snapshot } from '../contract/status.ts';
 import type { PeerCredentials } from '../rpc/peer-auth.ts';
 import type { Handlers } from '../rpc/server-connection.ts';
@@ -64,7 +64,7 @@ export class HelperService {
       setSwitches: (params, caller) => this.#setSwitches(params, caller),
       renewLease: (_params, caller) => this.#renewLease(caller),
       applyConfig: ({ config }, caller) => this.#inTurn(() => this.#applyConfig(config, caller)),
-      listRules: (_params, caller) => (this.#maySeeRules(caller) ? options.tunnel.rules() : []),
+      listRules: (_params, caller) => (this.#maySeeRules(caller.uid) ? options.tunnel.rules() : []),
       closeFlows: (params, caller) => this.#closeFlows(params, caller),
       testRule: (params, caller) => this.#ownOnly(caller, () => options.tunnel.testRule(params, caller.signal)),
       dnsQuery: (params, caller) => this.#ownOnly(caller, () => options.tunnel.dnsQuery(params, caller.signal)),
@@ -90,6 +90,15 @@ export class HelperService {
   /** Whose configuration is in force; undefined at first. */
   get configuredBy(): number | undefined {
     return this.#active.uid;
+  }
+
+  /**
+   * Throws HELPER_IN_USE when this caller may not send a large message of this method now. A configuration that would have
+   * to wait for its user's turn is not read: its app sends it again when the turn comes.
+   */
+  admit(method: MethodName, { uid }: PeerCredentials): void {
+    if (method === 'applyConfig') this.#options.ownership.assertOpenTo(uid);
+    else this.#assertSeesRules(uid);
   }
 
   /** Goes on where the helper before us was killed or stopped: persistent at once, a session when its app comes back. */
@@ -224,15 +233,20 @@ export class HelperService {
   }
 
   /** The rules of one user are nobody else's to read; the built-in ones are no secret. */
-  #maySeeRules(caller: PeerCredentials): boolean {
-    return this.#active.uid === undefined || this.#options.privacy.seesAll(caller.uid);
+  #maySeeRules(uid: number): boolean {
+    return this.#active.uid === undefined || this.#options.privacy.seesAll(uid);
+  }
+
+  #assertSeesRules(caller: number): void {
+    if (this.#maySeeRules(caller)) return;
+    const uid = this.#active.uid ?? 0;
+    throw new AppError('HELPER_IN_USE', `the configuration in force is that of user ${uid}`, { details: { uid } });
   }
 
   /** For answers from which the rules could be told. */
   #ownOnly<T>(caller: PeerCredentials, answer: () => T): T {
-    if (this.#maySeeRules(caller)) return answer();
-    const uid = this.#active.uid ?? 0;
-    throw new AppError('HELPER_IN_USE', `the configuration in force is that of user ${uid}`, { details: { uid } });
+    this.#assertSeesRules(caller.uid);
+    return answer();
   }
 
   async #restore(caller: PeerCredentials): Promise<Result<'restore'>> {

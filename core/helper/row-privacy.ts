@@ -24,6 +24,10 @@ export class RowPrivacy implements RowView {
     return uid === 0 || uid === this.#owner();
   }
 
+  seesNothing(topic: TopicName, caller: PeerCredentials): boolean {
+    return topic !== 'connections' && !this.seesAll(caller.uid);
+  }
+
   view<T extends TopicName>(topic: T, row: Row<T>, caller: PeerCredentials): Row<T> | undefined;
   view(topic: TopicName, row: Row<TopicName>, caller: PeerCredentials): Row<TopicName> | undefined {
     if (this.seesAll(caller.uid)) return row;

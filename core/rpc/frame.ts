@@ -85,7 +85,7 @@ function refuseProto(key: string, value: unknown): unknown {
   return value;
 }
 
-function decodeText(body: Buffer): string {
+export function decodeText(body: Buffer): string {
   try {
     return utf8.decode(body);
   } catch (error) {

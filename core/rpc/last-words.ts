@@ -6,11 +6,12 @@ import type { Clock } from '../base/clock.ts';
 const patienceMs = 1_000;
 
 /**
- * Ends a connection after what was written. What still comes is read and thrown away until the other side leaves too:
+ * Writes frames and ends the connection. What still comes is read and thrown away until the other side leaves too:
  * closed with bytes unread, the connection would be reset, and the last words lost (unix(7), ECONNRESET).
  */
-export function endAfterLastWords(socket: Socket, clock: Clock): void {
+export function endAfterLastWords(socket: Socket, frames: readonly Buffer[], clock: Clock): void {
   socket.on('error', () => undefined);
+  for (const frame of frames) socket.write(frame);
   socket.end();
   socket.resume();
   const cancel = clock.after(patienceMs, () => socket.destroy());

@@ -27,6 +27,7 @@ export class PeerAuth {
     if (this.#allowed.has(peer.uid)) return peer;
     throw new AppError('HELPER_NOT_ALLOWED', `user ${peer.uid} may not use the helper`, {
       expected: `start the helper with --allow-uid ${peer.uid}`,
+      details: { uid: peer.uid },
     });
   }
 

@@ -7,31 +7,15 @@ import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
-import type { EventName } from '../contract/rpc.ts';
+import { TokenBucket } from '../base/token-bucket.ts';
+import type { EventName, MethodName } from '../contract/rpc.ts';
+import { ClientLimits, defaultServerLimits, type ServerLimits } from './client-limits.ts';
 import { endAfterLastWords } from './last-words.ts';
 import { encodeMessage } from './message-stream.ts';
 import type { PeerAuth, PeerCredentials } from './peer-auth.ts';
-import { type ConnectionLimits, type Feeds, type Handlers, ServerConnection } from './server-connection.ts';
+import { type Feeds, type Handlers, ServerConnection } from './server-connection.ts';
 import { TopicFeed } from './topic-feed.ts';
 import type { EventSource, EventSources, RowView, TopicSources } from './topic-source.ts';
-
-export interface ServerLimits extends ConnectionLimits {
-  /** Clients at once; a few places are kept for root, so that it can always ask for a restore. */
-  readonly clients: number;
-  readonly clientsKeptForRoot: number;
-}
-
-export const defaultServerLimits: ServerLimits = {
-  requestsPerSecond: 200,
-  requestBurst: 400,
-  outstanding: 32,
-  subscriptions: 128, // one app process has up to 16 viewers of 8 tables each
-  helloMs: 5_000,
-  deadlineMs: 60_000,
-  unreadBytes: 4 * 1024 * 1024,
-  clients: 32,
-  clientsKeptForRoot: 4,
-};
 
 export interface RpcServerOptions {
   readonly socketPath: string;
@@ -44,39 +28,46 @@ export interface RpcServerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly limits?: ServerLimits;
+  /** Throws when this caller may not send a large message of this method now: before it is read. */
+  readonly admit: (method: MethodName, caller: PeerCredentials) => void;
   /** Whether results are checked against the contract before they are sent: in development and tests. */
   readonly checkResults: boolean;
 }
 
 const eventNames: readonly EventName[] = ['snapshot', 'traffic'];
 
-/** More refused clients at once are not even told why. */
+/** More refused clients at once are not even told why; nor is a user who is refused more often than this. */
 const maxRefused = 64;
+const refusalsPerSecond = 5;
+/** Users of whom it is known how often they were refused. */
+const maxRefusedUsers = 64;
 
 /** Events that come together travel together. */
 const gatherMs = 25;
 
 export class RpcServer implements Service {
   readonly #options: RpcServerOptions;
-  readonly #limits: ServerLimits;
+  readonly #clients: ClientLimits;
   readonly #feeds: Feeds;
   readonly #connections = new Set<ServerConnection>();
   readonly #pendingEvents = new Map<EventName, () => void>();
   #unwatchEvents: (() => void) | undefined;
-  /** Refused clients that have not left yet. */
+  /** Refused clients that have not left yet, and how often users may still be told. */
   #refused = 0;
+  readonly #refusals = new Map<number, TokenBucket>();
   #server: Server | undefined;
 
   constructor(options: RpcServerOptions) {
     this.#options = options;
-    this.#limits = options.limits ?? defaultServerLimits;
     const { topics, view, clock } = options;
+    this.#clients = new ClientLimits(options.limits ?? defaultServerLimits, clock);
+    const { work } = this.#clients;
     const epoch = clock.now();
     this.#feeds = {
-      connections: new TopicFeed('connections', topics.connections, view, clock, epoch),
-      mappings: new TopicFeed('mappings', topics.mappings, view, clock, epoch),
-      dnsLog: new TopicFeed('dnsLog', topics.dnsLog, view, clock, epoch),
-      logs: new TopicFeed('logs', topics.logs, view, clock, epoch),
+      connections: new TopicFeed('connections', topics.connections, { view, clock, work, epoch }),
+      mappings: new TopicFeed('mappings', topics.mappings, { view, clock, work, epoch }),
+      dnsLog: new TopicFeed('dnsLog', topics.dnsLog, { view, clock, work, epoch }),
+      logs: new TopicFeed('logs', topics.logs, { view, clock, work, epoch }),
     };
   }
 
@@ -111,38 +102,50 @@ export class RpcServer implements Service {
   }
 
   #accept(socket: Socket): void {
-    let caller: PeerCredentials;
+    let caller: PeerCredentials | undefined;
     try {
       caller = this.#options.auth.authorise(socket);
-      this.#checkRoom(caller);
+      this.#takePlace(caller);
     } catch (caught) {
-      return this.#refuse(socket, AppError.from(caught));
+      return this.#refuse(socket, AppError.from(caught), caller?.uid);
     }
-    const services = { ...this.#options, feeds: this.#feeds, limits: this.#limits };
+    const { uid } = caller;
+    const services = { ...this.#options, feeds: this.#feeds, clients: this.#clients };
     const connection = new ServerConnection(socket, caller, services, () => this.#onReady(connection));
     this.#connections.add(connection);
     socket.on('close', () => {
       this.#connections.delete(connection);
+      if (uid !== 0) this.#clients.places.give(uid);
       if (!this.#hasReaders()) this.#unwatch();
     });
   }
 
-  #checkRoom(caller: PeerCredentials): void {
-    const room = caller.uid === 0 ? this.#limits.clients : this.#limits.clients - this.#limits.clientsKeptForRoot;
-    if (this.#connections.size >= room)
+  /** Throws RPC_BUSY when there is no place, or the user connects too often. */
+  #takePlace({ uid }: PeerCredentials): void {
+    const { places, limits } = this.#clients;
+    if (!this.#clients.accountOf(uid).connects.take()) throw new AppError('RPC_BUSY', 'too many connections a second');
+    if (this.#connections.size >= limits.clients || (uid !== 0 && !places.take(uid)))
       throw new AppError('RPC_BUSY', `${this.#connections.size} clients are connected already`);
   }
 
-  /** The reason, then the end; what comes is not looked at. */
-  #refuse(socket: Socket, error: AppError): void {
+  /** The reason, then the end; what comes is not looked at. Whoever comes back at once is not told again. */
+  #refuse(socket: Socket, error: AppError, uid = Number(error.details?.['uid'] ?? -1)): void {
     this.#options.log.warning('client refused', { code: error.code, reason: error.message });
-    if (this.#refused >= maxRefused) return void socket.destroy();
+    if (this.#refused >= maxRefused || !this.#mayBeTold(uid)) return void socket.destroy();
     this.#refused += 1;
     socket.once('close', () => {
       this.#refused -= 1;
     });
-    for (const frame of encodeMessage({ kind: 'refused', error: error.toData() })) socket.write(frame);
-    endAfterLastWords(socket, this.#options.clock);
+    endAfterLastWords(socket, encodeMessage({ kind: 'refused', error: error.toData() }), this.#options.clock);
+  }
+
+  #mayBeTold(uid: number): boolean {
+    const bucket = this.#refusals.get(uid) ?? new TokenBucket(this.#options.clock, refusalsPerSecond, maxRefused);
+    this.#refusals.delete(uid);
+    this.#refusals.set(uid, bucket);
+    const [oldest] = this.#refusals.keys();
+    if (this.#refusals.size > maxRefusedUsers && oldest !== undefined) this.#refusals.delete(oldest);
+    return bucket.take();
   }
 
   #onReady(connection: ServerConnection): void {

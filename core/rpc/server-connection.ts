@@ -1,6 +1,5 @@
 /** One authorised client of the control socket: its handshake, requests, subscriptions and limits. */
 import type { Socket } from 'node:net';
-import type { z } from 'zod';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
@@ -17,12 +16,16 @@ import {
   type TopicName,
   topics,
 } from '../contract/rpc.ts';
+import type { Steps } from './background-work.ts';
+import type { ClientAccount, ClientLimits } from './client-limits.ts';
 import { endAfterLastWords } from './last-words.ts';
 import { type ClientMessage, clientMessageSchema, helloSchema, type ServerMessage } from './message.ts';
-import { encodeMessage, MessageDecoder } from './message-stream.ts';
+import { encodeMessage } from './message-stream.ts';
 import type { PeerCredentials } from './peer-auth.ts';
-import { RateLimit } from './rate-limit.ts';
-import type { TopicFeed, TopicSubscription, TopicViewer } from './topic-feed.ts';
+import { type LargeRequest, type Received, RequestReader } from './request-reader.ts';
+import { checkInSteps, describeIssues } from './sliced-check.ts';
+import type { TopicFeed, TopicSubscription } from './topic-feed.ts';
+import { defaultTopicLimit, type TopicViewer } from './topic-picture.ts';
 import { unchecked } from './unchecked.ts';
 
 export interface Caller extends PeerCredentials {
@@ -36,24 +39,15 @@ export type Handlers = {
 };
 export type Feeds = { readonly [T in TopicName]: TopicFeed<T> };
 
-export interface ConnectionLimits {
-  readonly requestsPerSecond: number;
-  readonly requestBurst: number;
-  readonly outstanding: number;
-  readonly subscriptions: number;
-  readonly helloMs: number;
-  readonly deadlineMs: number;
-  /** Unread bytes beyond which a client gets no rows and its next requests wait. */
-  readonly unreadBytes: number;
-}
-
 export interface ConnectionServices {
   readonly handlers: Handlers;
   readonly feeds: Feeds;
   readonly clock: Clock;
   readonly log: Logger;
   readonly version: string;
-  readonly limits: ConnectionLimits;
+  readonly clients: ClientLimits;
+  /** Throws when this caller may not send a large message of this method now: before it is read. */
+  readonly admit: (method: MethodName, caller: PeerCredentials) => void;
   /** Whether results are checked against the contract before they are sent: in development and tests. */
   readonly checkResults: boolean;
 }
@@ -63,25 +57,35 @@ export class ServerConnection {
   readonly #socket: Socket;
   readonly #services: ConnectionServices;
   readonly #onReady: () => void;
-  readonly #decoder = new MessageDecoder();
-  readonly #inbox: unknown[] = [];
+  readonly #account: ClientAccount;
+  readonly #reader: RequestReader;
+  readonly #inbox: Received[] = [];
   readonly #outstanding = new Map<number, AbortController>();
-  readonly #subscriptions = new Map<number, TopicSubscription>();
-  readonly #rate: RateLimit;
+  readonly #subscriptions = new Map<number, { readonly feed: TopicSubscription; readonly rows: number }>();
   readonly #missedEvents = new Map<EventName, () => EventData<EventName> | undefined>();
   readonly #cancelHello: () => void;
+  /** Ends the wait for the rest of a message, and the pause that a user who says too much gets. */
+  #cancelUnfinished: (() => void) | undefined;
+  #cancelPause: (() => void) | undefined;
+  /** A large message is being read; what came after it waits. */
+  #reading: { cancel(): void } | undefined;
   #ready = false;
   #ended = false;
 
   /** `onReady` is called once the handshake is done. */
   constructor(socket: Socket, caller: PeerCredentials, services: ConnectionServices, onReady: () => void) {
-    const { clock, limits, version } = services;
+    const { clock, clients, version, admit } = services;
     this.#socket = socket;
     this.caller = caller;
     this.#services = services;
     this.#onReady = onReady;
-    this.#rate = new RateLimit(clock, limits.requestsPerSecond, limits.requestBurst);
-    this.#cancelHello = clock.after(limits.helloMs, () => this.close('RPC_TIMEOUT', 'no hello came'));
+    this.#account = clients.accountOf(caller.uid);
+    this.#reader = new RequestReader({
+      admit: (method) => admit(method, caller),
+      takeBytes: (bytes) => clients.messageBytes.take(caller.uid, bytes),
+      giveBytes: (bytes) => clients.messageBytes.give(caller.uid, bytes),
+    });
+    this.#cancelHello = clock.after(clients.limits.helloMs, () => this.close('RPC_TIMEOUT', 'no hello came'));
     socket.on('data', (chunk) => this.#receive(chunk));
     socket.on('drain', () => this.#onDrain());
     socket.on('error', (error) =>
@@ -97,7 +101,7 @@ export class ServerConnection {
 
   /** Whether more bytes than allowed wait for the client to read them. */
   congested(): boolean {
-    return this.#ended || this.#socket.writableLength > this.#services.limits.unreadBytes;
+    return this.#ended || this.#socket.writableLength > this.#services.clients.limits.unreadBytes;
   }
 
   /** Pushes an event; a client that does not read gets the value of the moment it reads again, and none between. */
@@ -115,43 +119,99 @@ export class ServerConnection {
   close(code: ErrorCode, message: string, expected?: string): void {
     if (this.#ended) return;
     const error = new AppError(code, message, expected === undefined ? {} : { expected });
-    this.#write({ kind: 'refused', error: error.toData() });
     this.#ended = true;
-    endAfterLastWords(this.#socket, this.#services.clock);
+    const frames = encodeMessage({ kind: 'refused', error: error.toData() });
+    endAfterLastWords(this.#socket, frames, this.#services.clock);
   }
 
   #receive(chunk: Buffer): void {
     if (this.#ended) return;
+    this.#account.reading.owe(chunk.length);
     try {
-      for (const message of this.#decoder.push(chunk)) this.#inbox.push(message);
+      for (const received of this.#reader.push(chunk)) this.#inbox.push(received);
     } catch (error) {
       const { code, message } = AppError.from(error);
       this.#services.log.warning('client sent a bad frame', { uid: this.caller.uid, code, message });
       return this.close(code, message);
     }
+    this.#watchUnfinished();
     this.#pump();
   }
 
-  /** Handles what has come while the client reads its answers; otherwise leaves it, and the rest in the kernel's buffer. */
+  /** A message that is begun has to become whole: it takes room that others want. */
+  #watchUnfinished(): void {
+    if (this.#ended || !this.#reader.unfinished || this.#cancelUnfinished !== undefined) return;
+    const { clock, clients } = this.#services;
+    const { count } = this.#reader;
+    this.#cancelUnfinished = clock.after(clients.limits.messageMs, () => {
+      this.#cancelUnfinished = undefined;
+      const isSame = this.#reader.unfinished && this.#reader.count === count;
+      if (isSame) this.close('RPC_TIMEOUT', 'a message was not sent to its end in time');
+      else this.#watchUnfinished();
+    });
+  }
+
+  /**
+   * Handles what has come while the client reads its answers and its user says no more than allowed; otherwise leaves it,
+   * and the rest in the kernel's buffer.
+   */
   #pump(): void {
-    while (this.#inbox.length > 0 && !this.congested()) this.#handle(this.#inbox.shift());
+    while (this.#inbox.length > 0 && !this.#waits()) {
+      const received = this.#inbox.shift();
+      if (received !== undefined) this.#handleReceived(received);
+    }
     if (this.#ended) return;
-    if (this.#inbox.length > 0) this.#socket.pause();
+    if (this.#inbox.length > 0 || this.#reading !== undefined || this.#isTooFast()) this.#socket.pause();
     else this.#socket.resume();
+  }
+
+  #waits(): boolean {
+    if (this.congested() || this.#reading !== undefined || this.#cancelPause !== undefined) return true;
+    if (this.#account.requests.take()) return false;
+    this.#pauseFor(this.#account.requests.waitMs());
+    return true;
+  }
+
+  #isTooFast(): boolean {
+    const wait = this.#account.reading.waitMs();
+    if (wait > 0) this.#pauseFor(wait);
+    return this.#cancelPause !== undefined;
+  }
+
+  #pauseFor(ms: number): void {
+    this.#cancelPause ??= this.#services.clock.after(ms, () => {
+      this.#cancelPause = undefined;
+      this.#pump();
+    });
   }
 
   #onDrain(): void {
     const missed = [...this.#missedEvents];
     this.#missedEvents.clear();
     for (const [event, current] of missed) this.push(event, current);
-    for (const subscription of this.#subscriptions.values()) subscription.resume();
+    for (const { feed } of this.#subscriptions.values()) feed.resume();
     this.#pump();
+  }
+
+  #handleReceived(received: Received): void {
+    switch (received.kind) {
+      case 'message':
+        return this.#handle(received.value);
+      case 'large':
+        return this.#handleLarge(received);
+      case 'refused':
+        this.#services.log.info('large message refused', { uid: this.caller.uid, code: received.error.code });
+        return this.#fail(received.id, received.error);
+      default:
+        return unreachable(received);
+    }
   }
 
   #handle(received: unknown): void {
     if (!this.#ready) return this.#handshake(received);
     const parsed = clientMessageSchema.safeParse(received);
-    if (!parsed.success) return this.close('RPC_BAD_FRAME', `the message is malformed: ${describe(parsed.error)}`);
+    if (!parsed.success)
+      return this.close('RPC_BAD_FRAME', `the message is malformed: ${describeIssues(parsed.error)}`);
     const message = parsed.data;
     switch (message.kind) {
       case 'request':
@@ -159,9 +219,7 @@ export class ServerConnection {
       case 'subscribe':
         return this.#subscribe(message);
       case 'unsubscribe':
-        this.#subscriptions.get(message.id)?.cancel();
-        this.#subscriptions.delete(message.id);
-        return;
+        return this.#unsubscribe(message.id);
       default:
         return unreachable(message);
     }
@@ -180,19 +238,44 @@ export class ServerConnection {
     this.#onReady();
   }
 
-  #request(message: ClientMessage & { kind: 'request' }): void {
-    const { id, method, params } = message;
-    const { clock, limits, log } = this.#services;
-    const fail = (code: ErrorCode, text: string) =>
-      this.#write({ kind: 'response', id, error: new AppError(code, text).toData() });
-    if (this.#outstanding.has(id)) return this.close('RPC_BAD_FRAME', `request ${id} is outstanding already`);
-    if (!isMethod(method)) return fail('RPC_UNKNOWN_METHOD', `there is no method "${method}"`);
-    if (!this.#rate.take()) return fail('RPC_BUSY', `more than ${limits.requestsPerSecond} requests a second`);
-    if (this.#outstanding.size >= limits.outstanding)
-      return fail('RPC_BUSY', `more than ${limits.outstanding} requests at once`);
+  #request({ id, method, params }: ClientMessage & { kind: 'request' }): void {
+    if (!isMethod(method)) return this.#fail(id, new AppError('RPC_UNKNOWN_METHOD', `there is no method "${method}"`));
     const parsed = methods[method].params.safeParse(params);
-    if (!parsed.success) return fail('RPC_BAD_PARAMS', `${method}: ${describe(parsed.error)}`);
+    if (parsed.success) return this.#start(id, method, parsed.data);
+    this.#fail(id, new AppError('RPC_BAD_PARAMS', `${method}: ${describeIssues(parsed.error)}`));
+  }
 
+  /** Reads and checks it in steps, and hands it on. */
+  #handleLarge(request: LargeRequest): void {
+    const { id, method } = request;
+    if (!this.#ready) {
+      request.release();
+      return this.close('RPC_BAD_FRAME', 'the first message must be a hello');
+    }
+    this.#reading = { cancel: () => undefined };
+    const task = this.#services.clients.work.run(this.caller.uid, readRequest(request), (outcome) => {
+      this.#reading = undefined;
+      request.release();
+      if ('value' in outcome) this.#start(id, method, outcome.value);
+      else this.#fail(id, AppError.from(outcome.error));
+      this.#pump();
+    });
+    const cancel = (): void => {
+      task.cancel();
+      request.release();
+    };
+    if (this.#reading !== undefined) this.#reading = { cancel };
+  }
+
+  /** Calls the handler with parameters that keep to the contract. */
+  #start(id: number, method: MethodName, params: unknown): void {
+    const { clock, clients, log } = this.#services;
+    const { limits, outstanding } = clients;
+    const { uid } = this.caller;
+    if (this.#ended) return;
+    if (this.#outstanding.has(id)) return this.close('RPC_BAD_FRAME', `request ${id} is outstanding already`);
+    if (this.#outstanding.size >= limits.outstanding || !outstanding.take(uid))
+      return this.#fail(id, new AppError('RPC_BUSY', `more than ${limits.outstanding} requests at once`));
     const abort = new AbortController();
     this.#outstanding.set(id, abort);
     const finish = (answer: { result: unknown } | { error: AppError }) => {
@@ -204,14 +287,16 @@ export class ServerConnection {
       finish({ error: new AppError('RPC_TIMEOUT', `${method} took longer than ${limits.deadlineMs} ms`) });
       abort.abort();
     });
-    this.#call(method, parsed.data, abort.signal).then(
-      (result) => finish({ result }),
-      (caught: unknown) => {
-        const error = AppError.from(caught);
-        if (error.code === 'INTERNAL') log.error('request failed by a defect', { method, error: stackOf(caught) });
-        finish({ error });
-      },
-    );
+    this.#call(method, params, abort.signal)
+      .finally(() => outstanding.give(uid))
+      .then(
+        (result) => finish({ result }),
+        (caught: unknown) => {
+          const error = AppError.from(caught);
+          if (error.code === 'INTERNAL') log.error('request failed by a defect', { method, error: stackOf(caught) });
+          finish({ error });
+        },
+      );
   }
 
   async #call<M extends MethodName>(method: M, params: unknown, signal: AbortSignal): Promise<Result<M>> {
@@ -221,51 +306,99 @@ export class ServerConnection {
     return result;
   }
 
+  /** An answer that cannot be written is an error to whoever asked. */
   #respond(id: number, method: string, answer: { result: unknown } | { error: AppError }): void {
-    try {
-      this.#write(
-        'error' in answer
-          ? { kind: 'response', id, error: answer.error.toData() }
-          : { kind: 'response', id, result: answer.result },
-      );
-    } catch (caught) {
-      const error = AppError.from(caught, 'INTERNAL', `${method}: the answer cannot be sent`);
-      this.#write({ kind: 'response', id, error: error.toData() });
+    if ('error' in answer) {
+      this.#fail(id, answer.error);
+    } else {
+      try {
+        this.#send(encodeMessage({ kind: 'response', id, result: answer.result }));
+      } catch (caught) {
+        this.#fail(id, AppError.from(caught, 'INTERNAL', `${method}: the answer cannot be sent`));
+      }
     }
     if (this.#inbox.length > 0) this.#pump();
   }
 
-  #subscribe(message: ClientMessage & { kind: 'subscribe' }): void {
-    const { id, topic, options } = message;
-    const fail = (code: ErrorCode, text: string) =>
-      this.#write({ kind: 'response', id, error: new AppError(code, text).toData() });
-    if (!isTopic(topic)) return fail('RPC_BAD_PARAMS', `there is no table "${topic}"`);
-    if (this.#subscriptions.has(id)) return fail('RPC_BAD_PARAMS', `subscription ${id} exists already`);
-    if (this.#subscriptions.size >= this.#services.limits.subscriptions)
-      return fail('RPC_BUSY', 'too many subscriptions');
+  #fail(id: number, error: AppError): void {
+    this.#write({ kind: 'response', id, error: error.toData() });
+  }
+
+  #subscribe({ id, topic, options }: ClientMessage & { kind: 'subscribe' }): void {
+    const { feeds, clients } = this.#services;
+    const { uid } = this.caller;
+    if (!isTopic(topic)) return this.#fail(id, new AppError('RPC_BAD_PARAMS', `there is no table "${topic}"`));
+    if (this.#subscriptions.has(id))
+      return this.#fail(id, new AppError('RPC_BAD_PARAMS', `subscription ${id} exists already`));
+    const busy = new AppError('RPC_BUSY', 'too many subscriptions');
+    if (this.#subscriptions.size >= clients.limits.subscriptions || !clients.subscriptions.take(uid))
+      return this.#fail(id, busy);
+    const rows = options.limit ?? defaultTopicLimit;
+    if (!clients.rows.take(uid, rows)) {
+      clients.subscriptions.give(uid);
+      return this.#fail(id, busy);
+    }
     const viewer: TopicViewer = {
       caller: this.caller,
       congested: () => this.congested(),
       send: (batch) => this.#write({ kind: 'batch', id, batch }),
     };
-    this.#subscriptions.set(id, this.#services.feeds[topic].subscribe(viewer, options));
+    this.#subscriptions.set(id, { feed: feeds[topic].subscribe(viewer, options), rows });
   }
 
+  #unsubscribe(id: number): void {
+    const subscription = this.#subscriptions.get(id);
+    if (subscription === undefined) return;
+    const { clients } = this.#services;
+    this.#subscriptions.delete(id);
+    subscription.feed.cancel();
+    clients.subscriptions.give(this.caller.uid);
+    clients.rows.give(this.caller.uid, subscription.rows);
+  }
+
+  /** What cannot be written ends this connection, and no other. */
   #write(message: ServerMessage): void {
+    try {
+      this.#send(encodeMessage(message));
+    } catch (caught) {
+      const { code, message: reason } = AppError.from(caught);
+      this.#services.log.error('a message to a client cannot be written', { kind: message.kind, code, reason });
+      this.#ended = true;
+      this.#socket.destroy();
+    }
+  }
+
+  #send(frames: readonly Buffer[]): void {
     if (this.#ended || !this.#socket.writable) return;
-    for (const frame of encodeMessage(message)) this.#socket.write(frame);
+    for (const frame of frames) this.#socket.write(frame);
   }
 
   #dispose(): void {
     this.#ended = true;
     this.#cancelHello();
-    this.#inbox.length = 0;
-    for (const subscription of this.#subscriptions.values()) subscription.cancel();
-    this.#subscriptions.clear();
+    this.#cancelUnfinished?.();
+    this.#cancelPause?.();
+    this.#reading?.cancel();
+    this.#reader.dispose();
+    for (const received of this.#inbox.splice(0)) if (received.kind === 'large') received.release();
+    for (const id of this.#subscriptions.keys()) this.#unsubscribe(id);
     const outstanding = [...this.#outstanding.values()];
     this.#outstanding.clear();
     for (const abort of outstanding) abort.abort();
   }
+}
+
+/** The parameters of a large request. Throws RPC_BAD_FRAME, RPC_TOO_LARGE or RPC_BAD_PARAMS. */
+function* readRequest(request: LargeRequest): Steps<unknown> {
+  const message = yield* request.read();
+  const envelope = typeof message === 'object' && message !== null && 'params' in message ? message : { params: null };
+  const parsed = clientMessageSchema.safeParse({ ...envelope, params: null });
+  const isAsAnnounced =
+    parsed.data?.kind === 'request' && parsed.data.id === request.id && parsed.data.method === request.method;
+  if (!isAsAnnounced) throw new AppError('RPC_BAD_FRAME', 'a large message is malformed');
+  const checked = yield* checkInSteps(methods[request.method].params, envelope.params);
+  if (checked.ok) return checked.value;
+  throw new AppError('RPC_BAD_PARAMS', `${request.method}: ${checked.problem}`);
 }
 
 function isMethod(name: string): name is MethodName {
@@ -274,14 +407,6 @@ function isMethod(name: string): name is MethodName {
 
 function isTopic(name: string): name is TopicName {
   return Object.hasOwn(topics, name);
-}
-
-/** The first problems, with their places; never the values, which may be secret. */
-function describe(error: z.ZodError): string {
-  const issues = error.issues.slice(0, 5).map((issue) => `${issue.path.join('.') || 'value'}: ${issue.message}`);
-  return (
-    issues.join('; ') + (error.issues.length > issues.length ? `; and ${error.issues.length - issues.length} more` : '')
-  );
 }
 
 function stackOf(caught: unknown): string {

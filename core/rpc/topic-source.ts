@@ -27,4 +27,6 @@ export type EventSources = { readonly [E in EventName]: EventSource<E> };
 /** What a caller may see of a row: the row, a redacted copy, or undefined for nothing. */
 export interface RowView {
   view<T extends TopicName>(topic: T, row: Row<T>, caller: PeerCredentials): Row<T> | undefined;
+  /** Whether `view` would return nothing for every row of this table: nobody needs to ask it then. */
+  seesNothing(topic: TopicName, caller: PeerCredentials): boolean;
 }

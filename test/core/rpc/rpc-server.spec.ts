@@ -270,24 +270,33 @@ describe('requests', () => {
 });
 
 describe('limits', () => {
-  test('clients: some places are kept for root', async () => {
-    served = await Served.start({ limits: { clients: 3, clientsKeptForRoot: 1 } });
+  test('clients: nobody has all places, and some are kept for root', async () => {
+    served = await Served.start({ limits: { clients: 6, clientsKeptForRoot: 2 } });
     await served.connected();
+    await served.connected();
+    await expect(served.connected()).rejects.toThrow(code('RPC_BUSY'));
+    served.peer = { ...served.peer, uid: 1002 };
     await served.connected();
     await expect(served.connected()).rejects.toThrow(code('RPC_BUSY'));
     served.peer = { ...served.peer, uid: 0 };
-    await served.connected();
+    for (let i = 0; i < 3; i++) await served.connected();
     await expect(served.connected()).rejects.toThrow(code('RPC_BUSY'));
   });
 
-  test('requests a second', async () => {
-    served = await Served.start({ limits: { requestsPerSecond: 5, requestBurst: 10 } });
-    const client = await served.connected();
-    const answers = await Promise.allSettled(Array.from({ length: 30 }, () => client.call('getSnapshot', {})));
-    expect(answers.filter((answer) => answer.status === 'fulfilled').length).toBeLessThanOrEqual(11);
-    expect(answers.findLast((answer) => answer.status === 'rejected')?.reason).toMatchObject({ code: 'RPC_BUSY' });
-    await sleep(300);
-    await expect(client.call('getSnapshot', {})).resolves.toEqual(snapshot);
+  test('requests a second: what comes faster waits, on all connections of a user, and others do not', async () => {
+    served = await Served.start({ limits: { requestsPerSecond: 50, requestBurst: 10 } });
+    const clients = [await served.connected(), await served.connected()];
+    const begun = performance.now();
+    const answers = clients.map((client) =>
+      Promise.all(Array.from({ length: 20 }, () => client.call('getSnapshot', {}))),
+    );
+    served.peer = { ...served.peer, uid: 1002 };
+    const other = await served.connected();
+    await other.call('getSnapshot', {});
+    const before = performance.now() - begun;
+    await Promise.all(answers);
+    expect(performance.now() - begun).toBeGreaterThan(500);
+    expect(before).toBeLessThan(400);
   });
 
   test('requests at once', async () => {

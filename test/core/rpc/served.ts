@@ -8,10 +8,11 @@ import { Emitter } from '../../../core/base/emitter.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
 import { protocolVersion } from '../../../core/contract/rpc.ts';
 import type { Snapshot, Traffic } from '../../../core/contract/status.ts';
+import { defaultServerLimits, type ServerLimits } from '../../../core/rpc/client-limits.ts';
 import { encodeMessage, MessageDecoder } from '../../../core/rpc/message-stream.ts';
 import { PeerAuth, type PeerCredentials } from '../../../core/rpc/peer-auth.ts';
 import { RpcClient } from '../../../core/rpc/rpc-client.ts';
-import { defaultServerLimits, RpcServer, type ServerLimits } from '../../../core/rpc/rpc-server.ts';
+import { RpcServer } from '../../../core/rpc/rpc-server.ts';
 import type { Handlers } from '../../../core/rpc/server-connection.ts';
 import { MemoryTable } from './memory-table.ts';
 
@@ -47,6 +48,8 @@ export class Served implements AsyncDisposable {
   /** Every handler that was called, with its parameters. */
   readonly called: [string, unknown][] = [];
   tunnel: Snapshot['tunnel'] = { kind: 'stopped' };
+  /** Who may send large messages. */
+  admit: (method: string, caller: PeerCredentials) => void = () => undefined;
   readonly #closing: (() => unknown)[] = [];
   server: RpcServer;
 
@@ -78,7 +81,7 @@ export class Served implements AsyncDisposable {
     };
     this.server = new RpcServer({
       socketPath: this.socketPath,
-      auth: new PeerAuth(() => this.peer, [1000]),
+      auth: new PeerAuth(() => this.peer, [1000, 1002]),
       handlers,
       topics: this.tables,
       events: {
@@ -88,7 +91,8 @@ export class Served implements AsyncDisposable {
         },
         traffic: { current: () => traffic, watch: (changed) => this.trafficChanged.on(changed) },
       },
-      view: { view: (_topic, row) => row },
+      view: { view: (_topic, row) => row, seesNothing: () => false },
+      admit: (method, caller) => this.admit(method, caller),
       version: '1.2.3',
       clock: systemClock,
       log: silentLogger,

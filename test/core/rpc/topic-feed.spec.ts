@@ -2,12 +2,21 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { ConnectionRow } from '../../../core/contract/flow.ts';
 import type { LogRow } from '../../../core/contract/log.ts';
 import type { SubscribeOptions, TopicBatch } from '../../../core/contract/rpc.ts';
-import { TopicFeed, type TopicViewer } from '../../../core/rpc/topic-feed.ts';
+import { BackgroundWork } from '../../../core/rpc/background-work.ts';
+import { TopicFeed } from '../../../core/rpc/topic-feed.ts';
+import type { TopicViewer } from '../../../core/rpc/topic-picture.ts';
 import type { RowView } from '../../../core/rpc/topic-source.ts';
 import { ManualClock } from './manual-clock.ts';
 import { MemoryTable } from './memory-table.ts';
 
-const seeAll: RowView = { view: (_topic, row) => row };
+const seeAll: RowView = { view: (_topic, row) => row, seesNothing: () => false };
+
+const services = (clock: ManualClock, view: RowView, epoch = 1) => ({
+  view,
+  clock,
+  work: new BackgroundWork(clock),
+  epoch,
+});
 
 class Viewer implements TopicViewer {
   readonly caller = { pid: 1, uid: 1000, gid: 1000 };
@@ -58,7 +67,7 @@ describe('a table without counters', () => {
   beforeEach(() => {
     clock = new ManualClock();
     table = new MemoryTable('logs');
-    feed = new TopicFeed('logs', table, seeAll, clock, 42);
+    feed = new TopicFeed('logs', table, services(clock, seeAll, 42));
     viewer = new Viewer();
   });
 
@@ -176,13 +185,14 @@ describe('a table without counters', () => {
 
   test('a viewer sees what the view leaves of a row, and a search finds nothing in the rest', () => {
     const view: RowView = {
+      ...seeAll,
       view(_topic, row) {
         if (!('message' in row)) return row;
         if (row.id === '2') return undefined;
         return row.id === '1' ? { ...row, message: 'hidden' } : row;
       },
     };
-    feed = new TopicFeed('logs', table, view, clock, 1);
+    feed = new TopicFeed('logs', table, services(clock, view));
     table.put(logRow(1, 'secret'));
     table.put(logRow(2, 'secret'));
     table.put(logRow(3, 'a secret of my own'));
@@ -195,7 +205,11 @@ describe('a table without counters', () => {
 
   test('when what a viewer may see changes, the picture is drawn anew', () => {
     let visible = true;
-    feed = new TopicFeed('logs', table, { view: (_topic, row) => (visible ? row : undefined) }, clock, 1);
+    feed = new TopicFeed(
+      'logs',
+      table,
+      services(clock, { ...seeAll, view: (_topic, row) => (visible ? row : undefined) }),
+    );
     table.put(logRow(1));
     watch();
     viewer.take();
@@ -214,7 +228,7 @@ describe('the table of connections', () => {
   beforeEach(() => {
     clock = new ManualClock();
     table = new MemoryTable('connections');
-    feed = new TopicFeed('connections', table, seeAll, clock, 1);
+    feed = new TopicFeed('connections', table, services(clock, seeAll, 1));
     viewer = new Viewer();
     table.put(connection('a', { up: 5 }));
     table.put(connection('b'));

@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+import { BackgroundWork, type Steps } from '../../../core/rpc/background-work.ts';
+import { ManualClock } from './manual-clock.ts';
+
+/** Steps that take so many milliseconds of the clock each. */
+function* working(clock: ManualClock, steps: number, ms: number, note: () => void = () => undefined): Steps<string> {
+  for (let i = 0; i < steps; i++) {
+    clock.advance(ms);
+    note();
+    yield;
+  }
+  return 'done';
+}
+
+function started() {
+  const clock = new ManualClock();
+  return { clock, work: new BackgroundWork(clock) };
+}
+
+test('what takes no time is done at once', () => {
+  const { clock, work } = started();
+  const outcomes: unknown[] = [];
+  work.run(1, working(clock, 10, 0), (outcome) => outcomes.push(outcome));
+  expect(outcomes).toEqual([{ value: 'done' }]);
+  expect([work.waiting(1), clock.pending]).toEqual([0, 0]);
+});
+
+test('what takes long gets a third of the time, in slices of a few milliseconds', () => {
+  const { clock, work } = started();
+  const begun = clock.monotonic();
+  const at: number[] = [];
+  const outcomes: unknown[] = [];
+  work.run(
+    1,
+    working(clock, 100, 1, () => at.push(clock.monotonic() - begun)),
+    (outcome) => outcomes.push(outcome),
+  );
+  while (outcomes.length === 0) clock.advance(1);
+  expect(clock.monotonic() - begun).toBeGreaterThan(270);
+  // Never more than two milliseconds in a row.
+  expect(at.filter((time, i) => i >= 2 && time - (at[i - 2] ?? 0) < 3)).toEqual([]);
+});
+
+test('users take turns, however much one of them asks for', () => {
+  const { clock, work } = started();
+  const finished: string[] = [];
+  for (let i = 0; i < 50; i++) work.run(1, working(clock, 20, 1), () => finished.push('many'));
+  work.run(2, working(clock, 20, 1), () => finished.push('one'));
+  while (finished.length < 10) clock.advance(1);
+  expect(finished.indexOf('one')).toBeLessThan(3);
+});
+
+describe('an end', () => {
+  test('of work that fails is told, and the others go on', () => {
+    const { clock, work } = started();
+    const outcomes: unknown[] = [];
+    const failing = (function* (): Steps<void> {
+      yield;
+      throw new Error('broken');
+    })();
+    work.run(1, failing, (outcome) => outcomes.push(outcome));
+    work.run(1, working(clock, 1, 0), (outcome) => outcomes.push(outcome));
+    expect(outcomes).toEqual([{ error: new Error('broken') }, { value: 'done' }]);
+  });
+
+  test('of work that nobody wants any more is silent, and leaves no timer', () => {
+    const { clock, work } = started();
+    const outcomes: unknown[] = [];
+    const task = work.run(1, working(clock, 100, 1), (outcome) => outcomes.push(outcome));
+    task.cancel();
+    clock.advance(10_000);
+    expect([outcomes, work.waiting(1), clock.pending]).toEqual([[], 0, 0]);
+  });
+});
