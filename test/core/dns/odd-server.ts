@@ -10,7 +10,7 @@ import { record } from './fake-upstream.ts';
 import { framed } from './stream-upstream.ts';
 
 export interface OddBehaviour {
-  /** Called for each datagram; `nth` counts from 0. */
+  /** Called for each datagram; `nth` counts those about the same name, from 0. */
   readonly udp?: (query: DnsMessage, reply: (bytes: Uint8Array) => void, nth: number) => void;
   /** Called for each connection. */
   readonly stream?: (socket: net.Socket, nth: number) => void;
@@ -20,16 +20,19 @@ export class OddServer {
   readonly #udp: dgram.Socket;
   readonly #tcp: net.Server;
   readonly #sockets = new Set<net.Socket>();
-  /** Datagrams and connections that came. */
-  datagrams = 0;
   connections = 0;
 
   private constructor(udp: dgram.Socket, tcp: net.Server, behaviour: OddBehaviour) {
     this.#udp = udp;
     this.#tcp = tcp;
+    const seen = new Map<string, number>();
     udp.on('message', (bytes, from) => {
       const reply = (answer: Uint8Array): void => udp.send(answer, from.port, from.address);
-      behaviour.udp?.(decoded(bytes), reply, this.datagrams++);
+      const query = decoded(bytes);
+      const name = query.questions[0]?.name.toLowerCase() ?? '';
+      const nth = seen.get(name) ?? 0;
+      seen.set(name, nth + 1);
+      behaviour.udp?.(query, reply, nth);
     });
     tcp.on('tlsClientError', () => undefined);
     tcp.on(tcp instanceof tls.Server ? 'secureConnection' : 'connection', (socket: net.Socket) => {

@@ -160,7 +160,7 @@ describe.concurrent('a server by UDP that', () => {
 
   test('answers from another socket only: TCP is asked', async () => {
     const other = dgram.createSocket('udp4').bind(0, '127.0.0.1');
-    const udp: OddBehaviour['udp'] = (query) => void other.send(good(query), 9, '127.0.0.1');
+    const udp: OddBehaviour['udp'] = (query) => other.send(good(query), 9, '127.0.0.1');
     await withServer('udp', { udp, stream: tcpGood }, async (resolver) => {
       expect(await addresses(resolver, dozen)).toEqual(dozen.map(addressFor));
       // It is known by now.
