@@ -65,6 +65,15 @@ export function cidrWithin(inner: Cidr, outer: Cidr): boolean {
   return inner.family === outer.family && inner.first >= outer.first && inner.last <= outer.last;
 }
 
+/** What is left of a prefix without another one: nothing, itself, or as few prefixes as there can be. */
+export function cidrWithout(cidr: Cidr, hole: Cidr): Cidr[] {
+  if (!cidrsOverlap(cidr, hole)) return [cidr];
+  if (cidrWithin(cidr, hole)) return [];
+  const lower = firstInside(cidr, cidr.prefix + 1);
+  const upper = { ...lower, first: lower.last + 1n, last: cidr.last };
+  return [...cidrWithout(lower, hole), ...cidrWithout(upper, hole)];
+}
+
 /** `network/prefix` with the host bits cleared. */
 export function formatCidr({ family, first, prefix }: Cidr): string {
   return `${family === 4 ? numberToIpv4(Number(first)) : ipv6Of(first)}/${prefix}`;

@@ -93,10 +93,12 @@ export function domainPatternProblem(pattern: string): string | undefined {
   const foreign = /[,/:]/.exec(pattern);
   if (foreign !== null) return `no name contains "${foreign[0]}"`;
   const rest = pattern.startsWith('+.') ? pattern.slice(2) : pattern.startsWith('.') ? pattern.slice(1) : pattern;
-  for (const label of rest.split('.')) {
+  // One dot at the end is the root, as in any name.
+  for (const label of rest.replace(/(?<=[^.])\.$/, '').split('.')) {
     if (label === '') return 'the pattern has an empty label';
     if (label === '*') continue;
-    if (/[*+\s]/.test(label))
+    if (/\s/.test(label)) return `no name contains a space, as "${label}" does`;
+    if (/[*+]/.test(label))
       return `the label "${label}" mixes a wildcard with text; "*" stands for one whole label, "+." only at the front`;
   }
   return undefined;

@@ -1,5 +1,6 @@
 /** Every error code of Mirage, grouped by the step that failed. A code never changes its meaning once released. */
 import { z } from 'zod';
+import { type HintCode, hintTexts, type ProblemCode, problemTexts } from './problem-texts.ts';
 
 export const errorCodes = [
   'CONFIG_SYNTAX', // the text is no YAML
@@ -55,11 +56,16 @@ export type ErrorCode = (typeof errorCodes)[number];
 /** One mistake in a configuration. Line and column count from 1; both are absent when the mistake has no place. */
 export const configProblemSchema = z.strictObject({
   severity: z.enum(['error', 'warning']),
+  code: z.custom<ProblemCode>((value) => typeof value === 'string' && Object.hasOwn(problemTexts, value)),
   /** Path of the key, e.g. `proxies[2].port`; empty for the whole file. */
   path: z.string(),
+  /** The text of `code` in English, filled in. */
   message: z.string(),
-  /** What would be right, in a few words. */
+  /** What would be right, in a few words: the text of `hint`, or what to write where there is no `hint`. */
   expected: z.string().optional(),
+  hint: z.custom<HintCode>((value) => typeof value === 'string' && Object.hasOwn(hintTexts, value)).optional(),
+  /** What stands in the places of both texts, for other languages. */
+  values: z.record(z.string(), z.string()).optional(),
   line: z.number().int().positive().optional(),
   column: z.number().int().positive().optional(),
 });

@@ -7,27 +7,25 @@ import { formatCidr, parseCidr } from '../base/cidr.ts';
 import { type DnsHijack, everyServer } from '../contract/config.ts';
 import { clip, type YamlValue } from './yaml-value.ts';
 
-const expected =
-  'any:53, an address as 8.8.8.8:53 or [2001:db8::1]:53, or a prefix; udp:// or tcp:// and ! in front of it';
 const networks = ['udp', 'tcp'] as const;
 const dnsPort = 53;
 const most = 256;
 
 /** What cannot be understood is warned of and left out; undefined when it is not a list. */
 export function readDnsHijack(value: YamlValue): DnsHijack | undefined {
-  const items = value.list('a list of servers');
+  const items = value.oneOrList('HIJACK');
   if (items === undefined) return undefined;
-  if (items.length > most) value.warning(`only the first ${most} servers are taken`);
+  if (items.length > most) value.warning('TOO_MANY', { limit: String(most) });
   const hijack = {
     udp: { taken: [] as string[], spared: [] as string[] },
     tcp: { taken: [] as string[], spared: [] as string[] },
   };
   for (const item of items.slice(0, most)) {
-    const text = item.text(expected);
+    const text = item.text('HIJACK');
     const entry = text === undefined ? undefined : readEntry(text);
     if (text === undefined) continue;
-    if (entry === undefined) item.warning(`"${clip(text)}" is not understood: ignored`, expected);
-    else if (entry.port !== dnsPort) item.warning(`port ${entry.port} is ignored: only port ${dnsPort} is looked at`);
+    if (entry === undefined) item.warning('HIJACK_UNKNOWN', { found: clip(text) }, 'HIJACK');
+    else if (entry.port !== dnsPort) item.warning('HIJACK_PORT', { port: String(entry.port) });
     else for (const network of entry.networks) hijack[network][entry.list].push(...entry.prefixes);
   }
   return hijack;

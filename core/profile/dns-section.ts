@@ -1,6 +1,7 @@
 /** The `dns` section of a profile: the fake addresses, who gets real ones, and who is asked. */
 import { type Cidr, formatCidr, parseCidr } from '../base/cidr.ts';
 import { type DnsConfig, type DnsMode, defaultConfig, type UpstreamConfig } from '../contract/config.ts';
+import type { ProblemCode } from '../contract/problem-texts.ts';
 import { readFakeIpFilter } from './fake-ip-filter-section.ts';
 import { readFakeRange, readFakeRange6 } from './fake-ranges.ts';
 import { readBootstrap, readFallbackFilter, readNameservers, readPolicy } from './nameserver-list.ts';
@@ -11,15 +12,14 @@ import type { YamlValue } from './yaml-value.ts';
 /** What was written; what was not is absent. `hosts` has its own section. */
 export type DnsSection = Partial<Omit<DnsConfig, 'hosts'>>;
 
-const expectedAuthority = 'the text between (and with) BEGIN CERTIFICATE and END CERTIFICATE, as a block (ca: |)';
-
-const ignored: Readonly<Record<string, string>> = {
-  listen: 'ignored: applications reach the DNS server through the TUN; no port is opened',
-  'prefer-h3': 'ignored: DNS over HTTPS uses HTTP/2',
-  'respect-rules': 'ignored: nameservers are always asked directly',
-  'proxy-server-nameserver-policy': 'not supported yet: names of proxies are asked of proxy-server-nameserver',
-  'direct-nameserver-follow-policy': 'ignored: direct-nameserver is asked for every name that goes DIRECT',
-  'cache-algorithm': 'ignored: answers are cached by least recent use',
+const notes: Readonly<Record<string, ProblemCode>> = {
+  listen: 'NOTE_DNS_LISTEN',
+  'prefer-h3': 'NOTE_DNS_H2',
+  'respect-rules': 'NOTE_DNS_DIRECTLY',
+  'proxy-server-nameserver-policy': 'NOTE_DNS_PROXY_POLICY',
+  'direct-nameserver-follow-policy': 'NOTE_DNS_DIRECT_POLICY',
+  'cache-algorithm': 'NOTE_DNS_CACHE',
+  'ipv6-timeout': 'NOTE_NO_EXPERIMENT',
 };
 
 /** Keys with servers, and where they go. */
@@ -39,13 +39,13 @@ export function readDns(map: YamlMap, names: PolicyNames): DnsSection {
   const context = { fakeRanges: fakeRangesOf(section), names };
   const filter = readFakeIpFilter(map);
   if (filter !== undefined) section.fakeIpFilter = filter;
-  const ttl = map.take('fake-ip-ttl')?.integer(0, 3600);
+  const ttl = map.take('fake-ip-ttl')?.lenient.integer(0, 3600);
   if (ttl !== undefined) section.fakeIpTtl = ttl;
   const nameserver = map.take('nameserver');
   if (nameserver !== undefined) section.nameserver = readNameservers(nameserver, context);
   for (const [key, field] of lists) {
     const value = map.take(key);
-    if (value !== undefined) section[field] = readNameservers(value, context, true);
+    if (value !== undefined) section[field] = readNameservers(value, context, 'may-be-empty');
   }
   const bootstrap = map.take('default-nameserver');
   if (bootstrap !== undefined) section.bootstrap = readBootstrap(bootstrap, context);
@@ -54,17 +54,17 @@ export function readDns(map: YamlMap, names: PolicyNames): DnsSection {
   const fallbackFilter = map.take('fallback-filter');
   const filtered = fallbackFilter && readFallbackFilter(fallbackFilter);
   if (filtered !== undefined) section.fallbackFilter = filtered;
-  const truthful = map.take('truthful')?.boolean();
+  const truthful = map.take('truthful')?.lenient.boolean();
   if (truthful !== undefined) section.truthful = truthful;
-  const blockDoh = map.take('block-doh')?.boolean();
+  const blockDoh = map.take('block-doh')?.lenient.boolean();
   if (blockDoh !== undefined) section.blockDoh = blockDoh;
-  const systemHosts = map.take('use-system-hosts')?.boolean();
+  const systemHosts = map.take('use-system-hosts')?.lenient.boolean();
   if (systemHosts !== undefined) section.systemHosts = systemHosts;
-  const cacheSize = map.take('cache-max-size')?.integer(0, 1_000_000);
+  const cacheSize = map.take('cache-max-size')?.lenient.integer(0, 1_000_000);
   if (cacheSize !== undefined) section.cacheSize = cacheSize;
   const ca = map.take('ca');
   const pem = ca === undefined ? undefined : readAuthority(ca);
-  map.warnOfRest(ignored);
+  map.warnOfRest(notes);
   return pem === undefined ? section : withAuthority(section, pem);
 }
 
@@ -83,16 +83,16 @@ function readRanges(map: YamlMap, section: DnsSection): void {
   const value6 = map.take('fake-ip-range6');
   const range6 = value6 && readFakeRange6(value6);
   if (range6 === undefined) return;
-  if (ipv6 === false) value6?.warning('ignored: dns.ipv6 is false, so no name gets an IPv6 address');
+  if (ipv6 === false) value6?.warning('RANGE6_USELESS');
   else section.fakeIpRange6 = formatCidr(range6);
 }
 
 /** One or several certificates as text: the helper is given no paths. */
 function readAuthority(value: YamlValue): string | undefined {
-  const text = value.text(expectedAuthority);
+  const text = value.text('CERTIFICATE');
   if (text === undefined) return undefined;
   if (/^\s*-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s-]*-----END CERTIFICATE-----\s*$/.test(text)) return text;
-  value.error('no certificate in PEM', expectedAuthority);
+  value.error('CERTIFICATE', {}, 'CERTIFICATE');
   return undefined;
 }
 
@@ -113,10 +113,10 @@ function withAuthority(section: DnsSection, ca: string): DnsSection {
 
 function readModes(map: YamlMap): DnsMode | undefined {
   const enable = map.take('enable');
-  if (enable?.boolean() === false) enable.warning('ignored: Enhanced Mode always answers DNS itself');
+  if (enable?.boolean() === false) enable.warning('NOTE_DNS_ENABLE');
   const mode = map.take('enhanced-mode');
-  const word = mode?.choice(['fake-ip', 'redir-host', 'normal']);
+  const word = mode?.choice(['fake-ip', 'redir-host', 'normal'], { mapping: 'redir-host' });
   if (word !== 'normal') return word;
-  mode?.error('the mode normal would leave connections without names', 'fake-ip or redir-host');
-  return undefined;
+  mode?.warning('DNS_NORMAL', {}, { write: 'fake-ip' });
+  return 'redir-host';
 }

@@ -1,5 +1,6 @@
 /** The keys `fake-ip-range` and `fake-ip-range6` of a profile's `dns` section: where fake addresses come from. */
 import { type Cidr, cidrsOverlap, cidrWithin, firstInside, formatCidr, parseCidr } from '../base/cidr.ts';
+import { defaultConfig } from '../contract/config.ts';
 import { clip, type YamlValue } from './yaml-value.ts';
 
 /** Longest prefix of the fake range: 256 addresses. */
@@ -8,9 +9,6 @@ const longestRange = 24;
 const shortestRange = 8;
 /** Of IPv6: a fake IPv4 address must find room behind it. */
 const longestRange6 = 96;
-
-const expected = `an IPv4 prefix from /${shortestRange} to /${longestRange}, e.g. 198.18.0.0/15`;
-const expected6 = `an IPv6 prefix of /${longestRange6} or shorter, e.g. fdfe:dcba:9876::/96`;
 
 /** Never hosts' own addresses: faking them would cut off what they are for. */
 const specialRanges: readonly (readonly [string, string])[] = [
@@ -40,9 +38,9 @@ const unroutedRanges: readonly string[] = [
   'fc00::/7',
 ];
 
-/** Reads `fake-ip-range`; what is wrong is reported and left out. */
+/** Reads `fake-ip-range`; for what cannot be one the usual range is used: the addresses mean nothing outside. */
 export function readFakeRange(value: YamlValue): Cidr | undefined {
-  return checked(value, expected, (cidr) => {
+  return checked(value, 'RANGE', (cidr) => {
     if (cidr.family === 6) return 'the range of fake addresses must be IPv4';
     const special = specialIn(cidr);
     if (special !== undefined) return special;
@@ -52,9 +50,9 @@ export function readFakeRange(value: YamlValue): Cidr | undefined {
   });
 }
 
-/** Reads `fake-ip-range6`, of which the first /96 is used; what is wrong is reported and left out. */
+/** Reads `fake-ip-range6`, of which the first /96 is used; what cannot be one is left out with a warning. */
 export function readFakeRange6(value: YamlValue): Cidr | undefined {
-  return checked(value, expected6, (cidr) => {
+  return checked(value, 'RANGE6', (cidr) => {
     if (cidr.family === 4) return 'the range of fake IPv6 addresses must be IPv6';
     if (cidr.prefix > longestRange6) return `the range is too small: no IPv4 address has room in a /${cidr.prefix}`;
     return specialIn(cidr);
@@ -66,22 +64,24 @@ export function keyOf(range: Cidr): string {
   return range.family === 4 ? 'fake-ip-range' : 'fake-ip-range6';
 }
 
-function checked(value: YamlValue, expected: string, problemOf: (cidr: Cidr) => string | undefined): Cidr | undefined {
-  const text = value.text(expected);
-  if (text === undefined) return undefined;
+function checked(
+  value: YamlValue,
+  hint: 'RANGE' | 'RANGE6',
+  problemOf: (cidr: Cidr) => string | undefined,
+): Cidr | undefined {
+  const text = value.lenient.text(hint)?.trim();
+  if (text === undefined || text === '') return undefined;
   const written = text.includes('/') ? parseCidr(text) : undefined;
   const isRange6 = written?.family === 6 && written.prefix <= longestRange6;
   const cidr = isRange6 ? firstInside(written, longestRange6) : written;
-  const wrong = written === undefined ? `"${clip(text)}" is no IP prefix` : problemOf(written);
-  if (cidr === undefined || wrong !== undefined) {
-    value.error(wrong ?? 'no IP prefix', expected);
+  const reason = written === undefined ? `"${clip(text)}" is no IP prefix` : problemOf(written);
+  if (cidr === undefined || reason !== undefined) {
+    const usual = hint === 'RANGE' ? defaultConfig.dns.fakeIpRange : defaultConfig.dns.fakeIpRange6;
+    value.warning('RANGE', { reason: reason ?? 'no IP prefix', used: usual ?? '-' }, hint);
     return undefined;
   }
   if (!unroutedRanges.some((range) => isWithin(cidr, range))) {
-    value.warning(
-      `hosts that really have addresses in ${formatCidr(cidr)} cannot be reached`,
-      'a range that no host has',
-    );
+    value.warning('RANGE_REAL', { range: formatCidr(cidr) }, 'RANGE_FREE');
   }
   return cidr;
 }

@@ -17,21 +17,28 @@ interface Alias {
 /** As many names as the helper follows, the asked one and the last one included. */
 const longestChain = 8;
 
-const expectedHost = 'an address, a list of addresses, or another name';
-
 /** Reads the map; wrong entries are reported and left out. */
 export function readHosts(value: YamlValue): Hosts {
   const map = YamlMap.of(value);
   const hosts = new Map<string, Hosts[string]>();
   const aliases: Alias[] = [];
   for (const [pattern, target] of map?.entries() ?? []) {
-    const wrong = patternProblem(pattern);
-    if (wrong !== undefined) {
-      map?.keyProblem('error', pattern, `"${clip(pattern)}": ${wrong}`, 'a domain pattern');
+    const reason = patternProblem(pattern);
+    if (reason !== undefined) {
+      // It can be no name, so that nobody asks for it.
+      map?.keyProblem('warning', pattern, 'BAD_PATTERN', { found: clip(pattern), reason }, 'PATTERN');
+      continue;
+    }
+    if (target.isNothing) {
+      map?.keyProblem('warning', pattern, 'ITEM_EMPTY', {}, 'HOST');
       continue;
     }
     const read = readTarget(target);
     if (read === undefined) continue;
+    if (read === comparableDomain(pattern)) {
+      target.warning('HOST_ITSELF');
+      continue;
+    }
     hosts.set(pattern, read);
     if (typeof read === 'string') aliases.push({ pattern, target: read, place: target });
   }
@@ -46,28 +53,38 @@ function patternProblem(pattern: string): string | undefined {
   return domainPatternProblem(pattern);
 }
 
+/** A list of one name is that name; a list of several things is of addresses only. */
 function readTarget(value: YamlValue): Hosts[string] | undefined {
-  if (!value.isList) {
-    const text = value.text(expectedHost);
-    if (text === undefined) return undefined;
-    const ip = parseIp(text);
-    if (ip !== undefined) return [ip];
-    const wrong = domainNameProblem(text);
-    if (wrong === undefined) return comparableDomain(text);
-    value.error(wrong, expectedHost);
+  const items = value.oneOrList('HOST') ?? [];
+  const [only] = items;
+  if (only === undefined) {
+    if (value.isList) value.warning('HOST_EMPTY', {}, 'HOST');
     return undefined;
   }
+  if (items.length === 1) return readOne(only);
   const addresses: string[] = [];
-  const items = value.list(expectedHost) ?? [];
-  if (items.length === 0) value.error('the list is empty', expectedHost);
   for (const item of items) {
-    const text = item.text('an address');
+    const text = item.text('ADDRESSES')?.trim();
     const ip = text === undefined ? undefined : parseIp(text);
     if (ip !== undefined) addresses.push(ip);
-    else if (text !== undefined)
-      item.error(`"${clip(text)}" is no address`, 'an address; a name only alone, not in a list');
+    else if (text !== undefined) item.error('NOT_AN_ADDRESS', { found: clip(text) }, 'HOST');
   }
   return addresses.length > 0 ? addresses : undefined;
+}
+
+function readOne(value: YamlValue): Hosts[string] | undefined {
+  const text = value.text('HOST')?.trim();
+  if (text === undefined) return undefined;
+  const ip = parseIp(text.replace(/^\[(.*)\]$/, '$1'));
+  if (ip !== undefined) return [ip];
+  if (text.toLowerCase() === 'lan') {
+    value.warning('HOST_LAN_LATER', {}, 'HOST');
+    return undefined;
+  }
+  const reason = domainNameProblem(text);
+  if (reason === undefined) return comparableDomain(text);
+  value.error('HOST_TARGET', { reason }, 'HOST');
+  return undefined;
 }
 
 /** Tells of aliases in a circle and of those that lead too far, which the helper would refuse: once for those that hang together. */
@@ -90,7 +107,7 @@ function checkAliases(hosts: ReadonlyMap<string, Hosts[string]>, aliases: readon
     const circle = typeof next === 'string' && names.has(next);
     if (!circle && names.size <= longestChain) continue;
     for (const name of names) told.add(name);
-    if (circle) place.error(`the aliases lead from "${clip(pattern)}" back to it`, expectedHost);
-    else place.error(`more than ${longestChain} names follow one another`, expectedHost);
+    if (circle) place.error('HOST_CIRCLE', { name: clip(pattern) }, 'HOST');
+    else place.error('HOST_TOO_FAR', { limit: String(longestChain) }, 'HOST');
   }
 }

@@ -1,77 +1,109 @@
 /** The listening side of a profile: the mixed port, who may use it, and the keys of ports that are not opened. */
 import { parseIp } from '../base/address.ts';
+import { parseCidr } from '../base/cidr.ts';
 import type { MixedConfig } from '../contract/config.ts';
+import type { ProblemCode } from '../contract/problem-texts.ts';
 import type { YamlMap } from './yaml-map.ts';
 import { clip, type YamlValue } from './yaml-value.ts';
 
-const expectedUser = 'text of the form "user:password"';
-
 /** Keys of the top level that `readInbound` does not take, but that belong to listening. */
-export const ignoredInboundKeys: Readonly<Record<string, string>> = {
-  port: 'not opened: use mixed-port, which takes HTTP and SOCKS5',
-  'socks-port': 'not opened: use mixed-port, which takes HTTP and SOCKS5',
-  'redir-port': 'not supported yet: the port is not opened',
-  'tproxy-port': 'not supported yet: the port is not opened',
-  listeners: 'not supported yet: no further ports are opened',
-  tunnels: 'not supported yet: no further ports are opened',
-  'inbound-tfo': 'ignored: it only saves a round trip',
-  'inbound-mptcp': 'ignored: the mixed port takes plain TCP',
-  'skip-auth-prefixes': 'ignored: users are always asked for their password',
+export const inboundNotes: Readonly<Record<string, ProblemCode>> = {
+  'redir-port': 'NOTE_PORT',
+  'tproxy-port': 'NOTE_PORT',
+  listeners: 'NOTE_PORTS',
+  tunnels: 'NOTE_PORTS',
+  'inbound-tfo': 'NOTE_ROUND_TRIP',
+  'inbound-mptcp': 'NOTE_PLAIN_TCP',
+  'skip-auth-prefixes': 'NOTE_USERS_ASKED',
 };
 
-/** Reads `mixed-port`, `allow-lan`, `bind-address`, `authentication` and the address lists; null = nothing listens. */
-export function readInbound(map: YamlMap): MixedConfig | null {
-  const port = map.take('mixed-port')?.integer(0, 65_535);
-  const allowLan = map.take('allow-lan');
-  const lan = allowLan?.boolean() ?? false;
-  const users = readUsers(map.take('authentication'));
-  const address = readBindAddress(map.take('bind-address'), lan);
-  if (lan && users.length === 0) {
-    const message = 'everybody on the network could use the mixed port, so allow-lan needs users';
-    allowLan?.error(message, 'authentication: ["user:password"], or allow-lan: false');
-  }
-  for (const key of ['lan-allowed-ips', 'lan-disallowed-ips']) readLanList(map.take(key), lan);
-  return port === undefined || port === 0 ? null : { address, port, users };
+interface Users {
+  readonly list: MixedConfig['users'];
+  /** Users are written, and none of them can be read: who may come in is then not known. */
+  readonly lost: boolean;
 }
 
-function readBindAddress(value: YamlValue | undefined, lan: boolean): string {
-  const text = value?.text('an address, or "*" for all');
-  if (!lan && text !== undefined && text !== '*') {
-    value?.warning('ignored: without allow-lan the mixed port listens on 127.0.0.1 only', 'allow-lan: true');
+/**
+ * Reads the ports, `allow-lan`, `bind-address`, `authentication` and the address lists; null = nothing listens. Whatever is
+ * wrong or missing, the port is open to fewer than the profile says, never to more.
+ */
+export function readInbound(map: YamlMap): MixedConfig | null {
+  const port = readPorts(map);
+  const allowLan = map.take('allow-lan')?.lenient;
+  const wantsLan = allowLan?.boolean() ?? false;
+  const users = readUsers(map.take('authentication')?.lenient);
+  const restricted = readLanLists(map, wantsLan);
+  const isOpen = wantsLan && users.list.length > 0 && !restricted;
+  const address = readBindAddress(map.take('bind-address')?.lenient, wantsLan, isOpen);
+  if (port === undefined) return null;
+  if (users.lost) {
+    map.keyProblem('warning', 'authentication', 'NO_USER_LEFT', {}, 'USER');
+    return null;
   }
-  if (text === undefined || text === '*') return lan ? '0.0.0.0' : '127.0.0.1';
+  if (wantsLan && users.list.length === 0) allowLan?.warning('LAN_NEEDS_USERS', {}, 'ADD_USERS');
+  return { address, port, users: users.list };
+}
+
+/** `mixed-port`, or else the first of `port` and `socks-port`: the mixed port takes what either of them does. */
+function readPorts(map: YamlMap): number | undefined {
+  let used = map.take('mixed-port')?.lenient.integer(0, 65_535) || undefined;
+  for (const key of ['port', 'socks-port']) {
+    const value = map.take(key)?.lenient;
+    const port = value?.integer(0, 65_535) || undefined;
+    if (port === undefined || port === used) continue;
+    if (used === undefined) value?.warning('PORT_IS_MIXED', {}, { code: 'MIXED_PORT', values: { port: String(port) } });
+    else value?.warning('PORT_NOT_OPENED');
+    used ??= port;
+  }
+  return used;
+}
+
+function readBindAddress(value: YamlValue | undefined, wantsLan: boolean, isOpen: boolean): string {
+  const text = value?.text('ADDRESS_OR_ALL')?.trim();
+  const all = text === undefined || text === '*' || text === '';
+  if (!wantsLan && !all) value?.warning('BIND_WITHOUT_LAN', {}, { write: 'allow-lan: true' });
+  if (all) return isOpen ? '0.0.0.0' : '127.0.0.1';
   const ip = parseIp(text.replace(/^\[(.*)\]$/, '$1'));
-  if (ip === undefined) value?.error(`"${clip(text)}" is no address`, 'an address, or "*" for all');
-  return lan && ip !== undefined ? ip : '127.0.0.1';
+  if (ip === undefined) value?.error('NOT_AN_ADDRESS', { found: clip(text) }, 'ADDRESS_OR_ALL');
+  return isOpen && ip !== undefined ? ip : '127.0.0.1';
 }
 
 /** Passwords appear in no message. */
-function readUsers(value: YamlValue | undefined): MixedConfig['users'] {
-  const users: MixedConfig['users'] = [];
-  const items = value?.list('a list of "user:password"') ?? [];
+function readUsers(value: YamlValue | undefined): Users {
+  const users = new Map<string, string>();
+  const items = value?.oneOrList('USER_LIST') ?? [];
   if (items.length > 256) {
-    value?.error('more than 256 users');
-    return users;
+    value?.error('TOO_MANY', { limit: '256' });
+    return { list: [], lost: true };
   }
   for (const item of items) {
-    const text = item.text(expectedUser);
+    const text = item.exactText('USER');
     if (text === undefined) continue;
     const colon = text.indexOf(':');
     const [username, password] = [text.slice(0, colon), text.slice(colon + 1)];
     // RFC 1929: both lengths are one byte.
-    if (colon <= 0) item.error('user and password must be separated by ":"', expectedUser);
+    if (colon <= 0) item.error('USER_WITHOUT_COLON', {}, 'USER');
     else if (Buffer.byteLength(username) > 255 || Buffer.byteLength(password) > 255) {
-      item.error('user or password is longer than 255 bytes', expectedUser);
-    } else if (users.some((user) => user.username === username)) {
-      item.error(`the user "${clip(username)}" stands here a second time`, 'each user once');
-    } else users.push({ username, password });
+      item.error('USER_TOO_LONG', {}, 'USER');
+    } else {
+      if (users.has(username)) item.warning('USER_TWICE', { user: clip(username) });
+      users.set(username, password);
+    }
   }
-  return users;
+  const list = Array.from(users, ([username, password]) => ({ username, password }));
+  return { list, lost: items.length > 0 && list.length === 0 };
 }
 
-/** Ignoring these would let in more than the profile says; without `allow-lan` nobody comes in anyway. */
-function readLanList(value: YamlValue | undefined, lan: boolean): void {
-  const message = 'restricting allow-lan by address is not supported yet';
-  if (lan) value?.error(message, 'no such key, or allow-lan: false');
-  else value?.warning(message);
+/** Whether addresses are to be kept out: ignoring that would let in more than the profile says. */
+function readLanLists(map: YamlMap, wantsLan: boolean): boolean {
+  const allowed = map.take('lan-allowed-ips')?.lenient;
+  const refused = map.take('lan-disallowed-ips')?.lenient;
+  const isAll = (text: string | undefined) => text !== undefined && parseCidr(text.trim())?.prefix === 0;
+  const admits = (allowed?.oneOrList('PREFIX') ?? []).map((item) => item.text('PREFIX'));
+  // Both families, or the list is not there.
+  const restricts = allowed !== undefined && !(admits.filter(isAll).length >= 2 || admits.length === 0);
+  const excludes = (refused?.oneOrList('PREFIX') ?? []).length > 0;
+  if (restricts && wantsLan) allowed.warning('LAN_LISTS_LATER');
+  if (excludes && wantsLan) refused?.warning('LAN_LISTS_LATER');
+  return restricts || excludes;
 }

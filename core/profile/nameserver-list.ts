@@ -3,13 +3,12 @@ import { parseIp } from '../base/address.ts';
 import { type Cidr, cidrContains, parseCidr } from '../base/cidr.ts';
 import { domainPatternProblem } from '../base/domain.ts';
 import type { DnsConfig, UpstreamConfig } from '../contract/config.ts';
+import { fillText, problemTexts } from '../contract/problem-texts.ts';
 import { keyOf } from './fake-ranges.ts';
-import { expectedNameserver, parseNameserver } from './nameserver.ts';
+import { parseNameserver } from './nameserver.ts';
 import type { PolicyNames } from './policy-names.ts';
 import { YamlMap } from './yaml-map.ts';
 import { clip, type YamlValue } from './yaml-value.ts';
-
-const expectedPattern = 'a domain pattern such as *.lan, +.example.com or time.example.com';
 
 /** What servers must not be, and may name. */
 export interface NameserverContext {
@@ -21,34 +20,43 @@ export interface NameserverContext {
 /** Names of interfaces on Linux (netdevice(7)), as far as anybody uses them. */
 const interfaceName = /^[A-Za-z][\w.@-]{0,14}$/;
 
-/** Reads a list of servers (or a single one); wrong entries are reported and left out. */
-export function readNameservers(value: YamlValue, context: NameserverContext, mayBeEmpty = false): UpstreamConfig[] {
-  const items = value.isList ? value.list(`a list; each entry ${expectedNameserver}`) : [value];
-  if (items?.length === 0 && !mayBeEmpty) {
-    value.error('the list is empty, so no name could be looked up', expectedNameserver);
-  }
-  if (items !== undefined && items.length > 32) value.error('more than 32 nameservers');
-  const upstreams: UpstreamConfig[] = [];
-  for (const item of items ?? []) {
-    const text = item.text(expectedNameserver);
-    if (text === undefined) continue;
-    const parsed = parseNameserver(text.trim());
-    if (!parsed.ok) {
-      item.error(parsed.message, expectedNameserver);
-      continue;
-    }
-    const host = hostOf(parsed.upstream);
-    const address = host === undefined ? undefined : parseIp(host);
-    const fake = address === undefined ? undefined : context.fakeRanges.find((range) => cidrContains(range, address));
-    if (fake !== undefined) {
-      item.error(`${address} is in the ${keyOf(fake)}, so we would ask ourselves`, expectedNameserver);
-      continue;
-    }
-    if (parsed.ignored !== undefined) item.warning(`the parameter ${parsed.ignored} changes nothing here`);
-    const upstream = withWay(item, parsed.upstream, context.names);
-    if (upstream !== undefined) upstreams.push(upstream);
-  }
+/** What becomes of names when no server of a list can be used: others would be asked, or there are others to ask. */
+export type WithoutServers = 'NAMESERVER_NONE' | 'NAMESERVER_NONE_OF_POLICY' | 'may-be-empty';
+
+/**
+ * Reads a list of servers (or a single one). A server that cannot be asked is left out with a warning: those beside it are asked
+ * about every name as well. Where nobody is left it is an error, unless the list may be empty.
+ */
+export function readNameservers(
+  value: YamlValue,
+  context: NameserverContext,
+  without: WithoutServers = 'NAMESERVER_NONE',
+): UpstreamConfig[] {
+  const items = value.oneOrList('NAMESERVER');
+  if (items === undefined) return [];
+  const upstreams = items.flatMap((item) => readNameserver(item, context) ?? []);
+  if (upstreams.length > 32) value.error('TOO_MANY', { limit: '32' });
+  if (upstreams.length === 0 && without !== 'may-be-empty') value.error(without, {}, 'NAMESERVER');
   return upstreams;
+}
+
+function readNameserver(item: YamlValue, context: NameserverContext): UpstreamConfig | undefined {
+  const text = item.lenient.text('NAMESERVER')?.trim();
+  if (text === undefined) return undefined;
+  const parsed = parseNameserver(text);
+  if (!parsed.ok) {
+    item.warning(parsed.note.code, parsed.note.values, 'NAMESERVER');
+    return undefined;
+  }
+  const host = hostOf(parsed.upstream);
+  const address = host === undefined ? undefined : parseIp(host);
+  const fake = address === undefined ? undefined : context.fakeRanges.find((range) => cidrContains(range, address));
+  if (fake !== undefined) {
+    item.warning('NAMESERVER_FAKE', { address: address ?? '', key: keyOf(fake) }, 'NAMESERVER');
+    return undefined;
+  }
+  for (const { code, values } of parsed.notes) item.warning(code, values);
+  return withWay(item, parsed.upstream, context.names);
 }
 
 /** What is named behind `#` is an outbound, or else an interface, as in Clash. */
@@ -58,19 +66,20 @@ function withWay(item: YamlValue, upstream: UpstreamConfig, names: PolicyNames):
   const problem = names.problem(via);
   if (problem === undefined) return upstream;
   if (names.has(via) || !interfaceName.test(via)) {
-    item.error(problem.message, problem.expected);
+    const reason = fillText(problemTexts[problem.code], problem.values);
+    item.warning('NAMESERVER_WAY', { reason }, problem.hint);
     return undefined;
   }
-  item.warning(`no proxy is named "${clip(via)}", so it is taken for a network interface`);
+  item.warning('NAMESERVER_DEVICE', { name: clip(via) });
   return { ...rest, device: via };
 }
 
 /** `default-nameserver`: they look up the names of the others, so they must be addresses themselves. */
 export function readBootstrap(value: YamlValue, context: NameserverContext): UpstreamConfig[] {
-  return readNameservers(value, context, true).filter((server) => {
+  return readNameservers(value, context, 'may-be-empty').filter((server) => {
     const host = hostOf(server);
     if (host === undefined || parseIp(host) !== undefined) return true;
-    value.error(`"${clip(host)}" is a name, which nobody could look up`, 'addresses such as 192.0.2.53');
+    value.warning('BOOTSTRAP_NAME', { found: clip(host) }, 'ADDRESSES');
     return false;
   });
 }
@@ -83,11 +92,17 @@ export function readPolicy(value: YamlValue, context: NameserverContext): DnsCon
     const patterns: string[] = [];
     for (const part of key.split(',').map((text) => text.trim())) {
       const set = /^(geosite|rule-set):/i.test(part);
-      const problem = set ? 'sets of names are not supported yet' : domainPatternProblem(part);
-      if (problem === undefined) patterns.push(part);
-      else map?.keyProblem('error', key, `"${clip(part)}": ${problem}`, expectedPattern);
+      const reason = domainPatternProblem(part);
+      // Names of a set would be asked of others; what can be no name is asked of nobody.
+      if (set) map?.keyProblem('error', key, 'SETS_LATER', { found: clip(part) }, 'PATTERN');
+      else if (reason === undefined) patterns.push(part);
+      else map?.keyProblem('warning', key, 'BAD_PATTERN', { found: clip(part), reason }, 'PATTERN');
     }
-    const list = readNameservers(servers, context);
+    if (servers.isNothing) {
+      map?.keyProblem('warning', key, 'ITEM_EMPTY');
+      continue;
+    }
+    const list = readNameservers(servers, context, 'NAMESERVER_NONE_OF_POLICY');
     if (patterns.length > 0 && list.length > 0) entries.push({ patterns, servers: list });
   }
   return entries;
@@ -97,29 +112,26 @@ export function readPolicy(value: YamlValue, context: NameserverContext): DnsCon
 export function readFallbackFilter(value: YamlValue): DnsConfig['fallbackFilter'] | undefined {
   const map = YamlMap.of(value);
   if (map === undefined) return undefined;
-  const ipcidr = readTexts(map.take('ipcidr'), 'a prefix such as 240.0.0.0/4', (text) =>
+  const ipcidr = readTexts(map.take('ipcidr'), 'PREFIX', 'NOT_A_PREFIX', (text) =>
     parseCidr(text) === undefined ? 'no IP prefix' : undefined,
   );
-  const domain = readTexts(map.take('domain'), expectedPattern, domainPatternProblem);
-  map.warnOfRest({
-    geoip: 'ignored: addresses are not looked up by country yet',
-    'geoip-code': 'ignored: addresses are not looked up by country yet',
-    geosite: 'not supported yet: sets of names',
-  });
+  const domain = readTexts(map.take('domain'), 'PATTERN', 'BAD_PATTERN', domainPatternProblem);
+  map.warnOfRest({ geoip: 'NOTE_GEOIP_FILTER', 'geoip-code': 'NOTE_GEOIP_FILTER', geosite: 'NOTE_NAME_SETS' });
   return { ipcidr, domain };
 }
 
 function readTexts(
   value: YamlValue | undefined,
-  expected: string,
+  expected: 'PREFIX' | 'PATTERN',
+  code: 'NOT_A_PREFIX' | 'BAD_PATTERN',
   problemOf: (text: string) => string | undefined,
 ): string[] {
-  return (value?.list(`a list; each entry ${expected}`) ?? []).flatMap((item) => {
-    const text = item.text(expected);
+  return (value?.lenient.oneOrList(expected) ?? []).flatMap((item) => {
+    const text = item.text(expected)?.trim();
     if (text === undefined) return [];
-    const problem = problemOf(text);
-    if (problem === undefined) return [text];
-    item.error(`"${clip(text)}": ${problem}`, expected);
+    const reason = problemOf(text);
+    if (reason === undefined) return [text];
+    item.warning(code, { found: clip(text), reason }, expected);
     return [];
   });
 }

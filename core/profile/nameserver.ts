@@ -3,13 +3,17 @@ import { parseEndpoint, parseIp } from '../base/address.ts';
 import { parseCidr } from '../base/cidr.ts';
 import { comparableDomain } from '../base/domain.ts';
 import type { UpstreamConfig } from '../contract/config.ts';
+import type { ProblemCode, ProblemValues } from '../contract/problem-texts.ts';
+
+export interface NameserverNote {
+  readonly code: ProblemCode;
+  readonly values: ProblemValues;
+}
 
 export type NameserverParse =
-  | { readonly ok: true; readonly upstream: UpstreamConfig; readonly ignored?: string }
-  | { readonly ok: false; readonly message: string };
-
-export const expectedNameserver =
-  'an address such as 192.0.2.53 or udp://192.0.2.53:53, tcp://…, tls://dns.example, https://dns.example/dns-query, rcode://name_error, or system; parameters as #PROXY&ecs=192.0.2.0/24';
+  /** `notes` tell of what changes nothing here or is read otherwise. */
+  | { readonly ok: true; readonly upstream: UpstreamConfig; readonly notes: readonly NameserverNote[] }
+  | { readonly ok: false; readonly note: NameserverNote };
 
 /** Kinds that Clash's users know and that a later version may understand. */
 const laterSchemes: Readonly<Record<string, string>> = {
@@ -37,57 +41,67 @@ interface Parameters {
   method?: 'GET' | 'POST';
 }
 
-/** Reads an entry in Clash's spelling. `ignored` is a parameter that changes nothing here. */
+/** Reads an entry in Clash's spelling. */
 export function parseNameserver(text: string): NameserverParse {
-  if (text === 'system' || text === 'system://') return { ok: true, upstream: { kind: 'system' } };
+  if (/^system(?::\/\/)?$/i.test(text)) return { ok: true, upstream: { kind: 'system' }, notes: [] };
   const hash = text.indexOf('#');
   const address = hash < 0 ? text : text.slice(0, hash);
   const [, scheme, rest] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(address) ?? [undefined, 'udp', address];
   const name = scheme?.toLowerCase() ?? 'udp';
   const target = rest ?? address;
-  if (Object.hasOwn(laterSchemes, name)) {
-    return { ok: false, message: `${laterSchemes[name] ?? name} (${name}://) is not supported yet` };
-  }
+  const later = Object.hasOwn(laterSchemes, name) ? laterSchemes[name] : undefined;
+  if (later !== undefined)
+    return { ok: false, note: { code: 'NAMESERVER_LATER', values: { kind: later, scheme: name } } };
   if (name === 'rcode') return parseRcode(target);
-  if (!Object.hasOwn(ports, name)) return { ok: false, message: `"${name}://" is no kind of nameserver` };
+  if (!Object.hasOwn(ports, name)) return wrong(`"${clip(name)}://" is no kind of nameserver`);
   const parameters = parseParameters(hash < 0 ? '' : text.slice(hash + 1));
-  if ('message' in parameters) return { ok: false, message: parameters.message };
-  const { method, ...options } = parameters.found;
+  if ('message' in parameters) return wrong(parameters.message);
+  const { found, notes } = parameters;
+  const { method, ...options } = found;
   const slash = target.indexOf('/');
   const authority = slash < 0 ? target : target.slice(0, slash);
   const path = slash < 0 ? '' : target.slice(slash);
-  if (name !== 'https' && path !== '' && path !== '/')
-    return { ok: false, message: `"${path.slice(0, 60)}" is no port` };
+  if (name !== 'https' && path !== '' && path !== '/') return wrong(`"${clip(path)}" is no port`);
   const endpoint = parseAuthority(authority, ports[name] ?? 53);
-  if ('message' in endpoint) return { ok: false, message: endpoint.message };
+  if ('message' in endpoint) return wrong(endpoint.message);
   const { host, port } = endpoint;
-  const ignored = parameters.ignored === undefined ? {} : { ignored: parameters.ignored };
   if (name === 'https') {
-    const upstream = {
+    const https = {
       kind: 'https',
       host,
       port,
       path: path === '' ? '/dns-query' : path,
       method: method ?? 'POST',
     } as const;
-    return { ok: true, upstream: { ...upstream, ...options }, ...ignored };
+    return { ok: true, upstream: { ...https, ...options }, notes };
   }
-  if (name === 'tcp' || name === 'tls')
-    return { ok: true, upstream: { kind: name, host, port, ...options }, ...ignored };
-  if (parseIp(host) === undefined) {
-    return { ok: false, message: `"${host.slice(0, 60)}" is no address; a UDP nameserver is given by address` };
-  }
-  return { ok: true, upstream: { kind: 'udp', address: host, port, ...options }, ...ignored };
+  if (name === 'tcp' || name === 'tls') return { ok: true, upstream: { kind: name, host, port, ...options }, notes };
+  if (parseIp(host) !== undefined)
+    return { ok: true, upstream: { kind: 'udp', address: host, port, ...options }, notes };
+  // Whatever a word without a dot may be, it is no server that the internet knows.
+  if (!host.includes('.')) return wrong(`"${clip(host)}" is no address`);
+  const byName: NameserverNote = { code: 'NAMESERVER_BY_NAME', values: {} };
+  return { ok: true, upstream: { kind: 'tcp', host, port, ...options }, notes: [...notes, byName] };
 }
 
 function parseRcode(text: string): NameserverParse {
   const rcode = rcodes[text.toLowerCase()];
   return rcode === undefined
-    ? { ok: false, message: `"${text.slice(0, 60)}" is no answer code; known are ${Object.keys(rcodes).join(', ')}` }
-    : { ok: true, upstream: { kind: 'rcode', rcode } };
+    ? wrong(`"${clip(text)}" is no answer code; known are ${Object.keys(rcodes).join(', ')}`)
+    : { ok: true, upstream: { kind: 'rcode', rcode }, notes: [] };
 }
 
-function parseAuthority(text: string, usualPort: number): { host: string; port: number } | { message: string } {
+function wrong(reason: string): NameserverParse & { ok: false } {
+  return { ok: false, note: { code: 'NAMESERVER_UNKNOWN', values: { reason } } };
+}
+
+function clip(text: string): string {
+  return text.slice(0, 60);
+}
+
+function parseAuthority(written: string, usualPort: number): { host: string; port: number } | { message: string } {
+  // A colon without a port behind it, as in URLs (RFC 3986 section 3.2.3); not the end of a bare IPv6 address.
+  const text = /^[^:]+:$|\]:$/.test(written) ? written.slice(0, -1) : written;
   const address = parseIp(text.replace(/^\[(.*)\]$/, '$1'));
   if (address !== undefined) return { host: address, port: usualPort };
   const endpoint = /:\d+$/.test(text) ? parseEndpoint(text) : { host: text, port: usualPort };
@@ -100,14 +114,17 @@ function parseAuthority(text: string, usualPort: number): { host: string; port: 
   return { host, port: endpoint.port };
 }
 
-function parseParameters(text: string): { found: Parameters; ignored?: string } | { message: string } {
+function parseParameters(text: string): { found: Parameters; notes: NameserverNote[] } | { message: string } {
   const found: Parameters = {};
-  let ignored: string | undefined;
-  for (const [index, part] of (text === '' ? [] : text.split('&')).entries()) {
+  const notes: NameserverNote[] = [];
+  const ignore = (key: string): number =>
+    notes.push({ code: 'NAMESERVER_PARAMETER', values: { parameter: clip(key) } });
+  for (const [index, part] of text.split('&').entries()) {
     const [key = '', value] = part.split('=', 2);
+    if (part === '') continue;
     if (value === undefined) {
-      if (index > 0 || key === '') return { message: `"${part.slice(0, 60)}" is no parameter` };
-      found.via = key;
+      if (index > 0) ignore(key);
+      else found.via = key;
       continue;
     }
     const on = value.toLowerCase() === 'true';
@@ -137,15 +154,11 @@ function parseParameters(text: string): { found: Parameters; ignored?: string } 
         break;
       }
       case 'skip-cert-verify':
-        if (on) return { message: 'skip-cert-verify is refused: an unproven server could answer anything' };
-        break;
-      case 'h3':
-      case 'ecs-override':
-        ignored = key;
+        if (on) notes.push({ code: 'NAMESERVER_VERIFIED', values: {} });
         break;
       default:
-        return { message: `the parameter "${key.slice(0, 60)}" is not known` };
+        ignore(key);
     }
   }
-  return ignored === undefined ? { found } : { found, ignored };
+  return { found, notes };
 }

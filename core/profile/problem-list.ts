@@ -1,8 +1,48 @@
 /** Collects what is wrong with a profile, in the order of the text, with an end to it. */
 import type { ConfigProblem } from '../contract/error.ts';
+import {
+  fillText,
+  type HintCode,
+  hintTexts,
+  type ProblemCode,
+  type ProblemValues,
+  problemTexts,
+} from '../contract/problem-texts.ts';
 
 /** More problems than this are counted, not listed. */
 export const maxProblems = 1000;
+
+/** What would be right: in words, with values of their own, or as it would be written. */
+export type Hint = HintCode | { readonly code: HintCode; readonly values: ProblemValues } | { readonly write: string };
+
+/** A problem by its code, with its English text and without a place. */
+export function problemOf(
+  severity: ConfigProblem['severity'],
+  path: string,
+  code: ProblemCode,
+  values: ProblemValues = {},
+  hint?: Hint,
+): ConfigProblem {
+  const known =
+    typeof hint === 'string' ? { code: hint, values: {} } : hint !== undefined && 'code' in hint ? hint : undefined;
+  const all = { ...values, ...known?.values };
+  const message = fillText(problemTexts[code], all);
+  const expected =
+    known !== undefined
+      ? fillText(hintTexts[known.code], all)
+      : hint !== undefined && typeof hint !== 'string' && 'write' in hint
+        ? hint.write
+        : undefined;
+  return {
+    severity,
+    code,
+    path,
+    message,
+    ...(expected === undefined ? {} : { expected }),
+    ...(known === undefined ? {} : { hint: known.code }),
+    ...(Object.keys(all).length === 0 ? {} : { values: all }),
+  };
+}
 
 export class ProblemList {
   readonly #problems: ConfigProblem[] = [];
@@ -33,7 +73,7 @@ export class ProblemList {
       (a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
     );
     if (this.#unlistedErrors + this.#unlistedWarnings === 0) return sorted;
-    const message = `${this.#unlistedErrors} more errors and ${this.#unlistedWarnings} more warnings are not listed`;
-    return [...sorted, { severity: this.#unlistedErrors > 0 ? 'error' : 'warning', path: '', message }];
+    const counts = { errors: String(this.#unlistedErrors), warnings: String(this.#unlistedWarnings) };
+    return [...sorted, problemOf(this.#unlistedErrors > 0 ? 'error' : 'warning', '', 'MORE_UNLISTED', counts)];
   }
 }

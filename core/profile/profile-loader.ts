@@ -4,12 +4,13 @@
  */
 import { type Config, configSchema } from '../contract/config.ts';
 import type { ConfigProblem } from '../contract/error.ts';
+import type { ProblemCode } from '../contract/problem-texts.ts';
 import { fakeRangesOf, readDns } from './dns-section.ts';
 import { effectiveConfig, type ProfileParts } from './effective-config.ts';
 import { readHosts } from './hosts-section.ts';
-import { ignoredInboundKeys, readInbound } from './inbound-section.ts';
+import { inboundNotes, readInbound } from './inbound-section.ts';
 import { PolicyNames } from './policy-names.ts';
-import { ProblemList } from './problem-list.ts';
+import { ProblemList, problemOf } from './problem-list.ts';
 import { readGroups, readProxies } from './proxy-section.ts';
 import { readRules } from './rule-section.ts';
 import { readSniffer } from './sniffer-section.ts';
@@ -32,54 +33,56 @@ export interface ParsedProfile {
   readonly problems: ConfigProblem[];
 }
 
-const controller = 'not supported yet: no controller listens';
-const geodata = 'not supported yet: no geodata is loaded';
-
 /** Keys that Clash's users know: what becomes of them here. */
-const ignored: Readonly<Record<string, string>> = {
-  ...ignoredInboundKeys,
-  'external-controller': controller,
-  'external-controller-tls': controller,
-  'external-controller-unix': controller,
-  'external-controller-pipe': controller,
-  'external-controller-cors': controller,
-  'external-doh-server': controller,
-  'external-ui': controller,
-  'external-ui-name': controller,
-  'external-ui-url': controller,
-  secret: controller,
-  tls: controller,
-  'interface-name': 'ignored: the outward interface is found by the routes',
-  'routing-mark': 'ignored: our sockets have their own mark',
-  'unified-delay': 'ignored: delays are not measured yet',
-  'tcp-concurrent': 'ignored: addresses are tried one after the other',
-  'find-process-mode': 'ignored: programs are always looked up',
-  'keep-alive-interval': 'ignored: the system decides it',
-  'keep-alive-idle': 'ignored: the system decides it',
-  'disable-keep-alive': 'ignored: the system decides it',
-  'global-client-fingerprint': 'ignored: nothing here speaks TLS yet',
-  'global-ua': 'ignored: nothing is downloaded yet',
-  'etag-support': 'ignored: nothing is downloaded yet',
-  'geodata-mode': geodata,
-  'geodata-loader': geodata,
-  'geosite-matcher': geodata,
-  'geo-auto-update': geodata,
-  'geo-update-interval': geodata,
-  'geox-url': geodata,
-  profile: 'ignored: what it asks to store is always stored',
-  'rule-providers': 'not supported yet: rules cannot name them',
-  'proxy-providers': 'not supported yet: their proxies are missing',
-  'sub-rules': 'not supported yet: rules cannot name them',
-  'clash-for-android': 'ignored: it is for another client',
-  experimental: 'ignored: nothing of it exists here',
-  ntp: "ignored: the time is the system's",
+const notes: Readonly<Record<string, ProblemCode>> = {
+  ...inboundNotes,
+  'external-controller': 'NOTE_CONTROLLER',
+  'external-controller-tls': 'NOTE_CONTROLLER',
+  'external-controller-unix': 'NOTE_CONTROLLER',
+  'external-controller-pipe': 'NOTE_CONTROLLER',
+  'external-controller-cors': 'NOTE_CONTROLLER',
+  'external-doh-server': 'NOTE_CONTROLLER',
+  'external-ui': 'NOTE_CONTROLLER',
+  'external-ui-name': 'NOTE_CONTROLLER',
+  'external-ui-url': 'NOTE_CONTROLLER',
+  secret: 'NOTE_CONTROLLER',
+  tls: 'NOTE_CONTROLLER',
+  'interface-name': 'NOTE_INTERFACE',
+  'routing-mark': 'NOTE_MARK',
+  'unified-delay': 'NOTE_DELAY',
+  'tcp-concurrent': 'NOTE_CONCURRENT',
+  'find-process-mode': 'NOTE_PROCESS',
+  'keep-alive-interval': 'NOTE_KEEP_ALIVE',
+  'keep-alive-idle': 'NOTE_KEEP_ALIVE',
+  'disable-keep-alive': 'NOTE_KEEP_ALIVE',
+  'global-client-fingerprint': 'NOTE_NO_TLS',
+  'global-ua': 'NOTE_NO_DOWNLOAD',
+  'etag-support': 'NOTE_NO_DOWNLOAD',
+  'geodata-mode': 'NOTE_GEODATA',
+  'geodata-loader': 'NOTE_GEODATA',
+  'geosite-matcher': 'NOTE_GEODATA',
+  'geo-auto-update': 'NOTE_GEODATA',
+  'geo-update-interval': 'NOTE_GEODATA',
+  'geox-url': 'NOTE_GEODATA',
+  profile: 'NOTE_STORED',
+  'rule-providers': 'NOTE_RULE_SETS',
+  'proxy-providers': 'NOTE_PROXY_SETS',
+  'sub-rules': 'NOTE_RULE_SETS',
+  'clash-for-android': 'NOTE_OTHER_CLIENT',
+  'cfw-bypass': 'NOTE_OTHER_CLIENT',
+  'cfw-latency-timeout': 'NOTE_OTHER_CLIENT',
+  'cfw-latency-url': 'NOTE_OTHER_CLIENT',
+  iptables: 'NOTE_OTHER_CLIENT',
+  ebpf: 'NOTE_OTHER_CLIENT',
+  experimental: 'NOTE_NO_EXPERIMENT',
+  ntp: 'NOTE_TIME',
 };
 
 /** Reads a profile. Every problem of a text that is YAML is found at once; broken YAML yields its syntax errors only. */
 export function loadProfile(text: string): ParsedProfile {
   if (Buffer.byteLength(text) > maxProfileBytes) {
-    const message = `the profile is larger than ${maxProfileBytes / 1024 / 1024} MiB`;
-    return { failure: 'CONFIG_TOO_LARGE', problems: [{ severity: 'error', path: '', message }] };
+    const limit = String(maxProfileBytes / 1024 / 1024);
+    return { failure: 'CONFIG_TOO_LARGE', problems: [problemOf('error', '', 'FILE_TOO_LARGE', { limit })] };
   }
   const problems = new ProblemList();
   const source = new YamlSource(text.startsWith('\ufeff') ? text.slice(1) : text, problems);
@@ -93,7 +96,7 @@ export function loadProfile(text: string): ParsedProfile {
 
 function readProfile(root: YamlValue): Config | undefined {
   if (root.isNothing) {
-    root.error('the profile is empty', 'keys such as mixed-port, dns, proxies and rules');
+    root.error('PROFILE_EMPTY', {}, 'PROFILE_KEYS');
     return undefined;
   }
   const map = YamlMap.of(root);
@@ -103,33 +106,35 @@ function readProfile(root: YamlValue): Config | undefined {
 /** The sections let nothing through that the helper would refuse; should one of them err, it is told here and not by it. */
 function checkContract(config: Config, root: YamlValue): void {
   for (const issue of configSchema.safeParse(config).error?.issues ?? []) {
-    root.error(`${issue.path.join('.')}: ${issue.message}`);
+    root.error('CONTRACT', { reason: `${issue.path.join('.')}: ${issue.message}` });
   }
 }
 
 function readParts(map: YamlMap): ProfileParts {
-  const logLevel = map.take('log-level')?.choice(['debug', 'info', 'warning', 'error', 'silent']);
-  readMode(map);
+  const logLevel = map
+    .take('log-level')
+    ?.lenient.choice(['debug', 'info', 'warning', 'error', 'silent'], { warn: 'warning', trace: 'debug' });
+  const mode = readMode(map);
   const ipv6 = map.take('ipv6')?.boolean();
   const mixed = readInbound(map);
   const dnsMap = mapAt(map, 'dns');
   const useHosts = dnsMap?.take('use-hosts')?.boolean() !== false;
-  const snifferMap = mapAt(map, 'sniffer');
+  const sniffer = map.take('sniffer')?.lenient;
+  const snifferMap = sniffer && YamlMap.of(sniffer);
   const written = map.take('hosts');
   const hosts = written === undefined ? {} : readHosts(written);
   const tunMap = mapAt(map, 'tun');
   const names = new PolicyNames();
-  const proxyList = map.take('proxies');
+  const proxyList = takeRenamed(map, 'proxies', ['Proxy']);
   const proxies = proxyList === undefined ? [] : readProxies(proxyList, names);
-  const groups = map.take('proxy-groups');
+  const groups = takeRenamed(map, 'proxy-groups', ['Proxy Group', 'Proxy-Group']);
   if (groups !== undefined) readGroups(groups, names);
   // As in Clash: without IPv6 its addresses are of no use, unless the section says otherwise.
   const dns = { ...(ipv6 === false ? { ipv6 } : {}), ...(dnsMap === undefined ? {} : readDns(dnsMap, names)) };
-  const ruleList = map.take('rules');
-  if (ruleList === undefined)
-    map.warning('no rules: everything goes DIRECT', 'rules, with MATCH,policy as the last one');
-  const rules = ruleList === undefined ? [] : readRules(ruleList, names);
-  map.warnOfRest(ignored);
+  const ruleList = takeRenamed(map, 'rules', ['Rule']);
+  if (ruleList === undefined && mode !== 'direct') map.warning('NO_RULES', {}, 'MATCH_LAST');
+  const rules = ruleList === undefined ? [] : readRules(mode === 'direct' ? ruleList.lenient : ruleList, names);
+  map.warnOfRest(notes);
   return {
     ...(logLevel === undefined ? {} : { logLevel }),
     ...(ipv6 === undefined ? {} : { ipv6: ipv6 ? 'always' : 'never' }),
@@ -139,7 +144,7 @@ function readParts(map: YamlMap): ProfileParts {
     hosts: useHosts ? hosts : {},
     tun: tunMap === undefined ? {} : readTun(tunMap, fakeRangesOf(dns)),
     proxies,
-    rules,
+    rules: mode === 'direct' ? [{ type: 'MATCH', payload: '', policy: 'DIRECT', noResolve: false }] : rules,
   };
 }
 
@@ -148,9 +153,24 @@ function mapAt(map: YamlMap, key: string): YamlMap | undefined {
   return value === undefined ? undefined : YamlMap.of(value);
 }
 
-function readMode(map: YamlMap): void {
+/** The value of a key, or of one of the names it had in the first versions of Clash. */
+function takeRenamed(map: YamlMap, key: string, former: readonly string[]): YamlValue | undefined {
+  let found = map.take(key);
+  for (const old of former) {
+    const value = map.take(old);
+    if (value === undefined) continue;
+    if (found === undefined) map.keyProblem('warning', old, 'KEY_LEGACY', { key: old, now: key }, { write: key });
+    else map.keyProblem('warning', old, 'KEY_REPLACED', { key });
+    found ??= value;
+  }
+  return found;
+}
+
+function readMode(map: YamlMap): 'rule' | 'global' | 'direct' | undefined {
   const mode = map.take('mode');
   const word = mode?.choice(['rule', 'global', 'direct']);
-  if (word !== undefined && word !== 'rule')
-    mode?.warning(`the mode ${word} is not supported yet: the rules decide`, 'rule');
+  // The rules would send other connections DIRECT than the mode does: everything through one proxy.
+  if (word === 'global') mode?.error('MODE_LATER', { found: word }, { write: 'rule' });
+  if (word === 'direct') mode?.warning('MODE_DIRECT', {}, { write: 'rule' });
+  return word;
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { AppError, errnoOf } from '../base/app-error.ts';
 import { type Config, defaultConfig } from '../contract/config.ts';
 import type { ConfigProblem, ErrorCode } from '../contract/error.ts';
+import { problemOf } from './problem-list.ts';
 import { loadProfile, maxProfileBytes } from './profile-loader.ts';
 
 export interface StoredProfile {
@@ -47,7 +48,7 @@ export class ProfileStore {
     const bytes = await this.#readBytes();
     if (bytes === undefined) return undefined;
     try {
-      return { path: this.path, text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };
+      return { path: this.path, text: decodeText(bytes) };
     } catch (cause) {
       throw new AppError('CONFIG_SYNTAX', `${this.path} is not UTF-8 text`, {
         cause,
@@ -63,12 +64,8 @@ export class ProfileStore {
       stored = await this.read();
     } catch (caught) {
       const { code, message, expected } = AppError.from(caught);
-      const problem: ConfigProblem = {
-        severity: 'error',
-        path: '',
-        message,
-        ...(expected === undefined ? {} : { expected }),
-      };
+      const hint = expected === undefined ? undefined : { write: expected };
+      const problem = problemOf('error', '', 'FILE_UNREADABLE', { reason: message }, hint);
       return { path: this.path, text: '', failure: code, problems: [problem] };
     }
     if (stored === undefined) return { path: null, text: '', config: defaultConfig, problems: [] };
@@ -90,6 +87,14 @@ export class ProfileStore {
       await file.close();
     }
   }
+}
+
+/** UTF-8, or UTF-16 where a byte order mark says so (YAML 1.2 section 5.2); the mark stays. Throws for anything else. */
+function decodeText(bytes: Uint8Array): string {
+  const [first, second] = bytes;
+  const encoding =
+    first === 0xff && second === 0xfe ? 'utf-16le' : first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8';
+  return new TextDecoder(encoding, { fatal: true, ignoreBOM: true }).decode(bytes);
 }
 
 /** Reads to the end, whatever kind of file it is, but never more than a profile may have. */

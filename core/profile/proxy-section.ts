@@ -1,7 +1,11 @@
-/** The `proxies` and `proxy-groups` of a profile, and what a rule may name as its policy. */
+/**
+ * The `proxies` and `proxy-groups` of a profile, and what a rule may name as its policy. A proxy that cannot be used is left out
+ * with a warning: it does no harm until a rule names it.
+ */
 import { parseIp } from '../base/address.ts';
 import { domainNameProblem } from '../base/domain-name.ts';
 import type { ProxyConfig, Socks5ProxyConfig } from '../contract/config.ts';
+import type { ProblemCode } from '../contract/problem-texts.ts';
 import type { PolicyNames } from './policy-names.ts';
 import { YamlMap } from './yaml-map.ts';
 import { clip, type YamlValue } from './yaml-value.ts';
@@ -28,68 +32,70 @@ const laterTypes: readonly string[] = [
   'wireguard',
 ];
 const types: readonly string[] = ['socks5', 'direct', 'reject', 'reject-drop'];
-const expectedType = `one of ${types.join(', ')}`;
+const expectedType = { code: 'PROXY_TYPES', values: { types: types.join(', ') } } as const;
 
-const ignored: Readonly<Record<string, string>> = {
-  'interface-name': 'ignored: the outward interface is found by the routes',
-  'routing-mark': 'ignored: our sockets have their own mark',
-  'ip-version': 'ignored: whichever address works is used',
-  tfo: 'ignored: it only saves a round trip',
-  mptcp: 'ignored: the proxy is reached by plain TCP',
-  'skip-cert-verify': 'ignored: the connection has no TLS',
-  fingerprint: 'ignored: the connection has no TLS',
-  sni: 'ignored: the connection has no TLS',
-  smux: 'ignored: every connection has its own',
+const notes: Readonly<Record<string, ProblemCode>> = {
+  'interface-name': 'NOTE_INTERFACE',
+  'routing-mark': 'NOTE_MARK',
+  'ip-version': 'NOTE_IP_VERSION',
+  tfo: 'NOTE_ROUND_TRIP',
+  mptcp: 'NOTE_PLAIN_TCP',
+  'skip-cert-verify': 'NOTE_NO_TLS',
+  fingerprint: 'NOTE_NO_TLS',
+  sni: 'NOTE_NO_TLS',
+  smux: 'NOTE_OWN_CONNECTION',
 };
 
-/** Reads the list; every name, also of a proxy that is wrong or of a later type, is made known to `names`. */
+/** Reads the list; every name, also of a proxy that is left out, is made known to `names`. */
 export function readProxies(value: YamlValue, names: PolicyNames): ProxyConfig[] {
-  const proxies: ProxyConfig[] = [];
-  for (const item of value.list('a list of proxies') ?? []) {
-    const map = YamlMap.of(item);
-    if (map === undefined) continue;
-    const name = readName(map, names);
-    const proxy = readProxy(map, name ?? '', names);
-    if (name !== undefined && proxy !== undefined) proxies.push(proxy);
+  const proxies = new Map<string, ProxyConfig>();
+  for (const item of value.list('PROXIES') ?? []) {
+    const map = YamlMap.of(item.lenient, 'any');
+    const name = map && readName(map);
+    if (map === undefined || name === undefined) continue;
+    if (!names.add(name.text, { kind: 'left-out' })) {
+      // Which of the two is meant nobody can tell.
+      name.value.warning('NAME_TAKEN', { name: clip(name.text) }, 'ANOTHER_NAME');
+      names.change(name.text, { kind: 'left-out' });
+      proxies.delete(name.text);
+      continue;
+    }
+    const proxy = readProxy(map, name.text, names);
+    if (proxy === undefined) continue;
+    names.change(name.text, { kind: 'proxy' });
+    proxies.set(name.text, proxy);
   }
-  if (proxies.length > 10_000) value.error('more than 10,000 proxies');
-  return proxies;
+  if (proxies.size > 10_000) value.error('TOO_MANY', { limit: '10,000' });
+  return [...proxies.values()];
 }
 
 /** Groups are understood by a later version: their names are made known, so that rules can say so. */
 export function readGroups(value: YamlValue, names: PolicyNames): void {
-  const items = value.list('a list of groups') ?? [];
+  const items = value.lenient.list('GROUPS') ?? [];
   for (const item of items) {
-    const map = YamlMap.of(item);
-    const name = map?.need('name', 'the name of the group');
+    const map = YamlMap.of(item, 'any');
+    const name = map?.need('name', 'GROUP_NAME');
     const text = name?.text();
-    if (text !== undefined && !names.add(text, { kind: 'group' }))
-      name?.error(`the name "${clip(text)}" is taken`, 'another name');
+    if (text === undefined || names.add(text, { kind: 'group' })) continue;
+    name?.warning('NAME_TAKEN', { name: clip(text) }, 'ANOTHER_NAME');
+    names.change(text, { kind: 'group' });
   }
-  if (items.length > 0) value.warning('groups are not supported yet: they are left out, and rules cannot name them');
+  if (items.length > 0) value.warning('GROUPS_LATER');
 }
 
-function readName(map: YamlMap, names: PolicyNames): string | undefined {
-  const value = map.need('name', 'the name that rules use');
-  const name = value?.text();
-  if (name === undefined) return undefined;
-  const wrong =
-    nameProblem(name) ?? (names.add(name, { kind: 'proxy' }) ? undefined : `the name "${clip(name)}" is taken`);
-  if (wrong === undefined) return name;
-  value?.error(wrong, 'another name');
+function readName(map: YamlMap): { readonly value: YamlValue; readonly text: string } | undefined {
+  const value = map.need('name', 'PROXY_NAME');
+  const text = value?.exactText();
+  if (value === undefined || text === undefined) return undefined;
+  if (text !== '' && text.length <= 255) return { value, text };
+  value.warning(text === '' ? 'NAME_EMPTY' : 'NAME_TOO_LONG', {}, 'ANOTHER_NAME');
   return undefined;
 }
 
-function nameProblem(name: string): string | undefined {
-  if (name === '') return 'the name is empty';
-  if (name.length > 255) return 'the name is longer than 255 characters';
-  if (name.includes(',') || name !== name.trim()) return 'no rule could name it: a comma, or a space at its ends';
-  return undefined;
-}
-
+/** Undefined for one that is left out; why is reported. */
 function readProxy(map: YamlMap, name: string, names: PolicyNames): ProxyConfig | undefined {
   const value = map.need('type', expectedType);
-  const type = value?.text(expectedType)?.toLowerCase();
+  const type = value?.text(expectedType)?.trim().toLowerCase();
   switch (type) {
     case undefined:
       return undefined;
@@ -97,72 +103,77 @@ function readProxy(map: YamlMap, name: string, names: PolicyNames): ProxyConfig 
       return readSocks5(map, name);
     case 'direct': {
       const udp = map.take('udp');
-      if (udp?.boolean() === false) udp.warning('ignored: direct connections carry UDP');
-      map.warnOfRest(ignored);
+      if (udp?.boolean() === false) udp.warning('PROXY_DIRECT_UDP');
+      map.warnOfRest(notes);
       return { type, name };
     }
     case 'reject':
     case 'reject-drop':
       map.take('udp');
-      map.warnOfRest(ignored);
+      map.warnOfRest(notes);
       return { type: 'reject', name, drop: type === 'reject-drop' };
     default:
       if (laterTypes.includes(type)) {
-        names.setLaterType(name, type);
-        value?.warning(
-          `proxies of type ${type} are not supported yet: "${clip(name)}" is left out, and rules cannot name it`,
-        );
-      } else value?.error(`"${clip(type)}" is no type of proxy`, expectedType);
+        names.change(name, { kind: 'later', type });
+        value?.warning('PROXY_TYPE_LATER', { type, name: clip(name) });
+      } else value?.warning('PROXY_UNKNOWN_TYPE', { found: clip(type) }, expectedType);
       return undefined;
   }
 }
 
+/** What would change the way to the proxy, or the proof to it, makes it unusable; all else is only told. */
 function readSocks5(map: YamlMap, name: string): Socks5ProxyConfig | undefined {
-  const server = readServer(map.need('server', 'the name or address of the proxy'));
-  const port = map.need('port', 'a port from 1 to 65535')?.integer(1, 65_535);
+  const server = readServer(map.need('server', 'PROXY_SERVER'));
+  const port = map.need('port', { code: 'INTEGER', values: { min: '1', max: '65535' } })?.integer(1, 65_535);
   const username = readSecret(map.take('username'));
-  const passwordValue = map.take('password');
-  const password = readSecret(passwordValue);
-  if (password !== undefined && username === undefined)
-    passwordValue?.error('a password without a username', 'username: ...');
+  const password = readSecret(map.take('password'));
   const udp = map.take('udp')?.boolean() ?? false;
-  refuse(map, 'tls', 'SOCKS5 over TLS is not supported yet');
-  const chain = map.take('dialer-proxy');
-  chain?.error('reaching a proxy through another one is not supported yet', 'no such key');
-  map.warnOfRest(ignored);
-  if (server === undefined || port === undefined) return undefined;
+  const isTls = refuses(map, 'tls', 'PROXY_TLS_LATER', (value) => value.boolean() !== false);
+  const isChained = refuses(map, 'dialer-proxy', 'PROXY_CHAIN_LATER', (value) => {
+    const text = value.text();
+    return text !== '' && text !== 'DIRECT';
+  });
+  map.warnOfRest(notes);
+  if (server === undefined || port === undefined || isTls || isChained) return undefined;
+  if (username === 'unusable' || password === 'unusable') return undefined;
+  if (password !== undefined && (username?.text ?? '') === '') password.value.warning('PROXY_PASSWORD_ALONE');
   return {
     type: 'socks5',
     name,
     server,
     port,
     udp,
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
+    ...(username === undefined || username.text === '' ? {} : { username: username.text }),
+    ...(username === undefined || username.text === '' || password === undefined ? {} : { password: password.text }),
   };
 }
 
-function refuse(map: YamlMap, key: string, message: string): void {
+/** Whether the key asks for something that is not there; it is reported then. */
+function refuses(map: YamlMap, key: string, code: ProblemCode, asks: (value: YamlValue) => boolean): boolean {
   const value = map.take(key);
-  if (value?.boolean() === true) value.error(message, `${key}: false`);
+  if (value === undefined || !asks(value)) return false;
+  value.warning(code, {}, 'NO_KEY');
+  return true;
 }
 
 function readServer(value: YamlValue | undefined): string | undefined {
-  const expected = 'a name or an address, without port';
-  const text = value?.text(expected);
+  const text = value?.text('PROXY_SERVER')?.trim();
   if (text === undefined) return undefined;
   const ip = parseIp(text.replace(/^\[(.*)\]$/, '$1'));
   if (ip !== undefined) return ip;
-  const wrong = domainNameProblem(text);
-  if (wrong === undefined) return text;
-  value?.error(wrong, expected);
+  const reason = domainNameProblem(text);
+  if (reason === undefined) return text;
+  value?.error('BAD_NAME', { reason }, 'PROXY_SERVER');
   return undefined;
 }
 
 /** At most 255 bytes (RFC 1929); the text appears in no message. */
-function readSecret(value: YamlValue | undefined): string | undefined {
-  const text = value?.text();
-  if (text === undefined || Buffer.byteLength(text) <= 255) return text;
-  value?.error('longer than 255 bytes', 'at most 255 bytes');
-  return undefined;
+function readSecret(
+  value: YamlValue | undefined,
+): { readonly value: YamlValue; readonly text: string } | 'unusable' | undefined {
+  if (value === undefined) return undefined;
+  const text = value.exactText();
+  if (text !== undefined && Buffer.byteLength(text) <= 255) return { value, text };
+  if (text !== undefined) value.error('PROXY_SECRET_TOO_LONG', {}, 'BYTES_255');
+  return 'unusable';
 }

@@ -16,7 +16,7 @@ const unmarked: Mark = (_, text) => text;
 const maxShown = 120;
 
 /**
- * One entry a problem, `file:line:column: severity: path: message (expected ...)`, below it the line with a caret; empty
+ * One entry a problem, `file:line:column: severity[CODE]: path: message (expected ...)`, below it the line with a caret; empty
  * without problems. Secrets in shown lines are masked; control characters of the file never reach the terminal.
  */
 export function renderReport(problems: readonly ConfigProblem[], source: ReportSource, mark = unmarked): string {
@@ -35,7 +35,7 @@ export function summary(problems: readonly ConfigProblem[]): string {
 /** The first line of an entry, as compilers write it; for problems of which the text is not at hand. `file` may be empty. */
 export function problemLine(problem: ConfigProblem, file: string, mark = unmarked): string {
   const place = [file, problem.line, problem.column].filter((part) => part !== undefined && part !== '').join(':');
-  const severity = mark(problem.severity === 'error' ? 'red' : 'yellow', problem.severity);
+  const severity = mark(problem.severity === 'error' ? 'red' : 'yellow', `${problem.severity}[${problem.code}]`);
   const path = problem.path === '' ? '' : `${problem.path}: `;
   const expected = problem.expected === undefined ? '' : ` ${mark('dim', harmless(`(expected ${problem.expected})`))}`;
   return `${place === '' ? '' : `${mark('bold', harmless(place))}: `}${severity}: ${harmless(path + problem.message)}${expected}`;

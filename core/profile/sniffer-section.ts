@@ -2,32 +2,32 @@
 import { parseCidr } from '../base/cidr.ts';
 import { domainPatternProblem } from '../base/domain.ts';
 import type { SnifferConfig } from '../contract/config.ts';
+import type { ProblemCode } from '../contract/problem-texts.ts';
 import { YamlMap } from './yaml-map.ts';
 import { clip, type YamlValue } from './yaml-value.ts';
 
-const notes: Readonly<Record<string, string>> = {
-  'force-dns-mapping': 'ignored: names of redir-host are always checked where that can matter',
-  'parse-pure-ip': 'ignored: with enable, connections to bare addresses are looked at where a name can matter',
-  'override-destination': 'ignored: a name found is used for rules and proxies',
-  sniffing: 'ignored: use sniff',
-  'port-whitelist': 'ignored: use sniff with ports',
+const notes: Readonly<Record<string, ProblemCode>> = {
+  'force-dns-mapping': 'NOTE_SNIFF_CHECKED',
+  'parse-pure-ip': 'NOTE_SNIFF_BARE',
+  'override-destination': 'NOTE_SNIFF_USED',
+  sniffing: 'NOTE_SNIFF_OLD',
+  'port-whitelist': 'NOTE_SNIFF_OLD',
 };
-const expectedPort = 'a port such as 443 or a range such as 8080-8880';
 
-/** Reads the section; what is wrong is reported and left out, what is not written is absent. */
+/** Reads the section, which is lenient: what is wrong is left out with a warning, what is not written is absent. */
 export function readSniffer(map: YamlMap): Partial<SnifferConfig> {
   const section: Partial<SnifferConfig> = {};
   const enable = map.take('enable')?.boolean();
   if (enable !== undefined) section.enabled = enable;
   const sniff = map.take('sniff');
   if (sniff !== undefined) readProtocols(sniff, section);
-  const force = readList(map.take('force-domain'), 'a domain pattern', domainPatternProblem);
+  const force = readList(map.take('force-domain'), 'PATTERN', domainPatternProblem);
   if (force !== undefined) section.forceDomain = force;
-  const skip = readList(map.take('skip-domain'), 'a domain pattern', domainPatternProblem);
+  const skip = readList(map.take('skip-domain'), 'PATTERN', domainPatternProblem);
   if (skip !== undefined) section.skipDomain = skip;
-  const source = readList(map.take('skip-src-address'), 'an IP prefix', prefixProblem);
+  const source = readList(map.take('skip-src-address'), 'PREFIX', prefixProblem);
   if (source !== undefined) section.skipSource = source;
-  const destination = readList(map.take('skip-dst-address'), 'an IP prefix', prefixProblem);
+  const destination = readList(map.take('skip-dst-address'), 'PREFIX', prefixProblem);
   if (destination !== undefined) section.skipDestination = destination;
   map.warnOfRest(notes);
   return section;
@@ -42,7 +42,7 @@ function readProtocols(value: YamlValue, section: Partial<SnifferConfig>): void 
   ] as const) {
     const protocol = map?.take(key);
     const settings = protocol && YamlMap.of(protocol);
-    const ports = readList(settings?.take('ports'), expectedPort, portProblem);
+    const ports = readList(settings?.take('ports'), 'PORT', portProblem);
     if (ports !== undefined) section[field] = ports;
     settings?.warnOfRest(notes);
   }
@@ -51,18 +51,21 @@ function readProtocols(value: YamlValue, section: Partial<SnifferConfig>): void 
 
 function readList(
   value: YamlValue | undefined,
-  expected: string,
+  expected: 'PATTERN' | 'PREFIX' | 'PORT',
   problemOf: (text: string) => string | undefined,
 ): string[] | undefined {
-  const items = value?.list(`a list; each entry ${expected}`);
-  return items?.flatMap((item) => {
+  const items = value?.oneOrList(expected);
+  const texts = items?.flatMap((item) => {
     const text = item.text(expected);
-    if (text === undefined) return [];
-    const problem = problemOf(text);
-    if (problem === undefined) return [text];
-    // Names of devices and sets, which other clients take here.
-    if (expected === 'a domain pattern') item.warning(`"${clip(text)}": ${problem}; ignored`, expected);
-    else item.error(`"${clip(text)}": ${problem}`, expected);
+    // A list of ports may be one text: 443/8443.
+    const parts = expected === 'PORT' ? (text?.split(/[/,]/) ?? []) : text === undefined ? [] : [text];
+    return parts.map((part) => ({ item, part: part.trim() }));
+  });
+  return texts?.flatMap(({ item, part }) => {
+    const reason = problemOf(part);
+    if (reason === undefined) return [part];
+    // Names of devices and of sets, too, which other clients take here.
+    item.warning('SNIFF_LEFT_OUT', { found: clip(part), reason }, expected);
     return [];
   });
 }

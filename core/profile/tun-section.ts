@@ -1,6 +1,7 @@
 /** The `tun` section of a profile: the device, and what stays outside of it. */
-import { type Cidr, cidrsOverlap, formatCidr, parseCidr } from '../base/cidr.ts';
+import { type Cidr, cidrsOverlap, cidrWithout, formatCidr, parseCidr } from '../base/cidr.ts';
 import type { TunConfig } from '../contract/config.ts';
+import type { ProblemCode } from '../contract/problem-texts.ts';
 import { readDnsHijack } from './dns-hijack.ts';
 import { keyOf } from './fake-ranges.ts';
 import type { YamlMap } from './yaml-map.ts';
@@ -9,76 +10,84 @@ import { clip, type YamlValue } from './yaml-value.ts';
 /** What was written; what was not is absent. */
 export type TunSection = Partial<TunConfig>;
 
-const expectedDevice = 'a letter, then at most 14 letters, digits, "-" or "_"';
-const expectedPrefix = 'an address and a prefix length, e.g. 192.0.2.0/24';
-
-const notSupported = 'not supported yet: ignored, all routes but the excluded ones lead into the TUN';
-
-const ignored: Readonly<Record<string, string>> = {
-  enable: 'ignored: Enhanced Mode is a switch of the app, not of the profile',
-  stack: 'ignored: there is one network stack',
-  'auto-detect-interface': 'ignored: the outward interface is always found',
-  'auto-redirect': 'ignored: traffic is taken by the TUN alone',
-  'strict-route': 'ignored: traffic never goes around the tunnel',
-  'gso-max-size': 'ignored: the kernel decides it',
-  'udp-timeout': 'ignored: UDP flows end after their usual time',
-  'endpoint-independent-nat': 'ignored: it has no effect here',
-  'inet4-address': 'ignored: the TUN takes the first address of fake-ip-range',
-  'inet6-address': 'ignored: the TUN has its own IPv6 address',
-  'route-address': notSupported,
-  'inet4-route-address': notSupported,
-  'inet6-route-address': notSupported,
-  'route-address-set': notSupported,
-  'route-exclude-address-set': notSupported,
-  'include-interface': notSupported,
-  'exclude-interface': notSupported,
-  'include-uid': notSupported,
-  'include-uid-range': notSupported,
-  'exclude-uid': notSupported,
-  'exclude-uid-range': notSupported,
-  'include-package': notSupported,
-  'exclude-package': notSupported,
+const notes: Readonly<Record<string, ProblemCode>> = {
+  enable: 'NOTE_TUN_ENABLE',
+  stack: 'NOTE_TUN_STACK',
+  'auto-detect-interface': 'NOTE_TUN_DETECT',
+  'auto-redirect': 'NOTE_TUN_REDIRECT',
+  'strict-route': 'NOTE_TUN_STRICT',
+  'gso-max-size': 'NOTE_TUN_KERNEL',
+  'udp-timeout': 'NOTE_TUN_UDP',
+  'endpoint-independent-nat': 'NOTE_TUN_NO_EFFECT',
+  'inet4-address': 'NOTE_TUN_ADDRESS4',
+  'inet6-address': 'NOTE_TUN_ADDRESS6',
+  'route-address': 'NOTE_TUN_LATER',
+  'inet4-route-address': 'NOTE_TUN_LATER',
+  'inet6-route-address': 'NOTE_TUN_LATER',
+  'route-address-set': 'NOTE_TUN_LATER',
+  'route-exclude-address-set': 'NOTE_TUN_LATER',
+  'include-interface': 'NOTE_TUN_LATER',
+  'exclude-interface': 'NOTE_TUN_LATER',
+  'include-uid': 'NOTE_TUN_LATER',
+  'include-uid-range': 'NOTE_TUN_LATER',
+  'exclude-uid': 'NOTE_TUN_LATER',
+  'exclude-uid-range': 'NOTE_TUN_LATER',
+  'exclude-src-port': 'NOTE_TUN_LATER',
+  'exclude-dst-port': 'NOTE_TUN_LATER',
+  'loopback-address': 'NOTE_TUN_NO_EFFECT',
+  'file-descriptor': 'NOTE_TUN_NO_EFFECT',
+  'iproute2-table-index': 'NOTE_TUN_NO_EFFECT',
+  'iproute2-rule-index': 'NOTE_TUN_NO_EFFECT',
+  recvmsgx: 'NOTE_TUN_KERNEL',
+  sendmsgx: 'NOTE_TUN_KERNEL',
+  'disable-icmp-forwarding': 'NOTE_TUN_NO_EFFECT',
+  'include-package': 'NOTE_TUN_LATER',
+  'exclude-package': 'NOTE_TUN_LATER',
 };
 
 /** Reads the section; `fakeRanges` may not be excluded. What is wrong is reported and left out. */
 export function readTun(map: YamlMap, fakeRanges: readonly Cidr[]): TunSection {
   const section: TunSection = {};
-  const device = map.take('device');
-  const name = device?.text(expectedDevice);
+  const device = map.take('device')?.lenient;
+  const name = device?.text('DEVICE')?.trim();
   if (name !== undefined && /^[a-zA-Z][a-zA-Z0-9_-]{0,14}$/.test(name)) section.device = name;
-  else if (name !== undefined) device?.error(`"${clip(name)}" cannot be the name of the device`, expectedDevice);
-  const mtu = map.take('mtu')?.integer(1280, 65_535);
-  if (mtu !== undefined) section.mtu = mtu;
-  const gso = map.take('gso')?.boolean();
+  else if (name !== undefined && name !== '') device?.warning('TUN_DEVICE', { found: clip(name) }, 'DEVICE');
+  const mtu = map.take('mtu')?.lenient.integer(0, 65_535);
+  if (mtu !== undefined && mtu >= 1280) section.mtu = mtu;
+  else if (mtu !== undefined && mtu > 0) {
+    const hint = { code: 'INTEGER', values: { min: '1280', max: '65535' } } as const;
+    map.take('mtu')?.warning('OUT_OF_RANGE', { found: String(mtu) }, hint);
+  }
+  const gso = map.take('gso')?.lenient.boolean();
   if (gso !== undefined) section.gso = gso;
-  const autoRoute = map.take('auto-route');
-  if (autoRoute?.boolean() === false) autoRoute.warning('ignored: routing is a switch of the app, not of the profile');
+  const autoRoute = map.take('auto-route')?.lenient;
+  if (autoRoute?.boolean() === false) autoRoute.warning('NOTE_TUN_ROUTING');
   const excluded = ['route-exclude-address', 'inet4-route-exclude-address', 'inet6-route-exclude-address']
     .map((key) => map.take(key))
     .filter((value) => value !== undefined);
   if (excluded.length > 0) section.routeExclude = excluded.flatMap((value) => readPrefixes(value, fakeRanges));
-  if ((section.routeExclude?.length ?? 0) > 1024) excluded[0]?.error('more than 1024 excluded prefixes');
-  const hijack = map.take('dns-hijack');
+  if ((section.routeExclude?.length ?? 0) > 1024) excluded[0]?.error('TOO_MANY', { limit: '1024' });
+  const hijack = map.take('dns-hijack')?.lenient;
   const dnsHijack = hijack && readDnsHijack(hijack);
   if (dnsHijack !== undefined) section.dnsHijack = dnsHijack;
-  map.warnOfRest(ignored);
+  map.warnOfRest(notes);
   return section;
 }
 
 function readPrefixes(value: YamlValue, fakeRanges: readonly Cidr[]): string[] {
   const prefixes: string[] = [];
-  for (const item of value.list('a list of IP prefixes') ?? []) {
-    const text = item.text(expectedPrefix);
+  for (const item of value.oneOrList('PREFIX') ?? []) {
+    const text = item.text('PREFIX')?.trim();
     if (text === undefined) continue;
-    const cidr = text.includes('/') ? parseCidr(text) : undefined;
+    const cidr = parseCidr(text);
     if (cidr === undefined) {
-      item.error(`"${clip(text)}" is no IP prefix`, expectedPrefix);
+      item.error('NOT_A_PREFIX', { found: clip(text) }, 'PREFIX');
       continue;
     }
     const fake = fakeRanges.find((range) => cidrsOverlap(range, cidr));
-    if (fake === undefined) prefixes.push(formatCidr(cidr));
-    else
-      item.error(`${text} overlaps the ${keyOf(fake)} ${formatCidr(fake)}, which must enter the TUN`, expectedPrefix);
+    if (fake !== undefined)
+      item.warning('TUN_EXCLUDES_FAKE', { found: text, key: keyOf(fake), range: formatCidr(fake) }, 'PREFIX');
+    prefixes.push(...(fake === undefined ? [cidr] : cidrWithout(cidr, fake)).map(formatCidr));
   }
   return prefixes;
 }

@@ -1,6 +1,8 @@
 /** The keys of a map: each is taken once by whoever understands it, and what is left over is told. */
 import { isAlias, isMap, isPair, isScalar, isSeq, type Node, type YAMLMap } from 'yaml';
+import type { ProblemCode, ProblemValues } from '../contract/problem-texts.ts';
 import { closestWord } from './closest-word.ts';
+import { type Hint, problemOf } from './problem-list.ts';
 import { offsetOf } from './yaml-source.ts';
 import { clip, YamlValue } from './yaml-value.ts';
 
@@ -12,42 +14,51 @@ interface Entry {
   readonly keyOffset: number;
 }
 
+/** `exact`, or as Clash finds the keys of proxies and groups: in any case, and with `_` for `-`. */
+export type KeySpelling = 'exact' | 'any';
+
 export class YamlMap {
   readonly #owner: YamlValue;
   readonly #entries = new Map<string, Entry>();
   readonly #taken = new Set<string>();
+  /** Folded keys to those that are written; absent for exact spelling. */
+  readonly #folded: Map<string, string> | undefined;
 
   /** Reads a value that must be a map; another type is reported. */
-  static of(value: YamlValue): YamlMap | undefined {
-    if (isMap<Node, Node | null>(value.node)) return new YamlMap(value, value.node);
-    return value.wrongType('a map (key: value)');
+  static of(value: YamlValue, spelling: KeySpelling = 'exact'): YamlMap | undefined {
+    if (isMap<Node, Node | null>(value.node)) return new YamlMap(value, value.node, spelling);
+    return value.wrongType('MAP');
   }
 
   /** Reports keys that stand twice and keys that are no text; `owner` is the value that is this map. */
-  private constructor(owner: YamlValue, node: YAMLMap<Node, Node | null>) {
+  private constructor(owner: YamlValue, node: YAMLMap<Node, Node | null>, spelling: KeySpelling) {
     this.#owner = owner;
+    this.#folded = spelling === 'any' ? new Map() : undefined;
     const merged: (Node | null)[] = [];
     this.#addOwn(node, merged);
     for (const one of merged) this.#merge(one, 0);
+    for (const key of this.#entries.keys()) {
+      const folded = fold(key);
+      if (this.#folded?.has(folded) === false) this.#folded.set(folded, key);
+    }
   }
 
   /** Reports at the map as a whole. */
-  warning(message: string, expected?: string): void {
-    this.#owner.warning(message, expected);
+  warning(code: ProblemCode, values?: ProblemValues, hint?: Hint): void {
+    this.#owner.warning(code, values, hint);
   }
 
   /** The value of a key; undefined when it is absent or empty. */
   take(key: string): YamlValue | undefined {
-    this.#taken.add(key);
-    const value = this.#entries.get(key)?.value;
+    const value = this.#find(key)?.value;
     return value === undefined || value.isNothing ? undefined : value;
   }
 
   /** The value of a key that must be there; its absence is reported. */
-  need(key: string, expected: string): YamlValue | undefined {
+  need(key: string, expected: Hint): YamlValue | undefined {
     const value = this.take(key);
-    if (value === undefined && this.#entries.get(key)?.value.isBroken !== true) {
-      this.#owner.error(`the key ${key} is missing`, expected);
+    if (value === undefined && this.#find(key)?.value.isBroken !== true) {
+      this.#owner.error('KEY_MISSING', { key }, expected);
     }
     return value;
   }
@@ -58,32 +69,43 @@ export class YamlMap {
   }
 
   /** Reports at a key. */
-  keyProblem(severity: 'error' | 'warning', key: string, message: string, expected?: string): void {
+  keyProblem(severity: 'error' | 'warning', key: string, code: ProblemCode, values?: ProblemValues, hint?: Hint): void {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
-    const problem = { severity, path: entry.value.path, message, ...(expected === undefined ? {} : { expected }) };
-    this.#owner.source.report(problem, entry.keyOffset);
+    const told = this.#owner.isLenient ? 'warning' : severity;
+    this.#owner.source.report(problemOf(told, entry.value.path, code, values, hint), entry.keyOffset);
   }
 
-  /** Warns of every key that nobody took: with its note if there is one, else as unknown. */
-  warnOfRest(notes: Readonly<Record<string, string>> = {}): void {
-    for (const key of this.#entries.keys()) {
+  /**
+   * Warns of every key that nobody took: with its note if there is one, else as unknown. A key with nothing behind it, and one
+   * that only holds what aliases refer to, needs no word.
+   */
+  warnOfRest(notes: Readonly<Record<string, ProblemCode>> = {}): void {
+    for (const [key, { value }] of this.#entries) {
       if (this.#taken.has(key)) continue;
-      const note = Object.hasOwn(notes, key) ? notes[key] : undefined;
+      const plain = this.#folded === undefined ? key : fold(key);
+      const note = Object.hasOwn(notes, plain) ? notes[plain] : undefined;
       if (note !== undefined) {
-        this.keyProblem('warning', key, note);
+        if (!value.isNothing) this.keyProblem('warning', key, note);
         continue;
       }
+      if (this.#owner.source.holdsUsedAnchor(value.node)) continue;
       const similar = this.#owner.source.isFull ? undefined : closestWord(key, [...this.#taken, ...Object.keys(notes)]);
-      const expected = similar === undefined ? undefined : `perhaps ${similar}`;
-      this.keyProblem('warning', key, `the key "${clip(key)}" is not known here and is ignored`, expected);
+      const hint: Hint | undefined = similar === undefined ? undefined : { code: 'PERHAPS', values: { word: similar } };
+      this.keyProblem('warning', key, 'KEY_UNKNOWN', { key: clip(key) }, hint);
     }
+  }
+
+  #find(key: string): Entry | undefined {
+    const written = this.#entries.has(key) ? key : (this.#folded?.get(key) ?? key);
+    this.#taken.add(written);
+    return this.#entries.get(written);
   }
 
   #addOwn(node: YAMLMap<Node, Node | null>, merged: (Node | null)[]): void {
     const { source } = this.#owner;
     if (!source.spend(node.items.length)) {
-      this.#owner.error('the aliases of this profile expand to too much');
+      this.#owner.tellExpansion();
       return;
     }
     for (const pair of node.items) {
@@ -91,7 +113,10 @@ export class YamlMap {
       const keyOffset = offsetOf(pair.key);
       const key = isScalar(keyNode) ? (keyNode.source ?? String(keyNode.value)) : undefined;
       if (key === undefined) {
-        source.report({ severity: 'error', path: this.#owner.path, message: 'a key must be text' }, keyOffset);
+        source.report(
+          problemOf(this.#owner.isLenient ? 'warning' : 'error', this.#owner.path, 'YAML_KEY_TYPE'),
+          keyOffset,
+        );
       } else if (key === '<<' && isScalar(keyNode) && keyNode.type === 'PLAIN') {
         merged.push(pair.value);
       } else if (this.#entries.has(key)) {
@@ -111,12 +136,11 @@ export class YamlMap {
       return;
     }
     if (!isMap<Node, Node | null>(target) || depth > maxMergeDepth) {
-      const message = '"<<" needs an alias of a map, or a list of them';
-      source.report({ severity: 'error', path: this.#owner.path, message }, offsetOf(node));
+      source.report(problemOf('error', this.#owner.path, 'YAML_MERGE'), offsetOf(node));
       return;
     }
     if (!source.spend(target.items.length)) {
-      this.#owner.error('the aliases of this profile expand to too much');
+      this.#owner.tellExpansion();
       return;
     }
     const deeper: (Node | null)[] = [];
@@ -134,7 +158,11 @@ export class YamlMap {
 
   #reportTwice(key: string, offset: number): void {
     const path = this.#entries.get(key)?.value.path ?? this.#owner.path;
-    const message = `the key "${clip(key)}" stands here a second time`;
-    this.#owner.source.report({ severity: 'error', path, message, expected: 'each key once' }, offset);
+    const severity = this.#owner.isLenient ? 'warning' : 'error';
+    this.#owner.source.report(problemOf(severity, path, 'KEY_TWICE', { key: clip(key) }, 'ONCE'), offset);
   }
+}
+
+function fold(key: string): string {
+  return key.toLowerCase().replaceAll('_', '-');
 }

@@ -6,15 +6,17 @@ import {
   type Alias,
   type Document,
   isAlias,
+  isNode,
   isScalar,
   LineCounter,
   type Node,
-  parseDocument,
+  parseAllDocuments,
   visit,
   type YAMLParseError,
 } from 'yaml';
 import type { ConfigProblem } from '../contract/error.ts';
-import type { ProblemList } from './problem-list.ts';
+import type { ProblemCode, ProblemValues } from '../contract/problem-texts.ts';
+import { type ProblemList, problemOf } from './problem-list.ts';
 
 /** Entries of maps and lists that may be read, aliases expanded, even if the text is short. */
 const leastBudget = 100_000;
@@ -25,23 +27,39 @@ export class YamlSource {
   readonly complete: boolean;
   readonly #problems: ProblemList;
   readonly #lines = new LineCounter();
-  readonly #document: Document.Parsed;
+  /** Undefined for an empty text. */
+  readonly #document: Document.Parsed | undefined;
   #targets: Map<Alias, Node> | undefined;
+  /** Nodes that an alias stands for. */
+  #referenced: Set<Node> | undefined;
+  readonly #holders = new WeakMap<Node, boolean>();
   #budget: number;
 
+  /** Of several documents the first one that holds anything is the profile, as in Clash. */
   constructor(text: string, problems: ProblemList) {
     this.text = text;
     this.#problems = problems;
     // Every entry of its own takes a text more than one character.
     this.#budget = Math.max(text.length, leastBudget);
-    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: false });
-    this.complete = this.#document.errors.length === 0;
-    this.#reportSyntax();
+    const parsed = parseAllDocuments(text, {
+      lineCounter: this.#lines,
+      prettyErrors: false,
+      uniqueKeys: false,
+      // What other readers of YAML take without a doubt about its meaning, such as a "]" at the beginning of a line.
+      strict: false,
+      customTags: (tags) => [...tags, 'binary'],
+    });
+    const documents = Array.isArray(parsed) ? parsed : [];
+    const used = documents.findIndex(({ contents, errors }) => errors.length > 0 || !isEmpty(contents));
+    this.#document = documents[Math.max(used, 0)];
+    this.complete = this.#reportSyntax();
+    const further = documents[Math.max(used, 0) + 1];
+    if (further !== undefined) this.report(problemOf('warning', '', 'YAML_SECOND_DOCUMENT'), further.range[0]);
   }
 
   /** Null for an empty text. */
   get root(): Node | null {
-    return this.#document.contents;
+    return this.#document?.contents ?? null;
   }
 
   /** Further problems are only counted, so that there is no use in wording them well. */
@@ -57,8 +75,26 @@ export class YamlSource {
   /** The node an alias stands for: the last one before it with that anchor. `undefined` when there is none. */
   follow(node: Node | null): Node | null | undefined {
     if (!isAlias(node)) return node;
-    this.#targets ??= aliasTargets(this.#document);
-    return this.#targets.get(node);
+    return this.#aliases().get(node);
+  }
+
+  /** Whether an anchor in this node is used by an alias: such a node is there to be referred to, under whatever key. */
+  holdsUsedAnchor(node: Node | null): boolean {
+    if (node === null) return false;
+    let holds = this.#holders.get(node);
+    if (holds === undefined) {
+      this.#referenced ??= new Set(this.#aliases().values());
+      const used = this.#referenced;
+      holds = false;
+      visit(node, {
+        Node: (_, each) => {
+          holds ||= used.has(each);
+          return holds ? visit.BREAK : undefined;
+        },
+      });
+      this.#holders.set(node, holds);
+    }
+    return holds;
   }
 
   /** Takes from what may be read in all; false when it is used up. */
@@ -75,19 +111,30 @@ export class YamlSource {
     return this.text.startsWith(node.value, first) ? first + index : start;
   }
 
-  #reportSyntax(): void {
+  #aliases(): Map<Alias, Node> {
+    this.#targets ??= this.#document === undefined ? new Map<Alias, Node>() : aliasTargets(this.#document);
+    return this.#targets;
+  }
+
+  /** Whether nothing is wrong that leaves a doubt about what was meant. */
+  #reportSyntax(): boolean {
     const lines = new Set<number>();
-    for (const error of this.#document.errors) {
+    let isSound = true;
+    for (const error of this.#document?.errors ?? []) {
+      const isLoose = error.code === 'MISSING_CHAR' && error.message.startsWith('Comments must be separated');
+      isSound &&= isLoose;
       const place = this.#place(error.pos[0]);
       // What the parser says later about the same line follows from the first.
       if (lines.has(place.line)) continue;
-      lines.add(place.line);
-      this.#problems.add({ severity: 'error', path: '', message: syntaxMessage(error), ...place });
+      if (!isLoose) lines.add(place.line);
+      const [code, values] = isLoose ? (['YAML_LOOSE', { reason: error.message }] as const) : syntaxProblem(error);
+      this.#problems.add({ ...problemOf(isLoose ? 'warning' : 'error', '', code, values), ...place });
       if (error.code === 'RESOURCE_EXHAUSTION') break;
     }
-    for (const warning of this.#document.warnings) {
-      this.report({ severity: 'warning', path: '', message: `YAML: ${warning.message}` }, warning.pos[0]);
+    for (const warning of this.#document?.warnings ?? []) {
+      this.report(problemOf('warning', '', 'YAML_LOOSE', { reason: warning.message }), warning.pos[0]);
     }
+    return isSound;
   }
 
   #place(offset: number): { line: number; column: number } {
@@ -101,18 +148,20 @@ export function offsetOf(node: Node | null): number {
   return node?.range?.[0] ?? 0;
 }
 
+function isEmpty(node: unknown): boolean {
+  return !isNode(node) || (isScalar(node) && node.value === null);
+}
+
 /** For mistakes that are made often and that the parser words for its own readers. */
-const plainMessages: Partial<Record<YAMLParseError['code'], string>> = {
-  RESOURCE_EXHAUSTION: 'nested too deeply to be read',
-  MULTIPLE_DOCS: 'a second document begins here; a profile is one document',
-  TAB_AS_INDENT: 'a tab cannot indent; use spaces',
-  BLOCK_AS_IMPLICIT_KEY:
-    'a key with its value cannot stand here; check the indentation, or quote a text that contains ": "',
+const plainCodes: Partial<Record<YAMLParseError['code'], ProblemCode>> = {
+  RESOURCE_EXHAUSTION: 'YAML_TOO_DEEP',
+  TAB_AS_INDENT: 'YAML_TAB',
+  BLOCK_AS_IMPLICIT_KEY: 'YAML_KEY_PLACE',
+  BAD_SCALAR_START: 'YAML_QUOTE',
 };
 
-function syntaxMessage(error: YAMLParseError): string {
-  const quoted = error.code === 'BAD_SCALAR_START' ? '; put the text in quotes' : '';
-  return `YAML: ${plainMessages[error.code] ?? error.message}${quoted}`;
+function syntaxProblem(error: YAMLParseError): [ProblemCode, ProblemValues] {
+  return [plainCodes[error.code] ?? 'YAML_SYNTAX', { reason: error.message }];
 }
 
 function aliasTargets(document: Document.Parsed): Map<Alias, Node> {

@@ -1,5 +1,10 @@
-/** One value of a profile with its path and place: read as the type that is wanted, or reported and `undefined`. */
-import { isMap, isScalar, isSeq, type Node } from 'yaml';
+/**
+ * One value of a profile with its path and place: read as the type that is wanted, or reported and `undefined`. It is read as
+ * liberally as Clash reads it (YAML 1.1 words and numbers, quoted ones, tags).
+ */
+import { isMap, isScalar, isSeq, type Node, type Scalar } from 'yaml';
+import type { ProblemCode, ProblemValues } from '../contract/problem-texts.ts';
+import { type Hint, problemOf } from './problem-list.ts';
 import { offsetOf, type YamlSource } from './yaml-source.ts';
 
 /** Where a value hangs. */
@@ -13,21 +18,37 @@ export class YamlValue implements YamlParent {
   readonly node: Node | null;
   /** An alias without an anchor: it is reported once and read as nothing. */
   readonly isBroken: boolean;
+  /** Whether mistakes here are only warnings, because what is wrong can be left out without sending traffic another way. */
+  readonly isLenient: boolean;
   readonly #parent: YamlParent | null;
   readonly #key: string | number;
   /** Where to point when the value itself has no text. */
   readonly #offset: number;
 
   /** `offset` is the place of the key or list item. */
-  constructor(source: YamlSource, node: Node | null, parent: YamlParent | null, key: string | number, offset: number) {
+  constructor(
+    source: YamlSource,
+    node: Node | null,
+    parent: (YamlParent & { readonly isLenient: boolean }) | null,
+    key: string | number,
+    offset: number,
+    isLenient = parent?.isLenient ?? false,
+  ) {
     const target = source.follow(node);
     this.source = source;
     this.node = target ?? null;
     this.isBroken = target === undefined;
+    this.isLenient = isLenient;
     this.#parent = parent;
     this.#key = key;
     this.#offset = node === null ? offset : offsetOf(target ?? node);
     if (this.isBroken) this.#reportAlias(offsetOf(node));
+  }
+
+  /** The same value, read so that mistakes in it and below it are only warnings. */
+  get lenient(): YamlValue {
+    const parent = this.#parent === null ? null : { path: this.#parent.path, isLenient: true };
+    return new YamlValue(this.source, this.node, parent, this.#key, this.#offset, true);
   }
 
   /** As in `proxies[2].port`; empty for the whole profile. */
@@ -47,89 +68,121 @@ export class YamlValue implements YamlParent {
     return isSeq(this.node);
   }
 
-  /** Reports at the value, or at a character of its text (from 0). */
-  error(message: string, expected?: string, index?: number): void {
-    this.#report('error', message, expected, index);
+  /** Reports at the value, or at a character of its text (from 0); in a lenient value only as a warning. */
+  error(code: ProblemCode, values?: ProblemValues, hint?: Hint, index?: number): void {
+    this.#report(this.isLenient ? 'warning' : 'error', code, values, hint, index);
   }
 
-  warning(message: string, expected?: string, index?: number): void {
-    this.#report('warning', message, expected, index);
+  warning(code: ProblemCode, values?: ProblemValues, hint?: Hint, index?: number): void {
+    this.#report('warning', code, values, hint, index);
   }
 
-  /** Items in order; `expected` says what they are. */
-  list(expected: string): YamlValue[] | undefined {
+  /** Items in order, empty ones left out with a warning; `expected` says what they are. */
+  list(expected: Hint): YamlValue[] | undefined {
     if (!isSeq<Node>(this.node)) return this.wrongType(expected);
     if (!this.source.spend(this.node.items.length)) {
-      this.error('the aliases of this profile expand to too much');
+      this.tellExpansion();
       return undefined;
     }
-    return this.node.items.map((item, i) => new YamlValue(this.source, item, this, i, this.#offset));
+    const items = this.node.items.map((item, i) => new YamlValue(this.source, item, this, i, this.#offset));
+    return items.filter((item) => {
+      if (item.isNothing && !item.isBroken) item.warning('ITEM_EMPTY');
+      return !item.isNothing;
+    });
   }
 
-  /** Text; numbers and words such as `true` as they are written, which is what Clash takes for names and passwords. */
-  text(expected = 'text'): string | undefined {
-    if (isScalar(this.node) && this.node.value !== null) {
-      if (typeof this.node.value === 'string') return this.node.value;
-      if (this.node.source !== undefined) return this.node.source;
+  /** Items of a list, or the value itself where one alone is written. */
+  oneOrList(expected: Hint): YamlValue[] | undefined {
+    return isSeq(this.node) ? this.list(expected) : [this];
+  }
+
+  /** Text; numbers and words such as `true` as they are written, and what `!!binary` encodes. */
+  text(expected: Hint = 'TEXT'): string | undefined {
+    if (!isScalar(this.node) || this.node.value === null) return this.wrongType(expected);
+    const { value, source } = this.node;
+    if (value instanceof Uint8Array) return this.#binaryText(value);
+    if (typeof value === 'string') return value;
+    return source ?? this.wrongType(expected);
+  }
+
+  /** `text`, where Clash's reading of a number would be another text: told, because one of the two is not what was meant. */
+  exactText(expected: Hint = 'TEXT'): string | undefined {
+    const text = this.text(expected);
+    if (text !== undefined && isScalar(this.node) && isAlteredNumber(this.node)) {
+      this.warning('YAML_NUMBER_AS_TEXT', {}, 'QUOTED');
     }
-    return this.wrongType(expected);
+    return text;
   }
 
-  /** A whole number from `min` to `max`, also when it is quoted. */
+  /** A whole number from `min` to `max`, quoted or not, in every spelling of YAML 1.1 (`0x1F`, `0o17`, `017`, `1_000`). */
   integer(min: number, max: number): number | undefined {
-    const expected = `a whole number from ${min} to ${max}`;
-    const scalar = isScalar(this.node) ? this.node.value : undefined;
-    const number = typeof scalar === 'string' && /^-?\d{1,15}$/.test(scalar) ? Number(scalar) : scalar;
-    if (typeof number !== 'number' || !Number.isInteger(number)) return this.wrongType(expected);
+    const expected: Hint = { code: 'INTEGER', values: { min: String(min), max: String(max) } };
+    const number = isScalar(this.node) ? integerOf(this.node) : undefined;
+    if (number === undefined) return this.wrongType(expected);
     if (number >= min && number <= max) return number;
-    this.error(`${number} is out of range`, expected);
+    this.error('OUT_OF_RANGE', { found: String(number) }, expected);
     return undefined;
   }
 
-  /** `true` or `false`; also the YAML 1.1 words that Clash takes (`yes`, `no`, `on`, `off`). */
+  /** `true` or `false`; also the words of YAML 1.1 (`yes`, `no`, `on`, `off`, `y`, `n`), quoted or not, and 0 for false. */
   boolean(): boolean | undefined {
     const scalar = isScalar(this.node) ? this.node.value : undefined;
     if (typeof scalar === 'boolean') return scalar;
-    if (typeof scalar === 'string' && isScalar(this.node) && this.node.type === 'PLAIN') {
-      if (/^(?:yes|on)$/i.test(scalar)) return true;
-      if (/^(?:no|off)$/i.test(scalar)) return false;
+    if (typeof scalar === 'number' || typeof scalar === 'bigint') return Number(scalar) !== 0;
+    if (typeof scalar === 'string') {
+      if (/^\s*(?:true|yes|on|y|t|1)\s*$/i.test(scalar)) return true;
+      if (/^\s*(?:false|no|off|n|f|0)\s*$/i.test(scalar)) return false;
     }
-    return this.wrongType('true or false');
+    return this.wrongType('BOOLEAN');
   }
 
-  /** One of some words, in any case. */
-  choice<T extends string>(words: readonly T[]): T | undefined {
-    const expected = `one of ${words.join(', ')}`;
+  /** One of some words, in any case; `others` are further spellings of them. */
+  choice<T extends string>(words: readonly T[], others: Readonly<Record<string, T>> = {}): T | undefined {
+    const expected: Hint = { code: 'WORDS', values: { words: words.join(', ') } };
     const text = this.text(expected);
     if (text === undefined) return undefined;
-    const word = words.find((one) => one === text.toLowerCase());
-    if (word === undefined) this.error(`"${clip(text)}" is not known here`, expected);
+    const lower = text.trim().toLowerCase();
+    const word = words.find((one) => one === lower) ?? (Object.hasOwn(others, lower) ? others[lower] : undefined);
+    if (word === undefined) this.error('UNKNOWN_WORD', { found: clip(text) }, expected);
     return word;
   }
 
+  /** Reports that the budget of the text is used up: an error everywhere, for nobody means that. */
+  tellExpansion(): void {
+    this.#report('error', 'YAML_EXPANDS', undefined, undefined, undefined);
+  }
+
   /** Reports that another type was wanted. */
-  wrongType(expected: string): undefined {
-    if (!this.isBroken) this.error(describe(this.node), expected);
+  wrongType(expected: Hint): undefined {
+    if (this.isBroken) return undefined;
+    const [code, values] = describe(this.node);
+    this.error(code, values, expected);
     return undefined;
+  }
+
+  #binaryText(bytes: Uint8Array): string | undefined {
+    try {
+      return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    } catch {
+      this.error('YAML_BINARY', {}, 'TEXT');
+      return undefined;
+    }
   }
 
   #report(
     severity: 'error' | 'warning',
-    message: string,
-    expected: string | undefined,
+    code: ProblemCode,
+    values: ProblemValues | undefined,
+    hint: Hint | undefined,
     index: number | undefined,
   ): void {
     const offset = index === undefined ? this.#offset : this.source.offsetInScalar(this.node, index);
-    const problem = { severity, path: this.path, message, ...(expected === undefined ? {} : { expected }) };
-    this.source.report(problem, offset);
+    this.source.report(problemOf(severity, this.path, code, values, hint), offset);
   }
 
   #reportAlias(offset: number): void {
     const written = /^\*[^\s,[\]{}]*/.exec(this.source.text.slice(offset, offset + 80))?.[0] ?? '*';
-    this.error(
-      `YAML takes ${written} for an alias, and nothing has the anchor &${written.slice(1)}`,
-      `"${written}" in quotes, if it is meant as text`,
-    );
+    this.error('YAML_NO_ANCHOR', { written, anchor: written.slice(1) }, 'QUOTES');
   }
 }
 
@@ -138,11 +191,30 @@ export function clip(text: string): string {
   return text.length <= 60 ? text : `${text.slice(0, 57)}...`;
 }
 
-function describe(node: Node | null): string {
-  if (isMap(node)) return 'a map cannot stand here';
-  if (isSeq(node)) return 'a list cannot stand here';
-  if (!isScalar(node) || node.value === null) return 'nothing stands here';
-  if (typeof node.value === 'boolean') return `${node.value} cannot stand here`;
-  if (typeof node.value === 'number') return 'a number cannot stand here';
-  return node.value === '' ? 'an empty text cannot stand here' : 'text cannot stand here';
+function describe(node: Node | null): [ProblemCode, ProblemValues?] {
+  if (isMap(node)) return ['FOUND_MAP'];
+  if (isSeq(node)) return ['FOUND_LIST'];
+  if (!isScalar(node) || node.value === null) return ['FOUND_NOTHING'];
+  if (typeof node.value === 'boolean') return ['FOUND_BOOLEAN', { found: String(node.value) }];
+  if (typeof node.value === 'number') return ['FOUND_NUMBER'];
+  return [node.value === '' ? 'FOUND_EMPTY_TEXT' : 'FOUND_TEXT'];
+}
+
+/** Go's reading, which Clash's users know: base prefixes, a leading 0 for octal, underscores; whole floats too. */
+function integerOf({ value, source, type }: Scalar): number | undefined {
+  const written = (typeof value === 'string' || type === 'PLAIN' ? (source ?? String(value)) : String(value)).trim();
+  const [, sign, digits] = /^([-+]?)(0x[\da-f_]+|0o[0-7_]+|0b[01_]+|[\d_]+)$/i.exec(written) ?? [];
+  if (digits !== undefined && /\d/.test(digits)) {
+    const bare = digits.replaceAll('_', '');
+    const number = Number(type === 'PLAIN' && /^0[0-7]+$/.test(bare) ? `0o${bare.slice(1)}` : bare);
+    if (Number.isSafeInteger(number)) return sign === '-' ? -number : number;
+  }
+  return typeof value === 'number' && Number.isSafeInteger(value) ? value : undefined;
+}
+
+/** Whether a plain scalar is a number to Clash whose usual spelling is another one (`0123` is 83, `1e5` is 100000). */
+function isAlteredNumber({ value, source, type }: Scalar): boolean {
+  if (type !== 'PLAIN' || source === undefined) return false;
+  if (typeof value === 'number') return String(value) !== source;
+  return typeof value === 'string' && /^[-+]?\d[\d_]*\d$/.test(value) && value.includes('_');
 }

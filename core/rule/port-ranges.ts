@@ -6,38 +6,38 @@ export interface PortRange {
   readonly last: number;
 }
 
-export interface PortListProblem {
-  readonly message: string;
-  /** Where in the text, from 0. */
-  readonly offset: number;
+export interface PortList {
+  readonly ranges: readonly PortRange[];
+  /** Items that are no ports, with their places in the text (from 0). */
+  readonly wrong: readonly { readonly text: string; readonly offset: number }[];
 }
 
-export type PortList =
-  | { readonly ok: true; readonly ranges: PortRange[] }
-  | { readonly ok: false; readonly problem: PortListProblem };
-
-/** Reads a list of ports (1-65535) and ranges separated by `/`; spaces around items are allowed. */
+/**
+ * Reads a list of ports and ranges separated by `/`; spaces around items, empty items and ranges from the greater to the
+ * smaller are allowed, as in Clash. Port 0, which no connection has, may begin a range.
+ */
 export function parsePortList(text: string): PortList {
   const ranges: PortRange[] = [];
+  const wrong: { text: string; offset: number }[] = [];
   let offset = 0;
   for (const part of text.split('/')) {
     const item = part.trim();
     const at = offset + part.length - part.trimStart().length;
     offset += part.length + 1;
-    const match = /^(\d{1,5})(?:\s*-\s*(\d{1,5}))?$/.exec(item);
-    if (match === null) {
-      const message = item === '' ? 'a port is missing' : `"${item}" is neither a port nor a range`;
-      return { ok: false, problem: { message, offset: at } };
-    }
-    const first = Number(match[1]);
-    const last = Number(match[2] ?? match[1]);
-    if (first < 1 || first > 65_535 || last < 1 || last > 65_535) {
-      return { ok: false, problem: { message: `"${item}" is out of range`, offset: at } };
-    }
-    if (first > last) return { ok: false, problem: { message: `the range "${item}" is backwards`, offset: at } };
-    ranges.push({ first, last });
+    if (item === '') continue;
+    const [, from, to] = /^(\d{1,5})(?:\s*-\s*(\d{1,5}))?$/.exec(item) ?? [];
+    const ends = [Number(from), Number(to ?? from)];
+    const first = Math.max(Math.min(...ends), 1);
+    const last = Math.max(...ends);
+    if (last >= 1 && last <= 65_535) ranges.push({ first, last });
+    else wrong.push({ text: item, offset: at });
   }
-  return { ok: true, ranges };
+  return { ranges, wrong };
+}
+
+/** The usual spelling of ranges. */
+export function formatPortList(ranges: readonly PortRange[]): string {
+  return ranges.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)).join('/');
 }
 
 export function isPortListed(ranges: readonly PortRange[], port: number): boolean {

@@ -9,6 +9,7 @@ import { comparableDomain } from '../base/domain.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { RuleConfig } from '../contract/config.ts';
 import type { MatchedRule, RuleTrace } from '../contract/flow.ts';
+import { fillText, problemTexts } from '../contract/problem-texts.ts';
 import type { RuleRow } from '../contract/rpc.ts';
 import type { Metadata } from '../flow/metadata.ts';
 import { type DomainEntry, DomainTable } from './domain-table.ts';
@@ -16,7 +17,7 @@ import { type IpEntry, IpTable } from './ip-table.ts';
 import { type MatchFacts, matchFacts } from './match-facts.ts';
 import { noRule } from './no-rule.ts';
 import { isPortListed, type PortRange, parsePortList } from './port-ranges.ts';
-import { payloadProblem } from './rule-payload.ts';
+import { readPayload } from './rule-payload.ts';
 import { explainRules, testRule } from './rule-trace.ts';
 
 /** Real address of a name, or undefined when there is none. A rejection counts as none. */
@@ -59,7 +60,7 @@ export class RuleEngine {
   readonly #firstMatch: number;
   readonly #firstDomain: number;
 
-  /** Throws `CONFIG_INVALID` for a payload that `payloadProblem` refuses. */
+  /** Throws `CONFIG_INVALID` for a payload that `readPayload` does not take as it is. */
   constructor(rules: readonly RuleConfig[]) {
     this.#rules = rules;
     this.#hits = new Float64Array(rules.length);
@@ -82,11 +83,9 @@ export class RuleEngine {
           if (!rule.noResolve) firstAsking = Math.min(firstAsking, index);
           break;
         }
-        case 'DST-PORT': {
-          const list = parsePortList(rule.payload);
-          if (list.ok) this.#ports.push({ ranges: list.ranges, index });
+        case 'DST-PORT':
+          this.#ports.push({ ranges: parsePortList(rule.payload).ranges, index });
           break;
-        }
         case 'MATCH':
           firstMatch = Math.min(firstMatch, index);
           break;
@@ -226,9 +225,10 @@ export class RuleEngine {
 }
 
 function checkPayload(rule: RuleConfig, index: number): void {
-  const problem = payloadProblem(rule.type, rule.payload);
-  if (problem === undefined) return;
-  throw new AppError('CONFIG_INVALID', `rules[${index}]: ${problem.message}`, { expected: problem.expected });
+  const read = readPayload(rule.type, rule.payload);
+  if (read.kind === 'ok' && read.payload === rule.payload) return;
+  const { code, values } = read.note ?? { code: 'RULE_NO_PAYLOAD', values: { type: rule.type } };
+  throw new AppError('CONFIG_INVALID', `rules[${index}]: ${fillText(problemTexts[code], values)}`);
 }
 
 async function resolveOrNone(name: string, resolveIp: ResolveIp): Promise<Ip | undefined> {

@@ -79,8 +79,7 @@ export function testRule(rule: RuleConfig, index: number, input: Omit<TraceInput
     case 'IP-CIDR6':
       return testAddress(rule, index, input);
     case 'DST-PORT': {
-      const list = parsePortList(payload);
-      const hit = list.ok && isPortListed(list.ranges, port);
+      const hit = isPortListed(parsePortList(payload).ranges, port);
       return { hit, why: `port ${port} is ${hit ? '' : 'not '}in ${payload}` };
     }
     case 'MATCH':

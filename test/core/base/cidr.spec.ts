@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { numberToIpv4 } from '../../../core/base/address.ts';
-import { cidrContains, firstInside, formatCidr, ipv4InRange, ipv4Range, parseCidr } from '../../../core/base/cidr.ts';
+import {
+  cidrContains,
+  cidrWithout,
+  firstInside,
+  formatCidr,
+  ipv4InRange,
+  ipv4Range,
+  parseCidr,
+} from '../../../core/base/cidr.ts';
 
 test('prefixes are read with their range; host bits are allowed and cleared', () => {
   const cidr = parseCidr('198.18.3.4/15');
@@ -68,4 +76,17 @@ test('containment is what the bits say', () => {
       !cidrContains(six, '2001:db8:8000::1') &&
       !cidrContains(six, '10.0.0.1'),
   ).toBe(true);
+});
+
+test.each([
+  ['198.16.0.0/14', '198.18.0.0/15', ['198.16.0.0/15']],
+  ['198.18.0.0/15', '198.18.0.0/15', []],
+  ['198.18.3.0/24', '198.18.0.0/15', []],
+  ['10.0.0.0/8', '198.18.0.0/15', ['10.0.0.0/8']],
+  ['0.0.0.0/2', '10.0.0.0/8', ['0.0.0.0/5', '8.0.0.0/7', '11.0.0.0/8', '12.0.0.0/6', '16.0.0.0/4', '32.0.0.0/3']],
+  ['2001:db8::/32', '2001:db8:8000::/34', ['2001:db8::/33', '2001:db8:c000::/34']],
+  ['2001:db8::/32', '10.0.0.0/8', ['2001:db8::/32']],
+])('%s without %s', (text, hole, left) => {
+  const [cidr, other] = [parseCidr(text), parseCidr(hole)];
+  expect(cidr && other && cidrWithout(cidr, other).map(formatCidr)).toEqual(left);
 });

@@ -63,7 +63,13 @@ describe('patterns', () => {
     expect(names.lookup('m\u00FCnchen.example')).toBe('xn--mnchen-3ya.*');
   });
 
-  test.each(['', '.', '+.', '..dev', 'a..b', ' a', 'a ', '*x.com', 'a.+.b', 'a.b.', 'https://a.b', 'a.b/c', 'a,b'])(
+  test('one dot at the end is the root', () => {
+    const names = new DomainTrie<string>();
+    expect(names.insert('+.a.example.', 'x')).toBeUndefined();
+    expect(names.lookup('b.a.example')).toBe('x');
+  });
+
+  test.each(['', '.', '+.', '..dev', 'a..b', ' a', 'a ', '*x.com', 'a.+.b', 'a.b..', 'https://a.b', 'a.b/c', 'a,b'])(
     '%j is invalid and says why',
     (pattern) => {
       expect(domainPatternProblem(pattern)).toMatch(/\w+/);

@@ -63,8 +63,8 @@ test('a bad profile changes nothing', async () => {
   const before = helper.asked.length;
   const { code, err } = await mirage('enhanced', 'on', '--config', file);
   expect(code).toBe(4);
-  expect(err).toMatch(/bad\.yaml:1:13: error: mixed-port.*\n {4}mixed-port: 99999\n {16}\^\n/);
-  expect(err).toMatch(/bad\.yaml:3:\d+: error: rules\[0\]/);
+  expect(err).toMatch(/bad\.yaml:1:13: warning\[OUT_OF_RANGE\]: mixed-port.*\n {4}mixed-port: 99999\n {16}\^\n/);
+  expect(err).toMatch(/bad\.yaml:3:\d+: error\[POLICY_UNKNOWN\]: rules\[0\]/);
   expect(helper.asked).toHaveLength(before);
 });
 

@@ -268,21 +268,43 @@ describe('enhanced', () => {
       path: '',
       text: 'mixed-port: 99999\nsocks: { password: hunter2 }\n',
       problems: [
-        { severity: 'error', path: 'mixed-port', message: 'is no port', expected: '1 to 65535', line: 1, column: 13 },
-        { severity: 'warning', path: 'sniffer', message: 'is not supported and ignored', line: 2, column: 1 },
-        { severity: 'error', path: 'rules[0]', message: 'no policy is named "x"', line: 20, column: 5 },
+        {
+          severity: 'error',
+          code: 'CONTRACT',
+          path: 'mixed-port',
+          message: 'is no port',
+          expected: '1 to 65535',
+          line: 1,
+          column: 13,
+        },
+        {
+          severity: 'warning',
+          code: 'CONTRACT',
+          path: 'sniffer',
+          message: 'is not supported and ignored',
+          line: 2,
+          column: 1,
+        },
+        {
+          severity: 'error',
+          code: 'CONTRACT',
+          path: 'rules[0]',
+          message: 'no policy is named "x"',
+          line: 20,
+          column: 5,
+        },
       ],
     };
     expect(await mirage('enhanced', 'on', '-c', 'bad.yaml')).toEqual({
       code: 4,
       out: '',
-      err: `bad.yaml:1:13: error: mixed-port: is no port (expected 1 to 65535)
+      err: `bad.yaml:1:13: error[CONTRACT]: mixed-port: is no port (expected 1 to 65535)
     mixed-port: 99999
                 ^
-bad.yaml:2:1: warning: sniffer: is not supported and ignored
+bad.yaml:2:1: warning[CONTRACT]: sniffer: is not supported and ignored
     socks: { password: ******* }
     ^
-bad.yaml:20:5: error: rules[0]: no policy is named "x"
+bad.yaml:20:5: error[CONTRACT]: rules[0]: no policy is named "x"
 error CONFIG_INVALID: the configuration has 2 errors, 1 warning; nothing was changed
   what to do: mend the lines above; "mirage check FILE" tells whether all is well
 `,
@@ -298,11 +320,11 @@ error CONFIG_INVALID: the configuration has 2 errors, 1 warning; nothing was cha
   test('warnings are told and do not stop it', async () => {
     profile = {
       ...profile,
-      problems: [{ severity: 'warning', path: 'sniffer', message: 'is ignored', line: 2, column: 1 }],
+      problems: [{ severity: 'warning', code: 'CONTRACT', path: 'sniffer', message: 'is ignored', line: 2, column: 1 }],
     };
     const { code, err } = await mirage('enhanced', 'on', '-c', 'p.yaml');
     expect(code).toBe(0);
-    expect(err).toBe('p.yaml:2:1: warning: sniffer: is ignored\n');
+    expect(err).toBe('p.yaml:2:1: warning[CONTRACT]: sniffer: is ignored\n');
   });
 });
 
@@ -773,11 +795,11 @@ describe('check', () => {
     profile = {
       path: '',
       text: 'a: b\n',
-      problems: [{ severity: 'error', path: '', message: 'is no YAML', line: 1, column: 4 }],
+      problems: [{ severity: 'error', code: 'CONTRACT', path: '', message: 'is no YAML', line: 1, column: 4 }],
     };
     const { code, out } = await mirage('check', 'p.yaml');
     expect(code).toBe(4);
-    expect(out).toBe('p.yaml:1:4: error: is no YAML\n    a: b\n       ^\n\nnot valid: 1 error\n');
+    expect(out).toBe('p.yaml:1:4: error[CONTRACT]: is no YAML\n    a: b\n       ^\n\nnot valid: 1 error\n');
     const json = await mirage('check', '/x/p.yaml', '--json');
     expect(json.code).toBe(4);
     expect(JSON.parse(json.out)).toEqual({ file: '/x/p.yaml', valid: false, problems: profile.problems });

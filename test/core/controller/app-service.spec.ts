@@ -77,7 +77,16 @@ describe('profile', () => {
   });
 
   test('a broken profile is told and not applied; once mended, a reload applies it', async () => {
-    const problems = [{ severity: 'error' as const, path: 'rules[0]', message: 'no such policy', line: 3, column: 5 }];
+    const problems = [
+      {
+        severity: 'error' as const,
+        code: 'POLICY_UNKNOWN' as const,
+        path: 'rules[0]',
+        message: 'no such policy',
+        line: 3,
+        column: 5,
+      },
+    ];
     profile = { path: '/p.yaml', text: 'x', problems };
     const service = await started();
     helper.up();

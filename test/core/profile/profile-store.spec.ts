@@ -36,21 +36,20 @@ test('a named profile must exist', async () => {
   const path = join(directory, 'other.yaml');
   const store = new ProfileStore({ directory, path });
   await expect(store.read()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
-  expect(await store.load()).toEqual({
-    path,
-    text: '',
-    failure: 'CONFIG_INVALID',
-    problems: [{ severity: 'error', path: '', message: `there is no file ${path}` }],
-  });
+  const loaded = await store.load();
+  expect(loaded).toMatchObject({ path, text: '', failure: 'CONFIG_INVALID' });
+  expect(loaded.problems).toMatchObject([
+    { severity: 'error', code: 'FILE_UNREADABLE', path: '', message: `there is no file ${path}` },
+  ]);
   await writeFile(join(directory, 'target'), text);
   await symlink('target', path);
   expect(await store.load()).toMatchObject({ path, problems: [] });
 });
 
 test('problems come with the text they are in', async () => {
-  await writeFile(join(directory, 'profile.yaml'), 'mixed-port: x\n');
+  await writeFile(join(directory, 'profile.yaml'), 'dns: x\n');
   const loaded = await new ProfileStore({ directory }).load();
-  expect(loaded).toMatchObject({ text: 'mixed-port: x\n', failure: 'CONFIG_INVALID' });
+  expect(loaded).toMatchObject({ text: 'dns: x\n', failure: 'CONFIG_INVALID' });
   expect(loaded).not.toHaveProperty('config');
 });
 
@@ -67,6 +66,12 @@ test('limits: size, encoding, kind', async () => {
   await rm(path);
   await mkdir(path);
   expect(await store.load()).toMatchObject({ failure: 'CONFIG_INVALID' });
+});
+
+test.each(['utf-16le', 'utf-16be'])('%s with a byte order mark is read', async (encoding) => {
+  const bytes = Buffer.from('\ufeffmixed-port: 7\nrules: ["MATCH,DIRECT"]\n', 'utf16le');
+  await writeFile(join(directory, 'profile.yaml'), encoding === 'utf-16be' ? bytes.swap16() : bytes);
+  expect(await new ProfileStore({ directory }).load()).toMatchObject({ config: { mixed: { port: 7 } }, problems: [] });
 });
 
 test('a device that never ends is not read to its end', async () => {

@@ -8,7 +8,7 @@ function report(text: string): string {
 }
 
 function at(text: string, line: number, column: number, path = ''): string[] {
-  const problem: ConfigProblem = { severity: 'error', path, message: 'm', line, column };
+  const problem: ConfigProblem = { severity: 'error', code: 'CONTRACT', path, message: 'm', line, column };
   return renderReport([problem], { file: 'f', text }).split('\n').slice(1, 3);
 }
 
@@ -21,19 +21,19 @@ rules:
 `;
   expect(
     report(text),
-  ).toBe(`profile.yaml:1:13: error: mixed-port: 99999 is out of range (expected a whole number from 0 to 65535)
+  ).toBe(`profile.yaml:1:13: warning[OUT_OF_RANGE]: mixed-port: 99999 is out of range (expected a whole number from 0 to 65535)
     mixed-port: 99999
                 ^
-profile.yaml:4:3: warning: rules: no MATCH rule: what no rule matches goes DIRECT (expected MATCH,policy as the last rule)
+profile.yaml:4:3: warning[NO_MATCH]: rules: no MATCH rule: what no rule matches goes DIRECT (expected MATCH,policy as the last rule)
     - DOMAIN,a.example,nowhere
     ^
-profile.yaml:4:22: error: rules[0]: there is no proxy "nowhere" (expected the name of a proxy, DIRECT, REJECT or REJECT-DROP)
+profile.yaml:4:22: error[POLICY_UNKNOWN]: rules[0]: there is no proxy "nowhere" (expected the name of a proxy, DIRECT, REJECT or REJECT-DROP)
     - DOMAIN,a.example,nowhere
                        ^
-profile.yaml:5:5: error: rules[1]: rules of type GEOIP are not supported yet (expected one of DOMAIN, DOMAIN-SUFFIX, DOMAIN-KEYWORD, IP-CIDR, IP-CIDR6, DST-PORT, MATCH)
+profile.yaml:5:5: error[RULE_TYPE_LATER]: rules[1]: rules of type GEOIP are not supported yet (expected one of DOMAIN, DOMAIN-SUFFIX, DOMAIN-KEYWORD, IP-CIDR, IP-CIDR6, DST-PORT, MATCH)
     - GEOIP,CN,DIRECT
       ^`);
-  expect(summary(loadProfile(text).problems)).toBe('3 errors, 1 warning');
+  expect(summary(loadProfile(text).problems)).toBe('2 errors, 2 warnings');
 });
 
 test('nothing wrong', () => {
@@ -42,20 +42,30 @@ test('nothing wrong', () => {
 });
 
 test('a problem without a place, or at an empty line, has no excerpt', () => {
-  expect(renderReport([{ severity: 'warning', path: '', message: 'm' }], { file: 'f', text: 'x' })).toBe(
-    'f: warning: m',
-  );
+  expect(
+    renderReport([{ severity: 'warning', code: 'CONTRACT', path: '', message: 'm' }], { file: 'f', text: 'x' }),
+  ).toBe('f: warning[CONTRACT]: m');
   expect(at('a\n\n', 2, 1)).toEqual([]);
 });
 
 test('parts are marked; a problem needs no file', () => {
-  const problem: ConfigProblem = { severity: 'error', path: 'p', message: 'm', expected: 'e', line: 1, column: 1 };
+  const problem: ConfigProblem = {
+    severity: 'error',
+    code: 'CONTRACT',
+    path: 'p',
+    message: 'm',
+    expected: 'e',
+    line: 1,
+    column: 1,
+  };
   const mark = (style: string, part: string) => `<${style} ${part}>`;
   expect(renderReport([problem], { file: 'f', text: 'x' }, mark)).toBe(
-    '<bold f:1:1>: <red error>: p: m <dim (expected e)>\n    x\n    <bold ^>',
+    '<bold f:1:1>: <red error[CONTRACT]>: p: m <dim (expected e)>\n    x\n    <bold ^>',
   );
-  expect(problemLine(problem, '')).toBe('1:1: error: p: m (expected e)');
-  expect(problemLine({ severity: 'warning', path: '', message: 'm' }, '')).toBe('warning: m');
+  expect(problemLine(problem, '')).toBe('1:1: error[CONTRACT]: p: m (expected e)');
+  expect(problemLine({ severity: 'warning', code: 'CONTRACT', path: '', message: 'm' }, '')).toBe(
+    'warning[CONTRACT]: m',
+  );
 });
 
 describe('the caret stands under its character', () => {
@@ -88,7 +98,7 @@ test('secrets are masked and places kept', () => {
 test('control and direction-changing characters never reach the terminal', () => {
   const hostile = 'name: \u001b[31mred\u202eder\u200b\u0007';
   const text = renderReport(
-    [{ severity: 'error', path: '\u001b', message: 'bad \u001b[0m\u2028', line: 1, column: 1 }],
+    [{ severity: 'error', code: 'CONTRACT', path: '\u001b', message: 'bad \u001b[0m\u2028', line: 1, column: 1 }],
     {
       file: 'f\u0007',
       text: hostile,

@@ -10,7 +10,7 @@ import { parseRule } from '../../../core/rule/rule-parser.ts';
 function rules(...lines: string[]): RuleConfig[] {
   return lines.map((line) => {
     const parsed = parseRule(line);
-    return parsed.ok ? parsed.rule : expect.unreachable(`${line}: ${parsed.problem.message}`);
+    return parsed.kind === 'rule' ? parsed.rule : expect.unreachable(`${line}: ${parsed.note.code}`);
   });
 }
 

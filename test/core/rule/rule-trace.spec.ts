@@ -6,7 +6,7 @@ import { explainRules, maxTraceSteps, type TraceInput } from '../../../core/rule
 
 function rule(line: string): RuleConfig {
   const parsed = parseRule(line);
-  return parsed.ok ? parsed.rule : expect.unreachable(line);
+  return parsed.kind === 'rule' ? parsed.rule : expect.unreachable(line);
 }
 
 function why(lines: string[], input: TraceInput): string[] {

@@ -1,10 +1,14 @@
 import { expect, test } from 'vitest';
 import { errorCodes } from '../../../core/contract/error.ts';
+import { hintTexts, problemTexts } from '../../../core/contract/problem-texts.ts';
+import { loadProfile } from '../../../core/profile/profile-loader.ts';
 import { createI18n, resolveLanguage } from '../../../renderer/i18n/create-i18n.ts';
 import { en } from '../../../renderer/i18n/en.ts';
 import { enErrors } from '../../../renderer/i18n/en-errors.ts';
+import { zhCnProblemText } from '../../../renderer/i18n/use-problem-text.ts';
 import { zhCn } from '../../../renderer/i18n/zh-cn.ts';
 import { zhCnErrors } from '../../../renderer/i18n/zh-cn-errors.ts';
+import { zhCnHints, zhCnProblems } from '../../../renderer/i18n/zh-cn-problems.ts';
 import { zhCnWarnings } from '../../../renderer/i18n/zh-cn-warnings.ts';
 import { readSources } from '../../support/source-graph.ts';
 
@@ -74,4 +78,32 @@ test('counts are grouped and have their plural', () => {
   expect(t('strip.live', { count: 1 })).toBe('1 live connection');
   expect(t('strip.live', { count: 12_345 })).toBe('12,345 live connections');
   expect(createI18n('zh-CN').t('strip.live', { count: 12_345 })).toBe('12,345 个活动连接');
+});
+
+test('every problem of a profile is raised somewhere and is said in Chinese with the values of the English sentence', () => {
+  const places = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(([place]) => place);
+  const sources = readSources(['core/profile', 'core/rule'])
+    .map(({ text }) => text)
+    .join('\n');
+  for (const [english, chinese] of [
+    [problemTexts, zhCnProblems],
+    [hintTexts, zhCnHints],
+  ] as const) {
+    const codes = Object.keys(english) as (keyof typeof english)[];
+    expect(codes.filter((code) => !sources.includes(`'${code}'`))).toEqual([]);
+    for (const code of codes) {
+      expect({
+        code,
+        invented: places(chinese[code]).filter((place) => !places(`${english[code]}{reason}`).includes(place)),
+      }).toEqual({
+        code,
+        invented: [],
+      });
+    }
+  }
+});
+
+test('a problem in Chinese has its values filled in', () => {
+  const [problem] = loadProfile('dns: {fake-ip-ttl: 99999}\nrules: ["MATCH,DIRECT"]').problems;
+  expect(problem && zhCnProblemText(problem)).toEqual({ message: '99999 超出范围', expected: '0 到 3600 的整数' });
 });
