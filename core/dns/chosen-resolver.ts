@@ -2,6 +2,9 @@
 
 import { AppError } from '../base/app-error.ts';
 import { DomainTrie } from '../base/domain.ts';
+import { unreachable } from '../base/unreachable.ts';
+import type { NetworkNames } from './network-names.ts';
+import { hasPrivateAddress } from './private-address.ts';
 import type { DnsAnswer, Question, Resolver } from './resolver.ts';
 
 /** The first entry with a pattern for the name answers; other names go to `usual`. */
@@ -27,27 +30,44 @@ export class PolicyResolver implements Resolver {
   }
 }
 
-/** Names of the network are asked of its own servers; other names, and all where it has no servers, go to `usual`. */
+/**
+ * Names of the network are asked of its own servers, of those that only may be its the private addresses are taken; other
+ * names, and all where it has no servers, go to `usual`.
+ */
 export class NetworkResolver implements Resolver {
   readonly #usual: Resolver;
   readonly #own: Resolver;
-  readonly #names: { includes(name: string): boolean };
+  readonly #names: Pick<NetworkNames, 'settle'>;
 
-  constructor(usual: Resolver, own: Resolver, names: { includes(name: string): boolean }) {
+  constructor(usual: Resolver, own: Resolver, names: Pick<NetworkNames, 'settle'>) {
     this.#usual = usual;
     this.#own = own;
     this.#names = names;
   }
 
   async query(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
-    if (this.#names.includes(question.name)) {
-      try {
-        return await this.#own.query(question, signal);
-      } catch (error) {
-        if (!(error instanceof AppError && error.code === 'DNS_NO_UPSTREAM')) throw error;
-      }
+    const standing = await this.#names.settle(question.name);
+    switch (standing) {
+      case 'own':
+        return (await this.#askOwn(question, signal)) ?? (await this.#usual.query(question, signal));
+      case 'unsure':
+        if (await hasPrivateAddress(this.#own, question.name, signal)) return await this.#own.query(question, signal);
+        return await this.#usual.query(question, signal);
+      case 'other':
+        return await this.#usual.query(question, signal);
+      default:
+        return unreachable(standing);
     }
-    return await this.#usual.query(question, signal);
+  }
+
+  /** Undefined where the network has no servers. */
+  async #askOwn(question: Question, signal: AbortSignal): Promise<DnsAnswer | undefined> {
+    try {
+      return await this.#own.query(question, signal);
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'DNS_NO_UPSTREAM') return undefined;
+      throw error;
+    }
   }
 }
 

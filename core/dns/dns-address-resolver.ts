@@ -2,7 +2,8 @@
 import { type Ip, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
-import { isWithinDomain, normaliseDomain } from '../base/domain.ts';
+import { normaliseDomain } from '../base/domain.ts';
+import { isLoopbackName } from '../base/special-names.ts';
 import { addressOf, type DnsMessage } from '../net/dns-message.ts';
 import type { AddressResolver } from '../outbound/dialer.ts';
 import type { HostTable } from './hosts.ts';
@@ -16,6 +17,10 @@ export interface DnsAddressResolverOptions {
   /** Whether an address is one of ours that names nothing outside; an upstream that answers such is not believed. */
   readonly isFake: (ip: Ip) => boolean;
   readonly clock: Clock;
+  /** Whether a normalised name does not exist, which no server may be asked about. */
+  readonly isAbsent: (name: string) => boolean;
+  /** What this machine's resolvers make of a single label by the search list; each is tried before the label itself. */
+  readonly expand?: (name: string) => readonly string[];
 }
 
 /** How long IPv6 addresses are waited for when there are IPv4 ones (RFC 8305 section 3). Milliseconds. */
@@ -36,12 +41,20 @@ export class DnsAddressResolver implements AddressResolver {
     if (literal !== undefined) return [literal];
     const chain = this.#options.hosts.follow(normaliseDomain(name));
     const wanted = chain?.names.at(-1) ?? normaliseDomain(name);
-    const found =
-      chain?.addresses ?? (isWithinDomain(wanted, 'localhost') ? loopback : await this.#ask(wanted, signal));
+    const found = chain?.addresses ?? (isLoopbackName(wanted) ? loopback : await this.#askAll(wanted, signal));
     const ipv6 = this.#options.ipv6();
     const usable = found.filter((ip) => !this.#options.isFake(ip) && (ipv6 || !ip.includes(':')));
     if (usable.length === 0) throw new AppError('DIAL_NAME_NOT_FOUND', `${name} has no address`);
     return usable;
+  }
+
+  async #askAll(name: string, signal: AbortSignal): Promise<Ip[]> {
+    if (this.#options.isAbsent(name)) return [];
+    for (const full of this.#options.expand?.(name) ?? []) {
+      const found = await this.#ask(full, signal);
+      if (found.length > 0) return found;
+    }
+    return await this.#ask(name, signal);
   }
 
   async #ask(name: string, signal: AbortSignal): Promise<Ip[]> {

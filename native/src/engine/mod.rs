@@ -13,8 +13,13 @@ mod tcp_stream;
 mod tcp_verdict;
 pub mod thread;
 mod udp;
+mod udp_association;
 mod udp_flow;
+mod udp_io;
+mod udp_outlet;
+mod udp_share;
 mod udp_verdict;
+mod udp_way;
 
 use crate::command::{Command, Verdict};
 use crate::dns::Answers;
@@ -121,6 +126,7 @@ impl Engine {
                 match flow {
                     FlowRef::Tcp(key) => self.tcp.on_timer(&mut self.core, key),
                     FlowRef::Udp(key) => self.udp.on_timer(&mut self.core, key),
+                    FlowRef::UdpOutlet(key) => self.udp.on_outlet_timer(&mut self.core, key),
                 }
             }
             is_busy = self.tcp.pump_busy(&mut self.core);
@@ -223,7 +229,9 @@ impl Engine {
                 if !is_whole {
                     return false;
                 }
-                self.udp.on_datagram(&mut self.core, &packet, &datagram);
+                let segment = header.segment_size();
+                self.udp
+                    .on_datagram(&mut self.core, &packet, &datagram, segment);
             }
             _ if icmp::is_icmp(&packet) && !icmp::is_echo_request(&packet) => return false,
             _ if icmp::is_icmp(&packet) && self.core.is_peer(packet.destination()) => {
@@ -250,7 +258,7 @@ impl Engine {
                 Command::Close { id, ending } => match self.core.find(id) {
                     Some(FlowRef::Tcp(key)) => self.tcp.close(&mut self.core, key, ending),
                     Some(FlowRef::Udp(key)) => self.udp.close(&mut self.core, key, ending),
-                    None => {}
+                    Some(FlowRef::UdpOutlet(_)) | None => {}
                 },
                 Command::AnswerDns { answers } => {
                     for (token, message) in Answers(&answers).flatten() {
@@ -259,7 +267,10 @@ impl Engine {
                 }
                 Command::Carry6 { prefixes } => self.core.options.carried6 = prefixes,
                 Command::HijackDns { hijack } => self.core.options.hijack = hijack,
-                Command::Review => self.tcp.review(&mut self.core),
+                Command::Review => {
+                    self.tcp.review(&mut self.core);
+                    self.udp.review(&mut self.core);
+                }
                 Command::Stop => {
                     self.stop();
                     return false;
@@ -284,7 +295,7 @@ impl Engine {
         match self.core.find(id) {
             Some(FlowRef::Tcp(key)) => self.tcp.decide(&mut self.core, key, verdict),
             Some(FlowRef::Udp(key)) => self.udp.decide(&mut self.core, key, verdict),
-            None => {}
+            Some(FlowRef::UdpOutlet(_)) | None => {}
         }
     }
 
@@ -307,6 +318,7 @@ impl Engine {
             match self.core.held.pop_first() {
                 Some((_, FlowRef::Tcp(key))) => self.tcp.drop_held(&mut self.core, key),
                 Some((_, FlowRef::Udp(key))) => self.udp.drop_held(&mut self.core, key),
+                Some((_, FlowRef::UdpOutlet(_))) => {}
                 None => break,
             }
         }
@@ -317,5 +329,6 @@ impl Engine {
         metrics.held.set(self.core.held.len() as u64);
         metrics.tcp_flows.set(self.tcp.open_flows());
         metrics.udp_flows.set(self.udp.open_flows());
+        metrics.udp_sockets.set(self.udp.sockets());
     }
 }

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { NetworkResolver, PolicyResolver } from '../../../core/dns/chosen-resolver.ts';
 import { settle } from '../../support/manual-clock.ts';
-import { ScriptedResolver } from './scripted-resolver.ts';
+import { record } from './fake-upstream.ts';
+import { ScriptedResolver, TableResolver } from './scripted-resolver.ts';
 
 const question = { name: 'example.com', type: 'A' };
 const never = new AbortController().signal;
@@ -70,7 +71,10 @@ describe('the policy', () => {
 });
 
 describe('the network', () => {
-  const names = { includes: (name: string) => name === 'nas.lan' };
+  const names = {
+    settle: async (name: string): Promise<'own' | 'unsure' | 'other'> =>
+      await Promise.resolve(name === 'nas.lan' ? 'own' : name.endsWith('.corp.example.com') ? 'unsure' : 'other'),
+  } as const;
   const nas = { name: 'nas.lan', type: 'A' };
 
   test('is asked about its own names, and the usual servers about the others', async () => {
@@ -81,13 +85,31 @@ describe('the network', () => {
     expect([usual.asked, other.asked]).toMatchObject([[{ question }], [{ question: nas }]]);
   });
 
+  test('is believed about a name that only may be its own where it has a private address', async () => {
+    const wiki = { name: 'wiki.corp.example.com', type: 'A' };
+    const resolver = new NetworkResolver(
+      new TableResolver({ 'A wiki.corp.example.com': [record('wiki.corp.example.com', 'A', '198.51.100.1')] }),
+      new TableResolver({ 'A wiki.corp.example.com': [record('wiki.corp.example.com', 'A', '10.1.1.1')] }),
+      names,
+    );
+    expect((await resolver.query(wiki, never)).message.answers).toMatchObject([{ data: '10.1.1.1' }]);
+    const elsewhere = new NetworkResolver(
+      new TableResolver({ 'A wiki.corp.example.com': [record('wiki.corp.example.com', 'A', '198.51.100.1')] }),
+      new TableResolver({ 'A wiki.corp.example.com': [record('wiki.corp.example.com', 'A', '203.0.113.1')] }),
+      names,
+    );
+    expect((await elsewhere.query(wiki, never)).message.answers).toMatchObject([{ data: '198.51.100.1' }]);
+  });
+
   test('without servers leaves its names to the usual ones; an error of its servers is told', async () => {
     const resolver = new NetworkResolver(usual, other, names);
     const failed = resolver.query(nas, never);
+    await settle();
     other.fail('DNS_TIMEOUT');
     await expect(failed).rejects.toMatchObject({ code: 'DNS_TIMEOUT' });
     expect(usual.asked).toEqual([]);
     void resolver.query(nas, never);
+    await settle();
     other.fail('DNS_NO_UPSTREAM');
     await settle();
     expect(usual.asked).toMatchObject([{ question: nas }]);

@@ -204,6 +204,7 @@ describe.concurrent('a server by UDP that', () => {
         hosts: new HostTable({}),
         ipv6: () => true,
         isFake: () => false,
+        isAbsent: () => false,
         clock: systemClock,
       });
       const begun = performance.now();
