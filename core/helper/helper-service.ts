@@ -12,6 +12,7 @@ import type { NetworkChange, Owner, Snapshot } from '../contract/status.ts';
 import type { PeerCredentials } from '../rpc/peer-auth.ts';
 import type { Handlers } from '../rpc/server-connection.ts';
 import type { EventSource } from '../rpc/topic-source.ts';
+import { identityOf, isAlive, type ProcessIdentity } from '../system/process-identity.ts';
 import type { TunnelSwitches } from '../tunnel/tunnel-machine.ts';
 import { type ConfigStore, type StoredConfig, stored } from './config-store.ts';
 import type { Health } from './health.ts';
@@ -49,6 +50,8 @@ export class HelperService {
   #active: { readonly uid: number | undefined; readonly config: StoredConfig };
   #switches: TunnelSwitches = { systemDns: true, autoRoute: true };
   #dnsMode: DnsMode | null = null;
+  /** The process that gave the session its last sign of life. */
+  #app: ProcessIdentity | null = null;
   /** Calls that are turning Enhanced Mode on. */
   #starts = 0;
   /** Configurations come into force one after the other. */
@@ -85,11 +88,33 @@ export class HelperService {
     health.changed.on(() => this.changed.emit());
     ownership.changed.on(() => this.changed.emit());
     ownership.expired.on(({ uid }) => void this.#expire(uid));
+    ownership.overdue.on((uid) => {
+      options.log.warning('the app of the session does not come back: the network is restored', { uid });
+      void this.#restoreLeftovers();
+    });
   }
 
   /** Whose configuration is in force; undefined at first. */
   get configuredBy(): number | undefined {
     return this.#active.uid;
+  }
+
+  /**
+   * What a helper before us left in force is undone, unless somebody is to be resumed: then it stands, names and captured
+   * addresses unreachable, until the engine is there, so that nothing leaves around the rules meanwhile. Call it first.
+   */
+  async inherit(): Promise<void> {
+    const { owners, changes, restore, log } = this.#options;
+    const { owner, app } = owners.load();
+    const isOver = owner === null || (owner.mode === 'session' && app !== null && !isAlive(app));
+    if (isOver || changes().length === 0) {
+      // Also without a record: the journal may be lost, and traces are known by their shape.
+      await restore().catch((error: unknown) => {
+        log.error('not everything could be undone', { reason: AppError.from(error).message });
+      });
+      return;
+    }
+    log.info('what the helper before left in force stays until it is resumed', { uid: owner.uid, mode: owner.mode });
   }
 
   /**
@@ -122,14 +147,31 @@ export class HelperService {
     try {
       await tunnel.machine.stop();
     } finally {
+      await this.#restoreLeftovers();
       await tunnel.setMixed(false);
     }
   }
 
+  /** What is in force without a tunnel: of a helper before us, or what an end in order could not undo. Told when it fails. */
+  async #restoreLeftovers(): Promise<void> {
+    const { tunnel, changes, restore, log } = this.#options;
+    const attempt = tunnel.machine.whenStopped(async () => {
+      if (changes().length > 0) await restore();
+    });
+    await attempt.catch((error: unknown) => {
+      log.error('not everything could be undone', { reason: AppError.from(error).message });
+    });
+    this.changed.emit();
+  }
+
   async #setEnhanced({ on, mode }: Params<'setEnhanced'>, caller: PeerCredentials): Promise<Snapshot> {
     this.#options.ownership.assertOpenTo(caller.uid);
-    if (on) await this.#turnOn({ uid: caller.uid, mode: mode ?? 'session' });
-    else await this.#turnOff();
+    if (on) {
+      this.#app = identityOf(caller.pid) ?? null;
+      await this.#turnOn({ uid: caller.uid, mode: mode ?? 'session' });
+    } else {
+      await this.#turnOff();
+    }
     return this.#snapshot(caller);
   }
 
@@ -145,6 +187,8 @@ export class HelperService {
       await tunnel.machine.start(this.#switches);
     } catch (error) {
       if (ownership.owner === owner && tunnel.machine.state.kind !== 'running') ownership.release();
+      // Nobody is on, or about to be: then nothing of a helper before us is to stay either.
+      if (this.#starts === 1 && ownership.owner === null) await this.#restoreLeftovers();
       throw error;
     } finally {
       this.#starts--;
@@ -163,6 +207,7 @@ export class HelperService {
       log.info('Enhanced Mode is off');
     } finally {
       if (ownership.owner === null) this.#remember(null);
+      await this.#restoreLeftovers();
     }
   }
 
@@ -195,8 +240,21 @@ export class HelperService {
   async #renewLease(caller: PeerCredentials): Promise<Result<'renewLease'>> {
     const sign = this.#options.ownership.renew(caller.uid);
     if (sign === 'none') return { ttlMs: 0, resumed: false };
-    if (sign === 'returned') await this.#turnOn({ uid: caller.uid, mode: 'session' });
+    if (sign === 'renewed') {
+      this.#noteApp(caller);
+    } else {
+      this.#app = identityOf(caller.pid) ?? null;
+      await this.#turnOn({ uid: caller.uid, mode: 'session' });
+    }
     return { ttlMs: leaseMs, resumed: sign === 'returned' };
+  }
+
+  /** Remembered only when it is another one: a renewal a few seconds is no reason to write. */
+  #noteApp({ pid }: PeerCredentials): void {
+    const before = this.#app;
+    if (before?.pid === pid && isAlive(before)) return;
+    this.#app = identityOf(pid) ?? null;
+    this.#remember(this.#options.ownership.owner);
   }
 
   async #applyConfig(config: Config, caller: PeerCredentials): Promise<Result<'applyConfig'>> {
@@ -250,13 +308,16 @@ export class HelperService {
   }
 
   async #restore(caller: PeerCredentials): Promise<Result<'restore'>> {
-    const { changes, ownership, restore, log } = this.#options;
+    const { changes, ownership, restore, tunnel, log } = this.#options;
     ownership.assertOpenTo(caller.uid);
     const inForce = changes();
     await this.#turnOff().catch((error: unknown) => {
       log.warning('what could not be undone in order is restored from the journal', { reason: String(error) });
     });
-    const rest = await restore();
+    let rest: NetworkChange[] = [];
+    await tunnel.machine.whenStopped(async () => {
+      rest = await restore();
+    });
     const known = new Set(inForce.map((change) => change.id));
     this.changed.emit();
     return { undone: [...inForce, ...rest.filter((change) => !known.has(change.id))] };
@@ -298,7 +359,9 @@ export class HelperService {
 
   /** What cannot be written is not resumed after a crash; nothing else depends on it. */
   #remember(owner: Owner | null): void {
-    this.#write('owner', () => this.#options.owners.save({ owner, ...this.#switches, dnsMode: this.#dnsMode }));
+    this.#write('owner', () =>
+      this.#options.owners.save({ owner, ...this.#switches, dnsMode: this.#dnsMode, app: this.#app }),
+    );
   }
 
   #save(uid: number, config: Config): void {

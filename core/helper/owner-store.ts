@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type DnsMode, dnsModes } from '../contract/config.ts';
 import { type Owner, ownerSchema } from '../contract/status.ts';
+import type { ProcessIdentity } from '../system/process-identity.ts';
 import { readPrivateFile, setAside, writePrivateFile } from './private-file.ts';
 
 export interface RememberedState {
@@ -11,9 +12,11 @@ export interface RememberedState {
   readonly autoRoute: boolean;
   /** Chosen instead of the profile's; null = as the profile says. */
   readonly dnsMode: DnsMode | null;
+  /** The app that gave a session its last sign of life; null when it is not known. */
+  readonly app: ProcessIdentity | null;
 }
 
-const initial: RememberedState = { owner: null, systemDns: true, autoRoute: true, dnsMode: null };
+const initial: RememberedState = { owner: null, systemDns: true, autoRoute: true, dnsMode: null, app: null };
 
 const fileSchema = z.strictObject({
   version: z.literal(1),
@@ -22,6 +25,7 @@ const fileSchema = z.strictObject({
   autoRoute: z.boolean(),
   /** Absent in files of earlier helpers. */
   dnsMode: z.enum(dnsModes).nullable().default(null),
+  app: z.strictObject({ pid: z.number().int(), started: z.number() }).nullable().default(null),
   /** A session does not outlive the boot it began in. */
   boot: z.string(),
 });
@@ -45,9 +49,9 @@ export class OwnerStore {
       setAside(this.#path);
       return initial;
     }
-    const { owner, systemDns, autoRoute, dnsMode, boot } = parsed.data;
+    const { owner, systemDns, autoRoute, dnsMode, app, boot } = parsed.data;
     const over = owner?.mode === 'session' && boot !== this.#boot;
-    return { owner: over ? null : owner, systemDns, autoRoute, dnsMode };
+    return { owner: over ? null : owner, systemDns, autoRoute, dnsMode, app };
   }
 
   /** On disk when it returns. */

@@ -17,6 +17,8 @@ export class Ownership {
   readonly changed = new Emitter<Owner | null>();
   /** A session's lease ran out; it is still the owner until `release`. */
   readonly expired = new Emitter<Owner>();
+  /** The app of a session before us has not come back within the lease; it still may until `returnMs`. */
+  readonly overdue = new Emitter<number>();
   readonly #clock: Clock;
   #owner: Owner | null = null;
   /** Whose session ended with the helper before us. */
@@ -66,8 +68,12 @@ export class Ownership {
   awaitReturn(uid: number): void {
     this.#settle();
     this.#awaited = uid;
-    this.#cancelTimer = this.#clock.after(returnMs, () => {
-      this.#awaited = undefined;
+    this.#cancelTimer = this.#clock.after(leaseMs, () => {
+      this.#cancelTimer = this.#clock.after(returnMs - leaseMs, () => {
+        this.#cancelTimer = undefined;
+        this.#awaited = undefined;
+      });
+      this.overdue.emit(uid);
     });
   }
 

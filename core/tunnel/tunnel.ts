@@ -385,9 +385,11 @@ export class Tunnel {
           undo: () => systemDns.apply(undefined),
         },
       },
-      destroySockets: async () => {
-        const count = destroySockets(this.mappings.ranges());
-        log.debug('connections to fake addresses ended', { count });
+      destroySockets: async (which) => {
+        const fake = this.mappings.ranges();
+        const { tunAddress } = this.mappings.current.range;
+        const count = destroySockets([...fake, `${tunAddress}/32`, tunPrefix6], which === 'all' ? [] : fake);
+        log.debug('connections through the TUN ended', { which, count });
       },
       flushCaches: async () => void (await flushCaches()),
       device: () => this.#engine.device(),
@@ -409,6 +411,8 @@ export class Tunnel {
       capture: autoRoute ? 'everything' : 'fake-ranges',
       device: this.#engine.device(),
       tunAddress4: this.#graph.pool.range.tunAddress,
+      mark: socketMark,
+      otherDevices: network.devicesWithIpv4(),
       ...(ipv6 ? { tunPrefix6 } : {}),
       fakeRanges: this.mappings.ranges(),
       exclude: this.#graph.config.tun.routeExclude,

@@ -12,14 +12,20 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-const nobody = { owner: null, systemDns: true, autoRoute: true, dnsMode: null };
+const nobody = { owner: null, systemDns: true, autoRoute: true, dnsMode: null, app: null };
 
 test('at first there is no owner and both halves are on', () => {
   expect(new OwnerStore(path, 'boot-1').load()).toEqual(nobody);
 });
 
 test("what was saved is there again, in a file of root's alone, with no draft left", () => {
-  const state = { owner: { uid: 1000, mode: 'session' as const }, systemDns: false, autoRoute: true, dnsMode: null };
+  const state = {
+    owner: { uid: 1000, mode: 'session' as const },
+    systemDns: false,
+    autoRoute: true,
+    dnsMode: null,
+    app: null,
+  };
   new OwnerStore(path, 'boot-1').save(state);
   expect(new OwnerStore(path, 'boot-1').load()).toEqual(state);
   expect(statSync(path).mode & 0o777).toBe(0o600);
@@ -32,18 +38,21 @@ test('a session does not outlive its boot, persistent does', () => {
     systemDns: false,
     autoRoute: true,
     dnsMode: null,
+    app: null,
   });
   expect(new OwnerStore(path, 'boot-2').load()).toEqual({
     owner: null,
     systemDns: false,
     autoRoute: true,
     dnsMode: null,
+    app: null,
   });
   new OwnerStore(path, 'boot-1').save({
     owner: { uid: 1000, mode: 'persistent' },
     systemDns: true,
     autoRoute: true,
     dnsMode: null,
+    app: null,
   });
   expect(new OwnerStore(path, 'boot-2').load().owner).toEqual({ uid: 1000, mode: 'persistent' });
 });
@@ -60,6 +69,6 @@ test.each(['', '{"version":1', '{"version":2}', '[]', '{"version":1,"owner":{"ui
 
 test("a draft that a crash left behind is in nobody's way", () => {
   writeFileSync(`${path}.new`, 'half');
-  new OwnerStore(path, 'boot-1').save({ ...nobody, autoRoute: false, dnsMode: null });
-  expect(new OwnerStore(path, 'boot-1').load()).toEqual({ ...nobody, autoRoute: false, dnsMode: null });
+  new OwnerStore(path, 'boot-1').save({ ...nobody, autoRoute: false, dnsMode: null, app: null });
+  expect(new OwnerStore(path, 'boot-1').load()).toEqual({ ...nobody, autoRoute: false, dnsMode: null, app: null });
 });
