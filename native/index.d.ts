@@ -81,10 +81,11 @@ export type CloseReason =
   | 'reset-by-remote'
   | 'closed' // by `close()`
   | 'rejected' // by verdict
-  | 'idle' // no packet for 125 min (TCP; 30 min when half-closed), 60 s (UDP; 300 s after 3 datagrams each way)
+  | 'idle' // no packet for 125 min (TCP; 30 min when half-closed), UDP: 60 s (120 s once answered, 300 s after 3 datagrams each way)
   | 'dropped' // gave way in the table of held flows, or was not decided within 60 s
+  | 'gave-way' // UDP: ended to make room, because its program, or all together, had too many
   | 'abandoned' // the client gave up (RST, or its next SYN is overdue: 4 s after the first) before it was accepted
-  | 'rerouted' // by `review()`: its way out is gone, or no longer the kernel's choice
+  | 'rerouted' // its way out is gone, or (by `review()`) no longer the kernel's choice
   | 'stopped'; // the engine was stopped
 
 export type EngineEvent =
@@ -158,6 +159,9 @@ export interface EngineMetrics {
   held: number;
   tcpFlows: number;
   udpFlows: number;
+  udpSockets: number; // descriptors of outward UDP sockets
+  udpGaveWay: number; // UDP flows ended early because their program, or all together, had too many
+  udpRefused: number; // datagrams that opened no flow for the same reason
 }
 
 /**
@@ -190,7 +194,7 @@ export class Engine {
   hijackDns(servers: DnsHijack): void;
   /**
    * The machine's network has changed: resets, both ways, the TCP flows whose outward socket has a source address that is not
-   * the machine's any more, or would now leave by another interface or none.
+   * the machine's any more, or would now leave by another interface or none; ends such UDP flows, without a word to the program.
    */
   review(): void;
   /** Shared memory, two entries per slot: bytes up at 2*slot, bytes down at 2*slot+1. The same array at each call. */
@@ -262,5 +266,9 @@ export function findListeners(address: string, port: number): Promise<NativeProc
 /** Parent of a process, 0 when gone. */
 export function parentOf(pid: number): number;
 
-/** Destroys TCP sockets of this network namespace whose remote address is inside a prefix (SOCK_DESTROY). Returns how many; 0 where the kernel cannot. */
-export function destroySockets(prefixes: string[]): number;
+/**
+ * Destroys the TCP and UDP sockets of this network namespace of which an end, local or remote, is inside one of `prefixes`,
+ * unless the remote one is inside one of `spared` (SOCK_DESTROY, sock_diag(7)); listening and TIME-WAIT ones stay. Returns how
+ * many; 0 where the kernel cannot.
+ */
+export function destroySockets(prefixes: string[], spared: string[]): number;

@@ -29,6 +29,7 @@ const gone = () => new AppError('DIAL_IO', 'the client is gone');
 export class NativeFlowEngine implements FlowEngine {
   readonly #create: CreateNativeEngine;
   readonly #log: Logger;
+  readonly #onGaveWay: () => void;
   /** Slots of the flows whose end was not told yet. */
   readonly #open = new Map<FlowId, number>();
   readonly #accepted = new Set<FlowId>();
@@ -37,9 +38,11 @@ export class NativeFlowEngine implements FlowEngine {
   #engine: NativeEngine | undefined;
   #counters: BigUint64Array = new BigUint64Array(0);
 
-  constructor(create: CreateNativeEngine, log: Logger) {
+  /** `onGaveWay` is told of every UDP flow that was ended because there were too many. */
+  constructor(create: CreateNativeEngine, log: Logger, onGaveWay: () => void = () => undefined) {
     this.#create = create;
     this.#log = log;
+    this.#onGaveWay = onGaveWay;
   }
 
   setHandlers(handlers: FlowEngineHandlers): void {
@@ -113,7 +116,7 @@ export class NativeFlowEngine implements FlowEngine {
     this.#engine?.hijackDns(servers);
   }
 
-  /** The machine's network has changed: TCP flows whose way out is no longer the kernel's choice are reset. */
+  /** The machine's network has changed: flows whose way out is no longer the kernel's choice end, TCP by reset. */
   review(): void {
     this.#engine?.review();
   }
@@ -159,6 +162,7 @@ export class NativeFlowEngine implements FlowEngine {
         this.#accepted.delete(id);
         this.#takers.get(id)?.reject(gone());
         this.#takers.delete(id);
+        if (reason === 'gave-way') this.#onGaveWay();
         return handlers.onClose({ id, up, down, reason });
       }
       case 'dns': {

@@ -1,9 +1,9 @@
 //! Sockets that leave the machine: marked, and bound to the interface their destination was assigned.
 
 use crate::options::Hop;
-use crate::sys::socket;
+use crate::sys::{datagram, socket};
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Unsent bytes at which a TCP socket says it is full; more would only add latency.
@@ -30,12 +30,31 @@ pub fn connect_udp(hop: &Hop, port: u16, mark: u32) -> io::Result<OwnedFd> {
     let address = hop.socket_address(port);
     let fd = socket::open(&address, libc::SOCK_DGRAM)?;
     mark_and_bind(fd.as_fd(), hop.device.as_deref(), mark)?;
-    let (level, name) = match address {
-        SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_RECVERR),
-        SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_RECVERR),
-    };
-    socket::set_option(fd.as_fd(), level, name, 1 as libc::c_int)?;
+    report_errors(fd.as_fd(), address.is_ipv4())?;
     socket::connect(fd.as_fd(), &address)?;
+    Ok(fd)
+}
+
+/// The address of this machine from which datagrams to the hop leave.
+pub fn source_towards(hop: &Hop, port: u16, mark: u32) -> io::Result<IpAddr> {
+    let address = hop.socket_address(port);
+    let fd = socket::open(&address, libc::SOCK_DGRAM)?;
+    mark_and_bind(fd.as_fd(), hop.device.as_deref(), mark)?;
+    socket::connect(fd.as_fd(), &address)?;
+    Ok(socket::local_address(fd.as_fd())?.ip())
+}
+
+/// An unconnected UDP socket at this address of ours, and at `port` if that is free. It reports ICMP errors (IP_RECVERR).
+pub fn bind_udp(source: IpAddr, port: u16, device: Option<&str>, mark: u32) -> io::Result<OwnedFd> {
+    let address = SocketAddr::new(source, port);
+    let fd = socket::open(&address, libc::SOCK_DGRAM)?;
+    mark_and_bind(fd.as_fd(), device, mark)?;
+    report_errors(fd.as_fd(), source.is_ipv4())?;
+    datagram::enable_gro(fd.as_fd());
+    let wanted = socket::bind(fd.as_fd(), &address);
+    if wanted.is_err() {
+        socket::bind(fd.as_fd(), &SocketAddr::new(source, 0))?;
+    }
     Ok(fd)
 }
 
@@ -61,6 +80,15 @@ pub fn tune_tcp(fd: BorrowedFd) {
     for (name, value) in KEEPALIVE {
         let _ = tcp(name, value);
     }
+}
+
+fn report_errors(fd: BorrowedFd, is_ipv4: bool) -> io::Result<()> {
+    let (level, name) = if is_ipv4 {
+        (libc::IPPROTO_IP, libc::IP_RECVERR)
+    } else {
+        (libc::IPPROTO_IPV6, libc::IPV6_RECVERR)
+    };
+    socket::set_option(fd, level, name, 1 as libc::c_int)
 }
 
 fn mark_and_bind(fd: BorrowedFd, device: Option<&str>, mark: u32) -> io::Result<()> {

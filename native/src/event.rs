@@ -74,6 +74,7 @@ pub enum Reason {
     Idle,
     Dropped,
     Abandoned,
+    GaveWay,
     Rerouted,
     Stopped,
 }

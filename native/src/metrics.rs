@@ -32,4 +32,9 @@ pub struct Metrics {
     pub held: Figure,
     pub tcp_flows: Figure,
     pub udp_flows: Figure,
+    /// Descriptors of outward UDP sockets.
+    pub udp_sockets: Figure,
+    /// UDP flows that were ended to make room, and datagrams that opened none for want of it.
+    pub udp_gave_way: Figure,
+    pub udp_refused: Figure,
 }

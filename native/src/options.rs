@@ -42,7 +42,7 @@ impl Servers {
 }
 
 /// One address to try and the interface its socket is bound to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Hop {
     pub address: IpAddr,
     pub device: Option<String>,

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 /// User name and password, 1 to 255 bytes each.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Credentials {
     pub username: String,
     pub password: String,
@@ -237,14 +237,14 @@ pub fn datagram_header(target: &Target) -> Vec<u8> {
     header
 }
 
-/// The payload of a datagram from the association; `None` if it is a fragment or malformed.
-pub fn datagram_payload(datagram: &[u8]) -> Option<&[u8]> {
+/// Sender and payload of a datagram from the association; `None` if it is a fragment or malformed.
+pub fn parse_datagram(datagram: &[u8]) -> Option<(Target, &[u8])> {
     let fragment = *datagram.get(2)?;
-    let (_, length) = parse_address(datagram.get(3..)?)?;
+    let (from, length) = parse_address(datagram.get(3..)?)?;
     if fragment != 0 {
         return None;
     }
-    datagram.get(3 + length..)
+    Some((from, datagram.get(3 + length..)?))
 }
 
 impl Target {

@@ -14,8 +14,14 @@ const CSUM: u32 = 1;
 const TSO4: u32 = 2;
 const TSO6: u32 = 4;
 const TSO_ECN: u32 = 8;
+const USO4: u32 = 0x20;
+const USO6: u32 = 0x40;
 /// Sets of offloads, best first, with their names.
-const OFFLOADS: [(u32, &str); 4] = [
+const OFFLOADS: [(u32, &str); 5] = [
+    (
+        CSUM | TSO4 | TSO6 | TSO_ECN | USO4 | USO6,
+        "csum,tso4,tso6,tso_ecn,uso4,uso6",
+    ),
     (CSUM | TSO4 | TSO6 | TSO_ECN, "csum,tso4,tso6,tso_ecn"),
     (CSUM | TSO4 | TSO6, "csum,tso4,tso6"),
     (CSUM, "csum"),
@@ -39,6 +45,7 @@ pub struct Tun {
     index: u32,
     offloads: &'static str,
     super_packets: SuperPackets,
+    takes_super_datagrams: bool,
 }
 
 impl Tun {
@@ -55,7 +62,7 @@ impl Tun {
         let wanted = if options.gso {
             &OFFLOADS[..]
         } else {
-            &OFFLOADS[3..]
+            &OFFLOADS[OFFLOADS.len() - 1..]
         };
         let mut offloads = "";
         for (bits, names) in wanted {
@@ -78,7 +85,20 @@ impl Tun {
             index,
             offloads,
             super_packets: SuperPackets::AsTheyAre,
+            takes_super_datagrams: offloads.contains("uso4"),
         })
+    }
+
+    /// A device made of any descriptor that keeps packets apart, such as one end of a socket pair.
+    #[cfg(test)]
+    pub fn over(file: File) -> Self {
+        Self {
+            file,
+            index: 0,
+            offloads: "",
+            super_packets: SuperPackets::AsTheyAre,
+            takes_super_datagrams: true,
+        }
     }
 
     /// The interface's index.
@@ -105,6 +125,23 @@ impl Tun {
         let header = VnetHeader::default().encode();
         let parts = [IoSlice::new(&header), IoSlice::new(packet)];
         self.file.write_vectored(&parts).is_ok()
+    }
+
+    /// Whether many datagrams may be written as one packet.
+    pub fn takes_super_datagrams(&self) -> bool {
+        self.takes_super_datagrams
+    }
+
+    /// Writes many datagrams as one packet (`udp::build_super`). False if the kernel did not take it; it is asked no more if
+    /// it refuses such packets at all.
+    pub fn inject_super(&mut self, header: &VnetHeader, packet: &[u8]) -> bool {
+        let header = header.encode();
+        let parts = [IoSlice::new(&header), IoSlice::new(packet)];
+        let written = self.file.write_vectored(&parts);
+        if matches!(&written, Err(error) if error.raw_os_error() == Some(libc::EINVAL)) {
+            self.takes_super_datagrams = false;
+        }
+        written.is_ok()
     }
 
     /// Writes a frame that came from `read`, perhaps rewritten. False if the kernel did not take it.

@@ -5,7 +5,10 @@ pub const LENGTH: usize = 10;
 
 const NEEDS_CHECKSUM: u8 = 1;
 const DATA_VALID: u8 = 2;
+const GSO_UDP_L4: u8 = 5;
 const GSO_ECN: u8 = 0x80;
+/// Where the checksum is in a UDP header.
+const UDP_CHECKSUM: u16 = 6;
 
 /// What the sender's kernel left to be done: a checksum to complete, a super-packet to cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +22,18 @@ pub struct VnetHeader {
 }
 
 impl VnetHeader {
+    /// For a packet whose datagrams of `size` bytes each the kernel cuts apart and completes.
+    pub fn udp_segments(ip_header: usize, udp_header: usize, size: usize) -> Self {
+        Self {
+            flags: NEEDS_CHECKSUM,
+            gso_type: GSO_UDP_L4,
+            header_length: (ip_header + udp_header) as u16,
+            gso_size: size as u16,
+            checksum_start: ip_header as u16,
+            checksum_offset: UDP_CHECKSUM,
+        }
+    }
+
     /// Reads the header from the beginning of a frame; `None` if the frame is shorter.
     pub fn parse(frame: &[u8]) -> Option<Self> {
         let bytes: &[u8; LENGTH] = frame.get(..LENGTH)?.try_into().ok()?;

@@ -100,6 +100,39 @@ impl Core {
         self.packet = packet;
     }
 
+    /// Sends a program datagrams of `segment` bytes each (the last may be shorter), in one piece where the kernel takes it.
+    pub fn send_datagrams(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        payload: &[u8],
+        segment: Option<usize>,
+    ) {
+        if let Some(size) = segment
+            && payload.len() > size
+            && self.tun.takes_super_datagrams()
+        {
+            self.identification = self.identification.wrapping_add(1);
+            let mut frame = std::mem::take(&mut self.packet);
+            let identification = self.identification as u16;
+            let header = udp::build_super(&mut frame, from, to, identification, payload, size);
+            let is_taken = self.tun.inject_super(&header, &frame);
+            if is_taken {
+                self.count_out(frame.len());
+            }
+            self.packet = frame;
+            if is_taken {
+                return;
+            }
+        }
+        for piece in payload.chunks(segment.unwrap_or(usize::MAX)) {
+            self.send_datagram(from, to, piece);
+        }
+        if payload.is_empty() {
+            self.send_datagram(from, to, payload);
+        }
+    }
+
     /// Tells the sender of `packet` (or its beginning) that it cannot be delivered.
     pub fn send_unreachable(&mut self, packet: &[u8], code: Unreachable) {
         let reporter = match ip::version(packet) {
@@ -114,6 +147,13 @@ impl Core {
     /// The far end of the device's IPv6 link.
     pub fn peer6(&self) -> Option<IpAddr> {
         Some(ipv6::neighbour(self.options.address6?).into())
+    }
+
+    /// Whether an address is one of the device's link.
+    pub fn is_own(&self, address: IpAddr) -> bool {
+        address == self.options.address4
+            || Some(address) == self.options.address6.map(IpAddr::from)
+            || self.is_peer(address)
     }
 
     /// Whether an address is the far end of the device's link.

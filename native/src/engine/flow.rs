@@ -16,6 +16,8 @@ pub struct Tuple {
 pub enum FlowRef {
     Tcp(Key),
     Udp(Key),
+    /// Only its timers.
+    UdpOutlet(Key),
 }
 
 /// What an epoll event is about.

@@ -1,4 +1,4 @@
-//! UDP of programs: each datagram finds its conversation here; answers carry the asked address as their source.
+//! UDP of programs: each datagram finds its conversation here, and each answer its way back.
 
 use crate::command::Ending;
 use crate::dns::{self, Judgement};
@@ -6,30 +6,34 @@ use crate::engine::core::Core;
 use crate::engine::dns_desk::Asker;
 use crate::engine::flow::{FlowRef, Tuple};
 use crate::engine::tcp::DNS_PORT;
-use crate::engine::udp_flow::{Phase, Session, UdpFlow};
+use crate::engine::udp_flow::{Phase, UdpFlow};
+use crate::engine::udp_outlet::Outlet;
+use crate::engine::udp_share::{Owner, Shares};
 use crate::event::{Network, Reason};
 use crate::packet::icmp::Unreachable;
 use crate::packet::ip::Packet;
 use crate::packet::udp::Udp;
+use crate::route::Review;
 use crate::slab::{Key, Slab};
-use crate::socks5;
-use crate::sys::{self, socket};
 use std::collections::HashMap;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd};
 
-/// Conversations at once; more are answered with ICMP host unreachable.
-const MAX_FLOWS: usize = 32_768;
-/// Datagrams read from one socket before others get their turn.
-const READ_BURST: usize = 64;
+/// A socket of a program, for as long as it has flows.
+pub(super) struct Client {
+    owner: Owner,
+    flows: usize,
+    pub outlets: Vec<Key>,
+}
 
 /// All conversations.
 pub struct UdpFlows {
     pub(super) flows: Slab<UdpFlow>,
-    by_tuple: HashMap<Tuple, Key>,
-    buffer: Box<[u8]>,
-    outgoing: Vec<u8>,
+    pub(super) outlets: Slab<Outlet>,
+    pub(super) by_tuple: HashMap<Tuple, Key>,
+    pub(super) clients: HashMap<SocketAddr, Client>,
+    pub(super) shares: Shares,
+    pub(super) buffer: Box<[u8]>,
+    pub(super) outgoing: Vec<u8>,
     open: u64,
 }
 
@@ -37,7 +41,10 @@ impl UdpFlows {
     pub fn new() -> Self {
         Self {
             flows: Slab::default(),
+            outlets: Slab::default(),
             by_tuple: HashMap::new(),
+            clients: HashMap::new(),
+            shares: Shares::default(),
             buffer: vec![0; 65_536].into_boxed_slice(),
             outgoing: Vec::new(),
             open: 0,
@@ -49,18 +56,45 @@ impl UdpFlows {
         self.open
     }
 
-    /// Takes a datagram of a program.
-    pub fn on_datagram(&mut self, core: &mut Core, packet: &Packet, datagram: &Udp) {
+    /// Number of descriptors towards the network.
+    pub fn sockets(&self) -> u64 {
+        self.shares.sockets() as u64
+    }
+
+    /// Takes a datagram of a program, or several of `segment` bytes each (the last may be shorter).
+    pub fn on_datagram(
+        &mut self,
+        core: &mut Core,
+        packet: &Packet,
+        datagram: &Udp,
+        segment: Option<usize>,
+    ) {
         let tuple = Tuple {
             client: SocketAddr::new(packet.source(), datagram.source_port()),
             destination: SocketAddr::new(packet.destination(), datagram.destination_port()),
         };
-        if tuple.destination.port() == DNS_PORT
-            && is_question(core, tuple.destination.ip(), datagram.payload())
-            && !self.by_tuple.contains_key(&tuple)
-        {
-            return on_question(core, tuple, datagram.payload());
+        let payload = datagram.payload();
+        if tuple.destination.port() != DNS_PORT {
+            return self.on_payload(core, packet, tuple, payload, segment);
         }
+        for message in pieces(payload, segment) {
+            let is_known = self.by_tuple.contains_key(&tuple);
+            if !is_known && is_question(core, tuple.destination.ip(), message) {
+                on_question(core, tuple, message);
+            } else {
+                self.on_payload(core, packet, tuple, message, None);
+            }
+        }
+    }
+
+    fn on_payload(
+        &mut self,
+        core: &mut Core,
+        packet: &Packet,
+        tuple: Tuple,
+        payload: &[u8],
+        segment: Option<usize>,
+    ) {
         let key = match self.by_tuple.get(&tuple) {
             Some(key) => *key,
             None if !core.carries(packet.destination()) => {
@@ -68,132 +102,80 @@ impl UdpFlows {
             }
             None => match self.open_flow(core, tuple) {
                 Some(key) => key,
-                None => return core.send_unreachable(packet.bytes(), Unreachable::Host),
+                None => {
+                    core.shared.metrics.udp_refused.add(1);
+                    return core.send_unreachable(packet.bytes(), Unreachable::Host);
+                }
             },
         };
         let Some(flow) = self.flows.get_mut(key) else {
             return;
         };
-        flow.touch(packet, core.now);
-        match &mut flow.phase {
-            Phase::Held { queue, .. } | Phase::Associating { queue, .. } => {
-                if !queue.push(datagram.payload()) {
-                    core.shared.metrics.dropped.add(1);
+        flow.touched = core.now;
+        match &flow.phase {
+            Phase::Held { .. } | Phase::Waiting { .. } => {
+                for piece in pieces(payload, segment) {
+                    self.keep(core, key, piece);
                 }
                 self.look(core, key);
             }
-            Phase::Open(_) => self.send(core, key, datagram.payload()),
+            Phase::Open => self.send(core, key, payload, segment),
             Phase::Muted { .. } => core.shared.metrics.dropped.add(1),
         }
     }
 
-    fn open_flow(&mut self, core: &mut Core, tuple: Tuple) -> Option<Key> {
-        if self.flows.len() >= MAX_FLOWS {
-            return None;
+    /// Keeps a datagram until there is a way out, if there is room.
+    fn keep(&mut self, core: &mut Core, key: Key, payload: &[u8]) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        let owner = flow.owner;
+        match flow.queue() {
+            Some(queue)
+                if queue.has_room_for(payload.len()) && self.shares.keep(owner, payload.len()) =>
+            {
+                queue.push(payload);
+            }
+            _ => core.shared.metrics.dropped.add(1),
         }
-        let key = self.flows.insert(UdpFlow::new(tuple, core.now));
+    }
+
+    fn open_flow(&mut self, core: &mut Core, tuple: Tuple) -> Option<Key> {
+        let owner = match self.clients.get(&tuple.client) {
+            Some(client) => client.owner,
+            None => Owner::of(tuple.client, tuple.destination),
+        };
+        while !self.shares.has_room_for_flow(owner) {
+            let oldest = self.shares.yielding_flow(owner)?;
+            self.give_way(core, oldest);
+        }
+        let key = self.flows.insert(UdpFlow::new(tuple, owner, core.now));
         let place = FlowRef::Udp(key);
         let Some(identity) = core.open(Network::Udp, tuple.client, tuple.destination, place) else {
             self.flows.remove(key);
             return None;
         };
+        let rank = self.shares.add_flow(owner, key);
         if let Some(flow) = self.flows.get_mut(key) {
             flow.identity = Some(identity);
+            flow.rank = rank;
         }
         self.open += 1;
         self.by_tuple.insert(tuple, key);
+        let client = self.clients.entry(tuple.client).or_insert(Client {
+            owner,
+            flows: 0,
+            outlets: Vec::new(),
+        });
+        client.flows += 1;
         self.schedule(core, key);
         Some(key)
     }
 
-    /// Sends one datagram out. A failure is told the program by ICMP.
-    pub(super) fn send(&mut self, core: &mut Core, key: Key, payload: &[u8]) {
-        let Some(flow) = self.flows.get_mut(key) else {
-            return;
-        };
-        let Phase::Open(session) = &flow.phase else {
-            return;
-        };
-        let bytes = if session.header.is_empty() {
-            payload
-        } else {
-            self.outgoing.clear();
-            self.outgoing.extend_from_slice(&session.header);
-            self.outgoing.extend_from_slice(payload);
-            &self.outgoing
-        };
-        let mut result = socket::send(session.socket.as_fd(), bytes);
-        if let Err(error) = &result
-            && !sys::would_block(error)
-        {
-            // The error may belong to an earlier datagram; it is taken by being reported.
-            tell_failure(core, &flow.quote, error);
-            result = socket::send(session.socket.as_fd(), bytes);
-        }
-        match result {
-            Ok(_) => {
-                flow.sent += 1;
-                flow.up += payload.len() as u64;
-            }
-            Err(_) => core.shared.metrics.dropped.add(1),
-        }
-        count(core, flow);
-    }
-
-    /// Takes readiness of an outward socket.
-    pub fn on_readable(&mut self, core: &mut Core, key: Key) {
-        let Some(flow) = self.flows.get_mut(key) else {
-            return;
-        };
-        let Phase::Open(session) = &flow.phase else {
-            return;
-        };
-        let fd = session.socket.as_fd();
-        for _ in 0..READ_BURST {
-            let length = match socket::receive(fd, &mut self.buffer, 0) {
-                Ok(length) => length,
-                Err(error) if sys::would_block(&error) => break,
-                Err(error) => {
-                    tell_failure(core, &flow.quote, &error);
-                    continue;
-                }
-            };
-            let Some(payload) = payload_of(session, &self.buffer[..length]) else {
-                core.shared.metrics.dropped.add(1);
-                continue;
-            };
-            flow.received += 1;
-            flow.down += payload.len() as u64;
-            flow.touched = core.now;
-            core.send_datagram(flow.tuple.destination, flow.tuple.client, payload);
-        }
-        drain_error_queue(fd, &mut self.buffer);
-        count(core, flow);
-    }
-
-    /// Takes readiness of a proxy's control connection: nothing comes there but its end.
-    pub fn on_control(&mut self, core: &mut Core, key: Key) {
-        let Some(flow) = self.flows.get_mut(key) else {
-            return;
-        };
-        if let Phase::Associating { .. } = flow.phase {
-            return self.drive(core, key);
-        }
-        let Phase::Open(Session {
-            control: Some(control),
-            ..
-        }) = &flow.phase
-        else {
-            return;
-        };
-        loop {
-            match socket::receive(control.as_fd(), &mut self.buffer, 0) {
-                Ok(0) => return self.end(core, key, Reason::ResetByRemote),
-                Ok(_) => {}
-                Err(error) if sys::would_block(&error) => return,
-                Err(_) => return self.end(core, key, Reason::ResetByRemote),
-            }
-        }
+    /// Ends a flow to make room for another.
+    pub(super) fn give_way(&mut self, core: &mut Core, key: Key) {
+        core.shared.metrics.udp_gave_way.add(1);
+        self.end(core, key, Reason::GaveWay);
     }
 
     /// Looks at a conversation whose timer has run out.
@@ -210,9 +192,8 @@ impl UdpFlows {
         }
         match &flow.phase {
             Phase::Held { .. } if flow.peek.is_some() => self.look(core, key),
-            Phase::Held { .. } => self.end(core, key, Reason::Dropped),
-            Phase::Associating { .. } => self.drive(core, key),
-            Phase::Open(_) => self.end(core, key, Reason::Idle),
+            Phase::Held { .. } | Phase::Waiting { .. } => self.end(core, key, Reason::Dropped),
+            Phase::Open => self.end(core, key, Reason::Idle),
             Phase::Muted { .. } => self.forget(key),
         }
     }
@@ -235,8 +216,7 @@ impl UdpFlows {
             && ending == Ending::Reset
             && !matches!(flow.phase, Phase::Muted { .. })
         {
-            let quote = flow.quote.clone();
-            core.send_unreachable(&quote, Unreachable::Port);
+            core.send_unreachable(&flow.quote(), Unreachable::Port);
         }
         self.end(core, key, Reason::Closed);
     }
@@ -264,8 +244,30 @@ impl UdpFlows {
     }
 
     fn forget(&mut self, key: Key) {
-        if let Some(flow) = self.flows.remove(key) {
-            self.by_tuple.remove(&flow.tuple);
+        self.leave_outlet(key);
+        let Some(mut flow) = self.flows.remove(key) else {
+            return;
+        };
+        self.by_tuple.remove(&flow.tuple);
+        self.shares.release(flow.owner, flow.take_queue().bytes());
+        self.shares.remove_flow(flow.owner, flow.rank);
+        if let Some(client) = self.clients.get_mut(&flow.tuple.client) {
+            client.flows -= 1;
+            if client.flows == 0 {
+                self.clients.remove(&flow.tuple.client);
+            }
+        }
+    }
+
+    /// Ends the flows whose way out is no longer the kernel's choice: their next datagram opens one anew.
+    pub fn review(&mut self, core: &mut Core) {
+        let mut review = Review::new(core.options.mark);
+        for outlet in self.outlets.keys() {
+            let outlet = self.outlets.get(outlet);
+            let stale = outlet.map(|outlet| outlet.stale_flows(&mut review));
+            for key in stale.unwrap_or_default() {
+                self.end(core, key, Reason::Rerouted);
+            }
         }
     }
 
@@ -275,6 +277,13 @@ impl UdpFlows {
             self.end(core, key, Reason::Stopped);
         }
     }
+}
+
+/// The datagrams of a payload; an empty datagram is one, too.
+pub(super) fn pieces(payload: &[u8], segment: Option<usize>) -> impl Iterator<Item = &[u8]> {
+    let size = segment.filter(|size| *size > 0).unwrap_or(usize::MAX);
+    let empty = payload.is_empty().then_some(payload);
+    empty.into_iter().chain(payload.chunks(size))
 }
 
 /// Whether a datagram to port 53 is for us. Whatever else it is goes on as a flow.
@@ -291,31 +300,18 @@ fn on_question(core: &mut Core, tuple: Tuple, message: &[u8]) {
     core.ask(Asker::Udp(tuple), tuple, message);
 }
 
-fn payload_of<'a>(session: &Session, datagram: &'a [u8]) -> Option<&'a [u8]> {
-    if session.header.is_empty() {
-        return Some(datagram);
-    }
-    socks5::datagram_payload(datagram)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn count(core: &Core, flow: &UdpFlow) {
-    if let Some(identity) = flow.identity {
-        core.shared.counters.set(identity.slot, flow.up, flow.down);
+    #[test]
+    fn a_payload_is_cut_into_its_datagrams() {
+        let lengths = |payload: &[u8], segment| -> Vec<usize> {
+            pieces(payload, segment).map(<[u8]>::len).collect()
+        };
+        assert_eq!(lengths(&[0; 2_500], Some(1_000)), [1_000, 1_000, 500]);
+        assert_eq!(lengths(&[0; 2_500], None), [2_500]);
+        assert_eq!(lengths(&[], None), [0]);
+        assert_eq!(lengths(&[0; 5], Some(0)), [5]);
     }
-}
-
-/// Passes an error of the outward socket on as ICMP.
-fn tell_failure(core: &mut Core, quote: &[u8], error: &io::Error) {
-    match error.raw_os_error() {
-        Some(libc::ECONNREFUSED) => core.send_unreachable(quote, Unreachable::Port),
-        Some(libc::EHOSTUNREACH | libc::ENETUNREACH | libc::EACCES | libc::EPERM) => {
-            core.send_unreachable(quote, Unreachable::Host);
-        }
-        _ => {}
-    }
-}
-
-/// Takes the copies of failed datagrams that IP_RECVERR keeps; their errors were reported by reads already.
-fn drain_error_queue(fd: BorrowedFd, buffer: &mut [u8]) {
-    while socket::receive(fd, buffer, libc::MSG_ERRQUEUE).is_ok() {}
 }

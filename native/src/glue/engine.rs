@@ -50,6 +50,9 @@ pub struct MetricsInfo {
     pub held: f64,
     pub tcp_flows: f64,
     pub udp_flows: f64,
+    pub udp_sockets: f64,
+    pub udp_gave_way: f64,
+    pub udp_refused: f64,
 }
 
 #[napi]
@@ -180,6 +183,9 @@ impl Engine {
             held: metrics.held.get() as f64,
             tcp_flows: metrics.tcp_flows.get() as f64,
             udp_flows: metrics.udp_flows.get() as f64,
+            udp_sockets: metrics.udp_sockets.get() as f64,
+            udp_gave_way: metrics.udp_gave_way.get() as f64,
+            udp_refused: metrics.udp_refused.get() as f64,
         }
     }
 

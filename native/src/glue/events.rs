@@ -142,6 +142,7 @@ fn reason_name(reason: Reason) -> &'static str {
         Reason::Idle => "idle",
         Reason::Dropped => "dropped",
         Reason::Abandoned => "abandoned",
+        Reason::GaveWay => "gave-way",
         Reason::Rerouted => "rerouted",
         Reason::Stopped => "stopped",
     }

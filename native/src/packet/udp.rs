@@ -1,6 +1,7 @@
 //! UDP datagrams (RFC 768).
 
 use super::{checksum, header, ip, ipv4, word};
+use crate::vnet_header::VnetHeader;
 use std::net::{IpAddr, SocketAddr};
 
 /// Bytes of the header.
@@ -49,6 +50,30 @@ impl<'a> Udp<'a> {
         let pseudo = checksum::pseudo_header(source, destination, ip::UDP, self.bytes.len());
         checksum::add(pseudo, checksum::sum(self.bytes)) == 0xffff
     }
+}
+
+/// Makes `packet` one large packet that the kernel cuts into datagrams of `size` bytes each; all of it fits a packet. Returns
+/// what the kernel is told with it.
+pub fn build_super(
+    packet: &mut Vec<u8>,
+    source: SocketAddr,
+    destination: SocketAddr,
+    identification: u16,
+    payload: &[u8],
+    size: usize,
+) -> VnetHeader {
+    let length = HEADER + payload.len();
+    let (from, to) = (source.ip(), destination.ip());
+    packet.clear();
+    let header_length = header::push_header(packet, from, to, ip::UDP, identification, length);
+    packet.extend_from_slice(&source.port().to_be_bytes());
+    packet.extend_from_slice(&destination.port().to_be_bytes());
+    packet.extend_from_slice(&(length as u16).to_be_bytes());
+    // The kernel completes it for each datagram.
+    let pseudo = checksum::pseudo_header(from, to, ip::UDP, length);
+    packet.extend_from_slice(&pseudo.to_be_bytes());
+    packet.extend_from_slice(payload);
+    VnetHeader::udp_segments(header_length, HEADER, size)
 }
 
 /// Makes `packet` a packet with one datagram; `payload` has at most `MAX_PAYLOAD` bytes.

@@ -52,9 +52,9 @@ proptest! {
         }
         let mut datagram = datagram_header(&target);
         datagram.extend_from_slice(&tail);
-        prop_assert_eq!(datagram_payload(&datagram), Some(&tail[..]));
+        prop_assert_eq!(parse_datagram(&datagram), Some((target, &tail[..])));
         datagram[2] = 1;
-        prop_assert_eq!(datagram_payload(&datagram), None);
+        prop_assert_eq!(parse_datagram(&datagram), None);
     }
 
     #[test]
@@ -62,7 +62,7 @@ proptest! {
         let target = Target::Name("example.com".into(), 443);
         let credentials = credentials().filter(|_| with_credentials);
         talk(Client::new(Command::Connect, target, credentials), &bytes);
-        datagram_payload(&bytes);
+        parse_datagram(&bytes);
     }
 
     /// Whatever type the bound address has, exactly the reply is taken and the stream's bytes are left.

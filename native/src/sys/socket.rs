@@ -228,13 +228,13 @@ pub fn reset_on_close(fd: BorrowedFd) {
 }
 
 /// A socket address in the kernel's form.
-struct RawAddress {
+pub(super) struct RawAddress {
     storage: libc::sockaddr_storage,
     length: libc::socklen_t,
 }
 
 impl RawAddress {
-    fn empty() -> Self {
+    pub(super) fn empty() -> Self {
         Self {
             // SAFETY: all-zero bytes are a valid sockaddr_storage.
             storage: unsafe { std::mem::zeroed() },
@@ -242,15 +242,19 @@ impl RawAddress {
         }
     }
 
-    fn pointer(&self) -> *const libc::sockaddr {
+    pub(super) fn pointer(&self) -> *const libc::sockaddr {
         (&raw const self.storage).cast()
     }
 
-    fn pointer_mut(&mut self) -> *mut libc::sockaddr {
+    pub(super) fn pointer_mut(&mut self) -> *mut libc::sockaddr {
         (&raw mut self.storage).cast()
     }
 
-    fn from(address: &SocketAddr) -> Self {
+    pub(super) fn length(&self) -> libc::socklen_t {
+        self.length
+    }
+
+    pub(super) fn from(address: &SocketAddr) -> Self {
         let mut raw = Self::empty();
         match address {
             SocketAddr::V4(v4) => {
@@ -284,7 +288,7 @@ impl RawAddress {
         raw
     }
 
-    fn parse(&self) -> Option<SocketAddr> {
+    pub(super) fn parse(&self) -> Option<SocketAddr> {
         match i32::from(self.storage.ss_family) {
             libc::AF_INET => {
                 // SAFETY: the family says which structure the storage holds.

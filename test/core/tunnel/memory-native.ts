@@ -79,6 +79,9 @@ export class MemoryNative implements NativeEngine {
       held: 0,
       tcpFlows: 0,
       udpFlows: 0,
+      udpSockets: 0,
+      udpGaveWay: 0,
+      udpRefused: 0,
     };
     return { offloads: '', ...none };
   }

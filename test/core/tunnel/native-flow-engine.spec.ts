@@ -65,6 +65,9 @@ class MemoryEngine implements NativeEngine {
       held: 0,
       tcpFlows: 0,
       udpFlows: 0,
+      udpSockets: 0,
+      udpGaveWay: 0,
+      udpRefused: 0,
     };
   }
 

@@ -14,6 +14,14 @@ interface Peer {
 /** Sockets left open by `open`, by name. */
 const open = new Map<string, { socket: net.Socket; received: () => string; ended: () => string }>();
 
+const datagramSockets = new Map<string, { socket: dgram.Socket; received: string[] }>();
+
+function datagramSocket(name: string): { socket: dgram.Socket; received: string[] } {
+  const found = datagramSockets.get(name);
+  if (!found) throw new Error(`no socket ${name}`);
+  return found;
+}
+
 function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? String(error);
 }
@@ -180,6 +188,38 @@ serve({
     socket.on('error', () => undefined);
     await sleep(afterMs);
     socket.destroy();
+  },
+
+  /** Opens a UDP socket under a name, at a port if given, connected if told so; its port. */
+  udpOpen: async ({ name, family = 4, port = 0, to }: { name: string; family?: 4 | 6; port?: number; to?: Peer }) => {
+    const socket = dgram.createSocket(family === 4 ? 'udp4' : 'udp6');
+    const received: string[] = [];
+    socket.on('message', (message, from) => received.push(`${message.toString()} from ${from.address}:${from.port}`));
+    socket.on('error', (error) => received.push(codeOf(error)));
+    await new Promise<void>((resolve) => socket.bind(port, resolve));
+    if (to) await new Promise<void>((resolve) => socket.connect(to.port, to.host, () => resolve()));
+    datagramSockets.set(name, { socket, received });
+    return socket.address().port;
+  },
+  /** Sends to all of these, or to where it is connected. */
+  udpSend: async ({ name, to, text = 'hello', size }: { name: string; to?: Peer[]; text?: string; size?: number }) => {
+    const { socket } = datagramSocket(name);
+    const bytes = size === undefined ? Buffer.from(text) : Buffer.alloc(size, 's');
+    for (const [index, peer] of (to ?? [undefined]).entries()) {
+      if (peer) socket.send(bytes, peer.port, peer.host, () => undefined);
+      else socket.send(bytes, () => undefined);
+      if (index % 64 === 63) await sleep(1);
+    }
+  },
+  /** Waits until it has received so much, and takes all. */
+  udpReceived: async ({ name, count = 1, waitMs = 2_000 }: { name: string; count?: number; waitMs?: number }) => {
+    const { received } = datagramSocket(name);
+    for (const end = Date.now() + waitMs; received.length < count && Date.now() < end; ) await sleep(5);
+    return received.splice(0);
+  },
+  udpClose: ({ name }: { name: string }) => {
+    datagramSocket(name).socket.close();
+    datagramSockets.delete(name);
   },
 
   /** Sends datagrams from one socket; answers the sizes and the first bytes of replies, or the socket's error. */

@@ -21,7 +21,11 @@ export interface Rule {
   address?: string;
   port?: number;
   /** `direct` dials the destination itself through `device`; verdicts are given as they are. */
-  verdict: native.Verdict | { kind: 'direct'; device: string; timeoutMs?: number };
+  verdict:
+    | native.Verdict
+    | { kind: 'direct'; device: string; timeoutMs?: number }
+    /** As a name is dialled: these hops, and the port that was asked for. */
+    | { kind: 'named'; hops: native.Hop[] };
   /** After a failed dial; by default refused is reset and everything else unreachable. */
   otherwise?: native.Verdict;
 }
@@ -94,6 +98,8 @@ function decide(flow: Extract<native.EngineEvent, { kind: 'open' }>): void {
   if (verdict.kind === 'direct') {
     const hops = [{ address, device: verdict.device }];
     current().decide(flow.id, { kind: 'dial', via: 'direct', hops, port, timeoutMs: verdict.timeoutMs ?? 5_000 });
+  } else if (verdict.kind === 'named') {
+    current().decide(flow.id, { kind: 'dial', via: 'direct', hops: verdict.hops, port, timeoutMs: 5_000 });
   } else if (verdict.kind === 'dial' && verdict.via === 'socks5') {
     current().decide(flow.id, { targetHost: address, targetPort: port, ...verdict });
   } else current().decide(flow.id, verdict);
@@ -134,6 +140,7 @@ serve({
   hijackDns: (servers: native.DnsHijack) => current().hijackDns(servers),
   decide: ({ id, verdict }: { id: number; verdict: native.Verdict }) => current().decide(id, verdict),
   close: ({ id, how }: { id: number; how: 'graceful' | 'reset' }) => current().close(id, how),
+  review: () => current().review(),
   carry6: (prefixes: string[]) => current().carry6(prefixes),
   resetStreams: () => {
     for (const stream of streams) stream.resetAndDestroy();
@@ -225,7 +232,7 @@ serve({
       brokenAnswers: codeOf(() => current().answerDns(new Uint8Array(13))),
       badDescriptor: codeOf(() => addon.peerCredentials(9999)),
       badServers: codeOf(() => current().hijackDns({ udp: { taken: ['any'], spared: [] }, tcp: allServers })),
-      badPrefix: codeOf(() => addon.destroySockets(['all'])),
+      badPrefix: codeOf(() => addon.destroySockets(['all'], [])),
       badDevice: codeOf(() => addon.openUdp(4, 'no-such-dev', 0)),
       noObject: codeOf(() => new addon.Engine(7 as never, () => undefined)),
       nameTaken: codeOf(
@@ -268,5 +275,6 @@ serve({
       ),
     };
   },
-  destroySockets: ({ prefixes }: { prefixes: string[] }) => addon.destroySockets(prefixes),
+  destroySockets: ({ prefixes, spared = [] }: { prefixes: string[]; spared?: string[] }) =>
+    addon.destroySockets(prefixes, spared),
 });

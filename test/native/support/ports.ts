@@ -14,6 +14,8 @@ export const ports = {
   watch: 9005,
   /** Says bye and closes first. */
   close: 9006,
+  /** UDP: answers with the address and port that a datagram came from. */
+  mapping: 9007,
   /** Nobody listens. */
   nobody: 9999,
 } as const;

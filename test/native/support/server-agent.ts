@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import dgram from 'node:dgram';
 import net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { serve } from './agent.ts';
 import { patternStream } from './pattern.ts';
 import { ports } from './ports.ts';
@@ -70,6 +71,29 @@ for (const address of ['10.99.0.1', '10.99.0.7', 'fd99::1']) {
   await new Promise<void>((resolve) => udp.bind(ports.echo, address, resolve));
 }
 
+for (const address of ['10.99.0.1', '10.99.0.2', '10.99.0.3', 'fd99::1']) {
+  const udp = dgram.createSocket(net.isIPv6(address) ? 'udp6' : 'udp4');
+  udp.on('message', (_message, from) => udp.send(`${from.address}:${from.port}`, from.port, from.address));
+  await new Promise<void>((resolve) => udp.bind(ports.mapping, address, resolve));
+}
+
+interface Endpoint {
+  host: string;
+  port: number;
+}
+
 serve({
   seen: () => seen.splice(0),
+
+  /** Sends a datagram from an address and port of its own; the answers that come within `waitMs`, and from where. */
+  say: async ({ from, to, text, waitMs = 0 }: { from: Endpoint; to: Endpoint; text: string; waitMs?: number }) => {
+    const socket = dgram.createSocket(net.isIPv6(from.host) ? 'udp6' : 'udp4');
+    const answers: string[] = [];
+    socket.on('message', (message, peer) => answers.push(`${message.toString()} from ${peer.address}:${peer.port}`));
+    await new Promise<void>((resolve) => socket.bind(from.port, from.host, resolve));
+    socket.send(text, to.port, to.host);
+    await sleep(waitMs);
+    await new Promise<void>((resolve) => socket.close(resolve));
+    return answers;
+  },
 });

@@ -1,0 +1,207 @@
+//! Associations with SOCKS5 proxies (RFC 1928, 7): one carries all destinations whose answers can be told apart.
+
+use crate::command::DialPlan;
+use crate::egress;
+use crate::engine::core::Core;
+use crate::engine::flow::{FlowRef, Token};
+use crate::engine::udp::UdpFlows;
+use crate::engine::udp_flow::{Far, Phase};
+use crate::engine::udp_outlet::{Outlet, OutletState, Targets, Way};
+use crate::event::{Failure, Reason};
+use crate::options::Hop;
+use crate::outbound::{Outbound, Progress};
+use crate::slab::Key;
+use crate::socks5;
+use crate::sys::epoll::STREAM_EDGES;
+use crate::sys::{self, socket};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
+
+impl UdpFlows {
+    /// Lets a flow go by an association with a proxy, which is opened if there is none that tells its answers apart.
+    pub(super) fn associate(&mut self, core: &mut Core, key: Key, plan: DialPlan) {
+        let Some(proxied) = plan.proxied.clone() else {
+            return;
+        };
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        let (client, owner) = (flow.tuple.client, flow.owner);
+        let way = Way::Proxy {
+            hops: plan.hops.clone(),
+            port: plan.port,
+            credentials: proxied.credentials,
+        };
+        let header = socks5::datagram_header(&proxied.target).into_boxed_slice();
+        let fitting =
+            self.outlets_of(client)
+                .filter(|(_, outlet)| outlet.way == way)
+                .find(|(_, outlet)| match &outlet.state {
+                    OutletState::Associating { targets, .. }
+                    | OutletState::Relay { targets, .. } => targets.accepts(&proxied.target),
+                    OutletState::Direct { .. } => false,
+                })
+                .map(|(key, _)| key);
+        let outlet = match fitting {
+            Some(outlet) => outlet,
+            None => {
+                if let Err(error) = self.make_room(core, key, owner, 2) {
+                    let message = error.to_string();
+                    return self.hold_again(core, key, Failure::Io, message, 0);
+                }
+                let outbound = Outbound::associate(plan, core.options.mark, core.now);
+                let state = OutletState::Associating {
+                    outbound: Box::new(outbound),
+                    wake: core.now,
+                    targets: Targets::default(),
+                };
+                self.add_outlet(Outlet {
+                    client,
+                    way,
+                    owner,
+                    state,
+                })
+            }
+        };
+        self.enter_outlet(key, outlet, Far::Proxied(proxied.target, header));
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        flow.phase = Phase::Waiting {
+            queue: flow.take_queue(),
+            since: core.now,
+        };
+        self.schedule(core, key);
+        match self.outlets.get(outlet).map(|outlet| &outlet.state) {
+            Some(OutletState::Relay { proxy, .. }) => self.open_way(core, key, *proxy, 0),
+            _ if fitting.is_none() => self.drive(core, outlet),
+            _ => {}
+        }
+    }
+
+    /// Brings an association forward after an event of its sockets, or when its time has come.
+    pub fn drive(&mut self, core: &mut Core, outlet: Key) {
+        let Some(found) = self.outlets.get_mut(outlet) else {
+            return;
+        };
+        let OutletState::Associating {
+            outbound,
+            wake,
+            targets,
+        } = &mut found.state
+        else {
+            return;
+        };
+        let token = Token::UdpControl(outlet).pack();
+        let epoll = &core.epoll;
+        let progress = outbound.drive(core.now, &mut |fd| epoll.add(fd, token, STREAM_EDGES));
+        let ms = outbound.elapsed(core.now);
+        match progress {
+            Progress::Pending { wake: at } => {
+                *wake = at;
+                core.timers.add(at, FlowRef::UdpOutlet(outlet));
+            }
+            Progress::Failed { failure, message } => {
+                self.fail_outlet(core, outlet, failure, &message, ms);
+            }
+            Progress::Ready { fd, peer, bound } => {
+                let Way::Proxy { hops, .. } = &found.way else {
+                    return;
+                };
+                match relay_socket(hops, peer, bound, core.options.mark) {
+                    Ok(socket) => {
+                        found.state = OutletState::Relay {
+                            socket,
+                            control: fd,
+                            proxy: peer.ip(),
+                            targets: std::mem::take(targets),
+                        };
+                        self.open_relay(core, outlet, peer.ip(), ms);
+                    }
+                    Err(error) => {
+                        let message = format!("the proxy's UDP relay: {error}");
+                        self.fail_outlet(core, outlet, Failure::ProxyUnreachable, &message, ms);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks at an association whose time has come.
+    pub fn on_outlet_timer(&mut self, core: &mut Core, outlet: Key) {
+        let due = match self.outlets.get(outlet).map(|outlet| &outlet.state) {
+            Some(OutletState::Associating { wake, .. }) => *wake <= core.now,
+            _ => false,
+        };
+        if due {
+            self.drive(core, outlet);
+        }
+    }
+
+    fn open_relay(&mut self, core: &mut Core, outlet: Key, proxy: IpAddr, ms: u64) {
+        if let Err(error) = self.watch(core, outlet) {
+            return self.fail_outlet(core, outlet, Failure::Io, &error.to_string(), ms);
+        }
+        for key in self.flows_of(outlet) {
+            self.open_way(core, key, proxy, ms);
+        }
+        // Whatever the proxy did with its connection meanwhile came before the way was open.
+        self.on_control(core, outlet);
+    }
+
+    fn fail_outlet(
+        &mut self,
+        core: &mut Core,
+        outlet: Key,
+        failure: Failure,
+        message: &str,
+        ms: u64,
+    ) {
+        // The outlet is gone with its last flow.
+        for key in self.flows_of(outlet) {
+            self.leave_outlet(key);
+            self.hold_again(core, key, failure, message.to_owned(), ms);
+        }
+    }
+
+    /// Takes readiness of a proxy's control connection: nothing comes there but its end.
+    pub fn on_control(&mut self, core: &mut Core, outlet: Key) {
+        let Some(found) = self.outlets.get(outlet) else {
+            return;
+        };
+        let control = match &found.state {
+            OutletState::Associating { .. } => return self.drive(core, outlet),
+            OutletState::Relay { control, .. } => control.as_fd(),
+            OutletState::Direct { .. } => return,
+        };
+        loop {
+            match socket::receive(control, &mut self.buffer, 0) {
+                Ok(1..) => {}
+                Err(error) if sys::would_block(&error) => return,
+                Ok(0) | Err(_) => break,
+            }
+        }
+        for key in found.flows() {
+            self.end(core, key, Reason::ResetByRemote);
+        }
+    }
+}
+
+/// The socket towards the relay address of a SOCKS5 reply. A proxy that does not know its own address says 0.0.0.0,
+/// or one that is right only on its own machine: then it is where the control connection went.
+fn relay_socket(
+    hops: &[Hop],
+    peer: SocketAddr,
+    bound: Option<SocketAddr>,
+    mark: u32,
+) -> io::Result<OwnedFd> {
+    let bound = bound.ok_or(io::ErrorKind::InvalidData)?;
+    let is_usable = !bound.ip().is_unspecified()
+        && bound.is_ipv4() == peer.is_ipv4()
+        && (!bound.ip().is_loopback() || peer.ip().is_loopback());
+    let address = if is_usable { bound.ip() } else { peer.ip() };
+    let dialed = hops.iter().find(|hop| hop.address == peer.ip());
+    let device = dialed.and_then(|hop| hop.device.clone());
+    egress::connect_udp(&Hop { address, device }, bound.port(), mark)
+}

@@ -1,0 +1,260 @@
+//! Ways out of UDP conversations: which outlet a flow takes, how one is opened, and when it is closed.
+
+use crate::command::DialPlan;
+use crate::egress;
+use crate::engine::core::Core;
+use crate::engine::flow::{FlowRef, Token};
+use crate::engine::udp::UdpFlows;
+use crate::engine::udp_flow::{Far, Phase};
+use crate::engine::udp_outlet::{Outlet, OutletState, Remotes, Way};
+use crate::engine::udp_share::Owner;
+use crate::event::{Event, Failure};
+use crate::options::Hop;
+use crate::slab::Key;
+use crate::sys::epoll::READABLE;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
+
+/// Flows that give way at most for one descriptor: some may share theirs with a conversation.
+const MAX_GIVING_WAY: usize = 64;
+
+impl UdpFlows {
+    /// Lets a flow go directly, by the first hop to which there is a way.
+    pub(super) fn connect(&mut self, core: &mut Core, key: Key, plan: &DialPlan) {
+        let mut failure = io::Error::from_raw_os_error(libc::EDESTADDRREQ);
+        for hop in self.in_known_order(key, plan) {
+            match self.outlet_towards(core, key, hop, plan.port) {
+                Ok(outlet) => {
+                    let far = Far::Direct(hop.socket_address(plan.port));
+                    self.enter_outlet(key, outlet, far);
+                    return self.open_way(core, key, hop.address, 0);
+                }
+                Err(error) => failure = error,
+            }
+        }
+        let errno = failure.raw_os_error().unwrap_or(libc::EIO);
+        let message = failure.to_string();
+        self.hold_again(core, key, Failure::of(errno, false), message, 0);
+    }
+
+    /// The hops, those first that the program talks to already by the same destination address: a server that answers from
+    /// another port is one address of a name, and goes on to be it.
+    fn in_known_order<'a>(&self, key: Key, plan: &'a DialPlan) -> Vec<&'a Hop> {
+        let mut hops: Vec<&Hop> = plan.hops.iter().collect();
+        if let (Some(flow), 2..) = (self.flows.get(key), hops.len()) {
+            let asked = flow.tuple.destination.ip();
+            let known = |hop: &&Hop| {
+                self.outlets_of(flow.tuple.client).any(|(_, outlet)| {
+                    matches!(&outlet.state, OutletState::Direct { remotes, .. }
+                        if remotes.face_of(hop.address) == Some(asked))
+                })
+            };
+            hops.sort_by_key(|hop| !known(hop));
+        }
+        hops
+    }
+
+    /// The outlet of a flow's program towards a hop, opened if there is none that tells its answers apart.
+    fn outlet_towards(
+        &mut self,
+        core: &mut Core,
+        key: Key,
+        hop: &Hop,
+        port: u16,
+    ) -> io::Result<Key> {
+        let flow = self.flows.get(key).ok_or(io::ErrorKind::NotFound)?;
+        let (client, asked, owner) = (flow.tuple.client, flow.tuple.destination.ip(), flow.owner);
+        let remote = hop.socket_address(port);
+        let source = egress::source_towards(hop, port, core.options.mark)?;
+        let way = Way::Direct {
+            device: hop.device.clone(),
+            source,
+        };
+        let fitting = self.outlets_of(client).find(|(_, outlet)| {
+            outlet.way == way
+                && matches!(&outlet.state, OutletState::Direct { remotes, .. }
+                    if remotes.accepts(remote, asked))
+        });
+        if let Some((outlet, _)) = fitting {
+            return Ok(outlet);
+        }
+        self.make_room(core, key, owner, 1)?;
+        let device = hop.device.as_deref();
+        let socket = egress::bind_udp(source, client.port(), device, core.options.mark)?;
+        let remotes = Remotes::default();
+        let outlet = self.add_outlet(Outlet {
+            client,
+            way,
+            owner,
+            state: OutletState::Direct { socket, remotes },
+        });
+        self.watch(core, outlet)?;
+        Ok(outlet)
+    }
+
+    /// Makes room for descriptors. Fails with EMFILE if there are only conversations.
+    pub(super) fn make_room(
+        &mut self,
+        core: &mut Core,
+        key: Key,
+        owner: Owner,
+        count: usize,
+    ) -> io::Result<()> {
+        for _ in 0..MAX_GIVING_WAY {
+            if self.shares.has_room_for_sockets(owner, count) {
+                return Ok(());
+            }
+            match self.shares.yielding_socket(owner) {
+                Some(oldest) if oldest != key => self.give_way(core, oldest),
+                _ => break,
+            }
+        }
+        if self.shares.has_room_for_sockets(owner, count) {
+            return Ok(());
+        }
+        core.shared.metrics.udp_refused.add(1);
+        Err(io::Error::from_raw_os_error(libc::EMFILE))
+    }
+
+    pub(super) fn outlets_of(&self, client: SocketAddr) -> impl Iterator<Item = (Key, &Outlet)> {
+        let keys = self.clients.get(&client).map(|client| &client.outlets);
+        keys.into_iter()
+            .flatten()
+            .filter_map(|key| Some((*key, self.outlets.get(*key)?)))
+    }
+
+    pub(super) fn add_outlet(&mut self, outlet: Outlet) -> Key {
+        self.shares.take_sockets(outlet.owner, outlet.descriptors());
+        let client = outlet.client;
+        let key = self.outlets.insert(outlet);
+        if let Some(client) = self.clients.get_mut(&client) {
+            client.outlets.push(key);
+        }
+        key
+    }
+
+    /// Watches an outlet's socket. One that cannot be watched is closed.
+    pub(super) fn watch(&mut self, core: &mut Core, outlet: Key) -> io::Result<()> {
+        let token = Token::UdpRemote(outlet).pack();
+        let watched = match self.outlets.get(outlet).map(|outlet| &outlet.state) {
+            Some(OutletState::Direct { socket, .. } | OutletState::Relay { socket, .. }) => {
+                core.epoll.add(socket.as_fd(), token, READABLE)
+            }
+            _ => Ok(()),
+        };
+        if watched.is_err() {
+            self.close_if_idle(outlet);
+        }
+        watched
+    }
+
+    pub(super) fn enter_outlet(&mut self, key: Key, outlet: Key, far: Far) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        let state = self.outlets.get_mut(outlet).map(|outlet| &mut outlet.state);
+        match (state, &far) {
+            (Some(OutletState::Direct { remotes, .. }), Far::Direct(remote)) => {
+                remotes.add(*remote, flow.tuple.destination.ip(), key);
+            }
+            (
+                Some(OutletState::Associating { targets, .. } | OutletState::Relay { targets, .. }),
+                Far::Proxied(target, _),
+            ) => targets.add(target, key),
+            _ => return,
+        }
+        flow.outlet = Some((outlet, far));
+    }
+
+    /// Takes a flow out of its outlet, which is closed with its last one.
+    pub(super) fn leave_outlet(&mut self, key: Key) {
+        let Some((outlet, far)) = self.flows.get_mut(key).and_then(|flow| flow.outlet.take())
+        else {
+            return;
+        };
+        let state = self.outlets.get_mut(outlet).map(|outlet| &mut outlet.state);
+        match (state, &far) {
+            (Some(OutletState::Direct { remotes, .. }), Far::Direct(remote)) => {
+                remotes.remove(*remote);
+            }
+            (
+                Some(OutletState::Associating { targets, .. } | OutletState::Relay { targets, .. }),
+                Far::Proxied(target, _),
+            ) => targets.remove(target),
+            _ => {}
+        }
+        self.close_if_idle(outlet);
+    }
+
+    fn close_if_idle(&mut self, key: Key) {
+        let is_idle = match self.outlets.get(key).map(|outlet| &outlet.state) {
+            Some(OutletState::Direct { remotes, .. }) => remotes.is_empty(),
+            Some(OutletState::Associating { targets, .. } | OutletState::Relay { targets, .. }) => {
+                targets.is_empty()
+            }
+            None => false,
+        };
+        if !is_idle {
+            return;
+        }
+        let Some(outlet) = self.outlets.remove(key) else {
+            return;
+        };
+        self.shares.give_sockets(outlet.owner, outlet.descriptors());
+        if let Some(client) = self.clients.get_mut(&outlet.client) {
+            client.outlets.retain(|other| *other != key);
+        }
+    }
+
+    pub(super) fn flows_of(&self, outlet: Key) -> Vec<Key> {
+        self.outlets
+            .get(outlet)
+            .map(Outlet::flows)
+            .unwrap_or_default()
+    }
+
+    /// Sends what is on hold by the way that is there now, and announces it.
+    pub(super) fn open_way(&mut self, core: &mut Core, key: Key, address: IpAddr, ms: u64) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        let queue = flow.take_queue();
+        flow.phase = Phase::Open;
+        self.shares.release(flow.owner, queue.bytes());
+        if let Some(identity) = flow.identity {
+            let (id, outcome) = (identity.id, Ok(address));
+            core.outbox.push(Event::Dialed { id, outcome, ms });
+        }
+        for datagram in queue.into_datagrams() {
+            self.send(core, key, &datagram, None);
+        }
+        self.schedule(core, key);
+    }
+
+    pub(super) fn hold_again(
+        &mut self,
+        core: &mut Core,
+        key: Key,
+        failure: Failure,
+        message: String,
+        ms: u64,
+    ) {
+        let Some(flow) = self.flows.get_mut(key) else {
+            return;
+        };
+        flow.phase = Phase::Held {
+            queue: flow.take_queue(),
+            since: core.now,
+        };
+        if let Some(identity) = flow.identity {
+            core.held.insert(identity.id, FlowRef::Udp(key));
+            core.outbox.push(Event::Dialed {
+                id: identity.id,
+                outcome: Err((failure, message)),
+                ms,
+            });
+        }
+        self.schedule(core, key);
+    }
+}

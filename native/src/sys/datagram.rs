@@ -1,0 +1,303 @@
+//! Datagrams with what comes beside them: addresses, segment sizes, and ICMP errors (udp(7), ip(7), ipv6(7)).
+
+use super::socket::RawAddress;
+use super::{check_size, socket};
+use std::io;
+use std::mem::size_of;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// `UDP_SEGMENT` and `UDP_GRO` of linux/udp.h: one call for many datagrams of one size.
+const UDP_SEGMENT: libc::c_int = 103;
+const UDP_GRO: libc::c_int = 104;
+/// Room for the control messages of one call.
+const CONTROL: usize = 256;
+/// `SO_EE_ORIGIN_*` of linux/errqueue.h.
+const ORIGIN_LOCAL: u8 = 1;
+
+/// A datagram that came, or several of one size back to back.
+#[derive(Clone, Copy, Debug)]
+pub struct Received {
+    pub length: usize,
+    pub from: Option<SocketAddr>,
+    /// Bytes of each datagram but the last, which may be shorter. `None`: it is one.
+    pub segment: Option<usize>,
+}
+
+/// What the kernel learned of a datagram that was sent earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Where the datagram went; `None` if the kernel does not say.
+    pub to: Option<SocketAddr>,
+    pub errno: i32,
+    /// The largest packet that fits the path, with EMSGSIZE.
+    pub mtu: Option<u32>,
+}
+
+/// Control messages under construction or as received.
+#[repr(C, align(8))]
+struct Control {
+    bytes: [u8; CONTROL],
+    length: usize,
+}
+
+impl Control {
+    fn new() -> Self {
+        Self {
+            bytes: [0; CONTROL],
+            length: 0,
+        }
+    }
+
+    /// Appends a message; the few that are ever sent together fit.
+    fn push<T: Copy>(&mut self, level: libc::c_int, kind: libc::c_int, value: T) {
+        // SAFETY: CMSG_SPACE and CMSG_LEN are arithmetic.
+        let (space, whole) = unsafe {
+            (
+                libc::CMSG_SPACE(size_of::<T>() as u32) as usize,
+                libc::CMSG_LEN(size_of::<T>() as u32) as usize,
+            )
+        };
+        if self.length + space > CONTROL {
+            return;
+        }
+        let header = libc::cmsghdr {
+            cmsg_len: whole as _,
+            cmsg_level: level,
+            cmsg_type: kind,
+        };
+        let data = size_of::<libc::cmsghdr>();
+        // SAFETY: `space` bytes from `length` on are inside the buffer, which is aligned for the header at multiples of 8,
+        // and the value is written without regard to its alignment.
+        unsafe {
+            let at = self.bytes.as_mut_ptr().add(self.length);
+            at.cast::<libc::cmsghdr>().write(header);
+            at.add(data).cast::<T>().write_unaligned(value);
+        }
+        self.length += space;
+    }
+
+    /// Calls `each` with level, type and data of every message that is whole.
+    fn each(&self, mut each: impl FnMut(libc::c_int, libc::c_int, &[u8])) {
+        let head = size_of::<libc::cmsghdr>();
+        let mut at = 0;
+        while at + head <= self.length {
+            // SAFETY: the header is inside what the kernel has written, at a multiple of 8.
+            let header = unsafe { self.bytes.as_ptr().add(at).cast::<libc::cmsghdr>().read() };
+            let whole = header.cmsg_len;
+            if whole < head || at + whole > self.length {
+                return;
+            }
+            each(
+                header.cmsg_level,
+                header.cmsg_type,
+                &self.bytes[at + head..at + whole],
+            );
+            at += whole.next_multiple_of(8);
+        }
+    }
+}
+
+/// Lets reads give several datagrams of one sender and size at once. Failing of it does not matter.
+pub fn enable_gro(fd: BorrowedFd) {
+    let _ = socket::set_option(fd, libc::SOL_UDP, UDP_GRO, 1 as libc::c_int);
+}
+
+/// sendmsg(2) to an address, or to where the socket is connected. With `segment`: many datagrams of that many bytes each.
+pub fn send(
+    fd: BorrowedFd,
+    bytes: &[u8],
+    to: Option<&SocketAddr>,
+    segment: Option<u16>,
+) -> io::Result<usize> {
+    let mut control = Control::new();
+    if let Some(size) = segment {
+        control.push(libc::SOL_UDP, UDP_SEGMENT, size);
+    }
+    send_with(fd, bytes, to, &mut control)
+}
+
+fn send_with(
+    fd: BorrowedFd,
+    bytes: &[u8],
+    to: Option<&SocketAddr>,
+    control: &mut Control,
+) -> io::Result<usize> {
+    let address = to.map(RawAddress::from);
+    let mut vector = libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
+    // SAFETY: all-zero bytes are a valid msghdr.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    if let Some(address) = &address {
+        message.msg_name = address.pointer().cast_mut().cast();
+        message.msg_namelen = address.length();
+    }
+    message.msg_iov = &mut vector;
+    message.msg_iovlen = 1;
+    if control.length > 0 {
+        message.msg_control = control.bytes.as_mut_ptr().cast();
+        message.msg_controllen = control.length as _;
+    }
+    // SAFETY: every pointer of the message is to live memory of the length given; nothing is written through them.
+    check_size(unsafe { libc::sendmsg(fd.as_raw_fd(), &message, libc::MSG_NOSIGNAL) })
+}
+
+/// recvmsg(2): the next datagram, or several of one sender and size after `enable_gro`.
+pub fn receive(fd: BorrowedFd, buffer: &mut [u8]) -> io::Result<Received> {
+    let (length, from, control) = receive_with(fd, buffer, 0)?;
+    let mut segment = None;
+    control.each(|level, kind, data| {
+        if level == libc::SOL_UDP && kind == UDP_GRO {
+            let size = data
+                .first_chunk()
+                .map_or(0, |size| i32::from_ne_bytes(*size));
+            segment = usize::try_from(size)
+                .ok()
+                .filter(|size| *size > 0 && *size < length);
+        }
+    });
+    Ok(Received {
+        length,
+        from,
+        segment,
+    })
+}
+
+/// The next entry of the error queue (IP_RECVERR, IPV6_RECVERR).
+pub fn receive_failure(fd: BorrowedFd, buffer: &mut [u8]) -> io::Result<Failure> {
+    let (_, to, control) = receive_with(fd, buffer, libc::MSG_ERRQUEUE)?;
+    let mut failure = Failure {
+        to: to.filter(|to| to.port() != 0),
+        errno: libc::EIO,
+        mtu: None,
+    };
+    control.each(|level, kind, data| {
+        let is_error = (level, kind) == (libc::IPPROTO_IP, libc::IP_RECVERR)
+            || (level, kind) == (libc::IPPROTO_IPV6, libc::IPV6_RECVERR);
+        if is_error && let Some((errno, origin, info)) = extended_error(data) {
+            failure.errno = errno;
+            failure.mtu = (errno == libc::EMSGSIZE && info > 0).then_some(info);
+            // An error of this machine's own is reported by the call, too.
+            if origin == ORIGIN_LOCAL && errno != libc::EMSGSIZE {
+                failure.to = None;
+            }
+        }
+    });
+    Ok(failure)
+}
+
+/// Error number, origin and `ee_info` of a `struct sock_extended_err`.
+fn extended_error(data: &[u8]) -> Option<(i32, u8, u32)> {
+    let errno = u32::from_ne_bytes(*data.first_chunk()?) as i32;
+    let origin = *data.get(4)?;
+    let info = u32::from_ne_bytes(data.get(8..12)?.try_into().ok()?);
+    Some((errno, origin, info))
+}
+
+fn receive_with(
+    fd: BorrowedFd,
+    buffer: &mut [u8],
+    flags: libc::c_int,
+) -> io::Result<(usize, Option<SocketAddr>, Control)> {
+    let mut raw = RawAddress::empty();
+    let mut control = Control::new();
+    let mut vector = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: buffer.len(),
+    };
+    // SAFETY: all-zero bytes are a valid msghdr.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_name = raw.pointer_mut().cast();
+    message.msg_namelen = raw.length();
+    message.msg_iov = &mut vector;
+    message.msg_iovlen = 1;
+    message.msg_control = control.bytes.as_mut_ptr().cast();
+    message.msg_controllen = CONTROL as _;
+    // SAFETY: every pointer of the message is to live memory of the length given.
+    let length = check_size(unsafe { libc::recvmsg(fd.as_raw_fd(), &mut message, flags) })?;
+    control.length = (message.msg_controllen as usize).min(CONTROL);
+    let from = raw.parse().map(without_scope);
+    Ok((length.min(buffer.len()), from, control))
+}
+
+/// Addresses are told apart without their interface.
+fn without_scope(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip(), address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::net::UdpSocket;
+    use std::os::fd::AsFd;
+    use std::time::Duration;
+
+    fn pair() -> (UdpSocket, UdpSocket) {
+        let [one, two] = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+        for socket in [&one, &two] {
+            socket
+                .set_read_timeout(Some(Duration::from_secs(2)))
+                .unwrap();
+        }
+        (one, two)
+    }
+
+    proptest! {
+        #[test]
+        fn any_control_messages_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..CONTROL), length in 0usize..CONTROL) {
+            let mut control = Control::new();
+            control.bytes[..bytes.len()].copy_from_slice(&bytes);
+            control.length = length;
+            control.each(|_, _, data| { let _ = extended_error(data); });
+        }
+    }
+
+    #[test]
+    fn control_messages_are_read_as_they_were_written() {
+        let mut control = Control::new();
+        control.push(libc::SOL_UDP, UDP_SEGMENT, 1200u16);
+        control.push(libc::IPPROTO_IP, libc::IP_TTL, 64 as libc::c_int);
+        let mut seen = Vec::new();
+        control.each(|level, kind, data| seen.push((level, kind, data.to_vec())));
+        assert_eq!(
+            seen,
+            [
+                (libc::SOL_UDP, UDP_SEGMENT, 1200u16.to_ne_bytes().to_vec()),
+                (libc::IPPROTO_IP, libc::IP_TTL, 64i32.to_ne_bytes().to_vec()),
+            ]
+        );
+    }
+
+    #[test]
+    fn segments_go_out_and_come_in_together() {
+        let (one, two) = pair();
+        enable_gro(two.as_fd());
+        let to = two.local_addr().unwrap();
+        let payload: Vec<u8> = (0..2_500u32).map(|each| each as u8).collect();
+        send(one.as_fd(), &payload, Some(&to), Some(1_000)).unwrap();
+        let mut buffer = vec![0; 65_536];
+        let mut got = Vec::new();
+        while got.len() < payload.len() {
+            let received = receive(two.as_fd(), &mut buffer).unwrap();
+            assert_eq!(received.from, Some(one.local_addr().unwrap()));
+            got.extend_from_slice(&buffer[..received.length]);
+        }
+        assert_eq!(got, payload);
+    }
+
+    #[test]
+    fn a_refused_datagram_is_told_with_its_destination() {
+        let (one, two) = pair();
+        let on = 1 as libc::c_int;
+        socket::set_option(one.as_fd(), libc::IPPROTO_IP, libc::IP_RECVERR, on).unwrap();
+        let to = two.local_addr().unwrap();
+        drop(two);
+        send(one.as_fd(), b"anybody?", Some(&to), None).unwrap();
+        let mut buffer = [0; 64];
+        let failure = receive_failure(one.as_fd(), &mut buffer).unwrap();
+        assert_eq!((failure.to, failure.errno), (Some(to), libc::ECONNREFUSED));
+    }
+}
