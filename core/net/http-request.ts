@@ -10,7 +10,7 @@ export interface HttpRequestHead {
   readonly headers: HttpFields;
 }
 
-const requestLine = /^([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([^\x00-\x20\x7f]+) HTTP\/1\.(\d)$/;
+const requestLine = /^([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([^ ]+) HTTP\/1\.(\d)$/;
 
 export function parseHttpRequest(bytes: Uint8Array): Parsed<HttpRequestHead> {
   // One character a byte, so that places in the text are places in the bytes and any byte passes through unchanged.
@@ -21,7 +21,8 @@ export function parseHttpRequest(bytes: Uint8Array): Parsed<HttpRequestHead> {
     return mayBecomeRequest(text) ? needMore : bad('this is no HTTP request');
   }
   const [, method, target, minor] = requestLine.exec(split.first) ?? [];
-  if (method === undefined || target === undefined) return bad('the request line cannot be read');
+  if (method === undefined || target === undefined || !isPrintable(target))
+    return bad('the request line cannot be read');
   const headers = readHttpFields(split.lines);
   if (headers === undefined) return bad('a header line cannot be read');
   return { kind: 'ok', value: { method, target, version: minor === '0' ? '1.0' : '1.1', headers }, used: split.length };
@@ -30,4 +31,13 @@ export function parseHttpRequest(bytes: Uint8Array): Parsed<HttpRequestHead> {
 /** A request begins with its method; other protocols are told apart by their first bytes. */
 function mayBecomeRequest(text: string): boolean {
   return /^(?:\r?\n)*\r?[!#$%&'*+.^_`|~0-9A-Za-z-]{0,32}(?: |$)/.test(text);
+}
+
+/** No spaces, no controls of ASCII; bytes above 127 are what browsers and curl send for other scripts. */
+function isPrintable(target: string): boolean {
+  for (let i = 0; i < target.length; i++) {
+    const code = target.charCodeAt(i);
+    if (code <= 0x20 || code === 0x7f) return false;
+  }
+  return true;
 }
