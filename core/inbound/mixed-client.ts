@@ -170,6 +170,7 @@ export class MixedClient {
   }
 }
 
-function endpointOf(address: string | undefined, port: number | undefined): Endpoint {
+/** An end of a socket; without a host when it is closed. */
+export function endpointOf(address: string | undefined, port: number | undefined): Endpoint {
   return { host: parseIp(address ?? '') ?? '', port: port ?? 0 };
 }

@@ -8,6 +8,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../../core/base/app-error.ts';
 import { systemClock } from '../../../core/base/clock.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
+import type { Endpoint } from '../../../core/contract/flow.ts';
 import type { DispatchedFlow, InboundFlow, StreamFlow } from '../../../core/inbound/inbound.ts';
 import { MixedInbound } from '../../../core/inbound/mixed-inbound.ts';
 import { relayStreams } from '../../../core/net/relay-streams.ts';
@@ -25,11 +26,14 @@ type Answer = (flow: StreamFlow) => void;
 interface Options {
   users?: { username: string; password: string }[];
   handshakeMs?: number;
-  maxClients?: number;
+  connections?: number;
+  strangers?: number;
+  clientOf?: (source: Endpoint) => string;
 }
 
 /** A mixed port whose flows are answered by `answer`; `ended` collects clients that went away unanswered. */
-async function mixed(answer: Answer, { users = [], handshakeMs = 10_000, maxClients = 100 }: Options = {}) {
+async function mixed(answer: Answer, options: Options = {}) {
+  const { users = [], handshakeMs = 10_000, connections = 200, strangers = 200, clientOf = () => 'somebody' } = options;
   const ended: unknown[] = [];
   const flows: StreamFlow[] = [];
   const dispatch = (flow: InboundFlow): DispatchedFlow => {
@@ -38,8 +42,9 @@ async function mixed(answer: Answer, { users = [], handshakeMs = 10_000, maxClie
     queueMicrotask(() => answer(flow));
     return { dialed: () => undefined, ended: (close) => ended.push(close) };
   };
-  const services = { dispatcher: { dispatch }, clock: systemClock, log: silentLogger };
-  const inbound = new MixedInbound({ address: '127.0.0.1', port: 0, users }, services, { handshakeMs, maxClients });
+  const services = { dispatcher: { dispatch }, clock: systemClock, log: silentLogger, clientOf };
+  const limits = { handshakeMs, connections, strangers };
+  const inbound = new MixedInbound({ address: '127.0.0.1', port: 0, users }, services, limits);
   inbounds.push(inbound);
   await inbound.start();
   const port = inbound.endpoint?.port ?? 0;
@@ -419,13 +424,49 @@ describe('limits', () => {
     expect((await readAll(client)).subarray(12).toString()).toBe('late');
   });
 
-  test('connections beyond the limit are closed, the others stay', async () => {
-    const { port } = await mixed(rejectWith('DIAL_REFUSED'), { maxClients: 2 });
-    const [first] = [await loopback.connect(port), await loopback.connect(port)];
-    const third = await loopback.connect(port);
-    expect((await readAll(third).catch(() => Buffer.alloc(0))).length).toBe(0);
-    first.write(Buffer.from([5, 1, 0]));
-    expect(await new Promise((resolve) => first.once('data', resolve))).toEqual(Buffer.from([5, 0]));
+  test('a crowd of half handshakes makes room for the next one, its own or of another user', async () => {
+    const names = new Map<number, string>();
+    const { port } = await mixed(rejectWith('DIAL_REFUSED'), {
+      connections: 400,
+      strangers: 100,
+      clientOf: (source) => names.get(source.port) ?? 'the crowd',
+    });
+    const crowd = [];
+    for (let i = 0; i < 150; i++) {
+      const half = await loopback.connect(port);
+      half.on('error', () => undefined);
+      half.write(Buffer.from([5]));
+      crowd.push(half);
+    }
+    for (const whose of ['the crowd', 'another']) {
+      const client = await loopback.connect(port);
+      names.set(client.localPort ?? 0, whose);
+      client.write(Buffer.from([5, 1, 0]));
+      expect(await new Promise((resolve) => client.once('data', resolve))).toEqual(Buffer.from([5, 0]));
+    }
+    expect(crowd.filter((socket) => socket.destroyed || socket.closed || socket.readableEnded).length).toBeGreaterThan(
+      80,
+    );
+  });
+
+  test('connections that were granted give way to nobody; one user has half of them at most', async () => {
+    const target = await loopback.listen((socket) => socket.pipe(socket));
+    const { port } = await mixed(relayTo(target), { connections: 80, strangers: 20 });
+    const connect = async () => {
+      const client = await loopback.connect(port);
+      client.on('error', () => undefined);
+      client.write(Buffer.from([5, 1, 0, 5, 1, 0, 3, 1, 97, 0, 80]));
+      return await new Promise<boolean>((resolve) => {
+        client.on('data', () => resolve(true));
+        for (const end of ['end', 'close']) client.on(end, () => resolve(false));
+      });
+    };
+    const granted: boolean[] = [];
+    for (let i = 0; i < 60; i++) granted.push(await connect());
+    const count = granted.filter(Boolean).length;
+    expect(granted).toEqual(Array.from({ length: 60 }, (_, i) => i < count));
+    expect(count).toBeGreaterThanOrEqual(40);
+    expect(count).toBeLessThanOrEqual(58);
   });
 });
 
@@ -436,6 +477,7 @@ describe('starting and stopping', () => {
       dispatcher: { dispatch: () => Promise.reject(new Error()) as never },
       clock: systemClock,
       log: silentLogger,
+      clientOf: () => 'somebody',
     };
     const inbound = new MixedInbound({ address: '127.0.0.1', port, users: [] }, services);
     await expect(inbound.start()).rejects.toMatchObject({
