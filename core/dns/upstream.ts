@@ -62,7 +62,9 @@ export function resolverOf(server: UpstreamConfig, services: UpstreamServices): 
       }),
     };
   }
-  if (server.byRules === true && server.via === undefined) return byRules(server, services);
+  const { route } = services;
+  if (server.byRules === true && server.via === undefined && route !== undefined)
+    return byRules(server, services, route);
   const opener = openerOf(server, services);
   const question = server.ecs === undefined ? {} : { clientSubnet: server.ecs };
   const connect = noting(connectorOf(server, services), services.connections);
@@ -105,15 +107,16 @@ export function resolverOf(server: UpstreamConfig, services: UpstreamServices): 
 
 /** Asks directly or through an outbound, whatever the rules say of the server at each question. */
 function byRules(
-  { byRules: _, ...server }: Exclude<UpstreamConfig, { kind: 'system' | 'rcode' }>,
+  server: Exclude<UpstreamConfig, { kind: 'system' | 'rcode' }>,
   services: UpstreamServices,
+  route: NonNullable<UpstreamServices['route']>,
 ): Resolver {
   const host = server.kind === 'udp' ? server.address : server.host;
-  const direct = resolverOf(server, services);
+  const direct = resolverOf(server, { ...services, route: undefined });
   const through = new Map<StreamDialer, Resolver>();
   return {
     query: async (question, signal) => {
-      const way = services.route?.({ host, port: server.port }, server.kind === 'udp' ? 'udp' : 'tcp') ?? 'direct';
+      const way = route({ host, port: server.port }, server.kind === 'udp' ? 'udp' : 'tcp');
       if (way === 'direct') return await direct.query(question, signal);
       const known = through.get(way);
       const resolver = known ?? resolverOf({ ...server, via: 'RULES' }, { ...services, outbound: () => way });
