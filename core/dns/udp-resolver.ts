@@ -16,6 +16,8 @@ import { type QuestionOptions, refusesEdns } from './upstream-answer.ts';
 export interface UdpResolverOptions {
   readonly address: Ip;
   readonly port: number;
+  /** How it is named; else by address and port. */
+  readonly label?: string;
   readonly opener: UdpOpener & TcpOpener;
   readonly question?: QuestionOptions;
   /** What is known of this server; whoever asks the same server shares it. */
@@ -36,7 +38,7 @@ export class UdpResolver implements Resolver {
 
   constructor(options: UdpResolverOptions) {
     this.#options = options;
-    this.#label = `udp://${formatEndpoint({ host: options.address, port: options.port })}`;
+    this.#label = options.label ?? `udp://${formatEndpoint({ host: options.address, port: options.port })}`;
   }
 
   /** Five seconds at most, one retry after 1.5. */

@@ -11,6 +11,7 @@ import { SearchList } from '../../../core/dns/search-list.ts';
 import { decodeMessage } from '../../../core/net/dns-decoder.ts';
 import { encodeMessage } from '../../../core/net/dns-encoder.ts';
 import { queryFor } from '../../../core/net/dns-message.ts';
+import { defaultResolverOptions } from '../../../core/net/resolver-options.ts';
 import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { answerOne } from './dns-batch-fixture.ts';
@@ -46,7 +47,7 @@ function make(
     mode: 'fake-ip',
     pool,
     opener: new LoopbackOpener(),
-    baseServers,
+    base: async () => ({ servers: await baseServers(), options: defaultResolverOptions }),
     outbound: () => undefined,
     ownNames: [],
     missing: new MissingNames(clock),
