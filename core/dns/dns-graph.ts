@@ -12,12 +12,14 @@ import type { Logger } from '../base/logger.ts';
 import type { DnsConfig, DnsMode, UpstreamConfig } from '../contract/config.ts';
 import type { StreamDialer } from '../outbound/dialer.ts';
 import type { AddressMemory } from './address-memory.ts';
+import { AliasResolver } from './alias-resolver.ts';
 import { AnswerJudge } from './answer-suspicion.ts';
 import { CachedResolver } from './cached-resolver.ts';
-import { FallbackResolver, NetworkResolver, PolicyResolver } from './chosen-resolver.ts';
+import { NetworkResolver, PolicyResolver } from './chosen-resolver.ts';
 import { DnsAddressResolver } from './dns-address-resolver.ts';
 import { DnsRouter, type NamePool } from './dns-router.ts';
 import type { FakeIp6Range } from './fake-ip6-range.ts';
+import { FallbackResolver } from './fallback-resolver.ts';
 import { FakeIpFilter } from './filter.ts';
 import { HostTable } from './hosts.ts';
 import type { MissingNames } from './missing-names.ts';
@@ -128,6 +130,7 @@ export class DnsGraph {
         hosts,
         ipv6: options.ipv6,
         isFake: (ip) => pool.contains(ip),
+        clock,
         isAbsent: (name) => this.router.isAbsent(name),
         expand: (name) => this.network.expansionsOf(name),
       });
@@ -156,7 +159,7 @@ export class DnsGraph {
     const believed =
       config.fallback.length === 0
         ? usual
-        : new FallbackResolver(usual, this.#race(config.fallback, this.#services), config.fallbackFilter);
+        : new FallbackResolver(usual, this.#race(config.fallback, this.#services), config.fallbackFilter, clock);
     const policed = new DomainTrie<true>();
     for (const { patterns } of config.nameserverPolicy) for (const pattern of patterns) policed.insert(pattern, true);
     const policy = config.nameserverPolicy.map(({ patterns, servers: list }) => ({
@@ -282,7 +285,7 @@ export class DnsGraph {
   }
 
   #cached(inner: Resolver): CachedResolver {
-    const cache = new CachedResolver(inner, this.#options.clock, this.#options.config.cacheSize);
+    const cache = new CachedResolver(new AliasResolver(inner), this.#options.clock, this.#options.config.cacheSize);
     this.#caches.push(cache);
     return cache;
   }
