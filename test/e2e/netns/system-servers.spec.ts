@@ -4,7 +4,7 @@ import type { DnsRow } from '../../../core/contract/dns.ts';
 import { Mirage } from '../../support/mirage.ts';
 import { profile } from '../../support/profiles.ts';
 import { describeInLab } from '../../support/tier.ts';
-import { type NameServer, World } from '../../support/world.ts';
+import { World } from '../../support/world.ts';
 
 const vpn = '10.20.0.11';
 const provider = '10.20.0.12';
@@ -13,15 +13,15 @@ const dead = '10.20.0.13';
 describeInLab('the servers of resolv.conf', () => {
   let world: World;
   let mirage: Mirage;
-  let slow: NameServer;
+  let changes = 0;
 
   beforeAll(async () => {
     world = await World.create();
     await world.startWeb();
     await world.router.sh(
-      `for ip in ${vpn} ${provider} ${dead}; do ip address add $ip/24 dev eth0; done; ip -6 address add fe80::53/64 dev eth0 nodad`,
+      `for ip in ${vpn} ${provider} ${dead} 10.20.0.14; do ip address add $ip/24 dev eth0; done; ip -6 address add fe80::53/64 dev eth0 nodad`,
     );
-    slow = await world.startNameServer(vpn, 53, 600);
+    const slow = await world.startNameServer(vpn, 53, 600);
     await slow.publish('host.vpn.example 203.0.113.80');
     const known = await world.startNameServer(provider, 53);
     await known.publish('www.example 203.0.113.80');
@@ -38,11 +38,15 @@ describeInLab('the servers of resolv.conf', () => {
     await mirage.off();
     await world.client.write('/etc/resolv.conf', resolvConf);
     await mirage.enhanced(profile(['MATCH,DIRECT'], '', { 'enhanced-mode': 'redir-host', ...dns }));
+    changes += 1;
+    // The network changes with its servers, as with a DHCP lease.
+    await world.client.sh(`ip address add 10.20.0.${100 + changes}/24 dev eth0`);
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
   };
   const dig = async (name: string): Promise<string> =>
     (await world.client.run('dig', ['+tries=1', '+time=8', name])).stdout;
   const upstreamOf = async (name: string) =>
-    (await mirage.json<DnsRow[]>('dump', 'dns')).find((row) => row.name === name)?.upstream;
+    (await mirage.json<DnsRow[]>('dump', 'dns')).findLast((row) => row.name === name)?.upstream;
 
   test('the first answers though it is slower than the second, which denies the name', async () => {
     await use(
@@ -58,7 +62,7 @@ describeInLab('the servers of resolv.conf', () => {
 
   test('silence of the first: the second after the timeout, and sooner from then on', async () => {
     await world.router.sh(
-      `iptables -w -A INPUT -d ${dead} -j DROP 2>/dev/null || nft 'add table ip t; add chain ip t c { type filter hook input priority 0; }; add rule ip t c ip daddr ${dead} drop'`,
+      `nft 'add table ip t; add chain ip t c { type filter hook input priority 0; }; add rule ip t c ip daddr ${dead} drop'`,
     );
     await use(`nameserver ${dead}\nnameserver ${provider}\noptions timeout:2 attempts:1\n`);
     const took: number[] = [];
@@ -72,10 +76,18 @@ describeInLab('the servers of resolv.conf', () => {
     expect(took[1]).toBeLessThan(1_900);
   });
 
-  test('a refused port is no silence: the second at once', async () => {
-    await use(`nameserver 10.20.0.1\nnameserver ${provider}\n`);
-    await world.router.sh('true');
-    expect(await dig('www.example')).toContain('status:');
+  test('failure of the first is no silence: the second at once', async () => {
+    // Nobody listens there.
+    await use(`nameserver 10.20.0.14\nnameserver ${provider}\n`);
+    const begun = performance.now();
+    expect(await dig('www.example')).toContain('203.0.113.80');
+    expect(performance.now() - begun).toBeLessThan(1_500);
+  });
+
+  test('use-vc: by TCP alone', async () => {
+    await use(`nameserver ${provider}\noptions use-vc\n`);
+    expect(await dig('www.example')).toContain('203.0.113.80');
+    expect(await upstreamOf('www.example')).toBe(`tcp://${provider}:53`);
   });
 
   test.each([
