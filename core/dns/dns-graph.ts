@@ -30,7 +30,6 @@ import type { Resolver } from './resolver.ts';
 import type { SearchList } from './search-list.ts';
 import type { SystemHosts } from './system-hosts.ts';
 import { type BaseResolver, SystemResolver } from './system-resolver.ts';
-import { UdpResolver } from './udp-resolver.ts';
 import { resolverOf, type UpstreamOpener, type UpstreamServices } from './upstream.ts';
 
 export interface DnsGraphOptions {
