@@ -31,8 +31,7 @@ import { RaceResolver } from './race-resolver.ts';
 import type { Resolver } from './resolver.ts';
 import type { SearchList } from './search-list.ts';
 import type { SystemHosts } from './system-hosts.ts';
-import { SystemResolver } from './system-resolver.ts';
-import { UdpResolver } from './udp-resolver.ts';
+import { type BaseResolver, SystemResolver } from './system-resolver.ts';
 import { resolverOf, type UpstreamOpener, type UpstreamServices } from './upstream.ts';
 
 export interface DnsGraphOptions {
@@ -44,7 +43,7 @@ export interface DnsGraphOptions {
   /** `Egress` fits. */
   readonly opener: UpstreamOpener;
   /** The servers that this machine used before us. */
-  readonly baseServers: () => Promise<readonly Ip[]>;
+  readonly base: () => Promise<BaseResolver>;
   /** The domains that this machine's resolvers try behind a name. */
   readonly searchList: SearchList;
   /** The outbound of this name; undefined when there is none. Asked when a question goes there. */
@@ -97,9 +96,15 @@ export class DnsGraph {
     const { config, pool, opener, clock, logger } = options;
     this.#options = options;
     this.#system = new SystemResolver({
-      baseServers: options.baseServers,
-      connect: (address) =>
-        new UdpResolver({ address, port: dnsPort, opener, judge: this.#judgeOf(address, dnsPort), clock }),
+      base: options.base,
+      connect: ({ address, zone }, { tcp }) => {
+        const device = zone === undefined ? {} : { device: zone };
+        const server = { port: dnsPort, ...device };
+        return resolverOf(
+          tcp ? { kind: 'tcp', host: address, ...server } : { kind: 'udp', address, ...server },
+          this.#services,
+        );
+      },
       clock,
     });
     const bootstrap = this.#cached(

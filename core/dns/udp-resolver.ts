@@ -17,6 +17,8 @@ import type { QuestionOptions } from './upstream-answer.ts';
 export interface UdpResolverOptions {
   readonly address: Ip;
   readonly port: number;
+  /** How it is named; else by address and port. */
+  readonly label?: string;
   readonly opener: UdpOpener & TcpOpener;
   readonly question?: QuestionOptions;
   /** What is known of this server; whoever asks the same server shares it. */
@@ -52,7 +54,7 @@ export class UdpResolver implements Resolver {
     this.#options = options;
     this.#underWay = new FairPlaces(maxUnderWay, `more than ${maxUnderWay} questions to one server are under way`);
     this.#manners = new ServerManners(options.clock);
-    this.#label = `udp://${formatEndpoint({ host: options.address, port: options.port })}`;
+    this.#label = options.label ?? `udp://${formatEndpoint({ host: options.address, port: options.port })}`;
   }
 
   /** Five seconds at most: a second try after 1.5, one by TCP after 3. */

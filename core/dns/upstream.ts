@@ -1,8 +1,9 @@
 /** One configured nameserver as a resolver: which protocol, which way to it, and what its parameters change. */
 import type { Duplex } from 'node:stream';
-import { type Ip, parseIp } from '../base/address.ts';
+import { formatEndpoint, type Ip } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
+import { formatScopedIp, isLinkLocal6 } from '../base/scoped-address.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { UpstreamConfig } from '../contract/config.ts';
 import type { Endpoint } from '../contract/flow.ts';
@@ -77,15 +78,19 @@ export function resolverOf(server: UpstreamConfig, services: UpstreamServices): 
     case 'udp': {
       const { address, port, via } = server;
       if (via === undefined) {
-        const judge = services.judgeOf(address, port);
-        return shaped(new UdpResolver({ address, port, opener, question, judge, clock }));
+        const scoped = scopedHost(address, server.device);
+        const judge = services.judgeOf(scoped, port);
+        return shaped(
+          new UdpResolver({ address, port, label: label('udp', scoped, port, via), opener, question, judge, clock }),
+        );
       }
       // A proxy's UDP may be missing or lossy; every server answers by TCP (RFC 7766).
       return shaped(new StreamResolver({ label: label('tcp', address, port, via), connect, question, clock }));
     }
     case 'tcp':
     case 'tls': {
-      const { kind, host, port, via } = server;
+      const { kind, port, via } = server;
+      const host = scopedHost(server.host, server.device);
       return shaped(new StreamResolver({ label: label(kind, host, port, via), connect, question, clock }));
     }
     case 'https':
@@ -155,6 +160,10 @@ function connectorOf(server: UpstreamConfig, services: UpstreamServices): Connec
 }
 
 function label(kind: string, host: string, port: number, via: string | undefined): string {
-  const written = parseIp(host)?.includes(':') === true ? `[${host}]` : host;
-  return `${kind}://${written}:${port}${via === undefined ? '' : `#${via}`}`;
+  return `${kind}://${formatEndpoint({ host, port })}${via === undefined ? '' : `#${via}`}`;
+}
+
+/** A link-local address is one server on each link. */
+function scopedHost(host: string, device: string | undefined): string {
+  return device !== undefined && isLinkLocal6(host) ? formatScopedIp({ address: host, zone: device }) : host;
 }

@@ -14,6 +14,7 @@ import type { MissingNames } from '../dns/missing-names.ts';
 import type { NamePolicy } from '../dns/name-ways.ts';
 import type { SearchList } from '../dns/search-list.ts';
 import type { SystemHosts } from '../dns/system-hosts.ts';
+import type { BaseResolver } from '../dns/system-resolver.ts';
 import type { Metadata, Network } from '../flow/metadata.ts';
 import type { Outbound, StreamDialer } from '../outbound/dialer.ts';
 import type { Egress } from '../outbound/egress.ts';
@@ -33,7 +34,7 @@ export interface ConfigGraphServices {
   /** All fake addresses that are understood, of former ranges too. */
   readonly fakeIp: FakeIpView;
   /** The DNS servers that this machine used before us. */
-  readonly baseServers: () => Promise<readonly Ip[]>;
+  readonly base: () => Promise<BaseResolver>;
   readonly searchList: SearchList;
   /** The machine's own hosts file. */
   readonly systemHosts: SystemHosts;
@@ -65,7 +66,7 @@ export class ConfigGraph implements DispatchPolicy {
 
   /** Throws CONFIG_INVALID for what cannot be put in force. Opens nothing. */
   constructor(config: Config, pool: FakeIpPool, services: ConfigGraphServices) {
-    const { egress, fakeIp, baseServers, ipv6, hasIpv6, missing, memory, dnsMode, onForged, clock, log } = services;
+    const { egress, fakeIp, base, ipv6, hasIpv6, missing, memory, dnsMode, onForged, clock, log } = services;
     const { fakeIpRange6 } = config.dns;
     this.fake6 = fakeIpRange6 === null || !hasIpv6 ? undefined : new FakeIp6Range(fakeIpRange6);
     const isFake = (ip: Ip) => this.fake6?.embeddedIn(ip) !== undefined || pool.contains(ip) || fakeIp.contains(ip);
@@ -84,7 +85,7 @@ export class ConfigGraph implements DispatchPolicy {
       },
       fake6: this.fake6,
       opener: egress,
-      baseServers,
+      base,
       searchList: services.searchList,
       systemHosts: services.systemHosts,
       outbound: (tag) => this.outbounds.get(tag),

@@ -12,6 +12,7 @@ import { SearchList } from '../../../core/dns/search-list.ts';
 import { decodeMessage } from '../../../core/net/dns-decoder.ts';
 import { encodeMessage } from '../../../core/net/dns-encoder.ts';
 import { queryFor } from '../../../core/net/dns-message.ts';
+import { defaultResolverOptions } from '../../../core/net/resolver-options.ts';
 import { SocketStream } from '../../../core/net/socket-stream.ts';
 import type { StreamDialer } from '../../../core/outbound/dialer.ts';
 import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
@@ -50,7 +51,7 @@ function make(
     mode: 'fake-ip',
     pool,
     opener: new LoopbackOpener(),
-    baseServers,
+    base: async () => ({ servers: await baseServers(), options: defaultResolverOptions }),
     outbound: () => undefined,
     route,
     ownNames: [],
