@@ -276,7 +276,10 @@ export class Tunnel {
     return new ConfigGraph(config, pool, {
       egress: this.#egress,
       fakeIp: this.mappings,
-      baseServers: () => systemDns.baseServers(),
+      base: async () => {
+        const [servers, options] = await Promise.all([systemDns.baseServers(), systemDns.baseOptions()]);
+        return { servers, options };
+      },
       searchList: this.#searchList,
       systemHosts: this.#systemHosts,
       missing: this.#missing,
