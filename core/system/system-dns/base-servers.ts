@@ -1,7 +1,7 @@
 /** The machine's DNS servers and search list without us, read from a resolver configuration and, behind a local stub, from its daemon. */
-import fs from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { type Ip, isLoopback } from '../../base/address.ts';
+import { readRegularFile } from '../regular-file.ts';
 import type { ResolvConfState } from '../undo-record.ts';
 import { contentOf, nameserversOf, searchListOf } from './resolv-conf-text.ts';
 
@@ -30,7 +30,11 @@ async function contentNow(before: ResolvConfState, path: string): Promise<string
 }
 
 async function read(file: string): Promise<string | undefined> {
-  return await fs.readFile(file, 'latin1').catch(() => undefined);
+  try {
+    return readRegularFile(file, { maxBytes: 1024 * 1024, followLinks: true }).toString('latin1');
+  } catch {
+    return undefined;
+  }
 }
 
 function isStub(ip: Ip): boolean {
