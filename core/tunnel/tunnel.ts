@@ -6,7 +6,7 @@ import { AppError } from '../base/app-error.ts';
 import { normaliseDomain } from '../base/domain.ts';
 import { Emitter } from '../base/emitter.ts';
 import { type Config, type DnsMode, defaultConfig } from '../contract/config.ts';
-import type { ConnectionRow, RuleTrace } from '../contract/flow.ts';
+import type { ConnectionRow, Endpoint, RuleTrace } from '../contract/flow.ts';
 import type { Params, Result, RuleRow } from '../contract/rpc.ts';
 import type { Snapshot } from '../contract/status.ts';
 import { AddressMemory } from '../dns/address-memory.ts';
@@ -144,7 +144,9 @@ export class Tunnel {
       onDead: (message) => void this.machine.died(message),
       log: log.child('tun'),
     });
-    this.#mixedPort = new MixedPort({ dispatcher: this.#dispatcher, clock, log: log.child('mixed') }, health);
+    const clientOf = (source: Endpoint, local: Endpoint) => this.#clients.clientOfAccepted(source, local);
+    const mixedServices = { dispatcher: this.#dispatcher, clock, log: log.child('mixed'), clientOf };
+    this.#mixedPort = new MixedPort(mixedServices, health);
     this.changed = this.#mixedPort.changed;
     this.machine = new TunnelMachine(this.#steps(), clock, log.child('tunnel'));
   }
@@ -274,7 +276,10 @@ export class Tunnel {
     return new ConfigGraph(config, pool, {
       egress: this.#egress,
       fakeIp: this.mappings,
-      baseServers: () => systemDns.baseServers(),
+      base: async () => {
+        const [servers, options] = await Promise.all([systemDns.baseServers(), systemDns.baseOptions()]);
+        return { servers, options };
+      },
       searchList: this.#searchList,
       systemHosts: this.#systemHosts,
       missing: this.#missing,

@@ -7,6 +7,7 @@ import { silentLogger } from '../../../core/base/logger.ts';
 import { type Config, defaultConfig, type RuleConfig } from '../../../core/contract/config.ts';
 import { Health } from '../../../core/helper/health.ts';
 import type { ServedTunnel } from '../../../core/helper/served-tunnel.ts';
+import { defaultResolverOptions } from '../../../core/net/resolver-options.ts';
 import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
 import { Tunnel } from '../../../core/tunnel/tunnel.ts';
 import { MemoryNative } from './memory-native.ts';
@@ -79,6 +80,7 @@ beforeEach(() => {
     systemDns: {
       apply: async (wanted) => void did.push(wanted === undefined ? '-dns' : `+dns ${wanted.server}`),
       baseServers: async () => [],
+      baseOptions: async () => defaultResolverOptions,
       baseSearch: async () => [],
     },
     flushCaches: async () => undefined,
