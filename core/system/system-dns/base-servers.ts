@@ -1,4 +1,5 @@
 /** The machine's DNS servers and search list without us, read from a resolver configuration and, behind a local stub, from its daemon. */
+import fs from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { isLoopback } from '../../base/address.ts';
 import { type ResolverOptions, readResolverOptions } from '../../net/resolver-options.ts';
