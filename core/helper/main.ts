@@ -118,7 +118,7 @@ async function restore(options: HelperOptions): Promise<number> {
         await client.connectOnce();
         return (await client.call('restore', {})).undone;
       };
-      return withDeadline(ask(), askMs).finally(() => client.close());
+      return withDeadline(ask(), askMs).finally(() => void client.close());
     },
     async endHelper() {
       const holder = runningHelper(options);

@@ -82,7 +82,7 @@ describeInLab('restore', () => {
     ['the journal is endless', asFile, (journal) => `rm ${journal}; truncate -s 100G ${journal}`],
     ['the lock is a directory', asFile, () => `rm ${stateDir}/helper.lock; mkdir ${stateDir}/helper.lock`],
   ])('%s', async (_what, setUp, ruin) => {
-    await machine.sh(`${setUp}`);
+    await machine.sh(setUp);
     const before = await machine.networkState();
     await turnOn();
     expect(await machine.networkState()).not.toBe(before);
