@@ -187,24 +187,21 @@ export class UdpAssociation implements AssociationWays {
 
   #wayEnded(key: string, opening: Promise<UdpWay>): void {
     if (this.#ways.get(key) === opening) this.#ways.delete(key);
-    void opening.then(
-      (way) => {
-        for (const flow of this.#flows.values()) if (flow.way === way) flow.end('reset-by-remote');
-      },
-      () => undefined,
-    );
+    void this.#endFlowsOf(opening, 'reset-by-remote');
   }
 
   #dropWay(key: string): void {
     const opening = this.#ways.get(key);
     this.#ways.delete(key);
-    void opening?.then(
-      (way) => {
-        for (const flow of this.#flows.values()) if (flow.way === way) flow.end('dropped');
-        way.close();
-      },
-      () => undefined,
-    );
+    if (opening !== undefined) void this.#endFlowsOf(opening, 'dropped');
+  }
+
+  /** A way that was never opened has no flows. */
+  async #endFlowsOf(opening: Promise<UdpWay>, reason: string): Promise<void> {
+    const way = await opening.catch(() => undefined);
+    if (way === undefined) return;
+    for (const flow of this.#flows.values()) if (flow.way === way) flow.end(reason);
+    way.close();
   }
 
   #sweep(): void {

@@ -40,16 +40,18 @@ export class EgressUdpWays implements UdpWays {
     return dial.via === 'direct' ? this.#openDirect(dial, handlers) : this.#openRelay(dial, handlers, signal);
   }
 
-  #openDirect({ hops }: NativeDial, { onDatagram }: UdpWayHandlers): UdpWay {
+  #openDirect({ hops }: NativeDial, handlers: UdpWayHandlers): UdpWay {
     const [hop] = hops;
     if (hop === undefined) throw new AppError('DIAL_NETWORK_UNREACHABLE', 'there is no route');
     const socket = this.#egress.openUdp(hop.address);
-    socket.on('message', (data, { address, port }) => onDatagram({ host: parseIp(address) ?? address, port }, data));
+    socket.on('message', (data, { address, port }) =>
+      handlers.onDatagram({ host: parseIp(address) ?? address, port }, data),
+    );
     return { send: ({ host, port }, data) => send(socket, data, port, host), close: () => closeOnce(socket) };
   }
 
   /** The association lives as long as its TCP connection (RFC 1928 section 6). */
-  async #openRelay(dial: NativeDial, { onDatagram, onEnd }: UdpWayHandlers, signal: AbortSignal): Promise<UdpWay> {
+  async #openRelay(dial: NativeDial, handlers: UdpWayHandlers, signal: AbortSignal): Promise<UdpWay> {
     const { hops, port, username, password = '', timeoutMs } = dial;
     const addresses = hops.map(({ address }) => address);
     const control = await this.#egress.connectTcp(addresses, port, { timeoutMs, signal }).catch((error: unknown) => {
@@ -76,7 +78,7 @@ export class EgressUdpWays implements UdpWays {
     socket.on('message', (bytes, from) => {
       if (from.port !== bound.port || parseIp(from.address) !== relay) return;
       const datagram = parseSocksDatagram(bytes);
-      if (datagram !== undefined) onDatagram(datagram.peer, datagram.data);
+      if (datagram !== undefined) handlers.onDatagram(datagram.peer, datagram.data);
     });
     const close = (): void => {
       closeOnce(socket);
@@ -85,7 +87,7 @@ export class EgressUdpWays implements UdpWays {
     control.on('end', close).resume();
     control.once('close', () => {
       close();
-      onEnd();
+      handlers.onEnd();
     });
     return {
       send: (peerOfData, data) => send(socket, encodeSocksDatagram({ peer: peerOfData, data }), bound.port, relay),
