@@ -32,7 +32,7 @@ export class YamlSource {
   #targets: Map<Alias, Node> | undefined;
   /** Nodes that an alias stands for. */
   #referenced: Set<Node> | undefined;
-  readonly #holders = new WeakMap<Node, boolean>();
+  readonly #holders = new WeakMap<Node, 'none' | 'unused' | 'used'>();
   #budget: number;
 
   /** Of several documents the first one that holds anything is the profile, as in Clash. */
@@ -78,23 +78,23 @@ export class YamlSource {
     return this.#aliases().get(node);
   }
 
-  /** Whether an anchor in this node is used by an alias: such a node is there to be referred to, under whatever key. */
-  holdsUsedAnchor(node: Node | null): boolean {
-    if (node === null) return false;
-    let holds = this.#holders.get(node);
-    if (holds === undefined) {
-      this.#referenced ??= new Set(this.#aliases().values());
-      const used = this.#referenced;
-      holds = false;
-      visit(node, {
-        Node: (_, each) => {
-          holds ||= used.has(each);
-          return holds ? visit.BREAK : undefined;
-        },
-      });
-      this.#holders.set(node, holds);
-    }
-    return holds;
+  /** Whether this node holds an anchor, and whether an alias refers to one: such a node may be there for that alone. */
+  anchorsIn(node: Node | null): 'none' | 'unused' | 'used' {
+    if (node === null) return 'none';
+    const known = this.#holders.get(node);
+    if (known !== undefined) return known;
+    this.#referenced ??= new Set(this.#aliases().values());
+    const used = this.#referenced;
+    let found: 'none' | 'unused' | 'used' = 'none';
+    visit(node, {
+      Node: (_, each) => {
+        if (used.has(each)) found = 'used';
+        else if (found === 'none' && !isAlias(each) && each.anchor !== undefined) found = 'unused';
+        return found === 'used' ? visit.BREAK : undefined;
+      },
+    });
+    this.#holders.set(node, found);
+    return found;
   }
 
   /** Takes from what may be read in all; false when it is used up. */

@@ -348,11 +348,14 @@ Rule:
     expect(codes('Rule: ["MATCH,g"]\nProxy Group: [{name: g, type: select}]')).toContain('POLICY_IS_GROUP');
   });
 
-  test('a key that only holds what aliases refer to is not unknown; one that nobody refers to is', () => {
+  test('a key that only holds anchors is not unknown, unless a key of ours may have been meant', () => {
     const text = (more: string) =>
       `x-base: {a: &a {type: direct}}\n${more}\nproxies: [{<<: *a, name: d}]\nrules: ["MATCH,d"]`;
     expect(codes(text(''))).toEqual([]);
-    expect(codes(text('y: &unused {type: direct}'))).toEqual(['KEY_UNKNOWN']);
+    expect(codes(text('y: &unused {type: direct}'))).toEqual([]);
+    expect(codes(text('y: {type: direct}'))).toEqual(['KEY_UNKNOWN']);
+    expect(codes(text('proxy: &unused {type: direct}'))).toEqual(['KEY_UNKNOWN']);
+    expect(codes(text('cfw-anything: 1'))).toEqual(['NOTE_OTHER_CLIENT']);
   });
 
   test('mode direct sends everything DIRECT, and wrong rules do no harm then', () => {
