@@ -24,6 +24,8 @@ impl EngineThread {
         let mut engine = Engine::new(options, shared.clone())?;
         let index = engine.device_index();
         *lock(&shared.offloads) = engine.offloads().to_owned();
+        let knows_answers = engine.knows_answers();
+        shared.metrics.knows_answers.set(knows_answers.into());
         let thread = Builder::new().name("mirage-engine".into()).spawn(move || {
             block_signals();
             let message = run_guarded(|| engine.run());

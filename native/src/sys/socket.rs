@@ -70,6 +70,22 @@ pub fn set_option_bytes(
     Ok(())
 }
 
+/// Keeps everything out of a socket's receive queue (SO_ATTACH_FILTER), for one that only sends.
+pub fn take_nothing_in(fd: BorrowedFd) -> io::Result<()> {
+    // "Return 0 bytes."
+    let mut code = [libc::sock_filter {
+        code: 6,
+        jt: 0,
+        jf: 0,
+        k: 0,
+    }];
+    let program = libc::sock_fprog {
+        len: 1,
+        filter: code.as_mut_ptr(),
+    };
+    set_option(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, program)
+}
+
 /// SO_ERROR: the pending error of a socket, which is thereby taken; 0 = none.
 pub fn take_error(fd: BorrowedFd) -> i32 {
     let mut value: libc::c_int = 0;
