@@ -270,5 +270,9 @@ export function findListeners(address: string, port: number): Promise<NativeProc
 /** Parent of a process, 0 when gone. */
 export function parentOf(pid: number): number;
 
-/** Destroys TCP sockets of this network namespace whose remote address is inside a prefix (SOCK_DESTROY). Returns how many; 0 where the kernel cannot. */
-export function destroySockets(prefixes: string[]): number;
+/**
+ * Destroys the TCP and UDP sockets of this network namespace of which an end, local or remote, is inside one of `prefixes`,
+ * unless the remote one is inside one of `spared` (SOCK_DESTROY, sock_diag(7)); listening and TIME-WAIT ones stay. Returns how
+ * many; 0 where the kernel cannot.
+ */
+export function destroySockets(prefixes: string[], spared: string[]): number;

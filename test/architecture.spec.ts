@@ -192,7 +192,7 @@ describe('style', () => {
       .filter((file) => {
         const target = file
           .replace(/^test\//, '')
-          .replace(/(?:\.(?:netns|property|peer|kill|power-cut|mistakes|tolerance))?\.spec\.tsx?$/, '');
+          .replace(/(?:\.(?:netns|property|peer|kill|power-cut|odd-servers|mistakes|tolerance))?\.spec\.tsx?$/, '');
         return !existing.has(`${target}.ts`) && !existing.has(`${target}.tsx`);
       });
     expect(wrong).toEqual([]);

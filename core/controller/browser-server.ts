@@ -16,8 +16,8 @@ import type { Service } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
 import type { MirageBridge } from '../contract/app.ts';
 import { appSocketPath } from '../contract/app-socket.ts';
+import { ConnectionGate } from '../net/connection-gate.ts';
 import { AccessToken } from './access-token.ts';
-import { ConnectionGate } from './connection-gate.ts';
 import { securityHeaders } from './content-security-policy.ts';
 import { type Notice, noticePage } from './notice-page.ts';
 import type { RendererFiles } from './renderer-files.ts';
@@ -26,8 +26,8 @@ import { ViewerSocket } from './viewer-socket.ts';
 export const maxViewers = 16;
 /** A frame from a tab is a call; none needs more. Bytes. */
 const maxClientFrame = 1 << 20;
-/** Connections at once, of tabs and strangers together. */
-const maxConnections = 256;
+/** Who is not signed in is a stranger. All are on this machine, and not told apart. */
+const gateLimits = { connections: 512, strangers: 256 };
 /** Milliseconds for the whole of a request, none of which has a body, and between two looks at who is late. */
 const requestTime = 5_000;
 const lateCheckInterval = 1_000;
@@ -55,7 +55,7 @@ export class BrowserServer implements Service {
   readonly #access: AccessToken;
   readonly #viewers = new Set<ViewerSocket>();
   readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: maxClientFrame, perMessageDeflate: false });
-  readonly #gate = new ConnectionGate(maxConnections);
+  readonly #gate = new ConnectionGate(gateLimits, () => 'this machine');
   #server: Server | undefined;
   #port = 0;
   /** Connections that gave way and were told of. */
@@ -136,10 +136,10 @@ export class BrowserServer implements Service {
   }
 
   #reportGate(): void {
-    const { gaveWay } = this.#gate;
-    if (gaveWay === this.#reported) return;
-    const connections = gaveWay - this.#reported;
-    this.#reported = gaveWay;
+    const { turnedAway } = this.#gate;
+    if (turnedAway === this.#reported) return;
+    const connections = turnedAway - this.#reported;
+    this.#reported = turnedAway;
     this.#options.logger.warning('too many connections from programs that are not signed in: the oldest were ended', {
       connections,
     });

@@ -4,7 +4,8 @@
  */
 import { type Ip, ipFamily } from '../base/address.ts';
 import { type Cidr, cidrContains, parseCidr } from '../base/cidr.ts';
-import { isWithinDomain, normaliseDomain } from '../base/domain.ts';
+import { normaliseDomain } from '../base/domain.ts';
+import { specialUseOf } from '../base/special-names.ts';
 import { addressOf, type DnsMessage } from '../net/dns-message.ts';
 
 /**
@@ -45,7 +46,6 @@ const shortestTelling = 8;
 /** How long a better answer is waited for. Milliseconds. */
 const grace = { unknown: 400, least: 100, most: 1_000 };
 
-const localSuffixes = ['localhost', 'local', 'lan', 'internal', 'home.arpa', 'test'];
 /** "This network", the loopback, reserved; of IPv6 the unspecified and old embedding addresses and Teredo, whose servers are gone. */
 const unrealPrefixes = ['0.0.0.0/8', '127.0.0.0/8', '240.0.0.0/4', '::/96', '2001::/32'].flatMap(
   (text) => parseCidr(text) ?? [],
@@ -84,6 +84,11 @@ export class AnswerJudge {
   /** Whether a second, different answer is listened for after the first was given: while little is known of the server, and now and then. */
   get listensOn(): boolean {
     return this.#answers < habit || this.#answers % 64 === 0;
+  }
+
+  /** Whether it was seen to know EDNS. */
+  get knowsEdns(): boolean {
+    return this.#withEdns > 0;
   }
 
   /** Milliseconds that a better answer is waited for after a doubted one. */
@@ -180,7 +185,7 @@ export class AnswerJudge {
 
   #isUnreal({ message, sent }: HeardAnswer): boolean {
     const records = message.answers.filter((record) => addressOf(record) !== undefined);
-    if (records.length === 0 || isLocalName(normaliseDomain(sent))) return false;
+    if (records.length === 0 || specialUseOf(normaliseDomain(sent)) !== 'ordinary') return false;
     const prefixes = [...unrealPrefixes, ...this.#options.unreal];
     return records.every((record) => {
       const address = addressOf(record) ?? '';
@@ -202,7 +207,9 @@ export function isDifferentAnswer(a: DnsMessage, b: DnsMessage): boolean {
 
 function dataOf({ answers }: DnsMessage): Set<string> {
   return new Set(
-    answers.map(({ type, data }) => `${type} ${typeof data === 'string' ? data.toLowerCase() : JSON.stringify(data)}`),
+    answers.map(
+      ({ type, data }) => `${type} ${(typeof data === 'string' ? data : JSON.stringify(data)).toLowerCase()}`,
+    ),
   );
 }
 
@@ -214,8 +221,4 @@ const isAboutTheName = ({ rcode }: DnsMessage): boolean => rcode === 'NOERROR' |
 function keepsCase({ message, sent }: HeardAnswer): boolean {
   const [question] = message.questions;
   return question === undefined || question.name === (sent === '' ? '.' : sent);
-}
-
-function isLocalName(name: string): boolean {
-  return !name.includes('.') || localSuffixes.some((suffix) => isWithinDomain(name, suffix));
 }

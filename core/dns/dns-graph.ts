@@ -7,19 +7,23 @@ import { formatEndpoint, type Ip, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import { parseCidr } from '../base/cidr.ts';
 import type { Clock } from '../base/clock.ts';
+import { DomainTrie } from '../base/domain.ts';
 import type { Logger } from '../base/logger.ts';
 import type { DnsConfig, DnsMode, UpstreamConfig } from '../contract/config.ts';
 import type { StreamDialer } from '../outbound/dialer.ts';
 import type { AddressMemory } from './address-memory.ts';
+import { AliasResolver } from './alias-resolver.ts';
 import { AnswerJudge } from './answer-suspicion.ts';
 import { CachedResolver } from './cached-resolver.ts';
-import { FallbackResolver, NetworkResolver, PolicyResolver } from './chosen-resolver.ts';
+import { NetworkResolver, PolicyResolver } from './chosen-resolver.ts';
 import { DnsAddressResolver } from './dns-address-resolver.ts';
 import { DnsRouter, type NamePool } from './dns-router.ts';
 import type { FakeIp6Range } from './fake-ip6-range.ts';
+import { FallbackResolver } from './fallback-resolver.ts';
 import { FakeIpFilter } from './filter.ts';
 import { HostTable } from './hosts.ts';
 import type { MissingNames } from './missing-names.ts';
+import type { NamePolicy } from './name-ways.ts';
 import { NetworkNames } from './network-names.ts';
 import { RaceResolver } from './race-resolver.ts';
 import type { Resolver } from './resolver.ts';
@@ -45,10 +49,9 @@ export interface DnsGraphOptions {
   readonly outbound: (tag: string) => StreamDialer | undefined;
   /** Names of our own servers and proxies: they never get fake addresses. */
   readonly ownNames: readonly string[];
-  /** Whether every connection to this name will go DIRECT. */
-  readonly isDirect: (name: string) => boolean;
-  /** Whether a rule is about this name. */
-  readonly isNamed: (name: string) => boolean;
+  readonly policyOf: (name: string) => NamePolicy;
+  /** The search list names a domain that the internet knows. */
+  readonly onPublicSearchDomain: (domain: string) => void;
   readonly missing: MissingNames;
   readonly memory: AddressMemory;
   /** The machine's own hosts file. */
@@ -65,6 +68,8 @@ const dnsPort = 53;
 
 export class DnsGraph {
   readonly router: DnsRouter;
+  /** Which names are the network's. */
+  readonly network: NetworkNames;
   /** Real addresses for DIRECT connections; these three implement the `AddressResolver` of core/outbound. */
   readonly addresses: DnsAddressResolver;
   /** For IP rules. */
@@ -74,6 +79,8 @@ export class DnsGraph {
   readonly #options: DnsGraphOptions;
   readonly #services: UpstreamServices;
   readonly #connections = new Set<Duplex>();
+  /** Questions of our own outlive who caused them. */
+  readonly #life = new AbortController();
   readonly #caches: CachedResolver[] = [];
   readonly #system: SystemResolver;
   readonly #hosts: HostTable;
@@ -112,7 +119,15 @@ export class DnsGraph {
     this.#hosts = new HostTable(config.hosts, config.systemHosts ? options.systemHosts : undefined);
     const hosts = this.#hosts;
     const addressesBy = (resolver: Resolver): DnsAddressResolver =>
-      new DnsAddressResolver({ resolver, hosts, ipv6: options.ipv6, isFake: (ip) => pool.contains(ip) });
+      new DnsAddressResolver({
+        resolver,
+        hosts,
+        ipv6: options.ipv6,
+        isFake: (ip) => pool.contains(ip),
+        clock,
+        isAbsent: (name) => this.router.isAbsent(name),
+        expand: (name) => this.network.expansionsOf(name),
+      });
     const servers = addressesBy(bootstrap);
     this.#services = {
       opener,
@@ -123,12 +138,24 @@ export class DnsGraph {
       connections: this.#connections,
       clock,
     };
-    const network = new NetworkNames(options.searchList, options.isNamed);
+    this.network = new NetworkNames({
+      searchList: options.searchList,
+      ruling: (name) => {
+        const { named, outcome } = options.policyOf(name);
+        return named ? (outcome === 'direct' ? 'direct' : 'proxied') : undefined;
+      },
+      isPublic: (domain) => this.#isPublic(domain, believed),
+      onPublic: options.onPublicSearchDomain,
+      clock,
+    });
+    const { network } = this;
     const usual = this.#race(config.nameserver, this.#services);
     const believed =
       config.fallback.length === 0
         ? usual
-        : new FallbackResolver(usual, this.#race(config.fallback, this.#services), config.fallbackFilter);
+        : new FallbackResolver(usual, this.#race(config.fallback, this.#services), config.fallbackFilter, clock);
+    const policed = new DomainTrie<true>();
+    for (const { patterns } of config.nameserverPolicy) for (const pattern of patterns) policed.insert(pattern, true);
     const policy = config.nameserverPolicy.map(({ patterns, servers: list }) => ({
       patterns,
       resolver: this.#race(list, this.#services),
@@ -145,11 +172,13 @@ export class DnsGraph {
       hosts,
       filter: new FakeIpFilter(config.fakeIpFilter, [...options.ownNames, ...namesOf(config), ...blockedBy(config)]),
       network,
+      networkResolver: this.#cached(this.#system),
       resolver,
       directResolver: direct,
       mode: options.mode,
       truthful: config.truthful,
-      isDirect: options.isDirect,
+      policyOf: options.policyOf,
+      hasServers: (name) => policed.lookup(name) === true,
       missing: options.missing,
       remote: (tag) => this.#remoteBy(tag),
       memory: options.memory,
@@ -195,7 +224,21 @@ export class DnsGraph {
     for (const cache of this.#caches) cache.reset();
     for (const judge of this.#judges.values()) judge.reset();
     this.#system.reset();
+    this.network.reset();
     for (const connection of this.#connections) connection.destroy();
+  }
+
+  /** Asks for the domain where its names go, and never the network itself. Undefined when it cannot be told. */
+  async #isPublic(domain: string, usual: Resolver): Promise<boolean | undefined> {
+    const { config, policyOf } = this.#options;
+    const { outcome, tag } = policyOf(domain);
+    // Where the network's servers are asked about everything, nothing is taken from anybody.
+    if (outcome === 'direct' && config.nameserver.some(({ kind }) => kind === 'system')) return false;
+    const resolver = outcome === 'direct' ? usual : outcome === 'proxied' ? this.#remoteBy(tag) : undefined;
+    // Some servers deny a name of which they only have addresses for every other type.
+    const answer = await resolver?.query({ name: domain, type: 'A' }, this.#life.signal).catch(() => undefined);
+    if (answer?.message.rcode === 'NOERROR') return true;
+    return answer?.message.rcode === 'NXDOMAIN' ? false : undefined;
   }
 
   #remoteBy(tag: string): Resolver | undefined {
@@ -236,7 +279,7 @@ export class DnsGraph {
   }
 
   #cached(inner: Resolver): CachedResolver {
-    const cache = new CachedResolver(inner, this.#options.clock, this.#options.config.cacheSize);
+    const cache = new CachedResolver(new AliasResolver(inner), this.#options.clock, this.#options.config.cacheSize);
     this.#caches.push(cache);
     return cache;
   }

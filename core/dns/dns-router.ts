@@ -1,45 +1,33 @@
 /**
- * Decides how a question is answered: by the hosts table, locally, with a fake address, not at all, or by the upstream.
- * It neither frames bytes (`DnsServer`) nor asks servers (`Resolver`).
+ * Answers a question the way that its name goes (`NameWays`): by the hosts table, locally, with a fake address, not at all,
+ * by the network's servers, the usual ones, or those behind a proxy. It neither frames bytes (`DnsServer`) nor asks servers
+ * itself (`Resolver`).
  */
 import type { Ip } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
-import { isWithinDomain, normaliseDomain } from '../base/domain.ts';
+import { normaliseDomain } from '../base/domain.ts';
 import type { Logger } from '../base/logger.ts';
+import { unreachable } from '../base/unreachable.ts';
 import type { DnsMode } from '../contract/config.ts';
-import type { DnsRow } from '../contract/dns.ts';
 import { addressOf, type DnsMessage, type DnsQuestion, responseTo } from '../net/dns-message.ts';
 import { recordDataText } from '../net/dns-record-text.ts';
 import type { AddressMemory } from './address-memory.ts';
 import { type AddressPool, AllocationQueue } from './allocation-queue.ts';
 import { withTtl } from './cached-resolver.ts';
 import type { FastPool } from './dns-fast-path.ts';
-import {
-  absent,
-  addressAnswer,
-  emptyAnswer,
-  noSuchName,
-  pointerAnswer,
-  reversedAddress,
-  withAliases,
-} from './fake-answer.ts';
+import { addressAnswer, emptyAnswer, noSuchName, pointerAnswer, reversedAddress, withAliases } from './fake-answer.ts';
 import type { FakeIp6Range } from './fake-ip6-range.ts';
 import type { FakeIpFilter } from './filter.ts';
 import type { HostTable } from './hosts.ts';
 import type { MissingNames } from './missing-names.ts';
+import { NameTruth } from './name-truth.ts';
+import { isAddressType, type NamePolicy, NameWays, type Way } from './name-ways.ts';
 import type { NetworkNames } from './network-names.ts';
+import { hasPrivateAddress } from './private-address.ts';
 import type { Resolver } from './resolver.ts';
+import type { RoutedAnswer } from './routed-answer.ts';
 import { SearchTries } from './search-tries.ts';
-
-export interface RoutedAnswer {
-  /** The response, ready to be encoded: id, question and EDNS are the asker's. */
-  readonly message: DnsMessage;
-  readonly verdict: DnsRow['verdict'];
-  /** Who was asked, if anybody, and how long that took in milliseconds. */
-  readonly upstream?: string;
-  readonly upstreamMs?: number;
-}
 
 /** The part of the fake-IP pool that answering needs. */
 export interface NamePool extends AddressPool {
@@ -56,6 +44,8 @@ export interface DnsRouterOptions {
   readonly hosts: HostTable;
   readonly filter: FakeIpFilter;
   readonly network: NetworkNames;
+  /** The network's own servers. */
+  readonly networkResolver: Resolver;
   /** Answers what is not answered here. */
   readonly resolver: Resolver;
   /** Answers for names that go DIRECT: what it has answered, the dialler finds in its memory. */
@@ -63,10 +53,11 @@ export interface DnsRouterOptions {
   readonly mode: DnsMode;
   /** Whether names that do not exist are told so. */
   readonly truthful: boolean;
-  /** Whether every connection to this name will go DIRECT, whatever else becomes known of it. */
-  readonly isDirect: (name: string) => boolean;
+  readonly policyOf: (name: string) => NamePolicy;
+  /** Whether nameserver-policy says who answers a name. */
+  readonly hasServers: (name: string) => boolean;
   readonly missing: MissingNames;
-  /** Who can be asked through the outbound of this tag whether a name exists, if anybody. */
+  /** Who can be asked about names through the outbound of this tag, if anybody. */
   readonly remote: (tag: string) => Resolver | undefined;
   readonly memory: AddressMemory;
   readonly blockDoh: boolean;
@@ -78,26 +69,18 @@ export interface DnsRouterOptions {
   readonly logger: Logger;
 }
 
-/** Answering it with NXDOMAIN asks Firefox to leave its own DNS over HTTPS off. */
-const dohCanary = 'use-application-dns.net';
-/** Servers that browsers ask around the system's DNS. */
-const publicDohHosts: ReadonlySet<string> = new Set([
-  'cloudflare-dns.com',
-  'chrome.cloudflare-dns.com',
-  'mozilla.cloudflare-dns.com',
-  'one.one.one.one',
-  'dns.google',
-  'dns.quad9.net',
-  'doh.opendns.com',
-  'dns.nextdns.io',
-  'dns.adguard-dns.com',
-  'doh.cleanbrowsing.org',
-  'dns.alidns.com',
-  'doh.pub',
-  'dns.sb',
-]);
-/** How long an answer waits for the truth about a name that goes DIRECT. Milliseconds. */
-const truthWait = 1_000;
+/** One question on its way. */
+interface Asked {
+  readonly query: DnsMessage;
+  readonly question: DnsQuestion;
+  /** Normalised. */
+  readonly name: string;
+  /** The name as it stands in the records: as asked, or the end of its aliases. */
+  readonly owner: string;
+  readonly client: string;
+  readonly signal: AbortSignal;
+}
+
 /** Characters of an answer in a log line. */
 const longestLogged = 200;
 const loopbackPointers: ReadonlySet<string> = new Set(['1.0.0.127.in-addr.arpa', `1.${'0.'.repeat(31)}ip6.arpa`]);
@@ -105,9 +88,8 @@ const loopbackPointers: ReadonlySet<string> = new Set(['1.0.0.127.in-addr.arpa',
 export class DnsRouter {
   readonly #options: DnsRouterOptions;
   readonly #logger: Logger;
-  /** Questions asked for the truth's sake outlive who asked. */
-  readonly #life = new AbortController();
-  readonly #tries: SearchTries;
+  readonly #ways: NameWays;
+  readonly #truth: NameTruth;
   readonly #queue: AllocationQueue;
 
   /** What answering needs of the pool when `isPlainFake`. */
@@ -115,7 +97,7 @@ export class DnsRouter {
 
   constructor(options: DnsRouterOptions) {
     this.#options = options;
-    const { pool, fake6 } = options;
+    const { pool, fake6, clock } = options;
     this.#queue = new AllocationQueue(pool);
     this.pool = {
       answerKnown: (name) => pool.answerKnown(name),
@@ -123,7 +105,9 @@ export class DnsRouter {
       address6Of: (ip) => fake6?.addressOf(ip),
     };
     this.#logger = options.logger.child('dns');
-    this.#tries = new SearchTries(options.clock);
+    const tries = new SearchTries(clock);
+    this.#ways = new NameWays({ ...options, tries });
+    this.#truth = new NameTruth({ ...options, tries, isDirect: (name) => options.policyOf(name).surelyDirect });
   }
 
   /** Of fake answers; seconds. */
@@ -133,17 +117,18 @@ export class DnsRouter {
 
   /** Grows when a name for which `isPlainFake` was true may no longer be one. */
   get generation(): number {
-    const { missing, hosts, network } = this.#options;
-    return missing.revision + hosts.revision + network.revision;
+    return this.#ways.revision;
   }
 
   /** Whether an A, AAAA, HTTPS or SVCB question for this normalised name is answered by the pool without asking anybody. */
   isPlainFake(name: string): boolean {
-    const { mode, filter, network, hosts, truthful, isDirect, missing, blockDoh } = this.#options;
-    if (mode !== 'fake-ip' || name === dohCanary || (blockDoh && publicDohHosts.has(name))) return false;
-    if (isWithinDomain(name, 'localhost') || hosts.has(name) || filter.keepsReal(name)) return false;
-    if (network.isSearched(name)) return false;
-    return !truthful || (missing.suspected(name) === undefined && !isDirect(name) && !this.#tries.includes(name));
+    return this.#ways.of(name, 'A').kind === 'fake';
+  }
+
+  /** Whether a normalised name does not exist by what it is, so that nobody may be asked about it. */
+  isAbsent(name: string): boolean {
+    const { kind } = this.#ways.behindHosts(name, 'A');
+    return kind === 'absent' || kind === 'empty';
   }
 
   /**
@@ -186,9 +171,10 @@ export class DnsRouter {
       return { message: responseTo(query, 'REFUSED'), verdict: 'refused' };
     }
     const name = normaliseDomain(question.name);
-    const concernsHosts = isAddressQuestion(question) || question.type === 'CNAME';
+    const concernsHosts = isAddressType(question.type) || question.type === 'CNAME';
     const chain = concernsHosts ? this.#options.hosts.follow(name) : undefined;
-    if (chain === undefined) return await this.#answerName(query, question, question.name, client, signal);
+    const asked: Asked = { query, question, name, owner: question.name, client, signal };
+    if (chain === undefined) return await this.#answerName(asked);
     const end = chain.names.at(-1) ?? name;
     const names = [question.name, ...chain.names.slice(1)];
     const { ttl } = this.#options;
@@ -200,36 +186,56 @@ export class DnsRouter {
       const message = addressAnswer(query, names.at(-1) ?? question.name, chain.addresses, ttl);
       return { message: withAliases(message, names, ttl), verdict: 'hosts' };
     }
-    const answer = await this.#answerName(query, question, end, client, signal);
+    const answer = await this.#answerName({ ...asked, name: normaliseDomain(end), owner: end });
     return { ...answer, message: withAliases(answer.message, names, ttl) };
   }
 
-  /** `owner` is the name as it stands in the records: as asked, or the end of its aliases. */
-  async #answerName(
-    query: DnsMessage,
-    question: DnsQuestion,
-    owner: string,
-    client: string,
-    signal: AbortSignal,
-  ): Promise<RoutedAnswer> {
-    const { filter, network, ttl, mode, truthful, ipv6, fake6 } = this.#options;
-    const name = normaliseDomain(owner);
-    const local = this.#answerLocally(query, question, name, owner);
-    if (local !== undefined) return local;
-    if (!isAddressQuestion(question)) return await this.#answerBesides(query, question, name, owner, signal);
-    if (mode === 'redir-host') return await this.#answerForMemory(query, question, name, owner, signal);
-    // What a resolver makes of a name that was denied is no name of the network either.
-    const isSearched = network.isSearched(name) && !this.#tries.includes(name);
-    if (isSearched || filter.keepsReal(name)) {
-      if (question.type === 'AAAA' && !ipv6) return { message: emptyAnswer(query, owner), verdict: 'local' };
-      const answer = await this.#forward(query, question, name, signal);
-      return isSearched ? this.#forgotten(answer) : this.#remembered(answer, name);
+  async #answerName(asked: Asked): Promise<RoutedAnswer> {
+    const { name, question } = asked;
+    const pointer = question.type === 'PTR' ? this.#pointer(asked) : undefined;
+    return pointer ?? (await this.#answerBy(this.#ways.behindHosts(name, question.type), asked));
+  }
+
+  async #answerBy(way: Way, asked: Asked): Promise<RoutedAnswer> {
+    const { query, question, name, owner } = asked;
+    const { network, networkResolver, resolver, ttl } = this.#options;
+    switch (way.kind) {
+      case 'blocked':
+        return { message: noSuchName(query, owner), verdict: 'blocked' };
+      case 'loopback':
+        return { message: addressAnswer(query, owner, ['127.0.0.1', '::1'], ttl), verdict: 'local' };
+      case 'empty':
+        return { message: emptyAnswer(query, owner), verdict: 'local' };
+      case 'absent':
+        return { message: noSuchName(query, owner), verdict: 'local' };
+      case 'unsettled': {
+        const standing = await network.settle(name);
+        return await this.#answerBy(this.#ways.behindHosts(name, question.type, standing), asked);
+      }
+      case 'unsure': {
+        const isHere = await hasPrivateAddress(networkResolver, name, asked.signal);
+        if (isHere) return await this.#answerReal(asked, networkResolver);
+        return await this.#answerBy(this.#ways.behindHosts(name, question.type, 'other'), asked);
+      }
+      case 'hosts':
+      case 'network':
+      case 'real':
+        return await this.#answerReal(asked, resolver);
+      case 'remote':
+        return await this.#answerRemotely(asked, way.tag);
+      case 'refused':
+        return { message: responseTo(query, 'REFUSED'), verdict: 'refused' };
+      case 'checked':
+        return (await this.#truth.denial(query, owner, name)) ?? (await this.#answerFake(asked));
+      case 'fake':
+        return await this.#answerFake(asked);
+      default:
+        return unreachable(way);
     }
-    const denied = truthful ? await this.#truth(query, owner, name) : undefined;
-    if (denied !== undefined) {
-      if (denied.message.rcode === 'NXDOMAIN') this.#tries.denied(name);
-      return denied;
-    }
+  }
+
+  async #answerFake({ query, question, name, owner, client }: Asked): Promise<RoutedAnswer> {
+    const { fake6, ttl } = this.#options;
     const leads = question.type === 'A' || question.type === 'ANY' || (question.type === 'AAAA' && fake6 !== undefined);
     if (!leads) return { message: emptyAnswer(query, owner), verdict: 'fake' };
     const address = await this.#queue.allocate(name, client);
@@ -238,150 +244,71 @@ export class DnsRouter {
   }
 
   /**
-   * Other types are the upstream's. But a name that has its addresses here exists, whatever is known of it there: resolvers
-   * that remember an NXDOMAIN remember it for every type (RFC 8020).
+   * What servers say. Connections to the addresses in it are this name's from now on; in redir-host applications are to forget
+   * them at once.
    */
-  async #answerBesides(
-    query: DnsMessage,
-    question: DnsQuestion,
-    name: string,
-    owner: string,
-    signal: AbortSignal,
-  ): Promise<RoutedAnswer> {
-    const answer = await this.#forward(query, question, name, signal);
+  async #answerReal(asked: Asked, resolver: Resolver): Promise<RoutedAnswer> {
+    const { query, question, name, owner } = asked;
+    const { ipv6, mode, memory } = this.#options;
+    if (!isAddressType(question.type)) return this.#existing(asked, await this.#ask(asked, resolver));
+    // Hints and keys for hidden names would lead around us (RFC 9460, ECH).
+    const leadsAround = mode === 'redir-host' && (question.type === 'HTTPS' || question.type === 'SVCB');
+    if (leadsAround || (question.type === 'AAAA' && !ipv6)) {
+      return { message: emptyAnswer(query, owner), verdict: 'local' };
+    }
+    const answer = await this.#ask(asked, resolver);
+    for (const record of answer.message.answers) {
+      const address = addressOf(record);
+      if (address !== undefined) memory.remember(address, name);
+    }
+    return mode === 'redir-host' ? { ...answer, message: withTtl(answer.message, 1) } : answer;
+  }
+
+  /** Only those behind the outbound that the name goes to may be asked: nobody here is told of it. */
+  async #answerRemotely(asked: Asked, tag: string): Promise<RoutedAnswer> {
+    const resolver = this.#options.remote(tag);
+    if (resolver === undefined) return { message: responseTo(asked.query, 'REFUSED'), verdict: 'refused' };
+    return this.#existing(asked, await this.#ask(asked, resolver));
+  }
+
+  /**
+   * A name that has its addresses here exists, whatever is known of it there: resolvers that remember an NXDOMAIN remember it
+   * for every type (RFC 8020).
+   */
+  #existing({ query, name, owner }: Asked, answer: RoutedAnswer): RoutedAnswer {
     const isHere = answer.message.rcode === 'NXDOMAIN' && (this.isPlainFake(name) || this.#options.hosts.has(name));
     return isHere ? { ...answer, message: emptyAnswer(query, owner) } : answer;
   }
 
-  /** That there is no such name or address, where it is known or costs nothing to find out; undefined otherwise. */
-  async #truth(query: DnsMessage, owner: string, name: string): Promise<RoutedAnswer | undefined> {
-    const known = this.#knownMissing(query, owner, name);
-    if (known !== undefined) return known;
-    if (this.#options.isDirect(name)) return await this.#denied(query, owner, name);
-    const again = await this.#deniedAgain(query, owner, name);
-    if (again !== undefined) return again;
-    return this.#tries.includes(name) ? { message: noSuchName(query, owner), verdict: 'absent' } : undefined;
-  }
-
-  #knownMissing(query: DnsMessage, owner: string, name: string): RoutedAnswer | undefined {
-    const known = this.#options.missing.lookup(name);
-    if (known === undefined) return undefined;
-    return { message: absent(query, owner, known.soa), verdict: 'absent', upstream: known.upstream };
-  }
-
-  /**
-   * For a name that goes DIRECT for sure and would be resolved before the dial anyway: the upstream's denial, or undefined
-   * when there is none within a second. Nothing is asked for other names.
-   */
-  async #denied(query: DnsMessage, owner: string, name: string): Promise<RoutedAnswer | undefined> {
-    const { directResolver } = this.#options;
-    const found = await this.#within(truthWait, directResolver.query({ name, type: 'A' }, this.#life.signal));
-    if (found === undefined) return undefined;
-    const { message, upstream, ms } = found;
-    const told = { upstream, ...(ms === undefined ? {} : { upstreamMs: ms }) };
-    const soa = message.authorities.find((record) => record.type === 'SOA');
-    if (message.rcode === 'NXDOMAIN') return { message: absent(query, owner, soa), verdict: 'absent', ...told };
-    if (message.rcode !== 'NOERROR') return { message: responseTo(query, 'SERVFAIL'), verdict: 'error', ...told };
-    if (message.answers.some((record) => record.type === 'A')) return undefined;
-    // A host may have IPv6 addresses only.
-    const other = await this.#within(truthWait, directResolver.query({ name, type: 'AAAA' }, this.#life.signal));
-    if (other === undefined || other.message.rcode !== 'NOERROR') return undefined;
-    if (other.message.answers.some((record) => record.type === 'AAAA')) return undefined;
-    return { message: emptyAnswer(query, owner), verdict: 'absent', ...told };
-  }
-
-  /** For a name that was denied lately, through the proxy that failed to reach it: it is asked about again, by the same way. */
-  async #deniedAgain(query: DnsMessage, owner: string, name: string): Promise<RoutedAnswer | undefined> {
-    const { missing, remote } = this.#options;
-    const via = missing.suspected(name);
-    const resolver = via === undefined ? undefined : remote(via);
-    if (via === undefined || resolver === undefined) return undefined;
-    const found = await this.#within(truthWait, resolver.query({ name, type: 'A' }, this.#life.signal));
-    if (found === undefined) return undefined;
-    const { message, upstream, ms } = found;
-    if (message.rcode === 'NOERROR') missing.forget(name);
-    if (message.rcode !== 'NXDOMAIN') return undefined;
-    missing.add(name, message, upstream, via);
-    const soa = message.authorities.find((record) => record.type === 'SOA');
-    return {
-      message: absent(query, owner, soa),
-      verdict: 'absent',
-      upstream,
-      ...(ms === undefined ? {} : { upstreamMs: ms }),
-    };
-  }
-
-  /** What it resolves to, or undefined when that takes longer or fails. What is under way goes on: the dialler will want it. */
-  async #within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
-    const late = Promise.withResolvers<undefined>();
-    const cancel = this.#options.clock.after(ms, () => late.resolve(undefined));
-    try {
-      return await Promise.race([work.catch(() => undefined), late.promise]);
-    } finally {
-      cancel();
-    }
-  }
-
-  /** redir-host: real addresses, which applications are to forget at once and we remember with their name. */
-  async #answerForMemory(
-    query: DnsMessage,
-    question: DnsQuestion,
-    name: string,
-    owner: string,
-    signal: AbortSignal,
-  ): Promise<RoutedAnswer> {
-    const { ipv6 } = this.#options;
-    // Hints and keys for hidden names would lead around us (RFC 9460, ECH).
-    const unwanted = question.type === 'HTTPS' || question.type === 'SVCB' || (question.type === 'AAAA' && !ipv6);
-    if (unwanted) return { message: emptyAnswer(query, owner), verdict: 'local' };
-    const answer = this.#remembered(await this.#forward(query, question, name, signal), name);
-    return { ...answer, message: withTtl(answer.message, 1) };
-  }
-
-  /** Nobody else may know the name, so that a proxy is given the address. As with `hosts`. */
-  #forgotten(answer: RoutedAnswer): RoutedAnswer {
-    for (const record of answer.message.answers) {
-      const address = addressOf(record);
-      if (address !== undefined) this.#options.memory.forget(address);
-    }
-    return answer;
-  }
-
-  /** Connections to these real addresses are this name's from now on, not that of an earlier answer. */
-  #remembered(answer: RoutedAnswer, name: string): RoutedAnswer {
-    for (const record of answer.message.answers) {
-      const address = addressOf(record);
-      if (address !== undefined) this.#options.memory.remember(address, name);
-    }
-    return answer;
-  }
-
-  /** What no server may be asked: the loopback's names (RFC 6761), our own reverse zone, the canary of Firefox. */
-  #answerLocally(query: DnsMessage, question: DnsQuestion, name: string, owner: string): RoutedAnswer | undefined {
-    const { pool, fake6, ttl } = this.#options;
-    if (name === dohCanary || (this.#options.blockDoh && publicDohHosts.has(name)))
-      return { message: noSuchName(query, owner), verdict: 'blocked' };
-    if (isWithinDomain(name, 'localhost')) {
-      return { message: addressAnswer(query, owner, ['127.0.0.1', '::1'], ttl), verdict: 'local' };
-    }
-    if (question.type !== 'PTR') return undefined;
+  /** The loopback's pointers, and our own reverse zone; undefined for others. */
+  #pointer({ query, name, owner }: Asked): RoutedAnswer | undefined {
+    const { pool, fake6, hosts, ttl } = this.#options;
     if (loopbackPointers.has(name)) {
       return { message: pointerAnswer(query, owner, 'localhost', ttl), verdict: 'local' };
     }
-    const asked = reversedAddress(name);
-    if (asked === undefined) return undefined;
-    const named = this.#options.hosts.nameOf(asked);
+    const address = reversedAddress(name);
+    if (address === undefined) return undefined;
+    const named = hosts.nameOf(address);
     if (named !== undefined) return { message: pointerAnswer(query, owner, named, ttl), verdict: 'hosts' };
-    const embedded = fake6?.embeddedIn(asked);
-    if (embedded === undefined && !pool.contains(asked)) return undefined;
-    const mapping = pool.lookup(embedded ?? asked);
+    const embedded = fake6?.embeddedIn(address);
+    if (embedded === undefined && !pool.contains(address)) return undefined;
+    const mapping = pool.lookup(embedded ?? address);
     return mapping === undefined
       ? { message: noSuchName(query, owner), verdict: 'fake' }
       : { message: pointerAnswer(query, owner, mapping.name, ttl), verdict: 'fake' };
   }
 
-  async #forward(query: DnsMessage, question: DnsQuestion, name: string, signal: AbortSignal): Promise<RoutedAnswer> {
-    const { message, upstream, cached, ms } = await this.#options.resolver.query({ name, type: question.type }, signal);
+  async #ask({ query, question, name, owner, signal }: Asked, resolver: Resolver): Promise<RoutedAnswer> {
+    const { message, upstream, cached, ms } = await resolver.query(
+      {
+        name,
+        type: question.type,
+        spelling: owner,
+        ...(query.edns?.dnssecOk === true ? { dnssecOk: true } : {}),
+        ...(query.checkingDisabled ? { checkingDisabled: true } : {}),
+      },
+      signal,
+    );
     return {
       message: {
         ...responseTo(query, message.rcode),
@@ -394,9 +321,4 @@ export class DnsRouter {
       ...(ms === undefined ? {} : { upstreamMs: ms }),
     };
   }
-}
-
-/** Whether the answer would lead to addresses: only such questions concern hosts and fake addresses. */
-function isAddressQuestion(question: DnsQuestion): boolean {
-  return ['A', 'AAAA', 'HTTPS', 'SVCB', 'ANY'].includes(question.type);
 }

@@ -13,8 +13,8 @@ import type { Waiting } from './allocation-queue.ts';
 import { AnswerBatch, BatchReader, type DnsBatch } from './dns-batch.ts';
 import { DnsFastPath, type PlainRouter, plainTypeName } from './dns-fast-path.ts';
 import type { Asker, DnsLog } from './dns-log.ts';
-import type { RoutedAnswer } from './dns-router.ts';
 import type { PlainQuestion } from './plain-question.ts';
+import type { RoutedAnswer } from './routed-answer.ts';
 
 /** The part of `DnsRouter` that is needed here. Without `isPlainFake` and what belongs to it, every question is decoded. */
 export interface QuestionRouter extends Partial<PlainRouter> {

@@ -1,6 +1,6 @@
 /**
- * Which names never get a fake address: those that only the real answer helps (connectivity checks, NTP, STUN, consoles,
- * router portals, overlay networks) and those that belong to the local network.
+ * Which names of the internet never get a fake address: those that only the real answer helps (connectivity checks, NTP, STUN,
+ * consoles, router portals, overlay networks). Names of the network and special ones are `NameWays`' concern.
  */
 import { AppError } from '../base/app-error.ts';
 import { comparableDomain, DomainTrie, isWithinDomain } from '../base/domain.ts';
@@ -52,7 +52,6 @@ export const builtInFilter: readonly string[] = [
   '+.ts.net',
   '+.zerotier.com',
   // Router portals
-  '+.fritz.box',
   '+.routerlogin.com',
   '+.routerlogin.net',
   '+.tplinkwifi.net',
@@ -64,13 +63,6 @@ export const builtInFilter: readonly string[] = [
   'speedport.ip',
   'orbilogin.com',
   'my.keenetic.net',
-  // The local network
-  '+.localdomain',
-  '+.local',
-  '+.lan',
-  '+.internal',
-  // home.arpa, the reverse zones, and ipv4only.arpa (RFC 7050: its whole point is the real answer)
-  '+.arpa',
 ];
 
 export class FakeIpFilter {
@@ -94,12 +86,9 @@ export class FakeIpFilter {
     this.#rules = config.mode === 'rule' ? config.rules.map(compared) : [];
   }
 
-  /** Whether a normalised name gets its real answer. The root, single labels and names that look like addresses do. */
+  /** Whether a normalised name gets its real answer. */
   keepsReal(name: string): boolean {
-    const lastDot = name.lastIndexOf('.');
-    if (lastDot < 0 || /^\d+$/.test(name.slice(lastDot + 1))) return true;
-    // A label with escaped bytes is no host's name: no proxy could be asked for it.
-    if (name.includes('\\') || this.#real.lookup(name) === true) return true;
+    if (this.#real.lookup(name) === true) return true;
     const config = this.#config;
     switch (config.mode) {
       case 'blacklist':

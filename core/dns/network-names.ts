@@ -1,50 +1,153 @@
 /**
- * The names of the network this machine is in: what its search list names (resolv.conf(5): `nas` is asked for as
- * `nas.home.example`) and what is local everywhere. Only the network's own servers know them, and no proxy.
+ * The names of the network this machine is in: those of private zones, and what its search list names (resolv.conf(5): `nas`
+ * is asked for as `nas.home.example`). Only the network's own servers know them, and no proxy.
+ *
+ * The search list is the network's word, and a hostile one may say `google.com`. So a domain of it counts only when the
+ * internet does not know it. Where that cannot be found out, only private addresses are believed, and none in a domain that
+ * somebody can have registered.
  */
+import type { Clock } from '../base/clock.ts';
 import { isWithinDomain } from '../base/domain.ts';
+import { specialUseOf } from '../base/special-names.ts';
+import { depthOf } from './registered-domain.ts';
 import type { SearchList } from './search-list.ts';
 
-/** RFC 6762, 8375, 9476 in use, and reverse zones of addresses that are private or of one link (RFC 6303). */
-const localZones: readonly string[] = [
-  'local',
-  'lan',
-  'internal',
-  'localdomain',
-  'home.arpa',
-  'fritz.box',
-  '10.in-addr.arpa',
-  ...Array.from({ length: 16 }, (_, i) => `${16 + i}.172.in-addr.arpa`),
-  '168.192.in-addr.arpa',
-  '254.169.in-addr.arpa',
-  'c.f.ip6.arpa',
-  'd.f.ip6.arpa',
-  ...['8', '9', 'a', 'b'].map((digit) => `${digit}.e.f.ip6.arpa`),
-];
+/**
+ * - `own`: the network's
+ * - `unsure`: the network's where it has a private address for it
+ * - `unknown`: nobody has asked yet; see `settle`
+ * - `other`: not the network's
+ */
+export type Standing = 'own' | 'unsure' | 'unknown' | 'other';
+
+export interface NetworkNamesOptions {
+  readonly searchList: Pick<SearchList, 'domains' | 'revision'>;
+  /** What a rule that is about a normalised name does with it; undefined without such a rule. */
+  readonly ruling: (name: string) => 'direct' | 'proxied' | undefined;
+  /** Whether the internet knows a domain, asked without the network's own servers; undefined when that cannot be told. Never rejects. */
+  readonly isPublic: (domain: string) => Promise<boolean | undefined>;
+  /** The search list names a public zone: its names are left to the rules. Told once for each, until `reset`. */
+  readonly onPublic: (domain: string) => void;
+  readonly clock: Clock;
+}
+
+interface Judgement {
+  readonly standing: Exclude<Standing, 'unknown'>;
+  /** Monotonic milliseconds; what could not be found out is asked again. */
+  readonly until: number;
+}
+
+/** What could not be found out is believed for so long. Milliseconds. */
+const retryMs = 60_000;
+/** How long a question about a name waits for that about its domain. Milliseconds. */
+const patienceMs = 1_000;
 
 export class NetworkNames {
-  readonly #searchList: Pick<SearchList, 'domains' | 'revision'>;
-  readonly #isNamed: (name: string) => boolean;
+  readonly #options: NetworkNamesOptions;
+  readonly #judgements = new Map<string, Judgement>();
+  readonly #asking = new Map<string, Promise<void>>();
+  #listRevision: number;
+  #revision = 0;
+  /** Of what is known; answers to questions of an earlier one are thrown away. */
+  #epoch = 0;
 
-  /** `isNamed` tells whether a rule is about a name: then it is not left to the network. */
-  constructor(searchList: Pick<SearchList, 'domains' | 'revision'>, isNamed: (name: string) => boolean) {
-    this.#searchList = searchList;
-    this.#isNamed = isNamed;
+  constructor(options: NetworkNamesOptions) {
+    this.#options = options;
+    this.#listRevision = options.searchList.revision;
   }
 
-  /** Grows when `isSearched` may answer otherwise than before. */
+  /** Grows when `standing` may answer otherwise than before. */
   get revision(): number {
-    return this.#searchList.revision;
+    return this.#options.searchList.revision + this.#revision;
   }
 
-  /** Whether a normalised name is in a domain of the search list, and no rule is about it. */
-  isSearched(name: string): boolean {
-    return this.#searchList.domains.some((domain) => isWithinDomain(name, domain)) && !this.#isNamed(name);
+  /** Whose a normalised name is, as far as is known without asking. */
+  standing(name: string): Standing {
+    const { ruling } = this.#options;
+    if (specialUseOf(name) === 'network') return ruling(name) === 'proxied' ? 'other' : 'own';
+    const domain = this.#domainOf(name);
+    if (domain === undefined || ruling(name) === 'proxied') return 'other';
+    const standing = this.#judgementOf(domain)?.standing ?? 'unknown';
+    // What only may be the network's is not taken out of a rule about it.
+    return standing === 'unsure' && ruling(name) !== undefined ? 'other' : standing;
   }
 
-  /** Whether the network's own servers are to be asked about a normalised name. */
-  includes(name: string): boolean {
-    if (!name.includes('.')) return name !== '';
-    return localZones.some((zone) => isWithinDomain(name, zone)) || this.isSearched(name);
+  /** The same, after the internet was asked about the domain where nobody had yet. Never rejects. */
+  async settle(name: string): Promise<Exclude<Standing, 'unknown'>> {
+    const standing = this.standing(name);
+    if (standing !== 'unknown') return standing;
+    const domain = this.#domainOf(name) ?? name;
+    const asking = this.#asking.get(domain) ?? this.#judge(domain);
+    this.#asking.set(domain, asking);
+    const late = Promise.withResolvers<void>();
+    const cancel = this.#options.clock.after(patienceMs, late.resolve);
+    await Promise.race([asking, late.promise]);
+    cancel();
+    const settled = this.standing(name);
+    if (settled !== 'unknown') return settled;
+    return this.#options.ruling(name) === undefined ? doubtful(domain) : 'other';
   }
+
+  /** Whether a normalised name may be the network's: then it is dialled by the address that the network has for it. */
+  mayInclude(name: string): boolean {
+    return this.standing(name) !== 'other';
+  }
+
+  /** What resolvers of this machine make of a single label by the search list, in its order. */
+  expansionsOf(name: string): string[] {
+    if (name === '' || name.includes('.')) return [];
+    return this.#options.searchList.domains
+      .map((domain) => `${name}.${domain}`)
+      .filter((full) => this.mayInclude(full));
+  }
+
+  /** Another network: all is to be found out anew. */
+  reset(): void {
+    this.#forget();
+    this.#revision += 1;
+  }
+
+  #forget(): void {
+    this.#epoch += 1;
+    this.#judgements.clear();
+    this.#asking.clear();
+  }
+
+  /** The longest domain of the search list that holds the name. */
+  #domainOf(name: string): string | undefined {
+    let found: string | undefined;
+    for (const domain of this.#options.searchList.domains) {
+      if (isWithinDomain(name, domain) && domain.length > (found?.length ?? 0)) found = domain;
+    }
+    return found;
+  }
+
+  #judgementOf(domain: string): Judgement | undefined {
+    const { searchList, clock } = this.#options;
+    if (this.#listRevision !== searchList.revision) {
+      this.#listRevision = searchList.revision;
+      this.#forget();
+    }
+    const judgement = this.#judgements.get(domain);
+    return judgement !== undefined && clock.monotonic() < judgement.until ? judgement : undefined;
+  }
+
+  async #judge(domain: string): Promise<void> {
+    const { isPublic, onPublic, clock } = this.#options;
+    const epoch = this.#epoch;
+    const known = await (depthOf(domain) === 'suffix' ? Promise.resolve(true) : isPublic(domain));
+    if (epoch !== this.#epoch) return;
+    this.#asking.delete(domain);
+    const before = this.#judgements.get(domain)?.standing;
+    const standing = known === undefined ? doubtful(domain) : known ? 'other' : 'own';
+    const until = known === undefined ? clock.monotonic() + retryMs : Number.POSITIVE_INFINITY;
+    this.#judgements.set(domain, { standing, until });
+    if (standing !== before) this.#revision += 1;
+    if (standing === 'other' && before !== 'other') onPublic(domain);
+  }
+}
+
+/** What is made of a domain as long as the internet has not said whether it knows it. */
+function doubtful(domain: string): 'unsure' | 'other' {
+  return depthOf(domain) === 'deeper' ? 'unsure' : 'other';
 }

@@ -1,8 +1,9 @@
 /** The machine's own hosts file (hosts(5)) as a table of names. Read when somebody asks, anew when it has changed. */
 import { type Ip, parseIp } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
-import { isWithinDomain, normaliseDomain } from '../base/domain.ts';
+import { normaliseDomain } from '../base/domain.ts';
 import type { Logger } from '../base/logger.ts';
+import { isLoopbackName } from '../base/special-names.ts';
 
 /** The file, as whoever may read it hands it over. Both may throw. */
 export interface HostsFile {
@@ -90,7 +91,7 @@ export function parseHosts(text: string): Table {
     const address = parseIp(first);
     if (address === undefined) continue;
     for (const name of rest.map(normaliseDomain)) {
-      if (name === '' || isWithinDomain(name, 'localhost')) continue;
+      if (name === '' || isLoopbackName(name)) continue;
       const known = addresses.get(name);
       if (known === undefined) addresses.set(name, [address]);
       else if (!known.includes(address)) known.push(address);

@@ -66,15 +66,13 @@ export class HelperProcess {
   }
 
   /**
-   * Undoes what a helper before us left, then listens. The lock of the state directory must be held. Rejects when it
+   * Undoes what a helper before us left unless it is to go on, then listens. The lock of the state directory must be held. Rejects when it
    * cannot serve; the network is as it was before then too.
    */
   static async start(options: HelperOptions, addonPath: string, log: HelperLog): Promise<HelperProcess> {
     const parts = await assemble(options, addonPath, log);
-    await parts.restore().catch((error: unknown) => {
-      // It is shown and can be tried again by those who connect; not serving would help nobody.
-      log.logger.error('not everything could be undone', { reason: AppError.from(error).message });
-    });
+    // What fails of it is shown and can be tried again by those who connect; not serving would help nobody.
+    await parts.service.inherit();
     removeStaleSocket(controlSocketOf(options.paths));
     await parts.server.start();
     log.logger.info('ready', { version: mirageVersion, pid: process.pid, socket: controlSocketOf(options.paths) });

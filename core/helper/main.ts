@@ -103,7 +103,7 @@ async function restore(options: HelperOptions): Promise<number> {
       restoreOffline({
         paths,
         now: () => systemClock.now(),
-        destroySockets: (prefixes) => loadNative(addonPath()).destroySockets(prefixes),
+        destroySockets: (prefixes) => loadNative(addonPath()).destroySockets(prefixes, []),
         logger: log.logger.child('restore'),
       }),
     print: (line) => process.stdout.write(`${line}\n`),

@@ -17,6 +17,8 @@ export class Ownership {
   readonly changed = new Emitter<Owner | null>();
   /** A session's lease ran out; it is still the owner until `release`. */
   readonly expired = new Emitter<Owner>();
+  /** The app of a session before us has not come back within the lease; it still may until `returnMs`. */
+  readonly overdue = new Emitter<number>();
   readonly #clock: Clock;
   #owner: Owner | null = null;
   /** Whose session ended with the helper before us. */
@@ -31,15 +33,16 @@ export class Ownership {
     return this.#owner;
   }
 
-  /** Whether it is this user's to change: theirs, nobody's, or they are root. */
+  /** Whether it is this user's to change: theirs, nobody's, or they are root. A session that may come back is its user's. */
   isOpenTo(uid: number): boolean {
-    return uid === 0 || this.#owner === null || this.#owner.uid === uid;
+    const holder = this.#owner?.uid ?? this.#awaited;
+    return uid === 0 || holder === undefined || holder === uid;
   }
 
   /** Throws HELPER_IN_USE when it is another user's. */
   assertOpenTo(uid: number): void {
     if (this.isOpenTo(uid)) return;
-    const owner = this.#owner?.uid ?? 0;
+    const owner = this.#owner?.uid ?? this.#awaited ?? 0;
     throw new AppError('HELPER_IN_USE', `Enhanced Mode is in use by user ${owner}`, {
       expected: 'that user, or an administrator, turns it off first',
       details: { uid: owner },
@@ -66,8 +69,12 @@ export class Ownership {
   awaitReturn(uid: number): void {
     this.#settle();
     this.#awaited = uid;
-    this.#cancelTimer = this.#clock.after(returnMs, () => {
-      this.#awaited = undefined;
+    this.#cancelTimer = this.#clock.after(leaseMs, () => {
+      this.#cancelTimer = this.#clock.after(returnMs - leaseMs, () => {
+        this.#cancelTimer = undefined;
+        this.#awaited = undefined;
+      });
+      this.overdue.emit(uid);
     });
   }
 

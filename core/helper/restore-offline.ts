@@ -6,6 +6,7 @@ import { SystemCommandRunner } from '../system/command-runner.ts';
 import { restoreNetwork } from '../system/restore.ts';
 import { resolvConfPath } from '../system/system-dns/index.ts';
 import { UndoJournal } from '../system/undo-journal.ts';
+import { tunPrefix6 } from '../tunnel/tunnel-services.ts';
 
 export interface RestoreOfflineOptions {
   readonly paths: HelperPaths;
@@ -20,25 +21,22 @@ export interface RestoreOfflineOptions {
 export async function restoreOffline(options: RestoreOfflineOptions): Promise<NetworkChange[]> {
   const { paths, now, destroySockets, logger } = options;
   const journal = await UndoJournal.open({ path: journalOf(paths), now, logger });
-  const fakeRanges = fakeRangesOf(journal.of('ip-route').map((record) => record.ours.text));
+  // While what is ours still makes them unreachable: the kernel would send on from the TUN's address.
   try {
-    return await restoreNetwork({
-      journal,
-      runner: new SystemCommandRunner(),
-      logger,
-      now,
-      resolvConf: resolvConfPath,
-    });
-  } finally {
-    try {
-      if (fakeRanges.length > 0) destroySockets(fakeRanges);
-    } catch (error) {
-      logger.warning('connections to fake addresses could not be ended', { reason: String(error) });
-    }
+    destroySockets([...fakeRangesOf(journal.of('ip-route').map((record) => record.ours.text)), tunPrefix6]);
+  } catch (error) {
+    logger.warning('connections to fake addresses could not be ended', { reason: String(error) });
   }
+  return await restoreNetwork({
+    journal,
+    runner: new SystemCommandRunner(),
+    logger,
+    now,
+    resolvConf: resolvConfPath,
+  });
 }
 
 /** The ranges of fake addresses as the journal's routes tell them: each has an `unreachable` one that outlives the device. */
 export function fakeRangesOf(routes: readonly string[]): string[] {
-  return routes.flatMap((text) => /^unreachable (\S+) /.exec(text)?.[1] ?? []);
+  return routes.flatMap((text) => /^unreachable (\S+\/\d+) /.exec(text)?.[1] ?? []);
 }

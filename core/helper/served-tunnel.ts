@@ -12,6 +12,8 @@ export interface ServedMachine {
   start(switches: TunnelSwitches): Promise<void>;
   stop(): Promise<void>;
   setSwitches(switches: TunnelSwitches): Promise<void>;
+  /** Runs the task between other commands when nothing is in force; does nothing otherwise. */
+  whenStopped(task: () => Promise<void>): Promise<void>;
 }
 
 export interface ServedTunnel {

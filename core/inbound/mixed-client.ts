@@ -9,7 +9,7 @@ import type { Endpoint } from '../contract/flow.ts';
 import type { Metadata } from '../flow/metadata.ts';
 import { SocketStream } from '../net/socket-stream.ts';
 import type { Stream } from '../net/stream.ts';
-import { ForwardedRequest } from './forwarded-request.ts';
+import { type AfterExchange, HttpExchange } from './http-exchange.ts';
 import type { DispatchedFlow, FlowDispatcher } from './inbound.ts';
 import { type HandshakeStep, MixedHandshake, type ProxyRequest } from './mixed-handshake.ts';
 import type { UserList } from './user-list.ts';
@@ -23,13 +23,17 @@ export interface MixedClientServices {
   readonly handshakeMs: number;
 }
 
+/** Milliseconds that a client may take between two requests. */
+const betweenRequestsMs = 60_000;
 /** Milliseconds that a refused client has to read the answer before it is cut off. */
 const lingerMs = 2000;
 
 export class MixedClient {
   readonly #socket: Socket;
   readonly #services: MixedClientServices;
-  readonly #handshake: MixedHandshake;
+  #handshake: MixedHandshake;
+  /** Nothing of the next request has come. */
+  #idle = false;
   readonly #source: Endpoint;
   #cancelTimer: () => void = () => undefined;
   #dispatched: DispatchedFlow | undefined;
@@ -46,17 +50,32 @@ export class MixedClient {
 
   /** Begins the handshake; everything after it happens by itself. */
   begin(): void {
-    const { clock, handshakeMs } = this.#services;
-    this.#cancelTimer = clock.after(handshakeMs, () => this.#cutOff('the handshake took too long'));
+    this.#limit(this.#services.handshakeMs);
     this.#socket.setNoDelay(true);
     this.#socket.on('error', () => undefined);
+    this.#listen();
+  }
+
+  #listen(): void {
     this.#socket.on('close', this.#onGone).on('end', this.#onGone).on('readable', this.#onReadable);
+  }
+
+  /** What is not there in so many milliseconds does not come any more. */
+  #limit(ms: number): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#services.clock.after(ms, () => this.#cutOff('it took too long'));
   }
 
   #read(): void {
     for (let chunk: unknown = this.#socket.read(); chunk instanceof Uint8Array; chunk = this.#socket.read()) {
-      if (!this.#follow(this.#handshake.push(chunk))) return;
+      if (!this.#take(chunk)) return;
     }
+  }
+
+  #take(chunk: Uint8Array): boolean {
+    if (this.#idle) this.#limit(this.#services.handshakeMs);
+    this.#idle = false;
+    return this.#follow(this.#handshake.push(chunk));
   }
 
   /** Does what the handshake says; false when it is over. */
@@ -109,7 +128,18 @@ export class MixedClient {
     this.#dispatched = undefined;
     this.#socket.off('close', this.#onGone);
     if (granted.length > 0) this.#socket.write(granted);
-    return forward ? new ForwardedRequest(this.#socket, forward.head, forward.body) : new SocketStream(this.#socket);
+    if (forward === undefined) return new SocketStream(this.#socket);
+    return new HttpExchange(this.#socket, forward, (after) => this.#exchanged(after));
+  }
+
+  /** After a plain request: waits for the next one, which is a flow of its own, or ends the connection. */
+  #exchanged(after: AfterExchange): void {
+    if (after.kind === 'end') return this.#endWith(new Uint8Array());
+    this.#handshake = new MixedHandshake(this.#services.users, 'next');
+    this.#idle = true;
+    this.#limit(betweenRequestsMs);
+    if (after.bytes.length > 0 && !this.#take(after.bytes)) return;
+    this.#listen();
   }
 
   #reject(request: ProxyRequest, error: AppError): void {
@@ -120,10 +150,10 @@ export class MixedClient {
   /** Sends the last words and waits a little for them to be read: closing over unread bytes would turn them into a RST. */
   #endWith(last: Uint8Array): void {
     const socket = this.#socket;
-    socket.end(last);
+    this.#limit(betweenRequestsMs);
+    socket.end(last, () => this.#limit(lingerMs));
     socket.resume();
-    const cancel = this.#services.clock.after(lingerMs, () => socket.destroy());
-    socket.once('close', cancel);
+    socket.once('close', () => this.#cancelTimer());
   }
 
   #cutOff(reason: string): void {
@@ -140,6 +170,7 @@ export class MixedClient {
   }
 }
 
-function endpointOf(address: string | undefined, port: number | undefined): Endpoint {
+/** An end of a socket; without a host when it is closed. */
+export function endpointOf(address: string | undefined, port: number | undefined): Endpoint {
   return { host: parseIp(address ?? '') ?? '', port: port ?? 0 };
 }

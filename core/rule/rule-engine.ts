@@ -119,9 +119,13 @@ export class RuleEngine {
     return decision instanceof Promise ? decision.then((late) => this.#count(late)) : this.#count(decision);
   }
 
-  /** Whether a rule about names (not MATCH) comes first for this normalised name. */
-  isNamed(name: string): boolean {
-    return this.#domains.lookup(comparableDomain(name), this.#firstMatch) < this.#firstMatch;
+  /**
+   * The policy of the first rule that hits this normalised name whatever else becomes known; `named` when that rule is about
+   * names (not MATCH). Rules on ports and addresses may come before it: see `policiesFor`.
+   */
+  byName(name: string): { readonly policy: string; readonly named: boolean } {
+    const index = this.#domains.lookup(comparableDomain(name), this.#firstMatch);
+    return { policy: this.#rules[index]?.policy ?? 'DIRECT', named: index < this.#firstMatch };
   }
 
   /**

@@ -6,12 +6,14 @@ const maxHead = 16_384;
 
 /** Methods are written in capitals, so that a text protocol is known as another one by its first letter. */
 const requestLine = /^([A-Z][A-Z0-9_-]{0,31}) ([\x21-\x7e\x80-\xff]+) HTTP\/1\.[01]$/;
+/** A value that goes on (obs-fold, RFC 9112 section 5.2): the same parts as of a header line. */
+const foldedLine = /^([ \t]+)(.*?)[ \t]*$/;
 const headerLine = /^([!#$%&'*+.^_`|~0-9A-Z-]+):[ \t]*(.*?)[ \t]*$/i;
 
 /** Reads what a client has sent so far. `none` at the first byte that no HTTP/1 client would send. */
 export function sniffHttp(bytes: Uint8Array): Sniffed {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, maxHead)).toString('latin1');
-  const lines = text.split('\n');
+  const lines = withoutEmptyLines(text).split('\n');
   /** What comes behind the last line feed is no whole line yet. */
   const rest = lines.pop() ?? '';
   const first = lines.shift();
@@ -24,13 +26,23 @@ export function sniffHttp(bytes: Uint8Array): Sniffed {
   // The authority of an absolute target wins over the header (RFC 9112 section 3.2.2).
   const [, authority] = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(target) ?? [];
   if (authority !== undefined) return named(authority);
-  for (const line of lines) {
-    if (withoutReturn(line) === '') return nothingSniffed;
-    const [, header, value] = headerLine.exec(withoutReturn(line)) ?? [];
+  let isHost = false;
+  for (const line of lines.map(withoutReturn)) {
+    if (line === '') return nothingSniffed;
+    const isFolded = /^[ \t]/.test(line);
+    const [, header, value] = (isFolded ? foldedLine : headerLine).exec(line) ?? [];
     if (header === undefined || value === undefined) return nothingSniffed;
-    if (header.toLowerCase() === 'host') return named(value);
+    if (isHost && !isFolded) return nothingSniffed; // a host without a value
+    isHost = isFolded ? isHost : header.toLowerCase() === 'host';
+    if (isHost && value !== '') return named(value);
   }
   return more;
+}
+
+/** Servers ignore some empty lines before a request (RFC 9112 section 2.2). */
+function withoutEmptyLines(text: string): string {
+  const rest = text.replace(/^(?:\r?\n){1,4}/, '');
+  return rest === '\r' ? '' : rest;
 }
 
 /** Whether a request line can begin like this. */

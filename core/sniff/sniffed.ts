@@ -1,6 +1,7 @@
 /** What the first bytes of a connection tell about the name it is for. Only names that a host can have count. */
-import { comparableDomain, isWithinDomain } from '../base/domain.ts';
+import { comparableDomain } from '../base/domain.ts';
 import { domainNameProblem } from '../base/domain-name.ts';
+import { isLoopbackName } from '../base/special-names.ts';
 
 export const sniffProtocols = ['tls', 'http', 'quic'] as const;
 export type SniffProtocol = (typeof sniffProtocols)[number];
@@ -27,6 +28,6 @@ export function sniffedName(text: string): string | undefined {
   if (/[^\x21-\x7e]/.test(text) || domainNameProblem(text) !== undefined) return undefined;
   const name = comparableDomain(text);
   // A last label of digits makes an address to some, also as `0x7f` (WHATWG URL, "ends in a number").
-  if (isWithinDomain(name, 'localhost')) return undefined;
+  if (isLoopbackName(name)) return undefined;
   return /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/.test(name) ? undefined : name;
 }

@@ -1,7 +1,7 @@
 /** Knows the machine's addresses and main-table routes, keeps them current, and tells when they have changed. */
 import fs from 'node:fs';
 import { join } from 'node:path';
-import type { Ip } from '../base/address.ts';
+import { type Ip, ipFamily } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import { Emitter, type Listener } from '../base/emitter.ts';
 import type { Service } from '../base/lifecycle.ts';
@@ -73,6 +73,12 @@ export class NetworkMonitor implements Service {
 
   snapshot(): NetworkSnapshot {
     return this.#snapshot;
+  }
+
+  /** Interfaces with an IPv4 address, our TUN not among them. */
+  devicesWithIpv4(): string[] {
+    const own4 = this.#snapshot.addresses.filter(({ address }) => ipFamily(address) === 4);
+    return [...new Set(own4.map(({ device }) => device))];
   }
 
   /** Implements `RouteView` of core/outbound/socket-opener.ts. */

@@ -11,9 +11,11 @@ import { DnsGraph } from '../dns/dns-graph.ts';
 import type { FakeIpPool } from '../dns/fake-ip-pool.ts';
 import { FakeIp6Range } from '../dns/fake-ip6-range.ts';
 import type { MissingNames } from '../dns/missing-names.ts';
+import type { NamePolicy } from '../dns/name-ways.ts';
 import type { SearchList } from '../dns/search-list.ts';
 import type { SystemHosts } from '../dns/system-hosts.ts';
 import type { Metadata } from '../flow/metadata.ts';
+import type { Outbound } from '../outbound/dialer.ts';
 import type { Egress } from '../outbound/egress.ts';
 import { OutboundManager } from '../outbound/outbound-manager.ts';
 import { RuleEngine } from '../rule/rule-engine.ts';
@@ -41,6 +43,8 @@ export interface ConfigGraphServices {
   readonly hasIpv6: boolean;
   /** Answers of this plain UDP server were seen to be forged on the way, `count` times so far. */
   readonly onForged: (server: string, count: number) => void;
+  /** The search list names a domain that the internet knows; its names are left to the rules. */
+  readonly onPublicSearchDomain: (domain: string) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -87,8 +91,8 @@ export class ConfigGraph implements DispatchPolicy {
       ownNames: config.proxies.flatMap((proxy) =>
         proxy.type === 'socks5' && parseIp(proxy.server) === undefined ? [normaliseDomain(proxy.server)] : [],
       ),
-      isDirect: (name) => this.#isDirect(name),
-      isNamed: (name) => this.rules.isNamed(name),
+      policyOf: (name) => this.#policyOf(name),
+      onPublicSearchDomain: services.onPublicSearchDomain,
       missing,
       memory,
       ipv6,
@@ -106,6 +110,10 @@ export class ConfigGraph implements DispatchPolicy {
     return this.dns.nameBehind(name);
   }
 
+  isOfNetwork(name: string): boolean {
+    return this.dns.network.mayInclude(normaliseDomain(name));
+  }
+
   /** What would become of a flow to this host, with every rule tested on the way. */
   async explain(metadata: Metadata, signal: AbortSignal): Promise<RuleTrace> {
     const resolveIp = async (name: string) => (await this.dns.matching.resolve(name, signal))[0];
@@ -121,12 +129,15 @@ export class ConfigGraph implements DispatchPolicy {
     };
   }
 
-  /** Whether every connection to this name, on whatever port and from whatever program, goes DIRECT. */
-  #isDirect(name: string): boolean {
-    for (const policy of this.rules.policiesFor(name)) {
-      if (this.outbounds.route(policy)?.outbound.kind !== 'direct') return false;
+  /** What the rules say about a name, whatever connection comes to it. */
+  #policyOf(name: string): NamePolicy {
+    const { policy, named } = this.rules.byName(name);
+    let surelyDirect = true;
+    for (const possible of this.rules.policiesFor(name)) {
+      if (this.outbounds.route(possible)?.outbound.kind !== 'direct') surelyDirect = false;
     }
-    return true;
+    const outbound = this.outbounds.route(policy)?.outbound;
+    return { surelyDirect, outcome: outcomeOf(outbound?.kind), tag: outbound?.tag ?? policy, named };
   }
 
   #checkPolicies(): void {
@@ -141,6 +152,10 @@ export class ConfigGraph implements DispatchPolicy {
       });
     }
   }
+}
+
+function outcomeOf(kind: Outbound['kind'] | undefined): NamePolicy['outcome'] {
+  return kind === 'direct' || kind === 'reject' ? kind : 'proxied';
 }
 
 /** The outbounds that questions go through. */

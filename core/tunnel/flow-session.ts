@@ -6,8 +6,10 @@ import { type Ip, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import { mayBePublicHost } from '../base/special-names.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { Endpoint } from '../contract/flow.ts';
+import { isPrivateAddress } from '../dns/private-address.ts';
 import type { DialPlan } from '../flow/dial-plan.ts';
 import type { Flow } from '../flow/flow.ts';
 import type { FlowCarrier } from '../flow/flow-carrier.ts';
@@ -25,6 +27,7 @@ import type { LoopGuard } from './loop-guard.ts';
 import { type DispatchPolicy, type FoundName, search, searchFor } from './name-search.ts';
 import { type Decision, decide } from './policy.ts';
 import { RelayCarrier } from './relay-carrier.ts';
+import type { SilentClients } from './silent-clients.ts';
 
 export interface FlowServices {
   readonly flows: FlowTable;
@@ -39,6 +42,8 @@ export interface FlowServices {
   readonly resolver: AddressResolver;
   readonly processes: ProcessFinder;
   readonly loopGuard: LoopGuard;
+  /** Where clients were seen to wait for the server's first word. */
+  readonly silentClients: SilentClients;
   readonly clock: Clock;
   readonly log: Logger;
   /** Whether somebody watches connections and would like to see their processes. */
@@ -76,6 +81,8 @@ export class FlowSession implements DispatchedFlow {
   #renamed = false;
   #peeked = false;
   #outbound: Outbound | undefined;
+  /** What it is asked to dial. */
+  #target: Endpoint | undefined;
 
   constructor(options: FlowSessionOptions) {
     this.#options = options;
@@ -152,12 +159,17 @@ export class FlowSession implements DispatchedFlow {
 
   /** The name that the first bytes tell, if they are worth a look and it is to be taken. */
   async #search(): Promise<FoundName | undefined> {
-    const { inbound, enriched, policy, fakeIp, clock, limits } = this.#options;
+    const { inbound, enriched, policy, fakeIp, clock, limits, silentClients } = this.#options;
     if (inbound.kind !== 'held') return undefined;
     const wanted = searchFor(enriched, policy, fakeIp);
     if (wanted === undefined) return undefined;
     this.#peeked = true;
-    const found = await search(inbound, wanted, clock, limits.sniffMs);
+    const { network, originalDestination } = enriched.metadata;
+    // Behind a fake address the name decides where the connection goes: that is worth the whole time.
+    const isLearnt = network === 'tcp' && (enriched.kind === 'plain' || enriched.kind === 'guessed');
+    const patience = isLearnt ? silentClients.patience(originalDestination, limits.sniffMs) : limits.sniffMs;
+    const { found, spoke } = await search(inbound, wanted, clock, patience);
+    if (isLearnt && !this.#over) silentClients.note(originalDestination, spoke);
     return found && { ...found, name: policy.nameBehind(found.name) };
   }
 
@@ -212,14 +224,17 @@ export class FlowSession implements DispatchedFlow {
   async #connect(outbound: Outbound): Promise<void> {
     const { inbound } = this.#options;
     this.#outbound = outbound;
-    if (inbound.kind === 'stream') return this.#connectStream(inbound, outbound, () => inbound.accept());
-    const plan = await this.#plan(outbound);
+    const target = await this.#findTarget(outbound);
+    if (this.#over) return;
+    this.#target = target;
+    if (inbound.kind === 'stream') return this.#connectStream(inbound, outbound, target, () => inbound.accept());
+    const plan = await this.#plan(outbound, target);
     if (this.#over) return;
     switch (plan.kind) {
       case 'native':
         return inbound.decide({ kind: 'dial', dial: plan.dial });
       case 'stream':
-        return this.#connectStream(inbound, outbound, () => {
+        return this.#connectStream(inbound, outbound, target, () => {
           inbound.decide({ kind: 'stream' });
           return inbound.takeStream();
         });
@@ -231,9 +246,9 @@ export class FlowSession implements DispatchedFlow {
     }
   }
 
-  async #plan(outbound: Outbound): Promise<DialPlan> {
+  async #plan(outbound: Outbound, target: Endpoint): Promise<DialPlan> {
     try {
-      return await outbound.plan(this.#target(outbound), this.#flow.metadata.network, this.#life.signal);
+      return await outbound.plan(target, this.#flow.metadata.network, this.#life.signal);
     } catch (error) {
       throw this.#noteDial(AppError.from(error));
     }
@@ -241,18 +256,31 @@ export class FlowSession implements DispatchedFlow {
 
   /**
    * What is dialled: the name, but for a direct connection the real address that the application chose itself, where it has
-   * one. A name that was guessed or sniffed is no reason to go to another address.
+   * one. A name that was guessed or sniffed is no reason to go to another address. A proxy gets the address too where it cannot
+   * know the name: one of the network, and what the first bytes claim if no public host can have it or the address is private.
    */
-  #target(outbound: Outbound): Endpoint {
+  async #findTarget(outbound: Outbound): Promise<Endpoint> {
     const { destination, originalDestination, domainSource, fakeIp } = this.#flow.metadata;
+    const { host, port } = destination;
     const found = domainSource === 'sniffed' || domainSource === 'redir-host';
-    return found && fakeIp === undefined && outbound.kind === 'direct' ? originalDestination : destination;
+    const hasAddress = found && fakeIp === undefined;
+    if (outbound.kind === 'direct') return hasAddress ? originalDestination : destination;
+    const { policy, resolver } = this.#options;
+    const isNetworks = outbound.kind !== 'reject' && parseIp(host) === undefined && policy.isOfNetwork(host);
+    if (hasAddress) {
+      const isHint = domainSource === 'sniffed';
+      const isUseless = isHint && !(mayBePublicHost(host) && !isPrivateAddress(originalDestination.host));
+      return isNetworks || isUseless ? originalDestination : destination;
+    }
+    if (!isNetworks) return destination;
+    const [address] = await resolver.resolve(host, this.#life.signal);
+    return address === undefined ? destination : { host: address, port };
   }
 
   /** A dial by name that failed may mean that there is no such name. */
   #noteDial(error: AppError): AppError {
-    if (this.#over || this.#outbound === undefined) return error;
-    const { host } = this.#target(this.#outbound);
+    if (this.#over || this.#outbound === undefined || this.#target === undefined) return error;
+    const { host } = this.#target;
     if (parseIp(host) === undefined) this.#options.names.dialFailed(host, this.#outbound, error);
     return error;
   }
@@ -264,12 +292,13 @@ export class FlowSession implements DispatchedFlow {
   async #connectStream(
     inbound: InboundFlow,
     outbound: Outbound,
+    target: Endpoint,
     accept: () => Stream | Promise<Stream>,
   ): Promise<void> {
     const { clock, limits } = this.#options;
     const started = clock.monotonic();
     const options = { signal: this.#life.signal, timeoutMs: limits.dialMs };
-    const remote = await outbound.dialStream(this.#target(outbound), options).catch((error: unknown) => {
+    const remote = await outbound.dialStream(target, options).catch((error: unknown) => {
       throw this.#noteDial(AppError.from(error));
     });
     if (this.#over) return remote.reset();

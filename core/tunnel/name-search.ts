@@ -1,5 +1,6 @@
 /** Whether the first bytes of a flow are worth a look, and the look itself: bounded in time, and without taking a byte. */
 import type { Clock } from '../base/clock.ts';
+import { mayBePublicHost } from '../base/special-names.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { Metadata } from '../flow/metadata.ts';
 import type { HeldFlow } from '../inbound/inbound.ts';
@@ -16,6 +17,8 @@ export interface DispatchPolicy extends FlowPolicy {
   readonly sniffer: Sniffer;
   /** Where the aliases of `hosts` lead from this name; the name itself without any. Nobody else knows them. */
   nameBehind(name: string): string;
+  /** Whether only the network this machine is in may know this name. */
+  isOfNetwork(name: string): boolean;
   readonly rules: FlowPolicy['rules'] & {
     /** What a flow to a bare address takes; `certain` when no name could change it. */
     byAddress(metadata: Metadata): { readonly policy: string; readonly certain: boolean };
@@ -48,15 +51,17 @@ export function searchFor(
     here.length === 0 ? undefined : { protocols: here, takes: believed(takes) };
   switch (enriched.kind) {
     case 'unknown':
-      // An outer name is better than nothing. A single label never had a fake address.
-      return { protocols: everything, takes: believed(({ name }) => name.includes('.')) };
+      // An outer name is better than nothing. What no host can have never had a fake address.
+      return { protocols: everything, takes: believed(({ name }) => mayBePublicHost(name)) };
     case 'mapped':
       if (enriched.doubtful && !serverFirst.has(metadata.destination.port))
         return { protocols: everything, takes: believed(({ name }) => fakeIp.couldMean(enriched.fakeIp, name)) };
       return sniffer.isForced(metadata.destination.host) ? atPort(isInner) : undefined;
     case 'guessed':
-      return sniffer.isForced(metadata.destination.host) || nameMatters(policy, metadata, true)
-        ? atPort(isInner)
+      // A name of the network is dialled by its address, whatever the bytes say. Half a name is no better than the guess.
+      return sniffer.isForced(metadata.destination.host) ||
+        nameMatters(policy, metadata, !policy.isOfNetwork(metadata.destination.host))
+        ? atPort((found) => isInner(found) && found.name.includes('.'))
         : undefined;
     case 'plain':
       // A name that the application said itself is no address that rules would know.
@@ -78,25 +83,33 @@ function nameMatters({ rules, outbounds }: DispatchPolicy, metadata: Metadata, d
   return !certain || (dialsByName && outbounds.route(policy)?.outbound.kind !== 'direct');
 }
 
+export interface SearchOutcome {
+  readonly found: FoundName | undefined;
+  /** Whether the client sent anything, or has ended, before the time was over. */
+  readonly spoke: boolean;
+}
+
 /**
  * Looks at what the client sends until a name is there, none can come, or `timeoutMs` are over. The bytes stay where they
- * are. Undefined also when the flow has ended.
+ * are. Nothing is found also when the flow has ended.
  */
 export async function search(
   flow: HeldFlow,
   { protocols, takes }: NameSearch,
   clock: Clock,
   timeoutMs: number,
-): Promise<FoundName | undefined> {
+): Promise<SearchOutcome> {
+  let spoke = false;
   const deadline = clock.monotonic() + timeoutMs;
   for (let atLeast = 1; ; ) {
     const left = Math.ceil(deadline - clock.monotonic());
-    if (left <= 0) return undefined;
+    if (left <= 0) return { found: undefined, spoke };
     const peeked = await flow.peek(atLeast, left).catch(() => undefined);
-    if (peeked === undefined) return undefined;
+    if (peeked === undefined) return { found: undefined, spoke: true };
+    spoke ||= peeked.reason !== 'timeout' || peeked.chunks.some((chunk) => chunk.length > 0);
     const sniffed = sniff(peeked.chunks, protocols);
-    if (sniffed.kind === 'name') return takes(sniffed) ? sniffed : undefined;
-    if (sniffed.kind === 'none' || peeked.reason !== 'bytes') return undefined;
+    if (sniffed.kind === 'name') return { found: takes(sniffed) ? sniffed : undefined, spoke };
+    if (sniffed.kind === 'none' || peeked.reason !== 'bytes') return { found: undefined, spoke };
     atLeast = Math.max(sniffed.atLeast, atLeast + 1);
   }
 }

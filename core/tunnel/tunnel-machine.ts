@@ -12,8 +12,9 @@ export type TunnelStepName = 'tun' | 'dns-server' | 'routes' | 'system-dns';
 
 export interface TunnelStep {
   /**
-   * Rejects when it cannot be done, or was given up because of `signal`; `undo` is called then too. `routes` are begun
-   * once more, without an `undo`, when `switches` ask for more or fewer of them.
+   * Rejects when it cannot be done, or was given up because of `signal`; `undo` is called then too. `routes` and
+   * `system-dns` are begun once more, without an `undo`, when `switches`, the device or the configuration have changed:
+   * they set the difference to what is in force, be it from a helper before this one.
    */
   begin(signal: AbortSignal, switches: TunnelSwitches): Promise<void>;
   /** Takes back what `begin` did, wholly or in part. Rejects when the machine's network is not as before. */
@@ -22,8 +23,11 @@ export interface TunnelStep {
 
 export interface TunnelSteps {
   readonly steps: { readonly [N in TunnelStepName]: TunnelStep };
-  /** Ends connections to fake addresses, which nobody answers any more; programs would hang on them. */
-  destroySockets(): Promise<void>;
+  /**
+   * Ends the connections of this machine that go through the TUN, which nobody answers any more: programs would hang on
+   * them, and the kernel would send on from the TUN's address. `captured`: only those to other than fake addresses.
+   */
+  destroySockets(which: 'all' | 'captured'): Promise<void>;
   /** Makes the system's resolvers forget what they were answered. A failure is not held against start or stop. */
   flushCaches(): Promise<void>;
   /** Name of the interface while `tun` is begun. */
@@ -37,8 +41,14 @@ export interface TunnelSwitches {
 }
 
 const startOrder: readonly TunnelStepName[] = ['tun', 'dns-server', 'routes', 'system-dns'];
-/** DNS first, so that no new fake address is handed out while there are no routes to it. */
-const stopOrder: readonly TunnelStepName[] = ['system-dns', 'routes', 'tun', 'dns-server'];
+/**
+ * The TUN first: with it the kernel drops the routes into it, and what is left of ours makes all that was captured
+ * unreachable. So nothing leaves around the rules while flows and sockets end, and names are asked of the servers of before.
+ * The routes last: from then on traffic goes as it would without us.
+ */
+const stopOrder: readonly TunnelStepName[] = ['tun', 'dns-server', 'system-dns', 'routes'];
+/** What a restart makes anew, in the order of its end; the rest stays in force meanwhile and keeps everything closed. */
+const restartOrder: readonly TunnelStepName[] = ['tun', 'dns-server'];
 
 export class TunnelMachine {
   /** Every change of `state`. */
@@ -83,18 +93,26 @@ export class TunnelMachine {
   }
 
   /**
-   * For a change that the steps cannot take while they are begun, such as another device: undoes them, makes the change,
-   * begins them again. When not running, it only makes the change. Rejects as `start` does; the change is made then too.
+   * For a change that the device cannot take while it is there: ends the device, makes the change, begins a new one. Routes
+   * and system DNS stay and take over what has changed. When not running, it only makes the change. Rejects as `start`
+   * does, with everything undone, and as `change` does, after the device has begun again without it.
    */
   restart(change: () => void): Promise<void> {
     const starting = new AbortController();
     return this.#inTurn(async () => {
       if (this.#state.kind !== 'running') return change();
       this.#starts.add(starting);
-      await this.#unwind();
-      change();
-      this.#set({ kind: 'stopped' });
-      await this.#start(this.#switches, starting.signal).finally(() => this.#starts.delete(starting));
+      try {
+        for (const name of restartOrder) {
+          this.#set({ kind: 'stopping', step: name });
+          await this.#undoStep(name);
+        }
+        const refused = failureOf(change);
+        await this.#bringUp(this.#switches, starting.signal);
+        if (refused !== undefined) throw refused;
+      } finally {
+        this.#starts.delete(starting);
+      }
     });
   }
 
@@ -109,6 +127,13 @@ export class TunnelMachine {
   setSwitches(switches: TunnelSwitches): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#state.kind === 'running') await this.#switch(switches);
+    });
+  }
+
+  /** Runs a task that must not meet a step, when none is begun at its turn; does nothing otherwise. Rejects as the task does. */
+  whenStopped(task: () => Promise<void>): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#begun.size === 0) await task();
     });
   }
 
@@ -127,6 +152,10 @@ export class TunnelMachine {
   async #start(switches: TunnelSwitches, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (this.#state.kind === 'running') return this.#switch(switches);
+    await this.#bringUp(switches, signal);
+  }
+
+  async #bringUp(switches: TunnelSwitches, signal: AbortSignal): Promise<void> {
     this.#switches = switches;
     try {
       await this.#begin(switches, signal);
@@ -188,12 +217,14 @@ export class TunnelMachine {
       this.#log.error('step could not be undone', { step: name, code: error.code, reason: error.message });
       failures.push(error);
     }
-    if (name === 'routes') {
-      await this.#steps.destroySockets().catch((error: unknown) => {
-        this.#log.warning('connections to fake addresses could not be ended', { reason: String(error) });
-      });
-    }
+    if (name === 'tun') await this.#destroySockets('all');
     return failures;
+  }
+
+  async #destroySockets(which: 'all' | 'captured'): Promise<void> {
+    await this.#steps.destroySockets(which).catch((error: unknown) => {
+      this.#log.warning('connections through the TUN could not be ended', { reason: String(error) });
+    });
   }
 
   async #switch(switches: TunnelSwitches): Promise<void> {
@@ -217,6 +248,7 @@ export class TunnelMachine {
           throw caught;
         }
       }
+      if (this.#switches.autoRoute && !switches.autoRoute) await this.#destroySockets('captured');
       this.#switches = switches;
     } finally {
       if (touched) await this.#flushCaches();
@@ -247,9 +279,16 @@ class TurnedOff extends AppError {
   }
 }
 
-/** Our DNS server and the addresses it hands out are behind routes, so system DNS needs those at least. */
+/** Fake addresses are routed as long as there is a device: they are held by programs, and mean nothing anywhere else. */
 function isWanted(name: TunnelStepName, switches: TunnelSwitches): boolean {
-  if (name === 'routes') return switches.autoRoute || switches.systemDns;
-  if (name === 'system-dns') return switches.systemDns;
-  return true;
+  return name !== 'system-dns' || switches.systemDns;
+}
+
+function failureOf(change: () => void): unknown {
+  try {
+    change();
+    return undefined;
+  } catch (error) {
+    return error ?? new AppError('INTERNAL', 'the change failed');
+  }
 }

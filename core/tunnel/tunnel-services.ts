@@ -23,6 +23,8 @@ export interface Network extends RouteView {
   stop(): Promise<void>;
   /** Whether a new interface gets IPv6. */
   ipv6Available(): boolean;
+  /** Interfaces with an IPv4 address, without ours. */
+  devicesWithIpv4(): string[];
   onChange(changed: () => void): () => void;
 }
 
@@ -33,8 +35,8 @@ export interface TunnelServices {
   readonly findProcess: FindProcess;
   readonly socketUid: FindSocketUid;
   readonly loopGuard: LoopGuardSystem;
-  /** Ends TCP connections of this machine to these prefixes; answers how many. */
-  readonly destroySockets: (prefixes: string[]) => number;
+  /** Ends sockets of this machine with an end inside `prefixes`, unless the remote one is inside `spared`; returns how many. */
+  readonly destroySockets: (prefixes: string[], spared: string[]) => number;
   readonly network: Network;
   readonly routes: Routes;
   readonly systemDns: SystemDns;

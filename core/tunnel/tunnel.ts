@@ -6,7 +6,7 @@ import { AppError } from '../base/app-error.ts';
 import { normaliseDomain } from '../base/domain.ts';
 import { Emitter } from '../base/emitter.ts';
 import { type Config, type DnsMode, defaultConfig } from '../contract/config.ts';
-import type { ConnectionRow, RuleTrace } from '../contract/flow.ts';
+import type { ConnectionRow, Endpoint, RuleTrace } from '../contract/flow.ts';
 import type { Params, Result, RuleRow } from '../contract/rpc.ts';
 import type { Snapshot } from '../contract/status.ts';
 import { AddressMemory } from '../dns/address-memory.ts';
@@ -33,6 +33,8 @@ import { KernelRouteView } from './kernel-route-view.ts';
 import { ProcessLoopGuard } from './loop-guard.ts';
 import { MixedPort } from './mixed-port.ts';
 import { NativeFlowEngine } from './native-flow-engine.ts';
+import { SearchListWarning } from './search-list-warning.ts';
+import { SilentClients } from './silent-clients.ts';
 import { TunnelMachine, type TunnelSteps } from './tunnel-machine.ts';
 import { socketMark, type TunnelServices, tunAddress6, tunPrefix6 } from './tunnel-services.ts';
 import { UdpCrowdWarning } from './udp-crowd-warning.ts';
@@ -66,6 +68,7 @@ export class Tunnel {
   readonly #systemHosts: SystemHosts;
   readonly #searchList: SearchList;
   readonly #clients: ClientNames;
+  readonly #searchWarning: SearchListWarning;
   readonly #forgedAnswers: ForgedAnswerWarning;
   #dnsMode: DnsMode | null = null;
   #graph: ConfigGraph;
@@ -101,6 +104,7 @@ export class Tunnel {
     this.#clients = new ClientNames(services.socketUid, clock);
     this.#systemHosts = new SystemHosts(services.hostsFile, clock, log);
     this.#searchList = new SearchList(() => services.systemDns.baseSearch(), log);
+    this.#searchWarning = new SearchListWarning(health);
     this.#forgedAnswers = new ForgedAnswerWarning(health, clock);
     this.#graph = this.#build(defaultConfig, this.mappings.current);
     const inquiry = new NameInquiry({
@@ -121,6 +125,7 @@ export class Tunnel {
       onRecovered: (address, name) => this.#noteRecovered(address, name),
       resolver: { resolve: (name, signal) => this.#graph.dns.matching.resolve(name, signal) },
       processes,
+      silentClients: new SilentClients(clock),
       loopGuard: new ProcessLoopGuard(services.loopGuard, clock),
       clock,
       log: log.child('flow'),
@@ -139,7 +144,9 @@ export class Tunnel {
       onDead: (message) => void this.machine.died(message),
       log: log.child('tun'),
     });
-    this.#mixedPort = new MixedPort({ dispatcher: this.#dispatcher, clock, log: log.child('mixed') }, health);
+    const clientOf = (source: Endpoint, local: Endpoint) => this.#clients.clientOfAccepted(source, local);
+    const mixedServices = { dispatcher: this.#dispatcher, clock, log: log.child('mixed'), clientOf };
+    this.#mixedPort = new MixedPort(mixedServices, health);
     this.changed = this.#mixedPort.changed;
     this.machine = new TunnelMachine(this.#steps(), clock, log.child('tunnel'));
   }
@@ -278,12 +285,15 @@ export class Tunnel {
       ipv6: () => this.#ways.deviceFor(ipv6Probe) !== undefined,
       hasIpv6: network.ipv6Available(),
       onForged: (...told) => this.#forgedAnswers.raise(...told),
+      onPublicSearchDomain: (domain) => this.#notePublicSearchDomain(domain),
       clock,
       log,
     });
   }
 
   #use(graph: ConfigGraph): void {
+    // What the new rules lead to is judged anew.
+    this.#searchWarning.clear();
     this.mappings.use(graph);
     this.#graph = graph;
     this.#dispatcher.swap(graph);
@@ -294,6 +304,13 @@ export class Tunnel {
   /** What connections tell of names stands in the log beside what was asked. */
   #noteRecovered(address: string, name: string): void {
     const row = { client: '', name, type: '', verdict: 'recovered', rcode: '', answer: address, ms: 0 } as const;
+    this.dnsLog.record({ time: this.#services.clock.now(), ...row });
+  }
+
+  #notePublicSearchDomain(domain: string): void {
+    this.#searchWarning.raise(domain);
+    const answer = 'a public domain in the search list of this network: its names go by the rules';
+    const row = { client: '', name: domain, type: '', verdict: 'refused', rcode: '', answer, ms: 0 } as const;
     this.dnsLog.record({ time: this.#services.clock.now(), ...row });
   }
 
@@ -370,9 +387,11 @@ export class Tunnel {
           undo: () => systemDns.apply(undefined),
         },
       },
-      destroySockets: async () => {
-        const count = destroySockets(this.mappings.ranges());
-        log.debug('connections to fake addresses ended', { count });
+      destroySockets: async (which) => {
+        const fake = this.mappings.ranges();
+        const { tunAddress } = this.mappings.current.range;
+        const count = destroySockets([...fake, `${tunAddress}/32`, tunPrefix6], which === 'all' ? [] : fake);
+        log.debug('connections through the TUN ended', { which, count });
       },
       flushCaches: async () => void (await flushCaches()),
       device: () => this.#engine.device(),
@@ -394,6 +413,8 @@ export class Tunnel {
       capture: autoRoute ? 'everything' : 'fake-ranges',
       device: this.#engine.device(),
       tunAddress4: this.#graph.pool.range.tunAddress,
+      mark: socketMark,
+      otherDevices: network.devicesWithIpv4(),
       ...(ipv6 ? { tunPrefix6 } : {}),
       fakeRanges: this.mappings.ranges(),
       exclude: this.#graph.config.tun.routeExclude,
@@ -419,6 +440,7 @@ export class Tunnel {
     const { network } = this.#services;
     this.#unwatchNetwork ??= network.onChange(() => {
       void this.#searchList.read();
+      this.#searchWarning.clear();
       this.#graph.dns.reset();
       void this.#takeNewWays();
     });

@@ -92,36 +92,49 @@ pub fn listeners(address: IpAddr, port: u16) -> io::Result<Vec<Socket>> {
     Ok(found)
 }
 
-/// Destroys TCP sockets whose remote address is inside a prefix. Returns how many; 0 where the kernel cannot.
-pub fn destroy(prefixes: &[Prefix]) -> io::Result<u32> {
+/// Destroys TCP and UDP sockets with an end, local or remote, inside a prefix, unless the remote one is inside a spared prefix;
+/// listening ones stay. Returns how many; 0 where the kernel cannot.
+pub fn destroy(prefixes: &[Prefix], spared: &[Prefix]) -> io::Result<u32> {
     let netlink = open()?;
-    let states = !(LISTEN | TIME_WAIT);
     let mut destroyed = 0;
-    for family in [libc::AF_INET, libc::AF_INET6] {
-        let none = [0; SOCKET_ID];
-        for found in ask(&netlink, &dump(family, libc::IPPROTO_TCP, states, &none))? {
-            let remote = found.remote.ip();
-            if !prefixes.iter().any(|prefix| prefix.contains(remote)) {
-                continue;
-            }
-            let family = i32::from(found.family);
-            let order = request(
-                SOCK_DESTROY,
-                libc::NLM_F_ACK as u16,
-                family,
-                libc::IPPROTO_TCP,
-                u32::MAX,
-                &found.id,
-            );
-            match ask(&netlink, &order) {
-                Ok(_) => destroyed += 1,
-                Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => return Ok(0),
-                Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
-                Err(error) => return Err(error),
+    for (protocol, states) in [
+        (libc::IPPROTO_TCP, !(LISTEN | TIME_WAIT)),
+        (libc::IPPROTO_UDP, u32::MAX),
+    ] {
+        for family in [libc::AF_INET, libc::AF_INET6] {
+            let none = [0; SOCKET_ID];
+            for found in ask(&netlink, &dump(family, protocol, states, &none))? {
+                let (local, remote) = (found.local.ip(), found.remote.ip());
+                let meant = |prefix: &Prefix| prefix.contains(local) || prefix.contains(remote);
+                if !prefixes.iter().any(meant)
+                    || spared.iter().any(|prefix| prefix.contains(remote))
+                {
+                    continue;
+                }
+                match ask(&netlink, &order(&found, protocol)) {
+                    Ok(_) => destroyed += 1,
+                    Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => return Ok(0),
+                    // It ended by itself meanwhile.
+                    Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
     }
     Ok(destroyed)
+}
+
+fn order(socket: &Socket, protocol: i32) -> Vec<u8> {
+    let acknowledged = libc::NLM_F_ACK as u16;
+    let family = i32::from(socket.family);
+    request(
+        SOCK_DESTROY,
+        acknowledged,
+        family,
+        protocol,
+        u32::MAX,
+        &socket.id,
+    )
 }
 
 fn open() -> io::Result<Netlink> {

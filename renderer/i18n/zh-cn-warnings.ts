@@ -24,6 +24,10 @@ export const zhCnWarnings: Readonly<Record<string, WarningText>> = {
     title: '有人在伪造 DNS 应答',
     action: '请使用加密的 nameserver（tls:// 或 https://），或通过代理询问（#名称）。',
   },
+  DNS_SEARCH_PUBLIC: {
+    title: '当前网络把公共域名列为自己的搜索域',
+    action: '若其中有您公司的域名，请把它加入 nameserver-policy（system），或为它写一条规则。',
+  },
   UDP_CROWDED: { title: '某个程序的 UDP 会话过多', action: '请在“连接”页中查找该程序（筛选：udp）。' },
   FAKE_IP_STORE: { title: '映射表无法写入', action: '请为状态目录腾出空间。' },
   MIXED_PORT_BUSY: { title: '混合端口无法打开', action: '请结束占用它的程序，或更改 mixed-port，然后重新加载配置。' },

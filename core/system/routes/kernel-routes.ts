@@ -46,20 +46,26 @@ export function ruleText(rule: JsonObject): string {
   say('not', rule['not']);
   say('from', prefixText(rule['src'], rule['srclen']));
   say('to', prefixText(rule['dst'], rule['dstlen']));
+  say('fwmark', rule['fwmark']);
   say('iif', rule['iif']);
+  say('oif', rule['oif']);
   say('dport', rule['dport']);
   for (const [key, value] of Object.entries(rule)) if (!knownRuleKeys.has(key)) say(key, value);
   say('lookup', tableText(rule['table']));
   say('goto', rule['goto']);
   say('nop', rule['nop']);
+  // FR_ACT_UNREACHABLE (linux/fib_rules.h), by its number because of `-N`.
+  if (String(rule['action']) === '7') words.push('unreachable');
+  else say('action', rule['action']);
   say('suppress_prefixlength', rule['suppress_prefixlen']);
   return words.join(' ');
 }
 
 /** Said in their place by `ruleText`, ... */
-const placedRuleKeys = 'priority not src srclen dst dstlen iif dport table goto nop suppress_prefixlen'.split(' ');
+const placedRuleKeys =
+  'priority not src srclen dst dstlen fwmark iif oif dport table goto nop action suppress_prefixlen'.split(' ');
 /** ... and those that are no property of the rule itself: its state, and who says to have added it. */
-const knownRuleKeys = new Set([...placedRuleKeys, 'iif_detached', 'unresolved', 'protocol']);
+const knownRuleKeys = new Set([...placedRuleKeys, 'iif_detached', 'oif_detached', 'unresolved', 'protocol']);
 
 /** The words of a route in our table, without what the kernel adds by itself (scope, preference, flags, IPv6 metric). */
 export function routeText(route: JsonObject, family: Family): string {
@@ -79,7 +85,7 @@ export function routeText(route: JsonObject, family: Family): string {
 
 function isOurPreference(rule: JsonObject): boolean {
   const preference = Number(rule['priority']);
-  return preference >= preferences.link && preference <= preferences.end;
+  return preference >= preferences.guard && preference <= preferences.end;
 }
 
 function prefixText(address: JsonValue | undefined, length: JsonValue | undefined): string | undefined {

@@ -24,14 +24,17 @@ export function isOurShape(entry: RouteEntry): boolean {
   return (entry.kind === 'rule' ? ruleShapes : routeShapes).some((shape) => shape.test(entry.text));
 }
 
-const { link, fake, exclude, specific, main, fromTun, local, sourceBound6, local6, end } = preferences;
+const { guard, guardEnd, fake, exception, main, fromTun, boundDevice, local, sourceBound6, local6, end } = preferences;
 const ruleShapes = [
   `${end} nop`,
-  `(?:${link}|${exclude}) to \\S+ goto ${end}`,
+  `${guard} from \\S+ iif lo lookup ${routeTable}`,
+  `${guardEnd} from \\S+ iif lo unreachable`,
+  `${exception} to \\S+ goto ${end}`,
   `${fake} to \\S+ lookup ${routeTable}`,
-  `${specific} lookup ${routeTable} suppress_prefixlength 0`,
+  `${exception} fwmark 0x[0-9a-f]+ iif lo goto ${end}`,
   `${main} not dport 53 lookup main suppress_prefixlength 0`,
   `${fromTun} iif \\S+ goto ${end}`,
+  `${boundDevice} from 0\\.0\\.0\\.0 iif lo oif \\S+ goto ${end}`,
   `${local} from \\S+ iif lo lookup ${routeTable}`,
   `${sourceBound6} from (?:::|8000::)/1 goto ${end}`,
   `${local6} iif lo lookup ${routeTable}`,

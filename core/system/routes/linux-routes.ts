@@ -49,8 +49,9 @@ export class LinuxRoutes implements Routes {
       add: missing.length,
       remove: obsolete.length,
     });
-    await this.#remove(obsolete);
+    // What is new stands before what is old goes: nothing passes between the two.
     await this.#add(missing);
+    await this.#remove(obsolete);
   }
 
   async #add(entries: readonly RouteEntry[]): Promise<void> {
@@ -87,7 +88,7 @@ export class LinuxRoutes implements Routes {
     const list = foreign.map((entry) => describe(entry)).join('; ');
     throw new AppError(
       'SYSTEM_ROUTES_FAILED',
-      `routing table ${routeTable} or a rule preference from ${preferences.link} to ${preferences.end} is used by something else: ${list}`,
+      `routing table ${routeTable} or a rule preference from ${preferences.guard} to ${preferences.end} is used by something else: ${list}`,
       { expected: 'run the restore if an earlier Mirage left it, else remove it there', details: { foreign: list } },
     );
   }

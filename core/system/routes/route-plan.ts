@@ -20,21 +20,24 @@ export const routeTable = 5380;
 
 /** Our rules, in the order in which the kernel asks them. Nobody else's rule belongs between first and last. */
 export const preferences = {
-  /** Discovery on the link stays alive: mDNS, SSDP, link-local. */
-  link: 5380,
+  /** What has the TUN's source address belongs to the TUN, wherever it goes: no exception below may lead it elsewhere, ... */
+  guard: 5380,
+  /** ... and where the TUN does not take it (it is gone, the socket is bound to another device), it goes nowhere. */
+  guardEnd: 5381,
   /** Fake addresses, from whatever source and interface. */
   fake: 5381,
-  /** What the person wants to keep out; after the fake ranges, which mean nothing anywhere else. */
-  exclude: 5382,
-  /** Everything in our table that is more specific than its default. */
-  specific: 5383,
+  /**
+   * Exceptions: discovery on the link (mDNS, SSDP, link-local), what the person wants to keep out, our own sockets. After the
+   * fake ranges, which mean nothing anywhere else.
+   */
+  exception: 5382,
   /** On-link and other specific routes of the machine win, except for DNS. */
   main: 5384,
   /** What the TUN itself emits goes where it would without us. */
   fromTun: 5385,
-  /** Reserved for a gateway mode: `iif <chosen LAN> lookup T`. */
-  gateway: 5386,
-  /** Programs of this machine that have not chosen a source address, or chose the TUN's. */
+  /** IPv4: what a program bound to an interface leaves by it; see `boundSockets`. */
+  boundDevice: 5386,
+  /** Programs of this machine that have not chosen a source address. */
   local: 5387,
   /** IPv6: any chosen source address leaves ... */
   sourceBound6: 5388,
@@ -58,24 +61,26 @@ export function planRoutes(wanted: RouteConfig): RouteEntry[] {
 }
 
 function planFamily(family: Family, wanted: RouteConfig): RouteEntry[] {
-  const { device } = wanted;
+  const { device, mark } = wanted;
   const end = preferences.end;
-  const routes = [`default dev ${device}`, ...fakeRoutes(family, wanted)];
+  // Without the device (it starts anew, or its helper has died) what it captured is unreachable at once, and goes nowhere.
+  const routes = [`default dev ${device}`, `unreachable default metric ${lastMetric}`, ...fakeRoutes(family, wanted)];
   const rules = [
     `pref ${end} nop`,
-    ...linkPrefixes[family].map((prefix) => `pref ${preferences.link} to ${prefix} goto ${end}`),
+    ...guardRules(family, wanted),
+    ...linkPrefixes[family].map((prefix) => `pref ${preferences.exception} to ${prefix} goto ${end}`),
     ...fakeRules(family, wanted),
-    ...prefixesOf(family, wanted.exclude).map((prefix) => `pref ${preferences.exclude} to ${prefix} goto ${end}`),
-    `pref ${preferences.specific} lookup ${routeTable} suppress_prefixlength 0`,
+    ...prefixesOf(family, wanted.exclude).map((prefix) => `pref ${preferences.exception} to ${prefix} goto ${end}`),
+    `pref ${preferences.exception} fwmark 0x${mark.toString(16)} iif lo goto ${end}`,
     `pref ${preferences.main} not dport 53 lookup main suppress_prefixlength 0`,
     `pref ${preferences.fromTun} iif ${device} goto ${end}`,
-    ...(family === 4 ? localRules4(wanted) : localRules6(wanted)),
+    ...(family === 4 ? localRules4(wanted) : localRules6()),
   ];
   return entries(family, routes, rules);
 }
 
 function planFakeRanges(family: Family, wanted: RouteConfig): RouteEntry[] {
-  return entries(family, fakeRoutes(family, wanted), fakeRules(family, wanted));
+  return entries(family, fakeRoutes(family, wanted), [...guardRules(family, wanted), ...fakeRules(family, wanted)]);
 }
 
 function entries(family: Family, routes: readonly string[], rules: readonly string[]): RouteEntry[] {
@@ -97,22 +102,41 @@ function fakeRules(family: Family, { fakeRanges }: RouteConfig): string[] {
   return prefixesOf(family, fakeRanges).map((range) => `pref ${preferences.fake} to ${range} lookup ${routeTable}`);
 }
 
+/** Sockets may hold the TUN's source address while nothing is captured, and for a moment after it is gone. */
+function guardRules(family: Family, wanted: RouteConfig): string[] {
+  const source = family === 4 ? wanted.tunAddress4 : wanted.tunPrefix6;
+  if (source === undefined) {
+    throw new AppError('SYSTEM_ROUTES_FAILED', "IPv6 cannot be captured without the TUN's IPv6 prefix");
+  }
+  const selector = `from ${canonical(source)} iif lo`;
+  return [
+    `pref ${preferences.guard} ${selector} lookup ${routeTable}`,
+    `pref ${preferences.guardEnd} ${selector} unreachable`,
+  ];
+}
+
 const linkPrefixes = { 4: ['224.0.0.0/4', '255.255.255.255'], 6: ['ff00::/8', 'fe80::/10'] } as const;
 
 function localRules4(wanted: RouteConfig): string[] {
   return [
+    ...boundSockets(wanted).map(
+      (device) => `pref ${preferences.boundDevice} from 0.0.0.0 iif lo oif ${device} goto ${preferences.end}`,
+    ),
     `pref ${preferences.local} from 0.0.0.0 iif lo lookup ${routeTable}`,
-    `pref ${preferences.local} from ${canonical(wanted.tunAddress4)} iif lo lookup ${routeTable}`,
   ];
 }
 
+/**
+ * For a socket that is bound to a device, IPv4 takes a destination that our table says is unreachable to be on that device's
+ * link (ip_route_output_key in the kernel's net/ipv4/route.c): such sockets are led past the table. IPv6 looks on by itself.
+ */
+function boundSockets({ device, otherDevices }: RouteConfig): string[] {
+  return [...new Set(otherDevices)].filter((other) => other !== device && other !== 'lo').toSorted();
+}
+
 /** `from ::` cannot be told apart from `from all` in a rule: so every chosen source is led away first. */
-function localRules6(wanted: RouteConfig): string[] {
-  if (wanted.tunPrefix6 === undefined) {
-    throw new AppError('SYSTEM_ROUTES_FAILED', "IPv6 cannot be captured without the TUN's IPv6 prefix");
-  }
+function localRules6(): string[] {
   return [
-    `pref ${preferences.local} from ${canonical(wanted.tunPrefix6)} iif lo lookup ${routeTable}`,
     `pref ${preferences.sourceBound6} from ::/1 goto ${preferences.end}`,
     `pref ${preferences.sourceBound6} from 8000::/1 goto ${preferences.end}`,
     `pref ${preferences.local6} iif lo lookup ${routeTable}`,
@@ -132,6 +156,8 @@ function canonical(prefix: string): string {
 
 function parse(prefix: string): Cidr {
   const cidr = parseCidr(prefix);
-  if (cidr === undefined) throw new AppError('SYSTEM_ROUTES_FAILED', `"${prefix}" is no address prefix`);
+  if (cidr === undefined) throw new AppError('SYSTEM_ROUTES_FAILED', `"${prefix}" is not an address prefix`);
+  // A rule `to 0.0.0.0/0` is shown as one without a selector, and would capture nothing or everything.
+  if (cidr.prefix === 0) throw new AppError('SYSTEM_ROUTES_FAILED', `"${prefix}" is every address, not a part of them`);
   return cidr;
 }

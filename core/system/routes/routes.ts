@@ -7,6 +7,10 @@ export interface RouteConfig {
   /** The TUN interface, up, with its addresses. */
   readonly device: string;
   readonly tunAddress4: Ip;
+  /** SO_MARK of our own sockets, which never enter the TUN. */
+  readonly mark: number;
+  /** Interfaces that a program may bind a socket to instead: those with an IPv4 address. Ours and `lo` do not count. */
+  readonly otherDevices: readonly string[];
   /** The TUN's own IPv6 prefix, e.g. `fdfe:dcba:9876::/126`; needed when `ipv6` is true. */
   readonly tunPrefix6?: string;
   /** Prefixes of fake addresses: the one in use and the retired ones that programs may still remember. */

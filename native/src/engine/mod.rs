@@ -3,6 +3,8 @@
 pub mod core;
 mod dns_connection;
 mod dns_desk;
+#[cfg(test)]
+pub mod drive;
 pub mod flow;
 mod redirection;
 mod tcp;
@@ -32,7 +34,7 @@ use crate::engine::tcp::{Segment, TcpFlows};
 use crate::engine::udp::UdpFlows;
 use crate::options::Options;
 use crate::packet::icmp::{self, Unreachable};
-use crate::packet::reassembly::Reassembly;
+use crate::packet::reassembly::{Added, Reassembly, TIMEOUT_MS};
 use crate::packet::tcp::Tcp;
 use crate::packet::udp::Udp;
 use crate::packet::{header, ip};
@@ -67,6 +69,11 @@ impl Engine {
     /// Creates the device and the first listener.
     pub fn new(options: Options, shared: Arc<Shared>) -> io::Result<Self> {
         let tun = Tun::create(&options)?;
+        Self::with_device(tun, options, shared)
+    }
+
+    /// An engine for a device that is there, and its first listener.
+    fn with_device(tun: Tun, options: Options, shared: Arc<Shared>) -> io::Result<Self> {
         let epoll = Epoll::new()?;
         epoll.add(tun.fd(), Token::Device.pack(), READABLE)?;
         epoll.add(shared.waker.fd(), Token::Commands.pack(), READABLE)?;
@@ -108,11 +115,7 @@ impl Engine {
         let mut events = Events::new(EVENT_BURST);
         let mut is_busy = false;
         loop {
-            let wait = if is_busy {
-                0
-            } else {
-                self.core.timers.wait_ms(self.core.now)
-            };
+            let wait = if is_busy { 0 } else { self.wait_ms() };
             self.core.epoll.wait(&mut events, wait)?;
             self.core.now = monotonic_ms();
             let mut index = 0;
@@ -129,18 +132,37 @@ impl Engine {
                     self.on_event(token, bits)?;
                 }
             }
-            while let Some(flow) = self.core.timers.pop_due(self.core.now) {
-                match flow {
-                    FlowRef::Tcp(key) => self.tcp.on_timer(&mut self.core, key),
-                    FlowRef::Udp(key) => self.udp.on_timer(&mut self.core, key),
-                    FlowRef::UdpOutlet(key) => self.udp.on_outlet_timer(&mut self.core, key),
-                }
-            }
+            self.on_time();
             is_busy = self.tcp.pump_busy(&mut self.core);
             self.trim_held();
             self.measure();
             self.core.outbox.flush();
         }
+    }
+
+    /// Does everything whose time has come.
+    fn on_time(&mut self) {
+        while let Some(flow) = self.core.timers.pop_due(self.core.now) {
+            match flow {
+                FlowRef::Tcp(key) => self.tcp.on_timer(&mut self.core, key),
+                FlowRef::Udp(key) => self.udp.on_timer(&mut self.core, key),
+                FlowRef::UdpOutlet(key) => self.udp.on_outlet_timer(&mut self.core, key),
+            }
+        }
+        if !self.reassembly.is_empty() {
+            self.reassembly.expire(self.core.now);
+        }
+    }
+
+    /// How long nothing has to be done unless something happens, as epoll wants it.
+    fn wait_ms(&self) -> i32 {
+        let wait = self.core.timers.wait_ms(self.core.now);
+        if self.reassembly.is_empty() {
+            return wait;
+        }
+        // Incomplete packets are to be forgotten also when nothing else comes.
+        let longest = TIMEOUT_MS as i32;
+        if wait < 0 { longest } else { wait.min(longest) }
     }
 
     /// Announces the end of everything after a failure.
@@ -204,13 +226,29 @@ impl Engine {
         if !packet.is_between_hosts() {
             return false;
         }
-        if let Some(piece) = packet.piece() {
-            let Some(whole) = self.reassembly.add(&packet, piece, self.core.now) else {
-                return true;
-            };
-            let mut frame = VnetHeader::default().encode().to_vec();
-            frame.extend_from_slice(&whole);
-            return self.on_packet(&mut frame);
+        let Some(piece) = packet.piece() else {
+            return self.on_whole(header, frame);
+        };
+        match self.reassembly.add(&packet, piece, self.core.now) {
+            Added::Waiting => true,
+            Added::Refused => false,
+            Added::Whole(packet) => {
+                let header = VnetHeader::default();
+                let mut frame = header.encode().to_vec();
+                frame.extend_from_slice(&packet);
+                self.on_whole(header, &mut frame)
+            }
+        }
+    }
+
+    /// Takes a packet that is no fragment. One that was put together and says that it is a fragment again is refused: nobody
+    /// sends such, and taking it apart over and over would be work without end.
+    fn on_whole(&mut self, header: VnetHeader, frame: &mut [u8]) -> bool {
+        let Some(packet) = header::parse(&frame[vnet_header::LENGTH..]) else {
+            return false;
+        };
+        if packet.piece().is_some() {
+            return false;
         }
         match packet.protocol() {
             ip::TCP => {
@@ -339,3 +377,6 @@ impl Engine {
         metrics.udp_sockets.set(self.udp.sockets());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,8 @@ use std::os::fd::OwnedFd;
 const MAX_FLOWS: usize = 400_000;
 /// TCP connections to port 53 at once; more are refused.
 const MAX_DNS_CONNECTIONS: usize = 512;
+/// How far away a timer may be set.
+const FURTHEST_TIMER_MS: u64 = 600_000;
 /// The port at which questions are answered by the DNS side.
 pub const DNS_PORT: u16 = 53;
 
@@ -272,7 +274,8 @@ impl TcpFlows {
         let Some(flow) = self.flows.get_mut(key) else {
             return;
         };
-        let deadline = flow.deadline();
+        // A timer cannot be taken back: far ones would outlive their flows in great numbers.
+        let deadline = flow.deadline().min(core.now + FURTHEST_TIMER_MS);
         if flow.timer_at.is_none_or(|at| deadline < at) {
             flow.timer_at = Some(deadline);
             core.timers.add(deadline, FlowRef::Tcp(key));

@@ -145,9 +145,10 @@ pub fn parent_of(pid: u32) -> u32 {
 }
 
 #[napi(catch_unwind)]
-pub fn destroy_sockets(prefixes: Vec<String>) -> Result<u32> {
+pub fn destroy_sockets(prefixes: Vec<String>, spared: Vec<String>) -> Result<u32> {
     let prefixes = arguments::prefixes("prefixes", &prefixes)?;
-    sock_diag::destroy(&prefixes).map_err(|error| system("SOCK_DESTROY", &error))
+    let spared = arguments::prefixes("spared", &spared)?;
+    sock_diag::destroy(&prefixes, &spared).map_err(|error| system("SOCK_DESTROY", &error))
 }
 
 #[napi(object)]

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { systemClock } from '../../../core/base/clock.ts';
 import { DnsAddressResolver } from '../../../core/dns/dns-address-resolver.ts';
 import { HostTable } from '../../../core/dns/hosts.ts';
 import { record } from './fake-upstream.ts';
@@ -15,7 +16,18 @@ function make(table: ConstructorParameters<typeof TableResolver>[0], ipv6 = fals
     'six.example': ['2001:db8::6'],
   });
   const isFake = (ip: string) => ip.startsWith('198.18.');
-  return { upstream, resolver: new DnsAddressResolver({ resolver: upstream, hosts, ipv6: () => ipv6, isFake }) };
+  const isAbsent = (name: string) => name.endsWith('.onion');
+  const expand = (name: string) => (name.includes('.') ? [] : [`${name}.empty.example`, `${name}.lan.example`]);
+  const resolver = new DnsAddressResolver({
+    resolver: upstream,
+    hosts,
+    ipv6: () => ipv6,
+    isFake,
+    isAbsent,
+    expand,
+    clock: systemClock,
+  });
+  return { upstream, resolver };
 }
 
 const both = {
@@ -50,6 +62,25 @@ test('localhost and what is below it is the loopback; nobody is asked', async ()
   expect(await resolver.resolve('app.localhost', never)).toEqual(['127.0.0.1', '::1']);
   expect(await make({}).resolver.resolve('localhost', never)).toEqual(['127.0.0.1']);
   expect(upstream.asked).toEqual([]);
+});
+
+test('what does not exist by what it is has no address; nobody is asked', async () => {
+  const { upstream, resolver } = make({});
+  await expect(resolver.resolve('x.onion', never)).rejects.toMatchObject({ code: 'DIAL_NAME_NOT_FOUND' });
+  expect(upstream.asked).toEqual([]);
+});
+
+test('a single label is looked for by the search list first, as resolvers do', async () => {
+  const { upstream, resolver } = make({ 'A nas.lan.example': [a('nas.lan.example', '10.0.0.7')] });
+  expect(await resolver.resolve('NAS', never)).toEqual(['10.0.0.7']);
+  await expect(resolver.resolve('typo', never)).rejects.toMatchObject({ code: 'DIAL_NAME_NOT_FOUND' });
+  expect(upstream.asked).toEqual([
+    'A nas.empty.example',
+    'A nas.lan.example',
+    'A typo.empty.example',
+    'A typo.lan.example',
+    'A typo',
+  ]);
 });
 
 test('hosts come first, aliases are followed', async () => {

@@ -36,7 +36,8 @@ function make(
     fake6: undefined,
     systemHosts: undefined,
     searchList: new SearchList(async () => await Promise.resolve([]), silentLogger),
-    isNamed: () => false,
+    policyOf: () => ({ surelyDirect: false, outcome: 'proxied', tag: 'far', named: false }),
+    onPublicSearchDomain: () => undefined,
     config: {
       ...defaultConfig.dns,
       nameserver: [{ kind: 'udp', address: '127.0.0.1', port: upstream.port }],
@@ -48,7 +49,6 @@ function make(
     baseServers,
     outbound: () => undefined,
     ownNames: [],
-    isDirect: () => false,
     missing: new MissingNames(clock),
     memory: new AddressMemory(clock),
     ipv6: () => false,

@@ -9,6 +9,7 @@ import { FakeIp6Range } from '../../../core/dns/fake-ip6-range.ts';
 import { FakeIpFilter } from '../../../core/dns/filter.ts';
 import { HostTable } from '../../../core/dns/hosts.ts';
 import { MissingNames } from '../../../core/dns/missing-names.ts';
+import type { NamePolicy } from '../../../core/dns/name-ways.ts';
 import { NetworkNames } from '../../../core/dns/network-names.ts';
 import { denialSoa } from '../../../core/dns/soa.ts';
 import { type DnsMessage, queryFor } from '../../../core/net/dns-message.ts';
@@ -63,6 +64,22 @@ beforeEach(() => {
   router = make();
 });
 
+/** `direct` names go DIRECT, `named` ones to the outbound `far` by a rule about them, as all others do by MATCH. */
+const policyOf = (name: string): NamePolicy => {
+  const surelyDirect = direct.has(name);
+  const outcome = surelyDirect ? 'direct' : name.endsWith('rejected.example') ? 'reject' : 'proxied';
+  const tag = name.endsWith('.dumb.example') ? 'dumb' : 'far';
+  return { surelyDirect, outcome, tag, named: name.startsWith('named.') };
+};
+const networkOf = (domains: string[], isPublic: (domain: string) => boolean | undefined = () => false): NetworkNames =>
+  new NetworkNames({
+    searchList: { domains, revision: 0 },
+    ruling: (name) => (policyOf(name).named ? (direct.has(name) ? 'direct' : 'proxied') : undefined),
+    isPublic: async (domain) => await Promise.resolve(isPublic(domain)),
+    onPublic: () => undefined,
+    clock,
+  });
+
 const make = (change: Partial<DnsRouterOptions> = {}): DnsRouter =>
   new DnsRouter({
     pool,
@@ -75,12 +92,14 @@ const make = (change: Partial<DnsRouterOptions> = {}): DnsRouter =>
       'deep.example': 'four.example',
     }),
     filter: new FakeIpFilter({ mode: 'blacklist', patterns: [] }),
-    network: new NetworkNames({ domains: ['home.example'], revision: 0 }, (name) => name === 'named.home.example'),
+    network: networkOf(['home.example']),
+    networkResolver: upstream,
     resolver: upstream,
     directResolver: upstream,
     mode: 'fake-ip',
     truthful: true,
-    isDirect: (name) => direct.has(name),
+    policyOf,
+    hasServers: (name) => name.endsWith('.policy.test'),
     missing,
     remote: (tag) => (tag === 'far' ? remote : undefined),
     memory,
@@ -154,21 +173,50 @@ describe('a name without an exception', () => {
     expect(upstream.asked).toEqual([]);
   });
 
-  test('other types: the upstream', async () => {
+  test.each(['TXT', 'MX', 'SRV', 'NS', 'CNAME', 'SOA', 'CAA', 'SSHFP', 'DS', 'NAPTR', 'TYPE257', 'TYPE65280'])(
+    '%s of a proxied name: those behind the proxy alone',
+    async (type) => {
+      expect(await ask('Found.example', type)).toMatchObject({
+        verdict: 'real',
+        upstream: 'udp://192.0.2.53:53',
+        message: { id: 77, questions: [{ name: 'Found.example' }] },
+      });
+      expect([upstream.asked, remote.asked]).toEqual([[], [`${type} found.example`]]);
+    },
+  );
+
+  test('other types of one that goes DIRECT: the upstream', async () => {
+    direct.add('example.com');
     expect(await ask('Example.com', 'TXT')).toMatchObject({
       verdict: 'real',
-      upstream: 'udp://192.0.2.53:53',
       message: { id: 77, questions: [{ name: 'Example.com' }], answers: [{ type: 'TXT' }] },
     });
+    expect([upstream.asked, remote.asked]).toEqual([['TXT example.com'], []]);
   });
 
-  test('other types that the upstream knows nothing of: no such record; the name is there, with its fake address', async () => {
+  test('other types where nobody behind the outbound can be asked, or that is rejected: refused, and nobody is told', async () => {
+    for (const name of ['www.dumb.example', 'rejected.example', '_sip._udp.rejected.example']) {
+      expect(await ask(name, 'TXT'), name).toMatchObject({ verdict: 'refused', message: { rcode: 'REFUSED' } });
+    }
+    expect([upstream.asked, remote.asked]).toEqual([[], []]);
+  });
+
+  test('an address for a name that no proxy can be told, or of the reverse tree: those behind the proxy', async () => {
+    for (const name of ['a\\000b.example.com', 'b\\255.example.com', 'x\\.y.example.com', '8.8.8.8.in-addr.arpa']) {
+      for (const type of ['A', 'AAAA', 'HTTPS', 'PTR', 'TXT']) {
+        expect((await ask(name, type)).verdict, `${name} ${type}`).toBe('real');
+        expect(remote.asked.splice(0)).toEqual([`${type} ${name}`]);
+      }
+    }
+    expect([upstream.asked, pool.used]).toEqual([[], 0]);
+  });
+
+  test('other types that those behind the proxy know nothing of: no such record; the name is there, with its fake address', async () => {
     expect(await ask('Example.com', 'MX')).toMatchObject({
       verdict: 'real',
-      upstream: 'udp://192.0.2.53:53',
       message: { rcode: 'NOERROR', answers: [], authorities: [{ name: 'com', type: 'SOA', ttl: 5 }] },
     });
-    expect(upstream.asked).toEqual(['MX example.com']);
+    expect(upstream.asked).toEqual([]);
   });
 
   test('other types of a name that does not exist or keeps its real answer: as the upstream says', async () => {
@@ -189,13 +237,19 @@ describe('a name that keeps its real answer', () => {
     expect(pool.used).toBe(0);
   });
 
-  test.each(['intranet', 'nas.lan', 'printer.local', 'x.internal', 'y.home.arpa', '9.2.0.192.in-addr.arpa', '.'])(
-    '%s is never faked',
-    async (name) => {
-      expect((await ask(name, 'A')).verdict).toBe('real');
-      expect(pool.used).toBe(0);
-    },
-  );
+  test.each([
+    'intranet',
+    'nas.lan',
+    'printer.local',
+    'x.internal',
+    'y.home.arpa',
+    '9.2.168.192.in-addr.arpa',
+    '.',
+    'a.corp',
+  ])('%s is never faked', async (name) => {
+    expect((await ask(name, 'A')).verdict).toBe('real');
+    expect(pool.used).toBe(0);
+  });
 
   test('in the domain of the network: the same, unless a rule is about the name', async () => {
     memory.remember('192.168.1.3', 'earlier.example');
@@ -203,11 +257,38 @@ describe('a name that keeps its real answer', () => {
       verdict: 'real',
       message: { answers: [{ data: '192.168.1.3' }] },
     });
-    expect(memory.lookup('192.168.1.3')).toBeUndefined();
+    expect(memory.lookup('192.168.1.3')).toBe('nas.home.example');
     expect(await ask('typo.home.example', 'A')).toMatchObject({ message: { rcode: 'NXDOMAIN' } });
     expect(router.isPlainFake('nas.home.example')).toBe(false);
     expect(await ask('named.home.example', 'A')).toMatchObject({ verdict: 'fake' });
     expect(router.isPlainFake('named.home.example')).toBe(true);
+    expect(await ask('named.by.rule.lan', 'A')).toMatchObject({ verdict: 'fake' });
+    expect(remote.asked).toEqual([]);
+  });
+
+  test('in a search domain that the internet knows: as if it were in none; the network is not told', async () => {
+    router = make({ network: networkOf(['home.example', 'google.com'], (domain) => domain === 'google.com') });
+    expect(router.isPlainFake('www.google.com')).toBe(false);
+    expect(await ask('www.google.com', 'A')).toMatchObject({ verdict: 'fake' });
+    expect(router.isPlainFake('www.google.com')).toBe(true);
+    await ask('www.google.com', 'TXT');
+    expect([upstream.asked, remote.asked]).toEqual([[], ['TXT www.google.com']]);
+  });
+
+  test('in a domain of which nobody can be asked: the private address that the network has, nothing else of it', async () => {
+    upstream = new TableResolver({
+      'A wiki.corp.example.com': [record('wiki.corp.example.com', 'A', '10.1.2.3')],
+      'A www.corp.example.com': [record('www.corp.example.com', 'A', '203.0.113.4')],
+      'A six.corp.example.com': 'NOERROR',
+      'AAAA six.corp.example.com': [record('six.corp.example.com', 'AAAA', 'fd00::6')],
+    });
+    const network = networkOf(['corp.example.com', 'google.com'], () => undefined);
+    router = make({ network, resolver: upstream, networkResolver: upstream });
+    expect((await ask('wiki.corp.example.com', 'A')).message.answers).toMatchObject([{ data: '10.1.2.3' }]);
+    expect((await ask('six.corp.example.com', 'AAAA')).message.answers).toMatchObject([{ data: 'fd00::6' }]);
+    for (const name of ['www.corp.example.com', 'gone.corp.example.com', 'www.google.com'])
+      expect((await ask(name, 'A')).verdict, name).toBe('fake');
+    expect(upstream.asked).not.toContain('A www.google.com');
   });
 
   test('of an upstream that fails or is lame: SERVFAIL', async () => {
@@ -311,9 +392,14 @@ describe('reverse', () => {
     expect(upstream.asked).toEqual([]);
   });
 
-  test('others: the upstream; loopback: localhost', async () => {
-    expect((await ask(reverse('192.0.2.1'), 'PTR')).verdict).toBe('real');
-    expect((await ask('999.2.0.192.in-addr.arpa', 'PTR')).verdict).toBe('real');
+  test('others: as all names; of private addresses: the network; of no host: no such name; loopback: localhost', async () => {
+    expect((await ask(reverse('192.168.2.1'), 'PTR')).verdict).toBe('real');
+    expect(upstream.asked.splice(0)).toHaveLength(1);
+    for (const name of [reverse('8.8.4.4'), '999.9.9.9.in-addr.arpa']) {
+      expect((await ask(name, 'PTR')).verdict).toBe('real');
+    }
+    expect([upstream.asked, remote.asked.length]).toEqual([[], 2]);
+    expect(await ask(reverse('192.0.2.1'), 'PTR')).toMatchObject({ verdict: 'local', message: { rcode: 'NXDOMAIN' } });
     for (const name of [reverse('127.0.0.1'), `1.${'0.'.repeat(31)}ip6.arpa`]) {
       expect(await ask(name, 'PTR')).toMatchObject({ verdict: 'local', message: { answers: [{ data: 'localhost' }] } });
     }
@@ -338,6 +424,50 @@ describe('names with a meaning', () => {
       message: { answers: [], authorities: soa },
     });
     expect(upstream.asked).toEqual([]);
+  });
+});
+
+describe('special names (RFC 6761 and others)', () => {
+  test.each(['x.onion', 'foo.invalid', 'shop.test', 'a.alt', '6tisch.arpa', '10.1.2.3', '80.113.0.203.in-addr.arpa'])(
+    '%s does not exist, and nobody is told',
+    async (name) => {
+      for (const type of ['A', 'AAAA', 'TXT', 'ANY', 'PTR', 'HTTPS']) {
+        expect(await ask(name, type), type).toMatchObject({
+          verdict: 'local',
+          message: { rcode: 'NXDOMAIN', answers: [], authorities: soa },
+        });
+      }
+      expect([upstream.asked, remote.asked, pool.used]).toEqual([[], [], 0]);
+      expect([router.isPlainFake(name), router.isAbsent(name)]).toEqual([false, true]);
+    },
+  );
+
+  test("this network's encrypted resolvers are not found behind us (RFC 9462)", async () => {
+    expect(await ask('_dns.resolver.arpa', 'SVCB')).toMatchObject({
+      verdict: 'local',
+      message: { rcode: 'NOERROR', answers: [], authorities: soa },
+    });
+    expect(upstream.asked).toEqual([]);
+  });
+
+  test('a person may have a use for some: a rule, nameserver-policy, hosts or the network decide then', async () => {
+    expect(await ask('named.onion', 'A')).toMatchObject({ verdict: 'fake' });
+    await ask('a.policy.test', 'A');
+    expect(upstream.asked.splice(0)).toEqual(['A a.policy.test']);
+    router = make({ network: networkOf(['office.test']), hosts: new HostTable({ 'dev.test': ['127.0.0.1'] }) });
+    await ask('nas.office.test', 'A');
+    expect(upstream.asked.splice(0)).toEqual(['A nas.office.test']);
+    expect(await ask('dev.test', 'A')).toMatchObject({ verdict: 'hosts' });
+    expect(await ask('dev.test', 'TXT')).toMatchObject({ verdict: 'local', message: { rcode: 'NOERROR' } });
+    expect(await ask('named.invalid', 'A')).toMatchObject({ message: { rcode: 'NXDOMAIN' } });
+    expect([upstream.asked, remote.asked]).toEqual([[], []]);
+  });
+
+  test('in redir-host as well', async () => {
+    router = make({ mode: 'redir-host' });
+    expect(await ask('x.onion', 'A')).toMatchObject({ message: { rcode: 'NXDOMAIN' } });
+    expect(await ask('nas.lan', 'A')).toMatchObject({ message: { answers: [{ data: '192.168.1.2', ttl: 1 }] } });
+    expect(upstream.asked).toEqual(['A nas.lan']);
   });
 });
 
@@ -540,7 +670,13 @@ describe('what the pool alone answers', () => {
       'use-application-dns.net',
       'captive.apple.com',
       '10.1.2.3',
+      'x.onion',
+      'named.onion',
+      'a.arpa',
+      'wiki.home.example',
     ];
+    await ask('first.home.example', 'A');
+    upstream.asked.splice(0);
     for (const name of names) {
       const { verdict } = await ask(name, 'A');
       const asked = upstream.asked.splice(0).length > 0;

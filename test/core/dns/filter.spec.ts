@@ -17,17 +17,6 @@ describe('real answers', () => {
     'stun.l.google.com',
     'stun1.stun.example.net',
     'controlplane.tailscale.com',
-    'fritz.box',
-    'host.localdomain',
-    'printer.local',
-    'nas.lan',
-    'db.internal',
-    'router.home.arpa',
-    '4.3.2.1.in-addr.arpa',
-    'ipv4only.arpa',
-    'intranet',
-    '',
-    '192.0.2.1',
     'git.corp.example',
     'bank.example',
     'www.bank.example',
@@ -79,6 +68,6 @@ test('in the mode rule the first hit decides, international names written either
     'real.example',
     'a.real.example',
   ]);
-  expect(real('ads.a.example', 'ads', 'xads.b', 'ads-a.example')).toEqual(['ads.a.example', 'ads', 'xads.b']);
+  expect(real('ads.a.example', 'ads', 'xads.b', 'ads-a.example')).toEqual(['ads.a.example', 'xads.b']);
   expect(real('xn--bcher-kva.example', 'b\u00FCcher.example')).toHaveLength(2);
 });

@@ -1,37 +1,115 @@
-import { expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { NetworkNames } from '../../../core/dns/network-names.ts';
+import { ManualClock, settle } from '../../support/manual-clock.ts';
 
-const searchList = { domains: ['home.example', 'corp.example'], revision: 3 };
-const names = new NetworkNames(searchList, (name) => name.endsWith('vpn.corp.example'));
+let clock: ManualClock;
+let searchList: { domains: string[]; revision: number };
+/** What the internet says of a domain; absent: it cannot be asked. */
+let known: Map<string, boolean>;
+let asked: string[];
+let told: string[];
+let names: NetworkNames;
 
-test.each([
-  ['nas.home.example', true],
-  ['a.b.corp.example', true],
-  ['corp.example', true],
-  ['notcorp.example', false],
-  ['example', false],
-  ['www.example.com', false],
-])('%s is in the search list: %s', (name, expected) => {
-  expect(names.isSearched(name)).toBe(expected);
+beforeEach(() => {
+  clock = new ManualClock();
+  searchList = { domains: ['home.example', 'corp.example.com', 'google.com', 'co.uk'], revision: 3 };
+  known = new Map([
+    ['home.example', false],
+    ['google.com', true],
+  ]);
+  asked = [];
+  told = [];
+  names = new NetworkNames({
+    searchList,
+    ruling: (name) =>
+      name.endsWith('vpn.home.example') || name === 'named.lan'
+        ? 'proxied'
+        : name.endsWith('direct.home.example') || name.endsWith('direct.corp.example.com')
+          ? 'direct'
+          : undefined,
+    isPublic: async (domain) => {
+      asked.push(domain);
+      return await Promise.resolve(known.get(domain));
+    },
+    onPublic: (domain) => told.push(domain),
+    clock,
+  });
 });
 
-test('a name that a rule is about is left to the rule', () => {
-  expect([names.isSearched('vpn.corp.example'), names.includes('vpn.corp.example')]).toEqual([false, false]);
+test.each([
+  ['nas', 'own'],
+  ['', 'other'],
+  ['nas.lan', 'own'],
+  ['named.lan', 'other'],
+  ['printer.local', 'own'],
+  ['nas.home.arpa', 'own'],
+  ['wiki.corp', 'own'],
+  ['1.0.168.192.in-addr.arpa', 'own'],
+  ['4.3.32.172.in-addr.arpa', 'other'],
+  ['nas.home.example', 'own'],
+  ['home.example', 'own'],
+  ['vpn.home.example', 'other'],
+  ['direct.home.example', 'own'],
+  ['nothome.example', 'other'],
+  ['example', 'other'],
+  ['wiki.corp.example.com', 'unsure'],
+  ['direct.corp.example.com', 'other'],
+  ['www.google.com', 'other'],
+  ['google.com', 'other'],
+  ['www.bbc.co.uk', 'other'],
+  ['www.example.org', 'other'],
+])('%j is %s', async (name, standing) => {
+  expect(await names.settle(name)).toBe(standing);
+  expect(names.standing(name)).toBe(standing);
+  expect(names.mayInclude(name)).toBe(standing !== 'other');
 });
 
-test.each([
-  ['nas', true],
-  ['', false],
-  ['nas.lan', true],
-  ['printer.local', true],
-  ['nas.home.arpa', true],
-  ['1.0.168.192.in-addr.arpa', true],
-  ['4.3.31.172.in-addr.arpa', true],
-  ['4.3.32.172.in-addr.arpa', false],
-  ['1.0.18.198.in-addr.arpa', false],
-  ['nas.home.example', true],
-  ['atlan', true],
-  ['www.atlan.com', false],
-])('the network itself is asked about %s: %s', (name, expected) => {
-  expect(names.includes(name)).toBe(expected);
+test('the internet is asked once for each domain, about the domain alone; a public one is told of once', async () => {
+  expect(names.standing('a.google.com')).toBe('unknown');
+  const { revision } = names;
+  await Promise.all(['a.google.com', 'b.google.com', 'google.com'].map((name) => names.settle(name)));
+  await names.settle('c.google.com');
+  await names.settle('www.bbc.co.uk');
+  expect([asked, told]).toEqual([['google.com'], ['google.com', 'co.uk']]);
+  expect(names.revision).toBeGreaterThan(revision);
+});
+
+test('what could not be told is asked again after a minute; the answer that comes then counts', async () => {
+  expect(await names.settle('wiki.corp.example.com')).toBe('unsure');
+  known.set('corp.example.com', false);
+  await clock.advance(59_000);
+  expect(await names.settle('wiki.corp.example.com')).toBe('unsure');
+  await clock.advance(1_000);
+  expect(await names.settle('wiki.corp.example.com')).toBe('own');
+  expect(asked).toHaveLength(2);
+});
+
+test('a question waits for a second at most; another list, or network, makes all unknown, answers under way too', async () => {
+  const slow = Promise.withResolvers<boolean>();
+  const late = new NetworkNames({
+    searchList,
+    ruling: () => undefined,
+    isPublic: () => slow.promise,
+    onPublic: () => undefined,
+    clock,
+  });
+  const waiting = Promise.all([late.settle('wiki.corp.example.com'), late.settle('www.google.com')]);
+  await clock.advance(1_000);
+  expect(await waiting).toEqual(['unsure', 'other']);
+  late.reset();
+  slow.resolve(false);
+  await settle();
+  expect(late.standing('www.google.com')).toBe('unknown');
+  expect(await names.settle('nas.home.example')).toBe('own');
+  const { revision } = names;
+  searchList.domains = ['home.example'];
+  searchList.revision += 1;
+  expect([names.standing('nas.home.example'), names.standing('www.google.com')]).toEqual(['unknown', 'other']);
+  expect(names.revision).toBeGreaterThan(revision);
+});
+
+test('single labels are tried with the domains that may be of the network, in their order', async () => {
+  for (const domain of searchList.domains) await names.settle(domain);
+  expect(names.expansionsOf('nas')).toEqual(['nas.home.example', 'nas.corp.example.com']);
+  expect([names.expansionsOf('a.b'), names.expansionsOf('')]).toEqual([[], []]);
 });

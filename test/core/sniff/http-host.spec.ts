@@ -12,6 +12,10 @@ describe('the host', () => {
     ['of any method', 'M-SEARCH * HTTP/1.1\r\nHost: web.example\r\n'],
     ['of HTTP/1.0, with bare line feeds', 'HEAD / HTTP/1.0\nHost: web.example\n'],
     ['of an absolute target, before the header', 'GET http://web.example:80/a HTTP/1.1\r\nHost: other.example\r\n'],
+    ['behind an empty line', '\r\nGET / HTTP/1.1\r\nHost: web.example\r\n'],
+    ['behind two, with bare line feeds', '\n\nGET / HTTP/1.1\nHost: web.example\n'],
+    ['behind a folded header', 'GET / HTTP/1.1\r\nA: b\r\n Host: other.example\r\n\tc\r\nHost: web.example\r\n'],
+    ['folded itself', 'GET / HTTP/1.1\r\nHost:\r\n \r\n\tweb.example:80\r\n'],
     ['of an upgrade', 'GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nHost: web.example\r\n\r\n'],
   ])('%s', (_what, text) => expect(sniff(text)).toEqual(found));
 });
@@ -29,10 +33,12 @@ describe('none, at the first byte that tells', () => {
     ['an address', 'GET / HTTP/1.1\r\nHost: 192.0.2.1\r\n'],
     ['an IPv6 address', 'GET / HTTP/1.1\r\nHost: [2001:db8::1]:80\r\n'],
     ['user information', 'GET http://me@web.example/ HTTP/1.1\r\n'],
-    ['an empty host', 'GET / HTTP/1.1\r\nHost:\r\n'],
+    ['an empty host', 'GET / HTTP/1.1\r\nHost:\r\nA: b\r\n'],
+    ['an empty host at the end', 'GET / HTTP/1.1\r\nHost:\r\n\r\n'],
+    ['a folded line without a header', 'GET / HTTP/1.1\r\n\r\n Host: web.example\r\n'],
+    ['TLS behind an empty line', '\r\n\x16\x03\x01'],
+    ['empty lines without end', '\r\n\r\n\r\n\r\n\r\n'],
     ['no host', 'GET / HTTP/1.0\r\nAccept: */*\r\n\r\n'],
-    ['a folded line', 'GET / HTTP/1.1\r\nA: b\r\n Host: web.example\r\n'],
-    ['no request line', '\r\n'],
     ['a head that never ends', `GET / HTTP/1.1\r\nCookie: ${'a'.repeat(16_400)}`],
   ])('%s', (_what, text) => expect(sniff(text)).toEqual({ kind: 'none' }));
 });
@@ -44,6 +50,14 @@ test('cut anywhere: one more byte is asked for until the line of the host is who
     expect(sniff(text.slice(0, cut)), text.slice(0, cut)).toEqual({ kind: 'more', atLeast: cut + 1 });
   }
   for (let cut = whole; cut <= text.length; cut++) expect(sniff(text.slice(0, cut))).toEqual(found);
+});
+
+test('an empty line in front, cut anywhere', () => {
+  const text = '\r\nGET / HTTP/1.1\r\nA: b\r\n c\r\nHost: web.example\r\n';
+  for (let cut = 0; cut < text.length; cut++) {
+    expect(sniff(text.slice(0, cut)), text.slice(0, cut)).toEqual({ kind: 'more', atLeast: cut + 1 });
+  }
+  expect(sniff(text)).toEqual(found);
 });
 
 test('any bytes are read without harm and in little time', () => {

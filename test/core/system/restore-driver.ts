@@ -115,6 +115,8 @@ async function turnOn(session: Session, parts: string): Promise<void> {
       capture: 'everything',
       device: 'mirage0',
       tunAddress4: '198.18.0.1',
+      mark: 0x4d49,
+      otherDevices: ['eth0'],
       tunPrefix6: 'fdfe:dcba:9876::1/126',
       fakeRanges: ['198.18.0.0/15'],
       exclude: ['203.0.113.0/24'],

@@ -222,9 +222,22 @@ describe('a guess from an earlier answer', () => {
     expect(lastVerdict()).toMatchObject(dialTo('behind.example'));
   });
 
+  test('of a name of the network is dialled by its address; first bytes are not waited for', async () => {
+    play();
+    stage.answered.set('192.0.2.7', 'nas.lan');
+    await connect('192.0.2.7', 443, [{ chunk: hello('web.example') }]);
+    expect(lastVerdict()).toMatchObject(dialTo('192.0.2.7'));
+    expect(stage.row('1').destination.host).toBe('nas.lan');
+    expect(stage.peeks).toEqual([]);
+    await connect('192.0.2.7', 22, [], 0, 'udp');
+    expect(lastVerdict()).toMatchObject(dialTo('192.0.2.7', 22));
+  });
+
   test('stands against an outer name, silence, and where nothing is looked for', async () => {
     guess([byName]);
     await connect('192.0.2.7', 443, [{ chunk: hello('front.example', true) }]);
+    expect(lastVerdict()).toMatchObject(dialTo('cdn.example'));
+    await connect('192.0.2.7', 443, [{ chunk: hello('cdn') }]);
     expect(lastVerdict()).toMatchObject(dialTo('cdn.example'));
     await connect('192.0.2.7', 443, [], 300);
     expect(lastVerdict()).toMatchObject(dialTo('cdn.example'));
@@ -232,7 +245,7 @@ describe('a guess from an earlier answer', () => {
     await connect('192.0.2.7', 5222, []);
     expect(lastVerdict()).toMatchObject(dialTo('cdn.example', 5222));
     expect(stage.peeks).toEqual([]);
-    expect(stage.row('3').domainSource).toBe('redir-host');
+    expect(stage.row('4').domainSource).toBe('redir-host');
   });
 
   test('is matched by name and by the address that was connected to; nothing is resolved', async () => {
@@ -295,6 +308,46 @@ describe('a bare address', () => {
     expect(lastVerdict()).toMatchObject(dialTo('web.example'));
     await connect('203.0.113.9', 443, [], 300);
     expect(lastVerdict()).toMatchObject(dialTo('203.0.113.9'));
+  });
+
+  test.each([
+    ['a single label', 'kubernetes'],
+    ['a name of the network', 'nas.lan'],
+    ['a special name', 'abc.onion'],
+    ['one that does not exist', 'web.invalid'],
+    ['a label of a service', '_sip.web.example'],
+    ['an underscore', 'my_host.web.example'],
+  ])('that says %s is told to the proxy as the address; rules see the name', async (_what, name) => {
+    play([rule('DOMAIN', 'other.example', 'DIRECT')], { enabled: true });
+    for (const chunk of [hello(name), request(name)]) {
+      await connect('203.0.113.9', chunk[0] === 22 ? 443 : 80, [{ chunk }]);
+      expect(lastVerdict()).toMatchObject(dialTo('203.0.113.9', chunk[0] === 22 ? 443 : 80));
+    }
+    expect(stage.row('1').destination.host).toBe(name);
+    expect(stage.failedNames).toEqual([]);
+    await connect('198.18.9.9', 443, [{ chunk: hello(name) }]);
+    expect(lastVerdict()).toMatchObject(reset);
+  });
+
+  test('that is private stays what it is, whatever name the client says', async () => {
+    play([rule('DOMAIN', 'other.example', 'DIRECT')], { enabled: true });
+    await connect('192.168.7.7', 443, [{ chunk: hello('web.example') }]);
+    expect(lastVerdict()).toMatchObject(dialTo('192.168.7.7'));
+  });
+
+  test('where clients wait for the server costs 300 ms once; a client that speaks is understood there all the same', async () => {
+    play([byName], { enabled: true });
+    await connect('203.0.113.25', 8443, [], 300);
+    expect(lastVerdict()).toMatchObject(dialTo('203.0.113.25', 8443));
+    stage.peeks.length = 0;
+    await connect('203.0.113.25', 8443, [], 20);
+    expect(lastVerdict()).toMatchObject(dialTo('203.0.113.25', 8443));
+    expect(stage.peeks).toEqual([{ atLeast: 1, timeoutMs: 20 }]);
+    await connect('203.0.113.25', 8443, [{ chunk: hello('web.example') }]);
+    expect(stage.row('3').destination.host).toBe('web.example');
+    stage.peeks.length = 0;
+    await connect('203.0.113.25', 8443, [], 300);
+    expect(stage.peeks).toEqual([{ atLeast: 1, timeoutMs: 300 }]);
   });
 
   test('of a proxy on this machine is not looked at', async () => {

@@ -14,6 +14,7 @@ import { RuleEngine } from '../../../core/rule/rule-engine.ts';
 import { Sniffer } from '../../../core/sniff/sniffer.ts';
 import { Dispatcher, type DispatcherOptions } from '../../../core/tunnel/dispatcher.ts';
 import type { DispatchPolicy } from '../../../core/tunnel/name-search.ts';
+import { SilentClients } from '../../../core/tunnel/silent-clients.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { MemoryFlowEngine } from '../../support/memory-flow-engine.ts';
 
@@ -63,6 +64,7 @@ export function policyOf(
   return {
     rules: new RuleEngine(rules),
     sniffer: new Sniffer({ ...defaultConfig.sniffer, ...sniffer }),
+    isOfNetwork: (name) => !name.includes('.') || name.endsWith('.lan'),
     nameBehind: (name) => (name === 'alias.example' ? 'behind.example' : name),
     outbounds: {
       get,
@@ -144,6 +146,7 @@ export class Stage {
       },
       addressMemory: { lookup: (ip) => this.answered.get(ip) },
       names: { dialFailed: (name, { tag }, { code }) => this.failedNames.push([name, tag, code]) },
+      silentClients: new SilentClients(this.clock),
       onRecovered: (address, name) => this.recovered.push([address, name]),
       resolver: {
         resolve: (name) => {

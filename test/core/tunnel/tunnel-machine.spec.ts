@@ -12,7 +12,7 @@ import { ManualClock } from '../rpc/manual-clock.ts';
 
 const names: readonly TunnelStepName[] = ['tun', 'dns-server', 'routes', 'system-dns'];
 const both = { systemDns: true, autoRoute: true };
-const undoOrder = ['system-dns', 'routes', 'sockets', 'tun', 'dns-server'];
+const undoOrder = ['tun', 'sockets', 'dns-server', 'system-dns', 'routes'];
 
 /** Steps that write down what happens to them, and fail or pause where told. */
 class Script implements TunnelSteps {
@@ -25,8 +25,8 @@ class Script implements TunnelSteps {
     TunnelStep
   >;
 
-  destroySockets(): Promise<void> {
-    return this.#do('sockets');
+  destroySockets(which: 'all' | 'captured'): Promise<void> {
+    return this.#do(which === 'all' ? 'sockets' : which);
   }
 
   flushCaches(): Promise<void> {
@@ -81,17 +81,17 @@ describe('order', () => {
     expect(machine.state).toEqual({ kind: 'running', since: 1_700_000_000_000, device: 'mirage0' });
   });
 
-  test('stop: system DNS, routes, sockets to fake addresses, TUN, DNS server, caches', async () => {
+  test('stop: TUN, sockets through it, DNS server, system DNS, routes, caches', async () => {
     await machine.start(both);
     script.take();
     states = [];
     await machine.stop();
-    expect(script.take()).toEqual(['-system-dns', '-routes', 'sockets', '-tun', '-dns-server', 'flush']);
+    expect(script.take()).toEqual(['-tun', 'sockets', '-dns-server', '-system-dns', '-routes', 'flush']);
     expect(kinds()).toEqual([
-      'stopping system-dns',
-      'stopping routes',
       'stopping tun',
       'stopping dns-server',
+      'stopping system-dns',
+      'stopping routes',
       'stopping flush-caches',
       'stopped',
     ]);
@@ -122,7 +122,7 @@ describe('a failed start', () => {
       const begun = lines.filter((line) => line.startsWith('+')).map((line) => line.slice(1));
       expect(begun).toEqual(names.slice(0, names.indexOf(name) + 1));
       const expected = undoOrder.filter(
-        (step) => begun.includes(step) || (step === 'sockets' && begun.includes('routes')),
+        (step) => begun.includes(step) || (step === 'sockets' && begun.includes('tun')),
       );
       const undone = lines.slice(begun.length).filter((line) => line !== 'flush');
       expect(undone).toEqual(expected.map((step) => (step === 'sockets' ? step : `-${step}`)));
@@ -137,10 +137,10 @@ describe('a failed start', () => {
     script.failing.add('+system-dns').add(`-${name}`);
     await expect(machine.start(both)).rejects.toThrow('+system-dns failed');
     expect(script.take().filter((line) => line.startsWith('-'))).toEqual([
-      '-system-dns',
-      '-routes',
       '-tun',
       '-dns-server',
+      '-system-dns',
+      '-routes',
     ]);
     expect(machine.state).toMatchObject({ kind: 'error', error: { message: '+system-dns failed' } });
   });
@@ -199,7 +199,7 @@ describe('death of the data plane', () => {
     await machine.start(both);
     script.take();
     await machine.died('the device is gone');
-    expect(script.take()).toEqual(['-system-dns', '-routes', 'sockets', '-tun', '-dns-server', 'flush']);
+    expect(script.take()).toEqual(['-tun', 'sockets', '-dns-server', '-system-dns', '-routes', 'flush']);
     expect(machine.state).toMatchObject({
       kind: 'error',
       error: { code: 'TUN_FAILED', message: 'the device is gone' },
@@ -237,7 +237,7 @@ describe('a stop that fails', () => {
     script.take();
     script.failing.add(`-${name}`);
     await expect(machine.stop()).rejects.toThrow(`-${name} failed`);
-    expect(script.take()).toEqual(['-system-dns', '-routes', 'sockets', '-tun', '-dns-server', 'flush']);
+    expect(script.take()).toEqual(['-tun', 'sockets', '-dns-server', '-system-dns', '-routes', 'flush']);
     expect(machine.state).toMatchObject({ kind: 'error' });
     await machine.stop();
     expect(script.take()).toEqual([]);
@@ -249,7 +249,7 @@ describe('the two halves', () => {
     await machine.start({ systemDns: false, autoRoute: true });
     expect(script.take()).toEqual(['+tun', '+dns-server', '+routes', 'flush']);
     await machine.stop();
-    expect(script.take()).toEqual(['-routes', 'sockets', '-tun', '-dns-server', 'flush']);
+    expect(script.take()).toEqual(['-tun', 'sockets', '-dns-server', '-routes', 'flush']);
   });
 
   test('change while running', async () => {
@@ -258,13 +258,13 @@ describe('the two halves', () => {
     await machine.setSwitches({ systemDns: false, autoRoute: true });
     expect(script.take()).toEqual(['-system-dns', 'flush']);
     await machine.setSwitches({ systemDns: true, autoRoute: false });
-    expect(script.take()).toEqual(['+routes', '+system-dns', 'flush']);
+    expect(script.take()).toEqual(['+routes', '+system-dns', 'captured', 'flush']);
     await machine.setSwitches({ systemDns: true, autoRoute: false });
     expect(script.take()).toEqual([]);
     await machine.setSwitches({ systemDns: false, autoRoute: false });
-    expect(script.take()).toEqual(['-system-dns', '-routes', 'sockets', 'flush']);
+    expect(script.take()).toEqual(['-system-dns', 'flush']);
     await machine.stop();
-    expect(script.take()).toEqual(['-tun', '-dns-server', 'flush']);
+    expect(script.take()).toEqual(['-tun', 'sockets', '-dns-server', '-routes', 'flush']);
   });
 
   test('system DNS alone has its routes too; fewer that cannot be had leave those in force', async () => {
@@ -276,15 +276,15 @@ describe('the two halves', () => {
     await expect(machine.setSwitches({ systemDns: true, autoRoute: false })).rejects.toThrow('+routes failed');
     expect(script.take()).toEqual(['+routes', 'flush']);
     await machine.stop();
-    expect(script.take()).toEqual(['-system-dns', '-routes', 'sockets', '-tun', '-dns-server', 'flush']);
+    expect(script.take()).toEqual(['-tun', 'sockets', '-dns-server', '-system-dns', '-routes', 'flush']);
   });
 
   test('one that cannot be begun is undone, told, and the rest goes on', async () => {
-    await machine.start({ systemDns: false, autoRoute: false });
+    await machine.start({ systemDns: false, autoRoute: true });
     script.take();
-    script.failing.add('+routes');
-    await expect(machine.setSwitches(both)).rejects.toThrow('+routes failed');
-    expect(script.take()).toEqual(['+routes', '-routes', 'sockets', 'flush']);
+    script.failing.add('+system-dns');
+    await expect(machine.setSwitches(both)).rejects.toThrow('+system-dns failed');
+    expect(script.take()).toEqual(['+system-dns', '-system-dns', 'flush']);
     expect(machine.state.kind).toBe('running');
   });
 
@@ -295,23 +295,42 @@ describe('the two halves', () => {
 });
 
 describe('a change that needs a restart', () => {
-  test('comes between the end and the new beginning, with the same halves', async () => {
-    await machine.start({ systemDns: false, autoRoute: true });
+  test.each([
+    [both, ['+routes', '+system-dns']],
+    [{ systemDns: false, autoRoute: true }, ['+routes']],
+    [{ systemDns: true, autoRoute: false }, ['+routes', '+system-dns']],
+  ])('ends the device alone; what keeps everything closed is never undone (%o)', async (switches, adopted) => {
+    await machine.start(switches);
     script.take();
+    states = [];
     await machine.restart(() => script.lines.push('change'));
-    expect(script.take()).toEqual([
-      '-routes',
-      'sockets',
-      '-tun',
-      '-dns-server',
-      'flush',
-      'change',
-      '+tun',
-      '+dns-server',
-      '+routes',
-      'flush',
-    ]);
+    const anew = ['-tun', 'sockets', '-dns-server', 'change', '+tun', '+dns-server'];
+    expect(script.take()).toEqual([...anew, ...adopted, 'flush']);
+    expect(kinds()).not.toContain('stopped');
     expect(machine.state.kind).toBe('running');
+  });
+
+  test('that is refused: the device begins again without it, and whoever asked is told', async () => {
+    await machine.start(both);
+    script.take();
+    const refuse = () => {
+      throw new AppError('FAKE_IP_STORE', 'the disk is full');
+    };
+    await expect(machine.restart(refuse)).rejects.toThrow('the disk is full');
+    expect(script.take()).toContain('+system-dns');
+    expect(machine.state.kind).toBe('running');
+  });
+
+  test.each(names)('after which %s cannot begin: everything is undone, what was never begun anew too', async (name) => {
+    await machine.start(both);
+    script.take();
+    script.failing.add(`+${name}`);
+    await expect(machine.restart(() => undefined)).rejects.toThrow(`+${name} failed`);
+    const undone = script.take().filter((line) => line.startsWith('-'));
+    expect(undone.slice(-2)).toEqual(['-system-dns', '-routes']);
+    expect(machine.state.kind).toBe('error');
+    await machine.stop();
+    expect(script.take()).toEqual([]);
   });
 
   test('while stopped is only made', async () => {
@@ -338,7 +357,12 @@ describe('a change that needs a restart', () => {
     await expect(machine.restart(() => undefined)).rejects.toThrow('turned off');
     await stopping;
     expect(machine.state).toEqual({ kind: 'stopped' });
-    expect(script.take().filter((line) => line.startsWith('-')).length).toBe(4);
+    expect(script.take().filter((line) => line.startsWith('-'))).toEqual([
+      '-tun',
+      '-dns-server',
+      '-system-dns',
+      '-routes',
+    ]);
   });
 });
 
@@ -354,5 +378,24 @@ test('a step is begun once more only while it is in force, and is undone once al
   expect(machine.state.kind).toBe('running');
   script.take();
   await Promise.all([machine.stop(), machine.refresh('routes')]);
-  expect(script.take()).toEqual(['-system-dns', '-routes', 'sockets', '-tun', '-dns-server', 'flush']);
+  expect(script.take()).toEqual(['-tun', 'sockets', '-dns-server', '-system-dns', '-routes', 'flush']);
+});
+
+test('what must not meet a step runs between commands, and only when nothing is begun', async () => {
+  const task = async () => void script.lines.push('task');
+  await machine.whenStopped(task);
+  expect(script.take()).toEqual(['task']);
+  const stopped = Promise.all([
+    machine.start(both),
+    machine.whenStopped(task),
+    machine.stop(),
+    machine.whenStopped(task),
+  ]);
+  await stopped.catch(() => undefined);
+  await machine.stop();
+  expect(script.take().filter((line) => line === 'task')).toEqual(['task', 'task']);
+  await machine.start(both);
+  script.take();
+  await machine.whenStopped(task);
+  expect(script.take()).toEqual([]);
 });

@@ -56,12 +56,13 @@ beforeEach(() => {
     findRoute: (to) => (to.includes(':') ? null : { local: false, device: 'eth0' }),
     findProcess: async () => undefined,
     loopGuard: { findListeners: async () => [], parentOf: () => 0 },
-    destroySockets: (prefixes) => did.push(`sockets ${prefixes.join(' ')}`),
+    destroySockets: (prefixes, spared) => did.push(`sockets ${prefixes.join(' ')} / ${spared.join(' ')}`.trimEnd()),
     network: {
       start: async () => void did.push('network'),
       stop: async () => undefined,
       deviceFor: (address) => (address.includes(':') ? undefined : 'eth0'),
       ipv6Available: () => false,
+      devicesWithIpv4: () => ['eth0'],
       onChange: (changed) => {
         networkChanged = changed;
         return () => undefined;
@@ -132,9 +133,9 @@ describe('made, and nothing else', () => {
       'network',
       '+routes mirage0 198.18.0.0/15',
       '+dns 198.18.0.2',
+      'sockets 198.18.0.0/15 198.18.0.1/32 fdfe:dcba:9876::/126 /',
       '-dns',
       '-routes',
-      'sockets 198.18.0.0/15',
     ]);
     expect([engine().stopped, tunnel.owns('mirage0')]).toEqual([true, false]);
   });
@@ -203,7 +204,7 @@ describe('from a question to a connection', () => {
     await vi.waitFor(() =>
       expect(tunnel.machine.state).toMatchObject({ kind: 'error', error: { message: 'device gone' } }),
     );
-    expect(did.slice(-3)).toEqual(['-dns', '-routes', 'sockets 198.18.0.0/15']);
+    expect(did.slice(-3)).toEqual(['sockets 198.18.0.0/15 198.18.0.1/32 fdfe:dcba:9876::/126 /', '-dns', '-routes']);
   });
 });
 
@@ -267,9 +268,7 @@ describe('another configuration', () => {
     did = [];
     await tunnel.reload(configOf([], { dns: { ...defaultConfig.dns, fakeIpRange: '10.64.0.0/16' } }));
     expect(did).toEqual([
-      '-dns',
-      '-routes',
-      'sockets 198.18.0.0/15',
+      'sockets 198.18.0.0/15 198.18.0.1/32 fdfe:dcba:9876::/126 /',
       '+routes mirage0 10.64.0.0/16 198.18.0.0/15',
       '+dns 10.64.0.2',
     ]);

@@ -147,7 +147,9 @@ describeInLab('sniffing', () => {
           expect(text).toBe(expected);
           // 300 ms of waiting for the client, and what a loaded machine takes.
           expect(greetedMs).toBeLessThan(1_300);
-          if (port !== plainPort) expect(greetedMs, 'it was looked at').toBeGreaterThan(200);
+          // What the first connection showed is known at the second.
+          if (port !== plainPort && wait === 0) expect(greetedMs, 'it was looked at').toBeGreaterThan(200);
+          if (wait > 0) expect(greetedMs, 'it is known here').toBeLessThan(250);
         }
       });
     }

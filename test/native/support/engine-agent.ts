@@ -232,7 +232,7 @@ serve({
       brokenAnswers: codeOf(() => current().answerDns(new Uint8Array(13))),
       badDescriptor: codeOf(() => addon.peerCredentials(9999)),
       badServers: codeOf(() => current().hijackDns({ udp: { taken: ['any'], spared: [] }, tcp: allServers })),
-      badPrefix: codeOf(() => addon.destroySockets(['all'])),
+      badPrefix: codeOf(() => addon.destroySockets(['all'], [])),
       badDevice: codeOf(() => addon.openUdp(4, 'no-such-dev', 0)),
       noObject: codeOf(() => new addon.Engine(7 as never, () => undefined)),
       nameTaken: codeOf(
@@ -275,5 +275,6 @@ serve({
       ),
     };
   },
-  destroySockets: ({ prefixes }: { prefixes: string[] }) => addon.destroySockets(prefixes),
+  destroySockets: ({ prefixes, spared = [] }: { prefixes: string[]; spared?: string[] }) =>
+    addon.destroySockets(prefixes, spared),
 });

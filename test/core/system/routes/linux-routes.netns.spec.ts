@@ -13,6 +13,8 @@ const wanted: RouteConfig = {
   capture: 'everything',
   device: 'mirage0',
   tunAddress4: '198.18.0.1',
+  mark: 0x4d49,
+  otherDevices: ['eth0', 'eth1', 'br0'],
   tunPrefix6: 'fdfe:dcba:9876::1/126',
   fakeRanges: ['198.18.0.0/15', '28.0.0.0/8'],
   exclude: ['203.0.113.0/24', '2001:db8:9::/48'],
@@ -77,6 +79,11 @@ describeInLab('rules and routes in the kernel', () => {
     test.each([
       ['a program of this machine', '1.2.3.4', 'mirage0'],
       ['one that chose the TUN as its source', '1.2.3.4 from 198.18.0.1', 'mirage0'],
+      ['one that chose the TUN as its source, to the LAN', '10.20.0.77 from 198.18.0.1', 'mirage0'],
+      ['one that chose the TUN as its source, to an excluded prefix', '203.0.113.80 from 198.18.0.1', 'mirage0'],
+      ['one that chose the TUN as its source, to all on the link', '224.0.0.251 from 198.18.0.1', 'mirage0'],
+      ['one of our own sockets', '1.2.3.4 mark 0x4d49', 'eth0'],
+      ['one of our own sockets, asking for names', '10.20.0.1 ipproto udp dport 53 mark 0x4d49', 'eth0'],
       ['one bound to another source address goes past (documented limit)', '1.2.3.4 from 10.20.0.2', 'eth0'],
       ['one bound to an interface goes past', '1.2.3.4 oif eth0', 'eth0'],
       ['one bound to another interface goes there', '10.99.0.77 oif eth1', 'eth1'],
@@ -113,6 +120,13 @@ describeInLab('rules and routes in the kernel', () => {
     test.each([
       ['a program of this machine', '2001:db8:1::1', 'mirage0'],
       ['one that chose the TUN as its source', '2001:db8:1::1 from fdfe:dcba:9876::1', 'mirage0'],
+      ['one that chose the TUN as its source, to the LAN', 'fd00:20::77 from fdfe:dcba:9876::1', 'mirage0'],
+      [
+        'one that chose the TUN as its source, to an excluded prefix',
+        '2001:db8:9::1 from fdfe:dcba:9876::1',
+        'mirage0',
+      ],
+      ['one of our own sockets', '2001:db8:1::1 mark 0x4d49', 'eth0'],
       ['one bound to a source in ::/1', '2001:db8:1::1 from 2001:db8:20::2', 'eth0'],
       ['one bound to a source in 8000::/1', '2001:db8:1::1 from fd00:20::2', 'eth0'],
       ['one bound to an interface', '2001:db8:1::1 oif eth0', 'eth0'],
@@ -131,16 +145,20 @@ describeInLab('rules and routes in the kernel', () => {
     test('every planned rule stands in the kernel, in the order of the plan', async () => {
       const shown = (await client.sh('ip rule')).split('\n').filter((line) => /^53[89]\d:/.test(line));
       expect(shown).toEqual([
-        '5380:\tfrom all to 224.0.0.0/4 goto 5399',
-        '5380:\tfrom all to 255.255.255.255 goto 5399',
+        '5380:\tfrom 198.18.0.1 iif lo lookup 5380',
+        '5381:\tfrom 198.18.0.1 iif lo unreachable',
         '5381:\tfrom all to 198.18.0.0/15 lookup 5380',
         '5381:\tfrom all to 28.0.0.0/8 lookup 5380',
+        '5382:\tfrom all to 224.0.0.0/4 goto 5399',
+        '5382:\tfrom all to 255.255.255.255 goto 5399',
         '5382:\tfrom all to 203.0.113.0/24 goto 5399',
-        '5383:\tfrom all lookup 5380 suppress_prefixlength 0',
+        '5382:\tfrom all fwmark 0x4d49 iif lo goto 5399',
         '5384:\tnot from all dport 53 lookup main suppress_prefixlength 0',
         '5385:\tfrom all iif mirage0 goto 5399',
+        '5386:\tfrom 0.0.0.0 iif lo oif br0 goto 5399',
+        '5386:\tfrom 0.0.0.0 iif lo oif eth0 goto 5399',
+        '5386:\tfrom 0.0.0.0 iif lo oif eth1 goto 5399',
         '5387:\tfrom 0.0.0.0 iif lo lookup 5380',
-        '5387:\tfrom 198.18.0.1 iif lo lookup 5380',
         '5399:\tfrom all nop',
       ]);
     });
@@ -178,9 +196,19 @@ describeInLab('rules and routes in the kernel', () => {
       ['a stale fake address fails at once', '198.18.3.4', 'unreachable'],
       ['a retired one too', '28.1.2.3', 'unreachable'],
       ['from a container too', '198.18.3.4 from 172.30.0.2 iif br0', 'unreachable'],
-      ['everything else is as before', '1.2.3.4', 'eth0'],
-      ['DNS to the LAN is as before', '10.20.0.1 ipproto udp dport 53', 'eth0'],
-      ['IPv6 is as before', '2001:db8:1::1', 'eth0'],
+      ['what was captured fails at once', '1.2.3.4', 'unreachable'],
+      ['names asked of the LAN fail at once', '10.20.0.1 ipproto udp dport 53', 'unreachable'],
+      ['names asked of a server outside fail at once', '8.8.8.8 ipproto tcp dport 53', 'unreachable'],
+      ['IPv6 that was captured fails at once', '2001:db8:1::1', 'unreachable'],
+      ['a socket bound to a device goes by it', '1.2.3.4 oif eth0', 'eth0'],
+      ['a socket bound to a device goes by it, IPv6', '2001:db8:1::1 oif eth0', 'eth0'],
+      ['one bound to a source address goes as before', '1.2.3.4 from 10.20.0.2', 'eth0'],
+      ['our own sockets go', '1.2.3.4 mark 0x4d49', 'eth0'],
+      ['the LAN is as before', '10.20.0.77', 'eth0'],
+      ['an excluded prefix is as before', '203.0.113.80', 'eth0'],
+      ['a container goes out as before', '1.2.3.4 from 172.30.0.2 iif br0', 'eth0'],
+      ['a socket that still has the IPv6 source goes nowhere', '2001:db8:1::1 from fdfe:dcba:9876::1', 'unreachable'],
+      ['nor by another device', '2001:db8:1::1 from fdfe:dcba:9876::1 oif eth0', 'unreachable'],
     ])('%s', async (_who, query, expected) => {
       expect(await via(query)).toBe(expected);
     });

@@ -10,29 +10,34 @@ const wanted: RouteConfig = {
   capture: 'everything',
   device: 'mirage0',
   tunAddress4: '198.18.0.1',
+  mark: 0x4d49,
+  otherDevices: ['eth0'],
   fakeRanges: ['198.18.0.0/15'],
   exclude: ['192.0.2.0/24'],
   ipv6: false,
 };
 const addScript = `ip -4 -batch -
   route add default dev mirage0 table 5380
+  route add unreachable default metric 4294967295 table 5380
   route add 198.18.0.0/15 dev mirage0 metric 1 table 5380
   route add unreachable 198.18.0.0/15 metric 4294967295 table 5380
   rule add pref 5399 nop
-  rule add pref 5380 to 224.0.0.0/4 goto 5399
-  rule add pref 5380 to 255.255.255.255 goto 5399
+  rule add pref 5380 from 198.18.0.1 iif lo lookup 5380
+  rule add pref 5381 from 198.18.0.1 iif lo unreachable
+  rule add pref 5382 to 224.0.0.0/4 goto 5399
+  rule add pref 5382 to 255.255.255.255 goto 5399
   rule add pref 5381 to 198.18.0.0/15 lookup 5380
   rule add pref 5382 to 192.0.2.0/24 goto 5399
-  rule add pref 5383 lookup 5380 suppress_prefixlength 0
+  rule add pref 5382 fwmark 0x4d49 iif lo goto 5399
   rule add pref 5384 not dport 53 lookup main suppress_prefixlength 0
   rule add pref 5385 iif mirage0 goto 5399
-  rule add pref 5387 from 0.0.0.0 iif lo lookup 5380
-  rule add pref 5387 from 198.18.0.1 iif lo lookup 5380`;
+  rule add pref 5386 from 0.0.0.0 iif lo oif eth0 goto 5399
+  rule add pref 5387 from 0.0.0.0 iif lo lookup 5380`;
 /** What the kernel shows of it. */
 const rules =
-  '[{"priority":0,"src":"all","table":"255"},{"priority":5380,"src":"all","dst":"224.0.0.0","dstlen":4,"goto":5399},{"priority":5380,"src":"all","dst":"255.255.255.255","goto":5399},{"priority":5381,"src":"all","dst":"198.18.0.0","dstlen":15,"table":"5380"},{"priority":5382,"src":"all","dst":"192.0.2.0","dstlen":24,"goto":5399},{"priority":5383,"src":"all","table":"5380","suppress_prefixlen":0},{"priority":5384,"not":null,"src":"all","dport":53,"table":"254","suppress_prefixlen":0},{"priority":5385,"src":"all","iif":"mirage0","goto":5399},{"priority":5387,"src":"0.0.0.0","iif":"lo","table":"5380"},{"priority":5387,"src":"198.18.0.1","iif":"lo","table":"5380"},{"priority":5399,"src":"all","nop":null},{"priority":32766,"src":"all","table":"254"}]';
+  '[{"priority":0,"src":"all","table":"255"},{"priority":5380,"src":"198.18.0.1","iif":"lo","table":"5380"},{"priority":5381,"src":"198.18.0.1","iif":"lo","action":"7"},{"priority":5382,"src":"all","dst":"224.0.0.0","dstlen":4,"goto":5399},{"priority":5382,"src":"all","dst":"255.255.255.255","goto":5399},{"priority":5381,"src":"all","dst":"198.18.0.0","dstlen":15,"table":"5380"},{"priority":5382,"src":"all","dst":"192.0.2.0","dstlen":24,"goto":5399},{"priority":5382,"src":"all","fwmark":"0x4d49","iif":"lo","goto":5399},{"priority":5384,"not":null,"src":"all","dport":53,"table":"254","suppress_prefixlen":0},{"priority":5385,"src":"all","iif":"mirage0","goto":5399},{"priority":5386,"src":"0.0.0.0","iif":"lo","oif":"eth0","oif_detached":null,"goto":5399},{"priority":5387,"src":"0.0.0.0","iif":"lo","table":"5380"},{"priority":5399,"src":"all","nop":null},{"priority":32766,"src":"all","table":"254"}]';
 const routesShown =
-  '[{"dst":"default","dev":"mirage0","scope":"253","flags":[]},{"dst":"198.18.0.0/15","dev":"mirage0","scope":"253","metric":1,"flags":[]},{"type":"7","dst":"198.18.0.0/15","metric":4294967295,"flags":[]}]';
+  '[{"dst":"default","dev":"mirage0","scope":"253","flags":[]},{"type":"7","dst":"default","metric":4294967295,"flags":[]},{"dst":"198.18.0.0/15","dev":"mirage0","scope":"253","metric":1,"flags":[]},{"type":"7","dst":"198.18.0.0/15","metric":4294967295,"flags":[]}]';
 
 let disk: JournalDirectory;
 let journal: UndoJournal;
@@ -57,9 +62,9 @@ describe('apply', () => {
     await create().apply(wanted);
     expect(runner.takeScript()).toBe(addScript);
     const changes = (await disk.open()).changes().map((change) => `${change.what} | ${change.where}`);
-    expect(changes).toHaveLength(13);
+    expect(changes).toHaveLength(16);
     expect(changes[0]).toBe('ip route default dev mirage0 | table 5380');
-    expect(changes[6]).toBe('ip rule 5381 | to 198.18.0.0/15 lookup 5380');
+    expect(changes[9]).toBe('ip rule 5381 | to 198.18.0.0/15 lookup 5380');
   });
 
   test('again: nothing; another configuration: only the difference', async () => {
@@ -72,12 +77,12 @@ describe('apply', () => {
     await routes.apply({ ...wanted, exclude: ['198.51.100.0/24'] });
     expect(runner.takeScript()).toBe(
       `
-ip -4 -force -batch -
-  rule del pref 5382 to 192.0.2.0/24 goto 5399
 ip -4 -batch -
-  rule add pref 5382 to 198.51.100.0/24 goto 5399`.trim(),
+  rule add pref 5382 to 198.51.100.0/24 goto 5399
+ip -4 -force -batch -
+  rule del pref 5382 to 192.0.2.0/24 goto 5399`.trim(),
     );
-    expect(journal.changes()).toHaveLength(13);
+    expect(journal.changes()).toHaveLength(16);
   });
 
   test('what somebody deleted is added again under the record it has', async () => {
@@ -86,29 +91,35 @@ ip -4 -batch -
     kernelHas(rules, '[]');
     runner.takeScript();
     await routes.apply(wanted);
-    expect(runner.takeScript()).toBe(addScript.split('\n').slice(0, 4).join('\n'));
-    expect(journal.changes()).toHaveLength(13);
+    expect(runner.takeScript()).toBe(addScript.split('\n').slice(0, 5).join('\n'));
+    expect(journal.changes()).toHaveLength(16);
   });
 
   test('undefined removes ours in reverse, and nothing that is not there or not ours', async () => {
     const routes = create();
     await routes.apply(wanted);
-    kernelHas(rules.replace('{"priority":5383,"src":"all","table":"5380","suppress_prefixlen":0},', ''), routesShown);
+    kernelHas(
+      rules.replace('{"priority":5382,"src":"all","fwmark":"0x4d49","iif":"lo","goto":5399},', ''),
+      routesShown,
+    );
     runner.takeScript();
     await routes.apply(undefined);
     expect(runner.takeScript()).toBe(
       `
 ip -4 -force -batch -
   rule del pref 5387 from 0.0.0.0 iif lo lookup 5380
-  rule del pref 5387 from 198.18.0.1 iif lo lookup 5380
+  rule del pref 5386 from 0.0.0.0 iif lo oif eth0 goto 5399
   rule del pref 5385 iif mirage0 goto 5399
   rule del pref 5384 not dport 53 lookup main suppress_prefixlength 0
+  rule del pref 5382 to 224.0.0.0/4 goto 5399
+  rule del pref 5382 to 255.255.255.255 goto 5399
   rule del pref 5382 to 192.0.2.0/24 goto 5399
+  rule del pref 5381 from 198.18.0.1 iif lo unreachable
   rule del pref 5381 to 198.18.0.0/15 lookup 5380
-  rule del pref 5380 to 224.0.0.0/4 goto 5399
-  rule del pref 5380 to 255.255.255.255 goto 5399
+  rule del pref 5380 from 198.18.0.1 iif lo lookup 5380
   rule del pref 5399 nop
   route del default dev mirage0 table 5380
+  route del unreachable default metric 4294967295 table 5380
   route del 198.18.0.0/15 dev mirage0 metric 1 table 5380
   route del unreachable 198.18.0.0/15 metric 4294967295 table 5380`.trim(),
     );
@@ -122,7 +133,7 @@ describe('failures', () => {
   test('a batch that stops names its line; what was added is removed, the journal is empty', async () => {
     runner.answers.set(
       'ip -4 -batch -',
-      commandFailure('RTNETLINK answers: Operation not supported\nCommand failed -:4'),
+      commandFailure('RTNETLINK answers: Operation not supported\nCommand failed -:5'),
     );
     await expect(create().apply(wanted)).rejects.toMatchObject({
       code: 'SYSTEM_ROUTES_FAILED',
@@ -145,7 +156,7 @@ describe('failures', () => {
     kernelHas(rules, '[]');
     runner.answers.set('ip -4 -force -batch -', commandFailure('RTNETLINK answers: Operation not permitted'));
     await expect(routes.apply(undefined)).rejects.toThrow('cannot be deleted: ip rule pref 5380');
-    expect(journal.changes()).toHaveLength(13);
+    expect(journal.changes()).toHaveLength(16);
   });
 
   test('other systems are told apart', () => {

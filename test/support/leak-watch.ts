@@ -1,0 +1,54 @@
+/** Captures what leaves a machine by its outer links, and says which packets should not have: with their bytes. */
+import type { Machine, Running } from './lab.ts';
+
+export interface Packet {
+  /** Unix time in milliseconds. */
+  readonly time: number;
+  readonly link: string;
+  /** As tcpdump puts it. */
+  readonly text: string;
+  readonly hex: string;
+}
+
+export class LeakWatch {
+  readonly #captures: readonly { link: string; running: Running }[];
+
+  private constructor(captures: readonly { link: string; running: Running }[]) {
+    this.#captures = captures;
+  }
+
+  /** `rightful`: a pcap-filter(7) of the packets that may leave, besides ARP and ICMPv6. */
+  static async start(machine: Machine, links: readonly string[], rightful: string): Promise<LeakWatch> {
+    const options = '-Q out -nn -tt -x -l --immediate-mode -s 128 -B 8192'.split(' ');
+    const filter = `not arp and not icmp6 and not (${rightful})`;
+    const captures = links.map((link) => ({
+      link,
+      running: machine.spawn('tcpdump', ['-i', link, ...options, filter]),
+    }));
+    for (const { running } of captures) await running.printed(/listening on/);
+    return new LeakWatch(captures);
+  }
+
+  /** Everything captured so far. */
+  packets(): Packet[] {
+    return this.#captures.flatMap(({ link, running }) => parse(link, running.output));
+  }
+
+  async stop(): Promise<Packet[]> {
+    for (const { running } of this.#captures) await running.stop('SIGINT');
+    return this.packets();
+  }
+}
+
+function parse(link: string, output: string): Packet[] {
+  const found = output.matchAll(/^(\d+\.\d+) (.*)\n((?:\t0x.*\n)*)/gm);
+  return [...found].map(([, time, text = '', dump = '']) => ({
+    time: Number(time) * 1_000,
+    link,
+    text,
+    hex: dump
+      .replaceAll(/^\t0x\w+: +/gm, '')
+      .replaceAll('\n', ' ')
+      .trim(),
+  }));
+}
