@@ -1,47 +1,55 @@
 //! Who has spoken to UDP sockets of this machine: noted inside the kernel for every datagram that comes in, without waking
 //! anybody, and asked when a program sends to an address for the first time.
 
-use crate::sys::bpf::{Assembler, FRAME, Filter, Helper, Instruction, LruMap, Size};
+use crate::callers_programs::{mark_answering, note_callers};
+use crate::sys::bpf::{self, Filter, LruMap, Moment};
 use crate::sys::process::monotonic_ms;
+use crate::sys::socket;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 /// Callers remembered; the least recent give way.
 const MAX_CALLERS: u32 = 16_384;
 /// How long after a caller's last datagram an answer is one (RFC 4787, REQ-5: at least 2 minutes).
 const ANSWERABLE_MS: u64 = 180_000;
-/// A caller that goes on is noted again after so long, in nanoseconds.
-const NOTED_NS: i32 = 1_000_000_000;
 
 /// Bytes of a key: address (IPv4 in its IPv6 form) and port of the caller, port of ours, in network order; and of a value: our
 /// address, and when (CLOCK_MONOTONIC, nanoseconds).
-const KEY: usize = 24;
-const VALUE: usize = 24;
-const PORTS_AT: usize = 16;
-const TIME_AT: usize = 16;
+pub const KEY: usize = 24;
+pub const VALUE: usize = 24;
+pub const PORTS_AT: usize = 16;
+pub const TIME_AT: usize = 16;
 
 /// The notes. Without bpf(2) there are none.
 pub struct Callers {
     map: LruMap,
-    /// Run the filter for as long as they are open; nothing is ever read from them.
-    _watches: [OwnedFd; 2],
+    /// Run the programs for as long as they are open; nothing is ever read from them.
+    #[cfg_attr(not(test), expect(dead_code, reason = "open"))]
+    watches: Vec<OwnedFd>,
 }
 
 impl Callers {
-    /// Begins to take notes of everything but what comes from the device with this index. Fails where the kernel has no bpf(2)
-    /// or packet sockets.
-    pub fn watch(except: u32) -> io::Result<Self> {
+    /// Begins to take notes of everything but what comes from the device with this index, and lets servers' sockets that are
+    /// connected to a caller past our rules by `mark` (0: not). Fails where the kernel has no bpf(2) or packet sockets; where only
+    /// cgroups have none, servers that connect are not helped.
+    pub fn watch(except: u32, mark: u32) -> io::Result<Self> {
         let map = LruMap::new(KEY, VALUE, MAX_CALLERS)?;
-        let filter = Filter::load(&program(map.fd(), except))?;
-        let watches = [
+        let filter = Filter::load(&note_callers(map.fd(), except))?;
+        let mut watches = vec![
             filter.watch(libc::ETH_P_IP as u16)?,
             filter.watch(libc::ETH_P_IPV6 as u16)?,
         ];
-        Ok(Self {
-            map,
-            _watches: watches,
-        })
+        if mark != 0
+            && let Ok(cookie) = socket::namespace_cookie(watches[0].as_fd())
+        {
+            let answerable = (ANSWERABLE_MS / 1_000) as i32;
+            for (moment, is_ipv4) in [(Moment::Connect4, true), (Moment::Connect6, false)] {
+                let program = mark_answering(map.fd(), is_ipv4, cookie, mark, answerable);
+                watches.extend(bpf::attach_to_all(&program, moment).ok());
+            }
+        }
+        Ok(Self { map, watches })
     }
 
     /// The address of ours that `caller` has spoken to at `port` in the last minutes.
@@ -80,108 +88,6 @@ fn parse(value: &[u8; VALUE]) -> (IpAddr, u64) {
     (address, u64::from_ne_bytes(time))
 }
 
-/// The filter. It notes the first fragment or whole of every UDP datagram to this machine and lets nothing through.
-fn program(map: BorrowedFd, except: u32) -> Vec<Instruction> {
-    /// Fields of `struct __sk_buff`.
-    const PACKET_TYPE: i16 = 4;
-    const PROTOCOL: i16 = 16;
-    const DEVICE: i16 = 40;
-    const PACKET_HOST: i32 = 0;
-    const UDP: i32 = libc::IPPROTO_UDP;
-    /// Places in the program's memory, before its end.
-    const KEY_AT: i16 = -(KEY as i16);
-    const VALUE_AT: i16 = KEY_AT - VALUE as i16;
-    const HEADER_AT: i16 = VALUE_AT - 40;
-    let protocol = |kind: libc::c_int| i32::from((kind as u16).to_be());
-
-    let mut code = Assembler::default();
-    let load_bytes = |code: &mut Assembler, to: i16, length: i32| {
-        // Register 8 says from where.
-        code.copy(1, 6);
-        code.copy(2, 8);
-        code.copy(3, FRAME);
-        code.add(3, i32::from(to));
-        code.set(4, length);
-        code.call(Helper::LoadBytes);
-        code.jump_unless_equal(0, 0, "out");
-    };
-    let move_bytes = |code: &mut Assembler, from: i16, to: i16, size| {
-        code.load(2, FRAME, from, size);
-        code.store(FRAME, to, 2, size);
-    };
-
-    code.copy(6, 1);
-    code.load(2, 6, PACKET_TYPE, Size::U32);
-    code.jump_unless_equal(2, PACKET_HOST, "out");
-    code.load(2, 6, DEVICE, Size::U32);
-    code.jump_if_equal(2, except as i32, "out");
-    code.set(2, 0);
-    for at in (VALUE_AT..0).step_by(8) {
-        code.store(FRAME, at, 2, Size::U64);
-    }
-    code.set(8, 0);
-    code.load(7, 6, PROTOCOL, Size::U32);
-    code.jump_if_equal(7, protocol(libc::ETH_P_IPV6), "ipv6");
-    code.jump_unless_equal(7, protocol(libc::ETH_P_IP), "out");
-
-    load_bytes(&mut code, HEADER_AT, 20);
-    code.load(2, FRAME, HEADER_AT + 9, Size::U8);
-    code.jump_unless_equal(2, UDP, "out");
-    // Of the fragment offset (RFC 791) the high bits are in the first byte.
-    code.load(2, FRAME, HEADER_AT + 6, Size::U8);
-    code.and(2, 0x1f);
-    code.jump_unless_equal(2, 0, "out");
-    code.load(2, FRAME, HEADER_AT + 7, Size::U8);
-    code.jump_unless_equal(2, 0, "out");
-    code.load(8, FRAME, HEADER_AT, Size::U8);
-    code.and(8, 15);
-    code.shift_left(8, 2);
-    code.set(2, 0xffff);
-    code.store(FRAME, KEY_AT + 10, 2, Size::U16);
-    code.store(FRAME, VALUE_AT + 10, 2, Size::U16);
-    move_bytes(&mut code, HEADER_AT + 12, KEY_AT + 12, Size::U32);
-    move_bytes(&mut code, HEADER_AT + 16, VALUE_AT + 12, Size::U32);
-    code.jump("ports");
-
-    code.place("ipv6");
-    load_bytes(&mut code, HEADER_AT, 40);
-    code.load(2, FRAME, HEADER_AT + 6, Size::U8);
-    code.jump_unless_equal(2, UDP, "out");
-    for half in [0, 8] {
-        move_bytes(&mut code, HEADER_AT + 8 + half, KEY_AT + half, Size::U64);
-        move_bytes(&mut code, HEADER_AT + 24 + half, VALUE_AT + half, Size::U64);
-    }
-    code.set(8, 40);
-
-    code.place("ports");
-    load_bytes(&mut code, KEY_AT + PORTS_AT as i16, 4);
-    code.call(Helper::MonotonicNs);
-    code.store(FRAME, VALUE_AT + TIME_AT as i16, 0, Size::U64);
-    // Whoever was noted a moment ago costs a look only.
-    code.set_map(1, map);
-    code.copy(2, FRAME);
-    code.add(2, i32::from(KEY_AT));
-    code.call(Helper::MapLookUp);
-    code.jump_if_equal(0, 0, "note");
-    code.load(2, FRAME, VALUE_AT + TIME_AT as i16, Size::U64);
-    code.load(3, 0, TIME_AT as i16, Size::U64);
-    code.subtract(2, 3);
-    code.jump_if_less(2, NOTED_NS, "out");
-    code.place("note");
-    code.set_map(1, map);
-    code.copy(2, FRAME);
-    code.add(2, i32::from(KEY_AT));
-    code.copy(3, FRAME);
-    code.add(3, i32::from(VALUE_AT));
-    code.set(4, 0);
-    code.call(Helper::MapUpdate);
-
-    code.place("out");
-    code.set(0, 0);
-    code.exit();
-    code.finish()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,7 +104,7 @@ mod tests {
 
     #[test]
     fn callers_are_known_by_address_and_both_ports() {
-        let Ok(callers) = Callers::watch(u32::MAX >> 1) else {
+        let Ok(callers) = Callers::watch(u32::MAX >> 1, 0) else {
             return eprintln!("not to be tested without bpf(2) and packet sockets");
         };
         for (host, length) in [
@@ -218,9 +124,28 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_connects_to_its_caller_is_marked_and_others_are_not() {
+        const MARK: u32 = 0x4d49;
+        let Ok(callers) = Callers::watch(u32::MAX >> 1, MARK) else {
+            return eprintln!("not to be tested without bpf(2) and packet sockets");
+        };
+        if callers.watches.len() < 4 {
+            return eprintln!("not to be tested without cgroup programs");
+        }
+        for host in ["127.0.0.1", "::1"] {
+            let [caller, server, other] = [(); 3].map(|()| UdpSocket::bind((host, 0)).unwrap());
+            let (peer, _) = talk(&caller, &server, 5);
+            other.connect(peer).unwrap();
+            server.connect(peer).unwrap();
+            assert_eq!(socket::mark(server.as_fd()).unwrap(), MARK);
+            assert_eq!(socket::mark(other.as_fd()).unwrap(), 0);
+        }
+    }
+
+    #[test]
     fn the_excepted_device_is_not_watched() {
         let loopback = crate::sys::interface::index_of("lo").unwrap();
-        let Ok(callers) = Callers::watch(loopback) else {
+        let Ok(callers) = Callers::watch(loopback, 0) else {
             return eprintln!("not to be tested without bpf(2) and packet sockets");
         };
         let [one, two] = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());

@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(dead_code))]
 
 mod callers;
+mod callers_programs;
 mod command;
 mod counters;
 mod dial;

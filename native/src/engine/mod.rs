@@ -78,7 +78,7 @@ impl Engine {
         epoll.add(tun.fd(), Token::Device.pack(), READABLE)?;
         epoll.add(shared.waker.fd(), Token::Commands.pack(), READABLE)?;
         let name = options.name.clone();
-        let device = tun.index();
+        let (device, mark) = (tun.index(), options.mark);
         let core = Core::new(options, tun, epoll, shared, monotonic_ms());
         let own4 = core.options.address4.into();
         let mut redirection4 = Redirection::new(own4, core.options.peer4.into(), &name);
@@ -89,7 +89,7 @@ impl Engine {
         Ok(Self {
             core,
             tcp: TcpFlows::new(redirection4, redirection6),
-            udp: UdpFlows::new(device),
+            udp: UdpFlows::new(device, mark),
             reassembly: Reassembly::default(),
             frame: vec![0; tun::FRAME],
         })

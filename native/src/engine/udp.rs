@@ -40,15 +40,15 @@ pub struct UdpFlows {
 }
 
 impl UdpFlows {
-    /// `device` is the index of the TUN.
-    pub fn new(device: u32) -> Self {
+    /// `device` is the index of the TUN, `mark` that of our sockets.
+    pub fn new(device: u32, mark: u32) -> Self {
         Self {
             flows: Slab::default(),
             outlets: Slab::default(),
             by_tuple: HashMap::new(),
             clients: HashMap::new(),
             shares: Shares::default(),
-            answers: Answers::new(device),
+            answers: Answers::new(device, mark),
             buffer: vec![0; 65_536].into_boxed_slice(),
             outgoing: Vec::new(),
             open: 0,

@@ -37,10 +37,10 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// `device` is the index of the TUN. Where the kernel cannot tell who spoke first, answers are flows like all others.
-    pub fn new(device: u32) -> Self {
+    /// `device` is the index of the TUN, `mark` that of our sockets. Where the kernel cannot tell who spoke first, answers are flows like all others.
+    pub fn new(device: u32, mark: u32) -> Self {
         Self {
-            callers: Callers::watch(device).ok(),
+            callers: Callers::watch(device, mark).ok(),
             known: HashMap::new(),
             raw4: None,
             raw6: None,

@@ -9,8 +9,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 const MAP_CREATE: libc::c_long = 0;
 const MAP_LOOKUP: libc::c_long = 1;
 const PROGRAM_LOAD: libc::c_long = 5;
+const LINK_CREATE: libc::c_long = 28;
 const MAP_LRU_HASH: u32 = 9;
 const PROGRAM_SOCKET_FILTER: u32 = 1;
+const PROGRAM_CGROUP_ADDRESS: u32 = 18;
 /// Bytes of `union bpf_attr` as far as it is used here, in the kernel's words.
 const ATTRIBUTES: usize = 16;
 /// The kernel lets only programs of such a licence call its helpers.
@@ -58,13 +60,7 @@ pub struct Filter(OwnedFd);
 impl Filter {
     /// Loads a program. Fails with EINVAL or EACCES if the kernel does not like it.
     pub fn load(program: &[Instruction]) -> io::Result<Self> {
-        let mut attributes = [0u64; ATTRIBUTES];
-        attributes[0] = words(PROGRAM_SOCKET_FILTER, program.len() as u32);
-        attributes[1] = program.as_ptr() as u64;
-        attributes[2] = LICENSE.as_ptr() as u64;
-        let fd = call(PROGRAM_LOAD, &mut attributes)?;
-        // SAFETY: the descriptor is new and owned by nobody else.
-        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+        load(PROGRAM_SOCKET_FILTER, 0, program).map(Self)
     }
 
     /// A packet socket (packet(7)) that shows the filter all that comes in of one protocol (ETH_P_*), on any interface. The
@@ -92,6 +88,53 @@ impl Filter {
         })?;
         Ok(fd)
     }
+}
+
+/// When a program attached to a cgroup runs.
+#[derive(Clone, Copy)]
+pub enum Moment {
+    Connect4 = 10,
+    Connect6 = 11,
+}
+
+/// Lets a program run whenever a process of any cgroup does something, for as long as the result is open.
+pub fn attach_to_all(program: &[Instruction], moment: Moment) -> io::Result<OwnedFd> {
+    let program = load(PROGRAM_CGROUP_ADDRESS, moment as u32, program)?;
+    let root = cgroup_root()?;
+    let mut attributes = [0u64; ATTRIBUTES];
+    attributes[0] = words(program.as_raw_fd() as u32, root.as_raw_fd() as u32);
+    attributes[1] = words(moment as u32, 0);
+    let fd = call(LINK_CREATE, &mut attributes)?;
+    // SAFETY: the descriptor is new and owned by nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// The root of the cgroup hierarchy, wherever it is mounted, or if it is not (fsopen(2), fsmount(2)).
+fn cgroup_root() -> io::Result<OwnedFd> {
+    const CREATE: libc::c_long = 6;
+    let kind = c"cgroup2";
+    let nothing: libc::c_long = 0;
+    // SAFETY: the name is a live C string; the descriptors are new and owned by nobody else.
+    unsafe {
+        let opened = libc::syscall(libc::SYS_fsopen, kind.as_ptr(), 1 as libc::c_long);
+        let context = OwnedFd::from_raw_fd(check(opened as libc::c_int)?);
+        let fd = libc::c_long::from(context.as_raw_fd());
+        let made = libc::syscall(libc::SYS_fsconfig, fd, CREATE, nothing, nothing, nothing);
+        check(made as libc::c_int)?;
+        let mounted = libc::syscall(libc::SYS_fsmount, fd, 1 as libc::c_long, nothing);
+        Ok(OwnedFd::from_raw_fd(check(mounted as libc::c_int)?))
+    }
+}
+
+fn load(kind: u32, attach: u32, program: &[Instruction]) -> io::Result<OwnedFd> {
+    let mut attributes = [0u64; ATTRIBUTES];
+    attributes[0] = words(kind, program.len() as u32);
+    attributes[1] = program.as_ptr() as u64;
+    attributes[2] = LICENSE.as_ptr() as u64;
+    attributes[8] = words(0, attach);
+    let fd = call(PROGRAM_LOAD, &mut attributes)?;
+    // SAFETY: the descriptor is new and owned by nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 fn words(low: u32, high: u32) -> u64 {
@@ -144,6 +187,8 @@ pub enum Helper {
     MapUpdate = 2,
     MonotonicNs = 5,
     LoadBytes = 26,
+    SetSocketOption = 49,
+    NamespaceCookie = 122,
 }
 
 /// A program under construction. Its only jumps go forward: to a label that is placed later.
@@ -178,12 +223,26 @@ impl Assembler {
         self.push(0x67, to, 0, 0, bits);
     }
 
+    pub fn shift_right(&mut self, to: Register, bits: i32) {
+        self.push(0x77, to, 0, 0, bits);
+    }
+
+    /// Brings the low 16 bits into network order and clears the others.
+    pub fn swap_into_network_order(&mut self, register: Register) {
+        self.push(0xdc, register, 0, 0, 16);
+    }
+
     pub fn load(&mut self, to: Register, from: Register, offset: i16, size: Size) {
         self.push(0x61 | size as u8, to, from, offset, 0);
     }
 
     pub fn store(&mut self, to: Register, offset: i16, from: Register, size: Size) {
         self.push(0x63 | size as u8, to, from, offset, 0);
+    }
+
+    pub fn set_long(&mut self, to: Register, value: u64) {
+        self.push(0x18, to, 0, 0, value as i32);
+        self.push(0, 0, 0, 0, (value >> 32) as i32);
     }
 
     /// Makes `to` the map.
@@ -198,19 +257,23 @@ impl Assembler {
     }
 
     pub fn jump(&mut self, label: &'static str) {
-        self.jump_by(0x05, 0, 0, label);
+        self.jump_by(0x05, 0, 0, 0, label);
     }
 
     pub fn jump_if_equal(&mut self, register: Register, value: i32, label: &'static str) {
-        self.jump_by(0x15, register, value, label);
+        self.jump_by(0x15, register, 0, value, label);
     }
 
     pub fn jump_unless_equal(&mut self, register: Register, value: i32, label: &'static str) {
-        self.jump_by(0x55, register, value, label);
+        self.jump_by(0x55, register, 0, value, label);
+    }
+
+    pub fn jump_unless_same(&mut self, one: Register, other: Register, label: &'static str) {
+        self.jump_by(0x5d, one, other, 0, label);
     }
 
     pub fn jump_if_less(&mut self, register: Register, value: i32, label: &'static str) {
-        self.jump_by(0xa5, register, value, label);
+        self.jump_by(0xa5, register, 0, value, label);
     }
 
     /// The jumps to this label so far lead here.
@@ -233,9 +296,9 @@ impl Assembler {
         self.program
     }
 
-    fn jump_by(&mut self, code: u8, register: Register, value: i32, label: &'static str) {
+    fn jump_by(&mut self, code: u8, to: Register, from: Register, value: i32, label: &'static str) {
         self.jumps.push((self.program.len(), label));
-        self.push(code, register, 0, 0, value);
+        self.push(code, to, from, 0, value);
     }
 
     fn push(&mut self, code: u8, to: Register, from: Register, offset: i16, immediate: i32) {
