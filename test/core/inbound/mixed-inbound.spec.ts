@@ -9,6 +9,7 @@ import { AppError } from '../../../core/base/app-error.ts';
 import { systemClock } from '../../../core/base/clock.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
 import type { Endpoint } from '../../../core/contract/flow.ts';
+import type { UdpWays } from '../../../core/flow/udp-way.ts';
 import type { DispatchedFlow, InboundFlow, StreamFlow } from '../../../core/inbound/inbound.ts';
 import { MixedInbound } from '../../../core/inbound/mixed-inbound.ts';
 import { relayStreams } from '../../../core/net/relay-streams.ts';
@@ -21,6 +22,13 @@ afterEach(async () => {
   await Promise.all(inbounds.splice(0).map((inbound) => inbound.stop()));
   await loopback.closeAll();
 });
+
+/** Datagrams have a spec of their own. */
+const noWays: UdpWays = {
+  keyOf: () => '',
+  targetOf: () => ({ host: '', port: 0 }),
+  open: () => Promise.reject(new Error('no datagrams here')),
+};
 
 type Answer = (flow: StreamFlow) => void;
 interface Options {
@@ -42,7 +50,7 @@ async function mixed(answer: Answer, options: Options = {}) {
     queueMicrotask(() => answer(flow));
     return { dialed: () => undefined, ended: (close) => ended.push(close) };
   };
-  const services = { dispatcher: { dispatch }, clock: systemClock, log: silentLogger, clientOf };
+  const services = { dispatcher: { dispatch }, ways: noWays, clock: systemClock, log: silentLogger, clientOf };
   const limits = { handshakeMs, connections, strangers };
   const inbound = new MixedInbound({ address: '127.0.0.1', port: 0, users }, services, limits);
   inbounds.push(inbound);
@@ -475,6 +483,7 @@ describe('starting and stopping', () => {
     const port = await loopback.listen(() => undefined);
     const services = {
       dispatcher: { dispatch: () => Promise.reject(new Error()) as never },
+      ways: noWays,
       clock: systemClock,
       log: silentLogger,
       clientOf: () => 'somebody',

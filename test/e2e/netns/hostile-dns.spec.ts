@@ -104,10 +104,9 @@ describeInLab('odd and hostile questions', () => {
     mirage = new Mirage(world.client);
     await mirage.start();
     await mirage.enhanced(
-      profile(['MATCH,dante'], '', { 'nameserver-policy': "{ '+.dead.example': '10.20.0.1:5399' }" }).replace(
-        'log-level: debug',
-        'log-level: info',
-      ),
+      profile(['DOMAIN,large.example,DIRECT', 'MATCH,dante'], '', {
+        'nameserver-policy': "{ '+.dead.example': '10.20.0.1:5399' }",
+      }).replace('log-level: debug', 'log-level: info'),
     );
     asker = new DnsAsker(world.client, { patience: 2_000 });
   });

@@ -136,14 +136,14 @@ describeInLab('UDP servers on this machine', () => {
     const iperf = world.client.spawn('iperf3', ['-s', '--forceflush']);
     await iperf.printed(/listening/);
     for (const direction of [[], ['-R']]) {
-      const args = ['-u', '-b', '50M', '-t', '1', '-J', '-c', client4, ...direction];
+      const args = ['-u', '-b', '10M', '-t', '1', '-J', '-c', client4, ...direction];
       const result = JSON.parse((await world.web.run('iperf3', args, { timeoutMs: 10_000 })).stdout) as {
         end?: { sum: { packets: number; lost_percent: number } };
         error?: string;
       };
       expect(result.error).toBeUndefined();
-      expect(result.end?.sum.packets).toBeGreaterThan(1_000);
-      expect(result.end?.sum.lost_percent).toBeLessThan(5);
+      expect(result.end?.sum.packets).toBeGreaterThan(500);
+      expect(result.end?.sum.lost_percent).toBeLessThan(20);
     }
   });
 
