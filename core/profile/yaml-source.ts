@@ -8,15 +8,15 @@ import {
   isAlias,
   isNode,
   isScalar,
-  LineCounter,
+  type LineCounter,
   type Node,
-  parseAllDocuments,
   visit,
   type YAMLParseError,
 } from 'yaml';
 import type { ConfigProblem } from '../contract/error.ts';
 import type { ProblemCode, ProblemValues } from '../contract/problem-texts.ts';
 import { type ProblemList, problemOf } from './problem-list.ts';
+import { parseYamlDocuments } from './yaml-documents.ts';
 
 /** Entries of maps and lists that may be read, aliases expanded, even if the text is short. */
 const leastBudget = 100_000;
@@ -26,7 +26,7 @@ export class YamlSource {
   /** False when the YAML is broken (and reported): then nothing of it can be trusted to be what was meant. */
   readonly complete: boolean;
   readonly #problems: ProblemList;
-  readonly #lines = new LineCounter();
+  readonly #lines: LineCounter;
   /** Undefined for an empty text. */
   readonly #document: Document.Parsed | undefined;
   #targets: Map<Alias, Node> | undefined;
@@ -41,15 +41,8 @@ export class YamlSource {
     this.#problems = problems;
     // Every entry of its own takes a text more than one character.
     this.#budget = Math.max(text.length, leastBudget);
-    const parsed = parseAllDocuments(text, {
-      lineCounter: this.#lines,
-      prettyErrors: false,
-      uniqueKeys: false,
-      // What other readers of YAML take without a doubt about its meaning, such as a "]" at the beginning of a line.
-      strict: false,
-      customTags: (tags) => [...tags, 'binary'],
-    });
-    const documents = Array.isArray(parsed) ? parsed : [];
+    const { documents, lines } = parseYamlDocuments(text);
+    this.#lines = lines;
     const used = documents.findIndex(({ contents, errors }) => errors.length > 0 || !isEmpty(contents));
     this.#document = documents[Math.max(used, 0)];
     this.complete = this.#reportSyntax();

@@ -189,8 +189,14 @@ describeInLab('by name through the TUN', () => {
 
   test('plain requests on one connection to the mixed port go each their own way', async () => {
     const result = await world.client.run('curl', [
-      ...['-sSv', '-m', '10', '-x', 'http://127.0.0.1:7890'],
-      ...['http://first.dante.hidden.example/', 'http://direct.example/', 'http://blocked.example/'],
+      '-sSv',
+      '-m',
+      '10',
+      '-x',
+      'http://127.0.0.1:7890',
+      'http://first.dante.hidden.example/',
+      'http://direct.example/',
+      'http://blocked.example/',
     ]);
     expect(result.stdout).toContain('host=first.dante.hidden.example client=203.0.113.1');
     expect(result.stdout).toContain('host=direct.example client=10.20.0.2');
