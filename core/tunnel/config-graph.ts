@@ -1,9 +1,10 @@
 /** Everything that one configuration decides, built whole or not at all: rules, outbounds, DNS. Replaced together. */
-import { type Ip, parseIp } from '../base/address.ts';
+import type { Ip } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import { normaliseDomain } from '../base/domain.ts';
 import type { Logger } from '../base/logger.ts';
+import { parseScopedIp } from '../base/scoped-address.ts';
 import type { Config, DnsConfig, DnsMode } from '../contract/config.ts';
 import type { RuleTrace } from '../contract/flow.ts';
 import type { AddressMemory } from '../dns/address-memory.ts';
@@ -90,7 +91,7 @@ export class ConfigGraph implements DispatchPolicy {
       systemHosts: services.systemHosts,
       outbound: (tag) => this.outbounds.get(tag),
       ownNames: config.proxies.flatMap((proxy) =>
-        proxy.type === 'socks5' && parseIp(proxy.server) === undefined ? [normaliseDomain(proxy.server)] : [],
+        proxy.type === 'socks5' && parseScopedIp(proxy.server) === undefined ? [normaliseDomain(proxy.server)] : [],
       ),
       policyOf: (name) => this.#policyOf(name),
       onPublicSearchDomain: services.onPublicSearchDomain,
