@@ -7,6 +7,7 @@ import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { DnsMessage } from '../net/dns-message.ts';
 import { type AnswerJudge, isDifferentAnswer } from './answer-suspicion.ts';
+import { FairPlaces } from './fair-places.ts';
 import type { DnsAnswer, Question, Resolver } from './resolver.ts';
 import { ServerManners } from './server-manners.ts';
 import { askOverTcp, type TcpOpener } from './tcp-exchange.ts';
@@ -46,22 +47,20 @@ export class UdpResolver implements Resolver {
   readonly #options: UdpResolverOptions;
   readonly #label: string;
   readonly #manners: ServerManners;
-  #underWay = 0;
+  readonly #underWay: FairPlaces;
   #silent = 0;
 
   constructor(options: UdpResolverOptions) {
     this.#options = options;
+    this.#underWay = new FairPlaces(maxUnderWay, `more than ${maxUnderWay} questions to one server are under way`);
     this.#manners = new ServerManners(options.clock);
     this.#label = options.label ?? `udp://${formatEndpoint({ host: options.address, port: options.port })}`;
   }
 
   /** Five seconds at most: a second try after 1.5, one by TCP after 3. */
   async query(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
-    if (this.#underWay >= maxUnderWay) {
-      throw new AppError('DNS_IO', `${maxUnderWay} questions to ${this.#label} are under way already`);
-    }
-    this.#underWay += 1;
     const whole = new AbortController();
+    const leave = this.#underWay.take(question.client ?? '', whole);
     const cancelDeadline = this.#options.clock.after(deadline, () =>
       whole.abort(new AppError('DNS_TIMEOUT', `${this.#label} did not answer within ${deadline / 1_000} s`)),
     );
@@ -75,7 +74,7 @@ export class UdpResolver implements Resolver {
     } finally {
       cancelDeadline();
       signal.removeEventListener('abort', onAbort);
-      this.#underWay -= 1;
+      leave();
     }
   }
 

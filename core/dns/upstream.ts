@@ -6,6 +6,8 @@ import type { Clock } from '../base/clock.ts';
 import { formatScopedIp, isLinkLocal6 } from '../base/scoped-address.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { UpstreamConfig } from '../contract/config.ts';
+import type { Endpoint } from '../contract/flow.ts';
+import type { Network } from '../flow/metadata.ts';
 import { queryFor, responseTo } from '../net/dns-message.ts';
 import type { StreamDialer } from '../outbound/dialer.ts';
 import type { AnswerJudge } from './answer-suspicion.ts';
@@ -30,6 +32,11 @@ export interface UpstreamServices {
   /** The servers that this machine used before us. */
   readonly system: Resolver;
   readonly outbound: (tag: string) => StreamDialer | undefined;
+  /**
+   * The way that the rules choose for a connection to a nameserver. Throws DNS_NO_UPSTREAM where they reject it. Absent: every
+   * server is asked directly.
+   */
+  readonly route?: ((to: Endpoint, network: Network) => StreamDialer | 'direct') | undefined;
   /** Addresses of a nameserver that is a name. */
   readonly lookup: (name: string, signal: AbortSignal) => Promise<readonly Ip[]>;
   /** What is known of a plain UDP server's habits. */
@@ -56,13 +63,16 @@ export function resolverOf(server: UpstreamConfig, services: UpstreamServices): 
       }),
     };
   }
+  const { route } = services;
+  if (server.byRules === true && server.via === undefined && route !== undefined)
+    return byRules(server, services, route);
   const opener = openerOf(server, services);
   const question = server.ecs === undefined ? {} : { clientSubnet: server.ecs };
   const connect = noting(connectorOf(server, services), services.connections);
-  const { disableIpv4, disableIpv6, dns64 } = server;
+  const { disableIpv4, disableIpv6, disableTypes, dns64 } = server;
   const shaped = (resolver: Resolver): Resolver =>
-    disableIpv4 === true || disableIpv6 === true || dns64 !== undefined
-      ? new ShapedResolver(resolver, { disableIpv4, disableIpv6, dns64 })
+    disableIpv4 === true || disableIpv6 === true || disableTypes !== undefined || dns64 !== undefined
+      ? new ShapedResolver(resolver, { disableIpv4, disableIpv6, disableTypes, dns64 })
       : resolver;
   switch (server.kind) {
     case 'udp': {
@@ -98,6 +108,27 @@ export function resolverOf(server: UpstreamConfig, services: UpstreamServices): 
     default:
       return unreachable(server);
   }
+}
+
+/** Asks directly or through an outbound, whatever the rules say of the server at each question. */
+function byRules(
+  server: Exclude<UpstreamConfig, { kind: 'system' | 'rcode' }>,
+  services: UpstreamServices,
+  route: NonNullable<UpstreamServices['route']>,
+): Resolver {
+  const host = server.kind === 'udp' ? server.address : server.host;
+  const direct = resolverOf(server, { ...services, route: undefined });
+  const through = new Map<StreamDialer, Resolver>();
+  return {
+    query: async (question, signal) => {
+      const way = route({ host, port: server.port }, server.kind === 'udp' ? 'udp' : 'tcp');
+      if (way === 'direct') return await direct.query(question, signal);
+      const known = through.get(way);
+      const resolver = known ?? resolverOf({ ...server, via: 'RULES' }, { ...services, outbound: () => way });
+      if (known === undefined) through.set(way, resolver);
+      return await resolver.query(question, signal);
+    },
+  };
 }
 
 function openerOf(server: UpstreamConfig, { opener }: UpstreamServices): UdpOpener & TcpOpener {

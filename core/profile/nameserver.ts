@@ -38,6 +38,7 @@ interface Parameters {
   ecs?: string;
   disableIpv4?: boolean;
   disableIpv6?: boolean;
+  disableTypes?: number[];
   dns64?: string;
   method?: 'GET' | 'POST';
 }
@@ -178,8 +179,11 @@ function parseParameters(text: string): { found: Parameters; notes: NameserverNo
       case 'skip-cert-verify':
         if (on) notes.push({ code: 'NAMESERVER_VERIFIED', values: {} });
         break;
-      default:
-        ignore(key);
+      default: {
+        const type = Number(/^disable-qtype-(\d{1,5})$/i.exec(key)?.[1] ?? 0);
+        if (type === 0 || type > 65_535) ignore(key);
+        else if (on) (found.disableTypes ??= []).push(type);
+      }
     }
   }
   return { found, notes };

@@ -6,7 +6,7 @@ import { normaliseDomain } from '../base/domain.ts';
 import type { Logger } from '../base/logger.ts';
 import { parseScopedIp } from '../base/scoped-address.ts';
 import type { Config, DnsConfig, DnsMode } from '../contract/config.ts';
-import type { RuleTrace } from '../contract/flow.ts';
+import type { Endpoint, RuleTrace } from '../contract/flow.ts';
 import type { AddressMemory } from '../dns/address-memory.ts';
 import { DnsGraph } from '../dns/dns-graph.ts';
 import type { FakeIpPool } from '../dns/fake-ip-pool.ts';
@@ -16,8 +16,8 @@ import type { NamePolicy } from '../dns/name-ways.ts';
 import type { SearchList } from '../dns/search-list.ts';
 import type { SystemHosts } from '../dns/system-hosts.ts';
 import type { BaseResolver } from '../dns/system-resolver.ts';
-import type { Metadata } from '../flow/metadata.ts';
-import type { Outbound } from '../outbound/dialer.ts';
+import type { Metadata, Network } from '../flow/metadata.ts';
+import type { Outbound, StreamDialer } from '../outbound/dialer.ts';
 import type { Egress } from '../outbound/egress.ts';
 import { OutboundManager } from '../outbound/outbound-manager.ts';
 import { RuleEngine } from '../rule/rule-engine.ts';
@@ -90,6 +90,7 @@ export class ConfigGraph implements DispatchPolicy {
       searchList: services.searchList,
       systemHosts: services.systemHosts,
       outbound: (tag) => this.outbounds.get(tag),
+      route: (to, network) => this.#routeOf(to, network),
       ownNames: config.proxies.flatMap((proxy) =>
         proxy.type === 'socks5' && parseScopedIp(proxy.server) === undefined ? [normaliseDomain(proxy.server)] : [],
       ),
@@ -140,6 +141,16 @@ export class ConfigGraph implements DispatchPolicy {
     }
     const outbound = this.outbounds.route(policy)?.outbound;
     return { surelyDirect, outcome: outcomeOf(outbound?.kind), tag: outbound?.tag ?? policy, named };
+  }
+
+  /** As a connection of ours to it would go. A name is not looked up for the rules: that would ask the very server. */
+  #routeOf(to: Endpoint, network: Network): StreamDialer | 'direct' {
+    const source = { host: '0.0.0.0', port: 0 };
+    const facts = { network, inbound: 'mixed', source, destination: to, originalDestination: to } as const;
+    const outbound = this.outbounds.route(this.rules.withoutLookup(facts))?.outbound;
+    if (outbound === undefined || outbound.kind === 'reject')
+      throw new AppError('DNS_NO_UPSTREAM', `the rules refuse connections to the nameserver ${to.host}`);
+    return outbound.kind === 'direct' ? 'direct' : outbound;
   }
 
   #checkPolicies(): void {

@@ -27,6 +27,7 @@ import { ClientNames } from './client-names.ts';
 import { ConfigGraph } from './config-graph.ts';
 import { ConnectionTopic } from './connection-topic.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { EngineRevival } from './engine-revival.ts';
 import { FakeIpPools } from './fake-ip-pools.ts';
 import { ForgedAnswerWarning } from './forged-answer-warning.ts';
 import { KernelRouteView } from './kernel-route-view.ts';
@@ -137,11 +138,18 @@ export class Tunnel {
       log.child('engine'),
       () => udpCrowd.gaveWay(),
     );
+    const revival = new EngineRevival({
+      revive: () => this.#inbound.revive(),
+      onOver: (reason) => void this.machine.died(reason),
+      health,
+      clock,
+      log: log.child('engine'),
+    });
     this.#inbound = new TunInbound({
       engine: this.#engine,
       dispatcher: this.#dispatcher,
       dns: { answerBatch: (questions, send) => this.#dnsServer?.answerBatch(questions, send) },
-      onDead: (message) => void this.machine.died(message),
+      onDead: (message, revivable) => revival.died(message, revivable),
       log: log.child('tun'),
     });
     const clientOf = (source: Endpoint, local: Endpoint) => this.#clients.clientOfAccepted(source, local);

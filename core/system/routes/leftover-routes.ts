@@ -1,23 +1,5 @@
-/**
- * The last resort when the journal is lost: finds our rules and routes by our own numbers and by their shape. Whatever
- * else somebody keeps under these numbers is left alone.
- */
-import type { CommandRunner } from '../command-runner.ts';
-import { readRouteEntries } from './kernel-routes.ts';
-import { deleteEntries } from './linux-routes.ts';
+/** How the entries that `planRoutes` makes look, whatever the configuration: to know ours when the journal is lost. */
 import { preferences, type RouteEntry, routeTable } from './route-plan.ts';
-
-/** Deletes what looks like ours and answers it. A machine without IPv6 has no leftovers there. */
-export async function deleteLeftoverRoutes(
-  runner: CommandRunner,
-  step: (name: string) => Promise<void>,
-): Promise<RouteEntry[]> {
-  const found = [
-    ...(await readRouteEntries(runner, 4)),
-    ...(await readRouteEntries(runner, 6).catch((): RouteEntry[] => [])),
-  ];
-  return await deleteEntries(runner, found.filter(isOurShape), step);
-}
 
 /** Whether an entry under our numbers is one that `planRoutes` makes for some configuration. */
 export function isOurShape(entry: RouteEntry): boolean {

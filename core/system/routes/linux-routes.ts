@@ -6,6 +6,7 @@ import { SerialQueue } from '../serial-queue.ts';
 import type { UndoJournal } from '../undo-journal.ts';
 import type { NewUndoRecord, UndoRecordOf } from '../undo-record.ts';
 import { commandTimeoutMs, readRouteEntries } from './kernel-routes.ts';
+import { isOurShape } from './leftover-routes.ts';
 import { type Family, planRoutes, preferences, type RouteEntry, routeTable } from './route-plan.ts';
 import type { RouteConfig, Routes } from './routes.ts';
 
@@ -30,7 +31,7 @@ export class LinuxRoutes implements Routes {
   }
 
   apply(wanted: RouteConfig | undefined): Promise<void> {
-    return this.#queue.run(() => (wanted === undefined ? this.#remove(this.#records()) : this.#change(wanted)));
+    return this.#queue.run(() => (wanted === undefined ? this.#removeAll() : this.#change(wanted)));
   }
 
   async #change(wanted: RouteConfig): Promise<void> {
@@ -52,6 +53,16 @@ export class LinuxRoutes implements Routes {
     // What is new stands before what is old goes: nothing passes between the two.
     await this.#add(missing);
     await this.#remove(obsolete);
+  }
+
+  /** By the records, and then by what is there: a record may say an entry in other words than the kernel does. */
+  async #removeAll(): Promise<void> {
+    const had = this.#records().length > 0;
+    await this.#remove(this.#records());
+    if (!had) return;
+    for (const entry of await deleteLeftovers(this.#runner, (name) => this.#journal.step(name))) {
+      this.#logger.warning('an entry of ours was not in the journal', { entry: describe(entry) });
+    }
   }
 
   async #add(entries: readonly RouteEntry[]): Promise<void> {
@@ -136,6 +147,21 @@ export async function deleteEntries(
     deleted.push(...present);
   }
   return deleted;
+}
+
+/**
+ * Finds our rules and routes by our own numbers and by their shape, deletes them and returns them. Whatever else somebody keeps
+ * under these numbers is left alone. A machine without IPv6 has no leftovers there. Rejects as `undoRoutes`.
+ */
+export async function deleteLeftovers(
+  runner: CommandRunner,
+  step: (name: string) => Promise<void>,
+): Promise<RouteEntry[]> {
+  const found = [
+    ...(await readRouteEntries(runner, 4)),
+    ...(await readRouteEntries(runner, 6).catch((): RouteEntry[] => [])),
+  ];
+  return await deleteEntries(runner, found.filter(isOurShape), step);
 }
 
 /** Capturing rules first, exceptions after them, the target of `goto` last of the rules, then routes. */

@@ -3,6 +3,7 @@ import fs from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { isLoopback } from '../../base/address.ts';
 import { type ResolverOptions, readResolverOptions } from '../../net/resolver-options.ts';
+import { readRegularFile } from '../regular-file.ts';
 import type { ResolvConfState } from '../undo-record.ts';
 import { contentOf, nameserversOf, optionsOf, searchListOf } from './resolv-conf-text.ts';
 
@@ -55,7 +56,11 @@ async function contentNow(before: ResolvConfState, path: string): Promise<string
 }
 
 async function read(file: string): Promise<string | undefined> {
-  return await fs.readFile(file, 'latin1').catch(() => undefined);
+  try {
+    return readRegularFile(file, { maxBytes: 1024 * 1024, followLinks: true }).toString('latin1');
+  } catch {
+    return undefined;
+  }
 }
 
 function isStub(ip: string): boolean {

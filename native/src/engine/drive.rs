@@ -1,7 +1,8 @@
 //! Drives an engine step by step, without its thread and without a TUN device, for tests: the device is a socket pair, time is
 //! what the caller says.
 
-use super::Engine;
+use super::core::Numbers;
+use super::{Engine, Remains};
 use crate::command::Command;
 use crate::event::Event;
 use crate::options::{Hijack, Options, Servers};
@@ -48,7 +49,15 @@ impl Driven {
             },
         };
         let tun = Tun::over(File::from(OwnedFd::from(near)));
-        let engine = Engine::with_device(tun, options, shared.clone()).expect("an engine");
+        let engine = Engine::succeed(
+            Remains {
+                tun,
+                options,
+                numbers: Numbers::default(),
+            },
+            shared.clone(),
+        )
+        .expect("an engine");
         Self {
             engine,
             device,
@@ -88,6 +97,16 @@ impl Driven {
             packets.push(buffer[crate::vnet_header::LENGTH..length].to_vec());
         }
         packets
+    }
+
+    /// Lets the engine die as after a fault, and another take over; what was told of the first one.
+    pub fn die_and_revive(&mut self) -> Vec<Event> {
+        self.engine.reset_all();
+        let spare = Driven::new(self.shared.clone()).engine;
+        let (mut outbox, remains) = std::mem::replace(&mut self.engine, spare).bury();
+        outbox.flush();
+        self.engine = Engine::succeed(remains, self.shared.clone()).expect("another engine");
+        self.shared.take_events()
     }
 
     /// Ends the engine as `stop` does; what it still told.

@@ -5,6 +5,8 @@ mod dns_connection;
 mod dns_desk;
 #[cfg(test)]
 pub mod drive;
+#[cfg(feature = "fault")]
+mod fault;
 pub mod flow;
 mod redirection;
 mod tcp;
@@ -25,13 +27,14 @@ mod udp_way;
 
 use crate::command::{Command, Verdict};
 use crate::dns::Answers;
-use crate::engine::core::Core;
+use crate::engine::core::{Core, Numbers};
 use crate::engine::dns_desk::Asker;
 use crate::engine::flow::{FlowRef, Token};
 use crate::engine::redirection::Redirection;
 use crate::engine::tcp::{Segment, TcpFlows};
 use crate::engine::udp::UdpFlows;
 use crate::options::Options;
+use crate::outbox::Outbox;
 use crate::packet::icmp::{self, Unreachable};
 use crate::packet::reassembly::{Added, Reassembly, TIMEOUT_MS};
 use crate::packet::tcp::Tcp;
@@ -44,8 +47,10 @@ use crate::sys::epoll::{Epoll, Events, READABLE};
 use crate::sys::process::monotonic_ms;
 use crate::tun::{self, Tun};
 use crate::vnet_header::{self, VnetHeader};
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Packets read before sockets get their turn.
@@ -55,6 +60,14 @@ const EVENT_BURST: usize = 256;
 /// Packets looked at after a stop, to answer what programs send in reply to their resets.
 const LAST_PACKETS: usize = 4_096;
 
+/// What an engine that died leaves to the next one.
+pub struct Remains {
+    tun: Tun,
+    options: Options,
+    /// Numbers of flows and questions given out so far: none is given twice.
+    numbers: Numbers,
+}
+
 /// The engine's state, owned by its thread.
 pub struct Engine {
     core: Core,
@@ -62,22 +75,34 @@ pub struct Engine {
     udp: UdpFlows,
     reassembly: Reassembly,
     frame: Vec<u8>,
+    /// Those of this turn that were not carried out yet.
+    commands: VecDeque<Command>,
 }
 
 impl Engine {
     /// Creates the device and the first listener.
     pub fn new(options: Options, shared: Arc<Shared>) -> io::Result<Self> {
         let tun = Tun::create(&options)?;
-        Self::with_device(tun, options, shared)
+        let remains = Remains {
+            tun,
+            options,
+            numbers: Numbers::default(),
+        };
+        Self::succeed(remains, shared)
     }
 
     /// An engine for a device that is there, and its first listener.
-    fn with_device(tun: Tun, options: Options, shared: Arc<Shared>) -> io::Result<Self> {
+    pub fn succeed(remains: Remains, shared: Arc<Shared>) -> io::Result<Self> {
+        let Remains {
+            tun,
+            options,
+            numbers,
+        } = remains;
         let epoll = Epoll::new()?;
         epoll.add(tun.fd(), Token::Device.pack(), READABLE)?;
         epoll.add(shared.waker.fd(), Token::Commands.pack(), READABLE)?;
         let name = options.name.clone();
-        let core = Core::new(options, tun, epoll, shared, monotonic_ms());
+        let core = Core::new(options, tun, epoll, shared, numbers, monotonic_ms());
         let own4 = core.options.address4.into();
         let mut redirection4 = Redirection::new(own4, core.options.peer4.into(), &name);
         redirection4.listen(&core.epoll)?;
@@ -90,6 +115,7 @@ impl Engine {
             udp: UdpFlows::new(),
             reassembly: Reassembly::default(),
             frame: vec![0; tun::FRAME],
+            commands: VecDeque::new(),
         })
     }
 
@@ -158,12 +184,27 @@ impl Engine {
         if wait < 0 { longest } else { wait.min(longest) }
     }
 
-    /// Announces the end of everything after a failure.
-    pub fn die(&mut self, message: String) {
+    /// After a fault: resets what programs have open, so that none of them waits for ever. Each on its own, for what the fault
+    /// has left may be faulty too.
+    pub fn reset_all(&mut self) {
+        for key in self.tcp.keys() {
+            let _ = catch_unwind(AssertUnwindSafe(|| self.tcp.stop_one(&mut self.core, key)));
+        }
+        let _ = catch_unwind(AssertUnwindSafe(|| self.udp.stop(&mut self.core)));
         self.core.outbox.close_all();
-        self.core.outbox.push(crate::event::Event::Dead { message });
-        self.core.outbox.flush();
         self.core.shared.clear_streams();
+    }
+
+    /// What the next engine needs of this one, and what is still to be told of it.
+    pub fn bury(self) -> (Outbox, Remains) {
+        let core = self.core;
+        core.shared.put_back(self.commands.into());
+        let remains = Remains {
+            numbers: core.numbers(),
+            tun: core.tun,
+            options: core.options,
+        };
+        (core.outbox, remains)
     }
 
     fn on_event(&mut self, token: Token, bits: u32) -> io::Result<()> {
@@ -204,12 +245,14 @@ impl Engine {
     }
 
     fn on_frame(&mut self, frame: &mut [u8]) {
-        if !self.on_packet(frame) {
+        if !self.on_packet(frame, false) {
             self.core.shared.metrics.dropped.add(1);
         }
     }
 
-    fn on_packet(&mut self, frame: &mut [u8]) -> bool {
+    /// `is_whole`: the packet was put together of fragments. One that says that it is a fragment again is refused: nobody sends
+    /// such, and taking it apart over and over would be work without end.
+    fn on_packet(&mut self, frame: &mut [u8], is_whole: bool) -> bool {
         let Some(header) = VnetHeader::parse(frame) else {
             return false;
         };
@@ -219,30 +262,22 @@ impl Engine {
         if !packet.is_between_hosts() {
             return false;
         }
-        let Some(piece) = packet.piece() else {
-            return self.on_whole(header, frame);
-        };
-        match self.reassembly.add(&packet, piece, self.core.now) {
-            Added::Waiting => true,
-            Added::Refused => false,
-            Added::Whole(packet) => {
-                let header = VnetHeader::default();
-                let mut frame = header.encode().to_vec();
-                frame.extend_from_slice(&packet);
-                self.on_whole(header, &mut frame)
+        if let Some(piece) = packet.piece() {
+            if is_whole {
+                return false;
             }
+            return match self.reassembly.add(&packet, piece, self.core.now) {
+                Added::Waiting => true,
+                Added::Refused => false,
+                Added::Whole(packet) => {
+                    let mut frame = VnetHeader::default().encode().to_vec();
+                    frame.extend_from_slice(&packet);
+                    self.on_packet(&mut frame, true)
+                }
+            };
         }
-    }
-
-    /// Takes a packet that is no fragment. One that was put together and says that it is a fragment again is refused: nobody
-    /// sends such, and taking it apart over and over would be work without end.
-    fn on_whole(&mut self, header: VnetHeader, frame: &mut [u8]) -> bool {
-        let Some(packet) = header::parse(&frame[vnet_header::LENGTH..]) else {
-            return false;
-        };
-        if packet.piece().is_some() {
-            return false;
-        }
+        #[cfg(feature = "fault")]
+        fault::strike(&packet);
         match packet.protocol() {
             ip::TCP => {
                 let Some(tcp) = Tcp::parse(packet.payload()) else {
@@ -290,7 +325,8 @@ impl Engine {
 
     /// False after `stop`.
     fn on_commands(&mut self) -> bool {
-        for command in self.core.shared.take_commands() {
+        self.commands = self.core.shared.take_commands().into();
+        while let Some(command) = self.commands.pop_front() {
             match command {
                 Command::Decide { id, verdict } => self.decide(id, verdict),
                 Command::Close { id, ending } => match self.core.find(id) {

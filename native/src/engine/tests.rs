@@ -1,7 +1,8 @@
 //! The engine driven by hand: packets that once ended it, and what must stay as it is.
 
 use super::drive::Driven;
-use crate::packet::{header, ip, ipv4, ipv6};
+use crate::event::{Event, Reason};
+use crate::packet::{header, ip, ipv4, ipv6, tcp, udp};
 use crate::shared::Shared;
 use crate::vnet_header;
 use std::sync::Arc;
@@ -72,4 +73,66 @@ fn an_end_before_what_came_is_refused() {
         feed(&mut engine, &packet);
     }
     assert!(engine.events().is_empty() && engine.packets().is_empty());
+}
+
+/// A SYN from a port to port 80 of a host.
+fn syn(port: u16) -> Vec<u8> {
+    let mut segment = vec![0; 20];
+    segment[..2].copy_from_slice(&port.to_be_bytes());
+    segment[2..4].copy_from_slice(&80u16.to_be_bytes());
+    (segment[12], segment[13]) = (0x50, tcp::SYN);
+    let ends = ("198.18.0.1".parse().unwrap(), "198.18.3.4".parse().unwrap());
+    header::build(ends.0, ends.1, ip::TCP, &segment)
+}
+
+fn question(port: u16) -> Vec<u8> {
+    let mut packet = Vec::new();
+    let ends = ([198, 18, 0, 1], port).into();
+    let mut message = vec![0; 12];
+    message[5] = 1;
+    message.extend_from_slice(&[1, b'a', 0, 0, 1, 0, 1]);
+    udp::build(&mut packet, ends, ([198, 18, 0, 2], 53).into(), 1, &message);
+    packet
+}
+
+#[test]
+fn another_engine_takes_over_and_numbers_are_not_given_twice() {
+    let mut engine = engine();
+    feed(&mut engine, &syn(1_000));
+    feed(&mut engine, &question(2_000));
+    let told = engine.events();
+    let [Event::Open { id: first, .. }, Event::Dns(asked)] = &told[..] else {
+        panic!("{told:?}");
+    };
+    let (first, first_token) = (*first, asked.first_token);
+
+    let told = engine.die_and_revive();
+    let [
+        Event::Close {
+            id,
+            reason: Reason::Stopped,
+            ..
+        },
+    ] = &told[..]
+    else {
+        panic!("{told:?}");
+    };
+    assert_eq!(*id, first);
+    // The program is told that its connection is over.
+    let answers = engine.packets();
+    let answer = header::parse(answers.last().unwrap()).unwrap();
+    assert!(tcp::Tcp::parse(answer.payload()).unwrap().has(tcp::RST));
+
+    // An answer to the question of before is nobody's now.
+    let mut answer = (first_token as f64).to_le_bytes().to_vec();
+    answer.extend_from_slice(&[12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    engine.command(crate::command::Command::AnswerDns { answers: answer });
+    assert!(engine.packets().is_empty());
+    feed(&mut engine, &syn(1_000));
+    feed(&mut engine, &question(2_000));
+    let told = engine.events();
+    let [Event::Open { id, .. }, Event::Dns(asked)] = &told[..] else {
+        panic!("{told:?}");
+    };
+    assert!(*id > first && asked.first_token > first_token);
 }

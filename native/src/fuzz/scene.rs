@@ -53,8 +53,9 @@ pub fn play(bytes: &[u8]) {
         if script.0.is_empty() {
             break;
         }
-        step(&mut script, &mut engine, &ids, questions);
-        for event in engine.events() {
+        let mut events = step(&mut script, &mut engine, &ids, questions);
+        events.extend(engine.events());
+        for event in events {
             match event {
                 Event::Open { id, .. } => {
                     assert!(open.insert(id), "opened twice");
@@ -85,8 +86,17 @@ fn check(packet: &[u8]) {
     assert!(!to.is_multicast() && !to.is_unspecified(), "sent to {to}");
 }
 
-fn step(script: &mut Script, engine: &mut Driven, ids: &[u64], questions: u64) {
-    match script.byte() % 10 {
+/// Plays one step; what was told of an engine that died in it.
+fn step(script: &mut Script, engine: &mut Driven, ids: &[u64], questions: u64) -> Vec<Event> {
+    match script.byte() % 32 {
+        31 => return engine.die_and_revive(),
+        kind => act(kind % 10, script, engine, ids, questions),
+    }
+    Vec::new()
+}
+
+fn act(kind: u8, script: &mut Script, engine: &mut Driven, ids: &[u64], questions: u64) {
+    match kind {
         0 => {
             let length = usize::from(script.word() % 2_048);
             let mut frame = script.bytes(length).to_vec();

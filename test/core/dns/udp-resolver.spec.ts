@@ -184,7 +184,7 @@ describe('time', () => {
     await expect(other.query(question, never)).rejects.toMatchObject({ code: 'DNS_IO' });
   });
 
-  test('a flood holds 256 questions at most', async () => {
+  test('a flood holds 256 questions at most, and the newest are asked', async () => {
     upstream.behaviour = () => [];
     const asker = new AbortController();
     const outcomes = Array.from({ length: 300 }, () => failureOf(resolver.query(question, asker.signal)));

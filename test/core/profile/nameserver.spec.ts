@@ -43,6 +43,11 @@ test.each([
     '192.0.2.1#p&ecs=192.0.2.7&dns64=64:ff9b::/96',
     { kind: 'udp', address: '192.0.2.1', port: 53, via: 'p', ecs: '192.0.2.7/32', dns64: '64:ff9b::/96' },
   ],
+  ['192.0.2.1#RULES', { kind: 'udp', address: '192.0.2.1', port: 53, via: 'RULES' }],
+  [
+    '192.0.2.1#disable-qtype-65=true&disable-qtype-64=false&disable-qtype-16=TRUE',
+    { kind: 'udp', address: '192.0.2.1', port: 53, disableTypes: [65, 16] },
+  ],
 ])('%s', (text, upstream) => {
   expect(parseNameserver(text)).toEqual({ ok: true, upstream, notes: [] });
 });
@@ -51,6 +56,8 @@ test.each([
   ['https://dns.example#p&h3=true', 'https', 'NAMESERVER_PARAMETER'],
   ['192.0.2.1#p&wat=1', 'udp', 'NAMESERVER_PARAMETER'],
   ['192.0.2.1#p&q', 'udp', 'NAMESERVER_PARAMETER'],
+  ['192.0.2.1#disable-qtype-0=true', 'udp', 'NAMESERVER_PARAMETER'],
+  ['192.0.2.1#disable-qtype-70000=true', 'udp', 'NAMESERVER_PARAMETER'],
   ['https://dns.example#skip-cert-verify=true', 'https', 'NAMESERVER_VERIFIED'],
   ['dns.example', 'tcp', 'NAMESERVER_BY_NAME'],
   ['udp://dns.example:5353', 'tcp', 'NAMESERVER_BY_NAME'],
