@@ -114,7 +114,12 @@ export class ConfigGraph implements DispatchPolicy {
   }
 
   isOfNetwork(name: string): boolean {
-    return this.dns.network.mayInclude(normaliseDomain(name));
+    const standing = this.dns.network.standing(normaliseDomain(name));
+    return standing === 'own' || standing === 'unsure';
+  }
+
+  addressInNetwork(name: string, signal: AbortSignal): Promise<Ip | undefined> {
+    return this.dns.addressInNetwork(normaliseDomain(name), signal);
   }
 
   /** What would become of a flow to this host, with every rule tested on the way. */
