@@ -1,11 +1,11 @@
 /**
- * The last resort when the journal is lost: finds our rules and routes by our own numbers and by their shape. Whatever
- * else somebody keeps under these numbers is left alone.
+ * The last resort when the journal is lost: finds our rules by the mark of who added them, our routes by our table and their
+ * shape. Whatever else somebody keeps there is left alone.
  */
 import type { CommandRunner } from '../command-runner.ts';
 import { readRouteEntries } from './kernel-routes.ts';
 import { deleteEntries } from './linux-routes.ts';
-import { preferences, type RouteEntry, routeTable } from './route-plan.ts';
+import type { RouteEntry } from './route-plan.ts';
 
 /** Deletes what looks like ours and answers it. A machine without IPv6 has no leftovers there. */
 export async function deleteLeftoverRoutes(
@@ -19,24 +19,12 @@ export async function deleteLeftoverRoutes(
   return await deleteEntries(runner, found.filter(isOurShape), step);
 }
 
-/** Whether an entry under our numbers is one that `planRoutes` makes for some configuration. */
+/**
+ * Whether an entry that was found is ours: of rules only those with our mark of who added them are found, and of the routes in
+ * our table those count that `planRoutes` makes for some configuration.
+ */
 export function isOurShape(entry: RouteEntry): boolean {
-  return (entry.kind === 'rule' ? ruleShapes : routeShapes).some((shape) => shape.test(entry.text));
+  return entry.kind === 'rule' || routeShapes.some((shape) => shape.test(entry.text));
 }
 
-const { guard, guardEnd, fake, exception, main, fromTun, boundDevice, local, sourceBound6, local6, end } = preferences;
-const ruleShapes = [
-  `${end} nop`,
-  `${guard} from \\S+ iif lo lookup ${routeTable}`,
-  `${guardEnd} from \\S+ iif lo unreachable`,
-  `${exception} to \\S+ goto ${end}`,
-  `${fake} to \\S+ lookup ${routeTable}`,
-  `${exception} fwmark 0x[0-9a-f]+ iif lo goto ${end}`,
-  `${main} not dport 53 lookup main suppress_prefixlength 0`,
-  `${fromTun} iif \\S+ goto ${end}`,
-  `${boundDevice} from 0\\.0\\.0\\.0 iif lo oif \\S+ goto ${end}`,
-  `${local} from \\S+ iif lo lookup ${routeTable}`,
-  `${sourceBound6} from (?:::|8000::)/1 goto ${end}`,
-  `${local6} iif lo lookup ${routeTable}`,
-].map((shape) => new RegExp(`^pref ${shape}$`));
 const routeShapes = [/^default dev \S+$/, /^\S+ dev \S+ metric 1$/, /^unreachable \S+ metric 4294967295$/];

@@ -1,12 +1,24 @@
 /** Routes on Linux by iproute2: brings the kernel from what it has to what is wanted, journaled, in one batch a family. */
 import { AppError } from '../../base/app-error.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { CommandRunner } from '../command-runner.ts';
+import type { HealthSink } from '../health-sink.ts';
 import { SerialQueue } from '../serial-queue.ts';
 import type { UndoJournal } from '../undo-journal.ts';
 import type { NewUndoRecord, UndoRecordOf } from '../undo-record.ts';
-import { commandTimeoutMs, readRouteEntries } from './kernel-routes.ts';
-import { type Family, planRoutes, preferences, type RouteEntry, routeTable } from './route-plan.ts';
+import { commandTimeoutMs, readOthers, readRouteEntries } from './kernel-routes.ts';
+import type { OtherRules } from './other-rules.ts';
+import {
+  chooseBase,
+  type Family,
+  noOthers,
+  type Others,
+  planRoutes,
+  type RouteEntry,
+  routeTable,
+  ruleProtocol,
+} from './route-plan.ts';
 import type { RouteConfig, Routes } from './routes.ts';
 
 export type RouteRecord = UndoRecordOf<'ip-rule' | 'ip-route'>;
@@ -15,26 +27,46 @@ export interface LinuxRoutesOptions {
   readonly runner: CommandRunner;
   readonly journal: UndoJournal;
   readonly logger: Logger;
+  readonly health: HealthSink;
+  readonly clock: Clock;
 }
+
+/** So many moves in so many milliseconds are a contest. */
+const mostMoves = 5;
+const contestMs = 60_000;
+const contestedCode = 'ROUTES_CONTESTED';
 
 export class LinuxRoutes implements Routes {
   readonly #runner: CommandRunner;
   readonly #journal: UndoJournal;
   readonly #logger: Logger;
+  readonly #health: HealthSink;
+  readonly #clock: Clock;
   readonly #queue = new SerialQueue();
+  /** Where our rules stand, and when (monotonic milliseconds) they had to move. */
+  #place: { base: number | undefined; moves: number[] } = { base: undefined, moves: [] };
 
   constructor(options: LinuxRoutesOptions) {
     this.#runner = options.runner;
     this.#journal = options.journal;
     this.#logger = options.logger;
+    this.#health = options.health;
+    this.#clock = options.clock;
   }
 
   apply(wanted: RouteConfig | undefined): Promise<void> {
-    return this.#queue.run(() => (wanted === undefined ? this.#remove(this.#records()) : this.#change(wanted)));
+    return this.#queue.run(async () => {
+      if (wanted !== undefined) return await this.#change(wanted);
+      await this.#remove(this.#records());
+      this.#place = { base: undefined, moves: [] };
+      this.#health.clear(contestedCode);
+    });
   }
 
   async #change(wanted: RouteConfig): Promise<void> {
-    const plan = planRoutes(wanted);
+    const others = await this.#readOthers(wanted);
+    const base = this.#baseFor(others);
+    const plan = planRoutes(wanted, others, base);
     const records = this.#records();
     const present = await readAll(this.#runner, familiesOf([...plan, ...records.map(entryOf)]));
     this.#refuseForeign(present, records);
@@ -44,6 +76,7 @@ export class LinuxRoutes implements Routes {
     const obsolete = records.filter((record) => !planned.has(keyOf(entryOf(record))));
     this.#logger.info('routes', {
       device: wanted.device,
+      from: base,
       wanted: plan.length,
       present: present.length,
       add: missing.length,
@@ -52,6 +85,48 @@ export class LinuxRoutes implements Routes {
     // What is new stands before what is old goes: nothing passes between the two.
     await this.#add(missing);
     await this.#remove(obsolete);
+  }
+
+  async #readOthers({ capture, ipv6 }: RouteConfig): Promise<Others> {
+    // What only goes to fake addresses is nobody else's, but must not be taken by a rule before ours.
+    const read = async (family: Family): Promise<OtherRules> => await readOthers(this.#runner, family);
+    const [four, six] = await Promise.all([read(4), ipv6 ? read(6) : noOthers[6]]);
+    return capture === 'everything' ? { 4: four, 6: six } : { 4: { ...four, routes: new Map() }, 6: six };
+  }
+
+  /** Before the rules of others; but two programs that both insist on being first must not chase each other. */
+  #baseFor(others: Others): number {
+    const wanted = chooseBase(others);
+    const now = this.#clock.monotonic();
+    const { base, moves } = this.#place;
+    if (base === undefined || base === wanted) {
+      this.#place = { base: wanted, moves };
+      return wanted;
+    }
+    const recent = moves.filter((at) => now - at < contestMs);
+    if (recent.length >= mostMoves) {
+      this.#contested(others, base);
+      return base;
+    }
+    this.#health.clear(contestedCode);
+    this.#place = { base: wanted, moves: [...recent, now] };
+    return wanted;
+  }
+
+  #contested(others: Others, base: number): void {
+    const first = [...others[4].rules, ...others[6].rules].find(({ preference }) => preference > 0);
+    this.#logger.warning('rules of another program come before ours again and again', {
+      first: first?.preference,
+      base,
+    });
+    this.#health.raise({
+      code: contestedCode,
+      severity: 'error',
+      title: 'Another program insists on routing first',
+      text: `Its policy rule (preference ${first?.preference ?? 'unknown'}) comes before ours again and again: what it takes does not pass Mirage.`,
+      action:
+        'End the other VPN or proxy, or turn off the part of it that changes routes; then turn Enhanced Mode off and on.',
+    });
   }
 
   async #add(entries: readonly RouteEntry[]): Promise<void> {
@@ -88,7 +163,7 @@ export class LinuxRoutes implements Routes {
     const list = foreign.map((entry) => describe(entry)).join('; ');
     throw new AppError(
       'SYSTEM_ROUTES_FAILED',
-      `routing table ${routeTable} or a rule preference from ${preferences.guard} to ${preferences.end} is used by something else: ${list}`,
+      `routing table ${routeTable} or rules with protocol ${ruleProtocol} are used by something else: ${list}`,
       { expected: 'run the restore if an earlier Mirage left it, else remove it there', details: { foreign: list } },
     );
   }
@@ -141,9 +216,8 @@ export async function deleteEntries(
 /** Capturing rules first, exceptions after them, the target of `goto` last of the rules, then routes. */
 function inDeletionOrder(entries: readonly RouteEntry[]): RouteEntry[] {
   const rank = (entry: RouteEntry): number => {
-    if (entry.kind === 'route') return 10_000;
-    const preference = preferenceOf(entry);
-    return preference === preferences.end ? 9_999 : preferences.end - preference;
+    if (entry.kind === 'route') return 2;
+    return entry.text.endsWith(' nop') ? 1 : -preferenceOf(entry);
   };
   return entries.toSorted((a, b) => rank(a) - rank(b));
 }
@@ -178,7 +252,9 @@ const addCommand = (entry: RouteEntry): string => command('add', entry);
 const deleteCommand = (entry: RouteEntry): string => command('del', entry);
 
 function command(verb: 'add' | 'del', entry: RouteEntry): string {
-  return entry.kind === 'rule' ? `rule ${verb} ${entry.text}` : `route ${verb} ${entry.text} table ${routeTable}`;
+  return entry.kind === 'rule'
+    ? `rule ${verb} ${entry.text} protocol ${ruleProtocol}`
+    : `route ${verb} ${entry.text} table ${routeTable}`;
 }
 
 function describe(entry: RouteEntry): string {
