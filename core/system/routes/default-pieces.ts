@@ -2,7 +2,7 @@
  * A default route in pieces: prefixes that together lead to the internet (0.0.0.0/1 and 128.0.0.0/1 of OpenVPN, the many that
  * calculators of AllowedIPs make, 2000::/3). Pure. Such routes say "everything", and are not an exception as a LAN's route is.
  */
-import { type Cidr, cidrWithin, parseCidr } from '../../base/cidr.ts';
+import { type Cidr, cidrWithin, formatCidr, parseCidr } from '../../base/cidr.ts';
 import type { Family } from './route-plan.ts';
 
 /** A route of a table of others: where to, and by which way. */
@@ -13,10 +13,11 @@ export interface OtherRoute {
 }
 
 export interface Pieces {
-  /** The longest prefix length among the pieces; 0 when the default is whole, or there is none. */
+  /** How many pieces there are, and the longest prefix length among them; 0 when the default is whole, or there is none. */
+  readonly pieces: number;
   readonly longest: number;
-  /** The routes up to that length that are not pieces, and mean what they say. */
-  readonly kept: readonly Cidr[];
+  /** The routes that are not pieces, and mean what they say; `text` as the kernel shows a prefix. */
+  readonly rest: readonly { readonly prefix: number; readonly text: string }[];
 }
 
 /** Nobody's own network is as large: a shorter public prefix is a piece whatever else there is. */
@@ -58,10 +59,14 @@ export function piecesOf(routes: readonly OtherRoute[], family: Family): Pieces 
   };
   const pieces = new Set(open.filter(({ hop }) => isDefault(hop)));
   const longest = Math.max(0, ...[...pieces].map(({ cidr }) => cidr.prefix));
-  return {
-    longest,
-    kept: all.filter((each) => !pieces.has(each) && each.cidr.prefix <= longest).map(({ cidr }) => cidr),
-  };
+  const rest = all.flatMap((each) => (pieces.has(each) ? [] : [{ prefix: each.cidr.prefix, text: textOf(each.cidr) }]));
+  return { pieces: pieces.size, longest, rest };
+}
+
+/** As the kernel shows it: host bits cleared, a full-length prefix as a bare address. */
+export function textOf(cidr: Cidr): string {
+  const text = formatCidr(cidr);
+  return cidr.prefix === (cidr.family === 4 ? 32 : 128) ? text.replace(/\/.*/, '') : text;
 }
 
 /** How many addresses of the internet are in the union of prefixes. */

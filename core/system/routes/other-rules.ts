@@ -12,9 +12,9 @@ export interface OtherRule {
   readonly mark: string | undefined;
   /** Whether it is for packets with that mark only. */
   readonly needsMark: boolean;
-  /** The table it looks into, and the longest prefix that it passes over there (-1: none). */
+  /** The table it looks into, and the destinations for which it does; undefined for all. */
   readonly table: number | undefined;
-  readonly suppressed: number;
+  readonly to: string | undefined;
   /** Only for devices of a VRF (ip-vrf(8)). */
   readonly isVrf: boolean;
 }
@@ -72,7 +72,12 @@ function readRule(rule: JsonObject): OtherRule {
     mark: isMarked ? mark : undefined,
     needsMark: isMarked && !isNegated,
     table: Number.isInteger(table) && table > 0 ? table : undefined,
-    suppressed: Number(rule['suppress_prefixlen'] ?? -1),
+    to: isNegated ? undefined : destinationOf(rule),
     isVrf: rule['l3mdev'] !== undefined,
   };
+}
+
+function destinationOf({ dst, dstlen }: JsonObject): string | undefined {
+  if (dst === undefined || dst === 'all') return undefined;
+  return dstlen === undefined ? String(dst) : `${String(dst)}/${String(dstlen)}`;
 }

@@ -3,8 +3,8 @@
  * stays right under strict rp_filter and needs no sysctl. See ip-rule(8), ip-route(8).
  */
 import { AppError } from '../../base/app-error.ts';
-import { type Cidr, formatCidr, parseCidr } from '../../base/cidr.ts';
-import { piecesOf } from './default-pieces.ts';
+import { type Cidr, parseCidr } from '../../base/cidr.ts';
+import { piecesOf, textOf } from './default-pieces.ts';
 import { firstPreference, lookups, mainTable, marks, type OtherRules } from './other-rules.ts';
 import type { RouteConfig } from './routes.ts';
 
@@ -43,9 +43,9 @@ export const steps = {
   exception: 4,
   /** Questions to port 53 are asked of us, also those to servers on the LAN. */
   dns: 5,
-  /** Networks that would be passed over with the pieces of a default route. */
+  /** Networks in the tables of others, and those in the main table that are passed over with the pieces of a default route, win; ... */
   kept: 6,
-  /** On-link and other specific routes win, in whichever table a rule finds them: the rules of others in their order. */
+  /** ... and so do all other on-link and specific routes of the main table. */
   specific: 10,
   /** Where `dns` leads. */
   capture: 60,
@@ -61,7 +61,7 @@ export const steps = {
 export const usualBase = 5380;
 /** So far they move towards the front each time that somebody's rules do. */
 const baseStep = 200;
-/** Lookups of others that are followed, and networks that are kept; more are captured, and go DIRECT by the kernel's choice. */
+/** Rules that look into the main table, and networks that are kept; more are captured, and go DIRECT by the kernel's choice. */
 const mostLookups = steps.capture - steps.specific;
 const mostKept = 256;
 
@@ -169,20 +169,27 @@ class FamilyPlan {
     ];
   }
 
-  /** Each rule of others that looks into a table is asked before us for what is more specific there than a default. */
+  /**
+   * What is more specific than a default goes by the rules of others. Of ours none may look into a table of theirs, and none into
+   * the main table as they do: a program that ends deletes "the rule that looks into my table", and would take ours (wg-quick).
+   */
   #specific(): string[] {
     const kept = new Set<string>();
     const found = new Set<string>();
-    for (const { selector, table, suppressed } of lookups(this.#others)) {
-      const pieces = piecesOf(this.#others.routes.get(table) ?? [], this.#family);
-      for (const cidr of pieces.kept) kept.add(textOf(cidr));
-      const name = table === mainTable ? 'main' : String(table);
-      const passedOver = Math.max(0, suppressed, pieces.longest);
-      found.add(`${selector} lookup ${name} suppress_prefixlength ${passedOver}`.trim());
+    for (const { selector, table, to } of lookups(this.#others)) {
+      const { longest, pieces, rest } = piecesOf(this.#others.routes.get(table) ?? [], this.#family);
+      if (to !== undefined) {
+        if (piecesOf([{ prefix: to, hop: '' }], this.#family).pieces === 0) kept.add(selector);
+      } else if (table === mainTable) {
+        if (pieces > 0) for (const { prefix, text } of rest) if (prefix <= longest) kept.add(`to ${text}`);
+        found.add(`${selector} lookup main suppress_prefixlength ${Math.max(1, longest)}`.trim());
+      } else {
+        for (const { text } of rest) kept.add(`${selector} to ${text}`.trim());
+      }
     }
     const nearest = [...kept].toSorted((a, b) => lengthOf(a) - lengthOf(b)).slice(0, mostKept);
     return [
-      ...nearest.map((prefix) => this.#past('kept', `to ${prefix}`)),
+      ...nearest.map((text) => this.#past('kept', text)),
       ...[...found].slice(0, mostLookups).map((text, place) => this.#rule('specific', text, place)),
     ];
   }
@@ -239,12 +246,9 @@ function canonical(prefix: string): string {
   return textOf(parse(prefix));
 }
 
-function textOf(cidr: Cidr): string {
-  return cidr.prefix === (cidr.family === 4 ? 32 : 128) ? formatCidr(cidr).replace(/\/.*/, '') : formatCidr(cidr);
-}
-
-function lengthOf(prefix: string): number {
-  return Number(prefix.split('/')[1] ?? 128);
+/** The prefix length after `to` in the words of a selector. */
+function lengthOf(selector: string): number {
+  return Number(/\bto [^ /]+\/(\d+)/.exec(selector)?.[1] ?? 128);
 }
 
 function parse(prefix: string): Cidr {

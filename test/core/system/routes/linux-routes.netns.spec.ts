@@ -164,7 +164,7 @@ describeInLab('rules and routes in the kernel', () => {
         '5384:\tfrom all to 255.255.255.255 goto 5479 proto 153',
         '5384:\tfrom all to 203.0.113.0/24 goto 5479 proto 153',
         '5385:\tfrom all dport 53 goto 5440 proto 153',
-        '5390:\tfrom all lookup main suppress_prefixlength 0 proto 153',
+        '5390:\tfrom all lookup main suppress_prefixlength 1 proto 153',
         '5440:\tfrom all nop proto 153',
         '5441:\tfrom 0.0.0.0 iif lo oif br0 goto 5479 proto 153',
         '5441:\tfrom 0.0.0.0 iif lo oif eth0 goto 5479 proto 153',

@@ -34,12 +34,12 @@ const addScript = `ip -4 -batch -
   rule add pref 5384 to 192.0.2.0/24 goto 5479 protocol 153
   rule add pref 5440 nop protocol 153
   rule add pref 5385 dport 53 goto 5440 protocol 153
-  rule add pref 5390 lookup main suppress_prefixlength 0 protocol 153
+  rule add pref 5390 lookup main suppress_prefixlength 1 protocol 153
   rule add pref 5441 from 0.0.0.0 iif lo oif eth0 goto 5479 protocol 153
   rule add pref 5442 from 0.0.0.0 iif lo lookup 5380 protocol 153`;
 /** What the kernel shows of it. */
 const rules =
-  '[{"priority":0,"src":"all","table":"255"},{"priority":5479,"src":"all","nop":null,"protocol":"153"},{"priority":5380,"src":"198.18.0.1","iif":"lo","table":"5380","protocol":"153"},{"priority":5381,"src":"198.18.0.1","iif":"lo","action":"7","protocol":"153"},{"priority":5382,"src":"all","dst":"198.18.0.0","dstlen":15,"table":"5380","protocol":"153"},{"priority":5383,"not":null,"src":"all","iif":"lo","goto":5479,"protocol":"153"},{"priority":5384,"src":"all","fwmark":"0x4d49","goto":5479,"protocol":"153"},{"priority":5384,"src":"all","dst":"224.0.0.0","dstlen":4,"goto":5479,"protocol":"153"},{"priority":5384,"src":"all","dst":"255.255.255.255","goto":5479,"protocol":"153"},{"priority":5384,"src":"all","dst":"192.0.2.0","dstlen":24,"goto":5479,"protocol":"153"},{"priority":5440,"src":"all","nop":null,"protocol":"153"},{"priority":5385,"src":"all","dport":53,"goto":5440,"protocol":"153"},{"priority":5390,"src":"all","table":"254","suppress_prefixlen":0,"protocol":"153"},{"priority":5441,"src":"0.0.0.0","iif":"lo","oif":"eth0","oif_detached":null,"goto":5479,"protocol":"153"},{"priority":5442,"src":"0.0.0.0","iif":"lo","table":"5380","protocol":"153"},{"priority":32766,"src":"all","table":"254"}]';
+  '[{"priority":0,"src":"all","table":"255"},{"priority":5479,"src":"all","nop":null,"protocol":"153"},{"priority":5380,"src":"198.18.0.1","iif":"lo","table":"5380","protocol":"153"},{"priority":5381,"src":"198.18.0.1","iif":"lo","action":"7","protocol":"153"},{"priority":5382,"src":"all","dst":"198.18.0.0","dstlen":15,"table":"5380","protocol":"153"},{"priority":5383,"not":null,"src":"all","iif":"lo","goto":5479,"protocol":"153"},{"priority":5384,"src":"all","fwmark":"0x4d49","goto":5479,"protocol":"153"},{"priority":5384,"src":"all","dst":"224.0.0.0","dstlen":4,"goto":5479,"protocol":"153"},{"priority":5384,"src":"all","dst":"255.255.255.255","goto":5479,"protocol":"153"},{"priority":5384,"src":"all","dst":"192.0.2.0","dstlen":24,"goto":5479,"protocol":"153"},{"priority":5440,"src":"all","nop":null,"protocol":"153"},{"priority":5385,"src":"all","dport":53,"goto":5440,"protocol":"153"},{"priority":5390,"src":"all","table":"254","suppress_prefixlen":1,"protocol":"153"},{"priority":5441,"src":"0.0.0.0","iif":"lo","oif":"eth0","oif_detached":null,"goto":5479,"protocol":"153"},{"priority":5442,"src":"0.0.0.0","iif":"lo","table":"5380","protocol":"153"},{"priority":32766,"src":"all","table":"254"}]';
 const noRules = '[{"priority":0,"src":"all","table":"255"},{"priority":32766,"src":"all","table":"254"}]';
 const routesShown =
   '[{"dst":"default","dev":"mirage0","scope":"253","flags":[]},{"type":"7","dst":"default","metric":4294967295,"flags":[]},{"dst":"198.18.0.0/15","dev":"mirage0","scope":"253","metric":1,"flags":[]},{"type":"7","dst":"198.18.0.0/15","metric":4294967295,"flags":[]}]';
@@ -119,7 +119,7 @@ ip -4 -force -batch -
 ip -4 -force -batch -
   rule del pref 5442 from 0.0.0.0 iif lo lookup 5380 protocol 153
   rule del pref 5441 from 0.0.0.0 iif lo oif eth0 goto 5479 protocol 153
-  rule del pref 5390 lookup main suppress_prefixlength 0 protocol 153
+  rule del pref 5390 lookup main suppress_prefixlength 1 protocol 153
   rule del pref 5385 dport 53 goto 5440 protocol 153
   rule del pref 5384 to 224.0.0.0/4 goto 5479 protocol 153
   rule del pref 5384 to 255.255.255.255 goto 5479 protocol 153

@@ -53,7 +53,7 @@ describe('the plan', () => {
 4 rule pref 5384 to 255.255.255.255 goto 5479
 4 rule pref 5440 nop
 4 rule pref 5385 dport 53 goto 5440
-4 rule pref 5390 lookup main suppress_prefixlength 0
+4 rule pref 5390 lookup main suppress_prefixlength 1
 4 rule pref 5442 from 0.0.0.0 iif lo lookup 5380`.trim(),
     );
   });
@@ -86,7 +86,7 @@ describe('the plan', () => {
 4 rule pref 5384 to 192.0.2.0/24 goto 5479
 4 rule pref 5440 nop
 4 rule pref 5385 dport 53 goto 5440
-4 rule pref 5390 lookup main suppress_prefixlength 0
+4 rule pref 5390 lookup main suppress_prefixlength 1
 4 rule pref 5442 from 0.0.0.0 iif lo lookup 5380
 6 route default dev mirage0
 6 route unreachable default metric 4294967295
@@ -100,7 +100,7 @@ describe('the plan', () => {
 6 rule pref 5384 to 2001:db8:9::/48 goto 5479
 6 rule pref 5440 nop
 6 rule pref 5385 dport 53 goto 5440
-6 rule pref 5390 lookup main suppress_prefixlength 0
+6 rule pref 5390 lookup main suppress_prefixlength 1
 6 rule pref 5441 from ::/1 goto 5479
 6 rule pref 5441 from 8000::/1 goto 5479
 6 rule pref 5442 iif lo lookup 5380`.trim(),
@@ -164,7 +164,7 @@ function besides(others: Others, family: Family = 4): string[] {
   return [`from ${first}`, ...told];
 }
 
-const main0 = '+10 lookup main suppress_prefixlength 0';
+const main0 = '+10 lookup main suppress_prefixlength 1';
 const halves = (hop: string): OtherRoute[] => ['0.0.0.0/1', '128.0.0.0/1'].map((prefix) => ({ prefix, hop }));
 const wgQuick: JsonObject[] = [
   { priority: 32_764, src: 'all', table: '254', suppress_prefixlen: 0 },
@@ -187,7 +187,7 @@ describe('beside other programs', () => {
     [
       'wg-quick before us: its own packets stay out, its default is ours',
       othersWith(wgQuick, { 254: lan }),
-      ['from 5380', '+4 fwmark 0xca6c past', main0, '+11 not fwmark 0xca6c lookup 51820 suppress_prefixlength 0'],
+      ['from 5380', '+4 fwmark 0xca6c past', main0],
     ],
     [
       'wg-quick after us: its rules have come before ours',
@@ -195,7 +195,7 @@ describe('beside other programs', () => {
         wgQuick.map((rule, i) => ({ ...rule, priority: 5378 + i })),
         { 254: lan },
       ),
-      ['from 5180', '+4 fwmark 0xca6c past', main0, '+11 not fwmark 0xca6c lookup 51820 suppress_prefixlength 0'],
+      ['from 5180', '+4 fwmark 0xca6c past', main0],
     ],
     [
       'Tailscale with subnets and an exit node',
@@ -203,8 +203,8 @@ describe('beside other programs', () => {
       [
         'from 4980',
         '+4 fwmark 0x80000/0xff0000 past',
-        '+10 lookup 52 suppress_prefixlength 0',
-        '+11 lookup main suppress_prefixlength 0',
+        '+6 to 192.168.77.0/24 past',
+        '+10 lookup main suppress_prefixlength 1',
       ],
     ],
     [
@@ -250,7 +250,7 @@ describe('beside other programs', () => {
     [
       'halves in a table of its own',
       othersWith([{ priority: 100, src: 'all', table: '77' }], { 254: lan, 77: halves('tun0') }),
-      ['from 180', '+10 lookup 77 suppress_prefixlength 1', '+11 lookup main suppress_prefixlength 0'],
+      ['from 180', '+10 lookup main suppress_prefixlength 1'],
     ],
     [
       'networks of a company, large ones too, are no pieces',
@@ -266,12 +266,7 @@ describe('beside other programs', () => {
         ],
         { 254: lan, 100: [{ prefix: '192.168.9.0/24', hop: 'wg0' }] },
       ),
-      [
-        'from 180',
-        '+10 uidrange 1000-1000 lookup 100 suppress_prefixlength 0',
-        '+11 ipproto 17 dport 4433 lookup 101 suppress_prefixlength 0',
-        '+12 lookup main suppress_prefixlength 0',
-      ],
+      ['from 180', '+6 uidrange 1000-1000 to 192.168.9.0/24 past', '+10 lookup main suppress_prefixlength 1'],
     ],
     [
       'by source, by interface, and a VRF: none of what we capture',
@@ -295,12 +290,18 @@ describe('beside other programs', () => {
         ],
         { 254: lan },
       ),
-      [
-        'from 5380',
-        '+4 fwmark 0xb past',
-        '+10 fwmark 0x0/0xffff lookup 98 suppress_prefixlength 0',
-        '+11 lookup main suppress_prefixlength 0',
-      ],
+      ['from 5380', '+4 fwmark 0xb past', '+10 lookup main suppress_prefixlength 1'],
+    ],
+    [
+      'rules for networks: one of a company, and one half of everything',
+      othersWith(
+        [
+          { priority: 20_000, src: 'all', dst: '192.168.77.0', dstlen: 24, table: '52' },
+          { priority: 20_001, src: 'all', dst: '128.0.0.0', dstlen: 1, table: '52' },
+        ],
+        { 254: lan },
+      ),
+      ['from 5380', '+6 to 192.168.77.0/24 past', '+10 lookup main suppress_prefixlength 1'],
     ],
     [
       'wg-quick and Tailscale together',
@@ -309,25 +310,18 @@ describe('beside other programs', () => {
         'from 4980',
         '+4 fwmark 0x80000/0xff0000 past',
         '+4 fwmark 0xca6c past',
-        '+10 lookup 52 suppress_prefixlength 0',
-        '+11 lookup main suppress_prefixlength 0',
-        '+12 not fwmark 0xca6c lookup 51820 suppress_prefixlength 0',
+        '+10 lookup main suppress_prefixlength 1',
       ],
     ],
     [
       'wg-quick over a LAN with halves',
       othersWith(wgQuick, { 254: [...lan, ...halves('tun0')] }),
-      [
-        'from 5380',
-        '+4 fwmark 0xca6c past',
-        '+10 lookup main suppress_prefixlength 1',
-        '+11 not fwmark 0xca6c lookup 51820 suppress_prefixlength 0',
-      ],
+      ['from 5380', '+4 fwmark 0xca6c past', '+10 lookup main suppress_prefixlength 1'],
     ],
     [
       'a rule that nobody can precede',
       othersWith([{ priority: 40, src: 'all', table: '9' }], { 254: lan }),
-      ['from 180', '+10 lookup 9 suppress_prefixlength 0', '+11 lookup main suppress_prefixlength 0'],
+      ['from 180', '+10 lookup main suppress_prefixlength 1'],
     ],
   ])('%s', (_who, others, expected) => {
     expect(besides(others)).toEqual(expected);
