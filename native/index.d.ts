@@ -119,8 +119,11 @@ export type EngineEvent =
    * message without length prefix.
    */
   | { kind: 'dns'; firstToken: number; count: number; questions: Buffer }
-  /** The engine stopped by itself (device gone, internal fault); every flow was closed before. */
-  | { kind: 'dead'; message: string };
+  /**
+   * The engine stopped by itself; every flow was closed before. `revivable`: an internal fault; the device is still there, its
+   * packets wait, and `revive` may be called. Otherwise the device is gone.
+   */
+  | { kind: 'dead'; message: string; revivable: boolean };
 
 export type Verdict =
   /**
@@ -200,6 +203,11 @@ export class Engine {
   /** Shared memory, two entries per slot: bytes up at 2*slot, bytes down at 2*slot+1. The same array at each call. */
   counters(): BigUint64Array;
   metrics(): EngineMetrics;
+  /**
+   * After `dead` with `revivable`: another engine takes over the device as it is. Throws `ENOENT` if there is none to be had.
+   * What `carry6` and `hijackDns` said last holds.
+   */
+  revive(): void;
   /**
    * Resets every flow, removes the device, ends the thread. Returns when all is gone; the last events (`close` with `stopped`)
    * are still delivered after it. Later calls do nothing. A running engine keeps Node alive until then.

@@ -1,7 +1,8 @@
 /** Finds the bridge to the app process: Electron's preload puts one on the window, a browser tab opens a WebSocket. */
 import type { MirageBridge } from '../core/contract/app.ts';
-import type { appSocketPath } from '../core/contract/app-socket.ts';
+import type { appSocketPath, KeyFrame } from '../core/contract/app-socket.ts';
 import { electronHomeLink, type HomeLink } from './bridge/home-link.ts';
+import { takeSessionKey } from './bridge/session-key.ts';
 import { type OpenSocket, SocketBridge, type SocketHandlers } from './bridge/socket-bridge.ts';
 
 declare global {
@@ -20,9 +21,11 @@ const socketPath: typeof appSocketPath = '/api/socket';
 
 export function connectApi(window: Window): Api {
   if (window.mirage !== undefined) return { bridge: window.mirage, home: electronHomeLink };
-  const { protocol, host } = window.location;
+  const { location, history } = window;
+  const { protocol, host } = location;
+  const key = takeSessionKey({ location, history, storage: () => window.localStorage });
   const bridge = new SocketBridge({
-    open: (handlers) => openSocket(`${protocol === 'https:' ? 'wss' : 'ws'}://${host}${socketPath}`, handlers),
+    open: (handlers) => openSocket(`${protocol === 'https:' ? 'wss' : 'ws'}://${host}${socketPath}`, key, handlers),
     isUnauthorized: async () => (await fetch(socketPath, { cache: 'no-store' })).status === 401,
     now: () => Date.now(),
     random: () => Math.random(),
@@ -34,9 +37,13 @@ export function connectApi(window: Window): Api {
   return { bridge, home: bridge };
 }
 
-function openSocket(url: string, { opened, received, closed }: SocketHandlers): OpenSocket {
+function openSocket(url: string, key: string, { opened, received, closed }: SocketHandlers): OpenSocket {
   const socket = new WebSocket(url);
-  socket.addEventListener('open', opened);
+  socket.addEventListener('open', () => {
+    const first: KeyFrame = { key };
+    socket.send(JSON.stringify(first));
+    opened();
+  });
   socket.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
     if (typeof data === 'string') received(data);
   });

@@ -24,7 +24,7 @@ const tiers = {
   unit: {
     title: 'unit, property and architecture',
     packages: [],
-    folders: ['test/architecture.spec.ts', 'test/core', 'test/renderer', 'test/electron', 'test/build'],
+    folders: ['test/architecture.spec.ts', 'test/core', 'test/renderer', 'test/electron', 'test/build', 'test/fuzz'],
   },
   netns: {
     title: 'real helper in network namespaces',

@@ -16,6 +16,13 @@ export const appSocketPath = '/api/socket';
 /** Close code of a server that ended the session (the cookie is no longer valid): do not reconnect, ask for a new link. */
 export const sessionEndedCloseCode = 4401;
 
+/**
+ * The first frame of a tab: the half of its session that is not in the cookie, which browsers send to every port of this
+ * machine's address (RFC 6265 section 8.5). The page got it in the fragment of its first address. A wrong one ends the session.
+ */
+export const keyFrameSchema = z.strictObject({ key: z.string().max(64) });
+export type KeyFrame = z.infer<typeof keyFrameSchema>;
+
 /** Numbers that the tab chooses, unique within one WebSocket; calls and subscriptions count separately. */
 const frameId = z.number().int().min(0);
 
@@ -27,7 +34,7 @@ export const subscribeFrameSchema = z.strictObject({
 });
 export const unsubscribeFrameSchema = z.strictObject({ unsubscribe: frameId });
 
-/** Everything a tab may send. The server checks `call` and `params` against `appMethods`. */
+/** Everything a tab may send after it. The server checks `call` and `params` against `appMethods`. */
 export const clientFrameSchema = z.union([callFrameSchema, subscribeFrameSchema, unsubscribeFrameSchema]);
 export type ClientFrame = z.infer<typeof clientFrameSchema>;
 

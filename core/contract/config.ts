@@ -54,6 +54,8 @@ export type RuleConfig = z.infer<typeof ruleSchema>;
 const upstreamOptions = {
   /** Name of the outbound that questions go through; a UDP server is then asked over TCP. */
   via: text.optional(),
+  /** The rules say which outbound the server is asked through, as for a connection to it. */
+  byRules: z.literal(true).optional(),
   /** Interface that questions leave by; else that of the route. */
   device: text.optional(),
   /** Prefix told to the server as the client's (RFC 7871). */
@@ -61,6 +63,8 @@ const upstreamOptions = {
   /** Questions for A (AAAA) are answered "no such record" without asking. */
   disableIpv4: z.boolean().optional(),
   disableIpv6: z.boolean().optional(),
+  /** The same for other types, by number. */
+  disableTypes: z.array(z.number().int().min(1).max(65_535)).max(64).optional(),
   /** /96 prefix with which AAAA records are made of A records where there are none (RFC 6147). */
   dns64: text.optional(),
 };
@@ -243,7 +247,7 @@ export const defaultConfig: Config = {
     ipv6: true,
     nameserver: [{ kind: 'system' }],
     fallback: [],
-    fallbackFilter: { ipcidr: ['240.0.0.0/4', '0.0.0.0/32', '127.0.0.0/8'], domain: [] },
+    fallbackFilter: { ipcidr: ['240.0.0.0/4', '0.0.0.0/32', '127.0.0.0/8', '::/128', '::1/128'], domain: [] },
     nameserverPolicy: [],
     proxyServerNameserver: [],
     directNameserver: [],

@@ -157,7 +157,6 @@ export const problemTexts = {
   NOTE_DNS_LISTEN: 'ignored: applications reach the DNS server through the TUN; no port is opened',
   NOTE_DNS_ENABLE: 'ignored: Enhanced Mode always answers DNS itself',
   NOTE_DNS_H2: 'ignored: DNS over HTTPS uses HTTP/2',
-  NOTE_DNS_DIRECTLY: 'ignored: nameservers are always asked directly',
   NOTE_DNS_PROXY_POLICY: 'not supported yet: names of proxies are asked of proxy-server-nameserver',
   NOTE_DNS_DIRECT_POLICY: 'ignored: direct-nameserver is asked for every name that goes DIRECT',
   NOTE_DNS_CACHE: 'ignored: answers are cached by least recent use',

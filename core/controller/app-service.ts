@@ -62,6 +62,8 @@ export class AppService implements MirageBridge, Service {
   #connection = 0;
   /** Until the profile is applied and the lease renewed, the helper's owner says nothing about what the person wants. */
   #settled = false;
+  /** Another user had Enhanced Mode when the profile was to be applied: it is once that has ended. */
+  #profileWaits = false;
   #stopping: Promise<void> | undefined;
 
   constructor(options: AppServiceOptions) {
@@ -163,6 +165,7 @@ export class AppService implements MirageBridge, Service {
   #onSnapshot(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
     if (this.#settled) this.#session.reconcile(snapshot);
+    if (this.#settled && this.#profileWaits && snapshot.mine) void this.#applyLate();
     this.#snapshotChanges.emit(snapshot);
   }
 
@@ -207,8 +210,18 @@ export class AppService implements MirageBridge, Service {
   async #applyProfile(): Promise<void> {
     const { path, config } = this.#profile;
     if (config === undefined || (path === null && this.#snapshot?.owner?.mode === 'persistent')) return;
-    const { hash } = await this.#helper.call('applyConfig', { config });
+    this.#profileWaits = false;
+    const { hash } = await this.#helper.call('applyConfig', { config }).catch((caught: unknown) => {
+      this.#profileWaits = AppError.from(caught).code === 'HELPER_IN_USE';
+      throw caught;
+    });
     this.#logger.info('applied the profile', { path: path ?? 'built-in default', hash });
+  }
+
+  async #applyLate(): Promise<void> {
+    await this.#applyProfile().catch((caught: unknown) =>
+      this.#logger.warning('the profile could not be applied', describe(caught)),
+    );
   }
 
   #renewLease(): void {
@@ -216,6 +229,7 @@ export class AppService implements MirageBridge, Service {
   }
 
   async #setEnhanced(on: boolean): Promise<Snapshot> {
+    if (on && this.#profileWaits) await this.#applyProfile();
     const snapshot = await this.#session.set(on, this.#snapshot);
     this.#onSnapshot(snapshot);
     return snapshot;

@@ -1,6 +1,6 @@
 /**
  * The same window in a browser: serves the built renderer and its WebSocket on this machine's loopback. Who may enter is
- * decided here (Host, Origin, one-time token, cookie); what a viewer may do is `ViewerSession`'s.
+ * decided here (Host, Origin, one-time token, cookie and key); what a viewer may do is `ViewerSession`'s.
  */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { type AddressInfo, Socket } from 'node:net';
@@ -15,22 +15,26 @@ import type { Clock } from '../base/clock.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
 import type { MirageBridge } from '../contract/app.ts';
-import { appSocketPath } from '../contract/app-socket.ts';
+import { appSocketPath, keyFrameSchema, sessionEndedCloseCode } from '../contract/app-socket.ts';
+import { ConnectionGate } from '../net/connection-gate.ts';
 import { AccessToken } from './access-token.ts';
-import { ConnectionGate } from './connection-gate.ts';
 import { securityHeaders } from './content-security-policy.ts';
 import { type Notice, noticePage } from './notice-page.ts';
 import type { RendererFiles } from './renderer-files.ts';
-import { ViewerSocket } from './viewer-socket.ts';
+import { frameOf, ViewerSocket } from './viewer-socket.ts';
 
 export const maxViewers = 16;
 /** A frame from a tab is a call; none needs more. Bytes. */
 const maxClientFrame = 1 << 20;
-/** Connections at once, of tabs and strangers together. */
-const maxConnections = 256;
+/** Who is not signed in is a stranger. All are on this machine, and not told apart. */
+const gateLimits = { connections: 512, strangers: 256 };
 /** Milliseconds for the whole of a request, none of which has a body, and between two looks at who is late. */
 const requestTime = 5_000;
 const lateCheckInterval = 1_000;
+/** Milliseconds in which a tab has to show its key. */
+const keyTime = 5_000;
+/** Milliseconds that tabs have to say goodbye. */
+const farewellTime = 1_000;
 /** Milliseconds without a byte after which a connection that is no WebSocket ends. */
 const idleTime = 20_000;
 /** Milliseconds between two log lines about connections that gave way. */
@@ -55,7 +59,7 @@ export class BrowserServer implements Service {
   readonly #access: AccessToken;
   readonly #viewers = new Set<ViewerSocket>();
   readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: maxClientFrame, perMessageDeflate: false });
-  readonly #gate = new ConnectionGate(maxConnections);
+  readonly #gate = new ConnectionGate(gateLimits, () => 'this machine');
   #server: Server | undefined;
   #port = 0;
   /** Connections that gave way and were told of. */
@@ -103,13 +107,18 @@ export class BrowserServer implements Service {
   async stop(): Promise<void> {
     this.#stopTimers();
     for (const viewer of this.#viewers) viewer.close(closeGoingAway, 'Mirage ends');
+    for (const webSocket of this.#sockets.clients) webSocket.close(closeGoingAway, 'Mirage ends');
     const server = this.#server;
     this.#server = undefined;
     if (server === undefined) return;
+    const cancel = this.#options.clock.after(farewellTime, () => {
+      for (const webSocket of this.#sockets.clients) webSocket.terminate();
+    });
     await new Promise<void>((resolve) => {
       server.close(() => resolve());
       server.closeAllConnections();
     });
+    cancel();
   }
 
   /** Without a token; valid after `start`. */
@@ -136,10 +145,10 @@ export class BrowserServer implements Service {
   }
 
   #reportGate(): void {
-    const { gaveWay } = this.#gate;
-    if (gaveWay === this.#reported) return;
-    const connections = gaveWay - this.#reported;
-    this.#reported = gaveWay;
+    const { turnedAway } = this.#gate;
+    if (turnedAway === this.#reported) return;
+    const connections = turnedAway - this.#reported;
+    this.#reported = turnedAway;
     this.#options.logger.warning('too many connections from programs that are not signed in: the oldest were ended', {
       connections,
     });
@@ -178,18 +187,20 @@ export class BrowserServer implements Service {
 
   /** A reload of a spent link by a browser that is signed in is no mistake. */
   #redeem(context: RequestContext, token: string): Response {
-    const secret = this.#access.redeem(token);
-    if (secret !== undefined) {
-      setCookie(context, this.#cookieName, secret, { httpOnly: true, sameSite: 'Strict', path: '/' });
+    const secrets = this.#access.redeem(token);
+    if (secrets !== undefined) {
+      setCookie(context, this.#cookieName, secrets.cookie, { httpOnly: true, sameSite: 'Strict', path: '/' });
       this.#options.logger.info('a browser was let in');
     } else if (!this.#admits(context)) {
       return this.#notice(context, 401, 'link-spent');
     }
     context.header('cache-control', 'no-store');
+    // A fragment is never sent to a server, and the page takes it out of the address bar.
+    const to = secrets === undefined ? '/' : `/#key=${secrets.key}`;
     // Where another site or a file led here, a redirect would go on without the SameSite=Strict cookie; a page of ours
     // that moves on by itself does not.
     const from = context.req.header('sec-fetch-site') ?? 'none';
-    return from === 'none' || from === 'same-origin' ? context.redirect('/', 303) : context.html(onwardPage);
+    return from === 'none' || from === 'same-origin' ? context.redirect(to, 303) : context.html(onwardPage(to));
   }
 
   /** Whether a request is that of somebody who is signed in, whose connection then gives way to nobody. */
@@ -216,16 +227,39 @@ export class BrowserServer implements Service {
       socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       return;
     }
-    if (socket instanceof Socket) this.#gate.admit(socket);
-    this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#admit(webSocket));
+    this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#awaitKey(webSocket, this.#cookieOf(request), () => {
+        if (socket instanceof Socket) this.#gate.admit(socket);
+        this.#admit(webSocket);
+      });
+    });
+  }
+
+  /** Until the key is shown the other end is a stranger: a cookie may have been seen by any program on this machine. */
+  #awaitKey(webSocket: WebSocket, cookie: string, admit: () => void): void {
+    webSocket.on('error', () => webSocket.terminate());
+    const refuse = (): void => webSocket.close(sessionEndedCloseCode, 'a new link is needed');
+    const cancel = this.#options.clock.after(keyTime, refuse);
+    webSocket.once('close', cancel);
+    webSocket.once('message', (data, isBinary) => {
+      cancel();
+      const frame = keyFrameSchema.safeParse(frameOf(data, isBinary));
+      if (frame.success && this.#access.acceptsBoth({ cookie, key: frame.data.key })) return admit();
+      this.#options.logger.warning('a cookie of ours came without its key: another program may have seen it');
+      refuse();
+    });
   }
 
   #upgradeRefusal(request: IncomingMessage): string | undefined {
-    const { host = '', origin, cookie } = request.headers;
+    const { host = '', origin } = request.headers;
     if (!this.#hosts.includes(host)) return '403 Forbidden';
     if (origin !== `http://${host}`) return '403 Forbidden';
     if (request.url !== appSocketPath) return '404 Not Found';
-    return this.#isSignedIn(parseCookies(cookie ?? '')[this.#cookieName]) ? undefined : '401 Unauthorized';
+    return this.#isSignedIn(this.#cookieOf(request)) ? undefined : '401 Unauthorized';
+  }
+
+  #cookieOf(request: IncomingMessage): string {
+    return parseCookies(request.headers.cookie ?? '')[this.#cookieName] ?? '';
   }
 
   #admit(webSocket: WebSocket): void {
@@ -241,8 +275,9 @@ export class BrowserServer implements Service {
 
 type RequestContext = Context<{ Bindings: HttpBindings }>;
 
-const onwardPage =
-  '<!doctype html><meta charset="utf-8"><title>Mirage</title><link rel="icon" href="data:,"><meta http-equiv="refresh" content="0;url=/">';
+function onwardPage(to: string): string {
+  return `<!doctype html><meta charset="utf-8"><title>Mirage</title><link rel="icon" href="data:,"><meta http-equiv="refresh" content="0;url=${to}">`;
+}
 
 function addressOf(server: Server): AddressInfo {
   const address = server.address();

@@ -1,5 +1,5 @@
 /** A tab's WebSocket as the transport of a `ViewerSession`: JSON text frames, bounded in what may wait to be sent. */
-import { WebSocket } from 'ws';
+import { type RawData, WebSocket } from 'ws';
 import { AppError } from '../base/app-error.ts';
 import type { Logger } from '../base/logger.ts';
 import type { MirageBridge } from '../contract/app.ts';
@@ -34,7 +34,7 @@ export class ViewerSocket {
     socket.on('close', () => this.#session.close());
     socket.on('message', (data, isBinary) => {
       try {
-        this.#session.receive(!isBinary && Buffer.isBuffer(data) ? parseJson(data.toString('utf8')) : undefined);
+        this.#session.receive(frameOf(data, isBinary));
       } catch (caught) {
         const { message } = AppError.from(caught);
         logger.warning('a tab broke the protocol', { message });
@@ -65,9 +65,11 @@ export class ViewerSocket {
   }
 }
 
-function parseJson(text: string): unknown {
+/** The value of a text frame; undefined for what is none. */
+export function frameOf(data: RawData, isBinary: boolean): unknown {
+  if (isBinary || !Buffer.isBuffer(data)) return undefined;
   try {
-    return JSON.parse(text);
+    return JSON.parse(data.toString('utf8'));
   } catch {
     return undefined;
   }

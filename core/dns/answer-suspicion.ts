@@ -86,6 +86,11 @@ export class AnswerJudge {
     return this.#answers < habit || this.#answers % 64 === 0;
   }
 
+  /** Whether it was seen to know EDNS. */
+  get knowsEdns(): boolean {
+    return this.#withEdns > 0;
+  }
+
   /** Milliseconds that a better answer is waited for after a doubted one. */
   get grace(): number {
     if (this.#contested) return grace.most;
@@ -202,7 +207,9 @@ export function isDifferentAnswer(a: DnsMessage, b: DnsMessage): boolean {
 
 function dataOf({ answers }: DnsMessage): Set<string> {
   return new Set(
-    answers.map(({ type, data }) => `${type} ${typeof data === 'string' ? data.toLowerCase() : JSON.stringify(data)}`),
+    answers.map(
+      ({ type, data }) => `${type} ${(typeof data === 'string' ? data : JSON.stringify(data)).toLowerCase()}`,
+    ),
   );
 }
 

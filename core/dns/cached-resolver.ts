@@ -3,6 +3,8 @@ import { LRUCache } from 'lru-cache';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { DnsMessage, DnsRecord } from '../net/dns-message.ts';
+import { isSoa } from '../net/dns-record-data.ts';
+import { withAskedCase } from './name-case.ts';
 import type { DnsAnswer, Question, Resolver } from './resolver.ts';
 
 /** Seconds, as below. */
@@ -11,8 +13,11 @@ const longestDenial = 3_600;
 const failureTtl = 5;
 /** A TTL of zero is good for the transaction in progress (RFC 1035 section 3.2.1): an application's question and the dial after it. */
 const transaction = 2;
-/** An expired answer may still be given while it is asked for anew (RFC 8767), this long; TTL 1. */
+/** An expired answer may still be given when a new one cannot be had (RFC 8767), for so long, with this TTL. */
 const longestStale = 3_600;
+const staleTtl = 30;
+/** Milliseconds that a new answer is waited for when there is an expired one (RFC 8767 section 5). */
+const clientPatience = 1_800;
 
 type Outcome = { readonly answer: DnsAnswer } | { readonly error: AppError };
 
@@ -21,6 +26,8 @@ interface Remembered {
   /** Monotonic milliseconds. */
   readonly since: number;
   readonly until: number;
+  /** When it is worth while to ask again, after a refresh that failed. */
+  readonly retryAt?: number;
 }
 
 interface Flight {
@@ -43,11 +50,19 @@ export class CachedResolver implements Resolver {
   }
 
   /**
-   * A remembered answer has its TTLs lowered by its age; one that has expired is given once more, with TTL 1, while a new one
-   * is fetched. A remembered failure rejects again for five seconds.
+   * A remembered answer has its TTLs lowered by its age. For one that has expired a new one is fetched; it is given only when
+   * that fails, or takes longer than 1.8 s (RFC 8767). A remembered failure rejects again for five seconds. Names have the
+   * letters of the question's spelling.
    */
   async query(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
-    const key = `${question.type} ${question.name}`;
+    const answer = await this.#answer(question, signal);
+    const { name, spelling = name } = question;
+    const sent = answer.message.questions[0]?.name ?? name;
+    return { ...answer, message: withAskedCase(answer.message, sent, spelling) };
+  }
+
+  async #answer(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
+    const key = keyOf(question);
     const known = this.#memory.get(key);
     const now = this.#clock.monotonic();
     if (known !== undefined && now < known.until) {
@@ -56,12 +71,11 @@ export class CachedResolver implements Resolver {
       return { message: aged(message, Math.floor((now - known.since) / 1_000)), upstream, cached: true };
     }
     const stale = known === undefined ? undefined : staleAnswerOf(known, now);
-    if (stale !== undefined) {
-      const { message, upstream } = stale;
-      if (!this.#flights.has(key)) this.#takeOff(key, question);
-      return { message: withTtl(message, 1), upstream, cached: true };
-    }
-    return await this.#join(this.#flights.get(key) ?? this.#takeOff(key, question), key, signal);
+    if (stale !== undefined && now < (known?.retryAt ?? 0)) return given(stale);
+    const flight = this.#flights.get(key) ?? this.#takeOff(key, question);
+    return stale === undefined
+      ? await this.#join(flight, key, signal)
+      : await this.#refreshed(flight, key, stale, signal);
   }
 
   /** Forgets what is remembered; answers how many. */
@@ -75,6 +89,24 @@ export class CachedResolver implements Resolver {
   reset(): void {
     this.#memory.clear();
     this.#flights.clear();
+  }
+
+  /** The new answer, or the stale one when there is none in time. What is under way goes on. */
+  async #refreshed(flight: Flight, key: string, stale: DnsAnswer, signal: AbortSignal): Promise<DnsAnswer> {
+    const late = Promise.withResolvers<DnsAnswer>();
+    const cancel = this.#clock.after(clientPatience, () => late.resolve(given(stale)));
+    try {
+      const fresh = this.#join(flight, key, signal).then(
+        (answer) => (isAboutTheName(answer.message) ? answer : given(stale)),
+        (error: unknown) => {
+          if (signal.aborted) throw error;
+          return given(stale);
+        },
+      );
+      return await Promise.race([fresh, late.promise]);
+    } finally {
+      cancel();
+    }
   }
 
   #takeOff(key: string, question: Question): Flight {
@@ -94,7 +126,10 @@ export class CachedResolver implements Resolver {
     const since = this.#clock.monotonic();
     const known = this.#memory.get(key);
     // A refresh that failed does not take the place of an answer that may still be given (RFC 8767 section 5).
-    if (isFailure(outcome) && known !== undefined && staleAnswerOf(known, since) !== undefined) return;
+    if (isFailure(outcome) && known !== undefined && staleAnswerOf(known, since) !== undefined) {
+      this.#memory.set(key, { ...known, retryAt: since + failureTtl * 1_000 });
+      return;
+    }
     if (ttl >= 0) this.#memory.set(key, { outcome, since, until: since + Math.max(ttl, transaction) * 1_000 });
   }
 
@@ -117,6 +152,17 @@ export class CachedResolver implements Resolver {
     }
   }
 }
+
+/** DO and CD change what a server says. */
+function keyOf({ name, type, dnssecOk = false, checkingDisabled = false }: Question): string {
+  return `${type} ${name}${dnssecOk ? ' do' : ''}${checkingDisabled ? ' cd' : ''}`;
+}
+
+const given = ({ message, upstream }: DnsAnswer): DnsAnswer => ({
+  message: withTtl(message, staleTtl),
+  upstream,
+  cached: true,
+});
 
 /** Neither an answer nor "there is no such name". */
 function isFailure(outcome: Outcome): boolean {
@@ -152,15 +198,15 @@ function ttlOf(message: DnsMessage): number {
   if (!isAboutTheName(message)) return failureTtl;
   const soa = message.authorities.find((record) => record.type === 'SOA');
   const denied = message.rcode === 'NXDOMAIN' || message.answers.every((record) => record.type === 'CNAME');
-  const shortest = Math.min(longest, ...message.answers.map((record) => record.ttl));
+  const shortest = message.answers.reduce((least, record) => Math.min(least, record.ttl), longest);
   if (!denied) return shortest;
-  return Math.min(shortest, longestDenial, soa === undefined ? failureTtl : Math.min(soa.ttl, minimumOf(soa)));
+  // A denial without SOA is not to be remembered (RFC 2308 section 5): it serves the transaction in progress.
+  return soa === undefined ? 0 : Math.min(shortest, longestDenial, soa.ttl, minimumOf(soa));
 }
 
 /** The last field of an SOA record: how long a denial holds (RFC 2308 section 4). */
 function minimumOf(soa: DnsRecord): number {
-  const { data } = soa;
-  return typeof data === 'object' && data !== null && 'minimum' in data ? Number(data.minimum) || 0 : 0;
+  return isSoa(soa.data) ? soa.data.minimum : 0;
 }
 
 function aged(message: DnsMessage, seconds: number): DnsMessage {

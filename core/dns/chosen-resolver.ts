@@ -1,10 +1,8 @@
-/** Who is asked about which name: the ordered policy, the network's own servers, and the fallback where the usual servers are not believed. */
+/** Who is asked about which name: the ordered policy, and the network's own servers. */
 
 import { AppError } from '../base/app-error.ts';
-import { type Cidr, cidrContains, parseCidr } from '../base/cidr.ts';
 import { DomainTrie } from '../base/domain.ts';
 import { unreachable } from '../base/unreachable.ts';
-import { addressOf } from '../net/dns-message.ts';
 import type { NetworkNames } from './network-names.ts';
 import { hasPrivateAddress } from './private-address.ts';
 import type { DnsAnswer, Question, Resolver } from './resolver.ts';
@@ -73,59 +71,8 @@ export class NetworkResolver implements Resolver {
   }
 }
 
-/**
- * Asks both at once. The fallback's answer is taken for listed names, where the usual one has an address from the filter's
- * prefixes, and where the usual one fails.
- */
-export class FallbackResolver implements Resolver {
-  readonly #usual: Resolver;
-  readonly #fallback: Resolver;
-  readonly #domains: DomainTrie<true>;
-  readonly #prefixes: readonly Cidr[];
-
-  /** Throws CONFIG_INVALID with the entry named. */
-  constructor(
-    usual: Resolver,
-    fallback: Resolver,
-    filter: { readonly ipcidr: readonly string[]; readonly domain: readonly string[] },
-  ) {
-    this.#usual = usual;
-    this.#fallback = fallback;
-    this.#domains = trieOf('fallback-filter', filter.domain);
-    this.#prefixes = filter.ipcidr.map((text) => {
-      const cidr = parseCidr(text);
-      if (cidr === undefined) throw new AppError('CONFIG_INVALID', `fallback-filter: "${text}" is no prefix`);
-      return cidr;
-    });
-  }
-
-  async query(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
-    if (this.#domains.lookup(question.name) === true) return await this.#fallback.query(question, signal);
-    if (signal.aborted) throw AppError.from(signal.reason, 'DNS_IO', 'given up');
-    const spare = new AbortController();
-    const onAbort = (): void => spare.abort(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    const other = this.#fallback.query(question, spare.signal);
-    other.catch(() => undefined);
-    try {
-      const usual = await this.#usual.query(question, signal).catch(() => undefined);
-      if (usual === undefined || usual.message.rcode === 'SERVFAIL' || this.#isBogus(usual)) return await other;
-      return usual;
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-      spare.abort(new AppError('DNS_IO', 'another server was believed'));
-    }
-  }
-
-  #isBogus({ message }: DnsAnswer): boolean {
-    return message.answers.some((record) => {
-      const address = addressOf(record);
-      return address !== undefined && this.#prefixes.some((prefix) => cidrContains(prefix, address));
-    });
-  }
-}
-
-function trieOf(what: string, patterns: readonly string[]): DomainTrie<true> {
+/** Throws CONFIG_INVALID with the pattern, and what has it, named. */
+export function trieOf(what: string, patterns: readonly string[]): DomainTrie<true> {
   const trie = new DomainTrie<true>();
   for (const pattern of patterns) {
     const problem = trie.insert(pattern, true);

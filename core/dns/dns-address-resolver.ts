@@ -1,6 +1,7 @@
 /** Real addresses of a name, for rules that match on them and for outbounds that dial them. Never a fake one. */
 import { type Ip, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
+import type { Clock } from '../base/clock.ts';
 import { normaliseDomain } from '../base/domain.ts';
 import { isLoopbackName } from '../base/special-names.ts';
 import { addressOf, type DnsMessage } from '../net/dns-message.ts';
@@ -15,11 +16,15 @@ export interface DnsAddressResolverOptions {
   readonly ipv6: () => boolean;
   /** Whether an address is one of ours that names nothing outside; an upstream that answers such is not believed. */
   readonly isFake: (ip: Ip) => boolean;
+  readonly clock: Clock;
   /** Whether a normalised name does not exist, which no server may be asked about. */
   readonly isAbsent: (name: string) => boolean;
   /** What this machine's resolvers make of a single label by the search list; each is tried before the label itself. */
   readonly expand?: (name: string) => readonly string[];
 }
+
+/** How long IPv6 addresses are waited for when there are IPv4 ones (RFC 8305 section 3). Milliseconds. */
+const otherFamilyMs = 50;
 
 /** Of `localhost` and what is below it, which no server may be asked (RFC 6761 section 6.3). */
 const loopback: readonly Ip[] = ['127.0.0.1', '::1'];
@@ -53,17 +58,38 @@ export class DnsAddressResolver implements AddressResolver {
   }
 
   async #ask(name: string, signal: AbortSignal): Promise<Ip[]> {
-    const types = this.#options.ipv6() ? ['A', 'AAAA'] : ['A'];
-    const outcomes = await Promise.allSettled(
-      types.map((type) => this.#options.resolver.query({ name, type }, signal).then(understood)),
+    const { resolver, ipv6, clock } = this.#options;
+    const [a = none, aaaa = none] = (ipv6() ? ['A', 'AAAA'] : ['A']).map((type) =>
+      outcomeOf(resolver.query({ name, type }, signal).then(understood)),
     );
+    const old = await a;
+    const hasAddress = old.status === 'fulfilled' && old.value !== undefined && addressesIn(old.value, name).length > 0;
+    const outcomes = [old, hasAddress ? await within(aaaa, otherFamilyMs, clock) : await aaaa];
     const addresses = outcomes.flatMap((outcome) =>
-      outcome.status === 'fulfilled' ? addressesIn(outcome.value, name) : [],
+      outcome.status === 'fulfilled' && outcome.value !== undefined ? addressesIn(outcome.value, name) : [],
     );
     // One family is enough; without any, "I could not ask" must not be told as "there is none".
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
     if (addresses.length === 0 && failed !== undefined) throw AppError.from(failed.reason, 'DNS_IO');
     return addresses;
+  }
+}
+
+const silent: PromiseFulfilledResult<DnsMessage | undefined> = { status: 'fulfilled', value: undefined };
+const none = Promise.resolve(silent);
+
+async function outcomeOf(query: Promise<DnsMessage>): Promise<PromiseSettledResult<DnsMessage | undefined>> {
+  return (await Promise.allSettled([query]))[0];
+}
+
+/** Nothing when it takes longer; servers that never answer AAAA questions are not rare. */
+async function within<T>(work: Promise<T>, ms: number, clock: Clock): Promise<T | typeof silent> {
+  const late = Promise.withResolvers<typeof silent>();
+  const cancel = clock.after(ms, () => late.resolve(silent));
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    cancel();
   }
 }
 

@@ -10,14 +10,18 @@ import type { Clock } from '../base/clock.ts';
 import { DomainTrie } from '../base/domain.ts';
 import type { Logger } from '../base/logger.ts';
 import type { DnsConfig, DnsMode, UpstreamConfig } from '../contract/config.ts';
+import type { Endpoint } from '../contract/flow.ts';
+import type { Network } from '../flow/metadata.ts';
 import type { StreamDialer } from '../outbound/dialer.ts';
 import type { AddressMemory } from './address-memory.ts';
+import { AliasResolver } from './alias-resolver.ts';
 import { AnswerJudge } from './answer-suspicion.ts';
 import { CachedResolver } from './cached-resolver.ts';
-import { FallbackResolver, NetworkResolver, PolicyResolver } from './chosen-resolver.ts';
+import { NetworkResolver, PolicyResolver } from './chosen-resolver.ts';
 import { DnsAddressResolver } from './dns-address-resolver.ts';
 import { DnsRouter, type NamePool } from './dns-router.ts';
 import type { FakeIp6Range } from './fake-ip6-range.ts';
+import { FallbackResolver } from './fallback-resolver.ts';
 import { FakeIpFilter } from './filter.ts';
 import { HostTable } from './hosts.ts';
 import type { MissingNames } from './missing-names.ts';
@@ -27,8 +31,7 @@ import { RaceResolver } from './race-resolver.ts';
 import type { Resolver } from './resolver.ts';
 import type { SearchList } from './search-list.ts';
 import type { SystemHosts } from './system-hosts.ts';
-import { SystemResolver } from './system-resolver.ts';
-import { UdpResolver } from './udp-resolver.ts';
+import { type BaseResolver, SystemResolver } from './system-resolver.ts';
 import { resolverOf, type UpstreamOpener, type UpstreamServices } from './upstream.ts';
 
 export interface DnsGraphOptions {
@@ -40,11 +43,13 @@ export interface DnsGraphOptions {
   /** `Egress` fits. */
   readonly opener: UpstreamOpener;
   /** The servers that this machine used before us. */
-  readonly baseServers: () => Promise<readonly Ip[]>;
+  readonly base: () => Promise<BaseResolver>;
   /** The domains that this machine's resolvers try behind a name. */
   readonly searchList: SearchList;
   /** The outbound of this name; undefined when there is none. Asked when a question goes there. */
   readonly outbound: (tag: string) => StreamDialer | undefined;
+  /** The way that the rules choose for a connection to a nameserver. Throws DNS_NO_UPSTREAM where they reject it. */
+  readonly route: (to: Endpoint, network: Network) => StreamDialer | 'direct';
   /** Names of our own servers and proxies: they never get fake addresses. */
   readonly ownNames: readonly string[];
   readonly policyOf: (name: string) => NamePolicy;
@@ -91,9 +96,15 @@ export class DnsGraph {
     const { config, pool, opener, clock, logger } = options;
     this.#options = options;
     this.#system = new SystemResolver({
-      baseServers: options.baseServers,
-      connect: (address) =>
-        new UdpResolver({ address, port: dnsPort, opener, judge: this.#judgeOf(address, dnsPort), clock }),
+      base: options.base,
+      connect: ({ address, zone }, { tcp }) => {
+        const device = zone === undefined ? {} : { device: zone };
+        const server = { port: dnsPort, ...device };
+        return resolverOf(
+          tcp ? { kind: 'tcp', host: address, ...server } : { kind: 'udp', address, ...server },
+          this.#services,
+        );
+      },
       clock,
     });
     const bootstrap = this.#cached(
@@ -122,6 +133,7 @@ export class DnsGraph {
         hosts,
         ipv6: options.ipv6,
         isFake: (ip) => pool.contains(ip),
+        clock,
         isAbsent: (name) => this.router.isAbsent(name),
         expand: (name) => this.network.expansionsOf(name),
       });
@@ -134,6 +146,7 @@ export class DnsGraph {
       judgeOf: (...server) => this.#judgeOf(...server),
       connections: this.#connections,
       clock,
+      route: options.route,
     };
     this.network = new NetworkNames({
       searchList: options.searchList,
@@ -146,20 +159,23 @@ export class DnsGraph {
       clock,
     });
     const { network } = this;
-    const usual = this.#race(config.nameserver, this.#services);
-    const believed =
-      config.fallback.length === 0
-        ? usual
-        : new FallbackResolver(usual, this.#race(config.fallback, this.#services), config.fallbackFilter);
+    const believedBy = (services: UpstreamServices): Resolver => {
+      const usual = this.#race(config.nameserver, services);
+      if (config.fallback.length === 0) return usual;
+      return new FallbackResolver(usual, this.#race(config.fallback, services), config.fallbackFilter, clock);
+    };
+    const believed = believedBy(this.#services);
     const policed = new DomainTrie<true>();
     for (const { patterns } of config.nameserverPolicy) for (const pattern of patterns) policed.insert(pattern, true);
-    const policy = config.nameserverPolicy.map(({ patterns, servers: list }) => ({
-      patterns,
-      resolver: this.#race(list, this.#services),
-    }));
     const sorted = (others: Resolver): Resolver => new NetworkResolver(others, this.#system, network);
-    const usually = sorted(believed);
-    const resolver = this.#cached(policy.length === 0 ? usually : new PolicyResolver(usually, policy));
+    const policedBy = (usually: Resolver, services: UpstreamServices): Resolver => {
+      const policy = config.nameserverPolicy.map((entry) => ({
+        ...entry,
+        resolver: this.#race(entry.servers, services),
+      }));
+      return this.#cached(policy.length === 0 ? usually : new PolicyResolver(usually, policy));
+    };
+    const resolver = policedBy(sorted(believed), this.#services);
     const { directNameserver } = config;
     const direct =
       directNameserver.length === 0 ? resolver : this.#cached(sorted(this.#race(directNameserver, this.#services)));
@@ -187,7 +203,11 @@ export class DnsGraph {
     });
     this.matching = addressesBy(resolver);
     this.addresses = direct === resolver ? this.matching : addressesBy(direct);
-    const proxies = this.#own(config.proxyServerNameserver);
+    // Where the rules lead to a proxy, its own name cannot be asked for through it.
+    const directly = { ...this.#services, route: undefined };
+    const proxies =
+      this.#own(config.proxyServerNameserver) ??
+      (isAskedByRules(config) ? policedBy(sorted(believedBy(directly)), directly) : undefined);
     this.proxyServers = proxies === undefined ? this.matching : addressesBy(proxies);
   }
 
@@ -276,10 +296,16 @@ export class DnsGraph {
   }
 
   #cached(inner: Resolver): CachedResolver {
-    const cache = new CachedResolver(inner, this.#options.clock, this.#options.config.cacheSize);
+    const cache = new CachedResolver(new AliasResolver(inner), this.#options.clock, this.#options.config.cacheSize);
     this.#caches.push(cache);
     return cache;
   }
+}
+
+/** Whether a server for usual names is. */
+function isAskedByRules({ nameserver, fallback, nameserverPolicy }: DnsConfig): boolean {
+  const all = [...nameserver, ...fallback, ...nameserverPolicy.flatMap(({ servers }) => servers)];
+  return all.some((server) => 'byRules' in server && server.byRules === true);
 }
 
 /** Names that the policy answers with a code: whoever writes that wants them answered so, not with fake addresses. */

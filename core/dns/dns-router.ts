@@ -298,8 +298,18 @@ export class DnsRouter {
       : { message: pointerAnswer(query, owner, mapping.name, ttl), verdict: 'fake' };
   }
 
-  async #ask({ query, question, name, signal }: Asked, resolver: Resolver): Promise<RoutedAnswer> {
-    const { message, upstream, cached, ms } = await resolver.query({ name, type: question.type }, signal);
+  async #ask({ query, question, name, owner, client, signal }: Asked, resolver: Resolver): Promise<RoutedAnswer> {
+    const { message, upstream, cached, ms } = await resolver.query(
+      {
+        name,
+        type: question.type,
+        spelling: owner,
+        client,
+        ...(query.edns?.dnssecOk === true ? { dnssecOk: true } : {}),
+        ...(query.checkingDisabled ? { checkingDisabled: true } : {}),
+      },
+      signal,
+    );
     return {
       message: {
         ...responseTo(query, message.rcode),

@@ -13,6 +13,7 @@ import type { Waiting } from './allocation-queue.ts';
 import { AnswerBatch, BatchReader, type DnsBatch } from './dns-batch.ts';
 import { DnsFastPath, type PlainRouter, plainTypeName } from './dns-fast-path.ts';
 import type { Asker, DnsLog } from './dns-log.ts';
+import { FairPlaces } from './fair-places.ts';
 import type { PlainQuestion } from './plain-question.ts';
 import type { RoutedAnswer } from './routed-answer.ts';
 
@@ -39,7 +40,7 @@ interface Arrival {
   readonly send: Send;
 }
 
-/** Questions that may wait for the router at once: beyond it the longest waiting gives way, for it has the least hope of an answer. */
+/** Questions that may wait for the router at once. */
 const mostWaiting = 4_096;
 /** New names that may wait for their mapping. They are counted apart: no upstream keeps them waiting. */
 const mostAllocating = 4_096;
@@ -58,8 +59,7 @@ export class DnsServer {
   #router: QuestionRouter;
   #fast: DnsFastPath | undefined;
   #allocating = 0;
-  /** Longest waiting first. */
-  readonly #waiting = new Set<AbortController>();
+  readonly #waiting = new FairPlaces(mostWaiting, 'too many questions wait for their answers');
   /** An answered batch, for the next one to be collected in. */
   #spare: AnswerBatch | undefined;
   readonly #sources = new LastAddress();
@@ -82,7 +82,7 @@ export class DnsServer {
   stop(): void {
     const reason = new AppError('DNS_IO', 'the DNS server was stopped');
     this.#stopped.abort(reason);
-    for (const waiting of this.#waiting) waiting.abort(reason);
+    this.#waiting.endAll(reason);
   }
 
   /**
@@ -213,17 +213,12 @@ export class DnsServer {
   }
 
   async #route(query: DnsMessage, client: string): Promise<RoutedAnswer> {
-    const [longest] = this.#waiting;
-    if (longest !== undefined && this.#waiting.size >= mostWaiting) {
-      this.#waiting.delete(longest);
-      longest.abort(new AppError('DNS_IO', 'too many questions wait for their answers'));
-    }
-    const waiting = new AbortController();
-    this.#waiting.add(waiting);
+    const life = new AbortController();
+    const leave = this.#waiting.take(client, life);
     try {
-      return await this.#router.answer(query, client, waiting.signal);
+      return await this.#router.answer(query, client, life.signal);
     } finally {
-      this.#waiting.delete(waiting);
+      leave();
     }
   }
 

@@ -96,8 +96,8 @@ export class Http1Session implements HttpsSession {
         if (length > maxTcpMessage) throw new AppError('DNS_BAD_MESSAGE', 'the answer is too long');
         chunks.push(chunk);
       }
-      const type = response.headers['content-type'] ?? '';
-      return { status: response.statusCode ?? 0, type, body: Buffer.concat(chunks) };
+      const { 'content-type': type = '', location, 'retry-after': retryAfter } = response.headers;
+      return { status: response.statusCode ?? 0, type, body: Buffer.concat(chunks), location, retryAfter };
     } finally {
       cancelDoubt();
     }

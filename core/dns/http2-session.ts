@@ -44,12 +44,14 @@ export class Http2Session implements HttpsSession {
       let length = 0;
       let status = 0;
       let type = '';
+      let location: string | undefined;
+      let retryAfter: string | undefined;
       // Not ended with the question: that nobody wants the answer any more does not make the session a good one.
       const cancelDoubt = this.#clock.after(silence, () => this.#probe());
       stream.on('response', (answer) => {
         cancelDoubt();
         status = Number(answer[':status']);
-        type = answer['content-type'] ?? '';
+        ({ 'content-type': type = '', location, 'retry-after': retryAfter } = answer);
       });
       stream.on('data', (chunk: Buffer) => {
         length += chunk.length;
@@ -59,7 +61,7 @@ export class Http2Session implements HttpsSession {
       stream.on('error', reject);
       stream.on('end', () => {
         // Without a status it was taken back before there was an answer; `close` tells it.
-        if (status !== 0) resolve({ status, type, body: Buffer.concat(chunks) });
+        if (status !== 0) resolve({ status, type, body: Buffer.concat(chunks), location, retryAfter });
       });
       stream.on('close', () => reject(new AppError('DNS_IO', 'the server closed the request')));
       stream.end(body);

@@ -10,6 +10,7 @@ import { Http1Session } from './http1-session.ts';
 import { Http2Session } from './http2-session.ts';
 import type { HttpsAnswer, HttpsRequest, HttpsSession } from './https-session.ts';
 import type { DnsAnswer, Question, Resolver } from './resolver.ts';
+import { ServerManners } from './server-manners.ts';
 import { type Connect, orAborted } from './stream-resolver.ts';
 import { encodeQuestion, type QuestionOptions, readAnswer } from './upstream-answer.ts';
 
@@ -25,16 +26,24 @@ export interface HttpsResolverOptions {
 }
 
 const deadline = 5_000;
+const maxRedirects = 3;
+/** A server's wish to be left alone is heeded so long, and waited for so long by a question. Milliseconds. */
+const longestPause = 5_000;
+const shortPause = 2_000;
 const mediaType = 'application/dns-message';
 
 export class HttpsResolver implements Resolver {
   readonly #options: HttpsResolverOptions;
   readonly #authority: string;
   readonly #label: string;
+  readonly #manners: ServerManners;
   #session: Promise<HttpsSession> | undefined;
+  /** As the server wished. */
+  #notBefore = 0;
 
   constructor(options: HttpsResolverOptions) {
     this.#options = options;
+    this.#manners = new ServerManners(options.clock);
     const host = options.host.includes(':') ? `[${options.host}]` : options.host;
     this.#authority = options.port === 443 ? host : `${host}:${options.port}`;
     this.#label = `https://${this.#authority}${options.path}`;
@@ -52,7 +61,9 @@ export class HttpsResolver implements Resolver {
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
     try {
-      const message = await this.#ask(question, life.signal);
+      const { message } = await this.#manners.ask(async (plain) => ({
+        message: await this.#ask(question, plain, life.signal),
+      }));
       return { message, upstream: this.#label, ms: clock.monotonic() - begun };
     } catch (error) {
       throw AppError.from(life.signal.aborted ? life.signal.reason : error, 'DNS_IO', this.#label);
@@ -62,27 +73,73 @@ export class HttpsResolver implements Resolver {
     }
   }
 
-  async #ask(question: Question, signal: AbortSignal): Promise<DnsMessage> {
+  async #ask(question: Question, plain: boolean, signal: AbortSignal): Promise<DnsMessage> {
+    if (this.#notBefore > this.#options.clock.monotonic()) await this.#heed(signal);
+    let path: string | undefined;
+    for (let redirects = 0; redirects <= maxRedirects; redirects++) {
+      const answer = await this.#exchange(this.#requestFor(question, plain, path), signal);
+      const { status, location, retryAfter } = answer;
+      if (isRedirect(status) && location !== undefined) {
+        path = this.#pathOf(location);
+        continue;
+      }
+      const wait = status === 429 || status === 503 ? secondsOf(retryAfter) : undefined;
+      if (wait === undefined) return read(answer, question);
+      const { clock } = this.#options;
+      this.#notBefore = clock.monotonic() + Math.min(wait * 1_000, longestPause);
+      if (wait * 1_000 > shortPause) return read(answer, question);
+      await this.#heed(signal);
+    }
+    throw new AppError('DNS_IO', 'the server redirects again and again');
+  }
+
+  async #exchange(request: HttpsRequest, signal: AbortSignal): Promise<HttpsAnswer> {
     signal.throwIfAborted();
     const kept = this.#session;
     const session = await orAborted((this.#session ??= this.#open()), signal);
-    const request = this.#requestFor(question);
     try {
-      return read(await session.request(request, signal), question);
+      return await session.request(request, signal);
     } catch (error) {
       signal.throwIfAborted();
       // A session that the server had ended while nobody asked, or that died with the network, is replaced once.
       if (kept === undefined || !session.ended) throw error;
       if (this.#session === kept) this.#session = undefined;
       const next = await orAborted((this.#session ??= this.#open()), signal);
-      return read(await next.request(request, signal), question);
+      return await next.request(request, signal);
     }
   }
 
-  #requestFor(question: Question): HttpsRequest {
-    const { method, path } = this.#options;
-    const body = Buffer.from(encodeQuestion(question, 0, this.#options.question ?? {}));
+  /** Waits as long as the server asked to; fails at once where that is too long. */
+  async #heed(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const ms = this.#notBefore - clock.monotonic();
+    if (ms <= 0) return;
+    if (ms > shortPause)
+      throw new AppError('DNS_IO', `the server asked not to be asked for ${Math.ceil(ms / 1_000)} s`);
+    const pause = Promise.withResolvers<void>();
+    const cancel = clock.after(ms, pause.resolve);
+    try {
+      await orAborted(pause.promise, signal);
+    } finally {
+      cancel();
+    }
+  }
+
+  /** The path of a redirection on the same server; another server was not configured, and is not trusted with questions. */
+  #pathOf(location: string): string {
+    const base = `https://${this.#authority}${this.#options.path}`;
+    const target = URL.canParse(location, base) ? new URL(location, base) : undefined;
+    if (target?.origin !== new URL(base).origin)
+      throw new AppError('DNS_IO', `the server redirects to ${location.slice(0, 100)}, which is another one`);
+    return target.pathname + target.search;
+  }
+
+  #requestFor(question: Question, plain: boolean, redirected: string | undefined): HttpsRequest {
+    const { method, path: configured } = this.#options;
+    const path = redirected ?? configured;
+    const body = Buffer.from(encodeQuestion(question, 0, { ...this.#options.question, ...(plain ? { plain } : {}) }));
     if (method === 'GET') {
+      if (/[?&]dns=/.test(path)) return { method, path, headers: { accept: mediaType } };
       const parameter = `${path.includes('?') ? '&' : '?'}dns=${body.toString('base64url')}`;
       return { method, path: path + parameter, headers: { accept: mediaType } };
     }
@@ -117,10 +174,21 @@ export class HttpsResolver implements Resolver {
 
 function read({ status, type, body }: HttpsAnswer, question: Question): DnsMessage {
   if (status !== 200) throw new AppError('DNS_IO', `the server answered with HTTP status ${status}`);
-  const answer = readAnswer(body, question, 0);
+  // Which question an answer belongs to is HTTP's to say; some servers put in an id of their own.
+  const id = body.length >= 2 ? body.readUInt16BE(0) : 0;
+  const answer = readAnswer(body, question, id, 'connection');
   if (answer.kind === 'answer') return answer.message;
   const reason = answer.kind === 'bad' ? answer.reason : strangeness(type);
   throw new AppError('DNS_BAD_MESSAGE', `no usable answer: ${reason}`);
+}
+
+function isRedirect(status: number): boolean {
+  return [301, 302, 303, 307, 308].includes(status);
+}
+
+/** Retry-After (RFC 9110 section 10.2.3) in seconds; undefined without one, and for a date. */
+function secondsOf(retryAfter: string | undefined): number | undefined {
+  return retryAfter !== undefined && /^\d{1,6}$/.test(retryAfter.trim()) ? Number(retryAfter) : undefined;
 }
 
 /** Why an answer is none: a portal's web page has the right status too. */

@@ -15,6 +15,9 @@ export interface HttpsAnswer {
   /** As the server says; empty when it does not. */
   readonly type: string;
   readonly body: Buffer;
+  /** Where to ask instead, and when to ask again, as the server says. */
+  readonly location?: string | undefined;
+  readonly retryAfter?: string | undefined;
 }
 
 export interface HttpsSession {

@@ -6,6 +6,13 @@ export interface Question {
   readonly name: string;
   /** `A`, `AAAA`, `HTTPS`, `TXT`, ... or `TYPE123`; class is IN. */
   readonly type: string;
+  /** The same name with its letters as the application wrote them: so they stand in the answer. */
+  readonly spelling?: string;
+  /** Whose share of what is scarce the question takes; nobody's in particular without it. */
+  readonly client?: string;
+  /** Signatures are wanted (DO, RFC 3225), or unvalidated data too (CD, RFC 4035 section 3.2.2). */
+  readonly dnssecOk?: boolean;
+  readonly checkingDisabled?: boolean;
 }
 
 export interface DnsAnswer {

@@ -1,12 +1,15 @@
-/** What a nameserver's parameters change of its answers: families left out (`disable-ipv4`, `disable-ipv6`) and DNS64 (RFC 6147). */
+/** What a nameserver's parameters change of its answers: types left out (`disable-ipv4`, `disable-ipv6`, `disable-qtype-65`) and DNS64 (RFC 6147). */
 import { bytesToIp, type Ip, ipFamily, ipToBytes } from '../base/address.ts';
 import { addressOf, type DnsMessage, type DnsRecord, queryFor, responseTo } from '../net/dns-message.ts';
+import { recordTypeNumber } from '../net/dns-record-type.ts';
 import type { DnsAnswer, Question, Resolver } from './resolver.ts';
 import { denialSoa } from './soa.ts';
 
 export interface Shape {
   readonly disableIpv4?: boolean | undefined;
   readonly disableIpv6?: boolean | undefined;
+  /** Other types that are answered "no such record", by number. */
+  readonly disableTypes?: readonly number[] | undefined;
   /** /96 prefix. */
   readonly dns64?: string | undefined;
 }
@@ -21,8 +24,9 @@ export class ShapedResolver implements Resolver {
   }
 
   async query(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
-    const { disableIpv4, disableIpv6, dns64 } = this.#shape;
-    if ((question.type === 'A' && disableIpv4) || (question.type === 'AAAA' && disableIpv6)) {
+    const { disableIpv4, disableIpv6, disableTypes, dns64 } = this.#shape;
+    const isDisabled = disableTypes?.includes(recordTypeNumber(question.type) ?? 0) === true;
+    if (isDisabled || (question.type === 'A' && disableIpv4) || (question.type === 'AAAA' && disableIpv6)) {
       return { message: nothing(question), upstream: "the nameserver's parameters" };
     }
     const answer = await this.#inner.query(question, signal);

@@ -1,14 +1,21 @@
-/** The servers that this machine used before us, as one resolver. */
-import type { Ip } from '../base/address.ts';
+/** The servers that this machine used before us, as one resolver: in their order, as its own resolvers would ask them. */
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
-import { RaceResolver } from './race-resolver.ts';
+import { parseScopedIp, type ScopedIp } from '../base/scoped-address.ts';
+import type { ResolverOptions } from '../net/resolver-options.ts';
+import { OrderedResolver } from './ordered-resolver.ts';
 import type { DnsAnswer, Question, Resolver } from './resolver.ts';
 
+/** The servers and settings as the system-DNS step recorded them. */
+export interface BaseResolver {
+  /** Addresses, with their zone where they need one; never our own. */
+  readonly servers: readonly string[];
+  readonly options: ResolverOptions;
+}
+
 export interface SystemResolverOptions {
-  /** The earlier servers as the system-DNS step recorded them; never our own address. */
-  readonly baseServers: () => Promise<readonly Ip[]>;
-  readonly connect: (address: Ip) => Resolver;
+  readonly base: () => Promise<BaseResolver>;
+  readonly connect: (server: ScopedIp, options: ResolverOptions) => Resolver;
   readonly clock: Clock;
 }
 
@@ -32,10 +39,16 @@ export class SystemResolver implements Resolver {
   }
 
   async #read(): Promise<Resolver> {
+    const { base, connect, clock } = this.#options;
     try {
-      const addresses = await this.#options.baseServers();
-      if (addresses.length === 0) throw new AppError('DNS_NO_UPSTREAM', 'this machine had no DNS server configured');
-      return new RaceResolver(addresses.map(this.#options.connect), this.#options.clock);
+      const { servers, options } = await base();
+      const known = servers.flatMap((server) => parseScopedIp(server) ?? []);
+      if (known.length === 0) throw new AppError('DNS_NO_UPSTREAM', 'this machine had no DNS server configured');
+      return new OrderedResolver(
+        known.map((server) => connect(server, options)),
+        options,
+        clock,
+      );
     } catch (error) {
       this.#servers = undefined;
       throw AppError.from(error, 'DNS_NO_UPSTREAM', 'the DNS servers of this machine cannot be read');

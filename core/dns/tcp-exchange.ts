@@ -1,10 +1,12 @@
-/** One question over a TCP connection of its own (RFC 7766 framing: two bytes of length before each message). */
+/** One question over a TCP connection of its own. */
 import type { Duplex } from 'node:stream';
 import type { Ip } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
+import type { Clock } from '../base/clock.ts';
 import type { DnsMessage } from '../net/dns-message.ts';
+import { PipelinedConnection } from './pipelined-connection.ts';
 import type { Question } from './resolver.ts';
-import { encodeQuestion, type QuestionOptions, readAnswer } from './upstream-answer.ts';
+import type { QuestionOptions } from './upstream-answer.ts';
 
 /** The part of `Egress` that makes TCP connections. */
 export interface TcpOpener {
@@ -19,9 +21,9 @@ export interface TcpOpener {
 export interface TcpExchangeOptions {
   readonly address: Ip;
   readonly port: number;
-  readonly id: number;
   readonly question?: QuestionOptions;
   readonly timeoutMs: number;
+  readonly clock: Clock;
 }
 
 /**
@@ -34,49 +36,22 @@ export async function askOverTcp(
   options: TcpExchangeOptions,
   signal: AbortSignal,
 ): Promise<DnsMessage> {
-  const { address, port, id, timeoutMs } = options;
+  const { address, port, timeoutMs, clock } = options;
   let socket: Duplex;
   try {
     socket = await opener.connectTcp([address], port, { signal, timeoutMs });
   } catch (error) {
     throw new AppError('DNS_IO', `no TCP connection to ${address} port ${port}: ${messageOf(error)}`, { cause: error });
   }
-  // What fails after the answer is nobody's concern; before, reading reports it.
-  socket.on('error', () => undefined);
-  const onAbort = (): void => void socket.destroy();
-  signal.addEventListener('abort', onAbort, { once: true });
+  const connection = new PipelinedConnection(socket, clock);
   try {
     signal.throwIfAborted();
-    const query = Buffer.from(encodeQuestion(question, id, options.question));
-    const length = Buffer.alloc(2);
-    length.writeUInt16BE(query.length);
-    socket.write(Buffer.concat([length, query]));
-    const answer = readAnswer(await readMessage(socket), question, id);
-    if (answer.kind === 'answer') return answer.message;
-    const reason = answer.kind === 'bad' ? answer.reason : 'it answers another question';
-    throw new AppError('DNS_BAD_MESSAGE', `${address} port ${port} sent no usable answer by TCP: ${reason}`);
+    return await connection.ask(question, options.question ?? {}, signal);
   } catch (error) {
     throw AppError.from(signal.aborted ? signal.reason : error, 'DNS_IO', `${address} port ${port} by TCP`);
   } finally {
-    signal.removeEventListener('abort', onAbort);
-    socket.destroy();
+    connection.end(new AppError('DNS_IO', 'answered'));
   }
-}
-
-async function readMessage(socket: Duplex): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
-  let received = 0;
-  for await (const chunk of socket) {
-    const bytes = chunk instanceof Uint8Array ? Buffer.from(chunk) : Buffer.alloc(0);
-    chunks.push(bytes);
-    received += bytes.length;
-    if (received < 2) continue;
-    const all = Buffer.concat(chunks);
-    const end = 2 + all.readUInt16BE(0);
-    if (received >= end) return all.subarray(2, end);
-    chunks.splice(0, chunks.length, all);
-  }
-  throw new AppError('DNS_IO', 'closed the connection before its answer was whole');
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -9,7 +9,7 @@ import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { DnsMessage } from '../net/dns-message.ts';
 import { type AnswerJudge, type Doubt, type HeardAnswer, isDifferentAnswer } from './answer-suspicion.ts';
-import { mixedCase, withAskedCase } from './name-case.ts';
+import { mixedCase } from './name-case.ts';
 import type { Question } from './resolver.ts';
 import { encodeQuestion, type QuestionOptions, readAnswer } from './upstream-answer.ts';
 
@@ -30,7 +30,10 @@ export interface UdpExchangeOptions {
   readonly clock: Clock;
 }
 
-/** Doubts are those that were not resolved; with them, `heard` is what the judge must be told of what came of it. */
+/**
+ * Doubts are those that were not resolved; with them, `heard` is what the judge must be told of what came of it. The message
+ * has the name with its letters as they were sent.
+ */
 export interface UdpOutcome {
   readonly message: DnsMessage;
   readonly heard: HeardAnswer;
@@ -54,14 +57,17 @@ export class UdpExchange {
   #held: Candidate | undefined;
   #given: Candidate | undefined;
   #failure: AppError | undefined;
-  #cancelGrace = (): void => undefined;
+  #cancelGrace: (() => void) | undefined;
 
   constructor(options: UdpExchangeOptions, question: Question) {
     this.#options = options;
     this.#asked = question;
   }
 
-  /** Sends, and once more after 1.5 s beside it. Rejects with DNS_IO, DNS_BAD_MESSAGE, or as `signal` says. Call it once. */
+  /**
+   * Sends, and once more after 1.5 s beside it, then without EDNS where the server was not seen to know it. Rejects with DNS_IO,
+   * DNS_BAD_MESSAGE for a broken answer without a better one, or as `signal` says. Call it once.
+   */
   async run(signal: AbortSignal): Promise<UdpOutcome> {
     const { clock, judge } = this.#options;
     const onAbort = (): void => {
@@ -78,7 +84,7 @@ export class UdpExchange {
       return await this.#outcome.promise;
     } finally {
       cancelRetry();
-      this.#cancelGrace();
+      this.#cancelGrace?.();
       signal.removeEventListener('abort', onAbort);
       if (this.#given === undefined || !judge.listensOn) this.#close();
       else {
@@ -96,11 +102,12 @@ export class UdpExchange {
     const { address, port, opener, question, clock, label } = this.#options;
     const id = randomInt(0, 65_536);
     const sent = mixedCase(this.#asked.name, randomBytes);
-    const edns = question.plain !== true;
+    const plain = question.plain === true || (attempt > 0 && !this.#options.judge.knowsEdns);
+    const edns = !plain;
     let socket: Socket;
     let query: Uint8Array;
     try {
-      query = encodeQuestion(this.#asked, id, question, sent);
+      query = encodeQuestion(this.#asked, id, { ...question, plain }, sent);
       socket = opener.openUdp(address);
     } catch (error) {
       this.#outcome.reject(AppError.from(error, 'DNS_IO', label));
@@ -109,10 +116,9 @@ export class UdpExchange {
     this.#sockets.push(socket);
     let begun = clock.monotonic();
     socket.on('message', (bytes) => {
-      const answer = readAnswer(bytes, this.#asked, id);
+      const answer = readAnswer(bytes, this.#asked, id, 'datagram');
       if (answer.kind === 'foreign') return;
-      // A broken answer may be forged or a passing fault: the other try, or the deadline, decides.
-      if (answer.kind === 'bad') this.#failure = new AppError('DNS_BAD_MESSAGE', `${label}: ${answer.reason}`);
+      if (answer.kind === 'bad') this.#hearBroken(new AppError('DNS_BAD_MESSAGE', `${label}: ${answer.reason}`));
       else this.#hear({ message: answer.message, sent, edns, ms: clock.monotonic() - begun }, attempt);
     });
     // Connected: the kernel drops what others send, and reports ICMP errors (nobody listens there).
@@ -134,7 +140,7 @@ export class UdpExchange {
   #hear(heard: HeardAnswer, attempt: number): void {
     const { judge } = this.#options;
     const doubts = judge.doubts(heard);
-    const message = withAskedCase(heard.message, heard.sent, this.#asked.name);
+    const { message } = heard;
     const candidate = { message, heard, doubts, attempt };
     const earlier = this.#given ?? this.#held;
     // Answers to another try may rightly be others.
@@ -147,7 +153,7 @@ export class UdpExchange {
     const isBest = doubts.length === 0 || (contradicts && doubts.every((doubt) => doubt === 'contested'));
     if (isBest) return this.#give({ ...candidate, doubts: [] });
     // Of two doubted alike, the later one: a forger must be the first.
-    if (this.#held === undefined) this.#cancelGrace = this.#options.clock.after(judge.grace, () => this.#giveHeld());
+    this.#cancelGrace ??= this.#options.clock.after(judge.grace, () => this.#giveHeld());
     if (this.#held === undefined || doubts.length <= this.#held.doubts.length) this.#held = candidate;
   }
 
@@ -159,5 +165,12 @@ export class UdpExchange {
 
   #giveHeld(): void {
     if (this.#held !== undefined) this.#outcome.resolve(this.#held);
+    else if (this.#failure !== undefined) this.#outcome.reject(this.#failure);
+  }
+
+  /** It may be forged, a passing fault, or cut off without saying so: a better one is waited for as after a doubted one. */
+  #hearBroken(failure: AppError): void {
+    this.#failure = failure;
+    this.#cancelGrace ??= this.#options.clock.after(this.#options.judge.grace, () => this.#giveHeld());
   }
 }

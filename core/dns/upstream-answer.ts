@@ -30,31 +30,33 @@ export function encodeQuestion(
   sent: string = question.name,
 ): Uint8Array {
   const { plain = false, clientSubnet } = options;
-  const edns = clientSubnet === undefined ? ourEdns : { ...ourEdns, clientSubnet };
-  return encodeMessage(queryFor(id, sent, question.type, plain ? undefined : edns));
+  const { type, dnssecOk = false, checkingDisabled = false } = question;
+  const edns = { ...ourEdns, dnssecOk, ...(clientSubnet === undefined ? {} : { clientSubnet }) };
+  return encodeMessage({ ...queryFor(id, sent, type, plain ? undefined : edns), checkingDisabled });
 }
 
 /** The sender's address and port are the socket's concern. */
-export function readAnswer(bytes: Uint8Array, question: Question, id: number): UpstreamAnswer {
+export function readAnswer(
+  bytes: Uint8Array,
+  question: Question,
+  id: number,
+  by: 'datagram' | 'connection',
+): UpstreamAnswer {
   const decoded = decodeMessage(bytes);
   const header = decoded.ok ? decoded.message : decoded.header;
   if (header === undefined || header.id !== id || !header.response || header.opcode !== 0) return { kind: 'foreign' };
   if (!decoded.ok) return { kind: 'bad', reason: decoded.reason };
   const { message } = decoded;
   const [asked] = message.questions;
-  // Servers that do not know EDNS may leave the question out when they refuse (RFC 6891 section 7).
-  // What says something about the name has to say which: its letters are what a forger does not know.
+  // Servers that do not know EDNS may leave the question out when they refuse (RFC 6891 section 7), and some always do. What
+  // a datagram says about the name has to say which: its letters are what a forger does not know.
   const isRefusal = message.rcode !== 'NOERROR' && message.rcode !== 'NXDOMAIN';
-  if (asked === undefined && isRefusal) return { kind: 'answer', message };
+  if (asked === undefined && (isRefusal || by === 'connection')) return { kind: 'answer', message };
+  if (asked === undefined) return { kind: 'bad', reason: 'it does not repeat the question' };
   const same =
     message.questions.length === 1 &&
-    asked?.type === question.type &&
+    asked.type === question.type &&
     asked.class === 1 &&
     normaliseDomain(asked.name) === question.name;
   return same ? { kind: 'answer', message } : { kind: 'foreign' };
-}
-
-/** Whether the server may answer the same question without EDNS. */
-export function refusesEdns(message: DnsMessage): boolean {
-  return message.edns === undefined && (message.rcode === 'FORMERR' || message.rcode === 'NOTIMP');
 }

@@ -1,10 +1,13 @@
 /** One configured nameserver as a resolver: which protocol, which way to it, and what its parameters change. */
 import type { Duplex } from 'node:stream';
-import { type Ip, parseIp } from '../base/address.ts';
+import { formatEndpoint, type Ip } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
+import { formatScopedIp, isLinkLocal6 } from '../base/scoped-address.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { UpstreamConfig } from '../contract/config.ts';
+import type { Endpoint } from '../contract/flow.ts';
+import type { Network } from '../flow/metadata.ts';
 import { queryFor, responseTo } from '../net/dns-message.ts';
 import type { StreamDialer } from '../outbound/dialer.ts';
 import type { AnswerJudge } from './answer-suspicion.ts';
@@ -29,6 +32,11 @@ export interface UpstreamServices {
   /** The servers that this machine used before us. */
   readonly system: Resolver;
   readonly outbound: (tag: string) => StreamDialer | undefined;
+  /**
+   * The way that the rules choose for a connection to a nameserver. Throws DNS_NO_UPSTREAM where they reject it. Absent: every
+   * server is asked directly.
+   */
+  readonly route?: ((to: Endpoint, network: Network) => StreamDialer | 'direct') | undefined;
   /** Addresses of a nameserver that is a name. */
   readonly lookup: (name: string, signal: AbortSignal) => Promise<readonly Ip[]>;
   /** What is known of a plain UDP server's habits. */
@@ -55,27 +63,34 @@ export function resolverOf(server: UpstreamConfig, services: UpstreamServices): 
       }),
     };
   }
+  const { route } = services;
+  if (server.byRules === true && server.via === undefined && route !== undefined)
+    return byRules(server, services, route);
   const opener = openerOf(server, services);
   const question = server.ecs === undefined ? {} : { clientSubnet: server.ecs };
   const connect = noting(connectorOf(server, services), services.connections);
-  const { disableIpv4, disableIpv6, dns64 } = server;
+  const { disableIpv4, disableIpv6, disableTypes, dns64 } = server;
   const shaped = (resolver: Resolver): Resolver =>
-    disableIpv4 === true || disableIpv6 === true || dns64 !== undefined
-      ? new ShapedResolver(resolver, { disableIpv4, disableIpv6, dns64 })
+    disableIpv4 === true || disableIpv6 === true || disableTypes !== undefined || dns64 !== undefined
+      ? new ShapedResolver(resolver, { disableIpv4, disableIpv6, disableTypes, dns64 })
       : resolver;
   switch (server.kind) {
     case 'udp': {
       const { address, port, via } = server;
       if (via === undefined) {
-        const judge = services.judgeOf(address, port);
-        return shaped(new UdpResolver({ address, port, opener, question, judge, clock }));
+        const scoped = scopedHost(address, server.device);
+        const judge = services.judgeOf(scoped, port);
+        return shaped(
+          new UdpResolver({ address, port, label: label('udp', scoped, port, via), opener, question, judge, clock }),
+        );
       }
       // A proxy's UDP may be missing or lossy; every server answers by TCP (RFC 7766).
       return shaped(new StreamResolver({ label: label('tcp', address, port, via), connect, question, clock }));
     }
     case 'tcp':
     case 'tls': {
-      const { kind, host, port, via } = server;
+      const { kind, port, via } = server;
+      const host = scopedHost(server.host, server.device);
       return shaped(new StreamResolver({ label: label(kind, host, port, via), connect, question, clock }));
     }
     case 'https':
@@ -93,6 +108,27 @@ export function resolverOf(server: UpstreamConfig, services: UpstreamServices): 
     default:
       return unreachable(server);
   }
+}
+
+/** Asks directly or through an outbound, whatever the rules say of the server at each question. */
+function byRules(
+  server: Exclude<UpstreamConfig, { kind: 'system' | 'rcode' }>,
+  services: UpstreamServices,
+  route: NonNullable<UpstreamServices['route']>,
+): Resolver {
+  const host = server.kind === 'udp' ? server.address : server.host;
+  const direct = resolverOf(server, { ...services, route: undefined });
+  const through = new Map<StreamDialer, Resolver>();
+  return {
+    query: async (question, signal) => {
+      const way = route({ host, port: server.port }, server.kind === 'udp' ? 'udp' : 'tcp');
+      if (way === 'direct') return await direct.query(question, signal);
+      const known = through.get(way);
+      const resolver = known ?? resolverOf({ ...server, via: 'RULES' }, { ...services, outbound: () => way });
+      if (known === undefined) through.set(way, resolver);
+      return await resolver.query(question, signal);
+    },
+  };
 }
 
 function openerOf(server: UpstreamConfig, { opener }: UpstreamServices): UdpOpener & TcpOpener {
@@ -124,6 +160,10 @@ function connectorOf(server: UpstreamConfig, services: UpstreamServices): Connec
 }
 
 function label(kind: string, host: string, port: number, via: string | undefined): string {
-  const written = parseIp(host)?.includes(':') === true ? `[${host}]` : host;
-  return `${kind}://${written}:${port}${via === undefined ? '' : `#${via}`}`;
+  return `${kind}://${formatEndpoint({ host, port })}${via === undefined ? '' : `#${via}`}`;
+}
+
+/** A link-local address is one server on each link. */
+function scopedHost(host: string, device: string | undefined): string {
+  return device !== undefined && isLinkLocal6(host) ? formatScopedIp({ address: host, zone: device }) : host;
 }

@@ -27,3 +27,13 @@ export function prepareDirectories(paths: HelperPaths, options: { uid: number; d
     }
   }
 }
+
+/** Whether a directory is there and nobody else's; what `prepareDirectories` makes sure of, without changing anything. */
+export function isOwnDirectory(path: string, { uid, developer }: { uid: number; developer: boolean }): boolean {
+  try {
+    const status = lstatSync(path);
+    return status.isDirectory() && status.uid === uid && (developer || writableByOthers(path) === undefined);
+  } catch {
+    return false;
+  }
+}

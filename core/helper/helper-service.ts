@@ -6,17 +6,16 @@ import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { Logger } from '../base/logger.ts';
-import { type Config, type DnsMode, defaultConfig } from '../contract/config.ts';
+import { type Config, defaultConfig } from '../contract/config.ts';
 import type { MethodName, Params, Result } from '../contract/rpc.ts';
 import type { NetworkChange, Owner, Snapshot } from '../contract/status.ts';
 import type { PeerCredentials } from '../rpc/peer-auth.ts';
 import type { Handlers } from '../rpc/server-connection.ts';
 import type { EventSource } from '../rpc/topic-source.ts';
 import { identityOf, isAlive, type ProcessIdentity } from '../system/process-identity.ts';
-import type { TunnelSwitches } from '../tunnel/tunnel-machine.ts';
 import { type ConfigStore, type StoredConfig, stored } from './config-store.ts';
 import type { Health } from './health.ts';
-import type { OwnerStore } from './owner-store.ts';
+import { initialSwitches, type OwnerStore, type UserSwitches } from './owner-store.ts';
 import { leaseMs, type Ownership } from './ownership.ts';
 import type { RowPrivacy } from './row-privacy.ts';
 import type { ServedTunnel } from './served-tunnel.ts';
@@ -48,8 +47,8 @@ export class HelperService {
   readonly changed = new Emitter<void>();
   readonly #options: HelperServiceOptions;
   #active: { readonly uid: number | undefined; readonly config: StoredConfig };
-  #switches: TunnelSwitches = { systemDns: true, autoRoute: true };
-  #dnsMode: DnsMode | null = null;
+  /** What each user has chosen; it says nothing about the Enhanced Mode of another. */
+  #switches = new Map<number, UserSwitches>();
   /** The process that gave the session its last sign of life. */
   #app: ProcessIdentity | null = null;
   /** Calls that are turning Enhanced Mode on. */
@@ -129,9 +128,8 @@ export class HelperService {
   /** Goes on where the helper before us was killed or stopped: persistent at once, a session when its app comes back. */
   async resume(): Promise<void> {
     const { owners, ownership, log } = this.#options;
-    const { owner, systemDns, autoRoute, dnsMode } = owners.load();
-    this.#switches = { systemDns, autoRoute };
-    if (dnsMode !== null) await this.#inTurn(() => this.#useDnsMode(dnsMode));
+    const { owner, switches } = owners.load();
+    this.#switches = new Map(switches);
     if (owner === null) return;
     log.info('resuming', { uid: owner.uid, mode: owner.mode });
     if (owner.mode === 'session') return ownership.awaitReturn(owner.uid);
@@ -184,7 +182,7 @@ export class HelperService {
       // Turned off, or taken by an administrator, while the configuration came into force.
       if (ownership.owner !== owner)
         throw new AppError('TUN_FAILED', 'Enhanced Mode was turned off while it was starting');
-      await tunnel.machine.start(this.#switches);
+      await tunnel.machine.start(this.#switchesOf(owner.uid));
     } catch (error) {
       if (ownership.owner === owner && tunnel.machine.state.kind !== 'running') ownership.release();
       // Nobody is on, or about to be: then nothing of a helper before us is to stay either.
@@ -219,22 +217,30 @@ export class HelperService {
     });
   }
 
+  /** Those of the owner, or of the caller when it is nobody's. */
   async #setSwitches(wanted: Params<'setSwitches'>, caller: PeerCredentials): Promise<Snapshot> {
-    const { tunnel, ownership } = this.#options;
-    ownership.assertOpenTo(caller.uid);
-    const { systemDns = this.#switches.systemDns, autoRoute = this.#switches.autoRoute } = wanted;
-    await tunnel.machine.setSwitches({ systemDns, autoRoute });
-    this.#switches = { systemDns, autoRoute };
-    const { dnsMode } = wanted;
-    if (dnsMode !== undefined) await this.#inTurn(() => this.#useDnsMode(dnsMode));
-    this.#remember(ownership.owner);
+    this.#options.ownership.assertOpenTo(caller.uid);
+    // Looked at again when its turn comes: it may have become somebody's meanwhile.
+    await this.#inTurn(() => this.#switch(wanted, caller));
     this.changed.emit();
     return this.#snapshot(caller);
   }
 
-  async #useDnsMode(mode: DnsMode | null): Promise<void> {
-    await this.#options.tunnel.setDnsMode(mode);
-    this.#dnsMode = mode;
+  async #switch(wanted: Params<'setSwitches'>, caller: PeerCredentials): Promise<void> {
+    const { tunnel, ownership } = this.#options;
+    ownership.assertOpenTo(caller.uid);
+    const uid = ownership.owner?.uid ?? caller.uid;
+    const before = this.#switchesOf(uid);
+    const { systemDns = before.systemDns, autoRoute = before.autoRoute, dnsMode = before.dnsMode } = wanted;
+    await tunnel.machine.setSwitches({ systemDns, autoRoute });
+    this.#switches.set(uid, { ...before, systemDns, autoRoute });
+    if (this.#active.uid === undefined || this.#active.uid === uid) await tunnel.setDnsMode(dnsMode);
+    this.#switches.set(uid, { systemDns, autoRoute, dnsMode });
+    this.#remember(ownership.owner);
+  }
+
+  #switchesOf(uid: number): UserSwitches {
+    return this.#switches.get(uid) ?? initialSwitches;
   }
 
   async #renewLease(caller: PeerCredentials): Promise<Result<'renewLease'>> {
@@ -259,6 +265,7 @@ export class HelperService {
 
   async #applyConfig(config: Config, caller: PeerCredentials): Promise<Result<'applyConfig'>> {
     const { tunnel, ownership, log } = this.#options;
+    assertPortsOf(caller.uid, config);
     const next = stored(config);
     const inForce = ownership.owner === null || ownership.owner.uid === caller.uid;
     if (inForce) await this.#putInForce(caller.uid, next);
@@ -270,13 +277,16 @@ export class HelperService {
 
   async #activateConfigOf(uid: number): Promise<void> {
     const saved = this.#active.uid === uid ? this.#active.config : this.#options.configs.load(uid);
-    await this.#putInForce(uid, saved ?? stored(defaultConfig));
+    const next = saved ?? stored(defaultConfig);
+    assertPortsOf(uid, next.config);
+    await this.#putInForce(uid, next);
   }
 
   async #putInForce(uid: number, next: StoredConfig): Promise<void> {
     const { tunnel, setLogLevel } = this.#options;
     if (next.hash !== this.#active.config.hash) await tunnel.reload(next.config);
     this.#active = { uid, config: next };
+    await tunnel.setDnsMode(this.#switchesOf(uid).dnsMode);
     setLogLevel(next.config.logLevel);
     await tunnel.setMixed(true);
     this.changed.emit();
@@ -326,12 +336,14 @@ export class HelperService {
   #snapshot(caller: PeerCredentials): Snapshot {
     const { tunnel, ownership, health, changes, version } = this.#options;
     const { config, hash } = this.#active.config;
+    const switches = this.#switchesOf(ownership.owner?.uid ?? caller.uid);
     return {
       version,
       tunnel: tunnel.machine.state,
       owner: ownership.owner,
       mine: ownership.owner === null || ownership.owner.uid === caller.uid,
-      ...this.#switches,
+      systemDns: switches.systemDns,
+      autoRoute: switches.autoRoute,
       dnsMode: tunnel.dnsMode(),
       mixed: tunnel.mixed,
       config: { hash, proxies: config.proxies.length, rules: config.rules.length },
@@ -359,9 +371,7 @@ export class HelperService {
 
   /** What cannot be written is not resumed after a crash; nothing else depends on it. */
   #remember(owner: Owner | null): void {
-    this.#write('owner', () =>
-      this.#options.owners.save({ owner, ...this.#switches, dnsMode: this.#dnsMode, app: this.#app }),
-    );
+    this.#write('owner', () => this.#options.owners.save({ owner, switches: this.#switches, app: this.#app }));
   }
 
   #save(uid: number, config: Config): void {
@@ -390,4 +400,15 @@ export class HelperService {
     this.#last = result.catch(() => undefined);
     return result;
   }
+}
+
+/** A user's programs may not listen below this port (ip(7)), and root does not do it for them. */
+const firstOpenPort = 1024;
+
+/** Throws CONFIG_INVALID for ports that only an administrator may open. */
+function assertPortsOf(uid: number, { mixed }: Config): void {
+  if (uid === 0 || mixed === null || mixed.port >= firstOpenPort) return;
+  throw new AppError('CONFIG_INVALID', `the mixed port ${mixed.port} can only be opened by an administrator`, {
+    expected: `a port from ${firstOpenPort} on, or root as the user of this profile`,
+  });
 }

@@ -7,21 +7,26 @@ import { systemClock } from '../base/clock.ts';
 import { controlSocketOf } from '../base/paths.ts';
 import { unreachable } from '../base/unreachable.ts';
 import { mirageVersion } from '../base/version.ts';
+import type { NetworkChange } from '../contract/status.ts';
 import { RpcClient } from '../rpc/rpc-client.ts';
 import { loadNative } from '../system/native.ts';
-import { prepareDirectories } from './directories.ts';
+import type { ProcessIdentity } from '../system/process-identity.ts';
+import { isOwnDirectory, prepareDirectories } from './directories.ts';
 import { HelperLog } from './helper-log.ts';
 import { type HelperOptions, helpText, readCommand } from './helper-options.ts';
 import { HelperProcess } from './helper-process.ts';
+import { endProcess, lockHolder } from './lock-holder.ts';
 import { restoreCommand } from './restore-command.ts';
 import { restoreOffline } from './restore-offline.ts';
-import { SingleInstance } from './single-instance.ts';
+import { lockFileOf, SingleInstance } from './single-instance.ts';
 import { writableByOthers } from './trusted-files.ts';
 
 /** sysexits(3). */
 const exitCodes = { ok: 0, usage: 64, defect: 70, busy: 75, notAllowed: 77 } as const;
 /** An orderly end that takes longer is cut short by what the journal says. */
 const stopMs = 15_000;
+/** A living helper undoes everything within a second or two; one that is stopped (SIGSTOP) never answers. */
+const askMs = 6_000;
 
 type End = { readonly kind: 'signal'; readonly name: string } | { readonly kind: 'defect' };
 
@@ -73,8 +78,11 @@ async function run(options: HelperOptions): Promise<number> {
     }
   } catch (caught) {
     const error = AppError.from(caught);
-    if (helper === undefined && error.code === 'HELPER_UNTRUSTED') return complain(error.message, exitCodes.notAllowed);
     log.logger.error('the helper ends', { code: error.code, reason: error.message });
+    if (helper === undefined) {
+      await restoreInstead(options);
+      return error.code === 'HELPER_UNTRUSTED' ? complain(error.message, exitCodes.notAllowed) : exitCodes.defect;
+    }
   }
   await helper?.emergencyStop().catch((error: unknown) => {
     log.logger.error('the network may not be as it was: run "mirage-helper --restore"', { reason: String(error) });
@@ -82,31 +90,58 @@ async function run(options: HelperOptions): Promise<number> {
   return exitCodes.defect;
 }
 
+/** A helper that cannot serve gives the network back all the same, unless another one has it. */
+async function restoreInstead(options: HelperOptions): Promise<void> {
+  if (runningHelper(options) !== undefined) return;
+  await restoreHere(options).catch((error: unknown) => {
+    log.logger.error('not everything could be undone', { reason: AppError.from(error).message });
+  });
+}
+
 async function restore(options: HelperOptions): Promise<number> {
-  const { paths, developer } = options;
-  prepareDirectories(paths, { uid, developer });
+  const { paths } = options;
   return await restoreCommand({
     lock() {
-      const lock = SingleInstance.acquire(paths.stateDir);
-      return lock && (() => lock.release());
-    },
-    async askHelper() {
-      const client = new RpcClient({ socketPath: controlSocketOf(paths), version: mirageVersion, clock: systemClock });
       try {
-        await client.connectOnce();
-        return (await client.call('restore', {})).undone;
-      } finally {
-        await client.close();
+        prepareDirectories(paths, { uid, developer: options.developer });
+        const lock = SingleInstance.acquire(paths.stateDir);
+        return lock && (() => lock.release());
+      } catch (error) {
+        // A full or read-only disk keeps nobody from getting the network back.
+        log.logger.warning('the state directory cannot be locked', { reason: AppError.from(error).message });
+        return runningHelper(options) === undefined ? () => undefined : undefined;
       }
     },
-    restoreHere: () =>
-      restoreOffline({
-        paths,
-        now: () => systemClock.now(),
-        destroySockets: (prefixes) => loadNative(addonPath()).destroySockets(prefixes, []),
-        logger: log.logger.child('restore'),
-      }),
+    askHelper() {
+      const client = new RpcClient({ socketPath: controlSocketOf(paths), version: mirageVersion, clock: systemClock });
+      const ask = async () => {
+        await client.connectOnce();
+        return (await client.call('restore', {})).undone;
+      };
+      return withDeadline(ask(), askMs).finally(() => void client.close());
+    },
+    async endHelper() {
+      const holder = runningHelper(options);
+      return holder === undefined || (await endProcess(holder));
+    },
+    restoreHere: () => restoreHere(options),
     print: (line) => process.stdout.write(`${line}\n`),
+  });
+}
+
+/** Whoever holds the lock of one of the two directories. */
+function runningHelper({ paths }: HelperOptions): ProcessIdentity | undefined {
+  return lockHolder(lockFileOf(paths.stateDir)) ?? lockHolder(lockFileOf(paths.runtimeDir));
+}
+
+/** Needs neither the addon nor the lock nor a directory that can be written. */
+function restoreHere({ paths, developer }: HelperOptions): Promise<NetworkChange[]> {
+  return restoreOffline({
+    paths,
+    trusted: isOwnDirectory(paths.stateDir, { uid, developer }),
+    now: () => systemClock.now(),
+    destroySockets: (prefixes) => loadNative(addonPath()).destroySockets(prefixes, []),
+    logger: log.logger.child('restore'),
   });
 }
 
@@ -143,12 +178,12 @@ function firstEnd(): Promise<End> {
   });
 }
 
-async function withDeadline(work: Promise<void>, ms: number): Promise<void> {
+async function withDeadline<T>(work: Promise<T>, ms: number): Promise<T> {
   let cancel = () => undefined as void;
   const late = new Promise<never>((_, reject) => {
-    cancel = systemClock.after(ms, () => reject(new AppError('INTERNAL', `the end took longer than ${ms} ms`)));
+    cancel = systemClock.after(ms, () => reject(new AppError('INTERNAL', `it took longer than ${ms} ms`)));
   });
-  await Promise.race([work, late]).finally(() => cancel());
+  return await Promise.race([work, late]).finally(() => cancel());
 }
 
 function complain(problem: string, code: number): number {

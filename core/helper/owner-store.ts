@@ -1,30 +1,39 @@
-/** Who Enhanced Mode belonged to and how it was switched, so that a helper that was killed can go on. */
+/** Who Enhanced Mode belonged to and how each user has switched it, so that a helper that was killed can go on. */
 import { z } from 'zod';
-import { type DnsMode, dnsModes } from '../contract/config.ts';
+import { dnsModes } from '../contract/config.ts';
 import { type Owner, ownerSchema } from '../contract/status.ts';
 import type { ProcessIdentity } from '../system/process-identity.ts';
 import { readPrivateFile, setAside, writePrivateFile } from './private-file.ts';
 
+const switchesSchema = z.strictObject({
+  systemDns: z.boolean(),
+  autoRoute: z.boolean(),
+  /** Chosen instead of the profile's; null = as the profile says. */
+  dnsMode: z.enum(dnsModes).nullable(),
+});
+/** What a user has chosen for their Enhanced Mode, and nobody else's. */
+export type UserSwitches = z.infer<typeof switchesSchema>;
+
+export const initialSwitches: UserSwitches = { systemDns: true, autoRoute: true, dnsMode: null };
+
 export interface RememberedState {
   /** Null when nothing is to be resumed. */
   readonly owner: Owner | null;
-  readonly systemDns: boolean;
-  readonly autoRoute: boolean;
-  /** Chosen instead of the profile's; null = as the profile says. */
-  readonly dnsMode: DnsMode | null;
+  readonly switches: ReadonlyMap<number, UserSwitches>;
   /** The app that gave a session its last sign of life; null when it is not known. */
   readonly app: ProcessIdentity | null;
 }
 
-const initial: RememberedState = { owner: null, systemDns: true, autoRoute: true, dnsMode: null, app: null };
-
 const fileSchema = z.strictObject({
   version: z.literal(1),
   owner: ownerSchema.nullable(),
-  systemDns: z.boolean(),
-  autoRoute: z.boolean(),
+  /** By uid. */
+  users: z.record(z.string().regex(/^\d{1,10}$/), switchesSchema).default({}),
+  /** Earlier helpers had one set of switches for everybody, and the first of them no mode. It is the owner's. */
+  systemDns: z.boolean().optional(),
+  autoRoute: z.boolean().optional(),
+  dnsMode: z.enum(dnsModes).nullable().optional(),
   /** Absent in files of earlier helpers. */
-  dnsMode: z.enum(dnsModes).nullable().default(null),
   app: z.strictObject({ pid: z.number().int(), started: z.number() }).nullable().default(null),
   /** A session does not outlive the boot it began in. */
   boot: z.string(),
@@ -43,21 +52,29 @@ export class OwnerStore {
   /** What was remembered last; a file that cannot be understood is set aside and means nothing. */
   load(): RememberedState {
     const text = readPrivateFile(this.#path);
-    if (text === undefined) return initial;
+    if (text === undefined) return nothing();
     const parsed = fileSchema.safeParse(parseJson(text));
     if (!parsed.success) {
       setAside(this.#path);
-      return initial;
+      return nothing();
     }
-    const { owner, systemDns, autoRoute, dnsMode, app, boot } = parsed.data;
+    const { owner, users, app, boot, systemDns, autoRoute, dnsMode = null } = parsed.data;
+    const switches = new Map(Object.entries(users).map(([uid, chosen]) => [Number(uid), chosen]));
+    if (owner !== null && systemDns !== undefined && autoRoute !== undefined)
+      switches.set(owner.uid, { systemDns, autoRoute, dnsMode });
     const over = owner?.mode === 'session' && boot !== this.#boot;
-    return { owner: over ? null : owner, systemDns, autoRoute, dnsMode, app };
+    return { owner: over ? null : owner, switches, app };
   }
 
   /** On disk when it returns. */
-  save(state: RememberedState): void {
-    writePrivateFile(this.#path, JSON.stringify({ version: 1, ...state, boot: this.#boot }));
+  save({ owner, switches, app }: RememberedState): void {
+    const users = Object.fromEntries(switches);
+    writePrivateFile(this.#path, JSON.stringify({ version: 1, owner, users, app, boot: this.#boot }));
   }
+}
+
+function nothing(): RememberedState {
+  return { owner: null, switches: new Map(), app: null };
 }
 
 function parseJson(text: string): unknown {

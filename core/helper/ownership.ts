@@ -33,15 +33,16 @@ export class Ownership {
     return this.#owner;
   }
 
-  /** Whether it is this user's to change: theirs, nobody's, or they are root. */
+  /** Whether it is this user's to change: theirs, nobody's, or they are root. A session that may come back is its user's. */
   isOpenTo(uid: number): boolean {
-    return uid === 0 || this.#owner === null || this.#owner.uid === uid;
+    const holder = this.#owner?.uid ?? this.#awaited;
+    return uid === 0 || holder === undefined || holder === uid;
   }
 
   /** Throws HELPER_IN_USE when it is another user's. */
   assertOpenTo(uid: number): void {
     if (this.isOpenTo(uid)) return;
-    const owner = this.#owner?.uid ?? 0;
+    const owner = this.#owner?.uid ?? this.#awaited ?? 0;
     throw new AppError('HELPER_IN_USE', `Enhanced Mode is in use by user ${owner}`, {
       expected: 'that user, or an administrator, turns it off first',
       details: { uid: owner },

@@ -10,6 +10,8 @@ export interface RestoreCommandServices {
   readonly lock: () => (() => void) | undefined;
   /** Asks the living helper to turn everything off and undo it. */
   readonly askHelper: () => Promise<NetworkChange[]>;
+  /** Ends the helper that does not answer. Whether none is there any more. */
+  readonly endHelper: () => Promise<boolean>;
   /** Undoes what the journal says, from here. */
   readonly restoreHere: () => Promise<NetworkChange[]>;
   readonly print: (line: string) => void;
@@ -45,7 +47,9 @@ async function restore(services: RestoreCommandServices, unlock: (() => void) | 
   try {
     return await services.askHelper();
   } catch (caught) {
-    services.print(`the running helper does not do it (${AppError.from(caught).message}); doing it beside it`);
+    // It must not go on beside what is restored: one that was only stopped would change the network again when it wakes.
+    services.print(`the running helper does not do it (${AppError.from(caught).message}); it is ended`);
+    if (!(await services.endHelper())) services.print('the running helper cannot be ended; undoing beside it');
     return await services.restoreHere();
   }
 }

@@ -6,6 +6,8 @@ import { chmodSync, closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
+export const lockFileOf = (directory: string): string => join(directory, 'helper.lock');
+
 const takeLock = 'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE';
 
 export class SingleInstance {
@@ -17,7 +19,7 @@ export class SingleInstance {
 
   /** The lock of a directory, or undefined while another process holds it. */
   static acquire(directory: string): SingleInstance | undefined {
-    const path = join(directory, 'helper.lock');
+    const path = lockFileOf(directory);
     // Whoever can read a file can lock it too.
     closeSync(openSync(path, 'a', 0o600));
     chmodSync(path, 0o600);

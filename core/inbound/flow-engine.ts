@@ -62,8 +62,8 @@ export interface FlowEngineHandlers {
   /** Exactly one for each `onOpen`. */
   onClose(flow: FlowClose): void;
   onDns(questions: DnsQuestions): void;
-  /** The engine ended by itself; every flow was closed before. */
-  onDead(message: string): void;
+  /** The engine ended by itself; every flow was closed before. `revivable`: its device is still there, see `revive`. */
+  onDead(message: string, revivable: boolean): void;
 }
 
 export interface FlowEngine extends Service {
@@ -75,6 +75,8 @@ export interface FlowEngine extends Service {
   close(id: FlowId, how: 'graceful' | 'reset'): void;
   /** Answers in the layout of native/index.d.ts. Unknown tokens are ignored. */
   answerDns(answers: Uint8Array): void;
+  /** After `onDead` with `revivable`: another engine takes over the same device. Throws when it cannot be. */
+  revive(): void;
   /** Shared memory, sampled by the flow table; no call per chunk. */
   counters(): BigUint64Array;
 }

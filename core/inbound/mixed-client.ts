@@ -1,6 +1,6 @@
 /** One connection to the mixed port: runs the handshake on its socket, then is the flow that the dispatcher answers. */
 import type { Socket } from 'node:net';
-import { parseIp } from '../base/address.ts';
+import { type Ip, parseIp } from '../base/address.ts';
 import type { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
@@ -8,28 +8,36 @@ import { unreachable } from '../base/unreachable.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import type { Metadata } from '../flow/metadata.ts';
 import { SocketStream } from '../net/socket-stream.ts';
+import { encodeSocks5Reply, socks5Replies } from '../net/socks5.ts';
 import type { Stream } from '../net/stream.ts';
-import { ForwardedRequest } from './forwarded-request.ts';
+import { type AfterExchange, HttpExchange } from './http-exchange.ts';
 import type { DispatchedFlow, FlowDispatcher } from './inbound.ts';
 import { type HandshakeStep, MixedHandshake, type ProxyRequest } from './mixed-handshake.ts';
+import type { UdpAssociation } from './udp-association.ts';
 import type { UserList } from './user-list.ts';
 
 export interface MixedClientServices {
   readonly users: UserList;
   readonly dispatcher: FlowDispatcher;
+  /** A relay for the datagrams of this client, at the address of ours that it has reached. */
+  readonly associate: (client: Endpoint, here: Ip) => UdpAssociation;
   readonly clock: Clock;
   readonly log: Logger;
   /** Milliseconds from the connection to the end of the handshake, however the bytes trickle. */
   readonly handshakeMs: number;
 }
 
+/** Milliseconds that a client may take between two requests. */
+const betweenRequestsMs = 60_000;
 /** Milliseconds that a refused client has to read the answer before it is cut off. */
 const lingerMs = 2000;
 
 export class MixedClient {
   readonly #socket: Socket;
   readonly #services: MixedClientServices;
-  readonly #handshake: MixedHandshake;
+  #handshake: MixedHandshake;
+  /** Nothing of the next request has come. */
+  #idle = false;
   readonly #source: Endpoint;
   #cancelTimer: () => void = () => undefined;
   #dispatched: DispatchedFlow | undefined;
@@ -46,17 +54,32 @@ export class MixedClient {
 
   /** Begins the handshake; everything after it happens by itself. */
   begin(): void {
-    const { clock, handshakeMs } = this.#services;
-    this.#cancelTimer = clock.after(handshakeMs, () => this.#cutOff('the handshake took too long'));
+    this.#limit(this.#services.handshakeMs);
     this.#socket.setNoDelay(true);
     this.#socket.on('error', () => undefined);
+    this.#listen();
+  }
+
+  #listen(): void {
     this.#socket.on('close', this.#onGone).on('end', this.#onGone).on('readable', this.#onReadable);
+  }
+
+  /** What is not there in so many milliseconds does not come any more. */
+  #limit(ms: number): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#services.clock.after(ms, () => this.#cutOff('it took too long'));
   }
 
   #read(): void {
     for (let chunk: unknown = this.#socket.read(); chunk instanceof Uint8Array; chunk = this.#socket.read()) {
-      if (!this.#follow(this.#handshake.push(chunk))) return;
+      if (!this.#take(chunk)) return;
     }
+  }
+
+  #take(chunk: Uint8Array): boolean {
+    if (this.#idle) this.#limit(this.#services.handshakeMs);
+    this.#idle = false;
+    return this.#follow(this.#handshake.push(chunk));
   }
 
   /** Does what the handshake says; false when it is over. */
@@ -73,12 +96,36 @@ export class MixedClient {
         this.#services.log.debug('client refused', { client: this.#source.host, reason: step.reason });
         this.#endWith(step.send);
         return false;
+      case 'associate':
+        if (step.send.length > 0) this.#socket.write(step.send);
+        void this.#associate();
+        return false;
       case 'request':
         if (step.send.length > 0) this.#socket.write(step.send);
         this.#dispatch(step.request);
         return false;
       default:
         return unreachable(step);
+    }
+  }
+
+  /** The association ends with the connection, on which nothing is said any more (RFC 1928 section 7). */
+  async #associate(): Promise<void> {
+    const socket = this.#socket;
+    const here = endpointOf(socket.localAddress, socket.localPort).host;
+    // A client that has gone has no address.
+    if (here === '') {
+      socket.destroy();
+      return;
+    }
+    const association = this.#services.associate({ host: this.#source.host, port: 0 }, here);
+    socket.once('close', () => association.stop());
+    socket.once('end', () => socket.end()).resume();
+    try {
+      socket.write(encodeSocks5Reply(socks5Replies.succeeded, await association.start(here)));
+    } catch (error) {
+      this.#services.log.debug('no relay for datagrams', { client: this.#source.host, reason: String(error) });
+      this.#endWith(encodeSocks5Reply(socks5Replies.generalFailure));
     }
   }
 
@@ -109,7 +156,18 @@ export class MixedClient {
     this.#dispatched = undefined;
     this.#socket.off('close', this.#onGone);
     if (granted.length > 0) this.#socket.write(granted);
-    return forward ? new ForwardedRequest(this.#socket, forward.head, forward.body) : new SocketStream(this.#socket);
+    if (forward === undefined) return new SocketStream(this.#socket);
+    return new HttpExchange(this.#socket, forward, (after) => this.#exchanged(after));
+  }
+
+  /** After a plain request: waits for the next one, which is a flow of its own, or ends the connection. */
+  #exchanged(after: AfterExchange): void {
+    if (after.kind === 'end') return this.#endWith(new Uint8Array());
+    this.#handshake = new MixedHandshake(this.#services.users, 'next');
+    this.#idle = true;
+    this.#limit(betweenRequestsMs);
+    if (after.bytes.length > 0 && !this.#take(after.bytes)) return;
+    this.#listen();
   }
 
   #reject(request: ProxyRequest, error: AppError): void {
@@ -120,10 +178,10 @@ export class MixedClient {
   /** Sends the last words and waits a little for them to be read: closing over unread bytes would turn them into a RST. */
   #endWith(last: Uint8Array): void {
     const socket = this.#socket;
-    socket.end(last);
+    this.#limit(betweenRequestsMs);
+    socket.end(last, () => this.#limit(lingerMs));
     socket.resume();
-    const cancel = this.#services.clock.after(lingerMs, () => socket.destroy());
-    socket.once('close', cancel);
+    socket.once('close', () => this.#cancelTimer());
   }
 
   #cutOff(reason: string): void {
@@ -140,6 +198,7 @@ export class MixedClient {
   }
 }
 
-function endpointOf(address: string | undefined, port: number | undefined): Endpoint {
+/** An end of a socket; without a host when it is closed. */
+export function endpointOf(address: string | undefined, port: number | undefined): Endpoint {
   return { host: parseIp(address ?? '') ?? '', port: port ?? 0 };
 }

@@ -4,13 +4,14 @@
  */
 import type { ErrorCode } from '../contract/error.ts';
 import type { Endpoint } from '../contract/flow.ts';
-import type { HttpBodyLength } from '../net/http-body.ts';
 import {
   encodeConnectEstablished,
   encodeHttpError,
+  type ForwardedHead,
   readBasicCredentials,
   readHttpProxyRequest,
 } from '../net/http-connect.ts';
+import { isHeadWorthReading } from '../net/http-fields.ts';
 import { parseHttpRequest } from '../net/http-request.ts';
 import type { Parsed } from '../net/parsed.ts';
 import { encodeSocks4Reply, parseSocks4Request, socks4Version } from '../net/socks4.ts';
@@ -36,8 +37,8 @@ export interface ProxyRequest {
   readonly granted: Uint8Array;
   /** For the client when it cannot be connected. */
   refusal(code: ErrorCode, message: string): Uint8Array;
-  /** Of a plain HTTP request: what the server is sent first, and what of the client's bytes belongs to it. */
-  readonly forward?: { readonly head: Uint8Array; readonly body: HttpBodyLength };
+  /** Of a plain HTTP request. */
+  readonly forward?: ForwardedHead;
   /** Received behind the handshake; the first bytes of the stream. */
   readonly rest: Uint8Array;
 }
@@ -45,6 +46,8 @@ export interface ProxyRequest {
 export type HandshakeStep =
   | { readonly kind: 'more'; readonly send: Uint8Array }
   | { readonly kind: 'request'; readonly send: Uint8Array; readonly request: ProxyRequest }
+  /** A SOCKS5 client wants a relay for datagrams, for as long as its connection lives. */
+  | { readonly kind: 'associate'; readonly send: Uint8Array }
   /** Send this and end the connection. */
   | { readonly kind: 'refused'; readonly send: Uint8Array; readonly reason: string };
 
@@ -62,11 +65,15 @@ const nothing: Uint8Array = new Uint8Array();
 
 export class MixedHandshake {
   readonly #users: UserList;
-  #expected: Expected = 'first-byte';
+  #expected: Expected;
   #bytes: Uint8Array = nothing;
+  /** Bytes among which the end of an HTTP head was looked for. */
+  #searched = 0;
 
-  constructor(users: UserList) {
+  /** `next`: a further request on a connection that has spoken HTTP. */
+  constructor(users: UserList, place: 'first' | 'next' = 'first') {
     this.#users = users;
+    this.#expected = place === 'first' ? 'first-byte' : 'http-request';
   }
 
   /** Takes received bytes; not to be called again after `request` or `refused`. The split of the bytes does not matter. */
@@ -104,6 +111,10 @@ export class MixedHandshake {
           parseSocks5Request(this.#bytes),
           encodeSocks5Reply(socks5Replies.generalFailure),
           (request) => {
+            // The client's own address in it is often wrong, or that of a target: only its datagrams tell it.
+            if (request.command === socks5Commands.udpAssociate) {
+              return { outcome: () => ({ kind: 'associate', send: nothing }) };
+            }
             if (request.command !== socks5Commands.connect) {
               return refuse(encodeSocks5Reply(socks5Replies.commandNotSupported), `SOCKS5 command ${request.command}`);
             }
@@ -127,14 +138,22 @@ export class MixedHandshake {
   }
 
   #chooseMethod(offered: readonly number[]): Turn {
-    const method = this.#users.open ? socks5Methods.none : socks5Methods.password;
-    if (!offered.includes(method)) {
+    // Who offers nothing but a password is asked for it, needed or not: some clients always send theirs.
+    const acceptable = this.#users.open ? [socks5Methods.none, socks5Methods.password] : [socks5Methods.password];
+    const method = acceptable.find((each) => offered.includes(each));
+    if (method === undefined) {
       return refuse(encodeSocks5Method(socks5Methods.noneAcceptable), 'no acceptable SOCKS5 method was offered');
     }
-    return { reply: encodeSocks5Method(method), next: this.#users.open ? 'socks5-request' : 'socks5-password' };
+    return {
+      reply: encodeSocks5Method(method),
+      next: method === socks5Methods.none ? 'socks5-request' : 'socks5-password',
+    };
   }
 
   #readHttp(): Turn {
+    const searched = this.#searched;
+    this.#searched = this.#bytes.length;
+    if (!isHeadWorthReading(this.#bytes, searched)) return undefined;
     const parsed = parseHttpRequest(this.#bytes);
     const malformed = encodeHttpError(400, parsed.kind === 'bad' ? parsed.message : '');
     return this.#take(parsed, malformed, (head) => {
@@ -150,7 +169,7 @@ export class MixedHandshake {
         case 'connect':
           return accept('http-connect', request.destination, encodeConnectEstablished(), refusal);
         case 'forward':
-          return accept('http', request.destination, nothing, refusal, { head: request.head, body: request.body });
+          return accept('http', request.destination, nothing, refusal, request.forward);
       }
     });
   }

@@ -7,24 +7,29 @@ import type { Service } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
 import type { MixedConfig } from '../contract/config.ts';
 import type { Endpoint } from '../contract/flow.ts';
+import type { UdpWays } from '../flow/udp-way.ts';
+import { ConnectionGate, type GateLimits } from '../net/connection-gate.ts';
 import type { FlowDispatcher } from './inbound.ts';
-import { MixedClient } from './mixed-client.ts';
+import { endpointOf, MixedClient } from './mixed-client.ts';
+import { FlowBudget, UdpAssociation } from './udp-association.ts';
 import { UserList } from './user-list.ts';
 
 export interface MixedInboundServices {
   readonly dispatcher: FlowDispatcher;
+  /** Carry the datagrams of SOCKS5 clients. */
+  readonly ways: UdpWays;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Names who is at the other end of an accepted connection: a user of this machine, or an address. */
+  readonly clientOf: (source: Endpoint, local: Endpoint) => string;
 }
 
-export interface MixedInboundLimits {
+export interface MixedInboundLimits extends GateLimits {
   /** Milliseconds a client has for its handshake. */
   readonly handshakeMs: number;
-  /** Connections at once; further ones are closed. */
-  readonly maxClients: number;
 }
 
-const defaultLimits: MixedInboundLimits = { handshakeMs: 10_000, maxClients: 4096 };
+const defaultLimits: MixedInboundLimits = { handshakeMs: 5_000, connections: 4_096, strangers: 1_024 };
 
 export class MixedInbound implements Service {
   readonly #config: MixedConfig;
@@ -32,14 +37,24 @@ export class MixedInbound implements Service {
   readonly #limits: MixedInboundLimits;
   readonly #users: UserList;
   readonly #sockets = new Set<net.Socket>();
+  readonly #datagramFlows = new FlowBudget();
+  /** Who has not asked for a connection yet is a stranger. */
+  readonly #gate: ConnectionGate;
   #server: net.Server | undefined;
-  #quietUntil = 0;
+  /** Connections that were turned away and are told of. */
+  #told = 0;
 
   constructor(config: MixedConfig, services: MixedInboundServices, limits = defaultLimits) {
     this.#config = config;
     this.#services = services;
     this.#limits = limits;
     this.#users = new UserList(config.users);
+    this.#gate = new ConnectionGate(limits, (socket) =>
+      services.clientOf(
+        endpointOf(socket.remoteAddress, socket.remotePort),
+        endpointOf(socket.localAddress, socket.localPort),
+      ),
+    );
   }
 
   /** Where it listens; undefined while it does not. */
@@ -51,10 +66,8 @@ export class MixedInbound implements Service {
   /** Rejects with CONFIG_INVALID when the port cannot be had. */
   async start(): Promise<void> {
     const server = net.createServer({ allowHalfOpen: true }, (socket) => this.#welcome(socket));
-    server.maxConnections = this.#limits.maxClients;
     await this.#listen(server);
     server.on('error', (error) => this.#services.log.warning('mixed port', { error: error.message }));
-    server.on('drop', () => this.#noteFull());
     this.#server = server;
   }
 
@@ -79,25 +92,36 @@ export class MixedInbound implements Service {
     });
   }
 
-  /** One line a minute: a flood of clients must not become a flood of lines. */
-  #noteFull(): void {
-    const now = this.#services.clock.monotonic();
-    if (now < this.#quietUntil) return;
-    this.#quietUntil = now + 60_000;
-    this.#services.log.warning('mixed port is full', { clients: this.#limits.maxClients });
-  }
-
   #welcome(socket: net.Socket): void {
+    const isTaken = this.#gate.welcome(socket);
+    if (this.#gate.turnedAway > this.#told) this.#tellTurnedAway();
+    if (!isTaken) return;
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
+    const { clock, log, dispatcher } = this.#services;
     const client = new MixedClient(socket, {
       users: this.#users,
-      dispatcher: this.#services.dispatcher,
-      clock: this.#services.clock,
-      log: this.#services.log,
+      dispatcher: {
+        dispatch: (flow) => {
+          this.#gate.admit(socket);
+          return dispatcher.dispatch(flow);
+        },
+      },
+      associate: (source, here) => {
+        this.#gate.admit(socket);
+        return new UdpAssociation(source, here, this.#services, this.#datagramFlows);
+      },
+      clock,
+      log,
       handshakeMs: this.#limits.handshakeMs,
     });
     client.begin();
+  }
+
+  #tellTurnedAway(): void {
+    const connections = this.#gate.turnedAway - this.#told;
+    this.#told = this.#gate.turnedAway;
+    this.#services.log.warning('too many connections to the mixed port: some were turned away', { connections });
   }
 }
 

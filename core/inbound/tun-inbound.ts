@@ -15,8 +15,8 @@ export interface TunInboundOptions {
   readonly engine: FlowEngine;
   readonly dispatcher: FlowDispatcher;
   readonly dns: DnsHandler;
-  /** The engine ended by itself; its flows have been closed before. */
-  readonly onDead: (message: string) => void;
+  /** The engine ended by itself; its flows have been closed before. `revivable`: `revive` may be called. */
+  readonly onDead: (message: string, revivable: boolean) => void;
   readonly log: Logger;
 }
 
@@ -55,6 +55,11 @@ export class TunInbound implements Service {
 
   stop(): Promise<void> {
     return this.#options.engine.stop();
+  }
+
+  /** Another engine takes over the device of one that died. Throws when it cannot be. */
+  revive(): void {
+    this.#options.engine.revive();
   }
 
   #open(open: FlowOpen): void {

@@ -1,20 +1,28 @@
-/** Where the body of an HTTP/1.x request ends (RFC 9112 section 6), told while its bytes pass. It changes no byte. */
-import { type HttpRequestHead, headerValues } from './http-request.ts';
+/** Where the body of an HTTP/1.x message ends (RFC 9112 section 6), told while its bytes pass. It changes no byte. */
+import { fieldTokens } from './http-fields.ts';
+import type { HttpRequestHead } from './http-request.ts';
 
 export type HttpBodyLength = { readonly kind: 'bytes'; readonly bytes: number } | { readonly kind: 'chunked' };
 
-/** Undefined when the length is ambiguous or cannot be read: such a request must not be passed on. */
-export function httpBodyLength(head: HttpRequestHead): HttpBodyLength | undefined {
-  const codings = headerValues(head, 'transfer-encoding');
-  const lengths = headerValues(head, 'content-length');
-  if (codings.length > 0) {
-    const chunked =
-      lengths.length === 0 && head.version === '1.1' && codings.join(',').trim().toLowerCase() === 'chunked';
-    return chunked ? { kind: 'chunked' } : undefined;
+/**
+ * Of a request. Undefined when the length is ambiguous or cannot be read: such a request must not be passed on. Equal lengths are
+ * one (section 6.3); other codings may stand before a single `chunked`, the last one (section 6.1).
+ */
+export function httpBodyLength({ headers, version }: HttpRequestHead): HttpBodyLength | undefined {
+  const codings = fieldTokens(headers, 'transfer-encoding');
+  const hasCoding = headers.some(([name]) => name.toLowerCase() === 'transfer-encoding');
+  const lengths = fieldTokens(headers, 'content-length');
+  const hasLength = headers.some(([name]) => name.toLowerCase() === 'content-length');
+  if (hasCoding) {
+    const isFramed =
+      codings.indexOf('chunked') === codings.length - 1 && codings.every((coding) => /^[a-z0-9-]+$/.test(coding));
+    return isFramed && codings.length > 0 && !hasLength && version === '1.1' ? { kind: 'chunked' } : undefined;
   }
-  const [length = '0'] = lengths;
-  if (lengths.length > 1 || !/^\d{1,15}$/.test(length)) return undefined;
-  return { kind: 'bytes', bytes: Number(length) };
+  if (!hasLength) return { kind: 'bytes', bytes: 0 };
+  const [length = ''] = lengths;
+  return new Set(lengths).size === 1 && /^\d{1,15}$/.test(length)
+    ? { kind: 'bytes', bytes: Number(length) }
+    : undefined;
 }
 
 type ChunkPart = 'size' | 'data' | 'data-end' | 'trailer';

@@ -2,18 +2,26 @@
 import type { Endpoint } from '../contract/flow.ts';
 import { parseHost } from './host.ts';
 import { type HttpBodyLength, httpBodyLength } from './http-body.ts';
-import { type HttpRequestHead, headerValues } from './http-request.ts';
+import { fieldTokens, fieldValues } from './http-fields.ts';
+import type { HttpRequestHead } from './http-request.ts';
 import type { Credentials } from './socks5.ts';
+
+/** One plain request to be passed on. */
+export interface ForwardedHead {
+  readonly method: string;
+  readonly version: '1.0' | '1.1';
+  /** As the server must see it; the body follows. */
+  readonly head: Uint8Array;
+  readonly body: HttpBodyLength;
+  /** Whether the client asks to speak another protocol behind this request (WebSocket). */
+  readonly upgrade: boolean;
+  /** Whether the client would send a further request on this connection. */
+  readonly persistent: boolean;
+}
 
 export type HttpProxyRequest =
   | { readonly kind: 'connect'; readonly destination: Endpoint }
-  /** One plain request to be passed on: `head` as the server must see it, then a body of this length. */
-  | {
-      readonly kind: 'forward';
-      readonly destination: Endpoint;
-      readonly head: Uint8Array;
-      readonly body: HttpBodyLength;
-    }
+  | { readonly kind: 'forward'; readonly destination: Endpoint; readonly forward: ForwardedHead }
   | { readonly kind: 'refused'; readonly status: number; readonly message: string };
 
 /** Headers that concern one connection only (RFC 9110 section 7.6.1); `connection` names more. */
@@ -34,18 +42,29 @@ export function readHttpProxyRequest(head: HttpRequestHead): HttpProxyRequest {
     if (destination === undefined) return refused(400, 'CONNECT needs a target like example.com:443');
     return { kind: 'connect', destination };
   }
-  const [, authority, path] = /^http:\/\/([^/?#]*)([^#]*)/i.exec(head.target) ?? [];
-  if (authority === undefined || path === undefined) return refusedTarget(head.target);
+  const [, written, path] = /^(?:http|ws):\/\/([^/?#]*)([^#]*)/i.exec(head.target) ?? [];
+  if (written === undefined || path === undefined) return refusedTarget(head.target);
+  const at = written.lastIndexOf('@');
+  const authority = written.slice(at + 1);
   const destination = parseAuthority(authority, 80);
   if (destination === undefined) return refused(400, `"${authority}" is no host`);
   const body = httpBodyLength(head);
   if (body === undefined) return refused(400, 'the length of the request cannot be told');
-  return { kind: 'forward', destination, head: rewriteHead(head, authority, path), body };
+  const options = fieldTokens(head.headers, 'connection', 'proxy-connection');
+  // HTTP/2 on this connection would not be understood by us; the server must not offer it (RFC 9110 section 7.8).
+  const protocols = fieldTokens(head.headers, 'upgrade').filter((protocol) => protocol !== 'h2c');
+  const upgrade = protocols.length > 0 && options.includes('upgrade');
+  const persistent = head.version === '1.0' ? options.includes('keep-alive') : !options.includes('close');
+  const login = at < 0 ? undefined : decodeLogin(written.slice(0, at));
+  const rewritten = rewriteHead(head, authority.replace(/:$/, ''), path, { body, upgrade, login });
+  const forward = { method: head.method, version: head.version, head: rewritten, body, upgrade, persistent };
+  return { kind: 'forward', destination, forward };
 }
 
 /** User and password of `Proxy-Authorization: Basic` (RFC 7617); undefined when there is none. */
 export function readBasicCredentials(head: HttpRequestHead): Credentials | undefined {
-  const [, encoded] = /^basic +([A-Za-z0-9+/]+=*)$/i.exec(headerValues(head, 'proxy-authorization')[0] ?? '') ?? [];
+  const [, encoded] =
+    /^basic +([A-Za-z0-9+/]+=*)$/i.exec(fieldValues(head.headers, 'proxy-authorization')[0] ?? '') ?? [];
   if (encoded === undefined) return undefined;
   const text = Buffer.from(encoded, 'base64').toString('utf8');
   const colon = text.indexOf(':');
@@ -84,26 +103,55 @@ function refused(status: number, message: string): HttpProxyRequest {
   return { kind: 'refused', status, message };
 }
 
-/** `host:port` or `[v6]:port`; without a port the default, if there is one. User information is refused. */
+/** `host:port` or `[v6]:port`; without a port, or with an empty one, the default, if there is one. */
 function parseAuthority(text: string, defaultPort: number | undefined): Endpoint | undefined {
-  const [, name, digits] = /^(\[[^\]]*\]|[^:[\]]*)(?::(\d{1,5}))?$/.exec(text) ?? [];
-  const host = name === undefined ? undefined : parseHost(name);
-  const port = digits === undefined ? defaultPort : Number(digits);
+  const [, name, digits = ''] = /^(\[[^\]]*\]|[^:[\]]*)(?::(\d{0,5}))?$/.exec(text) ?? [];
+  // Names of other scripts arrive in UTF-8; the text has one character a byte.
+  const host = name === undefined ? undefined : parseHost(Buffer.from(name, 'latin1').toString('utf8'));
+  const port = digits === '' ? defaultPort : Number(digits);
   if (host === undefined || port === undefined || port < 1 || port > 65_535) return undefined;
   return { host, port };
 }
 
-/** Origin form, one request for the connection, nothing that was meant for the proxy. */
-function rewriteHead(head: HttpRequestHead, authority: string, path: string): Uint8Array {
-  const named = headerValues(head, 'connection').flatMap((value) => value.toLowerCase().split(','));
-  const dropped = new Set([...hopByHop, ...named.map((name) => name.trim())]);
-  // These frame the body, whatever `Connection` says of them.
-  for (const framing of ['content-length', 'transfer-encoding']) dropped.delete(framing);
+/** `user:password` of a URL as the server is to be told (RFC 7617); undefined when it cannot be decoded. */
+function decodeLogin(text: string): string | undefined {
+  try {
+    const login = decodeURIComponent(text);
+    return Buffer.from(login.includes(':') ? login : `${login}:`).toString('base64');
+  } catch {
+    return undefined;
+  }
+}
+
+interface Rewriting {
+  readonly body: HttpBodyLength;
+  readonly upgrade: boolean;
+  readonly login: string | undefined;
+}
+
+/** Origin form, one request for the connection, one length, nothing that was meant for the proxy. */
+function rewriteHead(head: HttpRequestHead, authority: string, path: string, how: Rewriting): Uint8Array {
+  const dropped = new Set([...hopByHop, ...fieldTokens(head.headers, 'connection')]);
+  // This frames the body, whatever `Connection` says of it; the length is written anew.
+  dropped.delete('transfer-encoding');
+  dropped.add('content-length');
+  const isKnown = head.headers.some(([name]) => name.toLowerCase() === 'authorization');
+  const hasLength = head.headers.some(([name]) => name.toLowerCase() === 'content-length');
   const lines = [
-    `${head.method} ${path.startsWith('/') ? path : `/${path}`} HTTP/${head.version}`,
+    `${head.method} ${originForm(head.method, path)} HTTP/${head.version}`,
     `Host: ${authority}`,
     ...head.headers.filter(([name]) => !dropped.has(name.toLowerCase())).map(([name, value]) => `${name}: ${value}`),
-    'Connection: close',
+    ...(how.login === undefined || isKnown ? [] : [`Authorization: Basic ${how.login}`]),
+    ...(hasLength && how.body.kind === 'bytes' ? [`Content-Length: ${how.body.bytes}`] : []),
+    ...(how.upgrade
+      ? [`Upgrade: ${fieldValues(head.headers, 'upgrade').join(', ')}`, 'Connection: Upgrade']
+      : ['Connection: close']),
   ];
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+}
+
+/** RFC 9112 sections 3.2.1 and 3.2.4: OPTIONS of a whole server has an empty path. */
+function originForm(method: string, path: string): string {
+  if (method === 'OPTIONS' && path === '') return '*';
+  return path.startsWith('/') ? path : `/${path}`;
 }

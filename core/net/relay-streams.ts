@@ -77,7 +77,8 @@ class Relay {
       return;
     }
     readable.on('data', (chunk: Uint8Array) => {
-      if (this.#over) return;
+      // The client's side may have ended on its own: an HTTP response that is whole.
+      if (this.#over || writable.writableEnded) return;
       count(chunk.length);
       this.#lastMoved = this.#options.clock.monotonic();
       this.#options.onBytes(this.#up, this.#down);
@@ -121,9 +122,9 @@ class Relay {
     this.#over = true;
     this.#cancelTimer();
     this.#options.signal.removeEventListener('abort', this.#abort);
-    if (reason !== 'done') {
-      this.#client.reset();
-      this.#remote.reset();
+    for (const stream of [this.#client, this.#remote]) {
+      // Also where all was said but the other end keeps its connection open.
+      if (reason !== 'done' || !stream.readable.readableEnded) stream.reset();
     }
     this.#resolve({ up: this.#up, down: this.#down, reason });
   }

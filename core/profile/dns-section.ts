@@ -4,7 +4,7 @@ import { type DnsConfig, type DnsMode, defaultConfig, type UpstreamConfig } from
 import type { ProblemCode } from '../contract/problem-texts.ts';
 import { readFakeIpFilter } from './fake-ip-filter-section.ts';
 import { readFakeRange, readFakeRange6 } from './fake-ranges.ts';
-import { readBootstrap, readFallbackFilter, readNameservers, readPolicy } from './nameserver-list.ts';
+import { askedByRules, readBootstrap, readFallbackFilter, readNameservers, readPolicy } from './nameserver-list.ts';
 import type { PolicyNames } from './policy-names.ts';
 import type { YamlMap } from './yaml-map.ts';
 import type { YamlValue } from './yaml-value.ts';
@@ -15,7 +15,6 @@ export type DnsSection = Partial<Omit<DnsConfig, 'hosts'>>;
 const notes: Readonly<Record<string, ProblemCode>> = {
   listen: 'NOTE_DNS_LISTEN',
   'prefer-h3': 'NOTE_DNS_H2',
-  'respect-rules': 'NOTE_DNS_DIRECTLY',
   'proxy-server-nameserver-policy': 'NOTE_DNS_PROXY_POLICY',
   'direct-nameserver-follow-policy': 'NOTE_DNS_DIRECT_POLICY',
   'cache-algorithm': 'NOTE_DNS_CACHE',
@@ -62,10 +61,24 @@ export function readDns(map: YamlMap, names: PolicyNames): DnsSection {
   if (systemHosts !== undefined) section.systemHosts = systemHosts;
   const cacheSize = map.take('cache-max-size')?.lenient.integer(0, 1_000_000);
   if (cacheSize !== undefined) section.cacheSize = cacheSize;
+  if (map.take('respect-rules')?.lenient.boolean() === true) respectRules(section);
   const ca = map.take('ca');
   const pem = ca === undefined ? undefined : readAuthority(ca);
   map.warnOfRest(notes);
   return pem === undefined ? section : withAuthority(section, pem);
+}
+
+/** As in Clash: the servers for usual names; not those that look up proxies, nameservers, or what goes DIRECT. */
+function respectRules(section: DnsSection): void {
+  for (const field of ['nameserver', 'fallback'] as const) {
+    const list = section[field];
+    if (list !== undefined) section[field] = askedByRules(list);
+  }
+  if (section.nameserverPolicy === undefined) return;
+  section.nameserverPolicy = section.nameserverPolicy.map((entry) => ({
+    ...entry,
+    servers: askedByRules(entry.servers),
+  }));
 }
 
 /** The ranges of fake addresses that the section leads to. */

@@ -2,7 +2,7 @@
 import { parseIp } from '../base/address.ts';
 import { type Cidr, cidrContains, parseCidr } from '../base/cidr.ts';
 import { domainPatternProblem } from '../base/domain.ts';
-import type { DnsConfig, UpstreamConfig } from '../contract/config.ts';
+import { type DnsConfig, defaultConfig, type UpstreamConfig } from '../contract/config.ts';
 import { fillText, problemTexts } from '../contract/problem-texts.ts';
 import { keyOf } from './fake-ranges.ts';
 import { parseNameserver } from './nameserver.ts';
@@ -63,6 +63,8 @@ function readNameserver(item: YamlValue, context: NameserverContext): UpstreamCo
 function withWay(item: YamlValue, upstream: UpstreamConfig, names: PolicyNames): UpstreamConfig | undefined {
   if (upstream.kind === 'system' || upstream.kind === 'rcode' || upstream.via === undefined) return upstream;
   const { via, ...rest } = upstream;
+  // Clash's word, whatever proxies are named.
+  if (via === 'RULES') return { ...rest, byRules: true };
   const problem = names.problem(via);
   if (problem === undefined) return upstream;
   if (names.has(via) || !interfaceName.test(via)) {
@@ -108,25 +110,29 @@ export function readPolicy(value: YamlValue, context: NameserverContext): DnsCon
   return entries;
 }
 
-/** When the fallback's answer is taken. */
+/** When the fallback's answer is taken; what is not written is as in the default. */
 export function readFallbackFilter(value: YamlValue): DnsConfig['fallbackFilter'] | undefined {
   const map = YamlMap.of(value);
   if (map === undefined) return undefined;
-  const ipcidr = readTexts(map.take('ipcidr'), 'PREFIX', 'NOT_A_PREFIX', (text) =>
-    parseCidr(text) === undefined ? 'no IP prefix' : undefined,
-  );
-  const domain = readTexts(map.take('domain'), 'PATTERN', 'BAD_PATTERN', domainPatternProblem);
+  const usual = defaultConfig.dns.fallbackFilter;
+  const prefixes = map.take('ipcidr');
+  const patterns = map.take('domain');
+  const prefixProblem = (text: string): string | undefined =>
+    parseCidr(text) === undefined ? 'no IP prefix' : undefined;
+  const ipcidr = prefixes === undefined ? usual.ipcidr : readTexts(prefixes, 'PREFIX', 'NOT_A_PREFIX', prefixProblem);
+  const domain =
+    patterns === undefined ? usual.domain : readTexts(patterns, 'PATTERN', 'BAD_PATTERN', domainPatternProblem);
   map.warnOfRest({ geoip: 'NOTE_GEOIP_FILTER', 'geoip-code': 'NOTE_GEOIP_FILTER', geosite: 'NOTE_NAME_SETS' });
   return { ipcidr, domain };
 }
 
 function readTexts(
-  value: YamlValue | undefined,
+  value: YamlValue,
   expected: 'PREFIX' | 'PATTERN',
   code: 'NOT_A_PREFIX' | 'BAD_PATTERN',
   problemOf: (text: string) => string | undefined,
 ): string[] {
-  return (value?.lenient.oneOrList(expected) ?? []).flatMap((item) => {
+  return (value.lenient.oneOrList(expected) ?? []).flatMap((item) => {
     const text = item.text(expected)?.trim();
     if (text === undefined) return [];
     const reason = problemOf(text);
@@ -134,6 +140,15 @@ function readTexts(
     item.warning(code, { found: clip(text), reason }, expected);
     return [];
   });
+}
+
+/** The same list with every server that names no way of its own asked by the rules. */
+export function askedByRules(list: readonly UpstreamConfig[]): UpstreamConfig[] {
+  return list.map((server) =>
+    server.kind === 'system' || server.kind === 'rcode' || server.via !== undefined || server.device !== undefined
+      ? server
+      : { ...server, byRules: true },
+  );
 }
 
 function hostOf(server: UpstreamConfig): string | undefined {

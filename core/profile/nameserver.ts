@@ -2,6 +2,7 @@
 import { parseEndpoint, parseIp } from '../base/address.ts';
 import { parseCidr } from '../base/cidr.ts';
 import { comparableDomain } from '../base/domain.ts';
+import { parseScopedIp, type ScopedIp } from '../base/scoped-address.ts';
 import type { UpstreamConfig } from '../contract/config.ts';
 import type { ProblemCode, ProblemValues } from '../contract/problem-texts.ts';
 
@@ -37,6 +38,7 @@ interface Parameters {
   ecs?: string;
   disableIpv4?: boolean;
   disableIpv6?: boolean;
+  disableTypes?: number[];
   dns64?: string;
   method?: 'GET' | 'POST';
 }
@@ -57,14 +59,18 @@ export function parseNameserver(text: string): NameserverParse {
   const parameters = parseParameters(hash < 0 ? '' : text.slice(hash + 1));
   if ('message' in parameters) return wrong(parameters.message);
   const { found, notes } = parameters;
-  const { method, ...options } = found;
+  const { method, ...parameterised } = found;
   const slash = target.indexOf('/');
   const authority = slash < 0 ? target : target.slice(0, slash);
   const path = slash < 0 ? '' : target.slice(slash);
   if (name !== 'https' && path !== '' && path !== '/') return wrong(`"${clip(path)}" is no port`);
   const endpoint = parseAuthority(authority, ports[name] ?? 53);
   if ('message' in endpoint) return wrong(endpoint.message);
-  const { host, port } = endpoint;
+  const { host, port, zone } = endpoint;
+  if (zone !== undefined && ![undefined, zone].includes(parameterised.via))
+    return wrong(`"${host}%${zone}" is on one link, and nothing else leads there`);
+  const { via: _, ...others } = parameterised;
+  const options = zone === undefined ? parameterised : { ...others, device: zone };
   if (name === 'https') {
     const https = {
       kind: 'https',
@@ -99,11 +105,19 @@ function clip(text: string): string {
   return text.slice(0, 60);
 }
 
-function parseAuthority(written: string, usualPort: number): { host: string; port: number } | { message: string } {
+interface Authority {
+  readonly host: string;
+  readonly port: number;
+  /** Interface behind a link-local address. */
+  readonly zone?: string;
+}
+
+function parseAuthority(written: string, usualPort: number): Authority | { message: string } {
   // A colon without a port behind it, as in URLs (RFC 3986 section 3.2.3); not the end of a bare IPv6 address.
   const text = /^[^:]+:$|\]:$/.test(written) ? written.slice(0, -1) : written;
-  const address = parseIp(text.replace(/^\[(.*)\]$/, '$1'));
-  if (address !== undefined) return { host: address, port: usualPort };
+  const [, bracketed, port] = /^\[([^\]]*)\](?::(\d{1,5}))?$/.exec(text) ?? [];
+  const scoped = parseScopedIp(bracketed ?? text);
+  if (scoped !== undefined) return scopedAuthority(scoped, port === undefined ? usualPort : Number(port));
   const endpoint = /:\d+$/.test(text) ? parseEndpoint(text) : { host: text, port: usualPort };
   if (endpoint === undefined) return { message: `"${text.slice(0, 60)}" is no address` };
   if (endpoint.port === 0) return { message: 'port 0 is out of range' };
@@ -112,6 +126,15 @@ function parseAuthority(written: string, usualPort: number): { host: string; por
     return { message: `"${text.slice(0, 60)}" is no address` };
   }
   return { host, port: endpoint.port };
+}
+
+function scopedAuthority({ address, zone }: ScopedIp, port: number): Authority | { message: string } {
+  if (port < 1 || port > 65_535) return { message: `port ${port} is out of range` };
+  if (zone === undefined) return { host: address, port };
+  // An interface's number changes; what binds to it is its name.
+  return /^\d+$/.test(zone)
+    ? { message: `"${address}%${zone}" has the number of an interface, not its name` }
+    : { host: address, port, zone };
 }
 
 function parseParameters(text: string): { found: Parameters; notes: NameserverNote[] } | { message: string } {
@@ -156,8 +179,11 @@ function parseParameters(text: string): { found: Parameters; notes: NameserverNo
       case 'skip-cert-verify':
         if (on) notes.push({ code: 'NAMESERVER_VERIFIED', values: {} });
         break;
-      default:
-        ignore(key);
+      default: {
+        const type = Number(/^disable-qtype-(\d{1,5})$/i.exec(key)?.[1] ?? 0);
+        if (type === 0 || type > 65_535) ignore(key);
+        else if (on) (found.disableTypes ??= []).push(type);
+      }
     }
   }
   return { found, notes };

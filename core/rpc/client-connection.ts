@@ -95,15 +95,18 @@ export class ClientConnection {
   }
 }
 
-/** Nobody but root (or the developer) can have put the socket there: it and its directory are theirs. */
+/**
+ * Nobody but root (or the developer) can have put the socket there: its directory is theirs, and closed to others. Whose the
+ * socket is says nothing: root gives it to the one user who may connect.
+ */
 function assertTrusted(socketPath: string, developerUid: number | undefined): void {
   const trusted = (status: Stats) => status.uid === 0 || status.uid === developerUid;
   const directory = statusOf(dirname(socketPath));
   const socket = statusOf(socketPath);
   const closedToOthers = directory.isDirectory() && (directory.mode & 0o022) === 0;
-  if (trusted(directory) && closedToOthers && trusted(socket) && socket.isSocket()) return;
+  if (trusted(directory) && closedToOthers && socket.isSocket()) return;
   throw new AppError('HELPER_UNTRUSTED', `${socketPath} was not made by the helper`, {
-    expected: 'a socket and a directory that belong to root and that nobody else can write',
+    expected: 'a socket in a directory that belongs to root and that nobody else can write',
   });
 }
 

@@ -21,6 +21,12 @@ export class PeerAuth {
     this.#allowed = new Set([0, ...allowedUids]);
   }
 
+  /** The one user who may speak besides root; undefined when there are more. */
+  get onlyUser(): number | undefined {
+    const users = [...this.#allowed].filter((uid) => uid !== 0);
+    return users.length > 1 ? undefined : (users[0] ?? 0);
+  }
+
   /** The other end's credentials. Throws HELPER_NOT_ALLOWED when it may not speak or cannot be told. */
   authorise(socket: Socket): PeerCredentials {
     const peer = this.#read(socket);

@@ -2,6 +2,7 @@
  * The control socket: accepts who may speak, and derives everything else from the contract. A client that is refused, or
  * breaks the protocol, is told why and changes nothing.
  */
+import { chmodSync, chownSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
@@ -71,13 +72,17 @@ export class RpcServer implements Service {
     };
   }
 
-  /** Listens with mode 0666: who may speak is told by the kernel's credentials, not by the file. The path must be free. */
+  /**
+   * Listens. Where only one user may speak, the socket is theirs (0600), and nobody else can make us so much as look up;
+   * else it is open to all (0666), and the kernel's credentials tell who may. The path must be free.
+   */
   async start(): Promise<void> {
     const server = createServer((socket) => this.#accept(socket));
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => reject(AppError.from(error, 'INTERNAL', 'the control socket cannot be opened')));
-      server.listen({ path: this.#options.socketPath, readableAll: true, writableAll: true }, resolve);
+      server.listen(this.#options.socketPath, resolve);
     });
+    openTo(this.#options.socketPath, this.#options.auth.onlyUser);
     server.on('error', (error) => this.#options.log.error('control socket failed', { error: error.message }));
     this.#server = server;
   }
@@ -187,4 +192,18 @@ export class RpcServer implements Service {
     for (const cancel of this.#pendingEvents.values()) cancel();
     this.#pendingEvents.clear();
   }
+}
+
+/** A helper without the right to give files away (capabilities(7), CAP_CHOWN) lets everybody connect, and tells them no. */
+function openTo(socketPath: string, user: number | undefined): void {
+  try {
+    if (user !== undefined) {
+      chmodSync(socketPath, 0o600);
+      chownSync(socketPath, user, -1);
+      return;
+    }
+  } catch {
+    // As for many users.
+  }
+  chmodSync(socketPath, 0o666);
 }

@@ -139,6 +139,15 @@ export class RuleEngine {
     return { policy: this.#rules[index]?.policy ?? 'DIRECT', certain: !(this.#firstDomain < index) };
   }
 
+  /** The policy as far as it can be told without a look-up: rules on the address of a name are passed over. Counts nothing. */
+  withoutLookup(metadata: Metadata): string {
+    const facts = matchFacts(metadata);
+    let index = this.#lookupPort(facts.port, this.#firstMatch);
+    if (facts.name !== undefined) index = this.#domains.lookup(facts.name, index);
+    if (facts.ip !== undefined) index = Math.min(index, this.#ips.lookup(facts.ip));
+    return this.#rules[index]?.policy ?? 'DIRECT';
+  }
+
   /** The verdict that `match` gives, with every rule tested on the way; counts nothing. */
   async explain(metadata: Metadata, resolveIp: ResolveIp): Promise<Explanation> {
     const decision = await this.#decide(metadata, resolveIp);

@@ -2,11 +2,13 @@
  * Puts the machine's network back as it was before Mirage, from the journal and, if that is lost, from what we know of
  * our own traces. Needs no helper, no configuration and no other state.
  */
+import { AppError } from '../base/app-error.ts';
 import type { Logger } from '../base/logger.ts';
 import type { NetworkChange } from '../contract/status.ts';
 import type { CommandRunner } from './command-runner.ts';
-import { deleteLeftoverRoutes } from './routes/leftover-routes.ts';
-import { undoRoutes } from './routes/linux-routes.ts';
+import { readRouteEntries } from './routes/kernel-routes.ts';
+import { isOurShape } from './routes/leftover-routes.ts';
+import { deleteLeftovers, undoRoutes } from './routes/linux-routes.ts';
 import { ResolvConfFile } from './system-dns/resolv-conf-file.ts';
 import { undoLeftoverResolvConf, undoResolvConf } from './system-dns/resolv-conf-undo.ts';
 import type { UndoJournal } from './undo-journal.ts';
@@ -23,25 +25,29 @@ export interface RestoreOptions {
 }
 
 /**
- * Undoes every change of the journal, then removes traces that no journal explains. Answers what was undone; running it
- * again answers an empty list. Must not run beside a helper whose tunnel is up. Rejects with `SYSTEM_JOURNAL_FAILED`
- * when something could not be undone; the rest is undone all the same.
+ * Undoes every change of the journal, then removes traces that no journal explains, then looks whether anything is left.
+ * Returns what was undone; running it again returns an empty list. Must not run beside a helper whose tunnel is up. Rejects with
+ * `SYSTEM_JOURNAL_FAILED` when something could not be undone; the rest is undone all the same.
  */
 export async function restoreNetwork(options: RestoreOptions): Promise<NetworkChange[]> {
   const { journal, logger, runner } = options;
   const step = (name: string): Promise<void> => journal.step(name);
   const file = new ResolvConfFile({ path: options.resolvConf, runner, step });
-  let failure: unknown;
+  const failures: unknown[] = [];
   let undone: NetworkChange[] = [];
+  const devices = await ownDevices(options);
   try {
     undone = await journal.undoAll(createUndoers(runner, file, step), undoOrder);
   } catch (error) {
-    failure = error;
+    failures.push(error);
   }
   undone.push(...(await removeTraces(options, file, step)));
+  failures.push(...(await whatIsLeft(options, devices)));
   logger.info('network restored', { undone: undone.length, journalWasCorrupt: journal.wasCorrupt });
-  if (failure !== undefined) throw failure;
-  return undone;
+  if (failures.length === 0) return undone;
+  const [first] = failures;
+  if (first instanceof AppError) throw first;
+  throw AppError.from(first, 'SYSTEM_JOURNAL_FAILED', 'not everything could be undone');
 }
 
 /** How each kind of change is taken back on Linux; `step` is called before each effect. */
@@ -78,10 +84,61 @@ async function removeTraces(
     found.push({ id: 'trace-dns', what: 'system DNS', where: file.path, since });
   });
   await attempt('routes', async () => {
-    for (const entry of await deleteLeftoverRoutes(runner, step)) {
+    for (const entry of await deleteLeftovers(runner, step)) {
       const what = `${entry.family === 6 ? 'ip -6' : 'ip'} ${entry.kind}`;
       found.push({ id: `trace-${found.length}`, what, where: entry.text, since });
     }
   });
   return found;
+}
+
+/** Names of our TUN, as records and rules tell them. */
+async function ownDevices({ journal, runner }: RestoreOptions): Promise<string[]> {
+  const entries = await Promise.all(
+    ([4, 6] as const).map((family) => readRouteEntries(runner, family).catch(() => [])),
+  );
+  const texts = [
+    ...[...journal.of('ip-route'), ...journal.of('ip-rule')].map((record) => record.ours.text),
+    ...entries
+      .flat()
+      .filter(isOurShape)
+      .map((entry) => entry.text),
+  ];
+  return [
+    ...new Set(
+      texts.flatMap(
+        (text) => /^default dev (\S+)$/.exec(text)?.[1] ?? /^pref \d+ iif (\S+) goto/.exec(text)?.[1] ?? [],
+      ),
+    ),
+  ];
+}
+
+/** Why the network is not as before; empty when it is. The device of a helper that was just killed takes a moment to go. */
+async function whatIsLeft({ runner, logger }: RestoreOptions, devices: readonly string[]): Promise<AppError[]> {
+  const left: string[] = [];
+  for (const family of [4, 6] as const) {
+    const entries = await readRouteEntries(runner, family).catch(() => []);
+    for (const entry of entries) {
+      if (isOurShape(entry)) left.push(`IPv${family} ${entry.kind} ${entry.text}`);
+      else logger.warning('an entry under our numbers is not ours and stays', { family, entry: entry.text });
+    }
+  }
+  for (const device of devices) if (!(await hasGone(runner, device))) left.push(`interface ${device}`);
+  if (left.length === 0) return [];
+  return [
+    new AppError('SYSTEM_JOURNAL_FAILED', `still there after the undo: ${left.join('; ')}`, {
+      expected: 'end the program that holds it, then run the restore again',
+    }),
+  ];
+}
+
+/** Whether a TUN is gone within two seconds. One that outlives its program (`persist`) was never ours, nor was another kind. */
+async function hasGone(runner: CommandRunner, device: string): Promise<boolean> {
+  for (let look = 0; look < 20; look++) {
+    const shown = runner.run('ip', ['-d', '-j', 'link', 'show', 'dev', device], { timeoutMs: 2_000 });
+    const { stdout } = await shown.catch(() => ({ stdout: '' }));
+    if (!/"info_kind":"tun"/.test(stdout) || /"persist":true/.test(stdout)) return true;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return false;
 }

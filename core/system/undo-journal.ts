@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { AppError, errnoOf } from '../base/app-error.ts';
 import type { Logger } from '../base/logger.ts';
 import type { NetworkChange } from '../contract/status.ts';
+import { readRegularFile } from './regular-file.ts';
 import { SerialQueue } from './serial-queue.ts';
 import {
   type NewUndoRecord,
@@ -27,6 +28,9 @@ export interface UndoJournalOptions {
   /** Called before every single effect on disk or system, with its name; tests die here. */
   readonly beforeStep?: (step: string) => void | Promise<void>;
 }
+
+/** A record has some hundred bytes, and there are at most a few thousand. */
+const maxBytes = 16 * 1024 * 1024;
 
 const fileSchema = z.strictObject({
   version: z.literal(1),
@@ -49,24 +53,27 @@ export class UndoJournal {
     this.wasCorrupt = read.corrupt;
   }
 
-  /** Reads what an earlier process left. A journal that cannot be understood is set aside, never an error. */
+  /** Reads what an earlier process left. What cannot be read or understood is set aside and told in the log, never an error. */
   static async open(options: UndoJournalOptions): Promise<UndoJournal> {
-    let text: string;
+    let reason = 'it is not understood';
     try {
-      text = await fs.readFile(options.path, 'utf8');
+      const text = readRegularFile(options.path, { maxBytes, followLinks: false }).toString('utf8');
+      const parsed = fileSchema.safeParse(parseJson(text));
+      if (parsed.success) return new UndoJournal(options, { ...parsed.data, corrupt: false });
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return new UndoJournal(options, { records: [], next: 1, corrupt: false });
-      throw AppError.from(error, 'SYSTEM_JOURNAL_FAILED', 'the undo journal cannot be read');
+      if (errnoOf(error) === 'ENOENT') return UndoJournal.unread(options);
+      reason = String(error);
     }
-    const parsed = fileSchema.safeParse(parseJson(text));
-    if (parsed.success) {
-      return new UndoJournal(options, { records: parsed.data.records, next: parsed.data.next, corrupt: false });
-    }
-    options.logger.error('the undo journal is corrupt and set aside', { path: options.path });
-    await fs.rename(options.path, `${options.path}.corrupt`).catch((error: unknown) => {
+    options.logger.error('the undo journal is corrupt and set aside', { path: options.path, reason });
+    await setAside(options.path).catch((error: unknown) => {
       options.logger.error('the corrupt journal cannot be moved', { error: String(error) });
     });
     return new UndoJournal(options, { records: [], next: 1, corrupt: true });
+  }
+
+  /** Knows of nothing, whatever lies at the path: for who must not believe it. */
+  static unread(options: UndoJournalOptions): UndoJournal {
+    return new UndoJournal(options, { records: [], next: 1, corrupt: false });
   }
 
   /** The changes in force, oldest first, for people. */
@@ -98,11 +105,18 @@ export class UndoJournal {
     });
   }
 
-  /** Removes records whose changes are undone (or were never made). */
+  /**
+   * Removes records whose changes are undone (or were never made). Where that cannot be written (the disk is full), it is told
+   * in the log: a record that stays on disk is undone once more by whoever reads it, and finds nothing of ours.
+   */
   forget(ids: readonly string[]): Promise<void> {
     return this.#queue.run(async () => {
       const kept = this.#records.filter((record) => !ids.includes(record.id));
-      if (kept.length !== this.#records.length) await this.#persist(kept);
+      if (kept.length === this.#records.length) return;
+      await this.#persist(kept).catch((error: unknown) => {
+        this.#options.logger.warning('the undo journal still has records of what is undone', { error: String(error) });
+      });
+      this.#records = kept;
     });
   }
 
@@ -152,7 +166,8 @@ export class UndoJournal {
       } else {
         await this.step('journal: write');
         const temporary = `${path}.new`;
-        const file = await fs.open(temporary, 'w', 0o600);
+        await fs.rm(temporary, { force: true, recursive: true });
+        const file = await fs.open(temporary, 'wx', 0o600);
         try {
           await file.writeFile(JSON.stringify({ version: 1, next: this.#next, records }));
           await this.step('journal: sync');
@@ -170,6 +185,12 @@ export class UndoJournal {
     }
     this.#records = records;
   }
+}
+
+/** Whatever it is: a file, a directory, a FIFO. Of several only the last is kept. */
+async function setAside(path: string): Promise<void> {
+  await fs.rm(`${path}.corrupt`, { force: true, recursive: true });
+  await fs.rename(path, `${path}.corrupt`);
 }
 
 /** Makes renames and removals in a directory durable (fsync(2) on the directory). */

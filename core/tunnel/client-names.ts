@@ -1,6 +1,6 @@
 /** Who asks a question, as far as shares of the fake range go: the user of a program here, or another machine's address. */
 import { LRUCache } from 'lru-cache';
-import type { Ip } from '../base/address.ts';
+import { bytesToIp, type Ip, ipFamily, ipToBytes, isLoopback } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import type { Network } from '../flow/metadata.ts';
@@ -22,6 +22,13 @@ export class ClientNames {
     this.#clock = clock;
   }
 
+  /** Whose an accepted connection from `source` to our own end is: a user of this machine, or another machine. */
+  clientOfAccepted(source: Endpoint, local: Endpoint): string {
+    if (!isLoopback(source.host) && source.host !== local.host) return networkOf(source.host);
+    const uid = this.#find('tcp', source, local);
+    return uid < 0 ? source.host : `uid:${uid}`;
+  }
+
   /** `own` are the addresses from which programs of this machine ask through the TUN. */
   clientOf(own: readonly Ip[], network: Network, source: Endpoint, destination: Endpoint): string {
     if (!own.includes(source.host)) return source.host;
@@ -34,4 +41,9 @@ export class ClientNames {
     this.#known.set(key, { client, until: now + believedMs });
     return client;
   }
+}
+
+/** Of IPv6 the first 64 bits: a machine has all addresses behind them (RFC 4291 section 2.5.4). */
+function networkOf(host: Ip): string {
+  return ipFamily(host) === 4 ? host : bytesToIp(ipToBytes(host).fill(0, 8));
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import { normaliseDomain } from '../base/domain.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Config, DnsConfig, DnsMode } from '../contract/config.ts';
-import type { RuleTrace } from '../contract/flow.ts';
+import type { Endpoint, RuleTrace } from '../contract/flow.ts';
 import type { AddressMemory } from '../dns/address-memory.ts';
 import { DnsGraph } from '../dns/dns-graph.ts';
 import type { FakeIpPool } from '../dns/fake-ip-pool.ts';
@@ -14,8 +14,9 @@ import type { MissingNames } from '../dns/missing-names.ts';
 import type { NamePolicy } from '../dns/name-ways.ts';
 import type { SearchList } from '../dns/search-list.ts';
 import type { SystemHosts } from '../dns/system-hosts.ts';
-import type { Metadata } from '../flow/metadata.ts';
-import type { Outbound } from '../outbound/dialer.ts';
+import type { BaseResolver } from '../dns/system-resolver.ts';
+import type { Metadata, Network } from '../flow/metadata.ts';
+import type { Outbound, StreamDialer } from '../outbound/dialer.ts';
 import type { Egress } from '../outbound/egress.ts';
 import { OutboundManager } from '../outbound/outbound-manager.ts';
 import { RuleEngine } from '../rule/rule-engine.ts';
@@ -33,7 +34,7 @@ export interface ConfigGraphServices {
   /** All fake addresses that are understood, of former ranges too. */
   readonly fakeIp: FakeIpView;
   /** The DNS servers that this machine used before us. */
-  readonly baseServers: () => Promise<readonly Ip[]>;
+  readonly base: () => Promise<BaseResolver>;
   readonly searchList: SearchList;
   /** The machine's own hosts file. */
   readonly systemHosts: SystemHosts;
@@ -65,7 +66,7 @@ export class ConfigGraph implements DispatchPolicy {
 
   /** Throws CONFIG_INVALID for what cannot be put in force. Opens nothing. */
   constructor(config: Config, pool: FakeIpPool, services: ConfigGraphServices) {
-    const { egress, fakeIp, baseServers, ipv6, hasIpv6, missing, memory, dnsMode, onForged, clock, log } = services;
+    const { egress, fakeIp, base, ipv6, hasIpv6, missing, memory, dnsMode, onForged, clock, log } = services;
     const { fakeIpRange6 } = config.dns;
     this.fake6 = fakeIpRange6 === null || !hasIpv6 ? undefined : new FakeIp6Range(fakeIpRange6);
     const isFake = (ip: Ip) => this.fake6?.embeddedIn(ip) !== undefined || pool.contains(ip) || fakeIp.contains(ip);
@@ -84,10 +85,11 @@ export class ConfigGraph implements DispatchPolicy {
       },
       fake6: this.fake6,
       opener: egress,
-      baseServers,
+      base,
       searchList: services.searchList,
       systemHosts: services.systemHosts,
       outbound: (tag) => this.outbounds.get(tag),
+      route: (to, network) => this.#routeOf(to, network),
       ownNames: config.proxies.flatMap((proxy) =>
         proxy.type === 'socks5' && parseIp(proxy.server) === undefined ? [normaliseDomain(proxy.server)] : [],
       ),
@@ -138,6 +140,16 @@ export class ConfigGraph implements DispatchPolicy {
     }
     const outbound = this.outbounds.route(policy)?.outbound;
     return { surelyDirect, outcome: outcomeOf(outbound?.kind), tag: outbound?.tag ?? policy, named };
+  }
+
+  /** As a connection of ours to it would go. A name is not looked up for the rules: that would ask the very server. */
+  #routeOf(to: Endpoint, network: Network): StreamDialer | 'direct' {
+    const source = { host: '0.0.0.0', port: 0 };
+    const facts = { network, inbound: 'mixed', source, destination: to, originalDestination: to } as const;
+    const outbound = this.outbounds.route(this.rules.withoutLookup(facts))?.outbound;
+    if (outbound === undefined || outbound.kind === 'reject')
+      throw new AppError('DNS_NO_UPSTREAM', `the rules refuse connections to the nameserver ${to.host}`);
+    return outbound.kind === 'direct' ? 'direct' : outbound;
   }
 
   #checkPolicies(): void {

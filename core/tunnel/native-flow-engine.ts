@@ -126,6 +126,11 @@ export class NativeFlowEngine implements FlowEngine {
     this.#engine?.carry6([...prefixes]);
   }
 
+  revive(): void {
+    if (this.#engine === undefined) throw new AppError('TUN_FAILED', 'there is no device');
+    this.#engine.revive();
+  }
+
   /** Of the engine started last; empty before the first. */
   counters(): BigUint64Array {
     return this.#counters;
@@ -170,7 +175,7 @@ export class NativeFlowEngine implements FlowEngine {
         return handlers.onDns({ firstToken, count, questions });
       }
       case 'dead':
-        return handlers.onDead(event.message);
+        return handlers.onDead(event.message, event.revivable);
       default:
         return unreachable(event);
     }

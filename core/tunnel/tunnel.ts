@@ -6,7 +6,7 @@ import { AppError } from '../base/app-error.ts';
 import { normaliseDomain } from '../base/domain.ts';
 import { Emitter } from '../base/emitter.ts';
 import { type Config, type DnsMode, defaultConfig } from '../contract/config.ts';
-import type { ConnectionRow, RuleTrace } from '../contract/flow.ts';
+import type { ConnectionRow, Endpoint, RuleTrace } from '../contract/flow.ts';
 import type { Params, Result, RuleRow } from '../contract/rpc.ts';
 import type { Snapshot } from '../contract/status.ts';
 import { AddressMemory } from '../dns/address-memory.ts';
@@ -23,10 +23,12 @@ import type { Metadata } from '../flow/metadata.ts';
 import { CachedProcessFinder } from '../flow/process-finder.ts';
 import { TunInbound } from '../inbound/tun-inbound.ts';
 import { Egress } from '../outbound/egress.ts';
+import { EgressUdpWays } from '../outbound/egress-udp-ways.ts';
 import { ClientNames } from './client-names.ts';
 import { ConfigGraph } from './config-graph.ts';
 import { ConnectionTopic } from './connection-topic.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { EngineRevival } from './engine-revival.ts';
 import { FakeIpPools } from './fake-ip-pools.ts';
 import { ForgedAnswerWarning } from './forged-answer-warning.ts';
 import { KernelRouteView } from './kernel-route-view.ts';
@@ -137,14 +139,24 @@ export class Tunnel {
       log.child('engine'),
       () => udpCrowd.gaveWay(),
     );
+    const revival = new EngineRevival({
+      revive: () => this.#inbound.revive(),
+      onOver: (reason) => void this.machine.died(reason),
+      health,
+      clock,
+      log: log.child('engine'),
+    });
     this.#inbound = new TunInbound({
       engine: this.#engine,
       dispatcher: this.#dispatcher,
       dns: { answerBatch: (questions, send) => this.#dnsServer?.answerBatch(questions, send) },
-      onDead: (message) => void this.machine.died(message),
+      onDead: (message, revivable) => revival.died(message, revivable),
       log: log.child('tun'),
     });
-    this.#mixedPort = new MixedPort({ dispatcher: this.#dispatcher, clock, log: log.child('mixed') }, health);
+    const clientOf = (source: Endpoint, local: Endpoint) => this.#clients.clientOfAccepted(source, local);
+    const ways = new EgressUdpWays(this.#egress, clock);
+    const mixedServices = { dispatcher: this.#dispatcher, ways, clock, log: log.child('mixed'), clientOf };
+    this.#mixedPort = new MixedPort(mixedServices, health);
     this.changed = this.#mixedPort.changed;
     this.machine = new TunnelMachine(this.#steps(), clock, log.child('tunnel'));
   }
@@ -274,7 +286,10 @@ export class Tunnel {
     return new ConfigGraph(config, pool, {
       egress: this.#egress,
       fakeIp: this.mappings,
-      baseServers: () => systemDns.baseServers(),
+      base: async () => {
+        const [servers, options] = await Promise.all([systemDns.baseServers(), systemDns.baseOptions()]);
+        return { servers, options };
+      },
       searchList: this.#searchList,
       systemHosts: this.#systemHosts,
       missing: this.#missing,

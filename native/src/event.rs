@@ -120,6 +120,8 @@ pub enum Event {
     Dns(Questions),
     Dead {
         message: String,
+        /// Whether `EngineThread::revive` may be called.
+        revivable: bool,
     },
 }
 

@@ -10,6 +10,8 @@ mod dns;
 mod egress;
 mod engine;
 mod event;
+#[cfg(test)]
+mod fuzz;
 mod glue;
 mod held_syn;
 mod metrics;

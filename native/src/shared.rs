@@ -59,6 +59,12 @@ impl Shared {
         std::mem::take(&mut *lock(&self.commands))
     }
 
+    /// Puts commands that were taken and not carried out before those that have come since.
+    pub fn put_back(&self, unfinished: Vec<Command>) {
+        lock(&self.commands).splice(0..0, unfinished);
+        self.waker.wake();
+    }
+
     /// Queues events for JavaScript, emptying `batch`. Questions that wait already take the next ones with them.
     pub fn post_events(&self, batch: &mut Vec<Event>) {
         let mut events = lock(&self.events);

@@ -89,6 +89,18 @@ impl Tun {
         })
     }
 
+    /// A device made of any descriptor that keeps packets apart, such as one end of a socket pair.
+    #[cfg(test)]
+    pub fn over(file: File) -> Self {
+        Self {
+            file,
+            index: 0,
+            offloads: "",
+            super_packets: SuperPackets::AsTheyAre,
+            takes_super_datagrams: true,
+        }
+    }
+
     /// The interface's index.
     pub fn index(&self) -> u32 {
         self.index

@@ -142,7 +142,6 @@ export const zhCnProblems: Readonly<Record<ProblemCode, string>> = {
   NOTE_DNS_LISTEN: '已忽略：程序通过 TUN 访问 DNS 服务器，不打开端口',
   NOTE_DNS_ENABLE: '已忽略：增强模式总是自己应答 DNS',
   NOTE_DNS_H2: '已忽略：DNS over HTTPS 使用 HTTP/2',
-  NOTE_DNS_DIRECTLY: '已忽略：总是直接询问 DNS 服务器',
   NOTE_DNS_PROXY_POLICY: '暂不支持：代理的域名向 proxy-server-nameserver 询问',
   NOTE_DNS_DIRECT_POLICY: '已忽略：直连的域名都向 direct-nameserver 询问',
   NOTE_DNS_CACHE: '已忽略：缓存按最近使用淘汰',

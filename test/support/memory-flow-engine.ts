@@ -45,6 +45,10 @@ export class MemoryFlowEngine implements FlowEngine {
     if (verdict.kind === 'reject') queueMicrotask(() => this.end(id, { reason: 'rejected' }));
   }
 
+  revive(): void {
+    throw new Error('there is no device');
+  }
+
   takeStream(id: FlowId): Promise<Stream> {
     const taker = Promise.withResolvers<Stream>();
     if (this.#open.has(id)) this.#takers.set(id, taker);
@@ -112,7 +116,7 @@ export class MemoryFlowEngine implements FlowEngine {
 
   die(message: string): void {
     for (const id of this.#open.keys()) this.end(id, { reason: 'stopped' });
-    this.#handlers?.onDead(message);
+    this.#handlers?.onDead(message, false);
   }
 }
 

@@ -73,7 +73,7 @@ async function answerTcp(socket: net.Socket, bytes: Uint8Array): Promise<void> {
   socket.write(Buffer.concat([Buffer.from([response.length >> 8, response.length & 255]), response]));
 }
 
-const udp = dgram.createSocket('udp4');
+const udp = dgram.createSocket(address.includes(':') ? 'udp6' : 'udp4');
 udp.on('message', (bytes, from) => {
   void answer(bytes, from.address, 1_232).then((response) => response && udp.send(response, from.port, from.address));
 });

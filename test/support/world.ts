@@ -155,7 +155,7 @@ export class World implements AsyncDisposable {
 
   /** A name server on the router whose names come and go (test/support/name-server.ts), with none at first. */
   async startNameServer(address: string, port: number, delay = 0, minimum = 2): Promise<NameServer> {
-    const zone = `${this.router.directory}/zone-${port}`;
+    const zone = `${this.router.directory}/zone-${address.replaceAll(/[^0-9a-z]/g, '-')}-${port}`;
     const known: string[] = [];
     await this.router.write(zone, '');
     const program = new URL('name-server.ts', import.meta.url).pathname;

@@ -8,9 +8,9 @@ import { SerialQueue } from '../serial-queue.ts';
 import type { UndoJournal } from '../undo-journal.ts';
 import type { NewUndoRecord, UndoRecordOf } from '../undo-record.ts';
 import { commandTimeoutMs, readOthers, readRouteEntries } from './kernel-routes.ts';
+import { isOurShape } from './leftover-routes.ts';
 import type { OtherRules } from './other-rules.ts';
 import {
-  chooseBase,
   type Family,
   noOthers,
   type Others,
@@ -20,6 +20,7 @@ import {
   ruleProtocol,
 } from './route-plan.ts';
 import type { RouteConfig, Routes } from './routes.ts';
+import { RulePlace } from './rule-place.ts';
 
 export type RouteRecord = UndoRecordOf<'ip-rule' | 'ip-route'>;
 
@@ -31,41 +32,31 @@ export interface LinuxRoutesOptions {
   readonly clock: Clock;
 }
 
-/** So many moves in so many milliseconds are a contest. */
-const mostMoves = 5;
-const contestMs = 60_000;
-const contestedCode = 'ROUTES_CONTESTED';
-
 export class LinuxRoutes implements Routes {
   readonly #runner: CommandRunner;
   readonly #journal: UndoJournal;
   readonly #logger: Logger;
-  readonly #health: HealthSink;
-  readonly #clock: Clock;
   readonly #queue = new SerialQueue();
-  /** Where our rules stand, and when (monotonic milliseconds) they had to move. */
-  #place: { base: number | undefined; moves: number[] } = { base: undefined, moves: [] };
+  readonly #place: RulePlace;
 
   constructor(options: LinuxRoutesOptions) {
     this.#runner = options.runner;
     this.#journal = options.journal;
     this.#logger = options.logger;
-    this.#health = options.health;
-    this.#clock = options.clock;
+    this.#place = new RulePlace(options);
   }
 
   apply(wanted: RouteConfig | undefined): Promise<void> {
     return this.#queue.run(async () => {
       if (wanted !== undefined) return await this.#change(wanted);
-      await this.#remove(this.#records());
-      this.#place = { base: undefined, moves: [] };
-      this.#health.clear(contestedCode);
+      await this.#removeAll();
+      this.#place.leave();
     });
   }
 
   async #change(wanted: RouteConfig): Promise<void> {
     const others = await this.#readOthers(wanted);
-    const base = this.#baseFor(others);
+    const base = this.#place.choose(others);
     const plan = planRoutes(wanted, others, base);
     const records = this.#records();
     const present = await readAll(this.#runner, familiesOf([...plan, ...records.map(entryOf)]));
@@ -87,46 +78,20 @@ export class LinuxRoutes implements Routes {
     await this.#remove(obsolete);
   }
 
-  async #readOthers({ capture, ipv6 }: RouteConfig): Promise<Others> {
-    // What only goes to fake addresses is nobody else's, but must not be taken by a rule before ours.
+  async #readOthers({ ipv6 }: RouteConfig): Promise<Others> {
     const read = async (family: Family): Promise<OtherRules> => await readOthers(this.#runner, family);
     const [four, six] = await Promise.all([read(4), ipv6 ? read(6) : noOthers[6]]);
-    return capture === 'everything' ? { 4: four, 6: six } : { 4: { ...four, routes: new Map() }, 6: six };
+    return { 4: four, 6: six };
   }
 
-  /** Before the rules of others; but two programs that both insist on being first must not chase each other. */
-  #baseFor(others: Others): number {
-    const wanted = chooseBase(others);
-    const now = this.#clock.monotonic();
-    const { base, moves } = this.#place;
-    if (base === undefined || base === wanted) {
-      this.#place = { base: wanted, moves };
-      return wanted;
+  /** By the records, and then by what is there: a record may say an entry in other words than the kernel does. */
+  async #removeAll(): Promise<void> {
+    const had = this.#records().length > 0;
+    await this.#remove(this.#records());
+    if (!had) return;
+    for (const entry of await deleteLeftovers(this.#runner, (name) => this.#journal.step(name))) {
+      this.#logger.warning('an entry of ours was not in the journal', { entry: describe(entry) });
     }
-    const recent = moves.filter((at) => now - at < contestMs);
-    if (recent.length >= mostMoves) {
-      this.#contested(others, base);
-      return base;
-    }
-    this.#health.clear(contestedCode);
-    this.#place = { base: wanted, moves: [...recent, now] };
-    return wanted;
-  }
-
-  #contested(others: Others, base: number): void {
-    const first = [...others[4].rules, ...others[6].rules].find(({ preference }) => preference > 0);
-    this.#logger.warning('rules of another program come before ours again and again', {
-      first: first?.preference,
-      base,
-    });
-    this.#health.raise({
-      code: contestedCode,
-      severity: 'error',
-      title: 'Another program insists on routing first',
-      text: `Its policy rule (preference ${first?.preference ?? 'unknown'}) comes before ours again and again: what it takes does not pass Mirage.`,
-      action:
-        'End the other VPN or proxy, or turn off the part of it that changes routes; then turn Enhanced Mode off and on.',
-    });
   }
 
   async #add(entries: readonly RouteEntry[]): Promise<void> {
@@ -211,6 +176,21 @@ export async function deleteEntries(
     deleted.push(...present);
   }
   return deleted;
+}
+
+/**
+ * Finds our rules and routes by our own numbers and by their shape, deletes them and returns them. Whatever else somebody keeps
+ * under these numbers is left alone. A machine without IPv6 has no leftovers there. Rejects as `undoRoutes`.
+ */
+export async function deleteLeftovers(
+  runner: CommandRunner,
+  step: (name: string) => Promise<void>,
+): Promise<RouteEntry[]> {
+  const found = [
+    ...(await readRouteEntries(runner, 4)),
+    ...(await readRouteEntries(runner, 6).catch((): RouteEntry[] => [])),
+  ];
+  return await deleteEntries(runner, found.filter(isOurShape), step);
 }
 
 /** Capturing rules first, exceptions after them, the target of `goto` last of the rules, then routes. */

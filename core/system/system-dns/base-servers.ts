@@ -1,10 +1,14 @@
 /** The machine's DNS servers and search list without us, read from a resolver configuration and, behind a local stub, from its daemon. */
 import fs from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { type Ip, isLoopback } from '../../base/address.ts';
+import { isLoopback } from '../../base/address.ts';
+import { type ResolverOptions, readResolverOptions } from '../../net/resolver-options.ts';
+import { readRegularFile } from '../regular-file.ts';
 import type { ResolvConfState } from '../undo-record.ts';
-import { contentOf, nameserversOf, searchListOf } from './resolv-conf-text.ts';
+import { contentOf, nameserversOf, optionsOf, searchListOf } from './resolv-conf-text.ts';
 
+/** The C library asks three (MAXNS); resolved lists all it has. */
+const mostServers = 8;
 /** Where systemd-resolved lists the servers that its stub (127.0.0.53) asks; see systemd-resolved.service(8). */
 const resolvedUplinks = 'run/systemd/resolve/resolv.conf';
 
@@ -12,11 +16,33 @@ const resolvedUplinks = 'run/systemd/resolve/resolv.conf';
  * `path` is that of the configuration, `root` is `/`. A link is read anew, because its owner keeps it up to date. Behind
  * resolved's stub the servers it asks are taken: what the stub asks in our stead would enter the TUN again.
  */
-export async function readBaseServers(before: ResolvConfState, path: string, root: string): Promise<Ip[]> {
+export async function readBaseServers(before: ResolvConfState, path: string, root: string): Promise<string[]> {
   const servers = nameserversOf(await contentNow(before, path));
-  if (servers.length === 0 || !servers.every(isStub)) return servers;
+  if (servers.length === 0 || !servers.every(isStub)) return await named(servers, root);
   const uplinks = nameserversOf((await read(join(root, resolvedUplinks))) ?? '').filter((ip) => !isLoopback(ip));
-  return uplinks.length > 0 ? uplinks : servers;
+  return await named(uplinks.length > 0 ? uplinks : servers, root);
+}
+
+/** How the C library is told to ask them. */
+export async function readBaseOptions(before: ResolvConfState, path: string): Promise<ResolverOptions> {
+  return readResolverOptions(optionsOf(await contentNow(before, path)));
+}
+
+/** Zones as interface names, where a file has the interface's index (resolved writes it so). The first eight servers. */
+async function named(servers: readonly string[], root: string): Promise<string[]> {
+  const taken = servers.slice(0, mostServers);
+  if (!taken.some((server) => /%\d+$/.test(server))) return taken;
+  const interfaces = join(root, 'sys/class/net');
+  const names = new Map<string, string>();
+  for (const name of await fs.readdir(interfaces).catch(() => [])) {
+    names.set((await read(join(interfaces, name, 'ifindex')))?.trim() ?? '', name);
+  }
+  return taken.map((server) =>
+    server.replace(/%(\d+)$/, (zone, index: string) => {
+      const name = names.get(index);
+      return name === undefined ? zone : `%${name}`;
+    }),
+  );
 }
 
 /** The domains that resolvers try behind a name: resolved lists those of all links in the file of its stub, too. */
@@ -30,9 +56,13 @@ async function contentNow(before: ResolvConfState, path: string): Promise<string
 }
 
 async function read(file: string): Promise<string | undefined> {
-  return await fs.readFile(file, 'latin1').catch(() => undefined);
+  try {
+    return readRegularFile(file, { maxBytes: 1024 * 1024, followLinks: true }).toString('latin1');
+  } catch {
+    return undefined;
+  }
 }
 
-function isStub(ip: Ip): boolean {
+function isStub(ip: string): boolean {
   return ip === '127.0.0.53' || ip === '127.0.0.54';
 }

@@ -3,6 +3,7 @@ import fs from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { AppError, errnoOf } from '../../base/app-error.ts';
 import type { CommandRunner } from '../command-runner.ts';
+import { readRegularFile } from '../regular-file.ts';
 import type { ResolvConfState } from '../undo-record.ts';
 
 export interface ResolvConfFileOptions {
@@ -13,6 +14,9 @@ export interface ResolvConfFileOptions {
   /** Called right before each effect. */
   readonly step: (name: string) => Promise<void>;
 }
+
+/** Resolvers read a few lines of it. */
+const maxBytes = 1024 * 1024;
 
 type FileState = Extract<ResolvConfState, { kind: 'file' }>;
 
@@ -35,10 +39,10 @@ export class ResolvConfFile {
       const stat = await fs.lstat(this.path);
       if (stat.isSymbolicLink()) {
         const target = await fs.readlink(this.path, 'utf8');
-        return { kind: 'link', target, content: await this.#readThrough() };
+        return { kind: 'link', target, content: this.#readThrough() };
       }
-      if (!stat.isFile()) throw this.#failure('is no regular file', undefined);
-      const content = await fs.readFile(this.path, 'latin1');
+      if (!stat.isFile()) throw this.#failure('is not a regular file', undefined);
+      const content = readRegularFile(this.path, { maxBytes, followLinks: false }).toString('latin1');
       return { kind: 'file', content, mode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid };
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return { kind: 'missing' };
@@ -46,10 +50,16 @@ export class ResolvConfFile {
     }
   }
 
+  /** Whether something stands there that we never write and cannot replace: a directory, a FIFO, a device. */
+  async isForeignKind(): Promise<boolean> {
+    const stat = await fs.lstat(this.path).catch(() => undefined);
+    return stat !== undefined && !stat.isFile() && !stat.isSymbolicLink();
+  }
+
   /**
    * Puts a state in place of whatever is there, in one rename, so that no reader sees half of it. A link is replaced, not
-   * followed: what it leads to belongs to another program. A bind-mounted file, which no rename can replace, is
-   * overwritten in place; answers which of the two it was. Rejects with `SYSTEM_DNS_FAILED`.
+   * followed: what it leads to belongs to another program. A file that no rename can replace (a bind mount, a full disk) is
+   * overwritten in place; returns which of the two it was. Rejects with `SYSTEM_DNS_FAILED`.
    */
   async write(state: ResolvConfState): Promise<'replaced' | 'in-place'> {
     try {
@@ -59,11 +69,7 @@ export class ResolvConfFile {
           await fs.rm(this.path, { force: true });
           return 'replaced';
         case 'link':
-          await this.removeTemporary();
-          await this.#step('resolv.conf: link');
-          await fs.symlink(state.target, this.#temporary);
-          await this.#rename();
-          return 'replaced';
+          return await this.#writeLink(state.target);
         case 'file':
           return await this.#writeFile(state);
       }
@@ -94,11 +100,31 @@ export class ResolvConfFile {
       await this.#rename();
       return 'replaced';
     } catch (error) {
-      if (!renameImpossible.has(errnoOf(error) ?? '') || !(await this.#isRegularFile())) throw error;
       await this.removeTemporary();
-      await this.#overwrite(state.content);
+      if (!(await this.#isRegularFile())) throw error;
+      await this.#overwrite(state.content).catch((second: unknown) => {
+        // Which of the two says why: a mount point cannot be renamed over (EBUSY), a read-only disk cannot be written.
+        throw renameImpossible.has(errnoOf(error) ?? '') ? second : error;
+      });
       return 'in-place';
     }
+  }
+
+  async #writeLink(target: string): Promise<'replaced'> {
+    try {
+      await this.removeTemporary();
+      await this.#step('resolv.conf: link');
+      await fs.symlink(target, this.#temporary);
+      await this.#rename();
+    } catch (error) {
+      await this.removeTemporary();
+      // On a full disk there is room for the link once our file has gone; for a moment nothing stands there then.
+      if (!noRoom.has(errnoOf(error) ?? '') || !(await this.#isRegularFile())) throw error;
+      await this.#step('resolv.conf: remove');
+      await fs.rm(this.path);
+      await fs.symlink(target, this.path);
+    }
+    return 'replaced';
   }
 
   async #rename(): Promise<void> {
@@ -113,13 +139,25 @@ export class ResolvConfFile {
     }
   }
 
-  /** Same inode, same mode and owner. */
+  /**
+   * Same inode, same mode and owner. Needs no room where the content is not longer than what is there: that is what is written
+   * over, with blank lines up to its end, and then cut.
+   */
   async #overwrite(content: string): Promise<void> {
     await this.#step('resolv.conf: overwrite');
-    const file = await fs.open(this.path, 'w');
+    const { O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = fs.constants;
+    const file = await fs.open(this.path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
     try {
+      const bytes = Buffer.from(content, 'latin1');
+      const { size } = await file.stat();
+      const padded = Buffer.alloc(Math.max(size, bytes.length), '\n');
+      bytes.copy(padded);
       await this.#step('resolv.conf: fill');
-      await file.writeFile(content, 'latin1');
+      const { bytesWritten } = await file.write(padded, 0, padded.length, 0);
+      if (bytesWritten < padded.length)
+        await file.write(padded, bytesWritten, padded.length - bytesWritten, bytesWritten);
+      await this.#step('resolv.conf: cut');
+      await file.truncate(bytes.length);
       await file.sync();
     } finally {
       await file.close();
@@ -130,8 +168,12 @@ export class ResolvConfFile {
     return (await fs.lstat(this.path).catch(() => undefined))?.isFile() ?? false;
   }
 
-  async #readThrough(): Promise<string | null> {
-    return await fs.readFile(this.path, 'latin1').catch(() => null);
+  #readThrough(): string | null {
+    try {
+      return readRegularFile(this.path, { maxBytes, followLinks: true }).toString('latin1');
+    } catch {
+      return null;
+    }
   }
 
   async #explain(error: unknown): Promise<AppError> {
@@ -163,3 +205,4 @@ export class ResolvConfFile {
 
 /** A mount point cannot be replaced (EBUSY), nor a file in a directory that is read-only or on another mount. */
 const renameImpossible = new Set(['EBUSY', 'EXDEV', 'EROFS', 'EACCES']);
+const noRoom = new Set(['ENOSPC', 'EDQUOT']);

@@ -1,5 +1,6 @@
 /** The text of resolv.conf(5): pure. What we write also carries what was there before, so that it can undo itself. */
-import { type Ip, parseIp } from '../../base/address.ts';
+import type { Ip } from '../../base/address.ts';
+import { formatScopedIp, parseScopedIp } from '../../base/scoped-address.ts';
 import type { ResolvConfState } from '../undo-record.ts';
 import type { DnsSettings } from './system-dns.ts';
 
@@ -35,18 +36,22 @@ export function embeddedPrevious(state: ResolvConfState): ResolvConfState | unde
   return before.length === 0 ? { kind: 'missing' } : { ...state, content: before.join('\n') };
 }
 
-/** The servers a file names, in order; what is no plain address (a zone, a typo) is skipped as resolvers do. */
-export function nameserversOf(content: string): Ip[] {
-  return linesOf(content).flatMap((line) => {
-    const ip = serverOf(line);
-    return ip === undefined ? [] : [ip];
-  });
+/** The servers a file names, in order, each once: addresses, link-local ones with their zone. What is none is skipped as resolvers do. */
+export function nameserversOf(content: string): string[] {
+  return [...new Set(linesOf(content).flatMap((line) => serverOf(line) ?? []))];
+}
+
+/** The words of all `options` lines (resolv.conf(5)), in order. */
+export function optionsOf(content: string): string[] {
+  return linesOf(content)
+    .filter((line) => keywordOf(line) === 'options')
+    .flatMap((line) => wordsOf(line).slice(1));
 }
 
 /** The search list as written; the last line that gives one counts, as `domain` or `search` (resolv.conf(5)). */
 export function searchListOf(content: string): string[] {
   const lines = linesOf(content).filter((line) => ['search', 'domain'].includes(keywordOf(line)));
-  const domains = lines.at(-1)?.trim().split(/\s+/).slice(1) ?? [];
+  const domains = wordsOf(lines.at(-1) ?? '').slice(1);
   return domains.filter((domain) => domain !== '.');
 }
 
@@ -73,9 +78,17 @@ function embed(previous: ResolvConfState): string[] {
   return previous.content.split('\n').map((line) => `${beforeLine}${line}`);
 }
 
-function serverOf(line: string): Ip | undefined {
+function serverOf(line: string): string | undefined {
   if (keywordOf(line) !== 'nameserver') return undefined;
-  return parseIp(line.trim().split(/\s+/)[1] ?? '');
+  const scoped = parseScopedIp(wordsOf(line)[1] ?? '');
+  return scoped && formatScopedIp(scoped);
+}
+
+/** What follows `#` or `;` on a line is a word like others to the C library; nobody means it so. */
+function wordsOf(line: string): string[] {
+  const words = line.trim().split(/\s+/);
+  const comment = words.findIndex((word) => /^[#;]/.test(word));
+  return comment < 0 ? words : words.slice(0, comment);
 }
 
 function linesOf(content: string): string[] {

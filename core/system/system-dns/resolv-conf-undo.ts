@@ -17,10 +17,15 @@ export function restoredState(
 ): ResolvConfState | undefined {
   // A link's content belongs to whoever owns its target.
   if (current.kind !== 'file') return undefined;
-  // An in-place write that died after truncating leaves an empty file.
+  // An in-place write that died leaves an empty file, or the right one with blank lines behind it.
   if (isOurs(current.content) || (current.content === '' && contentOf(previous) !== '')) return previous;
+  if (previous.kind === 'file' && isPadded(current.content, previous.content)) return previous;
   const cleaned = withoutServers(current.content, servers);
   return cleaned === current.content ? undefined : { ...current, content: cleaned };
+}
+
+function isPadded(content: string, wanted: string): boolean {
+  return content.length > wanted.length && content.startsWith(wanted) && /^\n*$/.test(content.slice(wanted.length));
 }
 
 /** What stood there before us, seen from a state that may be ours already: our own address is never a "before". */
@@ -37,6 +42,8 @@ export function stateBefore(
 
 /** Undoes what is still ours. Rejects with `SYSTEM_DNS_FAILED`. */
 export async function undoResolvConf(file: ResolvConfFile, records: readonly ResolvConfRecord[]): Promise<void> {
+  // Somebody has put something else there; it names no server of ours.
+  if (await file.isForeignKind()) return await file.removeTemporary();
   for (const record of records.toReversed()) {
     const restored = restoredState(await file.read(), record.previous, record.ours.servers);
     if (restored !== undefined) await file.write(restored);
@@ -46,6 +53,7 @@ export async function undoResolvConf(file: ResolvConfFile, records: readonly Res
 
 /** Without a journal: a file that we wrote carries what was there before. Answers whether it was one. */
 export async function undoLeftoverResolvConf(file: ResolvConfFile): Promise<boolean> {
+  if (await file.isForeignKind()) return false;
   const current = await file.read();
   const previous = embeddedPrevious(current);
   if (previous === undefined) return false;

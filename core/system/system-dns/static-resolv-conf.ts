@@ -1,13 +1,13 @@
 /** System DNS by our own /etc/resolv.conf: journaled first, watched while active, put back byte for byte and link for link. */
-import type { Ip } from '../../base/address.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { ResolverOptions } from '../../net/resolver-options.ts';
 import type { HealthSink } from '../health-sink.ts';
 import { SerialQueue } from '../serial-queue.ts';
 import { TokenBucket } from '../token-bucket.ts';
 import type { UndoJournal } from '../undo-journal.ts';
 import type { NewUndoRecord, ResolvConfState } from '../undo-record.ts';
-import { readBaseSearch, readBaseServers } from './base-servers.ts';
+import { readBaseOptions, readBaseSearch, readBaseServers } from './base-servers.ts';
 import { chooseSystemDns, dnsNoteCodes } from './choose-system-dns.ts';
 import { readDnsEnvironment } from './dns-environment.ts';
 import type { FileWatch } from './file-watch.ts';
@@ -62,12 +62,16 @@ export class StaticResolvConf implements SystemDns {
     });
   }
 
-  baseServers(): Promise<Ip[]> {
+  baseServers(): Promise<string[]> {
     return this.#queue.run(async () => {
       const { file, root } = this.#options;
       const own = this.#record()?.ours.servers ?? [];
       return (await readBaseServers(await this.#before(), file.path, root)).filter((ip) => !own.includes(ip));
     });
+  }
+
+  baseOptions(): Promise<ResolverOptions> {
+    return this.#queue.run(async () => await readBaseOptions(await this.#before(), this.#options.file.path));
   }
 
   baseSearch(): Promise<string[]> {

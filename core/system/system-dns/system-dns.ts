@@ -1,5 +1,6 @@
 /** Which DNS server the machine's programs ask: said declaratively. Implementations live in per-OS files. */
 import type { Ip } from '../../base/address.ts';
+import type { ResolverOptions } from '../../net/resolver-options.ts';
 
 export interface DnsSettings {
   /** Our server, inside the TUN. */
@@ -15,8 +16,10 @@ export interface SystemDns {
    * `SYSTEM_DNS_FAILED` or `SYSTEM_JOURNAL_FAILED` (nothing was changed).
    */
   apply(wanted: DnsSettings | undefined): Promise<void>;
-  /** The servers that are in use without us, in their order, never ours; empty when none are configured. */
-  baseServers(): Promise<Ip[]>;
+  /** The servers that are in use without us, in their order, link-local ones with their zone, never ours; empty when none are configured. */
+  baseServers(): Promise<string[]>;
+  /** How they are asked without us. */
+  baseOptions(): Promise<ResolverOptions>;
   /** The domains that resolvers try behind a name, without us. */
   baseSearch(): Promise<string[]>;
 }

@@ -42,8 +42,22 @@ pub struct Core {
     packet: Vec<u8>,
 }
 
+/// The last numbers that were given out.
+#[derive(Clone, Copy, Default)]
+pub struct Numbers {
+    flow: u64,
+    question: u64,
+}
+
 impl Core {
-    pub fn new(options: Options, tun: Tun, epoll: Epoll, shared: Arc<Shared>, now: u64) -> Self {
+    pub fn new(
+        options: Options,
+        tun: Tun,
+        epoll: Epoll,
+        shared: Arc<Shared>,
+        numbers: Numbers,
+        now: u64,
+    ) -> Self {
         Self {
             options,
             tun,
@@ -52,13 +66,21 @@ impl Core {
             shared,
             now,
             timers: Timers::default(),
-            dns: DnsDesk::default(),
+            dns: DnsDesk::new(numbers.question),
             held: BTreeMap::new(),
             flows: HashMap::new(),
             slots: Slots::new(),
-            next_number: 0,
+            next_number: numbers.flow,
             identification: 0,
             packet: Vec::new(),
+        }
+    }
+
+    /// The last numbers that were given out.
+    pub fn numbers(&self) -> Numbers {
+        Numbers {
+            flow: self.next_number,
+            question: self.dns.last_token(),
         }
     }
 

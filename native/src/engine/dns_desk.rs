@@ -17,7 +17,6 @@ pub enum Asker {
 }
 
 /// The waiting questions.
-#[derive(Default)]
 pub struct DnsDesk {
     /// When each was asked, and where its answer goes; the oldest have the lowest tokens.
     waiting: BTreeMap<u64, (u64, Asker)>,
@@ -25,6 +24,19 @@ pub struct DnsDesk {
 }
 
 impl DnsDesk {
+    /// Gives out tokens after `last_token`.
+    pub fn new(last_token: u64) -> Self {
+        Self {
+            waiting: BTreeMap::new(),
+            last_token,
+        }
+    }
+
+    /// The token that was given out last.
+    pub fn last_token(&self) -> u64 {
+        self.last_token
+    }
+
     /// Notes a question; its token, one more than the last, is given back with its answer.
     pub fn ask(&mut self, asker: Asker, now: u64) -> u64 {
         while let Some(oldest) = self.waiting.first_entry() {
@@ -51,7 +63,7 @@ mod tests {
 
     #[test]
     fn answers_find_their_asker_once() {
-        let mut desk = DnsDesk::default();
+        let mut desk = DnsDesk::new(0);
         let asker = Asker::Tcp(Key::unpack(1));
         let token = desk.ask(asker, 0);
         assert_eq!(desk.take(token), Some(asker));
@@ -60,7 +72,7 @@ mod tests {
 
     #[test]
     fn questions_are_bounded_in_time_and_number() {
-        let mut desk = DnsDesk::default();
+        let mut desk = DnsDesk::new(0);
         let asker = Asker::Tcp(Key::unpack(1));
         let old = desk.ask(asker, 0);
         let first = desk.ask(asker, TIMEOUT_MS);

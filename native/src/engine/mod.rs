@@ -3,6 +3,10 @@
 pub mod core;
 mod dns_connection;
 mod dns_desk;
+#[cfg(test)]
+pub mod drive;
+#[cfg(feature = "fault")]
+mod fault;
 pub mod flow;
 mod redirection;
 mod tcp;
@@ -23,15 +27,16 @@ mod udp_way;
 
 use crate::command::{Command, Verdict};
 use crate::dns::Answers;
-use crate::engine::core::Core;
+use crate::engine::core::{Core, Numbers};
 use crate::engine::dns_desk::Asker;
 use crate::engine::flow::{FlowRef, Token};
 use crate::engine::redirection::Redirection;
 use crate::engine::tcp::{Segment, TcpFlows};
 use crate::engine::udp::UdpFlows;
 use crate::options::Options;
+use crate::outbox::Outbox;
 use crate::packet::icmp::{self, Unreachable};
-use crate::packet::reassembly::Reassembly;
+use crate::packet::reassembly::{Added, Reassembly, TIMEOUT_MS};
 use crate::packet::tcp::Tcp;
 use crate::packet::udp::Udp;
 use crate::packet::{header, ip};
@@ -42,8 +47,10 @@ use crate::sys::epoll::{Epoll, Events, READABLE};
 use crate::sys::process::monotonic_ms;
 use crate::tun::{self, Tun};
 use crate::vnet_header::{self, VnetHeader};
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Packets read before sockets get their turn.
@@ -53,6 +60,14 @@ const EVENT_BURST: usize = 256;
 /// Packets looked at after a stop, to answer what programs send in reply to their resets.
 const LAST_PACKETS: usize = 4_096;
 
+/// What an engine that died leaves to the next one.
+pub struct Remains {
+    tun: Tun,
+    options: Options,
+    /// Numbers of flows and questions given out so far: none is given twice.
+    numbers: Numbers,
+}
+
 /// The engine's state, owned by its thread.
 pub struct Engine {
     core: Core,
@@ -60,17 +75,34 @@ pub struct Engine {
     udp: UdpFlows,
     reassembly: Reassembly,
     frame: Vec<u8>,
+    /// Those of this turn that were not carried out yet.
+    commands: VecDeque<Command>,
 }
 
 impl Engine {
     /// Creates the device and the first listener.
     pub fn new(options: Options, shared: Arc<Shared>) -> io::Result<Self> {
         let tun = Tun::create(&options)?;
+        let remains = Remains {
+            tun,
+            options,
+            numbers: Numbers::default(),
+        };
+        Self::succeed(remains, shared)
+    }
+
+    /// An engine for a device that is there, and its first listener.
+    pub fn succeed(remains: Remains, shared: Arc<Shared>) -> io::Result<Self> {
+        let Remains {
+            tun,
+            options,
+            numbers,
+        } = remains;
         let epoll = Epoll::new()?;
         epoll.add(tun.fd(), Token::Device.pack(), READABLE)?;
         epoll.add(shared.waker.fd(), Token::Commands.pack(), READABLE)?;
         let name = options.name.clone();
-        let core = Core::new(options, tun, epoll, shared, monotonic_ms());
+        let core = Core::new(options, tun, epoll, shared, numbers, monotonic_ms());
         let own4 = core.options.address4.into();
         let mut redirection4 = Redirection::new(own4, core.options.peer4.into(), &name);
         redirection4.listen(&core.epoll)?;
@@ -83,6 +115,7 @@ impl Engine {
             udp: UdpFlows::new(),
             reassembly: Reassembly::default(),
             frame: vec![0; tun::FRAME],
+            commands: VecDeque::new(),
         })
     }
 
@@ -101,11 +134,7 @@ impl Engine {
         let mut events = Events::new(EVENT_BURST);
         let mut is_busy = false;
         loop {
-            let wait = if is_busy {
-                0
-            } else {
-                self.core.timers.wait_ms(self.core.now)
-            };
+            let wait = if is_busy { 0 } else { self.wait_ms() };
             self.core.epoll.wait(&mut events, wait)?;
             self.core.now = monotonic_ms();
             let mut index = 0;
@@ -122,13 +151,7 @@ impl Engine {
                     self.on_event(token, bits)?;
                 }
             }
-            while let Some(flow) = self.core.timers.pop_due(self.core.now) {
-                match flow {
-                    FlowRef::Tcp(key) => self.tcp.on_timer(&mut self.core, key),
-                    FlowRef::Udp(key) => self.udp.on_timer(&mut self.core, key),
-                    FlowRef::UdpOutlet(key) => self.udp.on_outlet_timer(&mut self.core, key),
-                }
-            }
+            self.on_time();
             is_busy = self.tcp.pump_busy(&mut self.core);
             self.trim_held();
             self.measure();
@@ -136,12 +159,52 @@ impl Engine {
         }
     }
 
-    /// Announces the end of everything after a failure.
-    pub fn die(&mut self, message: String) {
+    /// Does everything whose time has come.
+    fn on_time(&mut self) {
+        while let Some(flow) = self.core.timers.pop_due(self.core.now) {
+            match flow {
+                FlowRef::Tcp(key) => self.tcp.on_timer(&mut self.core, key),
+                FlowRef::Udp(key) => self.udp.on_timer(&mut self.core, key),
+                FlowRef::UdpOutlet(key) => self.udp.on_outlet_timer(&mut self.core, key),
+            }
+        }
+        if !self.reassembly.is_empty() {
+            self.reassembly.expire(self.core.now);
+        }
+    }
+
+    /// How long nothing has to be done unless something happens, as epoll wants it.
+    fn wait_ms(&self) -> i32 {
+        let wait = self.core.timers.wait_ms(self.core.now);
+        if self.reassembly.is_empty() {
+            return wait;
+        }
+        // Incomplete packets are to be forgotten also when nothing else comes.
+        let longest = TIMEOUT_MS as i32;
+        if wait < 0 { longest } else { wait.min(longest) }
+    }
+
+    /// After a fault: resets what programs have open, so that none of them waits for ever. Each on its own, for what the fault
+    /// has left may be faulty too.
+    pub fn reset_all(&mut self) {
+        for key in self.tcp.keys() {
+            let _ = catch_unwind(AssertUnwindSafe(|| self.tcp.stop_one(&mut self.core, key)));
+        }
+        let _ = catch_unwind(AssertUnwindSafe(|| self.udp.stop(&mut self.core)));
         self.core.outbox.close_all();
-        self.core.outbox.push(crate::event::Event::Dead { message });
-        self.core.outbox.flush();
         self.core.shared.clear_streams();
+    }
+
+    /// What the next engine needs of this one, and what is still to be told of it.
+    pub fn bury(self) -> (Outbox, Remains) {
+        let core = self.core;
+        core.shared.put_back(self.commands.into());
+        let remains = Remains {
+            numbers: core.numbers(),
+            tun: core.tun,
+            options: core.options,
+        };
+        (core.outbox, remains)
     }
 
     fn on_event(&mut self, token: Token, bits: u32) -> io::Result<()> {
@@ -182,12 +245,14 @@ impl Engine {
     }
 
     fn on_frame(&mut self, frame: &mut [u8]) {
-        if !self.on_packet(frame) {
+        if !self.on_packet(frame, false) {
             self.core.shared.metrics.dropped.add(1);
         }
     }
 
-    fn on_packet(&mut self, frame: &mut [u8]) -> bool {
+    /// `is_whole`: the packet was put together of fragments. One that says that it is a fragment again is refused: nobody sends
+    /// such, and taking it apart over and over would be work without end.
+    fn on_packet(&mut self, frame: &mut [u8], is_whole: bool) -> bool {
         let Some(header) = VnetHeader::parse(frame) else {
             return false;
         };
@@ -198,13 +263,21 @@ impl Engine {
             return false;
         }
         if let Some(piece) = packet.piece() {
-            let Some(whole) = self.reassembly.add(&packet, piece, self.core.now) else {
-                return true;
+            if is_whole {
+                return false;
+            }
+            return match self.reassembly.add(&packet, piece, self.core.now) {
+                Added::Waiting => true,
+                Added::Refused => false,
+                Added::Whole(packet) => {
+                    let mut frame = VnetHeader::default().encode().to_vec();
+                    frame.extend_from_slice(&packet);
+                    self.on_packet(&mut frame, true)
+                }
             };
-            let mut frame = VnetHeader::default().encode().to_vec();
-            frame.extend_from_slice(&whole);
-            return self.on_packet(&mut frame);
         }
+        #[cfg(feature = "fault")]
+        fault::strike(&packet);
         match packet.protocol() {
             ip::TCP => {
                 let Some(tcp) = Tcp::parse(packet.payload()) else {
@@ -252,7 +325,8 @@ impl Engine {
 
     /// False after `stop`.
     fn on_commands(&mut self) -> bool {
-        for command in self.core.shared.take_commands() {
+        self.commands = self.core.shared.take_commands().into();
+        while let Some(command) = self.commands.pop_front() {
             match command {
                 Command::Decide { id, verdict } => self.decide(id, verdict),
                 Command::Close { id, ending } => match self.core.find(id) {
@@ -332,3 +406,6 @@ impl Engine {
         metrics.udp_sockets.set(self.udp.sockets());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -126,11 +126,14 @@ impl TcpFlows {
         }
         match std::mem::replace(&mut flow.phase, Phase::Closing) {
             Phase::Relaying { relay, .. } => relay.recycle(&mut self.pipes),
-            Phase::Dns(_)
-            | Phase::Accepting {
+            Phase::Dns(connection) => {
+                self.dns_backlog -= connection.backlog();
+                self.dns_connections.retain(|other| *other != key);
+            }
+            Phase::Accepting {
                 purpose: Purpose::Dns,
                 ..
-            } => self.dns_connections -= 1,
+            } => self.dns_connections.retain(|other| *other != key),
             _ => {}
         }
         if flow.port.is_some() {
@@ -211,26 +214,36 @@ impl TcpFlows {
 
     /// Resets every connection of a program and ends all flows.
     pub fn stop(&mut self, core: &mut Core) {
-        for key in self.flows.keys() {
-            let is_open = match self.flows.get(key).map(|flow| &flow.phase) {
-                None | Some(Phase::Muted { .. }) => false,
-                Some(
-                    Phase::Relaying { .. }
-                    | Phase::Dns(_)
-                    | Phase::Peeking { .. }
-                    | Phase::Waiting { .. }
-                    | Phase::DialingAccepted { .. },
-                ) => {
-                    // The kernel's own reset would be translated too late.
-                    self.reset_by_packet(core, key);
-                    true
-                }
-                Some(_) => true,
-            };
-            if is_open {
-                self.break_off(core, key, Reason::Stopped);
-            }
-            self.forget(key);
+        for key in self.keys() {
+            self.stop_one(core, key);
         }
+    }
+
+    /// All connections, those included whose flow has ended.
+    pub fn keys(&self) -> Vec<Key> {
+        self.flows.keys()
+    }
+
+    /// Resets a connection and forgets it.
+    pub fn stop_one(&mut self, core: &mut Core, key: Key) {
+        let is_open = match self.flows.get(key).map(|flow| &flow.phase) {
+            None | Some(Phase::Muted { .. }) => false,
+            Some(
+                Phase::Relaying { .. }
+                | Phase::Dns(_)
+                | Phase::Peeking { .. }
+                | Phase::Waiting { .. }
+                | Phase::DialingAccepted { .. },
+            ) => {
+                // The kernel's own reset would be translated too late.
+                self.reset_by_packet(core, key);
+                true
+            }
+            Some(_) => true,
+        };
+        if is_open {
+            self.break_off(core, key, Reason::Stopped);
+        }
+        self.forget(key);
     }
 }

@@ -17,6 +17,7 @@ use napi::bindgen_prelude::{
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
 use napi_derive::napi;
+use std::io;
 use std::os::fd::IntoRawFd;
 use std::sync::{Arc, Mutex};
 
@@ -187,6 +188,14 @@ impl Engine {
             udp_gave_way: metrics.udp_gave_way.get() as f64,
             udp_refused: metrics.udp_refused.get() as f64,
         }
+    }
+
+    #[napi(catch_unwind)]
+    pub fn revive(&mut self) -> Result<()> {
+        self.thread.revive().map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => missing("no engine has died that could be revived"),
+            _ => system("another engine", &error),
+        })
     }
 
     #[napi(catch_unwind)]

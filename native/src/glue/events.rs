@@ -95,9 +95,10 @@ fn to_object<'env>(env: &'env Env, event: Event) -> Result<Object<'env>> {
             object.set("count", questions.count)?;
             object.set("questions", BufferSlice::from_data(env, questions.bytes)?)?;
         }
-        Event::Dead { message } => {
+        Event::Dead { message, revivable } => {
             object.set("kind", "dead")?;
             object.set("message", message)?;
+            object.set("revivable", revivable)?;
         }
     }
     Ok(object)

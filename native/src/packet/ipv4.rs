@@ -11,7 +11,10 @@ const DONT_FRAGMENT: u16 = 0x4000;
 const MORE_FRAGMENTS: u16 = 0x2000;
 const OFFSET_MASK: u16 = 0x1fff;
 
-/// `None` unless version, lengths and header checksum are right.
+/// Options by which a sender says where its packet and the answers go: loose and strict source route.
+const SOURCE_ROUTES: [u8; 2] = [131, 137];
+
+/// `None` unless version, lengths and header checksum are right. Source routes are refused (RFC 7126, 4.3 and 4.4).
 pub fn parse(bytes: &[u8]) -> Option<Packet<'_>> {
     if bytes.len() < HEADER || bytes[0] >> 4 != 4 {
         return None;
@@ -22,6 +25,9 @@ pub fn parse(bytes: &[u8]) -> Option<Packet<'_>> {
         return None;
     }
     if checksum::sum(&bytes[..header_length]) != 0xffff {
+        return None;
+    }
+    if has_source_route(&bytes[HEADER..header_length]) {
         return None;
     }
     let piece = Piece {
@@ -37,6 +43,23 @@ pub fn parse(bytes: &[u8]) -> Option<Packet<'_>> {
         protocol: bytes[9],
         piece: (piece.more || piece.offset > 0).then_some(piece),
     })
+}
+
+fn has_source_route(mut options: &[u8]) -> bool {
+    while let Some((kind, rest)) = options.split_first() {
+        let length = match kind {
+            0 => return false,
+            1 => 1,
+            _ if SOURCE_ROUTES.contains(kind) => return true,
+            _ => rest.first().map_or(0, |length| usize::from(*length)),
+        };
+        // A length of less than its own two bytes would never end.
+        match options.get(length..) {
+            Some(next) if length > 0 => options = next,
+            _ => return false,
+        }
+    }
+    false
 }
 
 /// The identification of a whole header.

@@ -12,11 +12,13 @@ pub const FRAGMENT_HEADER: usize = 8;
 const HOP_BY_HOP: u8 = 0;
 const FRAGMENT: u8 = 44;
 const DESTINATION_OPTIONS: u8 = 60;
-/// More extension headers than anybody sends.
+/// More extension headers than anybody sends, in number and bytes (RFC 8504, 5.3 lets a host limit both).
 const MAX_EXTENSIONS: usize = 8;
+const MAX_EXTENSION_BYTES: usize = 256;
 
-/// `None` unless version and lengths are right. Routing headers are refused with all others that are not understood: their
-/// protocol number is that of the payload then, and nothing is known of it. A fragment header is the header's last part.
+/// `None` unless version and lengths are right and the chain of extension headers is short and in order: hop-by-hop options
+/// come first only (RFC 8200, 4.1). Routing headers are refused with all others that are not understood: their protocol number
+/// is that of the payload then, and nothing is known of it. A fragment header is the header's last part.
 pub fn parse(bytes: &[u8]) -> Option<Packet<'_>> {
     if bytes.len() < HEADER || bytes[0] >> 4 != 6 {
         return None;
@@ -25,13 +27,17 @@ pub fn parse(bytes: &[u8]) -> Option<Packet<'_>> {
     let mut protocol = bytes[6];
     let mut header_length = HEADER;
     let mut piece = None;
-    for _ in 0..MAX_EXTENSIONS {
+    for count in 0.. {
         let length = match (protocol, bytes.get(header_length + 1)) {
+            (HOP_BY_HOP, _) if count > 0 => return None,
             (HOP_BY_HOP | DESTINATION_OPTIONS, Some(units)) => (usize::from(*units) + 1) * 8,
             (HOP_BY_HOP | DESTINATION_OPTIONS, None) => return None,
             (FRAGMENT, _) => FRAGMENT_HEADER,
             _ => break,
         };
+        if count == MAX_EXTENSIONS || header_length + length > HEADER + MAX_EXTENSION_BYTES {
+            return None;
+        }
         let extension = bytes.get(header_length..header_length + length)?;
         let is_fragment = protocol == FRAGMENT;
         protocol = extension[0];
@@ -87,18 +93,18 @@ pub fn fragment_header(header: &[u8], piece: Piece) -> Vec<u8> {
     bytes
 }
 
-/// The header of a fragment without its last part, the fragment header.
-pub fn unfragmented_header(header: &[u8]) -> Vec<u8> {
-    let (kept, fragment) = header.split_at(header.len() - FRAGMENT_HEADER);
+/// The header of a fragment, as `parse` has read it, without its last part, the fragment header; `None` of anything else.
+pub fn unfragmented_header(header: &[u8]) -> Option<Vec<u8>> {
+    let (kept, fragment) = header.split_at_checked(header.len().checked_sub(FRAGMENT_HEADER)?)?;
     let mut bytes = kept.to_vec();
     let mut next = 6;
     let mut end = HEADER;
     while end < bytes.len() {
         next = end;
-        end += (usize::from(bytes[end + 1]) + 1) * 8;
+        end += (usize::from(*bytes.get(end + 1)?) + 1) * 8;
     }
-    bytes[next] = fragment[0];
-    bytes
+    *bytes.get_mut(next)? = fragment[0];
+    Some(bytes)
 }
 
 /// The other usable address of a /126: the one the router at the far end of the link would have.

@@ -1,15 +1,25 @@
-//! Puts fragmented packets together again (RFC 815 in spirit; RFC 8200, 4.5), bounded in number, size and time.
+//! Puts fragmented packets together again (RFC 791, 3.2; RFC 8200, 4.5), bounded in number, size and time, for each source and
+//! in total. Fragments that overlap end their packet (RFC 5722, applied to IPv4 as well); a fragment must be plausible by itself.
 
 use super::ip::{self, Packet, Piece};
-use super::{ipv4, ipv6};
+use super::{ipv4, ipv6, tcp, udp};
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-/// How long an incomplete datagram is kept.
+/// How long an incomplete packet is kept: RFC 8200 says 60 s for IPv6; Linux waits for 30 s with IPv4.
 pub const TIMEOUT_MS: u64 = 30_000;
-const MAX_DATAGRAMS: usize = 64;
-const MAX_DATAGRAM: usize = 65_535;
+/// Incomplete packets of one source, and in total; the oldest give way.
+pub const MAX_OF_SOURCE: usize = 32;
+pub const MAX_PACKETS: usize = 64;
+/// Bytes that they hold, with their overhead.
+pub const MAX_BYTES_OF_SOURCE: usize = 1 << 20;
+pub const MAX_BYTES: usize = 4 << 20;
+/// Fragments of one packet: 65,535 bytes over the smallest MTU of IPv4 that anybody uses (576) are 119.
 const MAX_PIECES: usize = 128;
+/// Bytes of a whole packet.
+const MAX_PACKET: usize = 65_535;
+/// What a fragment costs beside its payload.
+const PIECE_OVERHEAD: usize = 64;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
@@ -21,56 +31,69 @@ struct Key {
 
 struct Partial {
     started: u64,
+    /// Of the first fragment; empty until it comes.
     header: Vec<u8>,
+    /// By offset, without overlaps, none behind `total`.
     pieces: Vec<(usize, Vec<u8>)>,
+    /// Bytes of the whole payload; known since the last fragment came.
     total: Option<usize>,
+    bytes: usize,
 }
 
-/// The incomplete datagrams.
+/// What became of a fragment.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Added {
+    /// It waits for others.
+    Waiting,
+    /// It was the last missing one; the whole packet, which has no fragment header of its own.
+    Whole(Vec<u8>),
+    /// It contradicts itself or others; nothing of its packet is kept.
+    Refused,
+}
+
+/// The incomplete packets.
 #[derive(Default)]
 pub struct Reassembly {
     partials: HashMap<Key, Partial>,
 }
 
 impl Reassembly {
-    /// Takes one fragment, which is `piece` of its packet; gives the whole packet when it was the last missing one. A packet
-    /// with overlapping pieces is forgotten (RFC 5722's rule, taken over for IPv4).
-    pub fn add(&mut self, fragment: &Packet, piece: Piece, now: u64) -> Option<Vec<u8>> {
+    /// Takes one fragment, which is `piece` of its packet.
+    pub fn add(&mut self, fragment: &Packet, piece: Piece, now: u64) -> Added {
         self.expire(now);
+        let is_ipv4 = fragment.source().is_ipv4();
         let key = Key {
             source: fragment.source(),
             destination: fragment.destination(),
-            // The protocol tells IPv4 packets apart, but IPv6 ones may say another in later pieces.
-            protocol: if fragment.source().is_ipv4() {
-                fragment.protocol()
-            } else {
-                0
-            },
+            // The protocol tells IPv4 packets apart, but IPv6 ones may say another in later fragments.
+            protocol: if is_ipv4 { fragment.protocol() } else { 0 },
             identification: piece.identification,
         };
-        if !self.partials.contains_key(&key) && self.partials.len() >= MAX_DATAGRAMS {
-            let oldest = self
-                .partials
-                .iter()
-                .min_by_key(|(_, partial)| partial.started);
-            if let Some(oldest) = oldest.map(|(key, _)| *key) {
-                self.partials.remove(&oldest);
-            }
+        if !is_plausible(fragment, piece) {
+            self.partials.remove(&key);
+            return Added::Refused;
         }
-        let partial = self.partials.entry(key).or_insert_with(|| Partial {
-            started: now,
-            header: Vec::new(),
-            pieces: Vec::new(),
-            total: None,
-        });
+        if !is_ipv4 && piece.offset == 0 && !piece.more {
+            // An atomic fragment has nothing to do with others of the same identification (RFC 6946).
+            let mut alone = Partial::new(now);
+            alone.insert(fragment, piece);
+            return alone.assemble();
+        }
+        self.make_room(key, fragment.payload().len() + PIECE_OVERHEAD);
+        let partial = self
+            .partials
+            .entry(key)
+            .or_insert_with(|| Partial::new(now));
         if !partial.insert(fragment, piece) {
             self.partials.remove(&key);
-            return None;
+            return Added::Refused;
         }
         if !partial.is_complete() {
-            return None;
+            return Added::Waiting;
         }
-        self.partials.remove(&key).map(Partial::assemble)
+        self.partials
+            .remove(&key)
+            .map_or(Added::Refused, Partial::assemble)
     }
 
     /// Forgets what has waited too long.
@@ -79,25 +102,81 @@ impl Reassembly {
             .retain(|_, partial| now.saturating_sub(partial.started) < TIMEOUT_MS);
     }
 
-    /// Number of incomplete datagrams.
+    /// Whether there is anything that `expire` may have to forget.
+    pub fn is_empty(&self) -> bool {
+        self.partials.is_empty()
+    }
+
+    /// Number of incomplete packets and the bytes they hold.
     #[cfg(test)]
-    pub fn len(&self) -> usize {
-        self.partials.len()
+    pub fn size(&self) -> (usize, usize) {
+        let bytes = self.partials.values().map(|partial| partial.bytes).sum();
+        (self.partials.len(), bytes)
+    }
+
+    /// Forgets the oldest packets, first of this source and then of any, until a fragment of `bytes` fits.
+    fn make_room(&mut self, key: Key, bytes: usize) {
+        let is_new = usize::from(!self.partials.contains_key(&key));
+        for (source, most, most_bytes) in [
+            (Some(key.source), MAX_OF_SOURCE, MAX_BYTES_OF_SOURCE),
+            (None, MAX_PACKETS, MAX_BYTES),
+        ] {
+            loop {
+                let (mut count, mut held, mut oldest) = (is_new, bytes, None);
+                for (other, partial) in &self.partials {
+                    if source.is_some_and(|source| source != other.source) {
+                        continue;
+                    }
+                    count += 1;
+                    held += partial.bytes;
+                    let candidate = (partial.started, *other);
+                    if *other != key && oldest.is_none_or(|(at, _)| candidate.0 < at) {
+                        oldest = Some(candidate);
+                    }
+                }
+                match oldest {
+                    Some((_, oldest)) if count > most || held > most_bytes => {
+                        self.partials.remove(&oldest);
+                    }
+                    _ => break,
+                }
+            }
+        }
     }
 }
 
+/// Whether a fragment can be part of a packet at all. The first one must hold the whole transport header (RFC 7112; RFC 1858
+/// for IPv4), so that nothing can be decided about a packet before that is seen.
+fn is_plausible(fragment: &Packet, piece: Piece) -> bool {
+    let length = fragment.payload().len();
+    let least = match fragment.protocol() {
+        _ if piece.offset > 0 => 1,
+        ip::TCP => tcp::HEADER,
+        ip::UDP => udp::HEADER,
+        _ => 1,
+    };
+    let is_aligned = !piece.more || length.is_multiple_of(8);
+    is_aligned && length >= least && fragment.header_length() + piece.offset + length <= MAX_PACKET
+}
+
 impl Partial {
-    /// False if the piece contradicts the others.
-    fn insert(&mut self, fragment: &Packet, piece: Piece) -> bool {
-        let start = piece.offset;
-        let payload = fragment.payload();
-        let end = start + payload.len();
-        let aligned = !piece.more || payload.len().is_multiple_of(8);
-        if !aligned || payload.is_empty() || end > MAX_DATAGRAM || self.pieces.len() >= MAX_PIECES {
-            return false;
+    fn new(now: u64) -> Self {
+        Self {
+            started: now,
+            header: Vec::new(),
+            pieces: Vec::new(),
+            total: None,
+            bytes: 0,
         }
+    }
+
+    /// False if the fragment contradicts the others.
+    fn insert(&mut self, fragment: &Packet, piece: Piece) -> bool {
+        let payload = fragment.payload();
+        let (start, end) = (piece.offset, piece.offset + payload.len());
         if !piece.more {
-            if self.total.is_some_and(|total| total != end) {
+            let furthest = self.pieces.last().map_or(0, |(at, piece)| at + piece.len());
+            if self.total.is_some_and(|total| total != end) || furthest > end {
                 return false;
             }
             self.total = Some(end);
@@ -105,44 +184,47 @@ impl Partial {
         if self.total.is_some_and(|total| end > total) {
             return false;
         }
-        if start == 0 {
-            self.header = fragment.bytes()[..fragment.header_length()].to_vec();
-        }
         let at = self.pieces.partition_point(|(offset, _)| *offset < start);
-        let same = self
+        let is_repeated = self
             .pieces
             .get(at)
             .is_some_and(|(offset, piece)| *offset == start && piece.as_slice() == payload);
-        if same {
+        if is_repeated {
             return true;
         }
         let before = at.checked_sub(1).and_then(|index| self.pieces.get(index));
         let overlaps = before.is_some_and(|(offset, piece)| offset + piece.len() > start)
             || self.pieces.get(at).is_some_and(|(offset, _)| *offset < end);
-        if overlaps {
+        if overlaps || self.pieces.len() >= MAX_PIECES {
             return false;
         }
+        if start == 0 {
+            self.header = fragment.bytes()[..fragment.header_length()].to_vec();
+        }
+        self.bytes += payload.len() + PIECE_OVERHEAD;
         self.pieces.insert(at, (start, payload.to_vec()));
         true
     }
 
+    /// Fragments neither overlap nor reach behind the end, so that their sum tells.
     fn is_complete(&self) -> bool {
-        let Some(total) = self.total else {
-            return false;
-        };
-        let filled: usize = self.pieces.iter().map(|(_, piece)| piece.len()).sum();
-        // Pieces neither overlap nor reach past the end, so their sum tells.
-        filled == total && self.header.len() + total <= MAX_DATAGRAM
+        let filled = self.pieces.iter().map(|(_, piece)| piece.len()).sum();
+        self.total == Some(filled)
     }
 
-    fn assemble(self) -> Vec<u8> {
+    fn assemble(self) -> Added {
         let is_ipv4 = ip::version(&self.header) == 4;
-        let mut packet = if is_ipv4 {
-            self.header
+        let header = if is_ipv4 {
+            Some(self.header)
         } else {
             ipv6::unfragmented_header(&self.header)
         };
+        let total = self.total.unwrap_or_default();
+        let Some(mut packet) = header.filter(|header| header.len() + total <= MAX_PACKET) else {
+            return Added::Refused;
+        };
         let header_length = packet.len();
+        packet.reserve_exact(total);
         for (_, piece) in self.pieces {
             packet.extend_from_slice(&piece);
         }
@@ -151,6 +233,9 @@ impl Partial {
         } else {
             ipv6::set_length(&mut packet);
         }
-        packet
+        Added::Whole(packet)
     }
 }
+
+#[cfg(test)]
+mod tests;

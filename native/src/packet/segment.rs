@@ -3,11 +3,18 @@
 use super::ip;
 use super::{checksum, header, ipv4, ipv6, tcp, tcp::Tcp};
 
+/// Packets that one is cut into at most; more come of a size that no kernel uses.
+const MAX_PIECES: usize = 1_024;
+
 /// TCP packets of at most `size` payload bytes with complete checksums; `None` if `packet` is no whole TCP packet.
 pub fn segment(packet: &[u8], size: usize) -> Option<Vec<Vec<u8>>> {
     let ip = header::parse(packet)?;
     let whole = Tcp::parse(ip.payload())?;
-    if size == 0 || ip.protocol() != ip::TCP || ip.piece().is_some() {
+    if size == 0
+        || ip.payload().len() / size >= MAX_PIECES
+        || ip.protocol() != ip::TCP
+        || ip.piece().is_some()
+    {
         return None;
     }
     let headers = ip.header_length() + whole.header_length;

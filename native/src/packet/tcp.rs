@@ -1,6 +1,6 @@
 //! TCP headers (RFC 9293), and the resets the engine sends itself.
 
-use super::{checksum, header, ip, long, word};
+use super::{checksum, header, ip, ipv4, ipv6, long, word};
 use std::net::SocketAddr;
 
 pub const FIN: u8 = 1;
@@ -8,7 +8,8 @@ pub const SYN: u8 = 2;
 pub const RST: u8 = 4;
 pub const ACK: u8 = 16;
 
-const HEADER: usize = 20;
+/// Bytes of a header without options.
+pub const HEADER: usize = 20;
 
 /// The fields of a segment the engine looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +81,24 @@ pub fn reset(
     let value = !checksum::add(pseudo, checksum::sum(&segment));
     segment[16..18].copy_from_slice(&value.to_be_bytes());
     header::build(from, to, ip::TCP, &segment)
+}
+
+/// A TCP packet without its payload, with complete checksums; `None` if it has none or is no whole TCP packet.
+pub fn without_payload(packet: &[u8]) -> Option<Vec<u8>> {
+    let ip = header::parse(packet).filter(|ip| ip.protocol() == ip::TCP && ip.piece().is_none())?;
+    let segment = Tcp::parse(ip.payload()).filter(|segment| segment.payload_length > 0)?;
+    let mut bare = packet[..ip.header_length() + segment.header_length].to_vec();
+    if ip.source().is_ipv4() {
+        ipv4::set_fragment(&mut bare, ip.header_length(), 0, false);
+    } else {
+        ipv6::set_length(&mut bare);
+    }
+    let transport = &mut bare[ip.header_length()..];
+    transport[16..18].fill(0);
+    let pseudo = checksum::pseudo_header(ip.source(), ip.destination(), ip::TCP, transport.len());
+    let value = !checksum::add(pseudo, checksum::sum(transport));
+    transport[16..18].copy_from_slice(&value.to_be_bytes());
+    Some(bare)
 }
 
 /// The answer of RFC 9293, 3.10.7.1 to a segment nobody is there for; `None` for a reset.

@@ -1,7 +1,7 @@
 //! Properties of the packet code: nothing panics, what is built is parsed, and checksums equal those of a naive reference.
 
 use super::icmp::Unreachable;
-use super::reassembly::{Reassembly, TIMEOUT_MS};
+use super::reassembly::{Added, Reassembly};
 use super::tcp::Tcp;
 use super::udp::Udp;
 use super::{checksum, fragment, header, icmp, ip, ipv4, ipv6, rewrite, segment, tcp, udp};
@@ -202,11 +202,14 @@ proptest! {
         let whole = pieces.iter().find_map(|piece| {
             let parsed = header::parse(piece).unwrap();
             match parsed.piece() {
-                Some(place) => reassembly.add(&parsed, place, 0),
+                Some(place) => match reassembly.add(&parsed, place, 0) {
+                    Added::Whole(whole) => Some(whole),
+                    Added::Waiting | Added::Refused => None,
+                },
                 None => Some(piece.clone()),
             }
         });
-        prop_assert!(reassembly.len() <= 1);
+        prop_assert!(reassembly.size().0 <= 1);
         prop_assert_eq!(whole, Some(packet));
     }
 
@@ -236,7 +239,7 @@ proptest! {
     fn super_packets_are_cut_without_losing_a_byte(
         [from, to] in ends(),
         body in payload(5000),
-        size in 1usize..1500,
+        size in 8usize..1500,
     ) {
         let packet = tcp_packet(from, to, tcp::ACK | tcp::FIN, &body);
         let pieces = segment::segment(&packet, size).unwrap();
@@ -327,6 +330,13 @@ fn extension_headers_are_part_of_the_header() {
     // A routing header says that the destination is another one: nothing of it is understood.
     let routed = extended(ip::UDP, &[(43, 0)], "fd00::2", &datagram);
     assert_eq!(header::parse(&routed).unwrap().protocol(), 43);
+    // Chains that nobody sends: too many, too long, hop-by-hop options that are not the first.
+    let chained = |extensions: &[(u8, usize)]| {
+        header::parse(&extended(ip::UDP, extensions, "fd00::2", &datagram)).is_some()
+    };
+    assert!(chained(&[(60, 0); 8]) && !chained(&[(60, 0); 9]));
+    assert!(chained(&[(60, 30)]) && !chained(&[(60, 15), (60, 16)]));
+    assert!(!chained(&[(60, 0), (0, 0)]));
     // One that ends behind the packet's end.
     let mut long = extended(ip::UDP, &[(60, 0)], "fd00::2", &[]);
     long[41] = 1;
@@ -354,10 +364,50 @@ fn a_fragment_behind_other_extension_headers_is_put_together() {
         let parsed = header::parse(packet).unwrap();
         reassembly.add(&parsed, parsed.piece().unwrap(), 0)
     };
-    assert_eq!(add(&piece(8..16, false)), None);
-    assert_eq!(add(&piece(0..8, true)), Some(whole.clone()));
+    assert_eq!(add(&piece(8..16, false)), Added::Waiting);
+    assert_eq!(add(&piece(0..8, true)), Added::Whole(whole.clone()));
     // An atomic fragment is a whole packet (RFC 6946).
-    assert_eq!(add(&piece(0..16, false)), Some(whole.clone()));
+    assert_eq!(add(&piece(0..16, false)), Added::Whole(whole.clone()));
+}
+
+#[test]
+fn source_routes_are_refused_and_other_options_are_not() {
+    let with_options = |options: &[u8]| {
+        let mut packet = header::build(
+            Ipv4Addr::new(10, 0, 0, 1).into(),
+            Ipv4Addr::new(10, 0, 0, 2).into(),
+            ip::UDP,
+            &[],
+        );
+        packet.extend_from_slice(options);
+        packet.resize(packet.len().next_multiple_of(4), 0);
+        let length = packet.len();
+        packet[0] = 0x40 | (length / 4) as u8;
+        packet[2..4].copy_from_slice(&(length as u16).to_be_bytes());
+        ipv4::seal(&mut packet);
+        header::parse(&packet).is_some()
+    };
+    // Timestamp, record route, router alert; nothing, padding, and lengths that lie.
+    for fine in [
+        &[68, 4, 5, 0][..],
+        &[7, 3, 4],
+        &[148, 4, 0, 0],
+        &[0, 131, 3, 4],
+        &[1, 1, 1, 0],
+        &[148, 0, 131, 3],
+        &[148, 255],
+        &[148],
+    ] {
+        assert!(with_options(fine), "{fine:?}");
+    }
+    for refused in [
+        &[131, 7, 4, 10, 0, 0, 9][..],
+        &[137, 3, 4],
+        &[1, 1, 131, 3, 4],
+        &[148, 4, 0, 0, 137],
+    ] {
+        assert!(!with_options(refused), "{refused:?}");
+    }
 }
 
 #[test]
@@ -370,46 +420,4 @@ fn traffic_that_is_not_between_hosts_is_known() {
     assert!(!between("10.0.0.1", "224.0.0.251") && !between("fd00::1", "ff02::fb"));
     assert!(!between("0.0.0.0", "10.0.0.2") && !between("::", "fd00::2"));
     assert!(!between("10.0.0.1", "255.255.255.255"));
-}
-
-#[test]
-fn reassembly_is_bounded() {
-    let (from, to) = (Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2));
-    let mut reassembly = Reassembly::default();
-    let piece = |identification: u16, offset: usize, more: bool, fill: u8| {
-        let mut packet = Vec::new();
-        header::push_header(
-            &mut packet,
-            from.into(),
-            to.into(),
-            ip::UDP,
-            identification,
-            16,
-        );
-        packet.extend_from_slice(&[fill; 16]);
-        ipv4::set_fragment(&mut packet, 20, offset, more);
-        packet
-    };
-    let mut add = |packet: &[u8]| {
-        let parsed = header::parse(packet).unwrap();
-        let whole = reassembly.add(&parsed, parsed.piece().unwrap(), 0);
-        (whole, reassembly.len())
-    };
-    for identification in 0..500 {
-        assert_eq!(add(&piece(identification, 0, true, 1)).0, None);
-    }
-    assert_eq!(add(&piece(499, 0, true, 1)), (None, 64));
-    reassembly.expire(TIMEOUT_MS);
-    assert_eq!(reassembly.len(), 0);
-
-    let mut add = |packet: &[u8]| {
-        let parsed = header::parse(packet).unwrap();
-        let whole = reassembly.add(&parsed, parsed.piece().unwrap(), 0);
-        (whole, reassembly.len())
-    };
-    // Pieces that overlap with other contents are an attack.
-    assert_eq!(add(&piece(1, 0, true, 1)), (None, 1));
-    assert_eq!(add(&piece(1, 8, true, 2)), (None, 0));
-    // An end before the beginning, or past the largest packet.
-    assert_eq!(add(&piece(2, 65_528, false, 1)), (None, 0));
 }

@@ -59,6 +59,28 @@ describe('profile', () => {
     expect(callsOf('applyConfig')).toHaveLength(2);
   });
 
+  test('refused while another user has Enhanced Mode, it is applied when that ends, and before it is turned on', async () => {
+    const theirs: Snapshot = { ...runningSnapshot, owner: { uid: 1001, mode: 'session' }, mine: false };
+    helper.snapshot = theirs;
+    const service = await started();
+    helper.answers.applyConfig = () => {
+      throw new AppError('HELPER_IN_USE', 'in use');
+    };
+    helper.up();
+    await settle();
+    await expect(service.call('setEnhanced', { on: true })).rejects.toThrow('in use');
+    expect(called()).not.toContain('setEnhanced');
+    delete helper.answers.applyConfig;
+    const before = callsOf('applyConfig').length;
+    helper.push('snapshot', theirs);
+    await settle();
+    expect(callsOf('applyConfig')).toHaveLength(before);
+    helper.push('snapshot', stoppedSnapshot);
+    helper.push('snapshot', stoppedSnapshot);
+    await settle();
+    expect(callsOf('applyConfig')).toHaveLength(before + 1);
+  });
+
   test('without a file the built-in default is applied', async () => {
     profile = { path: null, text: '', config: defaultConfig, problems: [] };
     await started();

@@ -69,17 +69,29 @@ function ask(path: string, headers: Record<string, string> = {}, method = 'GET')
   });
 }
 
+/** The keys of those who have signed in, by cookie. */
+const keys = new Map<string, string>();
+
 async function signIn(): Promise<string> {
   const { pathname, search } = new URL(server.issueLink());
   const answer = await ask(pathname + search);
   expect(answer.status).toBe(303);
-  return answer.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+  const cookie = answer.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+  keys.set(cookie, /^\/#key=([\w-]{22})$/.exec(answer.headers.location ?? '')?.[1] ?? '');
+  return cookie;
 }
 
-function dial(headers: Record<string, string>, path = '/api/socket'): WebSocket {
-  return new WebSocket(`ws://127.0.0.1:${port}${path}`, {
+/** Shows the key of the cookie, or another. */
+function dial(
+  headers: Record<string, string>,
+  path = '/api/socket',
+  key = keys.get(headers['cookie'] ?? ''),
+): WebSocket {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, {
     headers: { origin: `http://127.0.0.1:${port}`, ...headers },
   });
+  socket.on('open', () => socket.send(JSON.stringify({ key })));
+  return socket;
 }
 
 /** `open`, or the status of the refusal. */
@@ -108,7 +120,8 @@ describe('the link', () => {
     const { pathname, search } = new URL(server.issueLink());
     const first = await ask(pathname + search);
     expect(first.status).toBe(303);
-    expect(first.headers.location).toBe('/');
+    expect(first.headers.location).toMatch(/^\/#key=[\w-]{22}$/);
+    expect(first.headers['set-cookie']?.join()).not.toContain(first.headers.location?.slice(6) ?? '?');
     expect(first.headers['cache-control']).toBe('no-store');
     const [cookie = ''] = first.headers['set-cookie'] ?? [];
     expect(cookie).toMatch(new RegExp(`^mirage-${port}=[\\w-]{43};`));
@@ -120,7 +133,7 @@ describe('the link', () => {
     expect(again.headers['set-cookie']).toBeUndefined();
     expect(again.body).toContain('This link was used already');
     const signedIn = await ask(pathname + search, { cookie: cookie.split(';')[0] ?? '' });
-    expect(signedIn.status).toBe(303);
+    expect([signedIn.status, signedIn.headers.location]).toEqual([303, '/']);
   });
 
   test('opened from another place, a page of ours moves on: a redirect would lack the strict cookie', async () => {
@@ -128,7 +141,7 @@ describe('the link', () => {
     const answer = await ask(pathname + search, { 'sec-fetch-site': 'cross-site' });
     expect(answer.status).toBe(200);
     expect(answer.headers['set-cookie']?.[0]).toContain('SameSite=Strict');
-    expect(answer.body).toContain('http-equiv="refresh" content="0;url=/"');
+    expect(answer.body).toMatch(/http-equiv="refresh" content="0;url=\/#key=[\w-]{22}"/);
   });
 
   test('a wrong one is refused with a page that says what to do, in Chinese to Chinese readers', async () => {
@@ -247,6 +260,25 @@ describe('the socket', () => {
   ])('%s is refused', async (_, headers, status) => {
     expect(await outcome(dial({ cookie: await signIn(), ...headers }))).toBe(status);
     expect(server.viewers).toBe(0);
+  });
+
+  test.each([
+    ['no key', ''],
+    ['a guessed key', 'AAAAAAAAAAAAAAAAAAAAAA'],
+    ['the cookie as key', 'cookie'],
+  ])('a cookie that another port has seen, with %s, opens nothing and hears nothing', async (_, wrong) => {
+    const cookie = await signIn();
+    const socket = dial({ cookie }, '/api/socket', wrong === 'cookie' ? cookie.split('=')[1] : wrong);
+    const heard: unknown[] = [];
+    socket.on('message', (data) => heard.push(data));
+    socket.on('open', () => socket.send(JSON.stringify({ id: 1, call: 'setEnhanced', params: { on: true } })));
+    expect(await closeCode(socket)).toBe(4401);
+    expect([heard, server.viewers, helper.calls.some(([method]) => method === 'setEnhanced')]).toEqual([[], 0, false]);
+  });
+
+  test('the key of another session does not fit', async () => {
+    const [mine, theirs] = [await signIn(), await signIn()];
+    expect(await closeCode(dial({ cookie: mine }, '/api/socket', keys.get(theirs)))).toBe(4401);
   });
 
   test('a missing origin is refused', async () => {
@@ -407,6 +439,7 @@ describe('connections that keep to nothing', () => {
     expect((await ask('/', {})).status).toBe(401);
     expect(performance.now() - begun).toBeLessThan(5_000);
     expect(tab.readyState).toBe(WebSocket.OPEN);
+    expect(server.viewers).toBe(1);
     for (const socket of crowd) socket.destroy();
   });
 

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { CachedResolver } from '../../../core/dns/cached-resolver.ts';
+import type { DnsAnswer } from '../../../core/dns/resolver.ts';
 import { denialSoa } from '../../../core/dns/soa.ts';
+import type { DnsMessage } from '../../../core/net/dns-message.ts';
 import { ManualClock, settle } from '../../support/manual-clock.ts';
 import { record } from './fake-upstream.ts';
 import { ScriptedResolver } from './scripted-resolver.ts';
@@ -47,7 +49,8 @@ describe('an answer', () => {
   });
 
   test('that denies is remembered as its SOA says: the smaller of TTL and minimum', async () => {
-    const soa = { ...denialSoa('example.com'), ttl: 900, data: { minimum: 60 } };
+    const own = denialSoa('example.com');
+    const soa = { ...own, ttl: 900, data: { ...Object(own.data), minimum: 60 } as unknown };
     for (const rcode of ['NXDOMAIN', 'NOERROR']) {
       cache.reset();
       await ask({ rcode, authorities: [soa] });
@@ -75,23 +78,47 @@ describe('an answer', () => {
     expect(inner.asked).toHaveLength(3);
   });
 
-  test('whose refresh fails is told on, for an hour; then the failure is remembered as any', async () => {
-    await ask({ answers: [record('example.com', 'A', '192.0.2.1', 30)] });
-    for (const [i, wait] of [30_000, 3_599_000].entries()) {
-      await clock.advance(wait);
-      expect((await cache.query(question, never)).message.answers).toMatchObject([{ data: '192.0.2.1', ttl: 1 }]);
-      expect(inner.asked).toHaveLength(2 + i);
-      if (i === 0) inner.answer({ rcode: 'SERVFAIL' });
-      else inner.fail('DNS_TIMEOUT');
-      await settle();
+  test('without SOA serves the transaction in progress when it denies, and no other', async () => {
+    for (const denial of [{ rcode: 'NXDOMAIN' }, {}, { answers: [record('example.com', 'CNAME', 'a.example', 900)] }]) {
+      const before = inner.asked.length;
+      await ask(denial);
+      await clock.advance(1_999);
+      expect((await cache.query(question, never)).cached).toBe(true);
+      expect(inner.asked).toHaveLength(before + 1);
+      await clock.advance(1);
+      await ask(denial);
+      expect(inner.asked).toHaveLength(before + 2);
+      cache.reset();
     }
-    await clock.advance(1_000);
-    for (const late of [true, false]) {
-      const failed = cache.query(question, never);
-      if (late) inner.fail('DNS_TIMEOUT');
-      await expect(failed).rejects.toMatchObject({ code: 'DNS_TIMEOUT' });
+  });
+
+  test('is kept apart by DO and CD, which change it', async () => {
+    await ask({ answers: [record('example.com', 'A', '192.0.2.1')] });
+    for (const flags of [{ dnssecOk: true }, { checkingDisabled: true }, { dnssecOk: true, checkingDisabled: true }]) {
+      for (const isFirst of [true, false]) {
+        const answer = cache.query({ ...question, ...flags }, never);
+        if (isFirst) inner.answer({ answers: [record('example.com', 'A', '192.0.2.1')] });
+        await answer;
+      }
+      expect(inner.asked.at(-1)?.question).toMatchObject(flags);
     }
     expect(inner.asked).toHaveLength(4);
+  });
+
+  test('has names as they were asked where the server repeats the question, and as it wrote them elsewhere', async () => {
+    const sent = 'wWw.exAmple.com';
+    const first = cache.query({ name: 'www.example.com', type: 'A', spelling: 'WWW.Example.COM' }, never);
+    inner.answer({
+      questions: [{ name: sent, type: 'A', class: 1 }],
+      answers: [record(sent, 'CNAME', 'Edge.exAmple.com'), record('Edge.exAmple.com', 'A', '192.0.2.1')],
+      additionals: [record('NS.Other.Example', 'A', '192.0.2.2')],
+    });
+    const names = ({ message }: DnsAnswer) => [...message.answers, ...message.additionals].map(({ name }) => name);
+    expect(names(await first)).toEqual(['WWW.Example.COM', 'Edge.Example.COM', 'NS.Other.Example']);
+    const again = await cache.query({ name: 'www.example.com', type: 'A', spelling: 'www.EXAMPLE.com' }, never);
+    expect(names(again)).toEqual(['www.EXAMPLE.com', 'Edge.EXAMPLE.com', 'NS.Other.Example']);
+    expect(again.message.questions[0]?.name).toBe('www.EXAMPLE.com');
+    expect(inner.asked).toHaveLength(1);
   });
 
   test('that was for the transaction only is not told on, and does not keep a failure from being remembered', async () => {
@@ -128,6 +155,83 @@ describe('an answer', () => {
     cache.reset();
     await ask();
     expect(inner.asked).toHaveLength(3);
+  });
+});
+
+describe('an answer that has expired (RFC 8767)', () => {
+  const old = record('example.com', 'A', '192.0.2.1', 3);
+  const fresh = record('example.com', 'A', '192.0.2.2', 3);
+  beforeEach(async () => {
+    await ask({ answers: [old] });
+    await clock.advance(20_000);
+  });
+
+  test('is not given where a new one can be had in 1.8 s', async () => {
+    const answer = cache.query(question, never);
+    await clock.advance(1_799);
+    inner.answer({ answers: [fresh] });
+    expect((await answer).message.answers).toEqual([fresh]);
+    expect((await cache.query(question, never)).message.answers).toEqual([fresh]);
+    expect(inner.asked).toHaveLength(2);
+  });
+
+  test('is given with a TTL of 30 s after 1.8 s; the new one that comes later is remembered', async () => {
+    const answer = cache.query(question, never);
+    await clock.advance(1_800);
+    expect(await answer).toMatchObject({ cached: true, message: { answers: [{ data: '192.0.2.1', ttl: 30 }] } });
+    expect(inner.asked[1]?.signal.aborted).toBe(false);
+    inner.answer({ answers: [fresh] });
+    await settle();
+    expect((await cache.query(question, never)).message.answers).toEqual([fresh]);
+    expect(inner.asked).toHaveLength(2);
+  });
+
+  test.each<[string, () => void]>([
+    ['SERVFAIL', () => inner.answer({ rcode: 'SERVFAIL' })],
+    ['REFUSED', () => inner.answer({ rcode: 'REFUSED' })],
+    ['an error', () => inner.fail('DNS_TIMEOUT')],
+  ])('is given at once when asking again brings %s, and nobody is asked for the next 5 s', async (_, spoil) => {
+    for (const wait of [0, 4_999, 1]) {
+      await clock.advance(wait);
+      const answer = cache.query(question, never);
+      if (wait !== 4_999) spoil();
+      expect((await answer).message.answers).toMatchObject([{ data: '192.0.2.1', ttl: 30 }]);
+    }
+    expect(inner.asked).toHaveLength(3);
+  });
+
+  test.each<[string, Partial<DnsMessage>]>([
+    ['there is no such name', { rcode: 'NXDOMAIN', authorities: [denialSoa('example.com')] }],
+    ['it has no address any more', { authorities: [denialSoa('example.com')] }],
+  ])('is not given when %s', async (_, denial) => {
+    for (const isFirst of [true, false]) {
+      const answer = cache.query(question, never);
+      if (isFirst) inner.answer(denial);
+      expect((await answer).message).toMatchObject({ ...denial, answers: [] });
+    }
+  });
+
+  test('is given for an hour at most', async () => {
+    // It expired 17 s ago.
+    await clock.advance(3_600_000 - 17_001);
+    const last = cache.query(question, never);
+    inner.fail('DNS_TIMEOUT');
+    expect((await last).message.answers).toMatchObject([{ data: '192.0.2.1' }]);
+    await clock.advance(5_000);
+    const none = cache.query(question, never);
+    inner.fail('DNS_TIMEOUT');
+    await expect(none).rejects.toMatchObject({ code: 'DNS_TIMEOUT' });
+  });
+
+  test('who gives up is told so, and the others are answered', async () => {
+    const asker = new AbortController();
+    const gone = cache.query(question, asker.signal);
+    const stays = cache.query(question, never);
+    asker.abort();
+    await expect(gone).rejects.toMatchObject({ code: 'DNS_IO' });
+    inner.answer({ answers: [fresh] });
+    expect((await stays).message.answers).toEqual([fresh]);
+    expect(inner.asked).toHaveLength(2);
   });
 });
 

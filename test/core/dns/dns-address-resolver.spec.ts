@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { systemClock } from '../../../core/base/clock.ts';
 import { DnsAddressResolver } from '../../../core/dns/dns-address-resolver.ts';
 import { HostTable } from '../../../core/dns/hosts.ts';
 import { record } from './fake-upstream.ts';
@@ -17,7 +18,15 @@ function make(table: ConstructorParameters<typeof TableResolver>[0], ipv6 = fals
   const isFake = (ip: string) => ip.startsWith('198.18.');
   const isAbsent = (name: string) => name.endsWith('.onion');
   const expand = (name: string) => (name.includes('.') ? [] : [`${name}.empty.example`, `${name}.lan.example`]);
-  const resolver = new DnsAddressResolver({ resolver: upstream, hosts, ipv6: () => ipv6, isFake, isAbsent, expand });
+  const resolver = new DnsAddressResolver({
+    resolver: upstream,
+    hosts,
+    ipv6: () => ipv6,
+    isFake,
+    isAbsent,
+    expand,
+    clock: systemClock,
+  });
   return { upstream, resolver };
 }
 

@@ -1,9 +1,10 @@
 /** The whole DNS side as the helper wires it, with a real upstream on the loopback. */
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { AppError } from '../../../core/base/app-error.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
 import { type DnsConfig, defaultConfig } from '../../../core/contract/config.ts';
 import { AddressMemory } from '../../../core/dns/address-memory.ts';
-import { DnsGraph } from '../../../core/dns/dns-graph.ts';
+import { DnsGraph, type DnsGraphOptions } from '../../../core/dns/dns-graph.ts';
 import { DnsLog } from '../../../core/dns/dns-log.ts';
 import { DnsServer } from '../../../core/dns/dns-server.ts';
 import { MissingNames } from '../../../core/dns/missing-names.ts';
@@ -11,6 +12,9 @@ import { SearchList } from '../../../core/dns/search-list.ts';
 import { decodeMessage } from '../../../core/net/dns-decoder.ts';
 import { encodeMessage } from '../../../core/net/dns-encoder.ts';
 import { queryFor } from '../../../core/net/dns-message.ts';
+import { defaultResolverOptions } from '../../../core/net/resolver-options.ts';
+import { SocketStream } from '../../../core/net/socket-stream.ts';
+import type { StreamDialer } from '../../../core/outbound/dialer.ts';
 import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { answerOne } from './dns-batch-fixture.ts';
@@ -29,6 +33,7 @@ afterEach(async () => await upstream.stop());
 function make(
   change: Partial<DnsConfig> = {},
   baseServers: () => Promise<string[]> = async () => await Promise.resolve([]),
+  route: DnsGraphOptions['route'] = () => 'direct',
 ) {
   const pool = makePool(new MemoryStateStore());
   const clock = new ManualClock();
@@ -46,8 +51,9 @@ function make(
     mode: 'fake-ip',
     pool,
     opener: new LoopbackOpener(),
-    baseServers,
+    base: async () => ({ servers: await baseServers(), options: defaultResolverOptions }),
     outbound: () => undefined,
+    route,
     ownNames: [],
     missing: new MissingNames(clock),
     memory: new AddressMemory(clock),
@@ -149,4 +155,40 @@ test('hosts and filter of the configuration are in force', async () => {
   await ask('www.real.example', 'A');
   expect(pool.used).toBe(0);
   expect(upstream.received).toHaveLength(1);
+});
+
+describe('a nameserver that is asked by the rules', () => {
+  const byRules = (): Partial<DnsConfig> => ({
+    nameserver: [{ kind: 'udp', address: '127.0.0.1', port: upstream.port, byRules: true }],
+  });
+  const proxied: StreamDialer = {
+    dialStream: async (to) => new SocketStream(await new LoopbackOpener().connectTcp([to.host], to.port)),
+  };
+
+  test.each<[string, DnsGraphOptions['route'], 'udp' | 'tcp' | undefined]>([
+    ['DIRECT: by UDP as ever', () => 'direct', 'udp'],
+    ['a proxy: by TCP through it', () => proxied, 'tcp'],
+    [
+      'REJECT: not at all',
+      () => {
+        throw new AppError('DNS_NO_UPSTREAM', 'the rules refuse it');
+      },
+      undefined,
+    ],
+  ])('%s', async (_, route, network) => {
+    const asked: unknown[] = [];
+    const { ask, graph } = make(byRules(), undefined, (...to) => {
+      asked.push(to);
+      return route(...to);
+    });
+    const answer = await ask('nas.lan', 'A');
+    expect(answer?.rcode).toBe(network === undefined ? 'SERVFAIL' : 'NOERROR');
+    expect(upstream.received.map((one) => one.network)).toEqual(network === undefined ? [] : [network]);
+    expect(asked).toEqual([[{ host: '127.0.0.1', port: upstream.port }, 'udp']]);
+    // The name of a proxy cannot be asked for through that proxy.
+    upstream.behaviour = answerWith(record('proxy.example', 'A', '192.0.2.9'));
+    expect(await graph.proxyServers.resolve('proxy.example', never)).toEqual(['192.0.2.9']);
+    expect(upstream.received.at(-1)?.network).toBe('udp');
+    expect(asked).toHaveLength(1);
+  });
 });

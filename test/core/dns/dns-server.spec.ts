@@ -179,6 +179,25 @@ describe('a flood of questions that nobody answers', () => {
     server.stop();
   });
 
+  test('does not end the question of another client, however long it waits', async () => {
+    const ended: string[] = [];
+    const router: QuestionRouter = {
+      answer: async (query, client, signal) =>
+        await wait(signal).catch(() => {
+          ended.push(client);
+          return failed(query);
+        }),
+    };
+    let client = 'patient';
+    server = new DnsServer({ router, log, clock, logger: silentLogger, clientOf: () => client });
+    server.answerBatch(batchOf([asked(1)]), () => undefined);
+    client = 'flood';
+    server.answerBatch(batchOf(Array.from({ length: mostWaiting + 50 }, (_, id) => asked(id))), () => undefined);
+    await settle();
+    expect(ended).toEqual(Array.from({ length: 51 }, () => 'flood'));
+    server.stop();
+  });
+
   test('fake addresses, of new names too, are given as ever', async () => {
     const router: QuestionRouter = {
       answer: async (query, _, signal) => await wait(signal).catch(() => failed(query)),

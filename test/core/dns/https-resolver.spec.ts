@@ -243,11 +243,28 @@ describe('an answer', () => {
     expect(received).toHaveLength(1);
   });
 
-  test('that is a redirection is not followed', async () => {
-    behaviour = (asked) => say(asked, Buffer.alloc(0), { ':status': 302, location: '/elsewhere' });
-    await expect(resolverFor().query(question, never)).rejects.toMatchObject({
-      message: 'the server answered with HTTP status 302',
-    });
+  test.each([
+    ['without a place', {}, 'the server answered with HTTP status 302'],
+    ['to itself', { location: '/dns-query' }, 'the server redirects again and again'],
+    [
+      'to another server',
+      { location: 'https://other.example/dns-query' },
+      'the server redirects to https://other.example/dns-query, which is another one',
+    ],
+    [
+      'to another port',
+      { location: 'https://127.0.0.1:1/' },
+      'the server redirects to https://127.0.0.1:1/, which is another one',
+    ],
+    [
+      'to plain HTTP',
+      { location: 'http://127.0.0.1/' },
+      'the server redirects to http://127.0.0.1/, which is another one',
+    ],
+    ['to nonsense', { location: 'https://[' }, 'the server redirects to https://[, which is another one'],
+  ])('that is a redirection %s is an error', async (_, headers, message) => {
+    behaviour = (asked) => say(asked, Buffer.alloc(0), { ':status': 302, ...headers });
+    await expect(resolverFor().query(question, never)).rejects.toMatchObject({ code: 'DNS_IO', message });
   });
 
   test('that is a web page, as of a portal, is told as what it is', async () => {
@@ -267,7 +284,6 @@ describe('an answer', () => {
   test.each<[string, (asked: Asked) => Uint8Array]>([
     ['that is empty', () => Buffer.alloc(0)],
     ['of a few bytes', () => Buffer.from([0, 0, 0x81])],
-    ['of another id', (asked) => answerTo(asked, { id: 7 })],
     ['of another name', (asked) => answerTo(asked, { questions: [{ name: 'example.org', type: 'A', class: 1 }] })],
     ['of another type', (asked) => answerTo(asked, { questions: [{ name: 'example.com', type: 'MX', class: 1 }] })],
     ['that is a question', (asked) => answerTo(asked, { response: false })],

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { formatScopedIp } from '../../../core/base/scoped-address.ts';
 import { SystemResolver } from '../../../core/dns/system-resolver.ts';
+import { defaultResolverOptions } from '../../../core/net/resolver-options.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { TableResolver } from './scripted-resolver.ts';
 
@@ -10,12 +12,12 @@ function make(servers: () => string[]) {
   const connected: string[] = [];
   let reads = 0;
   const resolver = new SystemResolver({
-    baseServers: async () => {
+    base: async () => {
       reads += 1;
-      return await Promise.resolve(servers());
+      return await Promise.resolve({ servers: servers(), options: defaultResolverOptions });
     },
-    connect: (address) => {
-      connected.push(address);
+    connect: (server) => {
+      connected.push(formatScopedIp(server));
       return new TableResolver({ 'A example.com': 'NOERROR' });
     },
     clock: new ManualClock(),
@@ -24,9 +26,9 @@ function make(servers: () => string[]) {
 }
 
 test('asks the servers that were there before, read once and again after reset', async () => {
-  const { resolver, connected, reads } = make(() => ['192.0.2.53', '2001:db8::53']);
+  const { resolver, connected, reads } = make(() => ['192.0.2.53', 'fe80::53%eth0']);
   await Promise.all([resolver.query(question, never), resolver.query(question, never)]);
-  expect(connected).toEqual(['192.0.2.53', '2001:db8::53']);
+  expect(connected).toEqual(['192.0.2.53', 'fe80::53%eth0']);
   resolver.reset();
   await resolver.query(question, never);
   expect(reads()).toBe(2);

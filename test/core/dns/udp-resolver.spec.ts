@@ -184,7 +184,7 @@ describe('time', () => {
     await expect(other.query(question, never)).rejects.toMatchObject({ code: 'DNS_IO' });
   });
 
-  test('a flood holds 256 questions at most', async () => {
+  test('a flood holds 256 questions at most, and the newest are asked', async () => {
     upstream.behaviour = () => [];
     const asker = new AbortController();
     const outcomes = Array.from({ length: 300 }, () => failureOf(resolver.query(question, asker.signal)));
@@ -208,7 +208,7 @@ describe('truncation', () => {
   });
 
   test.each([
-    ['a foreign answer', () => ({ id: 1 }), 'DNS_BAD_MESSAGE'],
+    ['a foreign answer', () => ({ id: 1 }), 'DNS_IO'],
     ['another question', () => ({ questions: [{ name: 'a', type: 'A', class: 1 }] }), 'DNS_BAD_MESSAGE'],
   ])('%s over TCP is an error', async (_, change, code) => {
     upstream.behaviour = ({ network, query }) => [
@@ -290,7 +290,7 @@ describe('forged answers', () => {
     expect(upstream.received).toHaveLength(1);
   });
 
-  test('the letters of the question are mixed, those of the answer are not', async () => {
+  test('the letters of the question are mixed, and the answer says how', async () => {
     upstream.behaviour = ({ query }) => [
       {
         ...responseTo(query, 'NOERROR'),
@@ -300,7 +300,7 @@ describe('forged answers', () => {
     const seen = new Set<string>();
     for (let i = 0; i < 4; i++) {
       const { message } = await resolver.query({ name: 'abcdefghijklmnopqrstuvwxyz.example', type: 'A' }, never);
-      expect(message.answers[0]?.name).toBe('abcdefghijklmnopqrstuvwxyz.example');
+      expect(message.answers[0]?.name).toBe(message.questions[0]?.name);
       seen.add(last().query.questions[0]?.name ?? '');
     }
     expect(seen.size).toBe(4);

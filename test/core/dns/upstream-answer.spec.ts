@@ -6,8 +6,8 @@ import { queryFor, responseTo } from '../../../core/net/dns-message.ts';
 const question = { name: 'example.com', type: 'A' };
 const query = queryFor(7, 'eXample.com', 'A', undefined);
 
-const kindOf = (rcode: string, questions = query.questions): string =>
-  readAnswer(encodeMessage({ ...responseTo(query, rcode), questions }), question, 7).kind;
+const kindOf = (rcode: string, questions = query.questions, by: 'datagram' | 'connection' = 'datagram'): string =>
+  readAnswer(encodeMessage({ ...responseTo(query, rcode), questions }), question, 7, by).kind;
 
 test('an answer repeats the question', () => {
   for (const rcode of ['NOERROR', 'NXDOMAIN', 'SERVFAIL']) {
@@ -16,7 +16,10 @@ test('an answer repeats the question', () => {
   }
 });
 
-test('only a refusal may leave it out: a denial without it could be made by anybody who guesses the id', () => {
+test('a datagram may leave it out only to refuse: a denial without it could be made by anybody who guesses the id', () => {
   for (const rcode of ['FORMERR', 'NOTIMP', 'SERVFAIL', 'REFUSED']) expect(kindOf(rcode, []), rcode).toBe('answer');
-  for (const rcode of ['NOERROR', 'NXDOMAIN']) expect(kindOf(rcode, []), rcode).toBe('foreign');
+  for (const rcode of ['NOERROR', 'NXDOMAIN']) {
+    expect(kindOf(rcode, []), rcode).toBe('bad');
+    expect(kindOf(rcode, [], 'connection'), rcode).toBe('answer');
+  }
 });

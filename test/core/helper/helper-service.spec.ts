@@ -343,8 +343,84 @@ describe('whose it is', () => {
     expect(await call(anna, 'closeFlows', {})).toEqual({ closed: 0 });
   });
 
+  test('nor is a large message of theirs read', () => {
+    const peer = (uid: number) => ({ pid: 1, uid, gid: uid });
+    for (const method of ['applyConfig', 'changeMappings'] as const) {
+      expect(() => service.admit(method, peer(bert))).toThrow(code('HELPER_IN_USE'));
+      for (const uid of [anna, root]) expect(() => service.admit(method, peer(uid))).not.toThrow();
+    }
+  });
+
   test('root may turn it off', async () => {
     expect(await call(root, 'setEnhanced', { on: false })).toMatchObject({ tunnel: { kind: 'stopped' }, owner: null });
+  });
+});
+
+describe('what one user chose', () => {
+  const theirs = { systemDns: false, autoRoute: false, dnsMode: 'redir-host' } as const;
+
+  test('is not how another gets it, before and after a restart of the process', async () => {
+    await call(bert, 'setSwitches', theirs);
+    expect(await call(bert, 'getSnapshot', {})).toMatchObject({ systemDns: false, autoRoute: false });
+    for (let round = 0; round < 2; round++) {
+      expect(await call(anna, 'setEnhanced', { on: true })).toMatchObject({
+        systemDns: true,
+        autoRoute: true,
+        dnsMode: { mode: 'fake-ip', chosen: false },
+      });
+      expect([...tunnel.inForce]).toEqual(['tun', 'dns-server', 'routes', 'system-dns']);
+      await call(anna, 'setEnhanced', { on: false });
+      boot();
+      await service.resume();
+    }
+    expect(await call(bert, 'setEnhanced', { on: true })).toMatchObject({
+      systemDns: false,
+      autoRoute: false,
+      dnsMode: { mode: 'redir-host', chosen: true },
+    });
+  });
+
+  test('does not come to somebody who takes it while the choice is under way', async () => {
+    const outcomes = await Promise.allSettled([
+      call(anna, 'setEnhanced', { on: true }),
+      call(bert, 'setSwitches', theirs),
+      call(bert, 'applyConfig', { config: named('REJECT') }),
+      call(bert, 'restore', {}),
+    ]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected']);
+    expect(tunnel.config.rules[0]?.policy).toBe('DIRECT');
+    expect(await call(anna, 'getSnapshot', {})).toMatchObject({ tunnel: { kind: 'running' }, systemDns: true });
+  });
+
+  test('begun when it was nobody’s, it ends before it is somebody’s', async () => {
+    await Promise.allSettled([
+      call(bert, 'setSwitches', theirs),
+      call(bert, 'applyConfig', { config: named('REJECT') }),
+      call(anna, 'setEnhanced', { on: true }),
+    ]);
+    expect(tunnel.config.rules[0]?.policy).toBe('DIRECT');
+    expect(await call(anna, 'getSnapshot', {})).toMatchObject({
+      tunnel: { kind: 'running' },
+      systemDns: true,
+      autoRoute: true,
+      dnsMode: { chosen: false },
+    });
+  });
+});
+
+describe('ports that are root’s to open', () => {
+  const on = (port: number): Config => ({ ...defaultConfig, mixed: { address: '127.0.0.1', port, users: [] } });
+
+  test.each([1, 22, 53, 80, 443, 1023])('%i is refused to a user', async (port) => {
+    await expect(call(anna, 'applyConfig', { config: on(port) })).rejects.toThrow(code('CONFIG_INVALID'));
+    expect(tunnel.mixed?.port).not.toBe(port);
+  });
+
+  test('1024 is open to all, and any to root', async () => {
+    await call(anna, 'applyConfig', { config: on(1024) });
+    expect(tunnel.mixed).toMatchObject({ port: 1024 });
+    await call(root, 'applyConfig', { config: on(80) });
+    expect(tunnel.mixed).toMatchObject({ port: 80 });
   });
 });
 

@@ -192,6 +192,8 @@ describeInLab('the helper process', () => {
       ).stdout.trim();
     expect(await as(allowedUid)).toBe('answer stopped');
     expect(await as(4321)).toBe('HELPER_NOT_ALLOWED');
+    // The kernel itself turns others away: they cannot even make the helper look up.
+    expect(await machine.sh(`stat -c '%u %a' ${path.join(runtimeDir, 'helper.sock')}`)).toBe(`${allowedUid} 600\n`);
   });
 
   test('not run as root, or from files of others, it refuses', async () => {

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { OwnerStore } from '../../../core/helper/owner-store.ts';
+import { OwnerStore, type UserSwitches } from '../../../core/helper/owner-store.ts';
 
 let directory: string;
 let path: string;
@@ -12,49 +12,46 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-const nobody = { owner: null, systemDns: true, autoRoute: true, dnsMode: null, app: null };
+const nobody = { owner: null, switches: new Map(), app: null };
+const chosen: UserSwitches = { systemDns: false, autoRoute: true, dnsMode: 'redir-host' };
+const other: UserSwitches = { systemDns: true, autoRoute: false, dnsMode: null };
 
-test('at first there is no owner and both halves are on', () => {
+test('at first there is no owner and nobody has switched anything', () => {
   expect(new OwnerStore(path, 'boot-1').load()).toEqual(nobody);
 });
 
 test("what was saved is there again, in a file of root's alone, with no draft left", () => {
-  const state = {
-    owner: { uid: 1000, mode: 'session' as const },
-    systemDns: false,
-    autoRoute: true,
-    dnsMode: null,
-    app: null,
-  };
+  const switches = new Map([
+    [1000, chosen],
+    [0, other],
+  ]);
+  const state = { owner: { uid: 1000, mode: 'session' as const }, switches, app: { pid: 7, started: 8 } };
   new OwnerStore(path, 'boot-1').save(state);
   expect(new OwnerStore(path, 'boot-1').load()).toEqual(state);
   expect(statSync(path).mode & 0o777).toBe(0o600);
   expect(readdirSync(directory)).toEqual(['owner.json']);
 });
 
-test('a session does not outlive its boot, persistent does', () => {
-  new OwnerStore(path, 'boot-1').save({
-    owner: { uid: 1000, mode: 'session' },
-    systemDns: false,
-    autoRoute: true,
-    dnsMode: null,
-    app: null,
-  });
+test('a session does not outlive its boot, persistent and switches do', () => {
+  const switches = new Map([[1000, chosen]]);
+  new OwnerStore(path, 'boot-1').save({ owner: { uid: 1000, mode: 'session' }, switches, app: null });
+  expect(new OwnerStore(path, 'boot-2').load()).toEqual({ owner: null, switches, app: null });
+  new OwnerStore(path, 'boot-1').save({ owner: { uid: 1000, mode: 'persistent' }, switches, app: null });
   expect(new OwnerStore(path, 'boot-2').load()).toEqual({
-    owner: null,
-    systemDns: false,
-    autoRoute: true,
-    dnsMode: null,
-    app: null,
-  });
-  new OwnerStore(path, 'boot-1').save({
     owner: { uid: 1000, mode: 'persistent' },
-    systemDns: true,
-    autoRoute: true,
-    dnsMode: null,
+    switches,
     app: null,
   });
-  expect(new OwnerStore(path, 'boot-2').load().owner).toEqual({ uid: 1000, mode: 'persistent' });
+});
+
+test.each([
+  ['without a mode', {}, null],
+  ['with one', { dnsMode: 'redir-host' }, 'redir-host'],
+])('a file of an earlier helper, %s, tells the switches of its owner', (_, more, dnsMode) => {
+  const owner = { uid: 1000, mode: 'persistent' };
+  writeFileSync(path, JSON.stringify({ version: 1, owner, systemDns: false, autoRoute: true, boot: 'b', ...more }));
+  const switches = new Map([[1000, { systemDns: false, autoRoute: true, dnsMode }]]);
+  expect(new OwnerStore(path, 'b').load()).toEqual({ owner, switches, app: null });
 });
 
 test.each(['', '{"version":1', '{"version":2}', '[]', '{"version":1,"owner":{"uid":-1,"mode":"root"}}'])(
@@ -69,6 +66,6 @@ test.each(['', '{"version":1', '{"version":2}', '[]', '{"version":1,"owner":{"ui
 
 test("a draft that a crash left behind is in nobody's way", () => {
   writeFileSync(`${path}.new`, 'half');
-  new OwnerStore(path, 'boot-1').save({ ...nobody, autoRoute: false, dnsMode: null, app: null });
-  expect(new OwnerStore(path, 'boot-1').load()).toEqual({ ...nobody, autoRoute: false, dnsMode: null, app: null });
+  new OwnerStore(path, 'boot-1').save({ owner: null, switches: new Map([[1, other]]), app: null });
+  expect(new OwnerStore(path, 'boot-1').load()).toEqual({ owner: null, switches: new Map([[1, other]]), app: null });
 });

@@ -96,9 +96,13 @@ describe('after a crash of the helper', () => {
     expect(clock.pending).toBe(0);
   });
 
-  test('it keeps nobody else from taking it meanwhile, and is over then', () => {
+  test('while it is waited for it is still theirs, and only an administrator ends the wait', () => {
     ownership.awaitReturn(anna);
+    expect(() => ownership.assertOpenTo(bert)).toThrow(expect.objectContaining({ details: { uid: anna } }));
+    for (const uid of [anna, 0]) ownership.assertOpenTo(uid);
+    clock.advance(returnMs);
     ownership.assertOpenTo(bert);
+    ownership.awaitReturn(anna);
     ownership.claim({ uid: bert, mode: 'persistent' });
     expect(ownership.renew(anna)).toBe('none');
     ownership.release();

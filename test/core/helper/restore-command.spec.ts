@@ -4,7 +4,9 @@ import { restoreCommand } from '../../../core/helper/restore-command.ts';
 
 const change = (what: string) => ({ id: what, what, where: 'here', since: 0 });
 
-const begun = (options: { locked?: boolean; helper?: AppError; here?: AppError; left?: string[] } = {}) => {
+const begun = (
+  options: { locked?: boolean; immortal?: boolean; helper?: AppError; here?: AppError; left?: string[] } = {},
+) => {
   const did: string[] = [];
   const lines: string[] = [];
   const act = (name: string, failure: AppError | undefined) => async () => {
@@ -19,6 +21,10 @@ const begun = (options: { locked?: boolean; helper?: AppError; here?: AppError; 
       return () => did.push('unlock');
     },
     askHelper: act('ask', options.helper),
+    endHelper: async () => {
+      did.push('end');
+      return options.immortal !== true;
+    },
     restoreHere: act('here', options.here),
     print: (line) => lines.push(line),
   });
@@ -48,10 +54,21 @@ test('a living helper is asked', async () => {
   expect(did).toEqual(['ask']);
 });
 
-test('a helper that does not answer is passed by', async () => {
+test('a helper that neither answers nor ends: it is said, and undone beside it', async () => {
+  const { code, did, lines } = begun({
+    locked: true,
+    immortal: true,
+    helper: new AppError('RPC_TIMEOUT', 'no answer'),
+  });
+  expect(await code).toBe(0);
+  expect(did).toEqual(['ask', 'end', 'here']);
+  expect(lines[1]).toContain('cannot be ended');
+});
+
+test('a helper that does not answer is ended first', async () => {
   const { code, did, lines } = begun({ locked: true, helper: new AppError('RPC_TIMEOUT', 'no answer') });
   expect(await code).toBe(0);
-  expect(did).toEqual(['ask', 'here']);
+  expect(did).toEqual(['ask', 'end', 'here']);
   expect(lines[0]).toContain('no answer');
 });
 

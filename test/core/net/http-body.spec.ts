@@ -19,16 +19,46 @@ describe('length', () => {
       ],
     ],
     [
-      'two lengths',
+      'two different lengths',
       [
         ['Content-Length', '1'],
-        ['Content-Length', '1'],
+        ['Content-Length', '2'],
       ],
     ],
+    ['two in one', [['Content-Length', '1, 2']]],
+    ['two spellings', [['Content-Length', '1, 01']]],
+    ['an empty length', [['Content-Length', '']]],
+    ['a hexadecimal length', [['Content-Length', '0x1']]],
+    ['chunks twice', [['Transfer-Encoding', 'chunked, chunked']]],
+    ['chunks that are not last', [['Transfer-Encoding', 'chunked, gzip']]],
+    ['no chunks', [['Transfer-Encoding', 'gzip']]],
+    ['identity', [['Transfer-Encoding', 'identity']]],
+    ['an empty coding', [['Transfer-Encoding', '']]],
+    ['a coding in disguise', [['Transfer-Encoding', '\u000bchunked']]],
+    ['a coding with a parameter', [['Transfer-Encoding', 'x;q="a, chunked']]],
     ['a negative length', [['Content-Length', '-1']]],
     ['a length with a sign', [['Content-Length', '+1']]],
-    ['an unknown coding', [['Transfer-Encoding', 'gzip, chunked']]],
   ] as [string, [string, string][]][])('%s is ambiguous', (_what, headers) => expect(length(headers)).toBeUndefined());
+
+  test('other codings before chunks, in one line or several', () => {
+    expect(length([['Transfer-Encoding', 'gzip, Chunked']])).toEqual({ kind: 'chunked' });
+    expect(
+      length([
+        ['Transfer-Encoding', 'gzip'],
+        ['Transfer-Encoding', 'chunked'],
+      ]),
+    ).toEqual({ kind: 'chunked' });
+  });
+
+  test('equal lengths are one', () => {
+    expect(length([['Content-Length', '7, 7']])).toEqual({ kind: 'bytes', bytes: 7 });
+    expect(
+      length([
+        ['Content-Length', '7'],
+        ['content-length', '7'],
+      ]),
+    ).toEqual({ kind: 'bytes', bytes: 7 });
+  });
 
   test('HTTP/1.0 has no chunks', () => expect(length([['Transfer-Encoding', 'chunked']], '1.0')).toBeUndefined());
 });

@@ -28,6 +28,12 @@ test.each([
     { kind: 'https', host: '2001:db8::1', port: 444, path: '/q', method: 'GET', via: 'm' },
   ],
   ['rcode://name_error', { kind: 'rcode', rcode: 'NXDOMAIN' }],
+  ['fe80::53%eth0', { kind: 'udp', address: 'fe80::53', port: 53, device: 'eth0' }],
+  ['[fe80::53%wlan0]:5353', { kind: 'udp', address: 'fe80::53', port: 5353, device: 'wlan0' }],
+  ['udp://[FE80::53%25eth0]', { kind: 'udp', address: 'fe80::53', port: 53, device: 'eth0' }],
+  ['tcp://fe80::53%eth0#eth0', { kind: 'tcp', host: 'fe80::53', port: 53, device: 'eth0' }],
+  ['tls://[fe80::53%br-lan.2]:853', { kind: 'tls', host: 'fe80::53', port: 853, device: 'br-lan.2' }],
+  ['2001:db8::53%eth0', { kind: 'udp', address: '2001:db8::53', port: 53 }],
   ['192.0.2.1#My Proxy', { kind: 'udp', address: '192.0.2.1', port: 53, via: 'My Proxy' }],
   [
     '192.0.2.1#ecs=192.0.2.0/24&disable-ipv6=true',
@@ -37,6 +43,11 @@ test.each([
     '192.0.2.1#p&ecs=192.0.2.7&dns64=64:ff9b::/96',
     { kind: 'udp', address: '192.0.2.1', port: 53, via: 'p', ecs: '192.0.2.7/32', dns64: '64:ff9b::/96' },
   ],
+  ['192.0.2.1#RULES', { kind: 'udp', address: '192.0.2.1', port: 53, via: 'RULES' }],
+  [
+    '192.0.2.1#disable-qtype-65=true&disable-qtype-64=false&disable-qtype-16=TRUE',
+    { kind: 'udp', address: '192.0.2.1', port: 53, disableTypes: [65, 16] },
+  ],
 ])('%s', (text, upstream) => {
   expect(parseNameserver(text)).toEqual({ ok: true, upstream, notes: [] });
 });
@@ -45,6 +56,8 @@ test.each([
   ['https://dns.example#p&h3=true', 'https', 'NAMESERVER_PARAMETER'],
   ['192.0.2.1#p&wat=1', 'udp', 'NAMESERVER_PARAMETER'],
   ['192.0.2.1#p&q', 'udp', 'NAMESERVER_PARAMETER'],
+  ['192.0.2.1#disable-qtype-0=true', 'udp', 'NAMESERVER_PARAMETER'],
+  ['192.0.2.1#disable-qtype-70000=true', 'udp', 'NAMESERVER_PARAMETER'],
   ['https://dns.example#skip-cert-verify=true', 'https', 'NAMESERVER_VERIFIED'],
   ['dns.example', 'tcp', 'NAMESERVER_BY_NAME'],
   ['udp://dns.example:5353', 'tcp', 'NAMESERVER_BY_NAME'],
@@ -70,6 +83,10 @@ test.each([
   ['tls://dns.example/path', 'NAMESERVER_UNKNOWN'],
   ['localhost', 'NAMESERVER_UNKNOWN'],
   ['192.0.2.1:0', 'NAMESERVER_UNKNOWN'],
+  ['fe80::53%2', 'NAMESERVER_UNKNOWN'],
+  ['fe80::53%eth0#proxy', 'NAMESERVER_UNKNOWN'],
+  ['fe80::53%', 'NAMESERVER_UNKNOWN'],
+  ['[fe80::53%eth0]:0', 'NAMESERVER_UNKNOWN'],
   ['192.0.2.1:70000', 'NAMESERVER_UNKNOWN'],
   ['[192.0.2.1', 'NAMESERVER_UNKNOWN'],
   ['https://u:p@192.0.2.1/dns-query', 'NAMESERVER_UNKNOWN'],

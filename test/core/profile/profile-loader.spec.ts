@@ -50,6 +50,46 @@ rules: ['MATCH,DIRECT']
     expect(dns.fallback).toMatchObject([{ kind: 'https', ca: pem }]);
   });
 
+  test.each([
+    ['', {}],
+    ['geoip: true, geoip-code: CN', {}],
+    ['ipcidr: [203.0.113.0/24]', { ipcidr: ['203.0.113.0/24'] }],
+    ['domain: ["+.a.example"]', { domain: ['+.a.example'] }],
+    ['ipcidr: []', { ipcidr: [] }],
+  ])('fallback-filter {%s}: what is not written is as in the default', (filter, written) => {
+    const { config } = loadProfile(
+      `dns: {nameserver: [192.0.2.53], fallback-filter: {${filter}}}\nrules: ['MATCH,DIRECT']`,
+    );
+    const { fallbackFilter } = defaultConfig.dns;
+    expect(fallbackFilter.ipcidr).toContain('127.0.0.0/8');
+    expect(config?.dns.fallbackFilter).toEqual({ ...fallbackFilter, ...written });
+  });
+
+  test('#RULES and respect-rules: usual servers that name no way of their own are asked by the rules', () => {
+    const text = (respect: string) => `
+proxies: [{name: p, type: socks5, server: 192.0.2.1, port: 1}]
+dns:
+  ${respect}
+  nameserver: [192.0.2.53, "192.0.2.54#RULES", "192.0.2.55#p", system]
+  fallback: [tls://192.0.2.56]
+  nameserver-policy: {a.example: 192.0.2.57}
+  default-nameserver: [192.0.2.58]
+  proxy-server-nameserver: [192.0.2.59]
+  direct-nameserver: [192.0.2.60]
+rules: ['MATCH,DIRECT']
+`;
+    const byRules = (respect: string) => {
+      const { dns } = load(text(respect));
+      const policy = dns.nameserverPolicy.flatMap(({ servers }) => servers);
+      const { nameserver, fallback, bootstrap, proxyServerNameserver, directNameserver } = dns;
+      const all = [...nameserver, ...fallback, ...policy, ...bootstrap, ...proxyServerNameserver, ...directNameserver];
+      return all.map((server) => 'byRules' in server && server.byRules === true);
+    };
+    const [yes, no] = [true, false];
+    expect(byRules('ipv6: true')).toEqual([no, yes, no, no, no, no, no, no, no]);
+    expect(byRules('respect-rules: true')).toEqual([yes, yes, no, no, yes, yes, no, no, no]);
+  });
+
   test('hosts, the own ones and those of the system, can be left out', () => {
     const text = (dns: string) =>
       `dns: {nameserver: [system], ${dns}}\nhosts: {a.example: 192.0.2.1}\nrules: ['MATCH,DIRECT']`;

@@ -42,3 +42,13 @@ describe.runIf(existsSync(addon) && process.getuid?.() === 0)("with the kernel's
     rmSync(directory, { recursive: true });
   });
 });
+
+test.each([
+  [[], 0],
+  [[0], 0],
+  [[1000], 1000],
+  [[0, 1000], 1000],
+  [[1000, 1001], undefined],
+])('allowed %j: the only user is %s', (allowed, only) => {
+  expect(new PeerAuth(() => ({ pid: 1, uid: 1, gid: 1 }), allowed).onlyUser).toBe(only);
+});

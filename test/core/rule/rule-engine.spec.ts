@@ -178,6 +178,18 @@ describe('addresses of names', () => {
     expect(new RuleEngine([]).byAddress(flow('203.0.113.1'))).toEqual({ policy: 'DIRECT', certain: true });
   });
 
+  test('what a flow takes without a look-up: rules on the address of a name are passed over', () => {
+    const all = rules('IP-CIDR,10.0.0.0/8,lan', 'DST-PORT,22,ssh', 'DOMAIN,a.example,x', 'MATCH,z');
+    const told = (host: string, port = 443) => new RuleEngine(all).withoutLookup(flow(host, port));
+    expect([told('a.example'), told('a.example', 22), told('10.1.1.1', 22), told('b.example')]).toEqual([
+      'x',
+      'ssh',
+      'lan',
+      'z',
+    ]);
+    expect(new RuleEngine([]).withoutLookup(flow('a.example'))).toBe('DIRECT');
+  });
+
   test('which policies a name can get is told of an international one as of any other, written either way', () => {
     const named = new RuleEngine(rules('DOMAIN,b\u00FCcher.example,dante', 'MATCH,DIRECT'));
     for (const name of ['b\u00FCcher.example', 'xn--bcher-kva.example']) {

@@ -39,6 +39,10 @@ class Life {
     this.#die = die;
   }
 
+  get isOver(): boolean {
+    return this.#dead;
+  }
+
   /** Whether the next step is the last. */
   get doomed(): boolean {
     return !this.#dead && this.steps.length === this.dieAt;
@@ -160,10 +164,8 @@ async function dieEverywhere(journalPath: string, phase: 'apply' | 'undo', parts
     if (phase === 'undo') await turnOn(await open(new Life(Number.POSITIVE_INFINITY), journalPath), parts);
     const life = new Life(dieAt);
     const session = await open(life, journalPath);
-    const survived = await (phase === 'apply' ? turnOn(session, parts) : turnOff(session)).then(
-      () => true,
-      () => false,
-    );
+    await (phase === 'apply' ? turnOn(session, parts) : turnOff(session)).catch(() => undefined);
+    const survived = !life.isOver;
     await undoByJournal(journalPath);
     const after = machineState();
     if (after !== before) failures.push({ step: life.steps[dieAt] ?? 'the end', state: after });

@@ -34,6 +34,7 @@ test('without a journal our own traces are found and named', async () => {
   const before = { kind: 'file', content: 'nameserver 10.0.0.1\n', mode: 0o644, uid: 0, gid: 0 } as const;
   fs.writeFileSync(resolvConf, renderResolvConf(before, { server: '198.18.0.2' }));
   runner.answers.set('ip -4 -N -j rule show', ownRule);
+  runner.afterwards.set('ip -4 -force -batch -', { 'ip -4 -N -j rule show': '[]' });
   expect(await restore()).toEqual([
     { id: 'trace-dns', what: 'system DNS', where: resolvConf, since: 42 },
     { id: 'trace-1', what: 'ip rule', where: 'pref 5381 to 198.18.0.0/15 lookup 5380', since: 42 },
@@ -68,4 +69,14 @@ test('what could not be undone is an error after everything else was', async () 
   await expect(restore()).rejects.toMatchObject({ code: 'SYSTEM_JOURNAL_FAILED' });
   expect(fs.readFileSync(resolvConf, 'utf8')).toBe(before.content);
   expect(disk.kinds()).toEqual(['ip-rule']);
+});
+
+test('what is still there after the undo is told, even if every command said that it worked', async () => {
+  runner.answers.set('ip -4 -N -j rule show', ownRule);
+  await expect(restore()).rejects.toThrow('still there after the undo: IPv4 rule pref 5381 to 198.18.0.0/15');
+});
+
+test('what somebody else keeps under our numbers stays, and is no failure', async () => {
+  runner.answers.set('ip -4 -N -j rule show', '[{"priority":5390,"src":"all","table":"100"}]');
+  expect(await restore()).toEqual([]);
 });

@@ -5,6 +5,8 @@ import type { CommandOptions, CommandResult, CommandRunner } from '../../../core
 export class ScriptedCommandRunner implements CommandRunner {
   /** By whole command line: standard output, or an error. What is not listed succeeds with no output. */
   readonly answers = new Map<string, string | Error>();
+  /** Answers that hold from the time on that this command was run. */
+  readonly afterwards = new Map<string, Readonly<Record<string, string>>>();
   readonly installed = new Set(['ip']);
   /** Line readers that are running. */
   readonly readers: { command: string; line: (line: string) => void; end: () => void }[] = [];
@@ -19,6 +21,7 @@ export class ScriptedCommandRunner implements CommandRunner {
     this.#script.push(command, ...(options.input?.trimEnd().split('\n') ?? []).map((line) => `  ${line}`));
     await Promise.resolve();
     const answer = this.answers.get(command) ?? '';
+    for (const [later, text] of Object.entries(this.afterwards.get(command) ?? {})) this.answers.set(later, text);
     if (answer instanceof Error) throw answer;
     return { stdout: answer, stderr: '' };
   }

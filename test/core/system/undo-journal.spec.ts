@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { silentLogger } from '../../../core/base/logger.ts';
@@ -103,9 +104,19 @@ describe('what lies on disk', () => {
     expect((await disk.open()).wasCorrupt).toBe(false);
   });
 
-  test('a journal that cannot be read is an error, not an empty one', async () => {
-    fs.mkdirSync(disk.path);
-    await expect(disk.open()).rejects.toMatchObject({ code: 'SYSTEM_JOURNAL_FAILED' });
+  test.each<[string, (path: string) => unknown]>([
+    ['a directory', (path) => fs.mkdirSync(path)],
+    ['a directory with something in it', (path) => fs.mkdirSync(`${path}/deep`, { recursive: true })],
+    ['a FIFO', (path) => execFileSync('mkfifo', [path])],
+    ['a link', (path) => fs.symlinkSync('/etc/passwd', path)],
+    ['a device', (path) => fs.symlinkSync('/dev/zero', path)],
+    ['without end', (path) => execFileSync('truncate', ['-s', '1T', path])],
+  ])('%s: set aside, and started anew', async (_what, make) => {
+    make(disk.path);
+    const journal = await disk.open();
+    expect(journal.wasCorrupt).toBe(true);
+    await journal.record([rule('a')]);
+    expect(disk.kinds()).toEqual(['ip-rule']);
   });
 
   test('at whatever step the process dies, the old or the new journal is whole', async () => {

@@ -29,3 +29,13 @@ test('programs here are told apart by their user, machines behind us by their ad
   expect(clientOf(own, 40_000)).toBe('uid:1001');
   expect(clientOf(own, 7)).toBe(own);
 });
+
+test('an accepted connection: the user of a program here, the address of another machine, its /64 in IPv6', () => {
+  const names = new ClientNames((_network, { port }) => (port === 7 ? -1 : 1_000), new ManualClock());
+  const clientOf = (host: string, port: number, at = '127.0.0.1') =>
+    names.clientOfAccepted({ host, port }, { host: at, port: 7_890 });
+  expect([clientOf('127.0.0.1', 40_000), clientOf('127.0.0.1', 7)]).toEqual(['uid:1000', '127.0.0.1']);
+  expect(clientOf('10.20.0.2', 40_000, '10.20.0.2')).toBe('uid:1000');
+  expect(clientOf('10.20.0.9', 40_000, '10.20.0.2')).toBe('10.20.0.9');
+  expect(clientOf('2001:db8:1:2:3:4:5:6', 1, '2001:db8::1')).toBe('2001:db8:1:2::');
+});

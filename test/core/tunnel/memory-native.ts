@@ -15,6 +15,9 @@ export class MemoryNative implements NativeEngine {
   reviews = 0;
   readonly shared = new BigUint64Array(64);
   stopped = false;
+  /** How often another engine took over; whether one can. */
+  revivals = 0;
+  revivable = true;
 
   constructor(options: NativeEngineOptions, onEvents: (events: NativeEvent[]) => void) {
     this.options = options;
@@ -84,6 +87,11 @@ export class MemoryNative implements NativeEngine {
       udpRefused: 0,
     };
     return { offloads: '', ...none };
+  }
+
+  revive(): void {
+    if (!this.revivable) throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' });
+    this.revivals += 1;
   }
 
   stop(): void {

@@ -46,6 +46,10 @@ class MemoryEngine implements NativeEngine {
     this.calls.push(['carry6', ...args]);
   }
 
+  revive(): void {
+    this.calls.push(['revive']);
+  }
+
   answerDns(...args: unknown[]): void {
     this.calls.push(['answerDns', ...args]);
   }
@@ -99,7 +103,7 @@ beforeEach(async () => {
     onPeeked: () => undefined,
     onClose: (flow) => told.push(['close', flow]),
     onDns: (question) => told.push(['dns', question]),
-    onDead: (message) => told.push(['dead', message]),
+    onDead: (message, revivable) => told.push(['dead', message, revivable]),
   };
   engine.setHandlers(handlers);
   await engine.start();
@@ -113,7 +117,7 @@ describe('events', () => {
       { kind: 'dialed', id: 1, ok: true, address: '192.0.2.1', ms: 12 },
       { kind: 'dns', firstToken: 5, count: 1, questions },
       close(1),
-      { kind: 'dead', message: 'device gone' },
+      { kind: 'dead', message: 'device gone', revivable: false },
     );
     expect(told).toEqual([
       [
@@ -129,7 +133,7 @@ describe('events', () => {
       ['dialed', 1, { ok: true, address: '192.0.2.1', ms: 12 }],
       ['dns', { firstToken: 5, count: 1, questions }],
       ['close', { id: 1, up: 1, down: 2, reason: 'done' }],
-      ['dead', 'device gone'],
+      ['dead', 'device gone', false],
     ]);
   });
 

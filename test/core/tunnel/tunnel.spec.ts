@@ -7,6 +7,7 @@ import { silentLogger } from '../../../core/base/logger.ts';
 import { type Config, defaultConfig, type RuleConfig } from '../../../core/contract/config.ts';
 import { Health } from '../../../core/helper/health.ts';
 import type { ServedTunnel } from '../../../core/helper/served-tunnel.ts';
+import { defaultResolverOptions } from '../../../core/net/resolver-options.ts';
 import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
 import { Tunnel } from '../../../core/tunnel/tunnel.ts';
 import { MemoryNative } from './memory-native.ts';
@@ -79,6 +80,7 @@ beforeEach(() => {
     systemDns: {
       apply: async (wanted) => void did.push(wanted === undefined ? '-dns' : `+dns ${wanted.server}`),
       baseServers: async () => [],
+      baseOptions: async () => defaultResolverOptions,
       baseSearch: async () => [],
     },
     flushCaches: async () => undefined,
@@ -200,11 +202,48 @@ describe('from a question to a connection', () => {
 
   test('when the engine dies, everything is undone and the reason shown', async () => {
     await tunnel.machine.start(both);
-    engine().emit({ kind: 'dead', message: 'device gone' });
+    engine().emit({ kind: 'dead', message: 'device gone', revivable: false });
     await vi.waitFor(() =>
       expect(tunnel.machine.state).toMatchObject({ kind: 'error', error: { message: 'device gone' } }),
     );
     expect(did.slice(-3)).toEqual(['sockets 198.18.0.0/15 198.18.0.1/32 fdfe:dcba:9876::/126 /', '-dns', '-routes']);
+  });
+});
+
+describe('a data plane that fails', () => {
+  const fail = () => engine().emit({ kind: 'dead', message: 'internal fault: boom', revivable: true });
+
+  test('is followed by another one; routes, DNS and device stay, and it is told', async () => {
+    await tunnel.machine.start(both);
+    const before = did.length;
+    fail();
+    expect(engine().revivals).toBe(1);
+    expect(tunnel.machine.state.kind).toBe('running');
+    expect(did).toHaveLength(before);
+    expect(health.warnings()).toMatchObject([{ code: 'ENGINE_REVIVED', text: expect.stringContaining('boom') }]);
+  });
+
+  test('over and over again ends with everything undone', async () => {
+    await tunnel.machine.start(both);
+    for (let i = 0; i < 3; i++) fail();
+    expect(tunnel.machine.state.kind).toBe('running');
+    fail();
+    await vi.waitFor(() =>
+      expect(tunnel.machine.state).toMatchObject({
+        kind: 'error',
+        error: { message: expect.stringContaining('boom') },
+      }),
+    );
+    expect(engine().revivals).toBe(3);
+    expect(did.slice(-2)).toEqual(['-dns', '-routes']);
+  });
+
+  test('and cannot be followed by another ends at once', async () => {
+    await tunnel.machine.start(both);
+    engine().revivable = false;
+    fail();
+    await vi.waitFor(() => expect(tunnel.machine.state.kind).toBe('error'));
+    expect(did.slice(-2)).toEqual(['-dns', '-routes']);
   });
 });
 

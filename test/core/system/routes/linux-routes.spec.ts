@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { silentLogger } from '../../../../core/base/logger.ts';
 import { Health } from '../../../../core/helper/health.ts';
 import { createRoutes } from '../../../../core/system/routes/index.ts';
+import { deleteLeftovers } from '../../../../core/system/routes/linux-routes.ts';
 import type { RouteConfig } from '../../../../core/system/routes/routes.ts';
 import type { UndoJournal } from '../../../../core/system/undo-journal.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
@@ -44,6 +45,9 @@ const noRules = '[{"priority":0,"src":"all","table":"255"},{"priority":32766,"sr
 const routesShown =
   '[{"dst":"default","dev":"mirage0","scope":"253","flags":[]},{"type":"7","dst":"default","metric":4294967295,"flags":[]},{"dst":"198.18.0.0/15","dev":"mirage0","scope":"253","metric":1,"flags":[]},{"type":"7","dst":"198.18.0.0/15","metric":4294967295,"flags":[]}]';
 
+const showRules = 'ip -4 -N -j rule show';
+const showRoutes = 'ip -4 -N -j route show table 5380';
+
 let disk: JournalDirectory;
 let journal: UndoJournal;
 let runner: ScriptedCommandRunner;
@@ -51,8 +55,8 @@ let clock: ManualClock;
 let health: Health;
 const create = () => createRoutes('linux', { runner, journal, logger: silentLogger, health, clock });
 const kernelHas = (ruleJson: string, routeJson: string): void => {
-  runner.answers.set('ip -4 -N -j rule show', ruleJson);
-  runner.answers.set('ip -4 -N -j route show table 5380', routeJson);
+  runner.answers.set(showRules, ruleJson);
+  runner.answers.set(showRoutes, routeJson);
 };
 
 beforeEach(async () => {
@@ -112,6 +116,7 @@ ip -4 -force -batch -
       rules.replace('{"priority":5384,"src":"all","fwmark":"0x4d49","goto":5479,"protocol":"153"},', ''),
       routesShown,
     );
+    runner.afterwards.set('ip -4 -force -batch -', { [showRules]: '[]', [showRoutes]: '[]' });
     runner.takeScript();
     await routes.apply(undefined);
     expect(runner.takeScript()).toBe(
@@ -213,4 +218,29 @@ describe('failures', () => {
       expect.objectContaining({ code: 'SYSTEM_UNSUPPORTED' }),
     );
   });
+});
+
+test('only what is ours is deleted; a machine without IPv6 is no error', async () => {
+  runner.answers.set(
+    'ip -4 -N -j rule show',
+    '[{"priority":5381,"src":"all","dst":"198.18.0.0","dstlen":15,"table":"5380"},{"priority":5381,"src":"all","fwmark":"0x1","table":"5380"},{"priority":5399,"src":"all","nop":null},{"priority":5400,"src":"all","table":"5380"}]',
+  );
+  runner.answers.set(
+    'ip -4 -N -j route show table 5380',
+    '[{"dst":"192.0.2.0/24","dev":"eth1"},{"type":"7","dst":"198.18.0.0/15","metric":4294967295,"flags":[]}]',
+  );
+  runner.answers.set('ip -6 -N -j rule show', commandFailure('Address family not supported by protocol'));
+  const deleted = await deleteLeftovers(runner, async () => undefined);
+  expect(deleted.map((entry) => entry.text)).toEqual([
+    'unreachable 198.18.0.0/15 metric 4294967295',
+    'pref 5381 to 198.18.0.0/15 lookup 5380',
+    'pref 5399 nop',
+  ]);
+  expect(runner.takeScript()).toBe(
+    `
+ip -4 -force -batch -
+  rule del pref 5381 to 198.18.0.0/15 lookup 5380
+  rule del pref 5399 nop
+  route del unreachable 198.18.0.0/15 metric 4294967295 table 5380`.trim(),
+  );
 });

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readBaseSearch, readBaseServers } from '../../../../core/system/system-dns/base-servers.ts';
+import { readBaseOptions, readBaseSearch, readBaseServers } from '../../../../core/system/system-dns/base-servers.ts';
 import type { ResolvConfState } from '../../../../core/system/undo-record.ts';
 
 let root: string;
@@ -36,6 +36,26 @@ test("resolved's stub: the servers it asks; the stub itself only when it asks no
   expect(await servers(stub)).toEqual(['10.1.1.1']);
   expect(await servers(file('nameserver 127.0.0.1\n'))).toEqual(['127.0.0.1']);
   expect(await servers(file('nameserver 127.0.0.53\nnameserver 10.0.0.1\n'))).toEqual(['127.0.0.53', '10.0.0.1']);
+});
+
+test('link-local servers: with their interface by name, also where its number is written', async () => {
+  fs.mkdirSync(path.join(root, 'sys/class/net/wlan0'), { recursive: true });
+  fs.mkdirSync(path.join(root, 'sys/class/net/eth0'), { recursive: true });
+  write('sys/class/net/wlan0/ifindex', '3\n');
+  write('sys/class/net/eth0/ifindex', '2\n');
+  expect(await servers(file('nameserver fe80::1%3\nnameserver fe80::1%eth0\nnameserver fe80::2%9\n'))).toEqual([
+    'fe80::1%wlan0',
+    'fe80::1%eth0',
+    'fe80::2%9',
+  ]);
+});
+
+test('eight servers at most, and the options beside them', async () => {
+  const many = Array.from({ length: 12 }, (_, i) => `nameserver 10.0.0.${i + 1}`).join('\n');
+  expect(await servers(file(many))).toHaveLength(8);
+  expect(
+    await readBaseOptions(file('options timeout:3 rotate\nnameserver 10.0.0.1\n'), path.join(root, 'etc/resolv.conf')),
+  ).toEqual({ timeoutMs: 3_000, attempts: 2, rotate: true, tcp: false });
 });
 
 test('the search list: of the last line that has one, and of a link as it is now', async () => {

@@ -72,7 +72,7 @@ test('a directory in its place, and a missing directory, are clear errors', asyn
   fs.mkdirSync(where);
   await expect(file.read()).rejects.toMatchObject({
     code: 'SYSTEM_DNS_FAILED',
-    message: `${where} is no regular file`,
+    message: `${where} is not a regular file`,
   });
   fs.rmSync(directory, { recursive: true });
   await expect(file.write(ours)).rejects.toMatchObject({ code: 'SYSTEM_DNS_FAILED' });

@@ -4,6 +4,7 @@ import {
   embeddedPrevious,
   isOurs,
   nameserversOf,
+  optionsOf,
   renderResolvConf,
   withoutServers,
 } from '../../../../core/system/system-dns/resolv-conf-text.ts';
@@ -70,6 +71,14 @@ describe('reading', () => {
         'nameserver 10.0.0.1\r\n nameserver 10.0.0.2\nnameserver\t2001:DB8::1 # comment\n#nameserver 10.0.0.3\nnameserver\nnameserver localhost\nnameserver10.0.0.4\n',
       ),
     ).toEqual(['10.0.0.1', '2001:db8::1']);
+  });
+
+  test('link-local servers with their zone, each server once, and the options of all lines', () => {
+    const text =
+      'nameserver fe80::53%eth0\nnameserver FE80::53%eth1 # the other link\nnameserver 10.0.0.1;x\nnameserver fe80::53%eth0\noptions timeout:2 # two\n; options rotate\noptions\tattempts:3 use-vc\noptionsx:1\n';
+    expect(nameserversOf(text)).toEqual(['fe80::53%eth0', 'fe80::53%eth1']);
+    expect(optionsOf(text)).toEqual(['timeout:2', 'attempts:3', 'use-vc']);
+    expect(withoutServers(text, ['fe80::53%eth0']).split('\n')).toHaveLength(text.split('\n').length - 2);
   });
 
   test('taking servers out leaves every other byte', () => {

@@ -1,0 +1,117 @@
+//! Drives an engine step by step, without its thread and without a TUN device, for tests: the device is a socket pair, time is
+//! what the caller says.
+
+use super::core::Numbers;
+use super::{Engine, Remains};
+use crate::command::Command;
+use crate::event::Event;
+use crate::options::{Hijack, Options, Servers};
+use crate::shared::Shared;
+use crate::tun::Tun;
+use std::fs::File;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::sync::Arc;
+
+/// An engine and the far end of its device.
+pub struct Driven {
+    engine: Engine,
+    device: UnixDatagram,
+    shared: Arc<Shared>,
+}
+
+impl Driven {
+    /// Listens on the loopback interface only. `shared` may have served another engine before.
+    pub fn new(shared: Arc<Shared>) -> Self {
+        let (near, device) = UnixDatagram::pair().expect("a socket pair");
+        for end in [&near, &device] {
+            end.set_nonblocking(true).expect("a non-blocking socket");
+        }
+        let any = Servers {
+            taken: vec!["0.0.0.0/0".parse().expect("a prefix")],
+            spared: vec![],
+        };
+        let options = Options {
+            name: "lo".into(),
+            mtu: 9_000,
+            gso: true,
+            queue_length: 100,
+            address4: Ipv4Addr::LOCALHOST,
+            peer4: Ipv4Addr::new(198, 18, 0, 2),
+            address6: Some(Ipv6Addr::LOCALHOST),
+            carried6: vec!["fd00::/8".parse().expect("a prefix")],
+            mark: 0,
+            max_held: 64,
+            hijack: Hijack {
+                udp: any.clone(),
+                tcp: any,
+            },
+        };
+        let tun = Tun::over(File::from(OwnedFd::from(near)));
+        let engine = Engine::succeed(
+            Remains {
+                tun,
+                options,
+                numbers: Numbers::default(),
+            },
+            shared.clone(),
+        )
+        .expect("an engine");
+        Self {
+            engine,
+            device,
+            shared,
+        }
+    }
+
+    /// Takes a frame (virtio-net header and packet) as if it came from the device.
+    pub fn feed(&mut self, frame: &mut [u8]) {
+        self.engine.on_frame(frame);
+        self.engine.trim_held();
+    }
+
+    /// Lets time pass.
+    pub fn advance(&mut self, ms: u64) {
+        self.engine.core.now += ms;
+        self.engine.on_time();
+    }
+
+    /// Carries out a command of JavaScript.
+    pub fn command(&mut self, command: Command) {
+        self.shared.post_command(command);
+        self.engine.on_commands();
+    }
+
+    /// What the engine has told since the last call.
+    pub fn events(&mut self) -> Vec<Event> {
+        self.engine.core.outbox.flush();
+        self.shared.take_events()
+    }
+
+    /// The packets that the engine has sent to programs since the last call, without virtio-net headers.
+    pub fn packets(&mut self) -> Vec<Vec<u8>> {
+        let mut buffer = vec![0; crate::tun::FRAME];
+        let mut packets = Vec::new();
+        while let Ok(length) = self.device.recv(&mut buffer) {
+            packets.push(buffer[crate::vnet_header::LENGTH..length].to_vec());
+        }
+        packets
+    }
+
+    /// Lets the engine die as after a fault, and another take over; what was told of the first one.
+    pub fn die_and_revive(&mut self) -> Vec<Event> {
+        self.engine.reset_all();
+        let spare = Driven::new(self.shared.clone()).engine;
+        let (mut outbox, remains) = std::mem::replace(&mut self.engine, spare).bury();
+        outbox.flush();
+        self.engine = Engine::succeed(remains, self.shared.clone()).expect("another engine");
+        self.shared.take_events()
+    }
+
+    /// Ends the engine as `stop` does; what it still told.
+    pub fn stop(mut self) -> Vec<Event> {
+        self.engine.stop();
+        self.events()
+    }
+}

@@ -1,0 +1,138 @@
+//! The engine driven by hand: packets that once ended it, and what must stay as it is.
+
+use super::drive::Driven;
+use crate::event::{Event, Reason};
+use crate::packet::{header, ip, ipv4, ipv6, tcp, udp};
+use crate::shared::Shared;
+use crate::vnet_header;
+use std::sync::Arc;
+
+fn engine() -> Driven {
+    Driven::new(Arc::new(Shared::new(Box::new(|| {})).unwrap()))
+}
+
+fn feed(engine: &mut Driven, packet: &[u8]) {
+    let mut frame = vec![0; vnet_header::LENGTH];
+    frame.extend_from_slice(packet);
+    engine.feed(&mut frame);
+}
+
+/// A packet of IPv6 with so many headers of a kind in front of nothing.
+fn nested(kind: u8, count: usize, identification: impl Fn(usize) -> u8) -> Vec<u8> {
+    let body: Vec<u8> = (0..count)
+        .flat_map(|index| {
+            let next = if index + 1 == count { ip::UDP } else { kind };
+            [next, 0, 0, 0, 0, 0, 0, identification(index)]
+        })
+        .collect();
+    header::build(
+        "fd00::1".parse().unwrap(),
+        "fd00::4".parse().unwrap(),
+        kind,
+        &body,
+    )
+}
+
+#[test]
+fn headers_in_headers_are_not_followed() {
+    let run = || {
+        let mut engine = engine();
+        for kind in [44, 0, 60, 43] {
+            for count in [2, 9, 1_000, 8_000] {
+                feed(&mut engine, &nested(kind, count, |_| 0));
+                feed(&mut engine, &nested(kind, count, |index| index as u8));
+            }
+        }
+        // Put together of fragments, it says that it is a fragment again.
+        let inner = nested(44, 8_000, |_| 1);
+        let chain = &inner[ipv6::HEADER..];
+        for (index, chunk) in chain.chunks(8_000).enumerate() {
+            let more = u16::from((index + 1) * 8_000 < chain.len());
+            let mut body = vec![44, 0];
+            body.extend_from_slice(&((index * 8_000) as u16 | more).to_be_bytes());
+            body.extend_from_slice(&[0, 0, 0, 9]);
+            body.extend_from_slice(chunk);
+            let ends = ("fd00::1".parse().unwrap(), "fd00::4".parse().unwrap());
+            feed(&mut engine, &header::build(ends.0, ends.1, 44, &body));
+        }
+        assert!(engine.events().is_empty());
+        assert!(engine.stop().is_empty());
+    };
+    // As small a stack as a thread gets: depth that grows with the input does not fit.
+    let thread = std::thread::Builder::new().stack_size(64 * 1024).spawn(run);
+    thread.unwrap().join().unwrap();
+}
+
+#[test]
+fn an_end_before_what_came_is_refused() {
+    let mut engine = engine();
+    for (offset, more) in [(1_000, true), (8, false)] {
+        let ends = ("198.18.0.1".parse().unwrap(), "198.18.3.4".parse().unwrap());
+        let mut packet = header::build(ends.0, ends.1, ip::UDP, &[0; 8]);
+        ipv4::set_fragment(&mut packet, ipv4::HEADER, offset, more);
+        feed(&mut engine, &packet);
+    }
+    assert!(engine.events().is_empty() && engine.packets().is_empty());
+}
+
+/// A SYN from a port to port 80 of a host.
+fn syn(port: u16) -> Vec<u8> {
+    let mut segment = vec![0; 20];
+    segment[..2].copy_from_slice(&port.to_be_bytes());
+    segment[2..4].copy_from_slice(&80u16.to_be_bytes());
+    (segment[12], segment[13]) = (0x50, tcp::SYN);
+    let ends = ("198.18.0.1".parse().unwrap(), "198.18.3.4".parse().unwrap());
+    header::build(ends.0, ends.1, ip::TCP, &segment)
+}
+
+fn question(port: u16) -> Vec<u8> {
+    let mut packet = Vec::new();
+    let ends = ([198, 18, 0, 1], port).into();
+    let mut message = vec![0; 12];
+    message[5] = 1;
+    message.extend_from_slice(&[1, b'a', 0, 0, 1, 0, 1]);
+    udp::build(&mut packet, ends, ([198, 18, 0, 2], 53).into(), 1, &message);
+    packet
+}
+
+#[test]
+fn another_engine_takes_over_and_numbers_are_not_given_twice() {
+    let mut engine = engine();
+    feed(&mut engine, &syn(1_000));
+    feed(&mut engine, &question(2_000));
+    let told = engine.events();
+    let [Event::Open { id: first, .. }, Event::Dns(asked)] = &told[..] else {
+        panic!("{told:?}");
+    };
+    let (first, first_token) = (*first, asked.first_token);
+
+    let told = engine.die_and_revive();
+    let [
+        Event::Close {
+            id,
+            reason: Reason::Stopped,
+            ..
+        },
+    ] = &told[..]
+    else {
+        panic!("{told:?}");
+    };
+    assert_eq!(*id, first);
+    // The program is told that its connection is over.
+    let answers = engine.packets();
+    let answer = header::parse(answers.last().unwrap()).unwrap();
+    assert!(tcp::Tcp::parse(answer.payload()).unwrap().has(tcp::RST));
+
+    // An answer to the question of before is nobody's now.
+    let mut answer = (first_token as f64).to_le_bytes().to_vec();
+    answer.extend_from_slice(&[12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    engine.command(crate::command::Command::AnswerDns { answers: answer });
+    assert!(engine.packets().is_empty());
+    feed(&mut engine, &syn(1_000));
+    feed(&mut engine, &question(2_000));
+    let told = engine.events();
+    let [Event::Open { id, .. }, Event::Dns(asked)] = &told[..] else {
+        panic!("{told:?}");
+    };
+    assert!(*id > first && asked.first_token > first_token);
+}

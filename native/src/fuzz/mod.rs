@@ -1,0 +1,128 @@
+//! Fuzzing of everything in the addon that reads foreign bytes. `cargo test` runs each target briefly from the kept corpus;
+//! `npm run fuzz` runs them for as long as wanted, guided by coverage.
+
+mod campaign;
+mod coverage;
+mod random;
+mod scene;
+
+use crate::dns::{Answers, Deframer, MIN_MESSAGE};
+use crate::packet::reassembly::{Added, Reassembly};
+use crate::packet::{header, ip, segment};
+use crate::socks5::{Action, Client, Command, Credentials, Target, parse_address, parse_datagram};
+
+/// Packets, verdicts, answers and time for a whole engine.
+#[test]
+fn engine() {
+    campaign::run("engine", scene::play);
+}
+
+/// Fragments one after the other, and any bytes as fragments.
+#[test]
+fn reassembly() {
+    campaign::run("reassembly", |bytes| {
+        let mut reassembly = Reassembly::default();
+        let mut fragments = scene::fragments(bytes);
+        let mut raw = bytes.to_vec();
+        put_right(&mut raw);
+        fragments.push(raw);
+        for (index, fragment) in fragments.iter().enumerate() {
+            let Some(packet) = header::parse(fragment) else {
+                continue;
+            };
+            let Some(piece) = packet.piece() else {
+                continue;
+            };
+            if let Added::Whole(whole) = reassembly.add(&packet, piece, index as u64) {
+                // What is inside may be no packet: extension headers that end behind it.
+                if let Some(parsed) = header::parse(&whole) {
+                    assert_eq!(parsed.source(), packet.source());
+                    assert_eq!(parsed.bytes().len(), whole.len());
+                }
+                assert_eq!(ip::version(&whole), ip::version(fragment));
+            }
+        }
+    });
+}
+
+/// Length and checksum of the IP header.
+fn put_right(packet: &mut [u8]) {
+    match ip::version(packet) {
+        4 if packet.len() >= 20 => {
+            let total = packet.len() as u16;
+            packet[2..4].copy_from_slice(&total.to_be_bytes());
+            let header = (usize::from(packet[0] & 15) * 4).clamp(20, packet.len());
+            crate::packet::ipv4::seal(&mut packet[..header]);
+        }
+        6 if packet.len() >= 40 => crate::packet::ipv6::set_length(packet),
+        _ => {}
+    }
+}
+
+/// TCP super-packets that are cut by software.
+#[test]
+fn segmentation() {
+    campaign::run("segmentation", |bytes| {
+        let Some((&[size, flags], packet)) = bytes.split_first_chunk::<2>() else {
+            return;
+        };
+        let mut packet = packet.to_vec();
+        if flags & 1 != 0 {
+            put_right(&mut packet);
+        }
+        let payload = packet.len();
+        let pieces = segment::segment(&packet, usize::from(size)).unwrap_or_default();
+        assert!(pieces.len() <= payload.max(1));
+        for piece in pieces {
+            assert!(scene::transport_holds(&piece), "a wrong checksum");
+        }
+    });
+}
+
+/// DNS over TCP, and batches of answers.
+#[test]
+fn dns_frames() {
+    campaign::run("dns_frames", |bytes| {
+        let mut deframer = Deframer::default();
+        for chunk in bytes.chunks(usize::from(bytes.first().copied().unwrap_or(1)).max(1)) {
+            deframer.push(chunk);
+            while let Ok(Some(message)) = deframer.next_message() {
+                assert!(message.len() >= MIN_MESSAGE);
+            }
+        }
+        assert!(Answers(bytes).count() <= bytes.len());
+    });
+}
+
+/// What a SOCKS5 server says to each kind of client, and datagrams of its relay.
+#[test]
+fn socks5() {
+    campaign::run("socks5", |bytes| {
+        let credentials = Credentials {
+            username: "user".into(),
+            password: "secret".into(),
+        };
+        for credentials in [None, Some(credentials)] {
+            for command in [Command::Connect, Command::UdpAssociate] {
+                let target = Target::new("name.example", 443);
+                let mut client = Client::new(command, target, credentials.clone());
+                let mut rest = bytes;
+                while client.next() > 0 && rest.len() >= client.next() {
+                    let (taken, tail) = rest.split_at(client.next());
+                    rest = tail;
+                    if !matches!(client.advance(taken), Action::Send(_) | Action::Read) {
+                        assert_eq!(client.next(), 0, "goes on after its end");
+                    }
+                    // The dialler's buffer holds 260 bytes.
+                    assert!(client.next() <= 260);
+                }
+            }
+        }
+        if let Some((_, length)) = parse_address(bytes) {
+            assert!(length <= bytes.len());
+        }
+        if let Some((_, payload)) = parse_datagram(bytes) {
+            assert!(payload.len() < bytes.len());
+        }
+    });
+}
