@@ -54,6 +54,8 @@ export class UdpAssociation implements AssociationWays {
   #clientPort: number;
   readonly #socket: dgram.Socket;
   readonly #flows = new Map<string, AssociationFlow>();
+  /** Which flow the answers of an address belong to, as it was found since the last sweep. */
+  readonly #answering = new Map<string, AssociationFlow>();
   readonly #ways = new Map<string, Promise<UdpWay>>();
   readonly #life = new AbortController();
   #cancelSweep: () => void = () => undefined;
@@ -176,8 +178,17 @@ export class UdpAssociation implements AssociationWays {
     this.#socket.send(encodeSocksDatagram({ peer, data }), this.#clientPort, this.#client, () => undefined);
   }
 
-  /** A proxy says the address for what it was sent by name: then it is the one name asked for on that port. */
   #flowOf(way: UdpWay, from: Endpoint): AssociationFlow | undefined {
+    const key = `${from.host} ${from.port}`;
+    const known = this.#answering.get(key);
+    if (known?.way === way) return known;
+    const flow = this.#searchFlow(way, from);
+    if (flow !== undefined) this.#answering.set(key, flow);
+    return flow;
+  }
+
+  /** A proxy says the address for what it was sent by name: then it is the one name asked for on that port. */
+  #searchFlow(way: UdpWay, from: Endpoint): AssociationFlow | undefined {
     const there = [...this.#flows.values()].filter((flow) => flow.way === way && flow.target?.port === from.port);
     const exact = there.find((flow) => flow.target?.host === from.host);
     if (exact !== undefined) return exact;
@@ -205,6 +216,7 @@ export class UdpAssociation implements AssociationWays {
   }
 
   #sweep(): void {
+    this.#answering.clear();
     for (const [key, flow] of this.#flows) {
       const limit = flow.isOver ? refusedMs : flow.isConversation ? conversationIdleMs : idleMs;
       if (flow.idleMs < limit) continue;
