@@ -223,7 +223,7 @@ describe('failures', () => {
 test('only what is ours is deleted; a machine without IPv6 is no error', async () => {
   runner.answers.set(
     'ip -4 -N -j rule show',
-    '[{"priority":5381,"src":"all","dst":"198.18.0.0","dstlen":15,"table":"5380"},{"priority":5381,"src":"all","fwmark":"0x1","table":"5380"},{"priority":5399,"src":"all","nop":null},{"priority":5400,"src":"all","table":"5380"}]',
+    '[{"priority":5381,"src":"all","dst":"198.18.0.0","dstlen":15,"table":"5380","protocol":"153"},{"priority":5381,"src":"all","fwmark":"0x1","table":"5380"},{"priority":4999,"src":"all","nop":null,"protocol":"153"},{"priority":5400,"src":"all","table":"5380"}]',
   );
   runner.answers.set(
     'ip -4 -N -j route show table 5380',
@@ -234,13 +234,13 @@ test('only what is ours is deleted; a machine without IPv6 is no error', async (
   expect(deleted.map((entry) => entry.text)).toEqual([
     'unreachable 198.18.0.0/15 metric 4294967295',
     'pref 5381 to 198.18.0.0/15 lookup 5380',
-    'pref 5399 nop',
+    'pref 4999 nop',
   ]);
   expect(runner.takeScript()).toBe(
     `
 ip -4 -force -batch -
-  rule del pref 5381 to 198.18.0.0/15 lookup 5380
-  rule del pref 5399 nop
+  rule del pref 5381 to 198.18.0.0/15 lookup 5380 protocol 153
+  rule del pref 4999 nop protocol 153
   route del unreachable 198.18.0.0/15 metric 4294967295 table 5380`.trim(),
   );
 });
