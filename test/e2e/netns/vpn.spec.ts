@@ -112,7 +112,7 @@ describeInLab('beside a VPN', () => {
       curl('203.0.113.81'),
       dig(),
     ]);
-    const [name = '', address = '', datagram = '', proxiedName = '', proxiedAddress = '', question = ''] = asked;
+    const [name, address, datagram, proxiedName, proxiedAddress, question] = asked;
     return {
       name,
       address,
