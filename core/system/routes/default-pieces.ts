@@ -3,7 +3,7 @@
  * calculators of AllowedIPs make, 2000::/3). Pure. Such routes say "everything", and are not an exception as a LAN's route is.
  */
 import { type Cidr, cidrWithin, formatCidr, parseCidr } from '../../base/cidr.ts';
-import type { Family } from './route-plan.ts';
+import type { Family } from './routes.ts';
 
 /** A route of a table of others: where to, and by which way. */
 export interface OtherRoute {

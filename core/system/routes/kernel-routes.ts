@@ -3,7 +3,8 @@ import { AppError } from '../../base/app-error.ts';
 import type { CommandRunner } from '../command-runner.ts';
 import type { OtherRoute } from './default-pieces.ts';
 import { mainTable, type OtherRules, readOtherRules } from './other-rules.ts';
-import { type Family, type RouteEntry, routeTable, ruleProtocol } from './route-plan.ts';
+import { type RouteEntry, routeTable, ruleProtocol } from './route-plan.ts';
+import type { Family } from './routes.ts';
 import { type JsonObject, jsonObjects, ruleText } from './rule-text.ts';
 
 /** One `ip` call may take this long; it takes a few milliseconds unless the machine is stuck. */

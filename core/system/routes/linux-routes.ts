@@ -10,16 +10,8 @@ import type { NewUndoRecord, UndoRecordOf } from '../undo-record.ts';
 import { commandTimeoutMs, readOthers, readRouteEntries } from './kernel-routes.ts';
 import { isOurShape } from './leftover-routes.ts';
 import type { OtherRules } from './other-rules.ts';
-import {
-  type Family,
-  noOthers,
-  type Others,
-  planRoutes,
-  type RouteEntry,
-  routeTable,
-  ruleProtocol,
-} from './route-plan.ts';
-import type { RouteConfig, Routes } from './routes.ts';
+import { noOthers, type Others, planRoutes, type RouteEntry, routeTable, ruleProtocol } from './route-plan.ts';
+import type { Family, RouteConfig, Routes } from './routes.ts';
 import { RulePlace } from './rule-place.ts';
 
 export type RouteRecord = UndoRecordOf<'ip-rule' | 'ip-route'>;

@@ -6,9 +6,7 @@ import { AppError } from '../../base/app-error.ts';
 import { type Cidr, parseCidr } from '../../base/cidr.ts';
 import { piecesOf, textOf } from './default-pieces.ts';
 import { firstPreference, lookups, mainTable, marks, type OtherRules } from './other-rules.ts';
-import type { RouteConfig } from './routes.ts';
-
-export type Family = 4 | 6;
+import type { Family, RouteConfig } from './routes.ts';
 
 /** One rule or route, as the words of `ip rule add ...` or `ip route add ... table 5380`. */
 export interface RouteEntry {

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { OtherRoute } from '../../../../core/system/routes/default-pieces.ts';
 import { isOurShape } from '../../../../core/system/routes/leftover-routes.ts';
 import { readOtherRules } from '../../../../core/system/routes/other-rules.ts';
-import { type Family, type Others, planRoutes } from '../../../../core/system/routes/route-plan.ts';
-import type { RouteConfig } from '../../../../core/system/routes/routes.ts';
+import { type Others, planRoutes } from '../../../../core/system/routes/route-plan.ts';
+import type { Family, RouteConfig } from '../../../../core/system/routes/routes.ts';
 import type { JsonObject } from '../../../../core/system/routes/rule-text.ts';
 
 const base: RouteConfig = {
