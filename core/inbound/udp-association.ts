@@ -183,7 +183,7 @@ export class UdpAssociation implements AssociationWays {
     const known = this.#answering.get(key);
     if (known?.way === way) return known;
     const flow = this.#searchFlow(way, from);
-    if (flow !== undefined) this.#answering.set(key, flow);
+    if (flow !== undefined && this.#answering.size < maxFlows) this.#answering.set(key, flow);
     return flow;
   }
 

@@ -204,6 +204,13 @@ const harmless: Readonly<Record<string, readonly string[]>> = {
     'rules:\n-\tMATCH,DIRECT\t',
     '"mixed-port": 1',
     'rules: [\n  "MATCH,DIRECT"\n]',
+    'rules: [\n"MATCH,DIRECT",\n"MATCH,DIRECT"\n]\nmixed-port: 1',
+    'dns: {\nenable: true,\nnameserver: [\n1.1.1.1\n]\n}',
+    'proxies:\n  - {name: a,\n type: direct}\n  - {name: b,\ntype: direct}',
+    'a: [\n\tb\n]\nrules: [\n\t"MATCH,DIRECT" # c\n\t]',
+    '{\n\t"mixed-port": 1,\n\t"rules": [\n\t\t"MATCH,DIRECT"\n\t]\n}',
+    'mixed-port: 1\rrules: []\r',
+    'mixed-port: 1\u0085rules: []',
     'a: &a {type: direct}\nb: &b {udp: true}\nproxies:\n- {<<: [*a, *b], name: x}',
     'x: &x\n  <<: &y {type: direct}\nproxies:\n- {<<: *x, name: z}',
   ],
@@ -273,6 +280,13 @@ describe('what it means', () => {
     for (const written of ['0123', '1e5', '0x1F', '1_000', '1.0', '+86'])
       expect(told(written)).toEqual(['YAML_NUMBER_AS_TEXT']);
     for (const written of ['123', '1.5', '"0123"', 'yes', '!!str 0123']) expect(told(written)).toEqual([]);
+  });
+
+  test('flow collections at the beginning of a line keep their places', () => {
+    const text = 'proxies: [\n{name: a, type: direct},\n{name: b,\ntype: nothing}\n]\nrules: [\n"MATCH,a"\n]\n';
+    expect(config(text).rules).toEqual([{ type: 'MATCH', payload: '', policy: 'a', noResolve: false }]);
+    expect(loadProfile(text).problems).toMatchObject([{ code: 'PROXY_UNKNOWN_TYPE', line: 4, column: 7 }]);
+    expect(loadProfile('rules: [\n"MATCH,DIRECT"\n').failure).toBe('CONFIG_SYNTAX');
   });
 
   test('base64 that holds no text leaves the proxy out', () => {
@@ -348,11 +362,14 @@ Rule:
     expect(codes('Rule: ["MATCH,g"]\nProxy Group: [{name: g, type: select}]')).toContain('POLICY_IS_GROUP');
   });
 
-  test('a key that only holds what aliases refer to is not unknown; one that nobody refers to is', () => {
+  test('a key that only holds anchors is not unknown, unless a key of ours may have been meant', () => {
     const text = (more: string) =>
       `x-base: {a: &a {type: direct}}\n${more}\nproxies: [{<<: *a, name: d}]\nrules: ["MATCH,d"]`;
     expect(codes(text(''))).toEqual([]);
-    expect(codes(text('y: &unused {type: direct}'))).toEqual(['KEY_UNKNOWN']);
+    expect(codes(text('y: &unused {type: direct}'))).toEqual([]);
+    expect(codes(text('y: {type: direct}'))).toEqual(['KEY_UNKNOWN']);
+    expect(codes(text('proxy: &unused {type: direct}'))).toEqual(['KEY_UNKNOWN']);
+    expect(codes(text('cfw-anything: 1'))).toEqual(['NOTE_OTHER_CLIENT']);
   });
 
   test('mode direct sends everything DIRECT, and wrong rules do no harm then', () => {
