@@ -138,7 +138,7 @@ async function assemble(options: HelperOptions, addonPath: string, log: HelperLo
     loopGuard: native,
     destroySockets: native.destroySockets,
     network,
-    routes: createRoutes(process.platform, { runner, journal, logger: logger.child('routes') }),
+    routes: createRoutes(process.platform, { runner, journal, logger: logger.child('routes'), health, clock }),
     systemDns: createSystemDns(process.platform, {
       runner,
       journal,

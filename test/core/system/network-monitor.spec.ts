@@ -31,7 +31,7 @@ beforeEach(async () => {
 
 describe('routes', () => {
   test('are known when it has started', () => {
-    expect(runner.readers.map((reader) => reader.command)).toEqual(['ip -o monitor link address route']);
+    expect(runner.readers.map((reader) => reader.command)).toEqual(['ip -o monitor link address route rule']);
     expect(monitor.deviceFor('8.8.8.8')).toBe('eth0');
     expect(monitor.defaultDevice(4)).toBe('eth0');
     expect(monitor.defaultDevice(6)).toBeUndefined();
