@@ -9,7 +9,7 @@ import type { Logger } from '../base/logger.ts';
 import type { CommandRunner } from './command-runner.ts';
 import { readNetworkSnapshot } from './network-snapshot.ts';
 import { type NetworkSnapshot, RouteTable } from './route-table.ts';
-import { routeTable } from './routes/route-plan.ts';
+import { isOurPreference, routeTable } from './routes/route-plan.ts';
 import { SerialQueue } from './serial-queue.ts';
 
 export interface NetworkMonitorOptions {
@@ -30,6 +30,7 @@ const restartMs = 1_000;
 export class NetworkMonitor implements Service {
   readonly #options: NetworkMonitorOptions;
   readonly #changed = new Emitter<NetworkSnapshot>();
+  readonly #ownChanged = new Emitter<void>();
   readonly #queue = new SerialQueue();
   #snapshot: NetworkSnapshot = { addresses: [], routes: [] };
   #table: RouteTable;
@@ -69,6 +70,11 @@ export class NetworkMonitor implements Service {
   /** Called with the new snapshot after addresses or routes other than our own have changed. Returns the removal. */
   onChange(listener: Listener<NetworkSnapshot>): () => void {
     return this.#changed.on(listener);
+  }
+
+  /** Called when our own device, table or rules, or any device, may have been changed; at every event, our own too. */
+  onOwnEvent(listener: () => void): () => void {
+    return this.#ownChanged.on(listener);
   }
 
   snapshot(): NetworkSnapshot {
@@ -130,7 +136,7 @@ export class NetworkMonitor implements Service {
     const { clock, logger, runner } = this.#options;
     this.#stopLines = runner.spawnLines(
       'ip',
-      ['-o', 'monitor', 'link', 'address', 'route'],
+      ['-o', 'monitor', 'link', 'address', 'route', 'rule'],
       (line) => this.#onLine(line),
       () => {
         this.#stopLines = undefined;
@@ -145,9 +151,18 @@ export class NetworkMonitor implements Service {
   }
 
   #onLine(line: string): void {
-    if (line.trim() === '' || new RegExp(`\\btable ${routeTable}\\b`).test(line)) return;
-    const device = /(?:^|\s)dev (\S+)/.exec(line)?.[1] ?? /^(?:\[\w+\])?(?:Deleted )?\d+: ([^:@\s]+)/.exec(line)?.[1];
-    if (device !== undefined && this.#options.isOwn(device)) return;
+    if (line.trim() === '') return;
+    const preference = /^(?:\[\w+\])?(?:Deleted )?(\d+):\s+(?:not )?from /.exec(line)?.[1];
+    if (preference !== undefined) {
+      if (isOurPreference(Number(preference))) return this.#ownChanged.emit();
+      return this.#plan();
+    }
+    if (new RegExp(`\\btable ${routeTable}\\b`).test(line)) return this.#ownChanged.emit();
+    const link = /^(?:\[\w+\])?(?:Deleted )?\d+: ([^:@\s]+)/.exec(line)?.[1];
+    const device = /(?:^|\s)dev (\S+)/.exec(line)?.[1] ?? link;
+    // Ours under another name looks like one of others.
+    if (link !== undefined) this.#ownChanged.emit();
+    if (device !== undefined && this.#options.isOwn(device)) return this.#ownChanged.emit();
     this.#plan();
   }
 

@@ -1,8 +1,9 @@
 /** Reads our rules and routes as the kernel has them (`ip -N -j`), in the words in which they would be added. */
 import { z } from 'zod';
 import { AppError } from '../../base/app-error.ts';
+import { parseCidr } from '../../base/cidr.ts';
 import type { CommandRunner } from '../command-runner.ts';
-import { type Family, preferences, type RouteEntry, routeTable } from './route-plan.ts';
+import { canonicalPrefix, type Family, isOurPreference, type RouteEntry, routeTable } from './route-plan.ts';
 
 /** One `ip` call may take this long; it takes a few milliseconds unless the machine is stuck. */
 export const commandTimeoutMs = 5_000;
@@ -32,7 +33,9 @@ export async function readRouteEntries(runner: CommandRunner, family: Family): P
   ]);
   return [
     ...routes.map((route): RouteEntry => ({ kind: 'route', family, text: routeText(route, family) })),
-    ...rules.filter(isOurPreference).map((rule): RouteEntry => ({ kind: 'rule', family, text: ruleText(rule) })),
+    ...rules
+      .filter((rule) => isOurPreference(Number(rule['priority'])))
+      .map((rule): RouteEntry => ({ kind: 'rule', family, text: ruleText(rule) })),
   ];
 }
 
@@ -74,7 +77,7 @@ export function routeText(route: JsonObject, family: Family): string {
   if (type !== undefined && type !== 'unicast' && type !== '1') {
     words.push(type === '7' ? 'unreachable' : String(type));
   }
-  words.push(String(route['dst']));
+  words.push(inOneForm(String(route['dst'])));
   if (route['gateway'] !== undefined) words.push(`via ${String(route['gateway'])}`);
   // An unreachable IPv6 route is shown on the loopback device, where nobody put it.
   if (route['dev'] !== undefined && words[0] !== 'unreachable') words.push(`dev ${String(route['dev'])}`);
@@ -83,14 +86,15 @@ export function routeText(route: JsonObject, family: Family): string {
   return words.join(' ');
 }
 
-function isOurPreference(rule: JsonObject): boolean {
-  const preference = Number(rule['priority']);
-  return preference >= preferences.guard && preference <= preferences.end;
-}
-
 function prefixText(address: JsonValue | undefined, length: JsonValue | undefined): string | undefined {
   if (address === undefined || address === 'all') return undefined;
-  return length === undefined ? String(address) : `${String(address)}/${String(length)}`;
+  return inOneForm(length === undefined ? String(address) : `${String(address)}/${String(length)}`);
+}
+
+/** `ip` writes some addresses as nobody else does: `::1.2.3.4` (inet_ntop(3) of the GNU C library). */
+function inOneForm(prefix: string): string {
+  const cidr = parseCidr(prefix);
+  return cidr === undefined ? prefix : canonicalPrefix(cidr);
 }
 
 function tableText(table: JsonValue | undefined): JsonValue | undefined {

@@ -34,6 +34,14 @@ export class LinuxRoutes implements Routes {
     return this.#queue.run(() => (wanted === undefined ? this.#removeAll() : this.#change(wanted)));
   }
 
+  missing(): Promise<number> {
+    return this.#queue.run(async () => {
+      const wanted = this.#records().map(entryOf);
+      const there = keysOf(await readAll(this.#runner, familiesOf(wanted)));
+      return wanted.filter((entry) => !there.has(keyOf(entry))).length;
+    });
+  }
+
   async #change(wanted: RouteConfig): Promise<void> {
     const plan = planRoutes(wanted);
     const records = this.#records();

@@ -47,6 +47,11 @@ export const preferences = {
   end: 5399,
 } as const;
 
+/** Whether a rule of this preference is one of ours, or in our way. */
+export function isOurPreference(preference: number): boolean {
+  return preference >= preferences.guard && preference <= preferences.end;
+}
+
 /** The lowest priority there is: only reached when the device, and with it the route above, is gone. */
 const lastMetric = 4_294_967_295;
 
@@ -57,7 +62,9 @@ const lastMetric = 4_294_967_295;
  */
 export function planRoutes(wanted: RouteConfig): RouteEntry[] {
   const plan = wanted.capture === 'everything' ? planFamily : planFakeRanges;
-  return wanted.ipv6 ? [...plan(4, wanted), ...plan(6, wanted)] : plan(4, wanted);
+  const entries = wanted.ipv6 ? [...plan(4, wanted), ...plan(6, wanted)] : plan(4, wanted);
+  // A prefix may be excluded that is an exception anyway: the kernel refuses the same rule twice.
+  return [...new Map(entries.map((entry) => [`${entry.family} ${entry.kind} ${entry.text}`, entry])).values()];
 }
 
 function planFamily(family: Family, wanted: RouteConfig): RouteEntry[] {
@@ -148,10 +155,13 @@ function prefixesOf(family: Family, prefixes: readonly string[]): string[] {
   return [...new Set(own.map(canonical))];
 }
 
-/** As the kernel shows it: host bits cleared, a full-length prefix as a bare address. */
-function canonical(prefix: string): string {
-  const cidr = parse(prefix);
+/** A prefix in the one form in which entries are compared: host bits cleared, a full-length one as a bare address. */
+export function canonicalPrefix(cidr: Cidr): string {
   return cidr.prefix === (cidr.family === 4 ? 32 : 128) ? cidr.address : formatCidr(cidr);
+}
+
+function canonical(prefix: string): string {
+  return canonicalPrefix(parse(prefix));
 }
 
 function parse(prefix: string): Cidr {

@@ -33,6 +33,9 @@ let engines: MemoryNative[];
 let did: string[];
 let health: Health;
 let tunnel: Tunnel;
+let ownEvent: () => void;
+let deviceTrouble: string | undefined;
+let missingRoutes: number;
 let networkChanged: () => void;
 const engine = (): MemoryNative => engines.at(-1) as MemoryNative;
 
@@ -41,6 +44,8 @@ beforeEach(() => {
   did = [];
   health = new Health();
   networkChanged = () => undefined;
+  deviceTrouble = undefined;
+  missingRoutes = 0;
   const refused = Promise.reject(new Error('no network in this test'));
   refused.catch(() => undefined);
   tunnel = new Tunnel({
@@ -68,8 +73,14 @@ beforeEach(() => {
         networkChanged = changed;
         return () => undefined;
       },
+      onOwnEvent: (changed) => {
+        ownEvent = changed;
+        return () => undefined;
+      },
     },
+    deviceTrouble: async () => deviceTrouble,
     routes: {
+      missing: async () => missingRoutes,
       apply: async (wanted) =>
         void did.push(
           wanted === undefined
@@ -82,6 +93,7 @@ beforeEach(() => {
       baseServers: async () => [],
       baseOptions: async () => defaultResolverOptions,
       baseSearch: async () => [],
+      onBaseChange: () => () => undefined,
     },
     flushCaches: async () => undefined,
     socketUid: () => 1000,
