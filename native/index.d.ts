@@ -165,6 +165,10 @@ export interface EngineMetrics {
   udpSockets: number; // descriptors of outward UDP sockets
   udpGaveWay: number; // UDP flows ended early because their program, or all together, had too many
   udpRefused: number; // datagrams that opened no flow for the same reason
+  /** Datagrams of UDP servers on this machine to somebody who spoke first: sent on as without us, no flow. */
+  udpAnswers: number;
+  /** Whether the kernel tells (bpf(2), packet(7)). Otherwise such datagrams are flows. */
+  knowsAnswers: boolean;
 }
 
 /**

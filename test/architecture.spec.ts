@@ -141,6 +141,7 @@ describe('doors', () => {
       'core/dns/http1-session.ts': 'HTTP/1.1 on streams that the egress or an outbound has connected',
       'core/dns/http2-session.ts': 'HTTP/2 on such a stream',
       'core/dns/upstream-dialer.ts': 'TLS on such a stream',
+      'core/inbound/udp-association.ts': 'hears the datagrams of clients and answers them',
       'core/tunnel/native-flow-engine.ts': 'adopts a connection that the engine accepted',
     };
     const wrong = helperFiles.filter(

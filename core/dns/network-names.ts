@@ -88,17 +88,11 @@ export class NetworkNames {
     return this.#options.ruling(name) === undefined ? doubtful(domain) : 'other';
   }
 
-  /** Whether a normalised name may be the network's: then it is dialled by the address that the network has for it. */
-  mayInclude(name: string): boolean {
-    return this.standing(name) !== 'other';
-  }
-
-  /** What resolvers of this machine make of a single label by the search list, in its order. */
-  expansionsOf(name: string): string[] {
+  /** What resolvers of this machine make of a single label by the search list, in its order; each with whose it is. */
+  async expansionsOf(name: string): Promise<{ readonly name: string; readonly standing: Standing }[]> {
     if (name === '' || name.includes('.')) return [];
-    return this.#options.searchList.domains
-      .map((domain) => `${name}.${domain}`)
-      .filter((full) => this.mayInclude(full));
+    const names = this.#options.searchList.domains.map((domain) => `${name}.${domain}`);
+    return await Promise.all(names.map(async (full) => ({ name: full, standing: await this.settle(full) })));
   }
 
   /** Another network: all is to be found out anew. */

@@ -140,7 +140,7 @@ async function assemble(options: HelperOptions, addonPath: string, log: HelperLo
     destroySockets: native.destroySockets,
     network,
     deviceTrouble: (device) => deviceTrouble(runner, device),
-    routes: createRoutes(process.platform, { runner, journal, logger: logger.child('routes') }),
+    routes: createRoutes(process.platform, { runner, journal, logger: logger.child('routes'), health, clock }),
     systemDns: createSystemDns(process.platform, {
       runner,
       journal,

@@ -115,7 +115,8 @@ export class HttpExchange implements Stream {
       rest = left;
     }
     const isOver = this.#part === 'over';
-    const flushed = send.length === 0 || this.#socket.write(Buffer.concat(send));
+    const [only] = send;
+    const flushed = only === undefined || this.#socket.write(send.length === 1 ? only : Buffer.concat(send));
     this.#answered ||= send.length > 0;
     if (flushed || this.#socket.destroyed) done();
     else this.#socket.once('drain', () => done());

@@ -1,6 +1,6 @@
 /** One connection to the mixed port: runs the handshake on its socket, then is the flow that the dispatcher answers. */
 import type { Socket } from 'node:net';
-import { parseIp } from '../base/address.ts';
+import { type Ip, parseIp } from '../base/address.ts';
 import type { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
@@ -8,15 +8,19 @@ import { unreachable } from '../base/unreachable.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import type { Metadata } from '../flow/metadata.ts';
 import { SocketStream } from '../net/socket-stream.ts';
+import { encodeSocks5Reply, socks5Replies } from '../net/socks5.ts';
 import type { Stream } from '../net/stream.ts';
 import { type AfterExchange, HttpExchange } from './http-exchange.ts';
 import type { DispatchedFlow, FlowDispatcher } from './inbound.ts';
 import { type HandshakeStep, MixedHandshake, type ProxyRequest } from './mixed-handshake.ts';
+import type { UdpAssociation } from './udp-association.ts';
 import type { UserList } from './user-list.ts';
 
 export interface MixedClientServices {
   readonly users: UserList;
   readonly dispatcher: FlowDispatcher;
+  /** A relay for the datagrams of this client, at the address of ours that it has reached. */
+  readonly associate: (client: Endpoint, here: Ip) => UdpAssociation;
   readonly clock: Clock;
   readonly log: Logger;
   /** Milliseconds from the connection to the end of the handshake, however the bytes trickle. */
@@ -92,12 +96,36 @@ export class MixedClient {
         this.#services.log.debug('client refused', { client: this.#source.host, reason: step.reason });
         this.#endWith(step.send);
         return false;
+      case 'associate':
+        if (step.send.length > 0) this.#socket.write(step.send);
+        void this.#associate();
+        return false;
       case 'request':
         if (step.send.length > 0) this.#socket.write(step.send);
         this.#dispatch(step.request);
         return false;
       default:
         return unreachable(step);
+    }
+  }
+
+  /** The association ends with the connection, on which nothing is said any more (RFC 1928 section 7). */
+  async #associate(): Promise<void> {
+    const socket = this.#socket;
+    const here = endpointOf(socket.localAddress, socket.localPort).host;
+    // A client that has gone has no address.
+    if (here === '') {
+      socket.destroy();
+      return;
+    }
+    const association = this.#services.associate({ host: this.#source.host, port: 0 }, here);
+    socket.once('close', () => association.stop());
+    socket.once('end', () => socket.end()).resume();
+    try {
+      socket.write(encodeSocks5Reply(socks5Replies.succeeded, await association.start(here)));
+    } catch (error) {
+      this.#services.log.debug('no relay for datagrams', { client: this.#source.host, reason: String(error) });
+      this.#endWith(encodeSocks5Reply(socks5Replies.generalFailure));
     }
   }
 

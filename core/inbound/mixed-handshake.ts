@@ -46,6 +46,8 @@ export interface ProxyRequest {
 export type HandshakeStep =
   | { readonly kind: 'more'; readonly send: Uint8Array }
   | { readonly kind: 'request'; readonly send: Uint8Array; readonly request: ProxyRequest }
+  /** A SOCKS5 client wants a relay for datagrams, for as long as its connection lives. */
+  | { readonly kind: 'associate'; readonly send: Uint8Array }
   /** Send this and end the connection. */
   | { readonly kind: 'refused'; readonly send: Uint8Array; readonly reason: string };
 
@@ -109,6 +111,10 @@ export class MixedHandshake {
           parseSocks5Request(this.#bytes),
           encodeSocks5Reply(socks5Replies.generalFailure),
           (request) => {
+            // The client's own address in it is often wrong, or that of a target: only its datagrams tell it.
+            if (request.command === socks5Commands.udpAssociate) {
+              return { outcome: () => ({ kind: 'associate', send: nothing }) };
+            }
             if (request.command !== socks5Commands.connect) {
               return refuse(encodeSocks5Reply(socks5Replies.commandNotSupported), `SOCKS5 command ${request.command}`);
             }

@@ -7,13 +7,17 @@ import type { Service } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
 import type { MixedConfig } from '../contract/config.ts';
 import type { Endpoint } from '../contract/flow.ts';
+import type { UdpWays } from '../flow/udp-way.ts';
 import { ConnectionGate, type GateLimits } from '../net/connection-gate.ts';
 import type { FlowDispatcher } from './inbound.ts';
 import { endpointOf, MixedClient } from './mixed-client.ts';
+import { FlowBudget, UdpAssociation } from './udp-association.ts';
 import { UserList } from './user-list.ts';
 
 export interface MixedInboundServices {
   readonly dispatcher: FlowDispatcher;
+  /** Carry the datagrams of SOCKS5 clients. */
+  readonly ways: UdpWays;
   readonly clock: Clock;
   readonly log: Logger;
   /** Names who is at the other end of an accepted connection: a user of this machine, or an address. */
@@ -33,6 +37,7 @@ export class MixedInbound implements Service {
   readonly #limits: MixedInboundLimits;
   readonly #users: UserList;
   readonly #sockets = new Set<net.Socket>();
+  readonly #datagramFlows = new FlowBudget();
   /** Who has not asked for a connection yet is a stranger. */
   readonly #gate: ConnectionGate;
   #server: net.Server | undefined;
@@ -101,6 +106,10 @@ export class MixedInbound implements Service {
           this.#gate.admit(socket);
           return dispatcher.dispatch(flow);
         },
+      },
+      associate: (source, here) => {
+        this.#gate.admit(socket);
+        return new UdpAssociation(source, here, this.#services, this.#datagramFlows);
       },
       clock,
       log,

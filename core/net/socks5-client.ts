@@ -1,12 +1,12 @@
 /**
- * The client's side of a SOCKS5 CONNECT (RFC 1928, RFC 1929) as bytes. It says how many bytes it wants next, so that its
+ * The client's side of a SOCKS5 CONNECT or UDP ASSOCIATE (RFC 1928, RFC 1929) as bytes. It says how many bytes it wants next, so that its
  * caller never reads beyond the handshake: what follows belongs to the stream. No sockets.
  */
 
 import { unreachable } from '../base/unreachable.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import { type Credentials, socks5Commands, socks5Methods, socks5Version } from './socks5.ts';
-import { addressTypes, encodeSocksAddress } from './socks5-address.ts';
+import { addressTypes, encodeSocksAddress, parseSocksAddress } from './socks5-address.ts';
 
 export type Socks5ClientFailure =
   | { readonly why: 'auth'; readonly message: string }
@@ -17,7 +17,8 @@ export type Socks5ClientFailure =
 export type Socks5ClientStep =
   /** Send this (may be nothing), then call `take` with exactly so many bytes. */
   | { readonly kind: 'want'; readonly send: Uint8Array; readonly bytes: number }
-  | { readonly kind: 'connected' }
+  /** `bound`: the address in the reply; of UDP ASSOCIATE that of the relay. */
+  | { readonly kind: 'connected'; readonly bound: Endpoint }
   | { readonly kind: 'failed'; readonly failure: Socks5ClientFailure };
 
 type Expected = 'method' | 'password-status' | 'reply' | 'bound-name-length' | 'bound-rest';
@@ -25,12 +26,16 @@ type Expected = 'method' | 'password-status' | 'reply' | 'bound-name-length' | '
 export class Socks5Client {
   readonly #target: Endpoint;
   readonly #credentials: Credentials | undefined;
+  readonly #command: number;
   #expected: Expected = 'method';
+  /** What has been read of the address in the reply. */
+  #bound: Uint8Array = new Uint8Array();
 
   /** Credentials are offered besides "no authentication"; the proxy chooses. */
-  constructor(target: Endpoint, credentials: Credentials | undefined) {
+  constructor(target: Endpoint, credentials: Credentials | undefined, command: number = socks5Commands.connect) {
     this.#target = target;
     this.#credentials = credentials;
+    this.#command = command;
   }
 
   start(): Socks5ClientStep {
@@ -50,9 +55,10 @@ export class Socks5Client {
       case 'reply':
         return this.#takeReply(first, second, fourth);
       case 'bound-name-length':
+        this.#bound = Buffer.concat([this.#bound, bytes]);
         return this.#want('bound-rest', first + 2);
       case 'bound-rest':
-        return { kind: 'connected' };
+        return { kind: 'connected', bound: readBound(Buffer.concat([this.#bound, bytes])) };
       default:
         return unreachable(this.#expected);
     }
@@ -74,12 +80,13 @@ export class Socks5Client {
 
   #request(): Socks5ClientStep {
     const address = encodeSocksAddress(this.#target);
-    return this.#want('reply', 4, Uint8Array.of(socks5Version, socks5Commands.connect, 0, ...address));
+    return this.#want('reply', 4, Uint8Array.of(socks5Version, this.#command, 0, ...address));
   }
 
   #takeReply(version: number, reply: number, type: number): Socks5ClientStep {
     if (version !== socks5Version) return failed({ why: 'protocol', message: 'the reply is no SOCKS5' });
     if (reply !== 0) return failed({ why: 'reply', reply });
+    this.#bound = Uint8Array.of(type);
     if (type === addressTypes.ipv4) return this.#want('bound-rest', 6);
     if (type === addressTypes.ipv6) return this.#want('bound-rest', 18);
     if (type === addressTypes.name) return this.#want('bound-name-length', 1);
@@ -90,6 +97,13 @@ export class Socks5Client {
     this.#expected = expected;
     return { kind: 'want', send, bytes };
   }
+}
+
+/** A name that cannot be one is as good as no address: nobody needs it after CONNECT. */
+function readBound(bytes: Uint8Array): Endpoint {
+  const parsed = parseSocksAddress(bytes);
+  if (parsed.kind === 'ok' && parsed.value !== 'unsupported') return parsed.value;
+  return { host: '0.0.0.0', port: ((bytes.at(-2) ?? 0) << 8) | (bytes.at(-1) ?? 0) };
 }
 
 function failed(failure: Socks5ClientFailure): Socks5ClientStep {

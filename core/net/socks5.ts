@@ -1,7 +1,7 @@
 /** The server's side of SOCKS5 as bytes (RFC 1928, RFC 1929): what clients send is read, replies are written. No sockets. */
 import type { Endpoint } from '../contract/flow.ts';
 import { bad, needMore, type Parsed } from './parsed.ts';
-import { parseSocksAddress } from './socks5-address.ts';
+import { encodeSocksAddress, parseSocksAddress } from './socks5-address.ts';
 
 export const socks5Version = 5;
 export const socks5Methods = { none: 0, password: 2, noneAcceptable: 0xff } as const;
@@ -70,7 +70,7 @@ export function parseSocks5Request(bytes: Uint8Array): Parsed<Socks5Request> {
   return { kind: 'ok', value: { command, destination: address.value }, used: 3 + address.used };
 }
 
-/** A reply without a bound address: nobody may bind, and no client uses it after CONNECT. */
-export function encodeSocks5Reply(reply: number): Uint8Array {
-  return Uint8Array.of(socks5Version, reply, 0, 1, 0, 0, 0, 0, 0, 0);
+/** A reply; without a bound address unless it is that of a relay: nobody may bind, and no client uses it after CONNECT. */
+export function encodeSocks5Reply(reply: number, bound: Endpoint = { host: '0.0.0.0', port: 0 }): Uint8Array {
+  return Uint8Array.of(socks5Version, reply, 0, ...encodeSocksAddress(bound));
 }

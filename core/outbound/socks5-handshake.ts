@@ -3,12 +3,13 @@ import type { Socket } from 'node:net';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import { unreachable } from '../base/unreachable.ts';
+import type { Endpoint } from '../contract/flow.ts';
 import type { Socks5Client, Socks5ClientFailure, Socks5ClientStep } from '../net/socks5-client.ts';
 import { dialCodeOfSocksReply } from './dial-error.ts';
 import type { DialOptions } from './dialer.ts';
 
 /**
- * Resolves when the proxy has connected; everything behind the handshake is then still in the socket.
+ * Resolves to the address in the reply when the proxy has connected; everything behind the handshake is then still in the socket.
  * Rejects with DIAL_REFUSED, DIAL_NETWORK_UNREACHABLE, DIAL_HOST_UNREACHABLE, DIAL_TIMEOUT, DIAL_PROXY_AUTH,
  * DIAL_PROXY_DENIED or DIAL_PROXY_FAILED; the socket is then destroyed.
  */
@@ -17,8 +18,8 @@ export async function socks5Handshake(
   client: Socks5Client,
   clock: Clock,
   options: DialOptions,
-): Promise<void> {
-  const outcome = Promise.withResolvers<void>();
+): Promise<Endpoint> {
+  const outcome = Promise.withResolvers<Endpoint>();
   const conversation = new Conversation(socket, client, outcome);
   const silent = new AppError('DIAL_TIMEOUT', 'the proxy did not answer the request in time');
   const cancelTimer = clock.after(options.timeoutMs, () => outcome.reject(silent));
@@ -27,7 +28,7 @@ export async function socks5Handshake(
   try {
     if (options.signal.aborted) onAbort();
     else conversation.begin();
-    await outcome.promise;
+    return await outcome.promise;
   } catch (error) {
     socket.destroy();
     throw error;
@@ -41,13 +42,13 @@ export async function socks5Handshake(
 class Conversation {
   readonly #socket: Socket;
   readonly #client: Socks5Client;
-  readonly #outcome: PromiseWithResolvers<void>;
+  readonly #outcome: PromiseWithResolvers<Endpoint>;
   #wanted = 0;
   readonly #onReadable = (): void => this.#read();
   readonly #onError = (error: Error): void => this.#broken(error);
   readonly #onClose = (): void => this.#broken();
 
-  constructor(socket: Socket, client: Socks5Client, outcome: PromiseWithResolvers<void>) {
+  constructor(socket: Socket, client: Socks5Client, outcome: PromiseWithResolvers<Endpoint>) {
     this.#socket = socket;
     this.#client = client;
     this.#outcome = outcome;
@@ -84,7 +85,7 @@ class Conversation {
         return;
       case 'connected':
         this.#wanted = 0;
-        return this.#outcome.resolve();
+        return this.#outcome.resolve(step.bound);
       case 'failed':
         this.#wanted = 0;
         return this.#outcome.reject(errorOf(step.failure));

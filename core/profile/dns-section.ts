@@ -18,6 +18,7 @@ const notes: Readonly<Record<string, ProblemCode>> = {
   'proxy-server-nameserver-policy': 'NOTE_DNS_PROXY_POLICY',
   'direct-nameserver-follow-policy': 'NOTE_DNS_DIRECT_POLICY',
   'cache-algorithm': 'NOTE_DNS_CACHE',
+  'fallback-lazy-query': 'NOTE_NO_EXPERIMENT',
   'ipv6-timeout': 'NOTE_NO_EXPERIMENT',
 };
 

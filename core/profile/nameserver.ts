@@ -21,6 +21,7 @@ const laterSchemes: Readonly<Record<string, string>> = {
   h3: 'DNS over HTTPS/3',
   quic: 'DNS over QUIC',
   dhcp: "the DHCP server's DNS",
+  ts: "Tailscale's DNS",
 };
 
 const ports: Readonly<Record<string, number>> = { udp: 53, tcp: 53, tls: 853, https: 443 };

@@ -41,6 +41,7 @@ const notes: Readonly<Record<string, ProblemCode>> = {
   'external-controller-unix': 'NOTE_CONTROLLER',
   'external-controller-pipe': 'NOTE_CONTROLLER',
   'external-controller-cors': 'NOTE_CONTROLLER',
+  'external-controller-routing-mark': 'NOTE_CONTROLLER',
   'external-doh-server': 'NOTE_CONTROLLER',
   'external-ui': 'NOTE_CONTROLLER',
   'external-ui-name': 'NOTE_CONTROLLER',

@@ -34,6 +34,16 @@ const notes: Readonly<Record<string, ProblemCode>> = {
   'exclude-uid-range': 'NOTE_TUN_LATER',
   'exclude-src-port': 'NOTE_TUN_LATER',
   'exclude-dst-port': 'NOTE_TUN_LATER',
+  'exclude-src-port-range': 'NOTE_TUN_LATER',
+  'exclude-dst-port-range': 'NOTE_TUN_LATER',
+  'include-mac-address': 'NOTE_TUN_LATER',
+  'exclude-mac-address': 'NOTE_TUN_LATER',
+  'include-android-user': 'NOTE_TUN_LATER',
+  'dns-search-domains': 'NOTE_TUN_NO_EFFECT',
+  'icmp-timeout': 'NOTE_TUN_NO_EFFECT',
+  'auto-redirect-input-mark': 'NOTE_TUN_REDIRECT',
+  'auto-redirect-output-mark': 'NOTE_TUN_REDIRECT',
+  'auto-redirect-iproute2-fallback-rule-index': 'NOTE_TUN_REDIRECT',
   'loopback-address': 'NOTE_TUN_NO_EFFECT',
   'file-descriptor': 'NOTE_TUN_NO_EFFECT',
   'iproute2-table-index': 'NOTE_TUN_NO_EFFECT',
@@ -78,7 +88,8 @@ function readPrefixes(value: YamlValue, fakeRanges: readonly Cidr[]): string[] {
   const prefixes: string[] = [];
   for (const item of value.oneOrList('PREFIX') ?? []) {
     const text = item.text('PREFIX')?.trim();
-    if (text === undefined) continue;
+    if (text === '') item.warning('ITEM_EMPTY');
+    if (text === undefined || text === '') continue;
     const cidr = parseCidr(text);
     if (cidr === undefined) {
       item.error('NOT_A_PREFIX', { found: clip(text) }, 'PREFIX');

@@ -1,10 +1,11 @@
 /** Everything that one configuration decides, built whole or not at all: rules, outbounds, DNS. Replaced together. */
-import { type Ip, parseIp } from '../base/address.ts';
+import type { Ip } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import { parseCidr } from '../base/cidr.ts';
 import type { Clock } from '../base/clock.ts';
 import { normaliseDomain } from '../base/domain.ts';
 import type { Logger } from '../base/logger.ts';
+import { parseScopedIp } from '../base/scoped-address.ts';
 import type { Config, DnsConfig, DnsMode } from '../contract/config.ts';
 import type { Endpoint, RuleTrace } from '../contract/flow.ts';
 import type { AddressMemory } from '../dns/address-memory.ts';
@@ -92,7 +93,7 @@ export class ConfigGraph implements DispatchPolicy {
       outbound: (tag) => this.outbounds.get(tag),
       route: (to, network) => this.#routeOf(to, network),
       ownNames: config.proxies.flatMap((proxy) =>
-        proxy.type === 'socks5' && parseIp(proxy.server) === undefined ? [normaliseDomain(proxy.server)] : [],
+        proxy.type === 'socks5' && parseScopedIp(proxy.server) === undefined ? [normaliseDomain(proxy.server)] : [],
       ),
       policyOf: (name) => this.#policyOf(name),
       onPublicSearchDomain: services.onPublicSearchDomain,
@@ -115,7 +116,12 @@ export class ConfigGraph implements DispatchPolicy {
   }
 
   isOfNetwork(name: string): boolean {
-    return this.dns.network.mayInclude(normaliseDomain(name));
+    const standing = this.dns.network.standing(normaliseDomain(name));
+    return standing === 'own' || standing === 'unsure';
+  }
+
+  addressInNetwork(name: string, signal: AbortSignal): Promise<Ip | undefined> {
+    return this.dns.addressInNetwork(normaliseDomain(name), signal);
   }
 
   /** What would become of a flow to this host, with every rule tested on the way. */

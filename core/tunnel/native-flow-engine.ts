@@ -59,7 +59,11 @@ export class NativeFlowEngine implements FlowEngine {
       this.#engine = engine;
       this.#counters = engine.counters();
       const { name, index } = engine.device();
-      this.#log.info('device is up', { name, index, offloads: engine.metrics().offloads });
+      const { offloads, knowsAnswers } = engine.metrics();
+      this.#log.info('device is up', { name, index, offloads });
+      if (!knowsAnswers) {
+        this.#log.warning('answers of UDP servers on this machine go by the rules: the kernel has no bpf(2) for us');
+      }
     } catch (caught) {
       await this.stop();
       throw deviceError(caught);

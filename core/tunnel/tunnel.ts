@@ -23,6 +23,7 @@ import type { Metadata } from '../flow/metadata.ts';
 import { CachedProcessFinder } from '../flow/process-finder.ts';
 import { TunInbound } from '../inbound/tun-inbound.ts';
 import { Egress } from '../outbound/egress.ts';
+import { EgressUdpWays } from '../outbound/egress-udp-ways.ts';
 import { ClientNames } from './client-names.ts';
 import { ConfigGraph } from './config-graph.ts';
 import { ConnectionTopic } from './connection-topic.ts';
@@ -155,7 +156,8 @@ export class Tunnel {
       log: log.child('tun'),
     });
     const clientOf = (source: Endpoint, local: Endpoint) => this.#clients.clientOfAccepted(source, local);
-    const mixedServices = { dispatcher: this.#dispatcher, clock, log: log.child('mixed'), clientOf };
+    const ways = new EgressUdpWays(this.#egress, clock);
+    const mixedServices = { dispatcher: this.#dispatcher, ways, clock, log: log.child('mixed'), clientOf };
     this.#mixedPort = new MixedPort(mixedServices, health);
     this.changed = this.#mixedPort.changed;
     this.machine = new TunnelMachine(this.#steps(), clock, log.child('tunnel'));

@@ -89,8 +89,10 @@ impl Deframer {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The next whole message. `Err` if the peer announces one that cannot be DNS.
+    /// The next whole message; empty ones are passed over. `Err` if the peer announces one that cannot be DNS.
     pub fn next_message(&mut self) -> Result<Option<Vec<u8>>, ()> {
+        let empty = self.bytes.iter().take_while(|byte| **byte == 0).count() / LENGTH * LENGTH;
+        self.bytes.drain(..empty);
         let Some(head) = self.bytes.get(..LENGTH) else {
             return Ok(None);
         };
@@ -385,6 +387,22 @@ mod tests {
                 prop_assert!(message.len() >= MIN_MESSAGE);
             }
         }
+    }
+
+    #[test]
+    fn empty_messages_are_passed_over() {
+        let message = frame(&[7; 300]).unwrap();
+        let stream = [&[0, 0][..], &message, &[0, 0, 0, 0], &message, &[0]].concat();
+        let mut deframer = Deframer::default();
+        let mut seen = 0;
+        for byte in stream {
+            deframer.push(&[byte]);
+            while let Some(message) = deframer.next_message().unwrap() {
+                assert_eq!(message, [7; 300]);
+                seen += 1;
+            }
+        }
+        assert_eq!((seen, deframer.bytes), (2, vec![0]));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 // The functions JavaScript calls are registered only outside of tests; what is really unused shows in a plain build.
 #![cfg_attr(test, allow(dead_code))]
 
+mod callers;
+mod callers_programs;
 mod command;
 mod counters;
 mod dial;

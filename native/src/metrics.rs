@@ -37,4 +37,8 @@ pub struct Metrics {
     /// UDP flows that were ended to make room, and datagrams that opened none for want of it.
     pub udp_gave_way: Figure,
     pub udp_refused: Figure,
+    /// Datagrams of UDP servers on this machine that were sent on as answers.
+    pub udp_answers: Figure,
+    /// 1 if they are told from what programs send by themselves.
+    pub knows_answers: Figure,
 }

@@ -15,11 +15,11 @@ pub enum Progress {
     Pending {
         wake: u64,
     },
-    /// `bound` is the address in the proxy's reply.
+    /// `bound` is what the proxy's reply says.
     Ready {
         fd: OwnedFd,
         peer: SocketAddr,
-        bound: Option<SocketAddr>,
+        bound: Option<Target>,
     },
     Failed {
         failure: Failure,
@@ -144,7 +144,7 @@ impl Outbound {
             Action::Done(bound) => Progress::Ready {
                 fd: conversation.fd,
                 peer: conversation.peer,
-                bound,
+                bound: Some(bound),
             },
             Action::Refused(refusal) => refused(refusal),
             Action::Send(_) | Action::Read => failed(Failure::Io, "unfinished handshake"),

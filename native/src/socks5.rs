@@ -1,6 +1,8 @@
 //! The SOCKS5 client's side of a conversation (RFC 1928, RFC 1929) as a pure state machine. It names the exact number
 //! of bytes it can take next, so that what follows the reply is never read by accident.
 
+pub mod relay_address;
+
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 /// User name and password, 1 to 255 bytes each.
@@ -42,8 +44,8 @@ pub enum Action {
     Send(Vec<u8>),
     /// Read on.
     Read,
-    /// The request is granted. The bound address, `None` if it is a name.
-    Done(Option<SocketAddr>),
+    /// The request is granted; what the server says that it is bound to.
+    Done(Target),
     Refused(Refusal),
 }
 
@@ -107,10 +109,7 @@ impl Client {
             State::ReplyRest { head, .. } => {
                 let bound = parse_address(&[&head[3..], bytes].concat());
                 match bound {
-                    Some((target, _)) => self.end(Action::Done(match target {
-                        Target::Address(address) => Some(address),
-                        Target::Name(..) => None,
-                    })),
+                    Some((target, _)) => self.end(Action::Done(target)),
                     None => self.refuse(Refusal::Protocol("reply without an address")),
                 }
             }

@@ -17,6 +17,24 @@ def connection(s):
 threading.Thread(target=datagrams, daemon=True).start()
 while True: threading.Thread(target=connection, args=(tcp.accept()[0],), daemon=True).start()`;
 
+/** Sends a stream of questions and other frames; prints how many answers came, and how the connection ended. */
+const streamOf = (frames: string, after = ''): string => `
+import socket, struct, time
+def question(n): return struct.pack('>HHHHHH', n, 0x100, 1, 0, 0, 0) + b'\\1a\\0\\0\\1\\0\\1'
+def frame(message): return struct.pack('>H', len(message)) + message
+s = socket.create_connection(('10.99.0.53', 53), 5)
+s.sendall(${frames})
+${after}
+data, end = b'', 'eof'
+try:
+  while chunk := s.recv(65536): data += chunk
+except ConnectionResetError: end = 'reset'
+ids = []
+while len(data) >= 2:
+  size = struct.unpack('>H', data[:2])[0]
+  ids.append(struct.unpack('>H', data[2:4])[0]); data = data[2 + size:]
+print(len(ids), len(set(ids)), len(data), end)`;
+
 describeInLab('DNS hijack', () => {
   let world: NativeWorld;
 
@@ -55,6 +73,52 @@ describeInLab('DNS hijack', () => {
       expect(output.stdout).toContain('MSG SIZE  rcvd: 4000');
     }
     await world.engine.call('dns', { padTo: 0 });
+  });
+
+  test.each([
+    [
+      'an empty frame between questions',
+      "frame(question(1)) + b'\\0\\0' + frame(question(2))",
+      's.shutdown(1)',
+      '2 2 0 eof',
+    ],
+    [
+      'a frame too short for DNS behind questions',
+      "frame(question(1)) + b'\\0\\3abc' + frame(question(2))",
+      '',
+      '1 1 0 eof',
+    ],
+    [
+      '64 questions in one segment, half-closed',
+      "b''.join(frame(question(n)) for n in range(64))",
+      's.shutdown(1)',
+      '64 64 0 eof',
+    ],
+    ['a question that is cut off', 'frame(question(1)) + frame(question(2))[:9]', 's.shutdown(1)', '1 1 0 eof'],
+  ])('%s: what was asked is answered', async (_, frames, after, outcome) => {
+    const output = await world.client.run('python3', ['-c', streamOf(frames, after)]);
+    expect(output.stdout.trim()).toBe(outcome);
+  });
+
+  test('who reads late has large answers all the same', async () => {
+    await world.engine.call('dns', { padTo: 60_000 });
+    const late = 's.shutdown(1); time.sleep(1)';
+    const many = "b''.join(frame(question(n)) for n in range(100))";
+    const output = await world.client.run('python3', ['-c', streamOf(many, late)]);
+    expect(output.stdout.trim()).toBe('100 100 0 eof');
+    await world.engine.call('dns', { padTo: 0 });
+  });
+
+  test('who holds all connections loses idle ones to who asks', async () => {
+    const hold = `
+import socket, time
+held = [socket.create_connection(('10.99.0.53', 53), 5) for _ in range(520)]
+print('held', flush=True)
+time.sleep(60)`;
+    const holder = world.client.spawn('python3', ['-c', hold]);
+    await holder.printed(/held/);
+    expect(await world.client.sh(dig('@10.99.0.53', '+tcp', 'example.com'))).toContain('status: NOERROR');
+    await holder.stop();
   });
 
   test('an idle connection is closed after 10 s, an unanswered question only later', async () => {

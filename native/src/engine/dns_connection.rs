@@ -10,8 +10,8 @@ pub const IDLE_MS: u64 = 10_000;
 pub const ANSWER_MS: u64 = 30_000;
 /// Questions of one connection that may wait; it is not read from beyond.
 const MAX_UNANSWERED: usize = 16;
-/// Bytes of answers that may wait for a slow reader; beyond it the connection is dropped.
-const MAX_OUTGOING: usize = 256 * 1024;
+/// Bytes of answers that may wait for a slow reader; beyond it no further question is read.
+const MAX_OUTGOING: usize = 64 * 1024;
 
 /// One connection.
 pub struct DnsConnection {
@@ -70,17 +70,22 @@ impl DnsConnection {
             return Ok(());
         }
         loop {
-            while self.unanswered < MAX_UNANSWERED {
+            while self.takes_questions() {
                 match self.deframer.next_message() {
                     Ok(Some(message)) => {
                         self.unanswered += 1;
                         ask(message);
                     }
                     Ok(None) => break,
-                    Err(()) => return Err(Close::Reset),
+                    Err(()) if self.is_idle() => return Err(Close::Reset),
+                    // What was asked before is answered yet; what comes after cannot be told apart.
+                    Err(()) => {
+                        self.ended = true;
+                        self.deframer = Deframer::default();
+                    }
                 }
             }
-            if self.ended || self.unanswered >= MAX_UNANSWERED {
+            if self.ended || !self.takes_questions() {
                 break;
             }
             match socket::receive(self.fd.as_fd(), buffer, 0) {
@@ -118,6 +123,20 @@ impl DnsConnection {
         self.check()
     }
 
+    /// Bytes of answers that wait to be read.
+    pub fn backlog(&self) -> usize {
+        self.outgoing.len()
+    }
+
+    /// Whether no answer is owed.
+    pub fn is_idle(&self) -> bool {
+        self.unanswered == 0 && self.outgoing.is_empty()
+    }
+
+    fn takes_questions(&self) -> bool {
+        self.unanswered < MAX_UNANSWERED && self.outgoing.len() < MAX_OUTGOING
+    }
+
     /// Makes the closing of the socket send RST.
     pub fn reset(&self) {
         socket::reset_on_close(self.fd.as_fd());
@@ -131,15 +150,12 @@ impl DnsConnection {
                 Err(_) => return Err(Close::Reset),
             }
         }
-        if self.outgoing.len() > MAX_OUTGOING {
-            return Err(Close::Reset);
-        }
         Ok(())
     }
 
     /// Whether there is anything left to do on this connection.
     fn check(&self) -> Result<(), Close> {
-        if self.ended && self.unanswered == 0 && self.outgoing.is_empty() {
+        if self.ended && self.is_idle() {
             return Err(Close::Graceful);
         }
         Ok(())

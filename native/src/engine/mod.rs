@@ -17,6 +17,7 @@ mod tcp_stream;
 mod tcp_verdict;
 pub mod thread;
 mod udp;
+mod udp_answers;
 mod udp_association;
 mod udp_flow;
 mod udp_io;
@@ -102,6 +103,7 @@ impl Engine {
         epoll.add(tun.fd(), Token::Device.pack(), READABLE)?;
         epoll.add(shared.waker.fd(), Token::Commands.pack(), READABLE)?;
         let name = options.name.clone();
+        let (device, mark) = (tun.index(), options.mark);
         let core = Core::new(options, tun, epoll, shared, numbers, monotonic_ms());
         let own4 = core.options.address4.into();
         let mut redirection4 = Redirection::new(own4, core.options.peer4.into(), &name);
@@ -112,7 +114,7 @@ impl Engine {
         Ok(Self {
             core,
             tcp: TcpFlows::new(redirection4, redirection6),
-            udp: UdpFlows::new(),
+            udp: UdpFlows::new(device, mark),
             reassembly: Reassembly::default(),
             frame: vec![0; tun::FRAME],
             commands: VecDeque::new(),
@@ -122,6 +124,11 @@ impl Engine {
     /// Index of the device.
     pub fn device_index(&self) -> u32 {
         self.core.tun.index()
+    }
+
+    /// Whether answers of UDP servers on this machine are told from what programs send by themselves.
+    pub fn knows_answers(&self) -> bool {
+        self.udp.knows_answers()
     }
 
     /// Names of the offloads in use.

@@ -20,8 +20,10 @@ use std::os::fd::OwnedFd;
 
 /// Connections in any phase; more SYNs are ignored.
 const MAX_FLOWS: usize = 400_000;
-/// TCP connections to port 53 at once; more are refused.
+/// TCP connections to port 53 at once. Beyond it, of whoever has most, one that owes no answer gives way, or the longest silent.
 const MAX_DNS_CONNECTIONS: usize = 512;
+/// Bytes of answers that may wait in all DNS connections; beyond it those that have more than their share are reset.
+pub(super) const MAX_DNS_BACKLOG: usize = 32 * 1024 * 1024;
 /// How far away a timer may be set.
 const FURTHEST_TIMER_MS: u64 = 600_000;
 /// The port at which questions are answered by the DNS side.
@@ -49,7 +51,8 @@ pub struct TcpFlows {
     pub(super) buffer: Box<[u8]>,
     /// Relays that have more to do.
     pub(super) busy: Vec<Key>,
-    pub(super) dns_connections: usize,
+    pub(super) dns_connections: Vec<Key>,
+    pub(super) dns_backlog: usize,
     /// Kept for accepting when there is no other descriptor left.
     pub(super) spare: Option<OwnedFd>,
     /// Connections whose flow has not been closed.
@@ -67,7 +70,8 @@ impl TcpFlows {
             pipes: PipePool::default(),
             buffer: vec![0; COPY_BUFFER].into_boxed_slice(),
             busy: Vec::new(),
-            dns_connections: 0,
+            dns_connections: Vec::new(),
+            dns_backlog: 0,
             spare: spare_descriptor(),
             open: 0,
         }
@@ -251,8 +255,8 @@ impl TcpFlows {
     }
 
     fn open_dns(&mut self, core: &mut Core, tuple: Tuple, segment: Segment) {
-        if self.dns_connections >= MAX_DNS_CONNECTIONS {
-            return refuse(core, &segment);
+        if self.dns_connections.len() >= MAX_DNS_CONNECTIONS {
+            self.make_room_for_dns(core);
         }
         let syn = HeldSyn::new(segment.frame, core.now);
         let phase = Phase::Held {
@@ -262,7 +266,7 @@ impl TcpFlows {
         let key = self.flows.insert(TcpFlow::new(tuple, phase, core.now));
         self.by_tuple.insert(tuple, key);
         if self.admit(core, key, Purpose::Dns) {
-            self.dns_connections += 1;
+            self.dns_connections.push(key);
         } else {
             self.end(core, key, Reason::Dropped);
             refuse(core, &segment);

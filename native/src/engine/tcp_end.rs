@@ -126,11 +126,14 @@ impl TcpFlows {
         }
         match std::mem::replace(&mut flow.phase, Phase::Closing) {
             Phase::Relaying { relay, .. } => relay.recycle(&mut self.pipes),
-            Phase::Dns(_)
-            | Phase::Accepting {
+            Phase::Dns(connection) => {
+                self.dns_backlog -= connection.backlog();
+                self.dns_connections.retain(|other| *other != key);
+            }
+            Phase::Accepting {
                 purpose: Purpose::Dns,
                 ..
-            } => self.dns_connections -= 1,
+            } => self.dns_connections.retain(|other| *other != key),
             _ => {}
         }
         if flow.port.is_some() {

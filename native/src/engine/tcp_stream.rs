@@ -5,13 +5,15 @@ use crate::engine::dns_connection::{Close, DnsConnection};
 use crate::engine::dns_desk::Asker;
 use crate::engine::flow::{FlowRef, Token, Tuple};
 use crate::engine::redirection::Redirection;
-use crate::engine::tcp::{TcpFlows, spare_descriptor};
+use crate::engine::tcp::{MAX_DNS_BACKLOG, TcpFlows, spare_descriptor};
 use crate::engine::tcp_flow::{Phase, Purpose, TcpFlow};
 use crate::event::{Network, Reason};
 use crate::relay::{Outcome, Relay, Side};
 use crate::slab::Key;
 use crate::sys::epoll::STREAM_EDGES;
 use crate::sys::socket;
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 
 /// Connections accepted before others get their turn.
@@ -202,9 +204,11 @@ impl TcpFlows {
         let Phase::Dns(connection) = &mut flow.phase else {
             return;
         };
+        self.dns_backlog -= connection.backlog();
         let result = connection.advance(&mut self.buffer, &mut |message| {
             core.ask(Asker::Tcp(key), tuple, &message);
         });
+        self.dns_backlog += connection.backlog();
         match result {
             Ok(()) => {}
             Err(Close::NotDns) => self.hold_accepted(core, key),
@@ -229,7 +233,7 @@ impl TcpFlows {
         };
         flow.identity = Some(identity);
         self.open += 1;
-        self.dns_connections -= 1;
+        self.dns_connections.retain(|other| *other != key);
         flow.phase = match std::mem::replace(&mut flow.phase, Phase::Closing) {
             Phase::Dns(connection) => Phase::Waiting {
                 fd: connection.into_socket(),
@@ -249,10 +253,41 @@ impl TcpFlows {
         let Phase::Dns(connection) = &mut flow.phase else {
             return;
         };
-        match connection.answer(message) {
+        self.dns_backlog -= connection.backlog();
+        let result = connection.answer(message);
+        let backlog = connection.backlog();
+        self.dns_backlog += backlog;
+        let share = MAX_DNS_BACKLOG / self.dns_connections.len().max(1);
+        if self.dns_backlog > MAX_DNS_BACKLOG && backlog > share {
+            return self.end_dns(core, key, Close::Reset);
+        }
+        match result {
             // More questions may be waiting that were not read before.
             Ok(()) => self.advance_dns(core, key),
             Err(close) => self.end_dns(core, key, close),
+        }
+    }
+
+    /// Ends a DNS connection of the client that has most: one that owes no answer, else the one that was longest silent.
+    pub(super) fn make_room_for_dns(&mut self, core: &mut Core) {
+        let mut counts: HashMap<IpAddr, usize> = HashMap::new();
+        for flow in self
+            .dns_connections
+            .iter()
+            .filter_map(|key| self.flows.get(*key))
+        {
+            *counts.entry(flow.tuple.client.ip()).or_default() += 1;
+        }
+        let Some((greatest, _)) = counts.into_iter().max_by_key(|(_, count)| *count) else {
+            return;
+        };
+        let rank = |key: &Key| {
+            let flow = self.flows.get(*key)?;
+            let owes = !matches!(&flow.phase, Phase::Dns(connection) if connection.is_idle());
+            (flow.tuple.client.ip() == greatest).then_some((owes, flow.touched, *key))
+        };
+        if let Some((_, _, key)) = self.dns_connections.iter().filter_map(rank).min() {
+            self.break_off(core, key, Reason::Dropped);
         }
     }
 

@@ -50,6 +50,8 @@ impl EngineThread {
     }
 
     fn spawn(&mut self, mut engine: Engine) -> io::Result<()> {
+        let knows_answers = engine.knows_answers();
+        self.shared.metrics.knows_answers.set(knows_answers.into());
         let remains = self.remains.clone();
         let thread = Builder::new().name("mirage-engine".into()).spawn(move || {
             block_signals();

@@ -6,6 +6,7 @@ use crate::engine::core::Core;
 use crate::engine::dns_desk::Asker;
 use crate::engine::flow::{FlowRef, Tuple};
 use crate::engine::tcp::DNS_PORT;
+use crate::engine::udp_answers::Answers;
 use crate::engine::udp_flow::{Phase, UdpFlow};
 use crate::engine::udp_outlet::Outlet;
 use crate::engine::udp_share::{Owner, Shares};
@@ -32,19 +33,22 @@ pub struct UdpFlows {
     pub(super) by_tuple: HashMap<Tuple, Key>,
     pub(super) clients: HashMap<SocketAddr, Client>,
     pub(super) shares: Shares,
+    answers: Answers,
     pub(super) buffer: Box<[u8]>,
     pub(super) outgoing: Vec<u8>,
     open: u64,
 }
 
 impl UdpFlows {
-    pub fn new() -> Self {
+    /// `device` is the index of the TUN, `mark` that of our sockets.
+    pub fn new(device: u32, mark: u32) -> Self {
         Self {
             flows: Slab::default(),
             outlets: Slab::default(),
             by_tuple: HashMap::new(),
             clients: HashMap::new(),
             shares: Shares::default(),
+            answers: Answers::new(device, mark),
             buffer: vec![0; 65_536].into_boxed_slice(),
             outgoing: Vec::new(),
             open: 0,
@@ -59,6 +63,11 @@ impl UdpFlows {
     /// Number of descriptors towards the network.
     pub fn sockets(&self) -> u64 {
         self.shares.sockets() as u64
+    }
+
+    /// Whether answers of servers on this machine are told from what programs send by themselves.
+    pub fn knows_answers(&self) -> bool {
+        self.answers.is_able()
     }
 
     /// Takes a datagram of a program, or several of `segment` bytes each (the last may be shorter).
@@ -97,6 +106,12 @@ impl UdpFlows {
     ) {
         let key = match self.by_tuple.get(&tuple) {
             Some(key) => *key,
+            None if self
+                .answers
+                .on_datagram(core, tuple, packet, payload, segment) =>
+            {
+                return;
+            }
             None if !core.carries(packet.destination()) => {
                 return core.send_unreachable(packet.bytes(), Unreachable::NoRoute);
             }

@@ -11,7 +11,8 @@ use crate::event::{Failure, Reason};
 use crate::options::Hop;
 use crate::outbound::{Outbound, Progress};
 use crate::slab::Key;
-use crate::socks5;
+use crate::socks5::relay_address::relay_address;
+use crate::socks5::{self, Target};
 use crate::sys::epoll::STREAM_EDGES;
 use crate::sys::{self, socket};
 use std::io;
@@ -109,7 +110,7 @@ impl UdpFlows {
                 let Way::Proxy { hops, .. } = &found.way else {
                     return;
                 };
-                match relay_socket(hops, peer, bound, core.options.mark) {
+                match relay_socket(hops, peer, bound.as_ref(), core.options.mark) {
                     Ok(socket) => {
                         found.state = OutletState::Relay {
                             socket,
@@ -188,20 +189,17 @@ impl UdpFlows {
     }
 }
 
-/// The socket towards the relay address of a SOCKS5 reply. A proxy that does not know its own address says 0.0.0.0,
-/// or one that is right only on its own machine: then it is where the control connection went.
+/// The socket towards the relay that a SOCKS5 reply names.
 fn relay_socket(
     hops: &[Hop],
-    peer: SocketAddr,
-    bound: Option<SocketAddr>,
+    proxy: SocketAddr,
+    bound: Option<&Target>,
     mark: u32,
 ) -> io::Result<OwnedFd> {
     let bound = bound.ok_or(io::ErrorKind::InvalidData)?;
-    let is_usable = !bound.ip().is_unspecified()
-        && bound.is_ipv4() == peer.is_ipv4()
-        && (!bound.ip().is_loopback() || peer.ip().is_loopback());
-    let address = if is_usable { bound.ip() } else { peer.ip() };
-    let dialed = hops.iter().find(|hop| hop.address == peer.ip());
+    let relay = relay_address(bound, proxy);
+    let dialed = hops.iter().find(|hop| hop.address == proxy.ip());
     let device = dialed.and_then(|hop| hop.device.clone());
-    egress::connect_udp(&Hop { address, device }, bound.port(), mark)
+    let address = relay.ip();
+    egress::connect_udp(&Hop { address, device }, relay.port(), mark)
 }

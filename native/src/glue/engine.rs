@@ -54,6 +54,8 @@ pub struct MetricsInfo {
     pub udp_sockets: f64,
     pub udp_gave_way: f64,
     pub udp_refused: f64,
+    pub udp_answers: f64,
+    pub knows_answers: bool,
 }
 
 #[napi]
@@ -187,6 +189,8 @@ impl Engine {
             udp_sockets: metrics.udp_sockets.get() as f64,
             udp_gave_way: metrics.udp_gave_way.get() as f64,
             udp_refused: metrics.udp_refused.get() as f64,
+            udp_answers: metrics.udp_answers.get() as f64,
+            knows_answers: metrics.knows_answers.get() != 0,
         }
     }
 

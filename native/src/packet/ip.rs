@@ -79,3 +79,11 @@ pub fn version(packet: &[u8]) -> u8 {
 pub fn addresses_of(version: u8) -> std::ops::Range<usize> {
     if version == 4 { 12..20 } else { 8..40 }
 }
+
+/// Type of service (RFC 2474) and hop limit of a packet with a whole header.
+pub fn service_and_hops(packet: &[u8]) -> (u8, u8) {
+    match version(packet) {
+        4 => (packet[1], packet[8]),
+        _ => ((packet[0] & 15) << 4 | packet[1] >> 4, packet[7]),
+    }
+}

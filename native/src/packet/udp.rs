@@ -85,16 +85,37 @@ pub fn build(
     payload: &[u8],
 ) {
     let length = HEADER + payload.len();
-    let (from, to) = (source.ip(), destination.ip());
     packet.clear();
-    let header_length = header::push_header(packet, from, to, ip::UDP, identification, length);
+    let (from, to) = (source.ip(), destination.ip());
+    header::push_header(packet, from, to, ip::UDP, identification, length);
+    push_datagram(packet, source, destination, payload);
+}
+
+/// Makes `datagram` one without the packet around it.
+pub fn build_bare(
+    datagram: &mut Vec<u8>,
+    source: SocketAddr,
+    destination: SocketAddr,
+    payload: &[u8],
+) {
+    datagram.clear();
+    push_datagram(datagram, source, destination, payload);
+}
+
+fn push_datagram(
+    packet: &mut Vec<u8>,
+    source: SocketAddr,
+    destination: SocketAddr,
+    payload: &[u8],
+) {
+    let (start, length) = (packet.len(), HEADER + payload.len());
     packet.extend_from_slice(&source.port().to_be_bytes());
     packet.extend_from_slice(&destination.port().to_be_bytes());
     packet.extend_from_slice(&(length as u16).to_be_bytes());
     packet.extend_from_slice(&[0, 0]);
     packet.extend_from_slice(payload);
-    let datagram = &mut packet[header_length..];
-    let pseudo = checksum::pseudo_header(from, to, ip::UDP, length);
+    let datagram = &mut packet[start..];
+    let pseudo = checksum::pseudo_header(source.ip(), destination.ip(), ip::UDP, length);
     // A computed 0 is sent as its other form, because 0 means "none".
     let value = match !checksum::add(pseudo, checksum::sum(datagram)) {
         0 => 0xffff,

@@ -4,7 +4,7 @@ use super::socket::RawAddress;
 use super::{check_size, socket};
 use std::io;
 use std::mem::size_of;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// `UDP_SEGMENT` and `UDP_GRO` of linux/udp.h: one call for many datagrams of one size.
@@ -115,6 +115,47 @@ pub fn send(
         control.push(libc::SOL_UDP, UDP_SEGMENT, size);
     }
     send_with(fd, bytes, to, &mut control)
+}
+
+/// sendmsg(2) of a raw packet's payload from a chosen source address of this machine (IP_PKTINFO, IPV6_PKTINFO), with the
+/// type of service and hop limit given.
+pub fn send_raw_from(
+    fd: BorrowedFd,
+    bytes: &[u8],
+    source: IpAddr,
+    to: IpAddr,
+    service: u8,
+    hops: u8,
+) -> io::Result<usize> {
+    let mut control = Control::new();
+    let (service, hops) = (libc::c_int::from(service), libc::c_int::from(hops));
+    match source {
+        IpAddr::V4(ip) => {
+            let info = libc::in_pktinfo {
+                ipi_ifindex: 0,
+                ipi_spec_dst: libc::in_addr {
+                    s_addr: u32::from_ne_bytes(ip.octets()),
+                },
+                ipi_addr: libc::in_addr { s_addr: 0 },
+            };
+            control.push(libc::IPPROTO_IP, libc::IP_PKTINFO, info);
+            control.push(libc::IPPROTO_IP, libc::IP_TOS, service);
+            control.push(libc::IPPROTO_IP, libc::IP_TTL, hops);
+        }
+        IpAddr::V6(ip) => {
+            let info = libc::in6_pktinfo {
+                ipi6_addr: libc::in6_addr {
+                    s6_addr: ip.octets(),
+                },
+                ipi6_ifindex: 0,
+            };
+            control.push(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info);
+            control.push(libc::IPPROTO_IPV6, libc::IPV6_TCLASS, service);
+            control.push(libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT, hops);
+        }
+    }
+    let to = SocketAddr::new(to, 0);
+    send_with(fd, bytes, Some(&to), &mut control)
 }
 
 fn send_with(

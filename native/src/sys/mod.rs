@@ -1,5 +1,6 @@
 //! Thin wrappers of system calls: the only place, beside the addon's glue, with `unsafe` code. No policy.
 
+pub mod bpf;
 pub mod datagram;
 pub mod epoll;
 pub mod interface;

@@ -70,6 +70,58 @@ pub fn set_option_bytes(
     Ok(())
 }
 
+/// Keeps everything out of a socket's receive queue (SO_ATTACH_FILTER), for one that only sends.
+pub fn take_nothing_in(fd: BorrowedFd) -> io::Result<()> {
+    // "Return 0 bytes."
+    let mut code = [libc::sock_filter {
+        code: 6,
+        jt: 0,
+        jf: 0,
+        k: 0,
+    }];
+    let program = libc::sock_fprog {
+        len: 1,
+        filter: code.as_mut_ptr(),
+    };
+    set_option(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, program)
+}
+
+/// SO_MARK of a socket.
+#[cfg(test)]
+pub fn mark(fd: BorrowedFd) -> io::Result<u32> {
+    let mut value = 0u32;
+    let mut length = size_of::<u32>() as libc::socklen_t;
+    // SAFETY: the value has the length given.
+    check(unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_MARK,
+            (&raw mut value).cast(),
+            &mut length,
+        )
+    })?;
+    Ok(value)
+}
+
+/// SO_NETNS_COOKIE: the number of a socket's network namespace (Linux 5.14).
+pub fn namespace_cookie(fd: BorrowedFd) -> io::Result<u64> {
+    const SO_NETNS_COOKIE: libc::c_int = 71;
+    let mut value = 0u64;
+    let mut length = size_of::<u64>() as libc::socklen_t;
+    // SAFETY: the value has the length given.
+    check(unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_NETNS_COOKIE,
+            (&raw mut value).cast(),
+            &mut length,
+        )
+    })?;
+    Ok(value)
+}
+
 /// SO_ERROR: the pending error of a socket, which is thereby taken; 0 = none.
 pub fn take_error(fd: BorrowedFd) -> i32 {
     let mut value: libc::c_int = 0;

@@ -61,7 +61,6 @@ test.each([
 ])('%j is %s', async (name, standing) => {
   expect(await names.settle(name)).toBe(standing);
   expect(names.standing(name)).toBe(standing);
-  expect(names.mayInclude(name)).toBe(standing !== 'other');
 });
 
 test('the internet is asked once for each domain, about the domain alone; a public one is told of once', async () => {
@@ -108,8 +107,12 @@ test('a question waits for a second at most; another list, or network, makes all
   expect(names.revision).toBeGreaterThan(revision);
 });
 
-test('single labels are tried with the domains that may be of the network, in their order', async () => {
-  for (const domain of searchList.domains) await names.settle(domain);
-  expect(names.expansionsOf('nas')).toEqual(['nas.home.example', 'nas.corp.example.com']);
-  expect([names.expansionsOf('a.b'), names.expansionsOf('')]).toEqual([[], []]);
+test('what the search list makes of a single label, in its order, and whose each is', async () => {
+  expect((await names.expansionsOf('nas')).map(({ name, standing }) => `${name} ${standing}`)).toEqual([
+    'nas.home.example own',
+    'nas.corp.example.com unsure',
+    'nas.google.com other',
+    'nas.co.uk other',
+  ]);
+  expect([await names.expansionsOf('a.b'), await names.expansionsOf('')]).toEqual([[], []]);
 });

@@ -1,85 +1,24 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import http from 'node:http';
 import net from 'node:net';
 import { SocksClient } from 'socks';
 import { afterEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../../core/base/app-error.ts';
 import { systemClock } from '../../../core/base/clock.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
-import type { Endpoint } from '../../../core/contract/flow.ts';
-import type { DispatchedFlow, InboundFlow, StreamFlow } from '../../../core/inbound/inbound.ts';
 import { MixedInbound } from '../../../core/inbound/mixed-inbound.ts';
-import { relayStreams } from '../../../core/net/relay-streams.ts';
-import { SocketStream } from '../../../core/net/socket-stream.ts';
-import { errnoOfEnd, Loopback, readAll } from '../net/loopback.ts';
+import { errnoOfEnd, readAll } from '../net/loopback.ts';
+import { type Answer, curl, MixedStage, noWays, type StageOptions } from './mixed-stage.ts';
 
-const loopback = new Loopback();
-const inbounds: MixedInbound[] = [];
-afterEach(async () => {
-  await Promise.all(inbounds.splice(0).map((inbound) => inbound.stop()));
-  await loopback.closeAll();
-});
-
-type Answer = (flow: StreamFlow) => void;
-interface Options {
-  users?: { username: string; password: string }[];
-  handshakeMs?: number;
-  connections?: number;
-  strangers?: number;
-  clientOf?: (source: Endpoint) => string;
-}
-
-/** A mixed port whose flows are answered by `answer`; `ended` collects clients that went away unanswered. */
-async function mixed(answer: Answer, options: Options = {}) {
-  const { users = [], handshakeMs = 10_000, connections = 200, strangers = 200, clientOf = () => 'somebody' } = options;
-  const ended: unknown[] = [];
-  const flows: StreamFlow[] = [];
-  const dispatch = (flow: InboundFlow): DispatchedFlow => {
-    if (flow.kind !== 'stream') throw new Error('no stream');
-    flows.push(flow);
-    queueMicrotask(() => answer(flow));
-    return { dialed: () => undefined, ended: (close) => ended.push(close) };
-  };
-  const services = { dispatcher: { dispatch }, clock: systemClock, log: silentLogger, clientOf };
-  const limits = { handshakeMs, connections, strangers };
-  const inbound = new MixedInbound({ address: '127.0.0.1', port: 0, users }, services, limits);
-  inbounds.push(inbound);
-  await inbound.start();
-  const port = inbound.endpoint?.port ?? 0;
-  return { inbound, port, flows, ended };
-}
-
-/** Relays to a server on loopback, whatever was asked for. */
-const relayTo =
-  (port: number): Answer =>
-  (flow) =>
-    void loopback.connect(port).then((socket) =>
-      relayStreams(flow.accept(), new SocketStream(socket), {
-        onBytes: () => undefined,
-        signal: new AbortController().signal,
-        clock: systemClock,
-        idleMs: 60_000,
-        halfCloseMs: 60_000,
-      }),
-    );
+const stage = new MixedStage();
+const { loopback } = stage;
+const mixed = (answer: Answer, options?: StageOptions) => stage.mixed(answer, options);
+const relayTo = (port: number) => stage.relayTo(port);
+afterEach(() => stage.close());
 
 const rejectWith =
   (code: 'DIAL_REFUSED' | 'DIAL_TIMEOUT' | 'DIAL_NETWORK_UNREACHABLE' | 'DIAL_REJECTED' | 'DIAL_PROXY_AUTH'): Answer =>
   (flow) =>
     flow.reject(new AppError(code, 'no connection'));
-
-function run(program: string, args: string[]): Promise<{ status: number | null; output: string }> {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  const chunks: Buffer[] = [];
-  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
-  child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
-  return new Promise((resolve) =>
-    child.once('close', (status) => resolve({ status, output: Buffer.concat(chunks).toString() })),
-  );
-}
-const curl = (...args: string[]) => run('curl', ['-sS', '--max-time', '10', '--noproxy', '', ...args]);
 
 /** A web server for one request: answers with what it was sent. */
 const web = () =>
@@ -179,146 +118,6 @@ describe('the socks package, as applications use it', () => {
     await expect(through(refusing.port)).rejects.toThrow(/ConnectionRefused/);
     const guarded = await mixed(rejectWith('DIAL_REFUSED'), { users: [{ username: 'me', password: 'p w' }] });
     await expect(through(guarded.port, { userId: 'me', password: 'no' })).rejects.toThrow(/Authentication failed/i);
-  });
-});
-
-describe('further requests on one connection', () => {
-  /** Answers as told, hears all, and never ends a connection by itself, whatever `Connection` says. */
-  async function stubborn(answer: string) {
-    const heard: string[] = [];
-    const target = await loopback.listen((socket) =>
-      socket.on('data', (chunk) => {
-        heard.push(String(chunk));
-        socket.write(answer);
-      }),
-    );
-    return { target, heard };
-  }
-  const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
-
-  test('each is a flow of its own, and no server sees another one’s', async () => {
-    const { target, heard } = await stubborn(ok);
-    const { port, flows } = await mixed(relayTo(target));
-    const client = await loopback.connect(port);
-    const got: Buffer[] = [];
-    client.on('data', (chunk: Buffer) => got.push(chunk));
-    client.write(
-      'POST http://a.example/ HTTP/1.1\r\nContent-Length: 2\r\n\r\nab\r\nGET http://b.example/ HTTP/1.1\r\nProxy-Authorization: Basic c2VjcmV0\r\n\r\n',
-    );
-    await expect.poll(() => flows.map(({ metadata }) => metadata.destination.host)).toEqual(['a.example', 'b.example']);
-    await expect
-      .poll(() => heard.join(''))
-      .toBe(
-        'POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 2\r\nConnection: close\r\n\r\nabGET / HTTP/1.1\r\nHost: b.example\r\nConnection: close\r\n\r\n',
-      );
-    await expect
-      .poll(
-        () =>
-          Buffer.concat(got)
-            .toString()
-            .match(/Connection: keep-alive\r\n\r\nok/g)?.length,
-      )
-      .toBe(2);
-  });
-
-  test('the password is asked for each time, a CONNECT may follow, and what is no request ends it', async () => {
-    const { target } = await stubborn(ok);
-    const users = [{ username: 'me', password: 'x' }];
-    const { port, flows } = await mixed(relayTo(target), { users });
-    const client = await loopback.connect(port);
-    const login = `Proxy-Authorization: Basic ${btoa('me:x')}\r\n`;
-    client.write(`GET http://a.example/ HTTP/1.1\r\n${login}\r\nCONNECT b.example:443 HTTP/1.1\r\n${login}\r\nhello`);
-    await expect.poll(() => flows.length).toBe(2);
-    client.destroy();
-    const second = await loopback.connect(port);
-    second.write(`GET http://a.example/ HTTP/1.1\r\n${login}\r\nGET http://a.example/ HTTP/1.1\r\n\r\n`);
-    expect(String(await readAll(second))).toMatch(/okHTTP\/1\.1 407 /);
-    const third = await loopback.connect(port);
-    third.write(`GET http://a.example/ HTTP/1.1\r\n${login}\r\n\u0005\u0001\u0000`);
-    expect(String(await readAll(third))).toMatch(/okHTTP\/1\.1 400 /);
-    expect(flows).toHaveLength(4);
-  });
-
-  test('curl, Node and Python go on with a connection although the server ignores Connection: close', async () => {
-    const { target } = await stubborn(ok);
-    const { port } = await mixed(relayTo(target));
-    const proxy = `http://127.0.0.1:${port}`;
-    const twice = await curl('-v', '-x', proxy, 'http://a.example/1', 'http://b.example/2');
-    expect(twice.output).toMatch(/okok|ok[^]*ok/);
-    expect(twice.output).toMatch(/Re-?using existing/i);
-    expect(twice.status).toBe(0);
-    const python = await run('python3', [
-      '-c',
-      `import http.client as h\nc=h.HTTPConnection('127.0.0.1',${port},timeout=5)\nfor n in 'ab':\n c.request('GET','http://'+n+'.example/')\n print(c.getresponse().read().decode())`,
-    ]);
-    expect(python).toEqual({ status: 0, output: 'ok\nok\n' });
-    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-    const get = (name: string) =>
-      new Promise<string>((resolve, reject) => {
-        const request = http.get({ host: '127.0.0.1', port, path: `http://${name}.example/`, agent }, (response) =>
-          resolve(readAll(response).then(String)),
-        );
-        request.once('error', reject);
-      });
-    expect([await get('a'), await get('b')]).toEqual(['ok', 'ok']);
-    agent.destroy();
-  });
-
-  test('a WebSocket in absolute form', async () => {
-    const target = await loopback.listen((socket) => {
-      socket.once('data', (head) => {
-        expect(String(head)).toMatch(/^GET \/chat HTTP\/1\.1\r\n[^]*Upgrade: websocket\r\nConnection: Upgrade\r\n/);
-        socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
-        socket.pipe(socket);
-      });
-    });
-    const { port } = await mixed(relayTo(target));
-    const request = http.get({
-      host: '127.0.0.1',
-      port,
-      path: 'http://a.example/chat',
-      headers: { Connection: 'Upgrade', Upgrade: 'websocket' },
-    });
-    const [, socket] = (await once(request, 'upgrade')) as [unknown, net.Socket];
-    socket.end('both ways');
-    expect(String(await readAll(socket))).toBe('both ways');
-  });
-
-  test('a request target in raw UTF-8, as curl sends it', async () => {
-    const { target, heard } = await stubborn(ok);
-    const { port } = await mixed(relayTo(target));
-    const { output } = await curl(
-      '-x',
-      `http://127.0.0.1:${port}`,
-      'http://a.example/\u043f\u0443\u0442\u044c/\u8def\u5f84?\u00e0',
-    );
-    expect(output).toBe('ok');
-    expect(heard.join('')).toContain('GET /\u043f\u0443\u0442\u044c/\u8def\u5f84?\u00e0 HTTP/1.1');
-  });
-
-  test('Expect: 100-continue, and a server that closes without an answer', async () => {
-    const target = await loopback.listen((socket) => {
-      let heard = '';
-      socket.on('data', (chunk) => {
-        if (heard === '') socket.write('HTTP/1.1 100 Continue\r\n\r\n');
-        heard += String(chunk);
-        if (heard.endsWith('body')) socket.write(ok);
-      });
-    });
-    const { port } = await mixed(relayTo(target));
-    const proxy = ['-x', `http://127.0.0.1:${port}`];
-    expect((await curl(...proxy, '-H', 'Expect: 100-continue', '-d', 'body', 'http://a.example/')).output).toBe('ok');
-    const silent = await mixed(relayTo(await loopback.listen((socket) => socket.end())));
-    const nothing = await curl('-i', '-x', `http://127.0.0.1:${silent.port}`, 'http://a.example/');
-    expect(nothing.output).toMatch(/^HTTP\/1\.1 502 /);
-  });
-
-  test('a client that offers only a password is let in where none is needed', async () => {
-    const echo = await loopback.listen((socket) => socket.pipe(socket));
-    const { port } = await mixed(relayTo(echo));
-    const client = await loopback.connect(port);
-    client.end(Buffer.from([5, 1, 2, 1, 1, 117, 1, 112, 5, 1, 0, 3, 1, 97, 0, 80, 1, 2, 3]));
-    expect([...(await readAll(client))]).toEqual([5, 2, 1, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 2, 3]);
   });
 });
 
@@ -475,6 +274,7 @@ describe('starting and stopping', () => {
     const port = await loopback.listen(() => undefined);
     const services = {
       dispatcher: { dispatch: () => Promise.reject(new Error()) as never },
+      ways: noWays,
       clock: systemClock,
       log: silentLogger,
       clientOf: () => 'somebody',

@@ -24,14 +24,14 @@ function play(client: Socks5Client, server: number[]): { sent: number[]; end: So
 test('without a password', () => {
   const played = play(new Socks5Client(target, undefined), [5, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0, 0, 72, 73]);
   expect(played.sent).toEqual([5, 1, 0, ...request]);
-  expect(played.end).toEqual({ kind: 'connected' });
+  expect(played.end).toMatchObject({ kind: 'connected' });
   expect(played.left).toEqual([72, 73]);
 });
 
 test('with a password, when the server wants one', () => {
   const played = play(new Socks5Client(target, user), [5, 2, 1, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
   expect(played.sent).toEqual([5, 2, 0, 2, 1, 2, ...Buffer.from('me'), 6, ...Buffer.from('secret'), ...request]);
-  expect(played.end).toEqual({ kind: 'connected' });
+  expect(played.end).toMatchObject({ kind: 'connected' });
 });
 
 test('a password is not sent to a server that does not ask for it', () => {
@@ -44,7 +44,7 @@ test.each([
   ['a name', [3, 5, ...Array.from({ length: 7 }, () => 7)]],
 ])('the bound address may be %s', (_what, bound) => {
   const played = play(new Socks5Client(target, undefined), [5, 0, 5, 0, 0, ...bound, 9]);
-  expect(played.end).toEqual({ kind: 'connected' });
+  expect(played.end).toMatchObject({ kind: 'connected' });
   expect(played.left).toEqual([9]);
 });
 
@@ -74,4 +74,14 @@ test('arbitrary servers never make it throw or hang', () => {
       play(new Socks5Client(target, withUser ? user : undefined), bytes);
     }),
   );
+});
+
+test.each([
+  ['IPv4', [1, 192, 0, 2, 1, 4, 56], { host: '192.0.2.1', port: 1080 }],
+  ['a name', [3, 3, 97, 46, 98, 4, 56], { host: 'a.b', port: 1080 }],
+  ['a name that cannot be one', [3, 1, 32, 4, 56], { host: '0.0.0.0', port: 1080 }],
+])('the relay of UDP ASSOCIATE as %s', (_what, bound, endpoint) => {
+  const played = play(new Socks5Client(target, undefined, 3), [5, 0, 5, 0, 0, ...bound]);
+  expect(played.sent.slice(3, 5)).toEqual([5, 3]);
+  expect(played.end).toEqual({ kind: 'connected', bound: endpoint });
 });

@@ -109,6 +109,11 @@ describe('keys and values', () => {
       'proxies:\n  - {name: x, type: socks5, server: 192.0.2.1, port: 0}',
       ['2:54 warning proxies[0].port OUT_OF_RANGE'],
     ],
+    [
+      'proxies:\n  - {name: x, type: socks5, server: "fe80::1%2", port: 1}',
+      ['2:37 warning proxies[0].server BAD_NAME'],
+    ],
+    ['proxies:\n  - {name: x, type: socks5, server: "fe80::1%eth0", port: 1}', []],
     ['proxies:\n  - {name: x, type: socks5, server: "a b", port: 1}', ['2:37 warning proxies[0].server BAD_NAME']],
     [
       'proxies:\n  - {name: x, type: socks5, server: a, port: 1, tls: true}',

@@ -79,9 +79,9 @@ describe('changes', () => {
   });
 
   test.each<[string, boolean]>([
-    ['Deleted 5387:\tfrom 0.0.0.0 iif lo lookup 5380 ', true],
-    ['5384:\tnot from all dport 53 lookup main suppress_prefixlength 0', true],
-    ['[RULE]Deleted 5399:\tfrom all nop ', true],
+    ['Deleted 5387:\tfrom 0.0.0.0 iif lo lookup 5380 proto 153', true],
+    ['5384:\tnot from all dport 53 lookup main suppress_prefixlength 0 proto 153', true],
+    ['[RULE]Deleted 5399:\tfrom all nop proto 153', true],
     ['Deleted default dev mirage0 table 5380 scope link', true],
     ['7: mirage0: <POINTOPOINT,NOARP> mtu 9000 state DOWN', true],
     ['7: tun9: <POINTOPOINT,NOARP,UP> mtu 9000 state UNKNOWN', true],

@@ -85,8 +85,9 @@ export class MemoryNative implements NativeEngine {
       udpSockets: 0,
       udpGaveWay: 0,
       udpRefused: 0,
+      udpAnswers: 0,
     };
-    return { offloads: '', ...none };
+    return { offloads: '', knowsAnswers: true, ...none };
   }
 
   revive(): void {

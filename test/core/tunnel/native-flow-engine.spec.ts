@@ -72,6 +72,8 @@ class MemoryEngine implements NativeEngine {
       udpSockets: 0,
       udpGaveWay: 0,
       udpRefused: 0,
+      udpAnswers: 0,
+      knowsAnswers: true,
     };
   }
 

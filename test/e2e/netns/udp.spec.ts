@@ -12,6 +12,31 @@ const done = (word) => { console.log(word); s.close(); };
 s.on('error', (e) => done(e.code)); s.on('message', (m) => done('got ' + m));
 s.connect(Number(port), host, (e) => { if (e) return done(e.code); s.send(text); setTimeout(() => done('silence'), 3000).unref(); });`;
 
+/**
+ * A SOCKS5 client of the mixed port: asks each `host port` in one association, prints the answers; then ends its TCP connection
+ * and asks once more.
+ */
+const askMixed = `
+const net = require('net'), dgram = require('dgram'); const targets = process.argv.slice(1);
+const header = (host, port) => Buffer.concat([Buffer.from([0, 0, 0, 3, host.length]), Buffer.from(host), Buffer.from([port >> 8, port & 255])]);
+const tcp = net.connect(7890, '127.0.0.1', () => tcp.write(Buffer.from([5, 1, 0, 5, 3, 0, 1, 0, 0, 0, 0, 0, 0])));
+let bytes = Buffer.alloc(0);
+tcp.on('data', async (chunk) => {
+  bytes = Buffer.concat([bytes, chunk]);
+  if (bytes.length < 12) return;
+  const relay = bytes.readUInt16BE(10), udp = dgram.createSocket('udp4');
+  const ask = (host, port, fragment) => new Promise((resolve) => {
+    const give = setTimeout(() => resolve(host + ' silence'), 1500);
+    udp.once('message', (m) => { clearTimeout(give); resolve(host + ' ' + m.subarray(10)); });
+    const head = header(host, port); if (fragment) head[2] = 1;
+    udp.send(Buffer.concat([head, Buffer.from('ping')]), relay, '127.0.0.1');
+  });
+  for (const target of targets) { const [host, port] = target.split(' '); console.log(await ask(host, Number(port), false)); }
+  console.log('fragment', await ask(targets[0].split(' ')[0], 9, true));
+  tcp.destroy(); await new Promise((r) => setTimeout(r, 200));
+  console.log('ended', await ask(targets[0].split(' ')[0], 9, false)); udp.close();
+});`;
+
 describeInLab('UDP', () => {
   let world: World;
   let mirage: Mirage;
@@ -53,6 +78,23 @@ describeInLab('UDP', () => {
 
   test('by UDP ASSOCIATE through dante: by name, the far side resolves it', async () => {
     expect((await ask('www.dante.hidden.example', 9)).said).toBe('got ping');
+    expect(world.questionsSeen().filter((question) => question.includes('hidden'))).toEqual([]);
+  });
+
+  test('SOCKS5 UDP at the mixed port: by the rules, and no longer than its TCP connection', async () => {
+    const targets = ['direct.example 9', 'mixed.dante.hidden.example 9', '203.0.113.80 9', 'blocked.example 9'];
+    const result = await world.client.run(process.execPath, ['-e', askMixed, ...targets], { timeoutMs: 15_000 });
+    expect(result.stdout.trim().split('\n')).toEqual([
+      'direct.example ping',
+      'mixed.dante.hidden.example ping',
+      '203.0.113.80 ping',
+      'blocked.example silence',
+      'fragment direct.example silence',
+      'ended direct.example silence',
+    ]);
+    const rows = (await mirage.connections()).filter((row) => row.inbound === 'mixed' && row.network === 'udp');
+    const row = rows.find(({ destination }) => destination.host === 'mixed.dante.hidden.example');
+    expect(row).toMatchObject({ chain: ['dante'], up: 4, down: 4, domainSource: 'inbound' });
     expect(world.questionsSeen().filter((question) => question.includes('hidden'))).toEqual([]);
   });
 

@@ -31,7 +31,8 @@ describeInLab('upkeep', () => {
     world.client.sh(
       'ip rule; ip -6 rule; ip route show table 5380; ip -6 route show table 5380; ip -br addr show mirage0 | sed "s/ fe80[^ ]*//"',
     );
-  const allOurs = 'ip rule | sed -n "s/^\\(53[89][0-9]\\):.*/\\1/p" | while read pref; do ip rule del pref $pref; done';
+  /** In one breath, so that it is one repair. */
+  const allOurs = 'ip rule | sed -n "s/^\\(53[0-9][0-9]\\|54[0-9][0-9]\\):.*/rule del pref \\1/p" | ip -force -batch -';
 
   /** As many as are repaired at once. */
   test.each<[string, string]>([

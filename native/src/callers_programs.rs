@@ -1,0 +1,202 @@
+//! The programs behind `callers`, run by the kernel: one notes callers, one lets the answering socket of a server past our rules.
+
+use crate::callers::{KEY, PORTS_AT, TIME_AT, VALUE};
+use crate::sys::bpf::{Assembler, FRAME, Helper, Instruction, Size};
+use std::os::fd::BorrowedFd;
+
+/// A caller that goes on is noted again after so long, in nanoseconds.
+const NOTED_NS: i32 = 1_000_000_000;
+/// Places in a program's memory, before its end.
+const KEY_AT: i16 = -(KEY as i16);
+const VALUE_AT: i16 = KEY_AT - VALUE as i16;
+
+/// The filter. It notes the first fragment or whole of every UDP datagram to this machine and lets nothing through.
+pub fn note_callers(map: BorrowedFd, except: u32) -> Vec<Instruction> {
+    /// Fields of `struct __sk_buff`.
+    const PACKET_TYPE: i16 = 4;
+    const PROTOCOL: i16 = 16;
+    const DEVICE: i16 = 40;
+    const PACKET_HOST: i32 = 0;
+    const UDP: i32 = libc::IPPROTO_UDP;
+    const HEADER_AT: i16 = VALUE_AT - 40;
+    let protocol = |kind: libc::c_int| i32::from((kind as u16).to_be());
+
+    let mut code = Assembler::default();
+    let load_bytes = |code: &mut Assembler, to: i16, length: i32| {
+        // Register 8 says from where.
+        code.copy(1, 6);
+        code.copy(2, 8);
+        code.copy(3, FRAME);
+        code.add(3, i32::from(to));
+        code.set(4, length);
+        code.call(Helper::LoadBytes);
+        code.jump_unless_equal(0, 0, "out");
+    };
+    let move_bytes = |code: &mut Assembler, from: i16, to: i16, size| {
+        code.load(2, FRAME, from, size);
+        code.store(FRAME, to, 2, size);
+    };
+
+    code.copy(6, 1);
+    code.load(2, 6, PACKET_TYPE, Size::U32);
+    code.jump_unless_equal(2, PACKET_HOST, "out");
+    code.load(2, 6, DEVICE, Size::U32);
+    code.jump_if_equal(2, except as i32, "out");
+    code.set(2, 0);
+    for at in (VALUE_AT..0).step_by(8) {
+        code.store(FRAME, at, 2, Size::U64);
+    }
+    code.set(8, 0);
+    code.load(7, 6, PROTOCOL, Size::U32);
+    code.jump_if_equal(7, protocol(libc::ETH_P_IPV6), "ipv6");
+    code.jump_unless_equal(7, protocol(libc::ETH_P_IP), "out");
+
+    load_bytes(&mut code, HEADER_AT, 20);
+    code.load(2, FRAME, HEADER_AT + 9, Size::U8);
+    code.jump_unless_equal(2, UDP, "out");
+    // Of the fragment offset (RFC 791) the high bits are in the first byte.
+    code.load(2, FRAME, HEADER_AT + 6, Size::U8);
+    code.and(2, 0x1f);
+    code.jump_unless_equal(2, 0, "out");
+    code.load(2, FRAME, HEADER_AT + 7, Size::U8);
+    code.jump_unless_equal(2, 0, "out");
+    code.load(8, FRAME, HEADER_AT, Size::U8);
+    code.and(8, 15);
+    code.shift_left(8, 2);
+    code.set(2, 0xffff);
+    code.store(FRAME, KEY_AT + 10, 2, Size::U16);
+    code.store(FRAME, VALUE_AT + 10, 2, Size::U16);
+    move_bytes(&mut code, HEADER_AT + 12, KEY_AT + 12, Size::U32);
+    move_bytes(&mut code, HEADER_AT + 16, VALUE_AT + 12, Size::U32);
+    code.jump("ports");
+
+    code.place("ipv6");
+    load_bytes(&mut code, HEADER_AT, 40);
+    for half in [0, 8] {
+        move_bytes(&mut code, HEADER_AT + 8 + half, KEY_AT + half, Size::U64);
+        move_bytes(&mut code, HEADER_AT + 24 + half, VALUE_AT + half, Size::U64);
+    }
+    code.set(8, 40);
+    code.load(2, FRAME, HEADER_AT + 6, Size::U8);
+    code.jump_if_equal(2, UDP, "ports");
+    // The first fragment of a larger one (RFC 8200, 4.5); other extension headers are not in use.
+    code.jump_unless_equal(2, libc::IPPROTO_FRAGMENT, "out");
+    load_bytes(&mut code, HEADER_AT, 8);
+    code.load(2, FRAME, HEADER_AT, Size::U8);
+    code.jump_unless_equal(2, UDP, "out");
+    code.load(2, FRAME, HEADER_AT + 2, Size::U8);
+    code.jump_unless_equal(2, 0, "out");
+    code.load(2, FRAME, HEADER_AT + 3, Size::U8);
+    code.and(2, 0xf8);
+    code.jump_unless_equal(2, 0, "out");
+    code.set(8, 48);
+
+    code.place("ports");
+    load_bytes(&mut code, KEY_AT + PORTS_AT as i16, 4);
+    code.call(Helper::MonotonicNs);
+    code.store(FRAME, VALUE_AT + TIME_AT as i16, 0, Size::U64);
+    // Whoever was noted a moment ago costs a look only.
+    code.set_map(1, map);
+    code.copy(2, FRAME);
+    code.add(2, i32::from(KEY_AT));
+    code.call(Helper::MapLookUp);
+    code.jump_if_equal(0, 0, "note");
+    code.load(2, FRAME, VALUE_AT + TIME_AT as i16, Size::U64);
+    code.load(3, 0, TIME_AT as i16, Size::U64);
+    code.subtract(2, 3);
+    code.jump_if_less(2, NOTED_NS, "out");
+    code.place("note");
+    code.set_map(1, map);
+    code.copy(2, FRAME);
+    code.add(2, i32::from(KEY_AT));
+    code.copy(3, FRAME);
+    code.add(3, i32::from(VALUE_AT));
+    code.set(4, 0);
+    code.call(Helper::MapUpdate);
+
+    code.place("out");
+    code.set(0, 0);
+    code.exit();
+    code.finish()
+}
+
+/// Runs at connect(2) of every process. A server that connects a socket at the wildcard address to a caller would be given the
+/// TUN's address, and hear nothing more of it: with our mark its way is the one that it has without us. Sockets of other
+/// network namespaces than that of `cookie` are let be. `answerable_s` is how long ago the caller may have spoken.
+pub fn mark_answering(
+    map: BorrowedFd,
+    is_ipv4: bool,
+    cookie: u64,
+    mark: u32,
+    answerable_s: i32,
+) -> Vec<Instruction> {
+    /// Fields of `struct bpf_sock_addr`, and of the `struct bpf_sock` in it.
+    const ADDRESS4: i16 = 4;
+    const ADDRESS6: i16 = 8;
+    const PORT: i16 = 24;
+    const PROTOCOL: i16 = 36;
+    const SOCKET: i16 = 64;
+    const OWN_PORT: i16 = 44;
+    const MARK_AT: i16 = VALUE_AT;
+    const ALLOW: i32 = 1;
+
+    let mut code = Assembler::default();
+    code.copy(6, 1);
+    code.load(2, 6, PROTOCOL, Size::U32);
+    code.jump_unless_equal(2, libc::IPPROTO_UDP, "out");
+    code.load(7, 6, SOCKET, Size::U64);
+    code.jump_if_equal(7, 0, "out");
+    code.load(7, 7, OWN_PORT, Size::U32);
+    code.jump_if_equal(7, 0, "out");
+    code.call(Helper::NamespaceCookie);
+    code.set_long(1, cookie);
+    code.jump_unless_same(0, 1, "out");
+
+    code.set(2, 0);
+    for at in (KEY_AT..0).step_by(8) {
+        code.store(FRAME, at, 2, Size::U64);
+    }
+    code.swap_into_network_order(7);
+    code.store(FRAME, KEY_AT + PORTS_AT as i16 + 2, 7, Size::U16);
+    code.load(2, 6, PORT, Size::U32);
+    code.store(FRAME, KEY_AT + PORTS_AT as i16, 2, Size::U16);
+    if is_ipv4 {
+        code.set(2, 0xffff);
+        code.store(FRAME, KEY_AT + 10, 2, Size::U16);
+        code.load(2, 6, ADDRESS4, Size::U32);
+        code.store(FRAME, KEY_AT + 12, 2, Size::U32);
+    } else {
+        for word in (0..16).step_by(4) {
+            code.load(2, 6, ADDRESS6 + word, Size::U32);
+            code.store(FRAME, KEY_AT + word, 2, Size::U32);
+        }
+    }
+    code.set_map(1, map);
+    code.copy(2, FRAME);
+    code.add(2, i32::from(KEY_AT));
+    code.call(Helper::MapLookUp);
+    code.jump_if_equal(0, 0, "out");
+    code.load(7, 0, TIME_AT as i16, Size::U64);
+    code.call(Helper::MonotonicNs);
+    code.subtract(0, 7);
+    // Near enough to seconds.
+    code.shift_right(0, 30);
+    code.jump_if_less(0, answerable_s, "answer");
+    code.jump("out");
+
+    code.place("answer");
+    code.set(2, mark as i32);
+    code.store(FRAME, MARK_AT, 2, Size::U32);
+    code.copy(1, 6);
+    code.set(2, libc::SOL_SOCKET);
+    code.set(3, libc::SO_MARK);
+    code.copy(4, FRAME);
+    code.add(4, i32::from(MARK_AT));
+    code.set(5, 4);
+    code.call(Helper::SetSocketOption);
+
+    code.place("out");
+    code.set(0, ALLOW);
+    code.exit();
+    code.finish()
+}

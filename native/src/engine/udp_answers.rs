@@ -1,0 +1,159 @@
+//! Answers of UDP servers on this machine. A server at the wildcard address answers without a source, so the kernel leads its
+//! answer into the TUN; it belongs to somebody who spoke first, so it is sent on as it would have left without us: from the
+//! address that was asked, at the server's own port, by no rule.
+
+use crate::callers::Callers;
+use crate::engine::core::Core;
+use crate::engine::flow::Tuple;
+use crate::engine::udp::pieces;
+use crate::packet::ip::{self, Packet};
+use crate::packet::udp;
+use crate::sock_diag;
+use crate::sys::{self, datagram, socket};
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
+
+/// Conversations remembered; beyond it all are looked up again.
+const MAX_KNOWN: usize = 16_384;
+/// How long a conversation is known after the server's last answer (RFC 4787, REQ-5).
+const KNOWN_MS: u64 = 300_000;
+/// What an answer can take before the kernel makes it wait.
+const SEND_BUFFER: libc::c_int = 1024 * 1024;
+
+struct Known {
+    source: IpAddr,
+    until: u64,
+}
+
+/// The servers' conversations.
+pub struct Answers {
+    callers: Option<Callers>,
+    known: HashMap<Tuple, Known>,
+    raw4: Option<OwnedFd>,
+    raw6: Option<OwnedFd>,
+    datagram: Vec<u8>,
+}
+
+impl Answers {
+    /// `device` is the index of the TUN, `mark` that of our sockets. Where the kernel cannot tell who spoke first, answers are flows like all others.
+    pub fn new(device: u32, mark: u32) -> Self {
+        Self {
+            callers: Callers::watch(device, mark).ok(),
+            known: HashMap::new(),
+            raw4: None,
+            raw6: None,
+            datagram: Vec::new(),
+        }
+    }
+
+    /// Whether answers can be told from other datagrams.
+    pub fn is_able(&self) -> bool {
+        self.callers.is_some()
+    }
+
+    /// Sends datagrams of a program on if they are answers. False if they are not.
+    pub fn on_datagram(
+        &mut self,
+        core: &Core,
+        tuple: Tuple,
+        packet: &Packet,
+        payload: &[u8],
+        segment: Option<usize>,
+    ) -> bool {
+        if !core.is_own(tuple.client.ip()) {
+            return false;
+        }
+        let Some(source) = self.source_of(core, tuple) else {
+            return false;
+        };
+        let (service, hops) = ip::service_and_hops(packet.bytes());
+        for piece in pieces(payload, segment) {
+            match self.send(core.options.mark, tuple, source, piece, (service, hops)) {
+                Ok(()) => core.shared.metrics.udp_answers.add(1),
+                Err(error) if is_source_gone(&error) => {
+                    self.known.remove(&tuple);
+                    return false;
+                }
+                Err(_) => core.shared.metrics.dropped.add(1),
+            }
+        }
+        true
+    }
+
+    /// The address of ours that the destination has spoken to, if a server at the wildcard address was there.
+    fn source_of(&mut self, core: &Core, tuple: Tuple) -> Option<IpAddr> {
+        if let Some(known) = self.known.get_mut(&tuple)
+            && known.until > core.now
+        {
+            known.until = core.now + KNOWN_MS;
+            return Some(known.source);
+        }
+        let callers = self.callers.as_ref()?;
+        let source = callers.called(tuple.destination, tuple.client.port())?;
+        // An answer only if what was said went to a server: a program that spoke first itself has the caller's datagrams
+        // by an outlet of ours, whose socket has an address.
+        let asked = SocketAddr::new(source, tuple.client.port());
+        let server = sock_diag::find(libc::IPPROTO_UDP, asked, tuple.destination).ok()??;
+        if !server.local.ip().is_unspecified() || core.is_own(source) {
+            return None;
+        }
+        if self.known.len() >= MAX_KNOWN {
+            self.known.clear();
+        }
+        let until = core.now + KNOWN_MS;
+        self.known.insert(tuple, Known { source, until });
+        Some(source)
+    }
+
+    fn send(
+        &mut self,
+        mark: u32,
+        tuple: Tuple,
+        source: IpAddr,
+        payload: &[u8],
+        (service, hops): (u8, u8),
+    ) -> io::Result<()> {
+        let from = SocketAddr::new(source, tuple.client.port());
+        udp::build_bare(&mut self.datagram, from, tuple.destination, payload);
+        let place = match source {
+            IpAddr::V4(_) => &mut self.raw4,
+            IpAddr::V6(_) => &mut self.raw6,
+        };
+        let raw = match place {
+            Some(raw) => raw,
+            None => place.insert(open_raw(source.is_ipv4(), mark)?),
+        };
+        let to = tuple.destination.ip();
+        match datagram::send_raw_from(raw.as_fd(), &self.datagram, source, to, service, hops) {
+            // The network is slower than the server: lost, as in any queue.
+            Err(error) if sys::would_block(&error) => Ok(()),
+            sent => sent.map(drop),
+        }
+    }
+}
+
+/// A raw socket that only sends: it is bound to an address of the loopback that nobody speaks to, and takes nothing in.
+fn open_raw(is_ipv4: bool, mark: u32) -> io::Result<OwnedFd> {
+    let (family, quiet) = if is_ipv4 {
+        (libc::AF_INET, IpAddr::V4(Ipv4Addr::new(127, 77, 73, 82)))
+    } else {
+        (libc::AF_INET6, IpAddr::V6(Ipv6Addr::LOCALHOST))
+    };
+    let raw = socket::open_family(family, libc::SOCK_RAW, libc::IPPROTO_UDP)?;
+    socket::take_nothing_in(raw.as_fd())?;
+    socket::bind(raw.as_fd(), &SocketAddr::new(quiet, 0))?;
+    if mark != 0 {
+        socket::set_option(raw.as_fd(), libc::SOL_SOCKET, libc::SO_MARK, mark)?;
+    }
+    let _ = socket::set_option(raw.as_fd(), libc::SOL_SOCKET, libc::SO_SNDBUF, SEND_BUFFER);
+    Ok(raw)
+}
+
+fn is_source_gone(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EINVAL | libc::EADDRNOTAVAIL | libc::ENETUNREACH | libc::ENODEV)
+    )
+}
