@@ -158,6 +158,7 @@ export class DnsGraph {
         const { named, outcome } = options.policyOf(name);
         return named ? (outcome === 'direct' ? 'direct' : 'proxied') : undefined;
       },
+      isDirect: (name) => options.policyOf(name).outcome === 'direct',
       isPublic: (domain) => this.#isPublic(domain, believed),
       onPublic: options.onPublicSearchDomain,
       clock,

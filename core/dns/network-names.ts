@@ -24,6 +24,8 @@ export interface NetworkNamesOptions {
   readonly searchList: Pick<SearchList, 'domains' | 'revision'>;
   /** What a rule that is about a normalised name does with it; undefined without such a rule. */
   readonly ruling: (name: string) => 'direct' | 'proxied' | undefined;
+  /** Whether connections to a normalised name go DIRECT unless a rule on a port or an address comes first. */
+  readonly isDirect: (name: string) => boolean;
   /** Whether the internet knows a domain, asked without the network's own servers; undefined when that cannot be told. Never rejects. */
   readonly isPublic: (domain: string) => Promise<boolean | undefined>;
   /** The search list names a public zone: its names are left to the rules. Told once for each, until `reset`. */
@@ -86,6 +88,14 @@ export class NetworkNames {
     const settled = this.standing(name);
     if (settled !== 'unknown') return settled;
     return this.#options.ruling(name) === undefined ? doubtful(domain) : 'other';
+  }
+
+  /**
+   * Whether the network may be asked about a name that the internet denies: a company's own domain is public and names its
+   * search list. Only what goes DIRECT anyway.
+   */
+  mayKnowBesides(name: string): boolean {
+    return this.#domainOf(name) !== undefined && this.#options.isDirect(name);
   }
 
   /** What resolvers of this machine make of a single label by the search list, in its order; each with whose it is. */

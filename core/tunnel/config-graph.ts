@@ -141,11 +141,9 @@ export class ConfigGraph implements DispatchPolicy {
 
   /** What the rules say about a name, whatever connection comes to it. */
   #policyOf(name: string): NamePolicy {
-    const { policy, named } = this.rules.byName(name);
-    let surelyDirect = true;
-    for (const possible of this.rules.policiesFor(name)) {
-      if (this.outbounds.route(possible)?.outbound.kind !== 'direct') surelyDirect = false;
-    }
+    const { policy, named, before } = this.rules.byName(name);
+    const isDirect = (possible: string): boolean => this.outbounds.route(possible)?.outbound.kind === 'direct';
+    const surelyDirect = isDirect(policy) && before.every(isDirect);
     const outbound = this.outbounds.route(policy)?.outbound;
     return { surelyDirect, outcome: outcomeOf(outbound?.kind), tag: outbound?.tag ?? policy, named };
   }

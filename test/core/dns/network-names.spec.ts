@@ -27,6 +27,7 @@ beforeEach(() => {
         : name.endsWith('direct.home.example') || name.endsWith('direct.corp.example.com')
           ? 'direct'
           : undefined,
+    isDirect: (name) => name.includes('direct'),
     isPublic: async (domain) => {
       asked.push(domain);
       return await Promise.resolve(known.get(domain));
@@ -88,6 +89,7 @@ test('a question waits for a second at most; another list, or network, makes all
   const late = new NetworkNames({
     searchList,
     ruling: () => undefined,
+    isDirect: () => false,
     isPublic: () => slow.promise,
     onPublic: () => undefined,
     clock,
@@ -105,6 +107,14 @@ test('a question waits for a second at most; another list, or network, makes all
   searchList.revision += 1;
   expect([names.standing('nas.home.example'), names.standing('www.google.com')]).toEqual(['unknown', 'other']);
   expect(names.revision).toBeGreaterThan(revision);
+});
+
+test('what goes DIRECT in a domain of the search list may be known here besides', () => {
+  expect(
+    ['direct.google.com', 'www.google.com', 'direct.example.org', 'direct.home.example'].map((name) =>
+      names.mayKnowBesides(name),
+    ),
+  ).toEqual([true, false, false, true]);
 });
 
 test('what the search list makes of a single label, in its order, and whose each is', async () => {
