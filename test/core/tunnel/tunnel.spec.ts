@@ -431,3 +431,19 @@ describe('the mixed port', () => {
     expect([tunnel.mixed?.port, health.warnings()]).toEqual([port, []]);
   });
 });
+
+test('what another program has taken from us is put back: a missing rule alone, a device that is down by a new one', async () => {
+  await tunnel.machine.start({ systemDns: true, autoRoute: true });
+  did = [];
+  missingRoutes = 2;
+  ownEvent();
+  await vi.waitFor(() => expect(did).toEqual(['+routes mirage0 198.18.0.0/15']));
+  missingRoutes = 0;
+  deviceTrouble = 'the interface mirage0 was taken down';
+  const before = engines.length;
+  ownEvent();
+  await vi.waitFor(() => expect(engines.length).toBe(before + 1));
+  deviceTrouble = undefined;
+  await vi.waitFor(() => expect(tunnel.machine.state.kind).toBe('running'));
+  expect(did).not.toContain('-dns');
+});
