@@ -23,8 +23,8 @@ describe('keys and values', () => {
     ['allow-lan: true', []],
     ['bind-address: here\nallow-lan: true\nauthentication: [a:b]', ['1:15 warning bind-address NOT_AN_ADDRESS']],
     [
-      'allow-lan: true\nauthentication: [a:b]\nlan-allowed-ips: [10.0.0.0/8]',
-      ['3:18 warning lan-allowed-ips LAN_LISTS_LATER'],
+      'allow-lan: true\nauthentication: [a:b]\nlan-allowed-ips: [10.0.0.0/8, 10.0.0.0/99]',
+      ['3:18 warning lan-allowed-ips LAN_LIST_UNREADABLE', '3:31 warning lan-allowed-ips[1] NOT_A_PREFIX'],
     ],
     ['authentication: [secret]', ['1:18 warning authentication[0] USER_WITHOUT_COLON']],
     ['authentication: ["a:1", "a:2"]', ['1:25 warning authentication[1] USER_TWICE']],
