@@ -12,7 +12,10 @@ let names: NetworkNames;
 
 beforeEach(() => {
   clock = new ManualClock();
-  searchList = { domains: ['home.example', 'corp.example.com', 'google.com', 'co.uk', 'station', 'com', 'example'], revision: 3 };
+  searchList = {
+    domains: ['home.example', 'corp.example.com', 'google.com', 'co.uk', 'station', 'com', 'example'],
+    revision: 3,
+  };
   known = new Map([
     ['home.example', false],
     ['google.com', true],
