@@ -19,6 +19,8 @@ export interface OutboundServices {
   /** Resolves the names of proxy servers. */
   readonly proxyServers: AddressResolver;
   readonly isFake: (address: Ip) => boolean;
+  /** Whether a name may stand for this machine or a neighbour on the link. */
+  readonly isNear: (name: string) => boolean;
   readonly clock: Clock;
   /** Milliseconds for a dial that the data plane does. */
   readonly timeoutMs: number;

@@ -103,7 +103,8 @@ export class ConfigGraph implements DispatchPolicy {
       logger: log,
     });
     const { addresses: resolver, proxyServers } = this.dns;
-    const outboundServices = { egress, resolver, proxyServers, isFake, clock, timeoutMs: dialMs };
+    const isNear = (name: string) => this.dns.isNear(normaliseDomain(name));
+    const outboundServices = { egress, resolver, proxyServers, isFake, isNear, clock, timeoutMs: dialMs };
     this.outbounds = new OutboundManager(config.proxies, outboundServices, serversOf(config.dns));
     this.#checkPolicies();
   }

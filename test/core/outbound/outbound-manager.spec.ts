@@ -10,6 +10,7 @@ const manager = (...proxies: ProxyConfig[]): OutboundManager =>
     resolver: new NamedAddresses({}),
     proxyServers: new NamedAddresses({}),
     isFake: () => false,
+    isNear: () => false,
     clock: new ManualClock(),
     timeoutMs: 1000,
   });
@@ -69,6 +70,7 @@ describe('proxies on this machine', () => {
       resolver: new NamedAddresses({}),
       proxyServers: new NamedAddresses({}),
       isFake: () => false,
+      isNear: () => false,
       clock,
       timeoutMs: 1,
     };
@@ -85,6 +87,7 @@ describe('proxies on this machine', () => {
       resolver: new NamedAddresses({}),
       proxyServers: new NamedAddresses({}),
       isFake: () => false,
+      isNear: () => false,
       clock: new ManualClock(),
       timeoutMs: 1,
     };
