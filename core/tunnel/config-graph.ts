@@ -52,6 +52,7 @@ export interface ConfigGraphServices {
 
 /** Milliseconds for a dial that the data plane does. */
 const dialMs = 10_000;
+const dnsPort = 53;
 
 export class ConfigGraph implements DispatchPolicy {
   readonly config: Config;
@@ -63,6 +64,7 @@ export class ConfigGraph implements DispatchPolicy {
   readonly outbounds: OutboundManager;
   readonly dns: DnsGraph;
   readonly sniffer: Sniffer;
+  #base: readonly Endpoint[] = [];
 
   /** Throws CONFIG_INVALID for what cannot be put in force. Opens nothing. */
   constructor(config: Config, pool: FakeIpPool, services: ConfigGraphServices) {
@@ -105,8 +107,22 @@ export class ConfigGraph implements DispatchPolicy {
     const { addresses: resolver, proxyServers } = this.dns;
     const isNear = (name: string) => this.dns.isNear(normaliseDomain(name));
     const outboundServices = { egress, resolver, proxyServers, isFake, isNear, clock, timeoutMs: dialMs };
-    this.outbounds = new OutboundManager(config.proxies, outboundServices, serversOf(config.dns));
+    this.outbounds = new OutboundManager(config.proxies, outboundServices, () => [
+      ...serversOf(config.dns),
+      ...this.#baseServers(base),
+    ]);
     this.#checkPolicies();
+  }
+
+  /** The machine's own servers as they were read last; they are read anew meanwhile. */
+  #baseServers(base: ConfigGraphServices['base']): readonly Endpoint[] {
+    base().then(
+      ({ servers }) => {
+        this.#base = servers.map((host) => ({ host, port: dnsPort }));
+      },
+      () => undefined,
+    );
+    return this.#base;
   }
 
   nameBehind(name: string): string {
