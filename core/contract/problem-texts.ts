@@ -53,8 +53,7 @@ export const problemTexts = {
   MODE_DIRECT: 'the mode is direct: everything goes DIRECT, whatever the rules say',
   LAN_NEEDS_USERS:
     'everybody on the network could use the mixed port: without users it listens on 127.0.0.1 only, whatever allow-lan says',
-  LAN_LISTS_LATER:
-    'admitting by address is not supported yet: while this key is set the mixed port listens on 127.0.0.1 only',
+  LAN_LIST_UNREADABLE: 'not all of this list can be read: the mixed port listens on 127.0.0.1 only',
   BIND_WITHOUT_LAN: 'ignored: without allow-lan the mixed port listens on 127.0.0.1 only',
   PORT_IS_MIXED: 'opened as the mixed port, which takes HTTP and SOCKS',
   PORT_NOT_OPENED: 'not opened: the mixed port takes HTTP and SOCKS',

@@ -1,9 +1,10 @@
 /** Everything that one configuration decides, built whole or not at all: rules, outbounds, DNS. Replaced together. */
-import { type Ip, parseIp } from '../base/address.ts';
+import type { Ip } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import { normaliseDomain } from '../base/domain.ts';
 import type { Logger } from '../base/logger.ts';
+import { parseScopedIp } from '../base/scoped-address.ts';
 import type { Config, DnsConfig, DnsMode } from '../contract/config.ts';
 import type { Endpoint, RuleTrace } from '../contract/flow.ts';
 import type { AddressMemory } from '../dns/address-memory.ts';
@@ -93,7 +94,7 @@ export class ConfigGraph implements DispatchPolicy {
       outbound: (tag) => this.outbounds.get(tag),
       route: (to, network) => this.#routeOf(to, network),
       ownNames: config.proxies.flatMap((proxy) =>
-        proxy.type === 'socks5' && parseIp(proxy.server) === undefined ? [normaliseDomain(proxy.server)] : [],
+        proxy.type === 'socks5' && parseScopedIp(proxy.server) === undefined ? [normaliseDomain(proxy.server)] : [],
       ),
       policyOf: (name) => this.#policyOf(name),
       onPublicSearchDomain: services.onPublicSearchDomain,
@@ -130,7 +131,12 @@ export class ConfigGraph implements DispatchPolicy {
   }
 
   isOfNetwork(name: string): boolean {
-    return this.dns.network.mayInclude(normaliseDomain(name));
+    const standing = this.dns.network.standing(normaliseDomain(name));
+    return standing === 'own' || standing === 'unsure';
+  }
+
+  addressInNetwork(name: string, signal: AbortSignal): Promise<Ip | undefined> {
+    return this.dns.addressInNetwork(normaliseDomain(name), signal);
   }
 
   /** What would become of a flow to this host, with every rule tested on the way. */
@@ -150,11 +156,9 @@ export class ConfigGraph implements DispatchPolicy {
 
   /** What the rules say about a name, whatever connection comes to it. */
   #policyOf(name: string): NamePolicy {
-    const { policy, named } = this.rules.byName(name);
-    let surelyDirect = true;
-    for (const possible of this.rules.policiesFor(name)) {
-      if (this.outbounds.route(possible)?.outbound.kind !== 'direct') surelyDirect = false;
-    }
+    const { policy, named, before } = this.rules.byName(name);
+    const isDirect = (possible: string): boolean => this.outbounds.route(possible)?.outbound.kind === 'direct';
+    const surelyDirect = isDirect(policy) && before.every(isDirect);
     const outbound = this.outbounds.route(policy)?.outbound;
     return { surelyDirect, outcome: outcomeOf(outbound?.kind), tag: outbound?.tag ?? policy, named };
   }

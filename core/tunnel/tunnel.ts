@@ -28,6 +28,7 @@ import { EgressUdpWays } from '../outbound/egress-udp-ways.ts';
 import { ClientNames } from './client-names.ts';
 import { ConfigGraph } from './config-graph.ts';
 import { ConnectionTopic } from './connection-topic.ts';
+import { CrowdWarning } from './crowd-warning.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { EngineRevival } from './engine-revival.ts';
 import { FakeIpPools } from './fake-ip-pools.ts';
@@ -40,7 +41,6 @@ import { SearchListWarning } from './search-list-warning.ts';
 import { SilentClients } from './silent-clients.ts';
 import { TunnelMachine, type TunnelSteps } from './tunnel-machine.ts';
 import { socketMark, type TunnelServices, tunAddress6, tunPrefix6 } from './tunnel-services.ts';
-import { UdpCrowdWarning } from './udp-crowd-warning.ts';
 import { UnknownAddressWarning } from './unknown-address-warning.ts';
 
 /** Packets that wait for the engine; fewer are lost under load (ip-link(8), txqueuelen). */
@@ -123,7 +123,7 @@ export class Tunnel {
       logger: log,
     });
     const unknownAddresses = new UnknownAddressWarning(health, clock);
-    const udpCrowd = new UdpCrowdWarning(health, clock);
+    const crowds = { udp: new CrowdWarning('udp', health, clock), tcp: new CrowdWarning('tcp', health, clock) };
     this.#dispatcher = new Dispatcher(this.#graph, {
       flows: this.#flows,
       fakeIp: this.mappings,
@@ -142,7 +142,7 @@ export class Tunnel {
     this.#engine = new NativeFlowEngine(
       (onEvents) => this.#createEngine(onEvents),
       log.child('engine'),
-      () => udpCrowd.gaveWay(),
+      (network, count) => crowds[network].crowded(count),
     );
     const revival = new EngineRevival({
       revive: () => this.#inbound.revive(),

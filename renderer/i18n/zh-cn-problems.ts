@@ -45,7 +45,7 @@ export const zhCnProblems: Readonly<Record<ProblemCode, string>> = {
   MODE_LATER: '暂不支持模式 {found}',
   MODE_DIRECT: '模式为 direct：无论规则如何，全部直连',
   LAN_NEEDS_USERS: '局域网内任何人都能使用混合端口：没有设置用户时，无论 allow-lan 如何都只监听 127.0.0.1',
-  LAN_LISTS_LATER: '暂不支持按地址放行：设置了此键时，混合端口只监听 127.0.0.1',
+  LAN_LIST_UNREADABLE: '此列表不能全部读取：混合端口只监听 127.0.0.1',
   BIND_WITHOUT_LAN: '已忽略：未开启 allow-lan 时，混合端口只监听 127.0.0.1',
   PORT_IS_MIXED: '作为混合端口打开，HTTP 与 SOCKS 均可使用',
   PORT_NOT_OPENED: '未打开：混合端口已支持 HTTP 与 SOCKS',

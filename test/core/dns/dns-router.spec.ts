@@ -75,6 +75,7 @@ const networkOf = (domains: string[], isPublic: (domain: string) => boolean | un
   new NetworkNames({
     searchList: { domains, revision: 0 },
     ruling: (name) => (policyOf(name).named ? (direct.has(name) ? 'direct' : 'proxied') : undefined),
+    isDirect: (name) => direct.has(name),
     isPublic: async (domain) => await Promise.resolve(isPublic(domain)),
     onPublic: () => undefined,
     clock,

@@ -27,6 +27,7 @@ beforeEach(() => {
         : name.endsWith('direct.home.example') || name.endsWith('direct.corp.example.com')
           ? 'direct'
           : undefined,
+    isDirect: (name) => name.includes('direct'),
     isPublic: async (domain) => {
       asked.push(domain);
       return await Promise.resolve(known.get(domain));
@@ -61,7 +62,6 @@ test.each([
 ])('%j is %s', async (name, standing) => {
   expect(await names.settle(name)).toBe(standing);
   expect(names.standing(name)).toBe(standing);
-  expect(names.mayInclude(name)).toBe(standing !== 'other');
 });
 
 test('the internet is asked once for each domain, about the domain alone; a public one is told of once', async () => {
@@ -89,6 +89,7 @@ test('a question waits for a second at most; another list, or network, makes all
   const late = new NetworkNames({
     searchList,
     ruling: () => undefined,
+    isDirect: () => false,
     isPublic: () => slow.promise,
     onPublic: () => undefined,
     clock,
@@ -108,8 +109,20 @@ test('a question waits for a second at most; another list, or network, makes all
   expect(names.revision).toBeGreaterThan(revision);
 });
 
-test('single labels are tried with the domains that may be of the network, in their order', async () => {
-  for (const domain of searchList.domains) await names.settle(domain);
-  expect(names.expansionsOf('nas')).toEqual(['nas.home.example', 'nas.corp.example.com']);
-  expect([names.expansionsOf('a.b'), names.expansionsOf('')]).toEqual([[], []]);
+test('what goes DIRECT in a domain of the search list may be known here besides', () => {
+  expect(
+    ['direct.google.com', 'www.google.com', 'direct.example.org', 'direct.home.example'].map((name) =>
+      names.mayKnowBesides(name),
+    ),
+  ).toEqual([true, false, false, true]);
+});
+
+test('what the search list makes of a single label, in its order, and whose each is', async () => {
+  expect((await names.expansionsOf('nas')).map(({ name, standing }) => `${name} ${standing}`)).toEqual([
+    'nas.home.example own',
+    'nas.corp.example.com unsure',
+    'nas.google.com other',
+    'nas.co.uk other',
+  ]);
+  expect([await names.expansionsOf('a.b'), await names.expansionsOf('')]).toEqual([[], []]);
 });

@@ -104,7 +104,8 @@ describeInLab("names that are nobody else's business", () => {
 
   describe('the search list', () => {
     test('takes no public domain out of the rules: the proxy resolves it, and the network is not told', async () => {
-      expect((await curl('http://direct.example/')).stdout).toContain('client=203.0.113.1');
+      for (const args of [['-x', 'socks5h://127.0.0.1:7890'], []])
+        expect((await curl(...args, 'http://direct.example/')).stdout).toContain('client=203.0.113.1');
       expect(await dig('+short', 'www.google.com')).toMatch(/^198\.1[89]\./);
       expect(await dig('+short', 'www.bbc.co.uk')).toMatch(/^198\.1[89]\./);
       for (const name of ['direct.example', 'google.com', 'co.uk']) expect(askedHere(name), name).toEqual([]);
