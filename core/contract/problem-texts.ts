@@ -197,7 +197,7 @@ export const hintTexts = {
   USER_LIST: 'a list of "user:password"',
   USER: 'text of the form "user:password"',
   MIXED_PORT: 'mixed-port: {port}',
-  ADD_USERS: 'authentication: ["user:password"], which opens it to the network',
+  ADD_USERS: 'authentication: ["user:password"], or allow-lan-without-users: true, to open it to the network',
   RULES: 'a list of rules',
   RULE: 'a rule such as DOMAIN-SUFFIX,example.com,DIRECT',
   MATCH_LAST: 'MATCH,policy as the last rule',

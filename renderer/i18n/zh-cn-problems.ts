@@ -182,7 +182,7 @@ export const zhCnHints: Readonly<Record<HintCode, string>> = {
   USER_LIST: '"用户名:密码" 的列表',
   USER: '形如 "用户名:密码" 的文字',
   MIXED_PORT: 'mixed-port: {port}',
-  ADD_USERS: 'authentication: ["用户名:密码"]，即可对局域网开放',
+  ADD_USERS: 'authentication: ["用户名:密码"]，或 allow-lan-without-users: true，即可对局域网开放',
   RULES: '规则的列表',
   RULE: '形如 DOMAIN-SUFFIX,example.com,DIRECT 的规则',
   MATCH_LAST: '以 MATCH,策略 作为最后一条规则',
