@@ -126,6 +126,7 @@ export const problemTexts = {
   HOST_TOO_FAR: 'more than {limit} names follow one another',
   // TUN and sniffer.
   TUN_DEVICE: '"{found}" cannot be the name of the device; the usual one is used',
+  TUN_EXCLUDES_ALL: '{found} is every address: nothing would enter the TUN by it; turn auto-route off instead',
   TUN_EXCLUDES_FAKE: '{found} overlaps the {key} {range}, which must enter the TUN: only the rest is excluded',
   HIJACK_UNKNOWN: '"{found}" is not understood: left out',
   HIJACK_PORT: 'port {port} is ignored: only port 53 is looked at',

@@ -1,6 +1,7 @@
 /** Everything that one configuration decides, built whole or not at all: rules, outbounds, DNS. Replaced together. */
 import type { Ip } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
+import { parseCidr } from '../base/cidr.ts';
 import type { Clock } from '../base/clock.ts';
 import { normaliseDomain } from '../base/domain.ts';
 import type { Logger } from '../base/logger.ts';
@@ -113,6 +114,7 @@ export class ConfigGraph implements DispatchPolicy {
       ...this.#baseServers(base),
     ]);
     this.#checkPolicies();
+    this.#checkExcluded();
   }
 
   /** The machine's own servers as they were read last; they are read anew meanwhile. */
@@ -171,6 +173,17 @@ export class ConfigGraph implements DispatchPolicy {
     if (outbound === undefined || outbound.kind === 'reject')
       throw new AppError('DNS_NO_UPSTREAM', `the rules refuse connections to the nameserver ${to.host}`);
     return outbound.kind === 'direct' ? 'direct' : outbound;
+  }
+
+  #checkExcluded(): void {
+    for (const [index, prefix] of this.config.tun.routeExclude.entries()) {
+      const cidr = parseCidr(prefix);
+      if (cidr !== undefined && cidr.prefix > 0) continue;
+      const what = cidr === undefined ? 'not an address prefix' : 'every address';
+      throw new AppError('CONFIG_INVALID', `tun.routeExclude[${index}]: "${prefix}" is ${what}`, {
+        expected: 'prefixes of a part of the addresses, such as 192.0.2.0/24 or 2001:db8::/32',
+      });
+    }
   }
 
   #checkPolicies(): void {

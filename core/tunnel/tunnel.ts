@@ -42,6 +42,7 @@ import { SilentClients } from './silent-clients.ts';
 import { TunnelMachine, type TunnelSteps } from './tunnel-machine.ts';
 import { socketMark, type TunnelServices, tunAddress6, tunPrefix6 } from './tunnel-services.ts';
 import { UnknownAddressWarning } from './unknown-address-warning.ts';
+import { Upkeep } from './upkeep.ts';
 
 /** Packets that wait for the engine; fewer are lost under load (ip-link(8), txqueuelen). */
 const queueLength = 2_000;
@@ -80,6 +81,7 @@ export class Tunnel {
   #dnsServer: DnsServer | undefined;
   #device: string | undefined;
   #mixedWanted = false;
+  readonly #upkeep: Upkeep;
   #network: Promise<void> | undefined;
   #unwatchNetwork: (() => void) | undefined;
 
@@ -164,6 +166,14 @@ export class Tunnel {
     this.#mixedPort = new MixedPort(mixedServices, health);
     this.changed = this.#mixedPort.changed;
     this.machine = new TunnelMachine(this.#steps(), clock, log.child('tunnel'));
+    this.#upkeep = new Upkeep({
+      machine: this.machine,
+      deviceTrouble: () => this.#deviceTrouble(),
+      missingRoutes: () => services.routes.missing(),
+      health,
+      clock,
+      log: log.child('upkeep'),
+    });
   }
 
   /** Whether this interface is our TUN. */
@@ -282,6 +292,7 @@ export class Tunnel {
   async dispose(): Promise<void> {
     await this.setMixed(false);
     this.mappings.stop();
+    this.#upkeep.stop();
     this.#unwatchNetwork?.();
     await this.#services.network.stop();
   }
@@ -369,6 +380,8 @@ export class Tunnel {
         tun: {
           begin: async () => {
             await this.#watchNetwork();
+            // While it was off, nobody told of what other programs wrote.
+            await this.#takeBaseDns();
             this.#device = this.#graph.config.tun.device;
             await this.#inbound.start();
           },
@@ -469,15 +482,32 @@ export class Tunnel {
     this.#egress.review();
   }
 
+  /** Names are asked of the servers, and with the search list, that the machine has now; answers of others are forgotten. */
+  async #takeBaseDns(): Promise<void> {
+    await this.#searchList.read();
+    this.#searchWarning.clear();
+    this.#graph.dns.reset();
+  }
+
+  async #deviceTrouble(): Promise<string | undefined> {
+    const index = this.#engine.deviceIndex();
+    if (index === undefined) return undefined;
+    const { network, deviceTrouble } = this.#services;
+    const addresses = [this.#graph.pool.range.tunAddress, ...(network.ipv6Available() ? [tunAddress6] : [])];
+    return await deviceTrouble({ name: this.#engine.device(), index, addresses });
+  }
+
   /** Knows the machine's network from the first need on. */
   async #watchNetwork(): Promise<void> {
-    const { network } = this.#services;
-    this.#unwatchNetwork ??= network.onChange(() => {
-      void this.#searchList.read();
-      this.#searchWarning.clear();
-      this.#graph.dns.reset();
-      void this.#takeNewWays();
-    });
+    const { network, systemDns } = this.#services;
+    this.#unwatchNetwork ??= together(
+      network.onChange(() => {
+        void this.#takeBaseDns();
+        void this.#takeNewWays();
+      }),
+      network.onOwnEvent(() => this.#upkeep.check()),
+      systemDns.onBaseChange(() => void this.#takeBaseDns()),
+    );
     this.#network ??= Promise.all([network.start(), this.#searchList.read()]).then(() => undefined);
     try {
       await this.#network;
@@ -486,6 +516,12 @@ export class Tunnel {
       throw error;
     }
   }
+}
+
+function together(...ends: readonly (() => void)[]): () => void {
+  return () => {
+    for (const end of ends) end();
+  };
 }
 
 /** What of a configuration is in the device itself. */

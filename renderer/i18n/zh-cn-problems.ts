@@ -113,6 +113,7 @@ export const zhCnProblems: Readonly<Record<ProblemCode, string>> = {
   HOST_CIRCLE: '别名从“{name}”又绕回它自身',
   HOST_TOO_FAR: '别名超过 {limit} 层',
   TUN_DEVICE: '“{found}”不能作为设备名，改用默认名称',
+  TUN_EXCLUDES_ALL: '{found} 是所有地址：将没有任何流量进入 TUN；请改为关闭 auto-route',
   TUN_EXCLUDES_FAKE: '{found} 与 {key} {range} 重叠，后者必须进入 TUN：只排除其余部分',
   HIJACK_UNKNOWN: '无法理解“{found}”，已略去',
   HIJACK_PORT: '已忽略端口 {port}：只处理 53 端口',
