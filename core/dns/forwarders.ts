@@ -108,7 +108,8 @@ export class Forwarders {
 async function readMessage(socket: Duplex): Promise<Uint8Array> {
   let bytes = Buffer.alloc(0);
   for await (const chunk of socket) {
-    bytes = Buffer.concat([bytes, chunk as Buffer]);
+    if (!Buffer.isBuffer(chunk)) continue;
+    bytes = Buffer.concat([bytes, chunk]);
     const end = bytes.length < 2 ? Number.POSITIVE_INFINITY : 2 + bytes.readUInt16BE(0);
     if (bytes.length >= end) return bytes.subarray(2, end);
   }

@@ -119,13 +119,16 @@ export class ConfigGraph implements DispatchPolicy {
 
   /** The machine's own servers as they were read last; they are read anew meanwhile. */
   #baseServers(base: ConfigGraphServices['base']): readonly Endpoint[] {
-    base().then(
-      ({ servers }) => {
-        this.#base = servers.map((host) => ({ host, port: dnsPort }));
-      },
-      () => undefined,
-    );
+    void this.#readBase(base);
     return this.#base;
+  }
+
+  async #readBase(base: ConfigGraphServices['base']): Promise<void> {
+    try {
+      this.#base = (await base()).servers.map((host) => ({ host, port: dnsPort }));
+    } catch {
+      // Who cannot be told cannot be asked either.
+    }
   }
 
   nameBehind(name: string): string {
