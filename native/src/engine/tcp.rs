@@ -4,6 +4,7 @@ use crate::engine::core::Core;
 use crate::engine::flow::{FlowRef, Tuple};
 use crate::engine::redirection::Redirection;
 use crate::engine::tcp_flow::{Phase, Purpose, TcpFlow};
+use crate::engine::udp_share::Owner;
 use crate::event::{Network, Reason};
 use crate::held_syn::HeldSyn;
 use crate::packet::icmp::Unreachable;
@@ -238,7 +239,8 @@ impl TcpFlows {
         };
         let key = self.flows.insert(TcpFlow::new(tuple, phase, core.now));
         let place = FlowRef::Tcp(key);
-        match core.open(Network::Tcp, tuple.client, tuple.destination, place) {
+        let owner = Owner::of(libc::IPPROTO_TCP, tuple.client, tuple.destination);
+        match core.open(Network::Tcp, tuple.client, tuple.destination, place, owner) {
             Some(identity) => {
                 if let Some(flow) = self.flows.get_mut(key) {
                     flow.identity = Some(identity);
