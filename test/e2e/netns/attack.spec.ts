@@ -18,6 +18,7 @@ const seed = Number(process.env['ATTACK_SEED'] ?? 9);
 const seconds = Number(process.env['ATTACK_SECONDS'] ?? 40);
 /** Seconds of the quiet run and of the one beside a program that only takes processor time. */
 const controlSeconds = 6;
+/** Of the kernel's kilobytes. */
 const mebibyte = 1024;
 
 describeInLab('an attacker without rights', () => {
@@ -78,8 +79,9 @@ describeInLab('an attacker without rights', () => {
     );
     expect([mirage.helper.process.exitCode, window.process.exitCode]).toEqual([null, null]);
     expect(await mirage.json('status')).toMatchObject({ tunnel: { kind: 'running' }, owner: { uid: 0 } });
-    expect(rise.helper).toBeLessThan(64);
-    expect(rise.window).toBeLessThan(64);
+    // The most of it are the 8,192 conversations that one user may have, and what of the heap V8 has not tidied up yet.
+    expect(rise.helper).toBeLessThan(96);
+    expect(rise.window).toBeLessThan(32);
     // Every question and every connection of theirs had its answer.
     expect(attacked.unanswered / attacked.questions).toBeLessThan(0.01);
     expect(attacked.failed / attacked.connections).toBeLessThan(0.01);
