@@ -36,7 +36,7 @@ pub struct Core {
     pub dns: DnsDesk,
     /// Flows without a verdict.
     pub held: Held,
-    flows: HashMap<u64, (FlowRef, Owner)>,
+    flows: HashMap<u64, (FlowRef, Option<Owner>)>,
     slots: Slots,
     next_number: u64,
     identification: u32,
@@ -202,18 +202,19 @@ impl Core {
                 && carried6.iter().any(|prefix| prefix.contains(destination))
     }
 
-    /// Announces a new flow and holds it. `None` if there is no room, for its owner or at all, or JavaScript is far behind.
+    /// Announces a new flow, of whomever `who` says, and holds it. `None` if there is no room, for its owner or at all, or JavaScript is far behind.
     pub fn open(
         &mut self,
         network: Network,
         source: SocketAddr,
         destination: SocketAddr,
         place: FlowRef,
-        owner: Owner,
+        who: impl FnOnce() -> Owner,
     ) -> Option<Identity> {
-        if self.shared.event_backlog() > MAX_BACKLOG || !self.held.has_room_for(owner) {
+        if self.shared.event_backlog() > MAX_BACKLOG {
             return None;
         }
+        let owner = self.held.admit(who).ok()?;
         let slot = self.slots.take()?;
         self.next_number += 1;
         let id = self.next_number * 2 + u64::from(network == Network::Udp);

@@ -229,9 +229,9 @@ impl TcpFlows {
         if !core.carries(destination.ip()) {
             return self.end_dns(core, key, Close::Reset);
         }
-        let owner = Owner::of(libc::IPPROTO_TCP, client, destination);
+        let who = || Owner::of_tcp(client, destination);
         let place = FlowRef::Tcp(key);
-        let Some(identity) = core.open(Network::Tcp, client, destination, place, owner) else {
+        let Some(identity) = core.open(Network::Tcp, client, destination, place, who) else {
             return self.end_dns(core, key, Close::Reset);
         };
         flow.identity = Some(identity);

@@ -158,7 +158,7 @@ impl UdpFlows {
     fn open_flow(&mut self, core: &mut Core, tuple: Tuple) -> Option<Key> {
         let owner = match self.clients.get(&tuple.client) {
             Some(client) => client.owner,
-            None => Owner::of(libc::IPPROTO_UDP, tuple.client, tuple.destination),
+            None => Owner::of(tuple.client, tuple.destination),
         };
         while !self.shares.has_room_for_flow(owner) {
             let oldest = self.shares.yielding_flow(owner)?;
@@ -166,7 +166,10 @@ impl UdpFlows {
         }
         let key = self.flows.insert(UdpFlow::new(tuple, owner, core.now));
         let place = FlowRef::Udp(key);
-        let Some(identity) = core.open(Network::Udp, tuple.client, tuple.destination, place, owner)
+        let Some(identity) =
+            core.open(Network::Udp, tuple.client, tuple.destination, place, || {
+                owner
+            })
         else {
             self.flows.remove(key);
             return None;
