@@ -261,6 +261,25 @@ describe('many askers', () => {
   });
 });
 
+test('large answers do not take more memory than many small ones', async () => {
+  const large = Array.from({ length: 4_000 }, (_, i) => record('x.example', 'A', `192.0.${i >> 8}.${i & 255}`, 3_600));
+  for (let i = 0; i < 30; i++) {
+    const answer = cache.query({ name: `host${i}.example`, type: 'A' }, never);
+    inner.answer({ answers: large });
+    await answer;
+  }
+  // A megabyte each, sixteen in all.
+  for (const [name, isKept] of [
+    ['host29.example', true],
+    ['host18.example', true],
+    ['host5.example', false],
+  ] as const) {
+    const answer = cache.query({ name, type: 'A' }, never);
+    if (!isKept) inner.answer();
+    expect((await answer).cached, name).toBe(isKept ? true : undefined);
+  }
+});
+
 test('4,096 answers are kept, the least used give way', async () => {
   const names = Array.from({ length: 4_097 }, (_, i) => `host${i}.example`);
   for (const name of names) {
