@@ -212,8 +212,8 @@ function ttlOf(message: DnsMessage): number {
   const denied = message.rcode === 'NXDOMAIN' || message.answers.every((record) => record.type === 'CNAME');
   const shortest = message.answers.reduce((least, record) => Math.min(least, record.ttl), longest);
   if (!denied) return shortest;
-  // A denial without SOA is not to be remembered (RFC 2308 section 5): it serves the transaction in progress.
-  return soa === undefined ? 0 : Math.min(shortest, longestDenial, soa.ttl, minimumOf(soa));
+  // A denial without SOA is not to be remembered (RFC 2308 section 5).
+  return soa === undefined ? -1 : Math.min(shortest, longestDenial, soa.ttl, minimumOf(soa));
 }
 
 /** The last field of an SOA record: how long a denial holds (RFC 2308 section 4). */
