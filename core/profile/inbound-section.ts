@@ -35,15 +35,17 @@ export function readInbound(map: YamlMap): MixedConfig | null {
   const allowLan = map.take('allow-lan')?.lenient;
   const wantsLan = allowLan?.boolean() ?? false;
   const users = readUsers(map.take('authentication')?.lenient);
+  // The person's word, which no profile for Clash says by accident.
+  const anybody = map.take('allow-lan-without-users')?.lenient.boolean() ?? false;
   const { unreadable, ...lists } = readLanLists(map);
-  const isOpen = wantsLan && users.list.length > 0 && !unreadable;
+  const isOpen = wantsLan && (users.list.length > 0 || anybody) && !unreadable;
   const address = readBindAddress(map.take('bind-address')?.lenient, wantsLan, isOpen);
   if (port === undefined) return null;
   if (users.lost) {
     map.keyProblem('warning', 'authentication', 'NO_USER_LEFT', {}, 'USER');
     return null;
   }
-  if (wantsLan && users.list.length === 0) allowLan?.warning('LAN_NEEDS_USERS', {}, 'ADD_USERS');
+  if (wantsLan && users.list.length === 0 && !anybody) allowLan?.warning('LAN_NEEDS_USERS', {}, 'ADD_USERS');
   return { address, port, users: users.list, ...(isOpen ? lists : {}) };
 }
 

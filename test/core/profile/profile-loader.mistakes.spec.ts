@@ -93,6 +93,8 @@ describe('keys and values', () => {
     ['tun:\n  device: 0tun', ['2:11 warning tun.device TUN_DEVICE']],
     ['tun:\n  mtu: 576', ['2:8 warning tun.mtu OUT_OF_RANGE']],
     ['tun:\n  route-exclude-address: [10.0.0.1]', []],
+    ['tun:\n  route-exclude-address: ["::/0"]', ['2:27 error tun.route-exclude-address[0] TUN_EXCLUDES_ALL']],
+    ['tun:\n  route-exclude-address: [10.1.2.3/0]', ['2:27 error tun.route-exclude-address[0] TUN_EXCLUDES_ALL']],
     ['tun:\n  route-exclude-address: [198.19.0.0/24]', ['2:27 warning tun.route-exclude-address[0] TUN_EXCLUDES_FAKE']],
     ['proxies: one', ['1:10 error proxies FOUND_TEXT']],
     ['proxies: [one]', ['1:11 warning proxies[0] FOUND_TEXT']],

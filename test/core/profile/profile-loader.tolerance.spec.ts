@@ -315,6 +315,9 @@ describe('what it means', () => {
     ]);
     expect(codes('allow-lan: true\nrules: ["MATCH,DIRECT"]')).toEqual([]);
     expect(config(`${text}\nauthentication: ["a:b"]`).mixed?.address).toBe('0.0.0.0');
+    expect(config(`${text}\nallow-lan-without-users: true`).mixed?.address).toBe('0.0.0.0');
+    expect(codes(`${text}\nallow-lan-without-users: true`)).toEqual([]);
+    expect(config(`mixed-port: 1\nallow-lan-without-users: true`).mixed?.address).toBe('127.0.0.1');
   });
 
   test('the mixed port is never open to more than the profile says', () => {
