@@ -34,11 +34,14 @@ const restartMs = 1_000;
 
 /** A policy rule as `ip -o monitor rule` shows it, e.g. `Deleted 5209:	not from all fwmark 0xca6c lookup 51820`; and one of ours. */
 const rulePattern = /^(?:\[\w+\])?(?:Deleted )?\d+:\s+(?:not )?from /;
+const ownTablePattern = new RegExp(`\\btable ${routeTable}\\b`);
+const linkPattern = /^(?:\[\w+\])?(?:Deleted )?\d+: ([^:@\s]+)/;
 const ownRulePattern = new RegExp(`\\bproto ${ruleProtocol}\\b`);
 
 export class NetworkMonitor implements Service {
   readonly #options: NetworkMonitorOptions;
   readonly #changed = new Emitter<NetworkSnapshot>();
+  readonly #ownChanged = new Emitter<void>();
   readonly #queue = new SerialQueue();
   #snapshot: NetworkSnapshot = { addresses: [], routes: [] };
   #table: RouteTable;
@@ -81,6 +84,11 @@ export class NetworkMonitor implements Service {
   /** Called with the new snapshot after addresses, routes or rules other than our own have changed. Returns the removal. */
   onChange(listener: Listener<NetworkSnapshot>): () => void {
     return this.#changed.on(listener);
+  }
+
+  /** Called when our own device, table or rules, or any device, may have been changed; at every event, our own too. */
+  onOwnEvent(listener: () => void): () => void {
+    return this.#ownChanged.on(listener);
   }
 
   snapshot(): NetworkSnapshot {
@@ -159,11 +167,15 @@ export class NetworkMonitor implements Service {
   }
 
   #onLine(line: string): void {
-    if (line.trim() === '' || new RegExp(`\\btable ${routeTable}\\b`).test(line)) return;
-    const device = /(?:^|\s)dev (\S+)/.exec(line)?.[1] ?? /^(?:\[\w+\])?(?:Deleted )?\d+: ([^:@\s]+)/.exec(line)?.[1];
-    if (device !== undefined && this.#options.isOwn(device)) return;
+    if (line.trim() === '') return;
     const isRule = rulePattern.test(line);
-    if (isRule && ownRulePattern.test(line)) return;
+    const isOurs = isRule ? ownRulePattern.test(line) : ownTablePattern.test(line);
+    const link = isRule ? undefined : linkPattern.exec(line)?.[1];
+    const device = isRule ? undefined : (/(?:^|\s)dev (\S+)/.exec(line)?.[1] ?? link);
+    const isOwnDevice = device !== undefined && this.#options.isOwn(device);
+    // Our device under another name looks like one of others.
+    if (isOurs || isOwnDevice || link !== undefined) this.#ownChanged.emit();
+    if (isOurs || isOwnDevice) return;
     const table = /\btable (\S+)/.exec(line)?.[1];
     if (isRule || (table !== undefined && table !== 'local')) this.#policyChanged = true;
     this.#plan(isRule ? ruleDebounceMs : debounceMs);

@@ -1,6 +1,7 @@
 /** Everything that one configuration decides, built whole or not at all: rules, outbounds, DNS. Replaced together. */
 import type { Ip } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
+import { parseCidr } from '../base/cidr.ts';
 import type { Clock } from '../base/clock.ts';
 import { normaliseDomain } from '../base/domain.ts';
 import type { Logger } from '../base/logger.ts';
@@ -53,6 +54,7 @@ export interface ConfigGraphServices {
 
 /** Milliseconds for a dial that the data plane does. */
 const dialMs = 10_000;
+const dnsPort = 53;
 
 export class ConfigGraph implements DispatchPolicy {
   readonly config: Config;
@@ -64,6 +66,7 @@ export class ConfigGraph implements DispatchPolicy {
   readonly outbounds: OutboundManager;
   readonly dns: DnsGraph;
   readonly sniffer: Sniffer;
+  #base: readonly Endpoint[] = [];
 
   /** Throws CONFIG_INVALID for what cannot be put in force. Opens nothing. */
   constructor(config: Config, pool: FakeIpPool, services: ConfigGraphServices) {
@@ -104,9 +107,28 @@ export class ConfigGraph implements DispatchPolicy {
       logger: log,
     });
     const { addresses: resolver, proxyServers } = this.dns;
-    const outboundServices = { egress, resolver, proxyServers, isFake, clock, timeoutMs: dialMs };
-    this.outbounds = new OutboundManager(config.proxies, outboundServices, serversOf(config.dns));
+    const isNear = (name: string) => this.dns.isNear(normaliseDomain(name));
+    const outboundServices = { egress, resolver, proxyServers, isFake, isNear, clock, timeoutMs: dialMs };
+    this.outbounds = new OutboundManager(config.proxies, outboundServices, () => [
+      ...serversOf(config.dns),
+      ...this.#baseServers(base),
+    ]);
     this.#checkPolicies();
+    this.#checkExcluded();
+  }
+
+  /** The machine's own servers as they were read last; they are read anew meanwhile. */
+  #baseServers(base: ConfigGraphServices['base']): readonly Endpoint[] {
+    void this.#readBase(base);
+    return this.#base;
+  }
+
+  async #readBase(base: ConfigGraphServices['base']): Promise<void> {
+    try {
+      this.#base = (await base()).servers.map((host) => ({ host, port: dnsPort }));
+    } catch {
+      // Who cannot be told cannot be asked either.
+    }
   }
 
   nameBehind(name: string): string {
@@ -139,11 +161,9 @@ export class ConfigGraph implements DispatchPolicy {
 
   /** What the rules say about a name, whatever connection comes to it. */
   #policyOf(name: string): NamePolicy {
-    const { policy, named } = this.rules.byName(name);
-    let surelyDirect = true;
-    for (const possible of this.rules.policiesFor(name)) {
-      if (this.outbounds.route(possible)?.outbound.kind !== 'direct') surelyDirect = false;
-    }
+    const { policy, named, before } = this.rules.byName(name);
+    const isDirect = (possible: string): boolean => this.outbounds.route(possible)?.outbound.kind === 'direct';
+    const surelyDirect = isDirect(policy) && before.every(isDirect);
     const outbound = this.outbounds.route(policy)?.outbound;
     return { surelyDirect, outcome: outcomeOf(outbound?.kind), tag: outbound?.tag ?? policy, named };
   }
@@ -156,6 +176,17 @@ export class ConfigGraph implements DispatchPolicy {
     if (outbound === undefined || outbound.kind === 'reject')
       throw new AppError('DNS_NO_UPSTREAM', `the rules refuse connections to the nameserver ${to.host}`);
     return outbound.kind === 'direct' ? 'direct' : outbound;
+  }
+
+  #checkExcluded(): void {
+    for (const [index, prefix] of this.config.tun.routeExclude.entries()) {
+      const cidr = parseCidr(prefix);
+      if (cidr !== undefined && cidr.prefix > 0) continue;
+      const what = cidr === undefined ? 'not an address prefix' : 'every address';
+      throw new AppError('CONFIG_INVALID', `tun.routeExclude[${index}]: "${prefix}" is ${what}`, {
+        expected: 'prefixes of a part of the addresses, such as 192.0.2.0/24 or 2001:db8::/32',
+      });
+    }
   }
 
   #checkPolicies(): void {

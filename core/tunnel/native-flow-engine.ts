@@ -105,6 +105,11 @@ export class NativeFlowEngine implements FlowEngine {
     return this.#engine.device().name;
   }
 
+  /** Its index, by which it is known also under another name; undefined when there is none. */
+  deviceIndex(): number | undefined {
+    return this.#engine?.device().index;
+  }
+
   decide(id: FlowId, verdict: Verdict): void {
     this.#engine?.decide(id, nativeVerdict(verdict));
   }

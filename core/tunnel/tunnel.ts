@@ -14,6 +14,7 @@ import { askAsApplication } from '../dns/application-view.ts';
 import { DnsLog } from '../dns/dns-log.ts';
 import { DnsServer } from '../dns/dns-server.ts';
 import { FakeIpPool } from '../dns/fake-ip-pool.ts';
+import { Forwarders } from '../dns/forwarders.ts';
 import { MissingNames } from '../dns/missing-names.ts';
 import { NameInquiry } from '../dns/name-inquiry.ts';
 import { SearchList } from '../dns/search-list.ts';
@@ -42,6 +43,7 @@ import { SilentClients } from './silent-clients.ts';
 import { TunnelMachine, type TunnelSteps } from './tunnel-machine.ts';
 import { socketMark, type TunnelServices, tunAddress6, tunPrefix6 } from './tunnel-services.ts';
 import { UnknownAddressWarning } from './unknown-address-warning.ts';
+import { Upkeep } from './upkeep.ts';
 
 /** Packets that wait for the engine; fewer are lost under load (ip-link(8), txqueuelen). */
 const queueLength = 2_000;
@@ -71,6 +73,8 @@ export class Tunnel {
   readonly #systemHosts: SystemHosts;
   readonly #searchList: SearchList;
   readonly #clients: ClientNames;
+  readonly #loopGuard: ProcessLoopGuard;
+  readonly #processes: CachedProcessFinder;
   readonly #searchWarning: SearchListWarning;
   readonly #forgedAnswers: ForgedAnswerWarning;
   #dnsMode: DnsMode | null = null;
@@ -78,6 +82,7 @@ export class Tunnel {
   #dnsServer: DnsServer | undefined;
   #device: string | undefined;
   #mixedWanted = false;
+  readonly #upkeep: Upkeep;
   #network: Promise<void> | undefined;
   #unwatchNetwork: (() => void) | undefined;
 
@@ -87,7 +92,9 @@ export class Tunnel {
     this.#services = services;
     this.#flows = new FlowTable(clock);
     this.connections = new ConnectionTopic(this.#flows);
+    this.#loopGuard = new ProcessLoopGuard(services.loopGuard, clock);
     const processes = new CachedProcessFinder(services.findProcess, () => clock.monotonic());
+    this.#processes = processes;
     this.dnsLog = new DnsLog({
       findProcess: async (...asker) => (await processes.find(...asker))?.name,
       logger: log,
@@ -129,7 +136,7 @@ export class Tunnel {
       resolver: { resolve: (name, signal) => this.#graph.dns.matching.resolve(name, signal) },
       processes,
       silentClients: new SilentClients(clock),
-      loopGuard: new ProcessLoopGuard(services.loopGuard, clock),
+      loopGuard: this.#loopGuard,
       clock,
       log: log.child('flow'),
       processesWanted: () => this.connections.watched,
@@ -169,6 +176,14 @@ export class Tunnel {
     this.#mixedPort = new MixedPort(mixedServices, health);
     this.changed = this.#mixedPort.changed;
     this.machine = new TunnelMachine(this.#steps(), clock, log.child('tunnel'));
+    this.#upkeep = new Upkeep({
+      machine: this.machine,
+      deviceTrouble: () => this.#deviceTrouble(),
+      missingRoutes: () => services.routes.missing(),
+      health,
+      clock,
+      log: log.child('upkeep'),
+    });
   }
 
   /** Whether this interface is our TUN. */
@@ -287,6 +302,7 @@ export class Tunnel {
   async dispose(): Promise<void> {
     await this.setMixed(false);
     this.mappings.stop();
+    this.#upkeep.stop();
     this.#unwatchNetwork?.();
     await this.#services.network.stop();
   }
@@ -374,6 +390,8 @@ export class Tunnel {
         tun: {
           begin: async () => {
             await this.#watchNetwork();
+            // While it was off, nobody told of what other programs wrote.
+            await this.#takeBaseDns();
             this.#device = this.#graph.config.tun.device;
             await this.#inbound.start();
           },
@@ -393,6 +411,7 @@ export class Tunnel {
               logger: log,
               clientOf: (...asker) =>
                 this.#clients.clientOf([this.mappings.current.range.tunAddress, tunAddress6], ...asker),
+              forwarders: this.#forwarders(),
             });
           },
           undo: async () => {
@@ -419,6 +438,21 @@ export class Tunnel {
       flushCaches: async () => void (await flushCaches()),
       device: () => this.#engine.device(),
     };
+  }
+
+  /** Resolvers of this machine that the configuration in force asks. */
+  #forwarders(): Forwarders {
+    const local = () => this.#graph.outbounds.localServers();
+    return new Forwarders({
+      expected: () => local().length > 0,
+      isForwarder: async ({ network, source, destination }) => {
+        const process = await this.#processes.find(network, source, destination);
+        return process !== undefined && (await this.#loopGuard.isProxyProcess(process, local()));
+      },
+      isOurs: (address) => address === this.#graph.pool.range.dnsAddress,
+      opener: this.#egress,
+      clock: this.#services.clock,
+    });
   }
 
   /** Fake addresses in any case; others by the configuration, and where they are not, never around us either. */
@@ -458,15 +492,32 @@ export class Tunnel {
     this.#egress.review();
   }
 
+  /** Names are asked of the servers, and with the search list, that the machine has now; answers of others are forgotten. */
+  async #takeBaseDns(): Promise<void> {
+    await this.#searchList.read();
+    this.#searchWarning.clear();
+    this.#graph.dns.reset();
+  }
+
+  async #deviceTrouble(): Promise<string | undefined> {
+    const index = this.#engine.deviceIndex();
+    if (index === undefined) return undefined;
+    const { network, deviceTrouble } = this.#services;
+    const addresses = [this.#graph.pool.range.tunAddress, ...(network.ipv6Available() ? [tunAddress6] : [])];
+    return await deviceTrouble({ name: this.#engine.device(), index, addresses });
+  }
+
   /** Knows the machine's network from the first need on. */
   async #watchNetwork(): Promise<void> {
-    const { network } = this.#services;
-    this.#unwatchNetwork ??= network.onChange(() => {
-      void this.#searchList.read();
-      this.#searchWarning.clear();
-      this.#graph.dns.reset();
-      void this.#takeNewWays();
-    });
+    const { network, systemDns } = this.#services;
+    this.#unwatchNetwork ??= together(
+      network.onChange(() => {
+        void this.#takeBaseDns();
+        void this.#takeNewWays();
+      }),
+      network.onOwnEvent(() => this.#upkeep.check()),
+      systemDns.onBaseChange(() => void this.#takeBaseDns()),
+    );
     this.#network ??= Promise.all([network.start(), this.#searchList.read()]).then(() => undefined);
     try {
       await this.#network;
@@ -475,6 +526,12 @@ export class Tunnel {
       throw error;
     }
   }
+}
+
+function together(...ends: readonly (() => void)[]): () => void {
+  return () => {
+    for (const end of ends) end();
+  };
 }
 
 /** What of a configuration is in the device itself. */

@@ -26,7 +26,7 @@ export const zhCnWarnings: Readonly<Record<string, WarningText>> = {
   },
   DNS_SEARCH_PUBLIC: {
     title: '当前网络把公共域名列为自己的搜索域',
-    action: '若其中有您公司的域名，请把它加入 nameserver-policy（system），或为它写一条规则。',
+    action: '若其中有您公司的域名，请把它加入 nameserver-policy（system），或写一条把它直连（DIRECT）的规则。',
   },
   UDP_CROWDED: { title: '某个程序的 UDP 会话过多', action: '请在“连接”页中查找该程序（筛选：udp）。' },
   FAKE_IP_STORE: { title: '映射表无法写入', action: '请为状态目录腾出空间。' },

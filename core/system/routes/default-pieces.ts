@@ -69,6 +69,12 @@ export function textOf(cidr: Cidr): string {
   return cidr.prefix === (cidr.family === 4 ? 32 : 128) ? text.replace(/\/.*/, '') : text;
 }
 
+/** `ip` writes some addresses as nobody else does: `::1.2.3.4` (inet_ntop(3) of the GNU C library). Other words stay. */
+export function inOneForm(prefix: string): string {
+  const cidr = parseCidr(prefix);
+  return cidr === undefined ? prefix : textOf(cidr);
+}
+
 /** How many addresses of the internet are in the union of prefixes. */
 function publicPart(prefixes: readonly Cidr[], family: Family): bigint {
   let total = 0n;

@@ -1,7 +1,7 @@
 /** Reads rules and routes as the kernel has them (`ip -N -j`): ours in the words in which they would be added, and those of others. */
 import { AppError } from '../../base/app-error.ts';
 import type { CommandRunner } from '../command-runner.ts';
-import type { OtherRoute } from './default-pieces.ts';
+import { inOneForm, type OtherRoute } from './default-pieces.ts';
 import { mainTable, type OtherRules, readOtherRules } from './other-rules.ts';
 import { type RouteEntry, routeTable, ruleProtocol } from './route-plan.ts';
 import type { Family } from './routes.ts';
@@ -43,7 +43,7 @@ export function routeText(route: JsonObject, family: Family): string {
   if (type !== undefined && type !== 'unicast' && type !== '1') {
     words.push(type === '7' ? 'unreachable' : String(type));
   }
-  words.push(String(route['dst']));
+  words.push(inOneForm(String(route['dst'])));
   if (route['gateway'] !== undefined) words.push(`via ${String(route['gateway'])}`);
   // An unreachable IPv6 route is shown on the loopback device, where nobody put it.
   if (route['dev'] !== undefined && words[0] !== 'unreachable') words.push(`dev ${String(route['dev'])}`);

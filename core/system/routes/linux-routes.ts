@@ -46,6 +46,14 @@ export class LinuxRoutes implements Routes {
     });
   }
 
+  missing(): Promise<number> {
+    return this.#queue.run(async () => {
+      const wanted = this.#records().map(entryOf);
+      const there = keysOf(await readAll(this.#runner, familiesOf(wanted)));
+      return wanted.filter((entry) => !there.has(keyOf(entry))).length;
+    });
+  }
+
   async #change(wanted: RouteConfig): Promise<void> {
     const others = await this.#readOthers(wanted);
     const base = this.#place.choose(others);

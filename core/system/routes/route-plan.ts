@@ -90,7 +90,9 @@ export function chooseBase(others: Others): number {
  */
 export function planRoutes(wanted: RouteConfig, others = noOthers, base = chooseBase(others)): RouteEntry[] {
   const plan = (family: Family): RouteEntry[] => new FamilyPlan(family, wanted, others[family], base).entries();
-  return wanted.ipv6 ? [...plan(4), ...plan(6)] : plan(4);
+  const entries = wanted.ipv6 ? [...plan(4), ...plan(6)] : plan(4);
+  // A prefix may be excluded that is an exception anyway: the kernel refuses the same rule twice.
+  return [...new Map(entries.map((entry) => [`${entry.family} ${entry.kind} ${entry.text}`, entry])).values()];
 }
 
 class FamilyPlan {

@@ -31,4 +31,6 @@ export interface Routes {
    * leaves nothing behind) or `SYSTEM_JOURNAL_FAILED` (nothing was changed).
    */
   apply(wanted: RouteConfig | undefined): Promise<void>;
+  /** How many of the entries that were applied last the kernel has not any more. Rejects with `SYSTEM_COMMAND_FAILED`. */
+  missing(): Promise<number>;
 }

@@ -1,5 +1,6 @@
 /** One policy rule as `ip -N -j rule` shows it: read, and put into the words in which it would be added (ip-rule(8)). Pure. */
 import { z } from 'zod';
+import { inOneForm } from './default-pieces.ts';
 
 /** Nested values (next hops, flags) are only compared, so their text is enough. */
 const jsonValue = z.union([
@@ -81,7 +82,7 @@ class Words {
 
 function prefixText(address: JsonValue | undefined, length: JsonValue | undefined): string | undefined {
   if (address === undefined || address === 'all') return undefined;
-  return length === undefined ? String(address) : `${String(address)}/${String(length)}`;
+  return inOneForm(length === undefined ? String(address) : `${String(address)}/${String(length)}`);
 }
 
 function rangeOf(rule: JsonObject, name: string): string | undefined {

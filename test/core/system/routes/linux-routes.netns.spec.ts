@@ -231,6 +231,34 @@ describeInLab('rules and routes in the kernel', () => {
     });
   });
 
+  describe('prefixes in other words than the kernel has for them', () => {
+    test.each<[string, string[]]>([
+      ['host bits', ['192.0.2.77/24', '2001:db8:9::1/48']],
+      ['twice', ['192.0.2.0/24', '192.0.2.9/24', '192.0.2.0/24', '2001:DB8::/32', '2001:db8:0::/32']],
+      ['single addresses', ['192.0.2.7', '192.0.2.7/32', '2001:db8::7', '2001:db8::7/128']],
+      ['IPv4 in IPv6', ['::ffff:192.0.2.0/120', '::ffff:192.0.2.7', '::ffff:10.0.0.0/104']],
+      ['short prefixes', ['128.0.0.0/1', '0.0.0.0/1', '::/1', '8000::/1']],
+      ['zero addresses', ['0.0.0.0/8', '0.0.0.0/32', '::/128', '::/96']],
+      ['IPv6 with IPv4 at its end', ['64:ff9b::192.0.2.1/96', '::1.2.3.4/128', '2001:db8::1.2.3.0/120']],
+      [
+        'loopback, link-local, multicast',
+        ['127.0.0.0/8', '::1', 'fe80::1/64', '224.0.0.0/4', 'ff02::/16', '255.255.255.255'],
+      ],
+      ['our own', ['198.18.0.1', 'fdfe:dcba:9876::/126']],
+    ])('%s: applied, found again as they are, and removed', async (_what, exclude) => {
+      await routes.apply(undefined);
+      const before = await state();
+      await routes.apply({ ...wanted, exclude });
+      expect(await routes.missing()).toBe(0);
+      const applied = await state();
+      await routes.apply({ ...wanted, exclude });
+      expect(await state()).toBe(applied);
+      await routes.apply(undefined);
+      expect(await state()).toBe(before);
+      expect(journal.changes()).toEqual([]);
+    });
+  });
+
   describe('undo', () => {
     beforeEach(async () => {
       await routes.apply(undefined);
