@@ -275,7 +275,7 @@ export function findProcess(
 /** The user (uid) of the socket at the local end `source`: one exact INET_DIAG request (sock_diag(7)); -1 when it cannot be told. */
 export function socketUid(network: 'tcp' | 'udp', source: NativeEndpoint, destination: NativeEndpoint): number;
 
-/** The processes that hold a TCP socket listening at exactly this address and port, or at its wildcard. */
+/** The processes that hold a TCP socket listening at exactly this address and port, or at its wildcard, or such a UDP socket without a peer. */
 export function findListeners(address: string, port: number): Promise<NativeProcess[]>;
 
 /** Parent of a process, 0 when gone. */

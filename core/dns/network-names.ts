@@ -139,7 +139,9 @@ export class NetworkNames {
   async #judge(domain: string): Promise<void> {
     const { isPublic, onPublic, clock } = this.#options;
     const epoch = this.#epoch;
-    const known = await (depthOf(domain) === 'suffix' ? Promise.resolve(true) : isPublic(domain));
+    // `example` stands for what is public, and the internet denies it.
+    const isStandIn = !domain.includes('.') && specialUseOf(domain) === 'ordinary';
+    const known = await (isStandIn ? Promise.resolve(true) : isPublic(domain));
     if (epoch !== this.#epoch) return;
     this.#asking.delete(domain);
     const before = this.#judgements.get(domain)?.standing;

@@ -443,6 +443,14 @@ describe('special names (RFC 6761 and others)', () => {
     },
   );
 
+  test('that was denied is not told to the network by what a resolver makes of it with its search list', async () => {
+    for (const name of ['x.onion', 'foo.invalid', 'shop.test']) {
+      await ask(name, 'A');
+      expect(await ask(`${name}.home.example`, 'A')).toMatchObject({ message: { rcode: 'NXDOMAIN' } });
+    }
+    expect([upstream.asked, remote.asked]).toEqual([[], []]);
+  });
+
   test("this network's encrypted resolvers are not found behind us (RFC 9462)", async () => {
     expect(await ask('_dns.resolver.arpa', 'SVCB')).toMatchObject({
       verdict: 'local',

@@ -12,10 +12,16 @@ let names: NetworkNames;
 
 beforeEach(() => {
   clock = new ManualClock();
-  searchList = { domains: ['home.example', 'corp.example.com', 'google.com', 'co.uk'], revision: 3 };
+  searchList = {
+    domains: ['home.example', 'corp.example.com', 'google.com', 'co.uk', 'station', 'com', 'example'],
+    revision: 3,
+  };
   known = new Map([
     ['home.example', false],
     ['google.com', true],
+    ['co.uk', true],
+    ['station', false],
+    ['com', true],
   ]);
   asked = [];
   told = [];
@@ -58,6 +64,9 @@ test.each([
   ['www.google.com', 'other'],
   ['google.com', 'other'],
   ['www.bbc.co.uk', 'other'],
+  ['nas.station', 'own'],
+  ['hidden.example', 'other'],
+  ['www.example.com', 'other'],
   ['www.example.org', 'other'],
 ])('%j is %s', async (name, standing) => {
   expect(await names.settle(name)).toBe(standing);
@@ -70,7 +79,10 @@ test('the internet is asked once for each domain, about the domain alone; a publ
   await Promise.all(['a.google.com', 'b.google.com', 'google.com'].map((name) => names.settle(name)));
   await names.settle('c.google.com');
   await names.settle('www.bbc.co.uk');
-  expect([asked, told]).toEqual([['google.com'], ['google.com', 'co.uk']]);
+  expect([asked, told]).toEqual([
+    ['google.com', 'co.uk'],
+    ['google.com', 'co.uk'],
+  ]);
   expect(names.revision).toBeGreaterThan(revision);
 });
 
@@ -123,6 +135,9 @@ test('what the search list makes of a single label, in its order, and whose each
     'nas.corp.example.com unsure',
     'nas.google.com other',
     'nas.co.uk other',
+    'nas.station own',
+    'nas.com other',
+    'nas.example other',
   ]);
   expect([await names.expansionsOf('a.b'), await names.expansionsOf('')]).toEqual([[], []]);
 });

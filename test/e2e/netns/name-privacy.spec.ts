@@ -88,6 +88,15 @@ describeInLab("names that are nobody else's business", () => {
       expect([world.questionsSeen().length, world.questionsBehindProxy().length]).toEqual(seen);
     });
 
+    test('is not told by the search list of a program that looks for it', async () => {
+      for (const name of ['hidden-service.onion', 'nothing.invalid']) {
+        expect((await curl(`http://${name}/`)).code).toBe(6);
+        expect((await world.client.run('getent', ['ahosts', name])).code).toBe(2);
+      }
+      expect([...askedHere('hidden-service'), ...askedHere('nothing.invalid')]).toEqual([]);
+      expect([...askedThere('hidden-service'), ...askedThere('nothing.invalid')]).toEqual([]);
+    });
+
     test('that a rule sends to a proxy is faked', async () => {
       expect(await dig('+short', 'x.named.onion')).toMatch(/^198\.1[89]\./);
     });
