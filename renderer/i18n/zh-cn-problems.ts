@@ -153,7 +153,7 @@ export const zhCnProblems: Readonly<Record<ProblemCode, string>> = {
   NOTE_TUN_STACK: '已忽略：只有一种网络栈',
   NOTE_TUN_DETECT: '已忽略：总是自动查找出口接口',
   NOTE_TUN_REDIRECT: '已忽略：流量只由 TUN 接管',
-  NOTE_TUN_STRICT: '已忽略：流量不会绕过隧道',
+  NOTE_TUN_STRICT: '尚不支持：把套接字绑定到网卡或源地址的程序会绕过隧道',
   NOTE_TUN_KERNEL: '已忽略：由内核决定',
   NOTE_TUN_UDP: '已忽略：UDP 流按通常的时限结束',
   NOTE_TUN_NO_EFFECT: '已忽略：在这里不起作用',

@@ -3,6 +3,8 @@
 use crate::counters::Slots;
 use crate::engine::dns_desk::{Asker, DnsDesk, MAX_WAITING};
 use crate::engine::flow::{FlowRef, Identity, Tuple};
+use crate::engine::held::Held;
+use crate::engine::udp_share::Owner;
 use crate::event::{Event, Network, Reason};
 use crate::options::Options;
 use crate::outbox::Outbox;
@@ -14,7 +16,7 @@ use crate::sys::epoll::Epoll;
 use crate::timers::Timers;
 use crate::tun::Tun;
 use crate::vnet_header::{self, VnetHeader};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -32,9 +34,9 @@ pub struct Core {
     pub now: u64,
     pub timers: Timers<FlowRef>,
     pub dns: DnsDesk,
-    /// Flows without a verdict, oldest first.
-    pub held: BTreeMap<u64, FlowRef>,
-    flows: HashMap<u64, FlowRef>,
+    /// Flows without a verdict.
+    pub held: Held,
+    flows: HashMap<u64, (FlowRef, Option<Owner>)>,
     slots: Slots,
     next_number: u64,
     identification: u32,
@@ -67,7 +69,7 @@ impl Core {
             now,
             timers: Timers::default(),
             dns: DnsDesk::new(numbers.question),
-            held: BTreeMap::new(),
+            held: Held::default(),
             flows: HashMap::new(),
             slots: Slots::new(),
             next_number: numbers.flow,
@@ -200,23 +202,25 @@ impl Core {
                 && carried6.iter().any(|prefix| prefix.contains(destination))
     }
 
-    /// Announces a new flow and holds it. `None` if there is no room, or JavaScript is far behind.
+    /// Announces a new flow, of whomever `who` says, and holds it. `None` if there is no room, for its owner or at all, or JavaScript is far behind.
     pub fn open(
         &mut self,
         network: Network,
         source: SocketAddr,
         destination: SocketAddr,
         place: FlowRef,
+        who: impl FnOnce() -> Owner,
     ) -> Option<Identity> {
         if self.shared.event_backlog() > MAX_BACKLOG {
             return None;
         }
+        let owner = self.held.admit(who).ok()?;
         let slot = self.slots.take()?;
         self.next_number += 1;
         let id = self.next_number * 2 + u64::from(network == Network::Udp);
         self.shared.counters.set(slot, 0, 0);
-        self.flows.insert(id, place);
-        self.held.insert(id, place);
+        self.flows.insert(id, (place, owner));
+        self.held.insert(id, place, owner);
         self.outbox.push(Event::Open {
             id,
             slot,
@@ -245,7 +249,7 @@ impl Core {
     /// Announces the end of a flow.
     pub fn close(&mut self, identity: Identity, bytes: (u64, u64), reason: Reason) {
         self.flows.remove(&identity.id);
-        self.held.remove(&identity.id);
+        self.held.remove(identity.id);
         drop(self.shared.take_stream(identity.id));
         self.shared.counters.set(identity.slot, bytes.0, bytes.1);
         self.slots.give(identity.slot);
@@ -257,9 +261,16 @@ impl Core {
         });
     }
 
+    /// Holds a flow again, which has been decided before and needs another verdict.
+    pub fn hold_again(&mut self, id: u64) {
+        if let Some((place, owner)) = self.flows.get(&id).copied() {
+            self.held.insert(id, place, owner);
+        }
+    }
+
     /// Where a flow lives, `None` if it has ended.
     pub fn find(&self, id: u64) -> Option<FlowRef> {
-        self.flows.get(&id).copied()
+        self.flows.get(&id).map(|(place, _)| *place)
     }
 
     fn count_out(&self, bytes: usize) {

@@ -8,6 +8,7 @@ pub mod drive;
 #[cfg(feature = "fault")]
 mod fault;
 pub mod flow;
+mod held;
 mod redirection;
 mod tcp;
 mod tcp_end;
@@ -406,10 +407,10 @@ impl Engine {
     /// Drops the oldest flows that wait for a verdict if there are too many.
     fn trim_held(&mut self) {
         while self.core.held.len() > self.core.options.max_held {
-            match self.core.held.pop_first() {
-                Some((_, FlowRef::Tcp(key))) => self.tcp.drop_held(&mut self.core, key),
-                Some((_, FlowRef::Udp(key))) => self.udp.drop_held(&mut self.core, key),
-                Some((_, FlowRef::UdpOutlet(_))) => {}
+            match self.core.held.pop_oldest() {
+                Some(FlowRef::Tcp(key)) => self.tcp.drop_held(&mut self.core, key),
+                Some(FlowRef::Udp(key)) => self.udp.drop_held(&mut self.core, key),
+                Some(FlowRef::UdpOutlet(_)) => {}
                 None => break,
             }
         }

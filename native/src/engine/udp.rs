@@ -166,7 +166,11 @@ impl UdpFlows {
         }
         let key = self.flows.insert(UdpFlow::new(tuple, owner, core.now));
         let place = FlowRef::Udp(key);
-        let Some(identity) = core.open(Network::Udp, tuple.client, tuple.destination, place) else {
+        let Some(identity) =
+            core.open(Network::Udp, tuple.client, tuple.destination, place, || {
+                owner
+            })
+        else {
             self.flows.remove(key);
             return None;
         };
