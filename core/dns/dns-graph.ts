@@ -9,6 +9,7 @@ import { parseCidr } from '../base/cidr.ts';
 import type { Clock } from '../base/clock.ts';
 import { DomainTrie } from '../base/domain.ts';
 import type { Logger } from '../base/logger.ts';
+import { isLoopbackName } from '../base/special-names.ts';
 import type { DnsConfig, DnsMode, UpstreamConfig } from '../contract/config.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import type { Network } from '../flow/metadata.ts';
@@ -212,10 +213,16 @@ export class DnsGraph {
     this.addresses = direct === resolver ? this.matching : addressesBy(direct);
     // Where the rules lead to a proxy, its own name cannot be asked for through it.
     const directly = { ...this.#services, route: undefined };
-    const proxies =
-      this.#own(config.proxyServerNameserver) ??
-      (isAskedByRules(config) ? policedBy(sorted(believedBy(directly)), directly) : undefined);
-    this.proxyServers = proxies === undefined ? this.matching : addressesBy(proxies);
+    const { proxyServerNameserver } = config;
+    if (proxyServerNameserver.length > 0)
+      this.proxyServers = addressesBy(this.#cached(this.#race(proxyServerNameserver, directly)));
+    else if (isAskedByRules(config)) this.proxyServers = addressesBy(policedBy(sorted(believedBy(directly)), directly));
+    else this.proxyServers = this.matching;
+  }
+
+  /** Whether a normalised name may stand for this machine or a neighbour on the link: localhost, a name of `hosts` or of the network. */
+  isNear(name: string): boolean {
+    return isLoopbackName(name) || this.#hosts.follow(name) !== undefined || this.network.standing(name) === 'own';
   }
 
   /** Where the aliases of `hosts` lead from a normalised name; the name itself without any. */
@@ -309,10 +316,6 @@ export class DnsGraph {
     });
     this.#judges.set(server, judge);
     return judge;
-  }
-
-  #own(list: readonly UpstreamConfig[]): Resolver | undefined {
-    return list.length === 0 ? undefined : this.#cached(this.#race(list, this.#services));
   }
 
   #race(list: readonly UpstreamConfig[], services: UpstreamServices): Resolver {
