@@ -103,18 +103,23 @@ pub fn enable_gro(fd: BorrowedFd) {
     let _ = socket::set_option(fd, libc::SOL_UDP, UDP_GRO, 1 as libc::c_int);
 }
 
-/// sendmsg(2) to an address, or to where the socket is connected. With `segment`: many datagrams of that many bytes each.
+/// sendmsg(2) or sendto(2) to an address, or to where the socket is connected. With `segment`: many datagrams of that many bytes each.
 pub fn send(
     fd: BorrowedFd,
     bytes: &[u8],
     to: Option<&SocketAddr>,
     segment: Option<u16>,
 ) -> io::Result<usize> {
-    let mut control = Control::new();
-    if let Some(size) = segment {
-        control.push(libc::SOL_UDP, UDP_SEGMENT, size);
+    match (segment, to) {
+        (None, Some(to)) => socket::send_to(fd, bytes, to),
+        _ => {
+            let mut control = Control::new();
+            if let Some(size) = segment {
+                control.push(libc::SOL_UDP, UDP_SEGMENT, size);
+            }
+            send_with(fd, bytes, to, &mut control)
+        }
     }
-    send_with(fd, bytes, to, &mut control)
 }
 
 /// sendmsg(2) of a raw packet's payload from a chosen source address of this machine (IP_PKTINFO, IPV6_PKTINFO), with the
