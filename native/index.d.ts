@@ -119,6 +119,8 @@ export type EngineEvent =
    * message without length prefix.
    */
   | { kind: 'dns'; firstToken: number; count: number; questions: Buffer }
+  /** TCP connections that were refused since the last such event, told once a second at most; see `tcpRefused`. */
+  | { kind: 'crowded'; refused: number }
   /**
    * The engine stopped by itself; every flow was closed before. `revivable`: an internal fault; the device is still there, its
    * packets wait, and `revive` may be called. Otherwise the device is gone.
@@ -161,6 +163,7 @@ export interface EngineMetrics {
   dropped: number; // packets not understood or without a flow
   held: number;
   tcpFlows: number;
+  tcpRefused: number; // connections refused because their program, or all together, had too many
   udpFlows: number;
   udpSockets: number; // descriptors of outward UDP sockets
   udpGaveWay: number; // UDP flows ended early because their program, or all together, had too many

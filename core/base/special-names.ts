@@ -98,8 +98,17 @@ export function specialZoneOf(name: string): SpecialZone | undefined {
   }
 }
 
+/** Top-level domains with names that are not ordinary: almost all names are ordinary, and this is asked for each. */
+const specialTops: ReadonlySet<string> = new Set(
+  specialZones.filter(({ use }) => use !== 'ordinary').map(({ zone }) => zone.slice(zone.lastIndexOf('.') + 1)),
+);
+
 /** The use of a normalised name; `ordinary` for a public one. */
 export function specialUseOf(name: string): SpecialUse {
+  const dot = name.lastIndexOf('.');
+  const first = name.charCodeAt(dot + 1);
+  const mayBeNumber = first >= 0x30 && first <= 0x39;
+  if (dot >= 0 && !mayBeNumber && !specialTops.has(name.slice(dot + 1))) return 'ordinary';
   return specialZoneOf(name)?.use ?? 'ordinary';
 }
 

@@ -208,6 +208,9 @@ export const mixedSchema = z.strictObject({
   address: text,
   port,
   users: z.array(z.strictObject({ username: secret, password: secret })).max(256),
+  /** Prefixes of clients that are let in (absent = all), and of those that are not; this machine's own always are. */
+  allowed: z.array(text).max(1024).optional(),
+  refused: z.array(text).max(1024).optional(),
 });
 export type MixedConfig = z.infer<typeof mixedSchema>;
 

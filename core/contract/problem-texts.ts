@@ -53,8 +53,7 @@ export const problemTexts = {
   MODE_DIRECT: 'the mode is direct: everything goes DIRECT, whatever the rules say',
   LAN_NEEDS_USERS:
     'everybody on the network could use the mixed port: without users it listens on 127.0.0.1 only, whatever allow-lan says',
-  LAN_LISTS_LATER:
-    'admitting by address is not supported yet: while this key is set the mixed port listens on 127.0.0.1 only',
+  LAN_LIST_UNREADABLE: 'not all of this list can be read: the mixed port listens on 127.0.0.1 only',
   BIND_WITHOUT_LAN: 'ignored: without allow-lan the mixed port listens on 127.0.0.1 only',
   PORT_IS_MIXED: 'opened as the mixed port, which takes HTTP and SOCKS',
   PORT_NOT_OPENED: 'not opened: the mixed port takes HTTP and SOCKS',
@@ -127,6 +126,7 @@ export const problemTexts = {
   HOST_TOO_FAR: 'more than {limit} names follow one another',
   // TUN and sniffer.
   TUN_DEVICE: '"{found}" cannot be the name of the device; the usual one is used',
+  TUN_EXCLUDES_ALL: '{found} is every address: nothing would enter the TUN by it; turn auto-route off instead',
   TUN_EXCLUDES_FAKE: '{found} overlaps the {key} {range}, which must enter the TUN: only the rest is excluded',
   HIJACK_UNKNOWN: '"{found}" is not understood: left out',
   HIJACK_PORT: 'port {port} is ignored: only port 53 is looked at',
@@ -198,7 +198,7 @@ export const hintTexts = {
   USER_LIST: 'a list of "user:password"',
   USER: 'text of the form "user:password"',
   MIXED_PORT: 'mixed-port: {port}',
-  ADD_USERS: 'authentication: ["user:password"], which opens it to the network',
+  ADD_USERS: 'authentication: ["user:password"], or allow-lan-without-users: true, to open it to the network',
   RULES: 'a list of rules',
   RULE: 'a rule such as DOMAIN-SUFFIX,example.com,DIRECT',
   MATCH_LAST: 'MATCH,policy as the last rule',

@@ -32,14 +32,15 @@ export class PolicyResolver implements Resolver {
 
 /**
  * Names of the network are asked of its own servers, of those that only may be its the private addresses are taken; other
- * names, and all where it has no servers, go to `usual`.
+ * names, and all where it has no servers, go to `usual`. What that denies in a domain of the search list may have a private
+ * address all the same.
  */
 export class NetworkResolver implements Resolver {
   readonly #usual: Resolver;
   readonly #own: Resolver;
-  readonly #names: Pick<NetworkNames, 'settle'>;
+  readonly #names: Pick<NetworkNames, 'settle' | 'mayKnowBesides'>;
 
-  constructor(usual: Resolver, own: Resolver, names: Pick<NetworkNames, 'settle'>) {
+  constructor(usual: Resolver, own: Resolver, names: Pick<NetworkNames, 'settle' | 'mayKnowBesides'>) {
     this.#usual = usual;
     this.#own = own;
     this.#names = names;
@@ -51,13 +52,21 @@ export class NetworkResolver implements Resolver {
       case 'own':
         return (await this.#askOwn(question, signal)) ?? (await this.#usual.query(question, signal));
       case 'unsure':
-        if (await hasPrivateAddress(this.#own, question.name, signal)) return await this.#own.query(question, signal);
-        return await this.#usual.query(question, signal);
-      case 'other':
-        return await this.#usual.query(question, signal);
+        return (await this.#askPrivate(question, signal)) ?? (await this.#usual.query(question, signal));
+      case 'other': {
+        const answer = await this.#usual.query(question, signal);
+        if (answer.message.rcode !== 'NXDOMAIN' || !this.#names.mayKnowBesides(question.name)) return answer;
+        return (await this.#askPrivate(question, signal)) ?? answer;
+      }
       default:
         return unreachable(standing);
     }
+  }
+
+  /** Undefined where the network has no private address for the name. */
+  async #askPrivate(question: Question, signal: AbortSignal): Promise<DnsAnswer | undefined> {
+    const isHere = await hasPrivateAddress(this.#own, question.name, signal);
+    return isHere ? await this.#own.query(question, signal) : undefined;
   }
 
   /** Undefined where the network has no servers. */

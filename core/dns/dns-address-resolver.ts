@@ -19,8 +19,8 @@ export interface DnsAddressResolverOptions {
   readonly clock: Clock;
   /** Whether a normalised name does not exist, which no server may be asked about. */
   readonly isAbsent: (name: string) => boolean;
-  /** What this machine's resolvers make of a single label by the search list; each is tried before the label itself. */
-  readonly expand?: (name: string) => readonly string[];
+  /** The names of the network that its search list makes of a single label; each is tried before the label itself. */
+  readonly expand?: (name: string, signal: AbortSignal) => Promise<readonly string[]>;
 }
 
 /** How long IPv6 addresses are waited for when there are IPv4 ones (RFC 8305 section 3). Milliseconds. */
@@ -50,7 +50,7 @@ export class DnsAddressResolver implements AddressResolver {
 
   async #askAll(name: string, signal: AbortSignal): Promise<Ip[]> {
     if (this.#options.isAbsent(name)) return [];
-    for (const full of this.#options.expand?.(name) ?? []) {
+    for (const full of (await this.#options.expand?.(name, signal)) ?? []) {
       const found = await this.#ask(full, signal);
       if (found.length > 0) return found;
     }

@@ -27,6 +27,7 @@ import { HostTable } from './hosts.ts';
 import type { MissingNames } from './missing-names.ts';
 import type { NamePolicy } from './name-ways.ts';
 import { NetworkNames } from './network-names.ts';
+import { hasPrivateAddress } from './private-address.ts';
 import { RaceResolver } from './race-resolver.ts';
 import type { Resolver } from './resolver.ts';
 import type { SearchList } from './search-list.ts';
@@ -86,6 +87,8 @@ export class DnsGraph {
   readonly #life = new AbortController();
   readonly #caches: CachedResolver[] = [];
   readonly #system: SystemResolver;
+  /** The same, remembered. */
+  readonly #networkResolver: Resolver;
   readonly #hosts: HostTable;
   readonly #remotes = new WeakMap<StreamDialer, Resolver>();
   /** By address and port: several lists may have the same server. */
@@ -107,6 +110,7 @@ export class DnsGraph {
       },
       clock,
     });
+    this.#networkResolver = this.#cached(this.#system);
     const bootstrap = this.#cached(
       config.bootstrap.length === 0
         ? this.#system
@@ -135,7 +139,7 @@ export class DnsGraph {
         isFake: (ip) => pool.contains(ip),
         clock,
         isAbsent: (name) => this.router.isAbsent(name),
-        expand: (name) => this.network.expansionsOf(name),
+        expand: (name, signal) => this.#expand(name, signal),
       });
     const servers = addressesBy(bootstrap);
     this.#services = {
@@ -154,6 +158,7 @@ export class DnsGraph {
         const { named, outcome } = options.policyOf(name);
         return named ? (outcome === 'direct' ? 'direct' : 'proxied') : undefined;
       },
+      isDirect: (name) => options.policyOf(name).outcome === 'direct',
       isPublic: (domain) => this.#isPublic(domain, believed),
       onPublic: options.onPublicSearchDomain,
       clock,
@@ -185,7 +190,7 @@ export class DnsGraph {
       hosts,
       filter: new FakeIpFilter(config.fakeIpFilter, [...options.ownNames, ...namesOf(config), ...blockedBy(config)]),
       network,
-      networkResolver: this.#cached(this.#system),
+      networkResolver: this.#networkResolver,
       resolver,
       directResolver: direct,
       mode: options.mode,
@@ -243,6 +248,26 @@ export class DnsGraph {
     this.#system.reset();
     this.network.reset();
     for (const connection of this.#connections) connection.destroy();
+  }
+
+  /**
+   * The address that the network has for a name of its own; undefined for another's name, of which nobody is told. Rejects
+   * with DIAL_NAME_NOT_FOUND where it has none, and as `AddressResolver` does.
+   */
+  async addressInNetwork(name: string, signal: AbortSignal): Promise<Ip | undefined> {
+    const standing = await this.network.settle(name);
+    if (standing === 'other') return undefined;
+    if (standing === 'unsure' && !(await hasPrivateAddress(this.#networkResolver, name, signal))) return undefined;
+    return (await this.matching.resolve(name, signal))[0];
+  }
+
+  async #expand(name: string, signal: AbortSignal): Promise<string[]> {
+    const kept: string[] = [];
+    for (const { name: full, standing } of await this.network.expansionsOf(name)) {
+      if (standing === 'own') kept.push(full);
+      else if (standing === 'unsure' && (await hasPrivateAddress(this.#networkResolver, full, signal))) kept.push(full);
+    }
+    return kept;
   }
 
   /** Asks for the domain where its names go, and never the network itself. Undefined when it cannot be told. */

@@ -88,6 +88,7 @@ const loopbackPointers: ReadonlySet<string> = new Set(['1.0.0.127.in-addr.arpa',
 export class DnsRouter {
   readonly #options: DnsRouterOptions;
   readonly #logger: Logger;
+  readonly #tries: SearchTries;
   readonly #ways: NameWays;
   readonly #truth: NameTruth;
   readonly #queue: AllocationQueue;
@@ -106,6 +107,7 @@ export class DnsRouter {
     };
     this.#logger = options.logger.child('dns');
     const tries = new SearchTries(clock);
+    this.#tries = tries;
     this.#ways = new NameWays({ ...options, tries });
     this.#truth = new NameTruth({ ...options, tries, isDirect: (name) => options.policyOf(name).surelyDirect });
   }
@@ -207,6 +209,8 @@ export class DnsRouter {
       case 'empty':
         return { message: emptyAnswer(query, owner), verdict: 'local' };
       case 'absent':
+        // What resolvers make of it with their search list is nobody's business either.
+        this.#tries.denied(name);
         return { message: noSuchName(query, owner), verdict: 'local' };
       case 'unsettled': {
         const standing = await network.settle(name);

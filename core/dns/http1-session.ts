@@ -12,7 +12,8 @@ import {
   idle,
   silence,
 } from './https-session.ts';
-import { type Connect, orAborted } from './stream-resolver.ts';
+import type { Connect } from './stream-resolver.ts';
+import { Turns } from './turns.ts';
 
 /** Questions beyond it wait for a connection. */
 const maxConnections = 6;
@@ -20,13 +21,10 @@ const maxConnections = 6;
 const patience = 5_000;
 
 export class Http1Session implements HttpsSession {
-  /** Connections that end are replaced within it. */
-  readonly ended = false;
   readonly #agent: StreamAgent;
   readonly #authority: string;
   readonly #clock: Clock;
-  readonly #waiting = new Set<PromiseWithResolvers<void>>();
-  #free = maxConnections;
+  readonly #turns = new Turns(maxConnections);
 
   /** `first` is connected already. */
   constructor(first: Duplex, options: HttpsSessionOptions) {
@@ -36,7 +34,8 @@ export class Http1Session implements HttpsSession {
   }
 
   async request(request: HttpsRequest, signal: AbortSignal): Promise<HttpsAnswer> {
-    await this.#takeTurn(signal);
+    // The agent does not count connections that are still made.
+    await this.#turns.take(signal);
     try {
       return await this.#exchange(request, signal);
     } catch (error) {
@@ -46,33 +45,12 @@ export class Http1Session implements HttpsSession {
       this.#agent.dropKept();
       return await this.#exchange(request, signal);
     } finally {
-      this.#giveTurn();
+      this.#turns.give();
     }
   }
 
-  /** The agent does not count connections that are still made. */
-  async #takeTurn(signal: AbortSignal): Promise<void> {
-    if (this.#free > 0) {
-      this.#free--;
-      return;
-    }
-    const turn = Promise.withResolvers<void>();
-    this.#waiting.add(turn);
-    try {
-      await orAborted(turn.promise, signal);
-    } catch (error) {
-      if (!this.#waiting.delete(turn)) this.#giveTurn();
-      throw error;
-    }
-  }
-
-  #giveTurn(): void {
-    const [next] = this.#waiting;
-    if (next === undefined) this.#free++;
-    else {
-      this.#waiting.delete(next);
-      next.resolve();
-    }
+  end(): void {
+    this.#agent.destroy();
   }
 
   async #exchange({ method, path, headers, body }: HttpsRequest, signal: AbortSignal): Promise<HttpsAnswer> {

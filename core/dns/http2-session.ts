@@ -11,6 +11,7 @@ import {
   type HttpsSessionOptions,
   idle,
   silence,
+  Unanswered,
 } from './https-session.ts';
 
 /** A doubted server has to answer a PING within this. Milliseconds. */
@@ -20,6 +21,10 @@ export class Http2Session implements HttpsSession {
   readonly #session: http2.ClientHttp2Session;
   readonly #authority: string;
   readonly #clock: Clock;
+  readonly #under = new Set<HttpsRequest>();
+  /** Most requests at once since there was none. */
+  #most = 0;
+  #answers = 0;
 
   constructor(stream: Duplex, { authority, clock }: HttpsSessionOptions, onEnd: () => void) {
     this.#authority = authority;
@@ -30,22 +35,45 @@ export class Http2Session implements HttpsSession {
     this.#session.unref();
   }
 
-  get ended(): boolean {
+  async request(request: HttpsRequest, signal: AbortSignal): Promise<HttpsAnswer> {
+    this.#under.add(request);
+    this.#most = Math.max(this.#most, this.#under.size);
+    try {
+      const answer = await this.#exchange(request, signal);
+      this.#answers += 1;
+      return answer;
+    } finally {
+      this.#under.delete(request);
+      if (this.#under.size === 0 && !this.#isOver) this.#most = 0;
+    }
+  }
+
+  end(): void {
+    this.#session.close();
+  }
+
+  get #isOver(): boolean {
     return this.#session.closed || this.#session.destroyed;
   }
 
-  request({ method, path, headers, body }: HttpsRequest, signal: AbortSignal): Promise<HttpsAnswer> {
-    return new Promise((resolve, reject) => {
-      const stream = this.#session.request(
+  #exchange({ method, path, headers, body }: HttpsRequest, signal: AbortSignal): Promise<HttpsAnswer> {
+    let stream: http2.ClientHttp2Stream;
+    try {
+      stream = this.#session.request(
         { ':authority': this.#authority, ':method': method, ':path': path, ...headers },
         { signal },
       );
+    } catch (error) {
+      return Promise.reject(this.#isOver ? new Unanswered(AppError.from(error, 'DNS_IO'), true, false) : error);
+    }
+    return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let length = 0;
       let status = 0;
       let type = '';
       let location: string | undefined;
       let retryAfter: string | undefined;
+      const fail = (error: Error): void => reject(status === 0 ? this.#judged(error, stream.rstCode) : error);
       // Not ended with the question: that nobody wants the answer any more does not make the session a good one.
       const cancelDoubt = this.#clock.after(silence, () => this.#probe());
       stream.on('response', (answer) => {
@@ -58,19 +86,27 @@ export class Http2Session implements HttpsSession {
         if (length > maxTcpMessage) stream.destroy(new AppError('DNS_BAD_MESSAGE', 'the answer is too long'));
         else chunks.push(chunk);
       });
-      stream.on('error', reject);
+      stream.on('error', fail);
       stream.on('end', () => {
         // Without a status it was taken back before there was an answer; `close` tells it.
         if (status !== 0) resolve({ status, type, body: Buffer.concat(chunks), location, retryAfter });
       });
-      stream.on('close', () => reject(new AppError('DNS_IO', 'the server closed the request')));
+      stream.on('close', () => fail(new AppError('DNS_IO', 'the server closed the request')));
       stream.end(body);
     });
   }
 
+  /** What a request without an answer has come to: whether it says anything about the request (RFC 9113 section 8.7). */
+  #judged(error: Error, code: number | undefined): Error {
+    if (code === http2.constants.NGHTTP2_REFUSED_STREAM) return new Unanswered(error, this.#isOver, false);
+    // Kept from earlier, and servers close what they find idle; or shared, and it may end in a moment.
+    const isInnocent = (this.#isOver && this.#answers > 0) || this.#most > 1;
+    return isInnocent ? new Unanswered(error, this.#isOver, this.#most > 1) : error;
+  }
+
   /** Ends a session whose server does not even answer a PING (RFC 9113 section 6.7). */
   #probe(): void {
-    if (this.ended) return;
+    if (this.#isOver) return;
     const cancel = this.#clock.after(pong, () =>
       this.#session.destroy(new AppError('DNS_IO', 'the server has fallen silent')),
     );

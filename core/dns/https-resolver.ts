@@ -8,10 +8,12 @@ import type { Clock } from '../base/clock.ts';
 import type { DnsMessage } from '../net/dns-message.ts';
 import { Http1Session } from './http1-session.ts';
 import { Http2Session } from './http2-session.ts';
-import type { HttpsAnswer, HttpsRequest, HttpsSession } from './https-session.ts';
+import { type HttpsAnswer, type HttpsRequest, type HttpsSession, Unanswered } from './https-session.ts';
+import { orAborted } from './or-aborted.ts';
 import type { DnsAnswer, Question, Resolver } from './resolver.ts';
 import { ServerManners } from './server-manners.ts';
-import { type Connect, orAborted } from './stream-resolver.ts';
+import type { Connect } from './stream-resolver.ts';
+import { Turns } from './turns.ts';
 import { encodeQuestion, type QuestionOptions, readAnswer } from './upstream-answer.ts';
 
 export interface HttpsResolverOptions {
@@ -27,6 +29,9 @@ export interface HttpsResolverOptions {
 
 const deadline = 5_000;
 const maxRedirects = 3;
+/** Sessions for requests that go alone, and those that one request may see end under it. */
+const maxSessions = 8;
+const maxTries = 12;
 /** A server's wish to be left alone is heeded so long, and waited for so long by a question. Milliseconds. */
 const longestPause = 5_000;
 const shortPause = 2_000;
@@ -38,6 +43,8 @@ export class HttpsResolver implements Resolver {
   readonly #label: string;
   readonly #manners: ServerManners;
   #session: Promise<HttpsSession> | undefined;
+  /** For requests that go alone, each on a session of its own. */
+  readonly #turns = new Turns(maxSessions);
   /** As the server wished. */
   #notBefore = 0;
 
@@ -93,19 +100,36 @@ export class HttpsResolver implements Resolver {
     throw new AppError('DNS_IO', 'the server redirects again and again');
   }
 
+  /** What a session left unanswered when it ended is asked again on another, alone where it had to share. */
   async #exchange(request: HttpsRequest, signal: AbortSignal): Promise<HttpsAnswer> {
-    signal.throwIfAborted();
-    const kept = this.#session;
-    const session = await orAborted((this.#session ??= this.#open()), signal);
-    try {
-      return await session.request(request, signal);
-    } catch (error) {
+    let alone = false;
+    for (let tries = 1; ; tries++) {
       signal.throwIfAborted();
-      // A session that the server had ended while nobody asked, or that died with the network, is replaced once.
-      if (kept === undefined || !session.ended) throw error;
-      if (this.#session === kept) this.#session = undefined;
-      const next = await orAborted((this.#session ??= this.#open()), signal);
-      return await next.request(request, signal);
+      const opening: Promise<HttpsSession> | undefined = alone ? undefined : (this.#session ??= this.#open());
+      try {
+        if (opening === undefined) return await this.#exchangeAlone(request, signal);
+        return await (await orAborted(opening, signal)).request(request, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof Unanswered)) throw error;
+        if (tries === maxTries) throw AppError.from(error.cause, 'DNS_IO');
+        if (opening !== undefined && error.isOver) this.#forget(opening);
+        alone ||= error.underLoad;
+      }
+    }
+  }
+
+  async #exchangeAlone(request: HttpsRequest, signal: AbortSignal): Promise<HttpsAnswer> {
+    await this.#turns.take(signal);
+    const opening = this.#open();
+    try {
+      return await (await orAborted(opening, signal)).request(request, signal);
+    } finally {
+      opening.then(
+        (session) => session.end(),
+        () => undefined,
+      );
+      this.#turns.give();
     }
   }
 

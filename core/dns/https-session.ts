@@ -21,10 +21,27 @@ export interface HttpsAnswer {
 }
 
 export interface HttpsSession {
-  /** No request can be made any more. A request that failed for that may be made on another session. */
-  readonly ended: boolean;
-  /** Rejects with DNS_IO, DNS_BAD_MESSAGE for an answer that is too long, or what the connection says. */
+  /**
+   * Rejects with DNS_IO, DNS_BAD_MESSAGE for an answer that is too long, what the connection says, or `Unanswered` where the
+   * request may be made again.
+   */
   request(request: HttpsRequest, signal: AbortSignal): Promise<HttpsAnswer>;
+  /** Closes its connections, whatever is under way. */
+  end(): void;
+}
+
+/** The server did not take a request, or its session ended for a reason that says nothing about the request. */
+export class Unanswered extends Error {
+  /** Whether the session can take no further request. */
+  readonly isOver: boolean;
+  /** There were other requests: there are servers that answer one, and end the session. */
+  readonly underLoad: boolean;
+
+  constructor(cause: Error, isOver: boolean, underLoad: boolean) {
+    super(cause.message, { cause });
+    this.isOver = isOver;
+    this.underLoad = underLoad;
+  }
 }
 
 export interface HttpsSessionOptions {

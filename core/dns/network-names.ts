@@ -24,6 +24,8 @@ export interface NetworkNamesOptions {
   readonly searchList: Pick<SearchList, 'domains' | 'revision'>;
   /** What a rule that is about a normalised name does with it; undefined without such a rule. */
   readonly ruling: (name: string) => 'direct' | 'proxied' | undefined;
+  /** Whether connections to a normalised name go DIRECT unless a rule on a port or an address comes first. */
+  readonly isDirect: (name: string) => boolean;
   /** Whether the internet knows a domain, asked without the network's own servers; undefined when that cannot be told. Never rejects. */
   readonly isPublic: (domain: string) => Promise<boolean | undefined>;
   /** The search list names a public zone: its names are left to the rules. Told once for each, until `reset`. */
@@ -88,17 +90,19 @@ export class NetworkNames {
     return this.#options.ruling(name) === undefined ? doubtful(domain) : 'other';
   }
 
-  /** Whether a normalised name may be the network's: then it is dialled by the address that the network has for it. */
-  mayInclude(name: string): boolean {
-    return this.standing(name) !== 'other';
+  /**
+   * Whether the network may be asked about a name that the internet denies: a company's own domain is public and names its
+   * search list. Only what goes DIRECT anyway.
+   */
+  mayKnowBesides(name: string): boolean {
+    return this.#domainOf(name) !== undefined && this.#options.isDirect(name);
   }
 
-  /** What resolvers of this machine make of a single label by the search list, in its order. */
-  expansionsOf(name: string): string[] {
+  /** What resolvers of this machine make of a single label by the search list, in its order; each with whose it is. */
+  async expansionsOf(name: string): Promise<{ readonly name: string; readonly standing: Standing }[]> {
     if (name === '' || name.includes('.')) return [];
-    return this.#options.searchList.domains
-      .map((domain) => `${name}.${domain}`)
-      .filter((full) => this.mayInclude(full));
+    const names = this.#options.searchList.domains.map((domain) => `${name}.${domain}`);
+    return await Promise.all(names.map(async (full) => ({ name: full, standing: await this.settle(full) })));
   }
 
   /** Another network: all is to be found out anew. */
@@ -135,7 +139,9 @@ export class NetworkNames {
   async #judge(domain: string): Promise<void> {
     const { isPublic, onPublic, clock } = this.#options;
     const epoch = this.#epoch;
-    const known = await (depthOf(domain) === 'suffix' ? Promise.resolve(true) : isPublic(domain));
+    // `example` stands for what is public, and the internet denies it.
+    const isStandIn = !domain.includes('.') && specialUseOf(domain) === 'ordinary';
+    const known = await (isStandIn ? Promise.resolve(true) : isPublic(domain));
     if (epoch !== this.#epoch) return;
     this.#asking.delete(domain);
     const before = this.#judgements.get(domain)?.standing;

@@ -58,15 +58,18 @@ export class OrderedResolver implements Resolver {
 
   async #goThrough(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
     const start = this.#options.rotate ? this.#turn++ % Math.max(1, this.#servers.length) : 0;
-    const order = [...this.#servers.slice(start), ...this.#servers.slice(0, start)];
+    const order = new Set([...this.#servers.slice(start), ...this.#servers.slice(0, start)]);
+    const alone = order.size === 1;
     let refusal: DnsAnswer | undefined;
     let failure: unknown;
     for (let attempt = 0; attempt < this.#options.attempts; attempt++) {
       for (const server of order) {
         try {
-          const answer = await this.#ask(server, question, order.length === 1, signal);
+          const answer = await this.#ask(server, question, alone, signal);
           if (answer.message.rcode === 'NOERROR' || answer.message.rcode === 'NXDOMAIN') return answer;
           refusal ??= answer;
+          // It has said what it has to say.
+          order.delete(server);
         } catch (error) {
           if (signal.aborted) throw AppError.from(signal.reason, 'DNS_IO', 'given up');
           failure ??= error;

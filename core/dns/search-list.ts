@@ -18,7 +18,7 @@ export class SearchList {
     this.#logger = logger.child('dns');
   }
 
-  /** Normalised, none a whole top-level domain, which is nobody's network. */
+  /** Normalised, as the network says them: whether they are its own, `NetworkNames` finds out. */
   get domains(): readonly string[] {
     return this.#domains;
   }
@@ -32,11 +32,11 @@ export class SearchList {
   async read(): Promise<void> {
     try {
       const written = (await this.#source()).map(normaliseDomain);
-      const domains = [...new Set(written)].filter((domain) => domain.includes('.')).slice(0, most);
+      const domains = [...new Set(written)].filter((domain) => domain !== '').slice(0, most);
       if (domains.join(' ') === this.#domains.join(' ')) return;
       this.#domains = domains;
       this.#revision += 1;
-      this.#logger.info('names of this network have real addresses', { domains: domains.join(' ') });
+      this.#logger.info('the search list of this network', { domains: domains.join(' ') });
     } catch (error) {
       this.#logger.warning('the search list cannot be read', { reason: AppError.from(error).message });
     }

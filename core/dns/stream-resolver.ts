@@ -6,9 +6,11 @@ import type { Duplex } from 'node:stream';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { DnsMessage } from '../net/dns-message.ts';
+import { orAborted } from './or-aborted.ts';
 import { PipelinedConnection } from './pipelined-connection.ts';
 import type { DnsAnswer, Question, Resolver } from './resolver.ts';
 import { ServerManners } from './server-manners.ts';
+import { Turns } from './turns.ts';
 import type { QuestionOptions } from './upstream-answer.ts';
 
 /** Makes a connected stream, the caller's. Rejects with DIAL_* or DNS_TLS. */
@@ -35,9 +37,8 @@ export class StreamResolver implements Resolver {
   readonly #manners: ServerManners;
   /** Takes questions of everybody. */
   #shared: Promise<PipelinedConnection> | undefined;
-  /** Questions that go alone, each on a connection of its own, and those that wait for a place. */
-  #alone = 0;
-  readonly #queue = new Set<PromiseWithResolvers<void>>();
+  /** For questions that go alone, each on a connection of its own. */
+  readonly #turns = new Turns(maxConnections);
   #cautiousUntil = 0;
 
   constructor(options: StreamResolverOptions) {
@@ -100,23 +101,12 @@ export class StreamResolver implements Resolver {
   }
 
   async #takeAlone(signal: AbortSignal): Promise<PipelinedConnection> {
-    if (this.#alone >= maxConnections) {
-      const turn = Promise.withResolvers<void>();
-      this.#queue.add(turn);
-      try {
-        await orAborted(turn.promise, signal);
-      } catch (error) {
-        if (!this.#queue.delete(turn)) this.#nextAlone();
-        throw error;
-      }
-    } else {
-      this.#alone += 1;
-    }
+    await this.#turns.take(signal);
     const opening = this.#open();
     try {
       return await orAborted(opening, signal);
     } catch (error) {
-      this.#nextAlone();
+      this.#turns.give();
       opening.then(
         (late) => late.end(new AppError('DNS_IO', 'nobody asks any more')),
         () => undefined,
@@ -127,17 +117,7 @@ export class StreamResolver implements Resolver {
 
   #giveBack(connection: PipelinedConnection): void {
     connection.end(new AppError('DNS_IO', 'answered'));
-    this.#nextAlone();
-  }
-
-  /** A place is free: the longest waiting has it. */
-  #nextAlone(): void {
-    const [next] = this.#queue;
-    if (next === undefined) this.#alone -= 1;
-    else {
-      this.#queue.delete(next);
-      next.resolve();
-    }
+    this.#turns.give();
   }
 
   #open(): Promise<PipelinedConnection> {
@@ -151,18 +131,5 @@ export class StreamResolver implements Resolver {
       if (this.#shared === opening) this.#shared = undefined;
     });
     return opening;
-  }
-}
-
-/** Gives up waiting when aborted; what is waited for goes on, others may want it. */
-export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const gaveUp = Promise.withResolvers<never>();
-  const onAbort = (): void => gaveUp.reject(AppError.from(signal.reason, 'DNS_IO', 'given up'));
-  signal.addEventListener('abort', onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  try {
-    return await Promise.race([work, gaveUp.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
   }
 }

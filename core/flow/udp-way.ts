@@ -12,6 +12,8 @@ export interface UdpWayHandlers {
 export interface UdpWay {
   /** May lose the datagram, as UDP does. */
   send(to: Endpoint, data: Uint8Array): void;
+  /** Whether the kernel would still send that way; when not, its datagrams and their answers may be lost for ever. */
+  isCurrent(): boolean;
   close(): void;
 }
 

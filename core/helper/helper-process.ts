@@ -13,6 +13,7 @@ import { RpcServer } from '../rpc/rpc-server.ts';
 import { loadInstallKey } from '../state/install-key.ts';
 import { SqliteStateStore } from '../state/sqlite-state-store.ts';
 import { SystemCommandRunner } from '../system/command-runner.ts';
+import { deviceTrouble } from '../system/device-check.ts';
 import { flushDnsCaches } from '../system/dns-cache-flush.ts';
 import { EtcHosts } from '../system/hosts-file.ts';
 import { loadNative } from '../system/native.ts';
@@ -138,7 +139,8 @@ async function assemble(options: HelperOptions, addonPath: string, log: HelperLo
     loopGuard: native,
     destroySockets: native.destroySockets,
     network,
-    routes: createRoutes(process.platform, { runner, journal, logger: logger.child('routes') }),
+    deviceTrouble: (device) => deviceTrouble(runner, device),
+    routes: createRoutes(process.platform, { runner, journal, logger: logger.child('routes'), health, clock }),
     systemDns: createSystemDns(process.platform, {
       runner,
       journal,

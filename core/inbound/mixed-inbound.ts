@@ -9,6 +9,7 @@ import type { MixedConfig } from '../contract/config.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import type { UdpWays } from '../flow/udp-way.ts';
 import { ConnectionGate, type GateLimits } from '../net/connection-gate.ts';
+import { ClientFilter } from './client-filter.ts';
 import type { FlowDispatcher } from './inbound.ts';
 import { endpointOf, MixedClient } from './mixed-client.ts';
 import { FlowBudget, UdpAssociation } from './udp-association.ts';
@@ -36,6 +37,7 @@ export class MixedInbound implements Service {
   readonly #services: MixedInboundServices;
   readonly #limits: MixedInboundLimits;
   readonly #users: UserList;
+  readonly #filter: ClientFilter;
   readonly #sockets = new Set<net.Socket>();
   readonly #datagramFlows = new FlowBudget();
   /** Who has not asked for a connection yet is a stranger. */
@@ -49,6 +51,7 @@ export class MixedInbound implements Service {
     this.#services = services;
     this.#limits = limits;
     this.#users = new UserList(config.users);
+    this.#filter = new ClientFilter(config.allowed, config.refused);
     this.#gate = new ConnectionGate(limits, (socket) =>
       services.clientOf(
         endpointOf(socket.remoteAddress, socket.remotePort),
@@ -93,6 +96,10 @@ export class MixedInbound implements Service {
   }
 
   #welcome(socket: net.Socket): void {
+    if (!this.#filter.admits(socket.remoteAddress)) {
+      socket.on('error', () => undefined).destroy();
+      return;
+    }
     const isTaken = this.#gate.welcome(socket);
     if (this.#gate.turnedAway > this.#told) this.#tellTurnedAway();
     if (!isTaken) return;

@@ -183,7 +183,7 @@ export class UdpAssociation implements AssociationWays {
     const known = this.#answering.get(key);
     if (known?.way === way) return known;
     const flow = this.#searchFlow(way, from);
-    if (flow !== undefined) this.#answering.set(key, flow);
+    if (flow !== undefined && this.#answering.size < maxFlows) this.#answering.set(key, flow);
     return flow;
   }
 
@@ -207,16 +207,29 @@ export class UdpAssociation implements AssociationWays {
     if (opening !== undefined) void this.#endFlowsOf(opening, 'dropped');
   }
 
+  /** After the machine's network has changed the next datagram opens another way. */
+  async #reviewWay(key: string, opening: Promise<UdpWay>): Promise<void> {
+    const way = await opening.catch(() => undefined);
+    if (way?.isCurrent() === false && this.#ways.get(key) === opening) this.#dropWay(key);
+  }
+
   /** A way that was never opened has no flows. */
   async #endFlowsOf(opening: Promise<UdpWay>, reason: string): Promise<void> {
     const way = await opening.catch(() => undefined);
     if (way === undefined) return;
-    for (const flow of this.#flows.values()) if (flow.way === way) flow.end(reason);
+    for (const [key, flow] of this.#flows) {
+      if (flow.way !== way) continue;
+      flow.end(reason);
+      // Not a refusal: the next datagram is a new flow.
+      this.#flows.delete(key);
+      this.#budget.give();
+    }
     way.close();
   }
 
   #sweep(): void {
     this.#answering.clear();
+    for (const [key, opening] of this.#ways) void this.#reviewWay(key, opening);
     for (const [key, flow] of this.#flows) {
       const limit = flow.isOver ? refusedMs : flow.isConversation ? conversationIdleMs : idleMs;
       if (flow.idleMs < limit) continue;

@@ -38,7 +38,9 @@ const hopByHop = new Set([
 
 export function readHttpProxyRequest(head: HttpRequestHead): HttpProxyRequest {
   if (head.method === 'CONNECT') {
-    const destination = parseAuthority(head.target, undefined);
+    // What some clients write around `host:port` (RFC 9110 section 9.3.6) changes nothing about where they want to go.
+    const authority = head.target.slice(head.target.lastIndexOf('@') + 1).replace(/\/$/, '');
+    const destination = parseAuthority(authority, 443);
     if (destination === undefined) return refused(400, 'CONNECT needs a target like example.com:443');
     return { kind: 'connect', destination };
   }
@@ -103,13 +105,13 @@ function refused(status: number, message: string): HttpProxyRequest {
   return { kind: 'refused', status, message };
 }
 
-/** `host:port` or `[v6]:port`; without a port, or with an empty one, the default, if there is one. */
-function parseAuthority(text: string, defaultPort: number | undefined): Endpoint | undefined {
+/** `host:port` or `[v6]:port`; without a port, or with an empty one, the default. */
+function parseAuthority(text: string, defaultPort: number): Endpoint | undefined {
   const [, name, digits = ''] = /^(\[[^\]]*\]|[^:[\]]*)(?::(\d{0,5}))?$/.exec(text) ?? [];
   // Names of other scripts arrive in UTF-8; the text has one character a byte.
   const host = name === undefined ? undefined : parseHost(Buffer.from(name, 'latin1').toString('utf8'));
   const port = digits === '' ? defaultPort : Number(digits);
-  if (host === undefined || port === undefined || port < 1 || port > 65_535) return undefined;
+  if (host === undefined || port < 1 || port > 65_535) return undefined;
   return { host, port };
 }
 

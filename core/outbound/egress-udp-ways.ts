@@ -47,7 +47,11 @@ export class EgressUdpWays implements UdpWays {
     socket.on('message', (data, { address, port }) =>
       handlers.onDatagram({ host: parseIp(address) ?? address, port }, data),
     );
-    return { send: ({ host, port }, data) => send(socket, data, port, host), close: () => closeOnce(socket) };
+    return {
+      send: ({ host, port }, data) => send(socket, data, port, host),
+      isCurrent: () => this.#deviceFor(hop.address) === hop.device,
+      close: () => closeOnce(socket),
+    };
   }
 
   /** The association lives as long as its TCP connection (RFC 1928 section 6). */
@@ -80,6 +84,7 @@ export class EgressUdpWays implements UdpWays {
       const datagram = parseSocksDatagram(bytes);
       if (datagram !== undefined) handlers.onDatagram(datagram.peer, datagram.data);
     });
+    const device = this.#deviceFor(relay);
     const close = (): void => {
       closeOnce(socket);
       control.destroy();
@@ -91,8 +96,13 @@ export class EgressUdpWays implements UdpWays {
     });
     return {
       send: (peerOfData, data) => send(socket, encodeSocksDatagram({ peer: peerOfData, data }), bound.port, relay),
+      isCurrent: () => this.#deviceFor(relay) === device,
       close,
     };
+  }
+
+  #deviceFor(address: Ip): string | null | undefined {
+    return this.#egress.hopsFor([address], { network: 'udp', port: 0 })[0]?.device;
   }
 }
 

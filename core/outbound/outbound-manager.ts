@@ -1,7 +1,8 @@
 /** The outbounds of one configuration by tag: the built-in ones and the configured proxies. Replaced whole on reload. */
-import { type Ip, parseIp } from '../base/address.ts';
+import type { Ip } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
+import { parseScopedIp } from '../base/scoped-address.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { ProxyConfig } from '../contract/config.ts';
 import type { Endpoint } from '../contract/flow.ts';
@@ -86,7 +87,7 @@ export class OutboundManager {
       proxy.type === 'socks5' ? [{ host: proxy.server, port: proxy.port }] : [],
     );
     return [...proxies, ...this.#servers].flatMap(({ host: name, port }) => {
-      const host = parseIp(name) ?? loopbackOfName(name);
+      const host = parseScopedIp(name)?.address ?? loopbackOfName(name);
       return host !== undefined && this.#egress.isLocal(host) ? [{ host, port }] : [];
     });
   }

@@ -1,7 +1,8 @@
 /** Carries flows to a SOCKS5 server by name: the target is resolved over there, only the server's own name here. */
-import { formatEndpoint, type Ip, parseIp } from '../base/address.ts';
+import { formatEndpoint, type Ip } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
+import { parseScopedIp } from '../base/scoped-address.ts';
 import type { Socks5ProxyConfig } from '../contract/config.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import type { DialPlan } from '../flow/dial-plan.ts';
@@ -30,12 +31,18 @@ export class Socks5Outbound implements Outbound {
   readonly udp: boolean;
   readonly #proxy: Socks5ProxyConfig;
   readonly #options: Socks5Options;
+  readonly #literal: Ip | undefined;
+  /** By the link that a link-local server is on. */
+  readonly #egress: Egress;
 
   constructor(proxy: Socks5ProxyConfig, options: Socks5Options) {
     this.tag = proxy.name;
     this.udp = proxy.udp;
     this.#proxy = proxy;
     this.#options = options;
+    const scoped = parseScopedIp(proxy.server);
+    this.#literal = scoped?.address ?? loopbackOfName(proxy.server);
+    this.#egress = scoped?.zone === undefined ? options.egress : options.egress.by(scoped.zone);
   }
 
   async plan(to: Endpoint, network: Network, signal: AbortSignal): Promise<DialPlan> {
@@ -43,7 +50,7 @@ export class Socks5Outbound implements Outbound {
     checkName(to);
     // Also for UDP it is a TCP connection that asks for the relay.
     const server = { network: 'tcp', port: this.#proxy.port } as const;
-    const hops = this.#options.egress.hopsFor(await this.#serverAddresses(signal), server);
+    const hops = this.#egress.hopsFor(await this.#serverAddresses(signal), server);
     if (hops.length === 0) {
       throw new AppError('DIAL_PROXY_UNREACHABLE', `there is no route to the proxy ${this.#server()}`);
     }
@@ -65,11 +72,9 @@ export class Socks5Outbound implements Outbound {
     checkName(to);
     const started = this.#options.clock.monotonic();
     const addresses = await this.#serverAddresses(options.signal);
-    const socket = await this.#options.egress
-      .connectTcp(addresses, this.#proxy.port, options)
-      .catch((error: unknown) => {
-        throw asProxyError(AppError.from(error, 'DIAL_IO'), this.#server());
-      });
+    const socket = await this.#egress.connectTcp(addresses, this.#proxy.port, options).catch((error: unknown) => {
+      throw asProxyError(AppError.from(error, 'DIAL_IO'), this.#server());
+    });
     const left = Math.max(1, options.timeoutMs - (this.#options.clock.monotonic() - started));
     const { username, password } = this.#proxy;
     const credentials = username === undefined ? undefined : { username, password: password ?? '' };
@@ -79,11 +84,9 @@ export class Socks5Outbound implements Outbound {
   }
 
   async #serverAddresses(signal: AbortSignal): Promise<Ip[]> {
-    const { server } = this.#proxy;
-    const literal = parseIp(server) ?? loopbackOfName(server);
-    if (literal !== undefined) return [literal];
+    if (this.#literal !== undefined) return [this.#literal];
     try {
-      return await this.#options.resolver.resolve(server, signal);
+      return await this.#options.resolver.resolve(this.#proxy.server, signal);
     } catch (error) {
       throw asProxyError(AppError.from(error, 'DIAL_IO'), this.#server());
     }

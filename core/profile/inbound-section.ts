@@ -1,6 +1,6 @@
 /** The listening side of a profile: the mixed port, who may use it, and the keys of ports that are not opened. */
 import { parseIp } from '../base/address.ts';
-import { parseCidr } from '../base/cidr.ts';
+import { formatCidr, parseCidr } from '../base/cidr.ts';
 import type { MixedConfig } from '../contract/config.ts';
 import type { ProblemCode } from '../contract/problem-texts.ts';
 import type { YamlMap } from './yaml-map.ts';
@@ -35,16 +35,18 @@ export function readInbound(map: YamlMap): MixedConfig | null {
   const allowLan = map.take('allow-lan')?.lenient;
   const wantsLan = allowLan?.boolean() ?? false;
   const users = readUsers(map.take('authentication')?.lenient);
-  const restricted = readLanLists(map, wantsLan);
-  const isOpen = wantsLan && users.list.length > 0 && !restricted;
+  // The person's word, which no profile for Clash says by accident.
+  const anybody = map.take('allow-lan-without-users')?.lenient.boolean() ?? false;
+  const { unreadable, ...lists } = readLanLists(map);
+  const isOpen = wantsLan && (users.list.length > 0 || anybody) && !unreadable;
   const address = readBindAddress(map.take('bind-address')?.lenient, wantsLan, isOpen);
   if (port === undefined) return null;
   if (users.lost) {
     map.keyProblem('warning', 'authentication', 'NO_USER_LEFT', {}, 'USER');
     return null;
   }
-  if (wantsLan && users.list.length === 0) allowLan?.warning('LAN_NEEDS_USERS', {}, 'ADD_USERS');
-  return { address, port, users: users.list };
+  if (wantsLan && users.list.length === 0 && !anybody) allowLan?.warning('LAN_NEEDS_USERS', {}, 'ADD_USERS');
+  return { address, port, users: users.list, ...(isOpen ? lists : {}) };
 }
 
 /** `mixed-port`, or else the first of `port` and `socks-port`: the mixed port takes what either of them does. */
@@ -97,16 +99,35 @@ function readUsers(value: YamlValue | undefined): Users {
   return { list, lost: items.length > 0 && list.length === 0 };
 }
 
-/** Whether addresses are to be kept out: ignoring that would let in more than the profile says. */
-function readLanLists(map: YamlMap, wantsLan: boolean): boolean {
-  const allowed = map.take('lan-allowed-ips')?.lenient;
-  const refused = map.take('lan-disallowed-ips')?.lenient;
-  const isAll = (text: string | undefined) => text !== undefined && parseCidr(text.trim())?.prefix === 0;
-  const admits = (allowed?.oneOrList('PREFIX') ?? []).map((item) => item.text('PREFIX'));
-  // Both families, or the list is not there.
-  const restricts = allowed !== undefined && !(admits.filter(isAll).length >= 2 || admits.length === 0);
-  const excludes = (refused?.oneOrList('PREFIX') ?? []).length > 0;
-  if (restricts && wantsLan) allowed.warning('LAN_LISTS_LATER');
-  if (excludes && wantsLan) refused?.warning('LAN_LISTS_LATER');
-  return restricts || excludes;
+interface LanLists {
+  /** Absent = all. */
+  readonly allowed?: string[];
+  readonly refused?: string[];
+  /** Something in them cannot be read: who may come in is then not known. */
+  readonly unreadable: boolean;
+}
+
+function readLanLists(map: YamlMap): LanLists {
+  const allowed = readPrefixes(map.take('lan-allowed-ips')?.lenient);
+  const refused = readPrefixes(map.take('lan-disallowed-ips')?.lenient);
+  return {
+    ...(allowed.prefixes.length === 0 ? {} : { allowed: allowed.prefixes }),
+    ...(refused.prefixes.length === 0 ? {} : { refused: refused.prefixes }),
+    unreadable: allowed.unreadable || refused.unreadable,
+  };
+}
+
+function readPrefixes(value: YamlValue | undefined): { readonly prefixes: string[]; readonly unreadable: boolean } {
+  const prefixes: string[] = [];
+  let unreadable = false;
+  for (const item of value?.oneOrList('PREFIX') ?? []) {
+    const text = item.text('PREFIX')?.trim();
+    const cidr = text === undefined ? undefined : parseCidr(text);
+    if (cidr !== undefined) prefixes.push(formatCidr(cidr));
+    else if (text !== undefined) item.error('NOT_A_PREFIX', { found: clip(text) }, 'PREFIX');
+    unreadable ||= cidr === undefined;
+  }
+  if (prefixes.length > 1024) value?.error('TOO_MANY', { limit: '1024' });
+  if (unreadable || prefixes.length > 1024) value?.warning('LAN_LIST_UNREADABLE');
+  return { prefixes, unreadable: unreadable || prefixes.length > 1024 };
 }

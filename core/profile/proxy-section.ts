@@ -2,8 +2,9 @@
  * The `proxies` and `proxy-groups` of a profile, and what a rule may name as its policy. A proxy that cannot be used is left out
  * with a warning: it does no harm until a rule names it.
  */
-import { parseIp } from '../base/address.ts';
+
 import { domainNameProblem } from '../base/domain-name.ts';
+import { formatScopedIp, parseScopedIp } from '../base/scoped-address.ts';
 import type { ProxyConfig, Socks5ProxyConfig } from '../contract/config.ts';
 import type { ProblemCode } from '../contract/problem-texts.ts';
 import type { PolicyNames } from './policy-names.ts';
@@ -161,8 +162,9 @@ function refuses(map: YamlMap, key: string, code: ProblemCode, asks: (value: Yam
 function readServer(value: YamlValue | undefined): string | undefined {
   const text = value?.text('PROXY_SERVER')?.trim();
   if (text === undefined) return undefined;
-  const ip = parseIp(text.replace(/^\[(.*)\]$/, '$1'));
-  if (ip !== undefined) return ip;
+  const scoped = parseScopedIp(text.replace(/^\[(.*)\]$/, '$1'));
+  // The number of an interface changes; what binds to it is its name.
+  if (scoped !== undefined && !/^\d+$/.test(scoped.zone ?? '')) return formatScopedIp(scoped);
   const reason = domainNameProblem(text);
   if (reason === undefined) return text;
   value?.error('BAD_NAME', { reason }, 'PROXY_SERVER');

@@ -20,7 +20,7 @@ const maxShown = 120;
  * without problems. Secrets in shown lines are masked; control characters of the file never reach the terminal.
  */
 export function renderReport(problems: readonly ConfigProblem[], source: ReportSource, mark = unmarked): string {
-  const lines = source.text.split(/\r\n|\n|\r/);
+  const lines = source.text.split(/\r\n|[\n\r\u0085]/);
   return problems.map((problem) => renderProblem(problem, source.file, lines, mark)).join('\n');
 }
 

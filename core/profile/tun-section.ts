@@ -95,6 +95,10 @@ function readPrefixes(value: YamlValue, fakeRanges: readonly Cidr[]): string[] {
       item.error('NOT_A_PREFIX', { found: clip(text) }, 'PREFIX');
       continue;
     }
+    if (cidr.prefix === 0) {
+      item.error('TUN_EXCLUDES_ALL', { found: clip(text) }, 'PREFIX');
+      continue;
+    }
     const fake = fakeRanges.find((range) => cidrsOverlap(range, cidr));
     if (fake !== undefined)
       item.warning('TUN_EXCLUDES_FAKE', { found: text, key: keyOf(fake), range: formatCidr(fake) }, 'PREFIX');

@@ -78,19 +78,22 @@ export class YamlMap {
 
   /**
    * Warns of every key that nobody took: with its note if there is one, else as unknown. A key with nothing behind it, and one
-   * that only holds what aliases refer to, needs no word.
+   * that only holds anchors for aliases, needs no word.
    */
   warnOfRest(notes: Readonly<Record<string, ProblemCode>> = {}): void {
     for (const [key, { value }] of this.#entries) {
       if (this.#taken.has(key)) continue;
       const plain = this.#folded === undefined ? key : fold(key);
-      const note = Object.hasOwn(notes, plain) ? notes[plain] : undefined;
+      const note = noteOf(notes, plain);
       if (note !== undefined) {
         if (!value.isNothing) this.keyProblem('warning', key, note);
         continue;
       }
-      if (this.#owner.source.holdsUsedAnchor(value.node)) continue;
+      const anchors = this.#owner.source.anchorsIn(value.node);
+      if (anchors === 'used') continue;
       const similar = this.#owner.source.isFull ? undefined : closestWord(key, [...this.#taken, ...Object.keys(notes)]);
+      // Nobody refers to it, but nobody can have meant a key of ours either.
+      if (anchors === 'unused' && similar === undefined) continue;
       const hint: Hint | undefined = similar === undefined ? undefined : { code: 'PERHAPS', values: { word: similar } };
       this.keyProblem('warning', key, 'KEY_UNKNOWN', { key: clip(key) }, hint);
     }
@@ -161,6 +164,12 @@ export class YamlMap {
     const severity = this.#owner.isLenient ? 'warning' : 'error';
     this.#owner.source.report(problemOf(severity, path, 'KEY_TWICE', { key: clip(key) }, 'ONCE'), offset);
   }
+}
+
+/** The note of a key, or of all keys with its first word (`cfw-*`). */
+function noteOf(notes: Readonly<Record<string, ProblemCode>>, key: string): ProblemCode | undefined {
+  const [prefix] = key.split('-');
+  return [key, `${prefix}-*`].flatMap((each) => (Object.hasOwn(notes, each) ? (notes[each] ?? []) : []))[0];
 }
 
 function fold(key: string): string {

@@ -8,15 +8,15 @@ import {
   isAlias,
   isNode,
   isScalar,
-  LineCounter,
+  type LineCounter,
   type Node,
-  parseAllDocuments,
   visit,
   type YAMLParseError,
 } from 'yaml';
 import type { ConfigProblem } from '../contract/error.ts';
 import type { ProblemCode, ProblemValues } from '../contract/problem-texts.ts';
 import { type ProblemList, problemOf } from './problem-list.ts';
+import { parseYamlDocuments } from './yaml-documents.ts';
 
 /** Entries of maps and lists that may be read, aliases expanded, even if the text is short. */
 const leastBudget = 100_000;
@@ -26,13 +26,13 @@ export class YamlSource {
   /** False when the YAML is broken (and reported): then nothing of it can be trusted to be what was meant. */
   readonly complete: boolean;
   readonly #problems: ProblemList;
-  readonly #lines = new LineCounter();
+  readonly #lines: LineCounter;
   /** Undefined for an empty text. */
   readonly #document: Document.Parsed | undefined;
   #targets: Map<Alias, Node> | undefined;
   /** Nodes that an alias stands for. */
   #referenced: Set<Node> | undefined;
-  readonly #holders = new WeakMap<Node, boolean>();
+  readonly #holders = new WeakMap<Node, 'none' | 'unused' | 'used'>();
   #budget: number;
 
   /** Of several documents the first one that holds anything is the profile, as in Clash. */
@@ -41,15 +41,8 @@ export class YamlSource {
     this.#problems = problems;
     // Every entry of its own takes a text more than one character.
     this.#budget = Math.max(text.length, leastBudget);
-    const parsed = parseAllDocuments(text, {
-      lineCounter: this.#lines,
-      prettyErrors: false,
-      uniqueKeys: false,
-      // What other readers of YAML take without a doubt about its meaning, such as a "]" at the beginning of a line.
-      strict: false,
-      customTags: (tags) => [...tags, 'binary'],
-    });
-    const documents = Array.isArray(parsed) ? parsed : [];
+    const { documents, lines } = parseYamlDocuments(text);
+    this.#lines = lines;
     const used = documents.findIndex(({ contents, errors }) => errors.length > 0 || !isEmpty(contents));
     this.#document = documents[Math.max(used, 0)];
     this.complete = this.#reportSyntax();
@@ -78,23 +71,23 @@ export class YamlSource {
     return this.#aliases().get(node);
   }
 
-  /** Whether an anchor in this node is used by an alias: such a node is there to be referred to, under whatever key. */
-  holdsUsedAnchor(node: Node | null): boolean {
-    if (node === null) return false;
-    let holds = this.#holders.get(node);
-    if (holds === undefined) {
-      this.#referenced ??= new Set(this.#aliases().values());
-      const used = this.#referenced;
-      holds = false;
-      visit(node, {
-        Node: (_, each) => {
-          holds ||= used.has(each);
-          return holds ? visit.BREAK : undefined;
-        },
-      });
-      this.#holders.set(node, holds);
-    }
-    return holds;
+  /** Whether this node holds an anchor, and whether an alias refers to one: such a node may be there for that alone. */
+  anchorsIn(node: Node | null): 'none' | 'unused' | 'used' {
+    if (node === null) return 'none';
+    const known = this.#holders.get(node);
+    if (known !== undefined) return known;
+    this.#referenced ??= new Set(this.#aliases().values());
+    const used = this.#referenced;
+    let found: 'none' | 'unused' | 'used' = 'none';
+    visit(node, {
+      Node: (_, each) => {
+        if (used.has(each)) found = 'used';
+        else if (found === 'none' && !isAlias(each) && each.anchor !== undefined) found = 'unused';
+        return found === 'used' ? visit.BREAK : undefined;
+      },
+    });
+    this.#holders.set(node, found);
+    return found;
   }
 
   /** Takes from what may be read in all; false when it is used up. */

@@ -120,15 +120,6 @@ export class RuleEngine {
   }
 
   /**
-   * The policy of the first rule that hits this normalised name whatever else becomes known; `named` when that rule is about
-   * names (not MATCH). Rules on ports and addresses may come before it: see `policiesFor`.
-   */
-  byName(name: string): { readonly policy: string; readonly named: boolean } {
-    const index = this.#domains.lookup(comparableDomain(name), this.#firstMatch);
-    return { policy: this.#rules[index]?.policy ?? 'DIRECT', named: index < this.#firstMatch };
-  }
-
-  /**
    * The policy of a flow to a bare address as long as its name is unknown; `certain` when no name could change it. Counts
    * nothing.
    */
@@ -161,17 +152,18 @@ export class RuleEngine {
   }
 
   /**
-   * Every policy that a connection to this normalised name could get, whatever its port, address or process: rules on what is
-   * not known yet are "maybe", and the first rule that hits the name for certain is the last.
+   * What a connection to this normalised name could get, whatever its port, address or process. `policy` is that of the first
+   * rule that hits the name for certain, `named` when that rule is about names (not MATCH); `before` are those of rules before
+   * it on what is not known yet.
    */
-  policiesFor(name: string): ReadonlySet<string> {
-    const certain = Math.min(this.#domains.lookup(comparableDomain(name), this.#firstMatch), this.#firstMatch);
-    const policies = new Set<string>();
+  byName(name: string): { readonly policy: string; readonly named: boolean; readonly before: readonly string[] } {
+    const certain = this.#domains.lookup(comparableDomain(name), this.#firstMatch);
+    const before: string[] = [];
     for (const { index, policy } of this.#maybes) {
       if (index >= certain) break;
-      policies.add(policy);
+      if (!before.includes(policy)) before.push(policy);
     }
-    return policies.add(this.#rules[certain]?.policy ?? 'DIRECT');
+    return { policy: this.#rules[certain]?.policy ?? 'DIRECT', named: certain < this.#firstMatch, before };
   }
 
   /** The list as people see it, with the number of flows each rule has decided. */

@@ -1,4 +1,7 @@
-/** Knows the machine's addresses and main-table routes, keeps them current, and tells when they have changed. */
+/**
+ * Knows the machine's addresses and main-table routes, keeps them current, and tells when they, or the policy routing of other
+ * programs, have changed.
+ */
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { type Ip, ipFamily } from '../base/address.ts';
@@ -9,7 +12,7 @@ import type { Logger } from '../base/logger.ts';
 import type { CommandRunner } from './command-runner.ts';
 import { readNetworkSnapshot } from './network-snapshot.ts';
 import { type NetworkSnapshot, RouteTable } from './route-table.ts';
-import { routeTable } from './routes/route-plan.ts';
+import { routeTable, ruleProtocol } from './routes/route-plan.ts';
 import { SerialQueue } from './serial-queue.ts';
 
 export interface NetworkMonitorOptions {
@@ -24,18 +27,30 @@ export interface NetworkMonitorOptions {
 
 /** Events come in bursts; at most one look a second, and the last event is never lost. */
 const debounceMs = 1_000;
+/** Rules of others may take traffic before ours at once. */
+const ruleDebounceMs = 100;
 /** `ip monitor` ends when its socket overflows or it is killed: then it is started again. */
 const restartMs = 1_000;
+
+/** A policy rule as `ip -o monitor rule` shows it, e.g. `Deleted 5209:	not from all fwmark 0xca6c lookup 51820`; and one of ours. */
+const rulePattern = /^(?:\[\w+\])?(?:Deleted )?\d+:\s+(?:not )?from /;
+const ownTablePattern = new RegExp(`\\btable ${routeTable}\\b`);
+const linkPattern = /^(?:\[\w+\])?(?:Deleted )?\d+: ([^:@\s]+)/;
+const ownRulePattern = new RegExp(`\\bproto ${ruleProtocol}\\b`);
 
 export class NetworkMonitor implements Service {
   readonly #options: NetworkMonitorOptions;
   readonly #changed = new Emitter<NetworkSnapshot>();
+  readonly #ownChanged = new Emitter<void>();
   readonly #queue = new SerialQueue();
   #snapshot: NetworkSnapshot = { addresses: [], routes: [] };
   #table: RouteTable;
   #running = false;
   #stopLines: (() => void) | undefined;
   #cancelRefresh: (() => void) | undefined;
+  #refreshAt = 0;
+  /** Rules of others, or routes of their tables, have changed since listeners were told. */
+  #policyChanged = false;
   #cancelRestart: (() => void) | undefined;
 
   constructor(options: NetworkMonitorOptions) {
@@ -66,9 +81,14 @@ export class NetworkMonitor implements Service {
     this.#cancelRestart = undefined;
   }
 
-  /** Called with the new snapshot after addresses or routes other than our own have changed. Returns the removal. */
+  /** Called with the new snapshot after addresses, routes or rules other than our own have changed. Returns the removal. */
   onChange(listener: Listener<NetworkSnapshot>): () => void {
     return this.#changed.on(listener);
+  }
+
+  /** Called when our own device, table or rules, or any device, may have been changed; at every event, our own too. */
+  onOwnEvent(listener: () => void): () => void {
+    return this.#ownChanged.on(listener);
   }
 
   snapshot(): NetworkSnapshot {
@@ -115,7 +135,9 @@ export class NetworkMonitor implements Service {
       };
       // Own addresses stay reachable, the TUN's too.
       this.#table = new RouteTable({ addresses: all.addresses, routes: this.#snapshot.routes }, isOwn);
-      if (JSON.stringify(this.#snapshot) === before) return;
+      const policyChanged = this.#policyChanged;
+      this.#policyChanged = false;
+      if (JSON.stringify(this.#snapshot) === before && !policyChanged) return;
       logger.info('network', {
         default4: this.defaultDevice(4) ?? 'none',
         default6: this.defaultDevice(6) ?? 'none',
@@ -130,7 +152,7 @@ export class NetworkMonitor implements Service {
     const { clock, logger, runner } = this.#options;
     this.#stopLines = runner.spawnLines(
       'ip',
-      ['-o', 'monitor', 'link', 'address', 'route'],
+      ['-o', 'monitor', 'link', 'address', 'route', 'rule'],
       (line) => this.#onLine(line),
       () => {
         this.#stopLines = undefined;
@@ -145,15 +167,28 @@ export class NetworkMonitor implements Service {
   }
 
   #onLine(line: string): void {
-    if (line.trim() === '' || new RegExp(`\\btable ${routeTable}\\b`).test(line)) return;
-    const device = /(?:^|\s)dev (\S+)/.exec(line)?.[1] ?? /^(?:\[\w+\])?(?:Deleted )?\d+: ([^:@\s]+)/.exec(line)?.[1];
-    if (device !== undefined && this.#options.isOwn(device)) return;
-    this.#plan();
+    if (line.trim() === '') return;
+    const isRule = rulePattern.test(line);
+    const isOurs = isRule ? ownRulePattern.test(line) : ownTablePattern.test(line);
+    const link = isRule ? undefined : linkPattern.exec(line)?.[1];
+    const device = isRule ? undefined : (/(?:^|\s)dev (\S+)/.exec(line)?.[1] ?? link);
+    const isOwnDevice = device !== undefined && this.#options.isOwn(device);
+    // Our device under another name looks like one of others.
+    if (isOurs || isOwnDevice || link !== undefined) this.#ownChanged.emit();
+    if (isOurs || isOwnDevice) return;
+    const table = /\btable (\S+)/.exec(line)?.[1];
+    if (isRule || (table !== undefined && table !== 'local')) this.#policyChanged = true;
+    this.#plan(isRule ? ruleDebounceMs : debounceMs);
   }
 
-  #plan(): void {
-    if (!this.#running || this.#cancelRefresh !== undefined) return;
-    this.#cancelRefresh = this.#options.clock.after(debounceMs, () => {
+  /** A nearer time takes the place of a later one. */
+  #plan(ms = debounceMs): void {
+    if (!this.#running) return;
+    const at = this.#options.clock.monotonic() + ms;
+    if (this.#cancelRefresh !== undefined && this.#refreshAt <= at) return;
+    this.#cancelRefresh?.();
+    this.#refreshAt = at;
+    this.#cancelRefresh = this.#options.clock.after(ms, () => {
       this.#cancelRefresh = undefined;
       this.refresh().catch((error: unknown) => {
         this.#options.logger.warning('the network could not be read', { error: String(error) });

@@ -104,13 +104,7 @@ async function ownDevices({ journal, runner }: RestoreOptions): Promise<string[]
       .filter(isOurShape)
       .map((entry) => entry.text),
   ];
-  return [
-    ...new Set(
-      texts.flatMap(
-        (text) => /^default dev (\S+)$/.exec(text)?.[1] ?? /^pref \d+ iif (\S+) goto/.exec(text)?.[1] ?? [],
-      ),
-    ),
-  ];
+  return [...new Set(texts.flatMap((text) => /^default dev (\S+)$/.exec(text)?.[1] ?? []))];
 }
 
 /** Why the network is not as before; empty when it is. The device of a helper that was just killed takes a moment to go. */

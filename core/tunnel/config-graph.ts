@@ -1,9 +1,11 @@
 /** Everything that one configuration decides, built whole or not at all: rules, outbounds, DNS. Replaced together. */
-import { type Ip, parseIp } from '../base/address.ts';
+import type { Ip } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
+import { parseCidr } from '../base/cidr.ts';
 import type { Clock } from '../base/clock.ts';
 import { normaliseDomain } from '../base/domain.ts';
 import type { Logger } from '../base/logger.ts';
+import { parseScopedIp } from '../base/scoped-address.ts';
 import type { Config, DnsConfig, DnsMode } from '../contract/config.ts';
 import type { Endpoint, RuleTrace } from '../contract/flow.ts';
 import type { AddressMemory } from '../dns/address-memory.ts';
@@ -91,7 +93,7 @@ export class ConfigGraph implements DispatchPolicy {
       outbound: (tag) => this.outbounds.get(tag),
       route: (to, network) => this.#routeOf(to, network),
       ownNames: config.proxies.flatMap((proxy) =>
-        proxy.type === 'socks5' && parseIp(proxy.server) === undefined ? [normaliseDomain(proxy.server)] : [],
+        proxy.type === 'socks5' && parseScopedIp(proxy.server) === undefined ? [normaliseDomain(proxy.server)] : [],
       ),
       policyOf: (name) => this.#policyOf(name),
       onPublicSearchDomain: services.onPublicSearchDomain,
@@ -106,6 +108,7 @@ export class ConfigGraph implements DispatchPolicy {
     const outboundServices = { egress, resolver, proxyServers, isFake, clock, timeoutMs: dialMs };
     this.outbounds = new OutboundManager(config.proxies, outboundServices, serversOf(config.dns));
     this.#checkPolicies();
+    this.#checkExcluded();
   }
 
   nameBehind(name: string): string {
@@ -113,7 +116,12 @@ export class ConfigGraph implements DispatchPolicy {
   }
 
   isOfNetwork(name: string): boolean {
-    return this.dns.network.mayInclude(normaliseDomain(name));
+    const standing = this.dns.network.standing(normaliseDomain(name));
+    return standing === 'own' || standing === 'unsure';
+  }
+
+  addressInNetwork(name: string, signal: AbortSignal): Promise<Ip | undefined> {
+    return this.dns.addressInNetwork(normaliseDomain(name), signal);
   }
 
   /** What would become of a flow to this host, with every rule tested on the way. */
@@ -133,11 +141,9 @@ export class ConfigGraph implements DispatchPolicy {
 
   /** What the rules say about a name, whatever connection comes to it. */
   #policyOf(name: string): NamePolicy {
-    const { policy, named } = this.rules.byName(name);
-    let surelyDirect = true;
-    for (const possible of this.rules.policiesFor(name)) {
-      if (this.outbounds.route(possible)?.outbound.kind !== 'direct') surelyDirect = false;
-    }
+    const { policy, named, before } = this.rules.byName(name);
+    const isDirect = (possible: string): boolean => this.outbounds.route(possible)?.outbound.kind === 'direct';
+    const surelyDirect = isDirect(policy) && before.every(isDirect);
     const outbound = this.outbounds.route(policy)?.outbound;
     return { surelyDirect, outcome: outcomeOf(outbound?.kind), tag: outbound?.tag ?? policy, named };
   }
@@ -150,6 +156,17 @@ export class ConfigGraph implements DispatchPolicy {
     if (outbound === undefined || outbound.kind === 'reject')
       throw new AppError('DNS_NO_UPSTREAM', `the rules refuse connections to the nameserver ${to.host}`);
     return outbound.kind === 'direct' ? 'direct' : outbound;
+  }
+
+  #checkExcluded(): void {
+    for (const [index, prefix] of this.config.tun.routeExclude.entries()) {
+      const cidr = parseCidr(prefix);
+      if (cidr !== undefined && cidr.prefix > 0) continue;
+      const what = cidr === undefined ? 'not an address prefix' : 'every address';
+      throw new AppError('CONFIG_INVALID', `tun.routeExclude[${index}]: "${prefix}" is ${what}`, {
+        expected: 'prefixes of a part of the addresses, such as 192.0.2.0/24 or 2001:db8::/32',
+      });
+    }
   }
 
   #checkPolicies(): void {

@@ -265,16 +265,15 @@ export class FlowSession implements DispatchedFlow {
     const found = domainSource === 'sniffed' || domainSource === 'redir-host';
     const hasAddress = found && fakeIp === undefined;
     if (outbound.kind === 'direct') return hasAddress ? originalDestination : destination;
-    const { policy, resolver } = this.#options;
-    const isNetworks = outbound.kind !== 'reject' && parseIp(host) === undefined && policy.isOfNetwork(host);
-    if (hasAddress) {
-      const isHint = domainSource === 'sniffed';
-      const isUseless = isHint && !(mayBePublicHost(host) && !isPrivateAddress(originalDestination.host));
-      return isNetworks || isUseless ? originalDestination : destination;
+    if (outbound.kind === 'reject' || parseIp(host) !== undefined) return destination;
+    const { policy } = this.#options;
+    if (!hasAddress) {
+      const address = await policy.addressInNetwork(host, this.#life.signal);
+      return address === undefined ? destination : { host: address, port };
     }
-    if (!isNetworks) return destination;
-    const [address] = await resolver.resolve(host, this.#life.signal);
-    return address === undefined ? destination : { host: address, port };
+    const isHint = domainSource === 'sniffed';
+    const isUseless = isHint && !(mayBePublicHost(host) && !isPrivateAddress(originalDestination.host));
+    return isUseless || policy.isOfNetwork(host) ? originalDestination : destination;
   }
 
   /** A dial by name that failed may mean that there is no such name. */

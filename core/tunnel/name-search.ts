@@ -1,4 +1,5 @@
 /** Whether the first bytes of a flow are worth a look, and the look itself: bounded in time, and without taking a byte. */
+import type { Ip } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import { mayBePublicHost } from '../base/special-names.ts';
 import { unreachable } from '../base/unreachable.ts';
@@ -17,8 +18,13 @@ export interface DispatchPolicy extends FlowPolicy {
   readonly sniffer: Sniffer;
   /** Where the aliases of `hosts` lead from this name; the name itself without any. Nobody else knows them. */
   nameBehind(name: string): string;
-  /** Whether only the network this machine is in may know this name. */
+  /** Whether only the network this machine is in may know this name, as far as is known. */
   isOfNetwork(name: string): boolean;
+  /**
+   * The address that this network has for a name of its own; undefined for names that are not. Rejects with DIAL_NAME_NOT_FOUND
+   * where it has none.
+   */
+  addressInNetwork(name: string, signal: AbortSignal): Promise<Ip | undefined>;
   readonly rules: FlowPolicy['rules'] & {
     /** What a flow to a bare address takes; `certain` when no name could change it. */
     byAddress(metadata: Metadata): { readonly policy: string; readonly certain: boolean };

@@ -5,6 +5,7 @@ import type { Logger } from '../base/logger.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { DnsHijack } from '../contract/config.ts';
 import type { NativeDial } from '../flow/dial-plan.ts';
+import type { Network } from '../flow/metadata.ts';
 import type { DialOutcome, FlowEngine, FlowEngineHandlers, FlowId, Verdict } from '../inbound/flow-engine.ts';
 import { SocketStream } from '../net/socket-stream.ts';
 import type { Stream } from '../net/stream.ts';
@@ -19,6 +20,9 @@ type NativeVerdict = Parameters<NativeEngine['decide']>[1];
 /** Makes the engine and with it the device; `onEvents` is called with batches, in order. */
 export type CreateNativeEngine = (onEvents: (events: NativeEvent[]) => void) => NativeEngine;
 
+/** Told of UDP flows that were ended, and of TCP connections that were refused, because there were too many. */
+export type OnCrowded = (network: Network, count: number) => void;
+
 interface Taker {
   resolve(stream: Stream): void;
   reject(error: AppError): void;
@@ -29,7 +33,7 @@ const gone = () => new AppError('DIAL_IO', 'the client is gone');
 export class NativeFlowEngine implements FlowEngine {
   readonly #create: CreateNativeEngine;
   readonly #log: Logger;
-  readonly #onGaveWay: () => void;
+  readonly #onCrowded: OnCrowded;
   /** Slots of the flows whose end was not told yet. */
   readonly #open = new Map<FlowId, number>();
   readonly #accepted = new Set<FlowId>();
@@ -38,11 +42,10 @@ export class NativeFlowEngine implements FlowEngine {
   #engine: NativeEngine | undefined;
   #counters: BigUint64Array = new BigUint64Array(0);
 
-  /** `onGaveWay` is told of every UDP flow that was ended because there were too many. */
-  constructor(create: CreateNativeEngine, log: Logger, onGaveWay: () => void = () => undefined) {
+  constructor(create: CreateNativeEngine, log: Logger, onCrowded: OnCrowded = () => undefined) {
     this.#create = create;
     this.#log = log;
-    this.#onGaveWay = onGaveWay;
+    this.#onCrowded = onCrowded;
   }
 
   setHandlers(handlers: FlowEngineHandlers): void {
@@ -93,6 +96,11 @@ export class NativeFlowEngine implements FlowEngine {
   device(): string {
     if (this.#engine === undefined) throw new AppError('TUN_FAILED', 'there is no device');
     return this.#engine.device().name;
+  }
+
+  /** Its index, by which it is known also under another name; undefined when there is none. */
+  deviceIndex(): number | undefined {
+    return this.#engine?.device().index;
   }
 
   decide(id: FlowId, verdict: Verdict): void {
@@ -171,13 +179,15 @@ export class NativeFlowEngine implements FlowEngine {
         this.#accepted.delete(id);
         this.#takers.get(id)?.reject(gone());
         this.#takers.delete(id);
-        if (reason === 'gave-way') this.#onGaveWay();
+        if (reason === 'gave-way') this.#onCrowded('udp', 1);
         return handlers.onClose({ id, up, down, reason });
       }
       case 'dns': {
         const { firstToken, count, questions } = event;
         return handlers.onDns({ firstToken, count, questions });
       }
+      case 'crowded':
+        return this.#onCrowded('tcp', event.refused);
       case 'dead':
         return handlers.onDead(event.message, event.revivable);
       default:

@@ -24,7 +24,8 @@ export class SearchListWarning {
       severity: 'warning',
       title: 'This network claims public domains as its own',
       text: `Its search list names ${named}${rest}. Names in them go by your rules, and its servers are not asked about them.`,
-      action: 'If one is the domain of your company, add it to nameserver-policy (system) or write a rule for it.',
+      action:
+        'If one is the domain of your company, add it to nameserver-policy (system), or write a rule that sends it DIRECT.',
     });
   }
 

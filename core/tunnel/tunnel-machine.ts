@@ -137,6 +137,13 @@ export class TunnelMachine {
     });
   }
 
+  /** Runs a task that must not meet a step, when it is running at its turn; does nothing otherwise. Rejects as the task does. */
+  whenRunning(task: () => Promise<void>): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#state.kind === 'running') await task();
+    });
+  }
+
   /** The data plane ended by itself: undoes everything and stays in `error` with this reason. */
   died(reason: string): Promise<void> {
     const error = new AppError('TUN_FAILED', reason, { expected: 'turn Enhanced Mode on again' });

@@ -6,6 +6,7 @@ import type { PoolStore } from '../dns/fake-ip-mapping.ts';
 import type { HostsFile } from '../dns/system-hosts.ts';
 import type { FindProcess } from '../flow/process-finder.ts';
 import type { RouteView, SocketOpener } from '../outbound/socket-opener.ts';
+import type { OwnDevice } from '../system/device-check.ts';
 import type { HealthSink } from '../system/health-sink.ts';
 import type { NativeAddon } from '../system/native.ts';
 import type { Routes } from '../system/routes/routes.ts';
@@ -26,6 +27,8 @@ export interface Network extends RouteView {
   /** Interfaces with an IPv4 address, without ours. */
   devicesWithIpv4(): string[];
   onChange(changed: () => void): () => void;
+  /** Something of our own, or any device, may have been changed. */
+  onOwnEvent(changed: () => void): () => void;
 }
 
 export interface TunnelServices {
@@ -39,6 +42,8 @@ export interface TunnelServices {
   readonly destroySockets: (prefixes: string[], spared: string[]) => number;
   readonly network: Network;
   readonly routes: Routes;
+  /** What is wrong with our device; undefined when nothing is. */
+  readonly deviceTrouble: (device: OwnDevice) => Promise<string | undefined>;
   readonly systemDns: SystemDns;
   readonly flushCaches: () => Promise<unknown>;
   readonly hostsFile: HostsFile;

@@ -27,6 +27,7 @@ import { EgressUdpWays } from '../outbound/egress-udp-ways.ts';
 import { ClientNames } from './client-names.ts';
 import { ConfigGraph } from './config-graph.ts';
 import { ConnectionTopic } from './connection-topic.ts';
+import { CrowdWarning } from './crowd-warning.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { EngineRevival } from './engine-revival.ts';
 import { FakeIpPools } from './fake-ip-pools.ts';
@@ -39,8 +40,8 @@ import { SearchListWarning } from './search-list-warning.ts';
 import { SilentClients } from './silent-clients.ts';
 import { TunnelMachine, type TunnelSteps } from './tunnel-machine.ts';
 import { socketMark, type TunnelServices, tunAddress6, tunPrefix6 } from './tunnel-services.ts';
-import { UdpCrowdWarning } from './udp-crowd-warning.ts';
 import { UnknownAddressWarning } from './unknown-address-warning.ts';
+import { Upkeep } from './upkeep.ts';
 
 /** Packets that wait for the engine; fewer are lost under load (ip-link(8), txqueuelen). */
 const queueLength = 2_000;
@@ -77,6 +78,7 @@ export class Tunnel {
   #dnsServer: DnsServer | undefined;
   #device: string | undefined;
   #mixedWanted = false;
+  readonly #upkeep: Upkeep;
   #network: Promise<void> | undefined;
   #unwatchNetwork: (() => void) | undefined;
 
@@ -118,7 +120,7 @@ export class Tunnel {
       logger: log,
     });
     const unknownAddresses = new UnknownAddressWarning(health, clock);
-    const udpCrowd = new UdpCrowdWarning(health, clock);
+    const crowds = { udp: new CrowdWarning('udp', health, clock), tcp: new CrowdWarning('tcp', health, clock) };
     this.#dispatcher = new Dispatcher(this.#graph, {
       flows: this.#flows,
       fakeIp: this.mappings,
@@ -137,7 +139,7 @@ export class Tunnel {
     this.#engine = new NativeFlowEngine(
       (onEvents) => this.#createEngine(onEvents),
       log.child('engine'),
-      () => udpCrowd.gaveWay(),
+      (network, count) => crowds[network].crowded(count),
     );
     const revival = new EngineRevival({
       revive: () => this.#inbound.revive(),
@@ -159,6 +161,14 @@ export class Tunnel {
     this.#mixedPort = new MixedPort(mixedServices, health);
     this.changed = this.#mixedPort.changed;
     this.machine = new TunnelMachine(this.#steps(), clock, log.child('tunnel'));
+    this.#upkeep = new Upkeep({
+      machine: this.machine,
+      deviceTrouble: () => this.#deviceTrouble(),
+      missingRoutes: () => services.routes.missing(),
+      health,
+      clock,
+      log: log.child('upkeep'),
+    });
   }
 
   /** Whether this interface is our TUN. */
@@ -277,6 +287,7 @@ export class Tunnel {
   async dispose(): Promise<void> {
     await this.setMixed(false);
     this.mappings.stop();
+    this.#upkeep.stop();
     this.#unwatchNetwork?.();
     await this.#services.network.stop();
   }
@@ -364,6 +375,8 @@ export class Tunnel {
         tun: {
           begin: async () => {
             await this.#watchNetwork();
+            // While it was off, nobody told of what other programs wrote.
+            await this.#takeBaseDns();
             this.#device = this.#graph.config.tun.device;
             await this.#inbound.start();
           },
@@ -448,15 +461,32 @@ export class Tunnel {
     this.#egress.review();
   }
 
+  /** Names are asked of the servers, and with the search list, that the machine has now; answers of others are forgotten. */
+  async #takeBaseDns(): Promise<void> {
+    await this.#searchList.read();
+    this.#searchWarning.clear();
+    this.#graph.dns.reset();
+  }
+
+  async #deviceTrouble(): Promise<string | undefined> {
+    const index = this.#engine.deviceIndex();
+    if (index === undefined) return undefined;
+    const { network, deviceTrouble } = this.#services;
+    const addresses = [this.#graph.pool.range.tunAddress, ...(network.ipv6Available() ? [tunAddress6] : [])];
+    return await deviceTrouble({ name: this.#engine.device(), index, addresses });
+  }
+
   /** Knows the machine's network from the first need on. */
   async #watchNetwork(): Promise<void> {
-    const { network } = this.#services;
-    this.#unwatchNetwork ??= network.onChange(() => {
-      void this.#searchList.read();
-      this.#searchWarning.clear();
-      this.#graph.dns.reset();
-      void this.#takeNewWays();
-    });
+    const { network, systemDns } = this.#services;
+    this.#unwatchNetwork ??= together(
+      network.onChange(() => {
+        void this.#takeBaseDns();
+        void this.#takeNewWays();
+      }),
+      network.onOwnEvent(() => this.#upkeep.check()),
+      systemDns.onBaseChange(() => void this.#takeBaseDns()),
+    );
     this.#network ??= Promise.all([network.start(), this.#searchList.read()]).then(() => undefined);
     try {
       await this.#network;
@@ -465,6 +495,12 @@ export class Tunnel {
       throw error;
     }
   }
+}
+
+function together(...ends: readonly (() => void)[]): () => void {
+  return () => {
+    for (const end of ends) end();
+  };
 }
 
 /** What of a configuration is in the device itself. */

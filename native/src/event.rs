@@ -118,6 +118,10 @@ pub enum Event {
         reason: Reason,
     },
     Dns(Questions),
+    /// Connections refused since the last time, because their program or all together have too many.
+    Crowded {
+        refused: u64,
+    },
     Dead {
         message: String,
         /// Whether `EngineThread::revive` may be called.

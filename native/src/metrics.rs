@@ -31,6 +31,7 @@ pub struct Metrics {
     pub dropped: Figure,
     pub held: Figure,
     pub tcp_flows: Figure,
+    pub tcp_refused: Figure,
     pub udp_flows: Figure,
     /// Descriptors of outward UDP sockets.
     pub udp_sockets: Figure,

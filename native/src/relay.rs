@@ -189,8 +189,8 @@ impl Relay {
             let sent = half.flush(target).map_err(named)?;
             let read = if closing {
                 half.discard(source, buffer).map_err(named)?
-            } else if half.bulk {
-                half.fill(source, pool).map_err(named)?
+            } else if half.bulk && half.has_pipe(pool) {
+                half.fill(source).map_err(named)?
             } else {
                 half.copy(source, target, buffer).map_err(named)?
             };
@@ -266,13 +266,18 @@ impl Half {
         Ok(count)
     }
 
+    /// Whether there is a pipe, or one could be had.
+    fn has_pipe(&mut self, pool: &mut PipePool) -> bool {
+        if self.pipe.is_none() && self.pending.is_empty() {
+            self.pipe = pool.take();
+        }
+        self.pipe.is_some()
+    }
+
     /// Moves bytes from the source into the pipe.
-    fn fill(&mut self, source: BorrowedFd, pool: &mut PipePool) -> Result<usize, End> {
+    fn fill(&mut self, source: BorrowedFd) -> Result<usize, End> {
         if self.ended || !self.pending.is_empty() {
             return Ok(0);
-        }
-        if self.pipe.is_none() {
-            self.pipe = Some(pool.take().map_err(|_| End::Source)?);
         }
         let Some(pipe) = self.pipe.as_mut().filter(|pipe| !pipe.is_full()) else {
             return Ok(0);

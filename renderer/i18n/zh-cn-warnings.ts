@@ -26,12 +26,16 @@ export const zhCnWarnings: Readonly<Record<string, WarningText>> = {
   },
   DNS_SEARCH_PUBLIC: {
     title: '当前网络把公共域名列为自己的搜索域',
-    action: '若其中有您公司的域名，请把它加入 nameserver-policy（system），或为它写一条规则。',
+    action: '若其中有您公司的域名，请把它加入 nameserver-policy（system），或写一条把它直连（DIRECT）的规则。',
   },
   UDP_CROWDED: { title: '某个程序的 UDP 会话过多', action: '请在“连接”页中查找该程序（筛选：udp）。' },
   FAKE_IP_STORE: { title: '映射表无法写入', action: '请为状态目录腾出空间。' },
   MIXED_PORT_BUSY: { title: '混合端口无法打开', action: '请结束占用它的程序，或更改 mixed-port，然后重新加载配置。' },
   MIXED_PORT_OPEN: { title: '混合端口对网络开放且没有密码', action: '请监听 127.0.0.1，或设置用户名和密码。' },
+  ROUTES_CONTESTED: {
+    title: '另一个程序坚持优先控制路由',
+    action: '请结束另一个 VPN 或代理，或关闭它更改路由的功能，然后关闭并重新打开增强模式。',
+  },
   RESTORE_INCOMPLETE: { title: '有更改未能撤销', action: '请处理日志中指出的问题，然后再次恢复。' },
   STATE_SET_ASIDE: { title: '保存的状态无法读取，已另存并重新开始', action: '若反复出现，请检查磁盘。' },
   STATE_NOT_SAVED: { title: '状态目录无法写入', action: '请为状态目录腾出空间。' },

@@ -1,7 +1,7 @@
 /**
  * A server to connect to, run as a program: `web-server.ts ADDRESS`.
  * HTTP on 80: `/` tells host and client, `/bytes/N` sends N pseudo-random bytes, POST `/sha256` answers the body's hash.
- * TCP 7 echoes, TCP 8 answers what it got only after the client's FIN, UDP 9 echoes, UDP 123 answers like NTP.
+ * TCP 7 echoes, TCP 8 answers what it got only after the client's FIN, UDP 9 echoes, UDP 10 tells the client, UDP 123 answers like NTP.
  */
 import { createHash } from 'node:crypto';
 import dgram from 'node:dgram';
@@ -54,6 +54,8 @@ const afterFin = net.createServer({ allowHalfOpen: true }, (socket) => {
 });
 const udpEcho = dgram.createSocket('udp4');
 udpEcho.on('message', (message, from) => udpEcho.send(message, from.port, from.address));
+const whoAsks = dgram.createSocket('udp4');
+whoAsks.on('message', (_message, from) => whoAsks.send(`client=${from.address}`, from.port, from.address));
 const ntp = dgram.createSocket('udp4');
 ntp.on('message', (message, from) => {
   const answer = Buffer.alloc(48);
@@ -67,6 +69,7 @@ await Promise.all([
   new Promise<void>((resolve) => void echo.listen(7, address, resolve)),
   new Promise<void>((resolve) => void afterFin.listen(8, address, resolve)),
   new Promise<void>((resolve) => void udpEcho.bind(9, address, resolve)),
+  new Promise<void>((resolve) => void whoAsks.bind(10, address, resolve)),
   new Promise<void>((resolve) => void ntp.bind(123, address, resolve)),
 ]);
 process.stdout.write('ready\n');

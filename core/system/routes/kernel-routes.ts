@@ -1,71 +1,40 @@
-/** Reads our rules and routes as the kernel has them (`ip -N -j`), in the words in which they would be added. */
-import { z } from 'zod';
+/** Reads rules and routes as the kernel has them (`ip -N -j`): ours in the words in which they would be added, and those of others. */
 import { AppError } from '../../base/app-error.ts';
 import type { CommandRunner } from '../command-runner.ts';
-import { type Family, preferences, type RouteEntry, routeTable } from './route-plan.ts';
+import { inOneForm, type OtherRoute } from './default-pieces.ts';
+import { mainTable, type OtherRules, readOtherRules } from './other-rules.ts';
+import { type RouteEntry, routeTable, ruleProtocol } from './route-plan.ts';
+import type { Family } from './routes.ts';
+import { type JsonObject, jsonObjects, ruleText } from './rule-text.ts';
 
 /** One `ip` call may take this long; it takes a few milliseconds unless the machine is stuck. */
 export const commandTimeoutMs = 5_000;
+/** Tables of others that are looked into; programs that route by policy have one or two. */
+const mostTables = 32;
 
-/** Nested values (next hops, flags) are only compared, so their text is enough. */
-const jsonValue = z.union([
-  z.string(),
-  z.number(),
-  z.boolean(),
-  z.null(),
-  z.unknown().transform((value) => JSON.stringify(value)),
-]);
-const jsonObjects = z.array(z.record(z.string(), jsonValue));
-type JsonValue = z.infer<typeof jsonValue>;
-type JsonObject = Record<string, JsonValue>;
-
-/** Everything between our first and last preference and in our table, whoever put it there. */
+/** Our rules, by the protocol they are marked with, and everything in our table, whoever put it there. */
 export async function readRouteEntries(runner: CommandRunner, family: Family): Promise<RouteEntry[]> {
-  const show = async (...args: string[]): Promise<JsonObject[]> =>
-    parseObjects((await runner.run('ip', [`-${family}`, '-N', '-j', ...args], { timeoutMs: commandTimeoutMs })).stdout);
   const [rules, routes] = await Promise.all([
-    show('rule', 'show'),
-    show('route', 'show', 'table', String(routeTable)).catch((error: unknown): JsonObject[] => {
-      if (isMissingTable(error)) return [];
-      throw error;
-    }),
+    show(runner, family, 'rule', 'show'),
+    showTable(runner, family, routeTable),
   ]);
   return [
     ...routes.map((route): RouteEntry => ({ kind: 'route', family, text: routeText(route, family) })),
-    ...rules.filter(isOurPreference).map((rule): RouteEntry => ({ kind: 'rule', family, text: ruleText(rule) })),
+    ...rules.filter(isOurRule).map((rule): RouteEntry => ({ kind: 'rule', family, text: ruleText(rule) })),
   ];
 }
 
-/** The words of a rule. A selector that we never use is kept, so that such a rule equals none of ours. */
-export function ruleText(rule: JsonObject): string {
-  const words: string[] = [];
-  const say = (word: string, value: JsonValue | undefined): void => {
-    if (value !== undefined) words.push(value === null ? word : `${word} ${String(value)}`);
-  };
-  say('pref', rule['priority']);
-  say('not', rule['not']);
-  say('from', prefixText(rule['src'], rule['srclen']));
-  say('to', prefixText(rule['dst'], rule['dstlen']));
-  say('fwmark', rule['fwmark']);
-  say('iif', rule['iif']);
-  say('oif', rule['oif']);
-  say('dport', rule['dport']);
-  for (const [key, value] of Object.entries(rule)) if (!knownRuleKeys.has(key)) say(key, value);
-  say('lookup', tableText(rule['table']));
-  say('goto', rule['goto']);
-  say('nop', rule['nop']);
-  // FR_ACT_UNREACHABLE (linux/fib_rules.h), by its number because of `-N`.
-  if (String(rule['action']) === '7') words.push('unreachable');
-  else say('action', rule['action']);
-  say('suppress_prefixlength', rule['suppress_prefixlen']);
-  return words.join(' ');
+/** The rules of others, and the routes of the tables that these look into. */
+export async function readOthers(runner: CommandRunner, family: Family): Promise<OtherRules> {
+  const rules = readOtherRules((await show(runner, family, 'rule', 'show')).filter((rule) => !isOurRule(rule)));
+  const tables = [...new Set(rules.flatMap(({ table }) => table ?? []))].slice(0, mostTables);
+  const routes = await Promise.all(
+    tables.map(async (table): Promise<[number, OtherRoute[]]> => {
+      return [table, (await showTable(runner, family, table)).flatMap(otherRoute)];
+    }),
+  );
+  return { rules, routes: new Map(routes) };
 }
-
-/** Said in their place by `ruleText`, ... */
-const placedRuleKeys =
-  'priority not src srclen dst dstlen fwmark iif oif dport table goto nop action suppress_prefixlen'.split(' ');
-/** ... and those that are no property of the rule itself: its state, and who says to have added it. */
-const knownRuleKeys = new Set([...placedRuleKeys, 'iif_detached', 'oif_detached', 'unresolved', 'protocol']);
 
 /** The words of a route in our table, without what the kernel adds by itself (scope, preference, flags, IPv6 metric). */
 export function routeText(route: JsonObject, family: Family): string {
@@ -74,7 +43,7 @@ export function routeText(route: JsonObject, family: Family): string {
   if (type !== undefined && type !== 'unicast' && type !== '1') {
     words.push(type === '7' ? 'unreachable' : String(type));
   }
-  words.push(String(route['dst']));
+  words.push(inOneForm(String(route['dst'])));
   if (route['gateway'] !== undefined) words.push(`via ${String(route['gateway'])}`);
   // An unreachable IPv6 route is shown on the loopback device, where nobody put it.
   if (route['dev'] !== undefined && words[0] !== 'unreachable') words.push(`dev ${String(route['dev'])}`);
@@ -83,18 +52,29 @@ export function routeText(route: JsonObject, family: Family): string {
   return words.join(' ');
 }
 
-function isOurPreference(rule: JsonObject): boolean {
-  const preference = Number(rule['priority']);
-  return preference >= preferences.guard && preference <= preferences.end;
+/** Routes that lead somewhere; `throw` and the like are the kernel's to understand. */
+function otherRoute(route: JsonObject): OtherRoute[] {
+  const { type, dst, dev, gateway, nexthops } = route;
+  if (type !== undefined && type !== '1' && type !== 'unicast') return [];
+  if (dst === 'default' || typeof dst !== 'string') return [];
+  return [{ prefix: dst, hop: [dev, gateway, nexthops].map((part) => String(part ?? '')).join(' ') }];
 }
 
-function prefixText(address: JsonValue | undefined, length: JsonValue | undefined): string | undefined {
-  if (address === undefined || address === 'all') return undefined;
-  return length === undefined ? String(address) : `${String(address)}/${String(length)}`;
+function isOurRule(rule: JsonObject): boolean {
+  return String(rule['protocol']) === String(ruleProtocol);
 }
 
-function tableText(table: JsonValue | undefined): JsonValue | undefined {
-  return String(table) === '254' ? 'main' : table;
+async function show(runner: CommandRunner, family: Family, ...args: string[]): Promise<JsonObject[]> {
+  const { stdout } = await runner.run('ip', [`-${family}`, '-N', '-j', ...args], { timeoutMs: commandTimeoutMs });
+  return parseObjects(stdout);
+}
+
+async function showTable(runner: CommandRunner, family: Family, table: number): Promise<JsonObject[]> {
+  const name = table === mainTable ? 'main' : String(table);
+  return await show(runner, family, 'route', 'show', 'table', name).catch((error: unknown): JsonObject[] => {
+    if (isMissingTable(error)) return [];
+    throw error;
+  });
 }
 
 /** iproute2 says so of a table that has never had a route. */

@@ -1,14 +1,18 @@
 /** Routes on Linux by iproute2: brings the kernel from what it has to what is wanted, journaled, in one batch a family. */
 import { AppError } from '../../base/app-error.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { CommandRunner } from '../command-runner.ts';
+import type { HealthSink } from '../health-sink.ts';
 import { SerialQueue } from '../serial-queue.ts';
 import type { UndoJournal } from '../undo-journal.ts';
 import type { NewUndoRecord, UndoRecordOf } from '../undo-record.ts';
-import { commandTimeoutMs, readRouteEntries } from './kernel-routes.ts';
+import { commandTimeoutMs, readOthers, readRouteEntries } from './kernel-routes.ts';
 import { isOurShape } from './leftover-routes.ts';
-import { type Family, planRoutes, preferences, type RouteEntry, routeTable } from './route-plan.ts';
-import type { RouteConfig, Routes } from './routes.ts';
+import type { OtherRules } from './other-rules.ts';
+import { noOthers, type Others, planRoutes, type RouteEntry, routeTable, ruleProtocol } from './route-plan.ts';
+import type { Family, RouteConfig, Routes } from './routes.ts';
+import { RulePlace } from './rule-place.ts';
 
 export type RouteRecord = UndoRecordOf<'ip-rule' | 'ip-route'>;
 
@@ -16,6 +20,8 @@ export interface LinuxRoutesOptions {
   readonly runner: CommandRunner;
   readonly journal: UndoJournal;
   readonly logger: Logger;
+  readonly health: HealthSink;
+  readonly clock: Clock;
 }
 
 export class LinuxRoutes implements Routes {
@@ -23,19 +29,35 @@ export class LinuxRoutes implements Routes {
   readonly #journal: UndoJournal;
   readonly #logger: Logger;
   readonly #queue = new SerialQueue();
+  readonly #place: RulePlace;
 
   constructor(options: LinuxRoutesOptions) {
     this.#runner = options.runner;
     this.#journal = options.journal;
     this.#logger = options.logger;
+    this.#place = new RulePlace(options);
   }
 
   apply(wanted: RouteConfig | undefined): Promise<void> {
-    return this.#queue.run(() => (wanted === undefined ? this.#removeAll() : this.#change(wanted)));
+    return this.#queue.run(async () => {
+      if (wanted !== undefined) return await this.#change(wanted);
+      await this.#removeAll();
+      this.#place.leave();
+    });
+  }
+
+  missing(): Promise<number> {
+    return this.#queue.run(async () => {
+      const wanted = this.#records().map(entryOf);
+      const there = keysOf(await readAll(this.#runner, familiesOf(wanted)));
+      return wanted.filter((entry) => !there.has(keyOf(entry))).length;
+    });
   }
 
   async #change(wanted: RouteConfig): Promise<void> {
-    const plan = planRoutes(wanted);
+    const others = await this.#readOthers(wanted);
+    const base = this.#place.choose(others);
+    const plan = planRoutes(wanted, others, base);
     const records = this.#records();
     const present = await readAll(this.#runner, familiesOf([...plan, ...records.map(entryOf)]));
     this.#refuseForeign(present, records);
@@ -45,6 +67,7 @@ export class LinuxRoutes implements Routes {
     const obsolete = records.filter((record) => !planned.has(keyOf(entryOf(record))));
     this.#logger.info('routes', {
       device: wanted.device,
+      from: base,
       wanted: plan.length,
       present: present.length,
       add: missing.length,
@@ -53,6 +76,12 @@ export class LinuxRoutes implements Routes {
     // What is new stands before what is old goes: nothing passes between the two.
     await this.#add(missing);
     await this.#remove(obsolete);
+  }
+
+  async #readOthers({ ipv6 }: RouteConfig): Promise<Others> {
+    const read = async (family: Family): Promise<OtherRules> => await readOthers(this.#runner, family);
+    const [four, six] = await Promise.all([read(4), ipv6 ? read(6) : noOthers[6]]);
+    return { 4: four, 6: six };
   }
 
   /** By the records, and then by what is there: a record may say an entry in other words than the kernel does. */
@@ -99,7 +128,7 @@ export class LinuxRoutes implements Routes {
     const list = foreign.map((entry) => describe(entry)).join('; ');
     throw new AppError(
       'SYSTEM_ROUTES_FAILED',
-      `routing table ${routeTable} or a rule preference from ${preferences.guard} to ${preferences.end} is used by something else: ${list}`,
+      `routing table ${routeTable} or rules with protocol ${ruleProtocol} are used by something else: ${list}`,
       { expected: 'run the restore if an earlier Mirage left it, else remove it there', details: { foreign: list } },
     );
   }
@@ -167,9 +196,8 @@ export async function deleteLeftovers(
 /** Capturing rules first, exceptions after them, the target of `goto` last of the rules, then routes. */
 function inDeletionOrder(entries: readonly RouteEntry[]): RouteEntry[] {
   const rank = (entry: RouteEntry): number => {
-    if (entry.kind === 'route') return 10_000;
-    const preference = preferenceOf(entry);
-    return preference === preferences.end ? 9_999 : preferences.end - preference;
+    if (entry.kind === 'route') return 2;
+    return entry.text.endsWith(' nop') ? 1 : -preferenceOf(entry);
   };
   return entries.toSorted((a, b) => rank(a) - rank(b));
 }
@@ -204,7 +232,9 @@ const addCommand = (entry: RouteEntry): string => command('add', entry);
 const deleteCommand = (entry: RouteEntry): string => command('del', entry);
 
 function command(verb: 'add' | 'del', entry: RouteEntry): string {
-  return entry.kind === 'rule' ? `rule ${verb} ${entry.text}` : `route ${verb} ${entry.text} table ${routeTable}`;
+  return entry.kind === 'rule'
+    ? `rule ${verb} ${entry.text} protocol ${ruleProtocol}`
+    : `route ${verb} ${entry.text} table ${routeTable}`;
 }
 
 function describe(entry: RouteEntry): string {

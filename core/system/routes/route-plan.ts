@@ -3,10 +3,10 @@
  * stays right under strict rp_filter and needs no sysctl. See ip-rule(8), ip-route(8).
  */
 import { AppError } from '../../base/app-error.ts';
-import { type Cidr, formatCidr, parseCidr } from '../../base/cidr.ts';
-import type { RouteConfig } from './routes.ts';
-
-export type Family = 4 | 6;
+import { type Cidr, parseCidr } from '../../base/cidr.ts';
+import { piecesOf, textOf } from './default-pieces.ts';
+import { firstPreference, lookups, mainTable, marks, type OtherRules } from './other-rules.ts';
+import type { Family, RouteConfig } from './routes.ts';
 
 /** One rule or route, as the words of `ip rule add ...` or `ip route add ... table 5380`. */
 export interface RouteEntry {
@@ -18,69 +18,197 @@ export interface RouteEntry {
 /** The routing table that is ours alone. */
 export const routeTable = 5380;
 
-/** Our rules, in the order in which the kernel asks them. Nobody else's rule belongs between first and last. */
-export const preferences = {
+/** Who added a rule, as the kernel keeps it (FRA_PROTOCOL): by this number we know ours, wherever they stand. */
+export const ruleProtocol = 153;
+
+/**
+ * Our rules, in the order in which the kernel asks them, as distances from the first. They stand together, before all rules of
+ * others: what a program sends without choosing is ours, and what we send or leave alone goes by the rules of others.
+ */
+export const steps = {
   /** What has the TUN's source address belongs to the TUN, wherever it goes: no exception below may lead it elsewhere, ... */
-  guard: 5380,
+  guard: 0,
   /** ... and where the TUN does not take it (it is gone, the socket is bound to another device), it goes nowhere. */
-  guardEnd: 5381,
+  guardEnd: 1,
   /** Fake addresses, from whatever source and interface. */
-  fake: 5381,
+  fake: 2,
+  /** What this machine forwards, and what the TUN itself emits, goes where it would without us. */
+  forwarded: 3,
   /**
-   * Exceptions: discovery on the link (mDNS, SSDP, link-local), what the person wants to keep out, our own sockets. After the
-   * fake ranges, which mean nothing anywhere else.
+   * Exceptions: our own sockets, what a VPN has marked as its own, discovery on the link (mDNS, SSDP, link-local), what the person
+   * wants to keep out. After the fake ranges, which mean nothing anywhere else.
    */
-  exception: 5382,
-  /** On-link and other specific routes of the machine win, except for DNS. */
-  main: 5384,
-  /** What the TUN itself emits goes where it would without us. */
-  fromTun: 5385,
-  /** IPv4: what a program bound to an interface leaves by it; see `boundSockets`. */
-  boundDevice: 5386,
+  exception: 4,
+  /** Questions to port 53 are asked of us, also those to servers on the LAN. */
+  dns: 5,
+  /** Networks in the tables of others, and those in the main table that are passed over with the pieces of a default route, win; ... */
+  kept: 6,
+  /** ... and so do all other on-link and specific routes of the main table. */
+  specific: 10,
+  /** Where `dns` leads. */
+  capture: 60,
+  /** IPv4: what a program bound to an interface leaves by it; see `boundSockets`. IPv6: what has any chosen source address. */
+  bound: 61,
   /** Programs of this machine that have not chosen a source address. */
-  local: 5387,
-  /** IPv6: any chosen source address leaves ... */
-  sourceBound6: 5388,
-  /** ... so that what is left has none. */
-  local6: 5389,
+  local: 62,
   /** Where `goto` leads: on to the rules of others. */
-  end: 5399,
+  end: 99,
 } as const;
+
+/** Where our rules begin when nobody else's would come before them. */
+export const usualBase = 5380;
+/** So far they move towards the front each time that somebody's rules do. */
+const baseStep = 200;
+/** Rules that look into the main table, and networks that are kept; more are captured, and go DIRECT by the kernel's choice. */
+const mostLookups = steps.capture - steps.specific;
+const mostKept = 256;
 
 /** The lowest priority there is: only reached when the device, and with it the route above, is gone. */
 const lastMetric = 4_294_967_295;
+
+/** The rules of others, by IP version. */
+export type Others = Readonly<Record<Family, OtherRules>>;
+export const noOthers: Others = { 4: { rules: [], routes: new Map() }, 6: { rules: [], routes: new Map() } };
+
+/**
+ * The highest place at which all our rules come before those of others; the frontmost there is when none does, for then somebody
+ * else insists on being first.
+ */
+export function chooseBase(others: Others): number {
+  const first = Math.min(
+    ...([4, 6] as const).map((family) => firstPreference(others[family]) ?? Number.POSITIVE_INFINITY),
+  );
+  let base: number = usualBase;
+  while (base + steps.end >= first && base > baseStep) base -= baseStep;
+  return base;
+}
 
 /**
  * Rules and routes in the order in which they are added: routes first, then the end that `goto` needs, then rules by
  * preference, so that traffic is captured only when the exceptions stand. Throws `SYSTEM_ROUTES_FAILED` for a prefix
  * that is none.
  */
-export function planRoutes(wanted: RouteConfig): RouteEntry[] {
-  const plan = wanted.capture === 'everything' ? planFamily : planFakeRanges;
-  return wanted.ipv6 ? [...plan(4, wanted), ...plan(6, wanted)] : plan(4, wanted);
+export function planRoutes(wanted: RouteConfig, others = noOthers, base = chooseBase(others)): RouteEntry[] {
+  const plan = (family: Family): RouteEntry[] => new FamilyPlan(family, wanted, others[family], base).entries();
+  const entries = wanted.ipv6 ? [...plan(4), ...plan(6)] : plan(4);
+  // A prefix may be excluded that is an exception anyway: the kernel refuses the same rule twice.
+  return [...new Map(entries.map((entry) => [`${entry.family} ${entry.kind} ${entry.text}`, entry])).values()];
 }
 
-function planFamily(family: Family, wanted: RouteConfig): RouteEntry[] {
-  const { device, mark } = wanted;
-  const end = preferences.end;
-  // Without the device (it starts anew, or its helper has died) what it captured is unreachable at once, and goes nowhere.
-  const routes = [`default dev ${device}`, `unreachable default metric ${lastMetric}`, ...fakeRoutes(family, wanted)];
-  const rules = [
-    `pref ${end} nop`,
-    ...guardRules(family, wanted),
-    ...linkPrefixes[family].map((prefix) => `pref ${preferences.exception} to ${prefix} goto ${end}`),
-    ...fakeRules(family, wanted),
-    ...prefixesOf(family, wanted.exclude).map((prefix) => `pref ${preferences.exception} to ${prefix} goto ${end}`),
-    `pref ${preferences.exception} fwmark 0x${mark.toString(16)} iif lo goto ${end}`,
-    `pref ${preferences.main} not dport 53 lookup main suppress_prefixlength 0`,
-    `pref ${preferences.fromTun} iif ${device} goto ${end}`,
-    ...(family === 4 ? localRules4(wanted) : localRules6()),
-  ];
-  return entries(family, routes, rules);
-}
+class FamilyPlan {
+  readonly #family: Family;
+  readonly #wanted: RouteConfig;
+  readonly #others: OtherRules;
+  readonly #base: number;
 
-function planFakeRanges(family: Family, wanted: RouteConfig): RouteEntry[] {
-  return entries(family, fakeRoutes(family, wanted), [...guardRules(family, wanted), ...fakeRules(family, wanted)]);
+  constructor(family: Family, wanted: RouteConfig, others: OtherRules, base: number) {
+    this.#family = family;
+    this.#wanted = wanted;
+    this.#others = others;
+    this.#base = base;
+  }
+
+  entries(): RouteEntry[] {
+    const family = this.#family;
+    const wanted = this.#wanted;
+    if (wanted.capture === 'fake-ranges') {
+      return entries(family, fakeRoutes(family, wanted), [...this.#guard(), ...this.#fake()]);
+    }
+    // Without the device (it starts anew, or its helper has died) what it captured is unreachable at once, and goes nowhere.
+    const routes = [
+      `default dev ${wanted.device}`,
+      `unreachable default metric ${lastMetric}`,
+      ...fakeRoutes(family, wanted),
+    ];
+    const rules = [
+      this.#rule('end', 'nop'),
+      ...this.#guard(),
+      ...this.#fake(),
+      this.#past('forwarded', 'not iif lo'),
+      ...this.#exceptions(),
+      this.#rule('capture', 'nop'),
+      this.#rule('dns', `dport 53 goto ${this.#base + steps.capture}`),
+      ...this.#specific(),
+      ...this.#local(),
+    ];
+    return entries(family, routes, rules);
+  }
+
+  #rule(step: keyof typeof steps, text: string, offset = 0): string {
+    return `pref ${this.#base + steps[step] + offset} ${text}`;
+  }
+
+  /** Leads past the rest of ours, on to the rules of others. */
+  #past(step: keyof typeof steps, selector: string): string {
+    return this.#rule(step, `${selector} goto ${this.#base + steps.end}`);
+  }
+
+  /** Sockets may hold the TUN's source address while nothing is captured, and for a moment after it is gone. */
+  #guard(): string[] {
+    const source = this.#family === 4 ? this.#wanted.tunAddress4 : this.#wanted.tunPrefix6;
+    if (source === undefined) {
+      throw new AppError('SYSTEM_ROUTES_FAILED', "IPv6 cannot be captured without the TUN's IPv6 prefix");
+    }
+    const selector = `from ${canonical(source)} iif lo`;
+    return [this.#rule('guard', `${selector} lookup ${routeTable}`), this.#rule('guardEnd', `${selector} unreachable`)];
+  }
+
+  #fake(): string[] {
+    const ranges = prefixesOf(this.#family, this.#wanted.fakeRanges);
+    return ranges.map((range) => this.#rule('fake', `to ${range} lookup ${routeTable}`));
+  }
+
+  #exceptions(): string[] {
+    const { mark, exclude } = this.#wanted;
+    const ownMark = `0x${mark.toString(16)}`;
+    const marked = [ownMark, ...marks(this.#others).filter((each) => each !== ownMark)];
+    const prefixes = [...linkPrefixes[this.#family], ...prefixesOf(this.#family, exclude)];
+    return [
+      ...marked.map((each) => this.#past('exception', `fwmark ${each}`)),
+      ...prefixes.map((prefix) => this.#past('exception', `to ${prefix}`)),
+    ];
+  }
+
+  /**
+   * What is more specific than a default goes by the rules of others. Of ours none may look into a table of theirs, and none into
+   * the main table as they do: a program that ends deletes "the rule that looks into my table", and would take ours (wg-quick).
+   */
+  #specific(): string[] {
+    const kept = new Set<string>();
+    const found = new Set<string>();
+    for (const { selector, table, to } of lookups(this.#others)) {
+      const { longest, pieces, rest } = piecesOf(this.#others.routes.get(table) ?? [], this.#family);
+      if (to !== undefined) {
+        if (piecesOf([{ prefix: to, hop: '' }], this.#family).pieces === 0) kept.add(selector);
+      } else if (table === mainTable) {
+        if (pieces > 0) for (const { prefix, text } of rest) if (prefix <= longest) kept.add(`to ${text}`);
+        found.add(`${selector} lookup main suppress_prefixlength ${Math.max(1, longest)}`.trim());
+      } else {
+        for (const { text } of rest) kept.add(`${selector} to ${text}`.trim());
+      }
+    }
+    const nearest = [...kept].toSorted((a, b) => lengthOf(a) - lengthOf(b)).slice(0, mostKept);
+    return [
+      ...nearest.map((text) => this.#past('kept', text)),
+      ...[...found].slice(0, mostLookups).map((text, place) => this.#rule('specific', text, place)),
+    ];
+  }
+
+  #local(): string[] {
+    if (this.#family === 4) {
+      const bound = boundSockets(this.#wanted);
+      return [
+        ...bound.map((device) => this.#past('bound', `from 0.0.0.0 iif lo oif ${device}`)),
+        this.#rule('local', `from 0.0.0.0 iif lo lookup ${routeTable}`),
+      ];
+    }
+    // `from ::` cannot be told apart from `from all` in a rule: so every chosen source is led away first.
+    return [
+      this.#past('bound', 'from ::/1'),
+      this.#past('bound', 'from 8000::/1'),
+      this.#rule('local', `iif lo lookup ${routeTable}`),
+    ];
+  }
 }
 
 function entries(family: Family, routes: readonly string[], rules: readonly string[]): RouteEntry[] {
@@ -98,33 +226,7 @@ function fakeRoutes(family: Family, { device, fakeRanges }: RouteConfig): string
   ]);
 }
 
-function fakeRules(family: Family, { fakeRanges }: RouteConfig): string[] {
-  return prefixesOf(family, fakeRanges).map((range) => `pref ${preferences.fake} to ${range} lookup ${routeTable}`);
-}
-
-/** Sockets may hold the TUN's source address while nothing is captured, and for a moment after it is gone. */
-function guardRules(family: Family, wanted: RouteConfig): string[] {
-  const source = family === 4 ? wanted.tunAddress4 : wanted.tunPrefix6;
-  if (source === undefined) {
-    throw new AppError('SYSTEM_ROUTES_FAILED', "IPv6 cannot be captured without the TUN's IPv6 prefix");
-  }
-  const selector = `from ${canonical(source)} iif lo`;
-  return [
-    `pref ${preferences.guard} ${selector} lookup ${routeTable}`,
-    `pref ${preferences.guardEnd} ${selector} unreachable`,
-  ];
-}
-
 const linkPrefixes = { 4: ['224.0.0.0/4', '255.255.255.255'], 6: ['ff00::/8', 'fe80::/10'] } as const;
-
-function localRules4(wanted: RouteConfig): string[] {
-  return [
-    ...boundSockets(wanted).map(
-      (device) => `pref ${preferences.boundDevice} from 0.0.0.0 iif lo oif ${device} goto ${preferences.end}`,
-    ),
-    `pref ${preferences.local} from 0.0.0.0 iif lo lookup ${routeTable}`,
-  ];
-}
 
 /**
  * For a socket that is bound to a device, IPv4 takes a destination that our table says is unreachable to be on that device's
@@ -134,15 +236,6 @@ function boundSockets({ device, otherDevices }: RouteConfig): string[] {
   return [...new Set(otherDevices)].filter((other) => other !== device && other !== 'lo').toSorted();
 }
 
-/** `from ::` cannot be told apart from `from all` in a rule: so every chosen source is led away first. */
-function localRules6(): string[] {
-  return [
-    `pref ${preferences.sourceBound6} from ::/1 goto ${preferences.end}`,
-    `pref ${preferences.sourceBound6} from 8000::/1 goto ${preferences.end}`,
-    `pref ${preferences.local6} iif lo lookup ${routeTable}`,
-  ];
-}
-
 function prefixesOf(family: Family, prefixes: readonly string[]): string[] {
   const own = prefixes.filter((prefix) => parse(prefix).family === family);
   return [...new Set(own.map(canonical))];
@@ -150,8 +243,12 @@ function prefixesOf(family: Family, prefixes: readonly string[]): string[] {
 
 /** As the kernel shows it: host bits cleared, a full-length prefix as a bare address. */
 function canonical(prefix: string): string {
-  const cidr = parse(prefix);
-  return cidr.prefix === (cidr.family === 4 ? 32 : 128) ? cidr.address : formatCidr(cidr);
+  return textOf(parse(prefix));
+}
+
+/** The prefix length after `to` in the words of a selector. */
+function lengthOf(selector: string): number {
+  return Number(/\bto [^ /]+\/(\d+)/.exec(selector)?.[1] ?? 128);
 }
 
 function parse(prefix: string): Cidr {

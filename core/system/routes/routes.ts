@@ -1,6 +1,9 @@
 /** How traffic is brought into the TUN: what is wanted, said declaratively. Implementations live in per-OS files. */
 import type { Ip } from '../../base/address.ts';
 
+/** An IP version. */
+export type Family = 4 | 6;
+
 export interface RouteConfig {
   /** What enters the TUN: all but the exceptions, or only what goes to a fake address (our DNS server has one too). */
   readonly capture: 'everything' | 'fake-ranges';
@@ -28,4 +31,6 @@ export interface Routes {
    * leaves nothing behind) or `SYSTEM_JOURNAL_FAILED` (nothing was changed).
    */
   apply(wanted: RouteConfig | undefined): Promise<void>;
+  /** How many of the entries that were applied last the kernel has not any more. Rejects with `SYSTEM_COMMAND_FAILED`. */
+  missing(): Promise<number>;
 }

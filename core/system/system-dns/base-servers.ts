@@ -23,6 +23,14 @@ export async function readBaseServers(before: ResolvConfState, path: string, roo
   return await named(uplinks.length > 0 ? uplinks : servers, root);
 }
 
+/** What else is read besides `path`: what it leads to, and where resolved lists its servers. */
+export function baseFiles(before: ResolvConfState, path: string, root: string): string[] {
+  return [
+    ...(before.kind === 'link' ? [resolve(dirname(path), before.target)] : []),
+    ...(nameserversOf(contentOf(before)).some(isStub) ? [join(root, resolvedUplinks)] : []),
+  ];
+}
+
 /** How the C library is told to ask them. */
 export async function readBaseOptions(before: ResolvConfState, path: string): Promise<ResolverOptions> {
   return readResolverOptions(optionsOf(await contentNow(before, path)));

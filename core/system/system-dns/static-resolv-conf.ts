@@ -7,7 +7,8 @@ import { SerialQueue } from '../serial-queue.ts';
 import { TokenBucket } from '../token-bucket.ts';
 import type { UndoJournal } from '../undo-journal.ts';
 import type { NewUndoRecord, ResolvConfState } from '../undo-record.ts';
-import { readBaseOptions, readBaseSearch, readBaseServers } from './base-servers.ts';
+import { baseFiles, readBaseOptions, readBaseSearch, readBaseServers } from './base-servers.ts';
+import { BaseWatch } from './base-watch.ts';
 import { chooseSystemDns, dnsNoteCodes } from './choose-system-dns.ts';
 import { readDnsEnvironment } from './dns-environment.ts';
 import type { FileWatch } from './file-watch.ts';
@@ -76,6 +77,21 @@ export class StaticResolvConf implements SystemDns {
 
   baseSearch(): Promise<string[]> {
     return this.#queue.run(async () => await readBaseSearch(await this.#before(), this.#options.file.path));
+  }
+
+  onBaseChange(changed: () => void): () => void {
+    const { clock, file, logger, root, watch } = this.#options;
+    const read = () =>
+      this.#queue.run(async () => {
+        const before = await this.#before();
+        const own = this.#record()?.ours.servers ?? [];
+        const servers = (await readBaseServers(before, file.path, root)).filter((ip) => !own.includes(ip));
+        const search = await readBaseSearch(before, file.path);
+        const said = JSON.stringify([servers, search, await readBaseOptions(before, file.path)]);
+        return { files: [file.path, ...baseFiles(before, file.path, root)], said };
+      });
+    const base = new BaseWatch({ watch, clock, logger, read, onChange: changed });
+    return () => base.stop();
   }
 
   async #before(): Promise<ResolvConfState> {

@@ -22,4 +22,6 @@ export interface SystemDns {
   baseOptions(): Promise<ResolverOptions>;
   /** The domains that resolvers try behind a name, without us. */
   baseSearch(): Promise<string[]>;
+  /** Calls back whenever one of these three has changed, by whomever, whether `apply`ed or not. Returns the end of it. */
+  onBaseChange(changed: () => void): () => void;
 }

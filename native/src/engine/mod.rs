@@ -13,6 +13,7 @@ mod tcp;
 mod tcp_end;
 mod tcp_flow;
 pub mod tcp_peek;
+mod tcp_share;
 mod tcp_stream;
 mod tcp_verdict;
 pub mod thread;
@@ -34,6 +35,7 @@ use crate::engine::flow::{FlowRef, Token};
 use crate::engine::redirection::Redirection;
 use crate::engine::tcp::{Segment, TcpFlows};
 use crate::engine::udp::UdpFlows;
+use crate::event::Event;
 use crate::options::Options;
 use crate::outbox::Outbox;
 use crate::packet::icmp::{self, Unreachable};
@@ -58,6 +60,8 @@ use std::sync::Arc;
 const READ_BURST: usize = 64;
 /// Epoll events taken at once.
 const EVENT_BURST: usize = 256;
+/// How often refused connections are told.
+const TELL_REFUSED_MS: u64 = 1_000;
 /// Packets looked at after a stop, to answer what programs send in reply to their resets.
 const LAST_PACKETS: usize = 4_096;
 
@@ -78,6 +82,9 @@ pub struct Engine {
     frame: Vec<u8>,
     /// Those of this turn that were not carried out yet.
     commands: VecDeque<Command>,
+    /// Refused connections that were told, and when others may be.
+    told_refused: u64,
+    tell_refused_at: u64,
 }
 
 impl Engine {
@@ -99,6 +106,7 @@ impl Engine {
             options,
             numbers,
         } = remains;
+        let told_refused = shared.metrics.tcp_refused.get();
         let epoll = Epoll::new()?;
         epoll.add(tun.fd(), Token::Device.pack(), READABLE)?;
         epoll.add(shared.waker.fd(), Token::Commands.pack(), READABLE)?;
@@ -118,6 +126,8 @@ impl Engine {
             reassembly: Reassembly::default(),
             frame: vec![0; tun::FRAME],
             commands: VecDeque::new(),
+            told_refused,
+            tell_refused_at: 0,
         })
     }
 
@@ -405,8 +415,14 @@ impl Engine {
         }
     }
 
-    fn measure(&self) {
+    fn measure(&mut self) {
         let metrics = &self.core.shared.metrics;
+        if metrics.tcp_refused.get() > self.told_refused && self.core.now >= self.tell_refused_at {
+            let refused = metrics.tcp_refused.get() - self.told_refused;
+            self.core.outbox.push(Event::Crowded { refused });
+            self.told_refused += refused;
+            self.tell_refused_at = self.core.now + TELL_REFUSED_MS;
+        }
         metrics.held.set(self.core.held.len() as u64);
         metrics.tcp_flows.set(self.tcp.open_flows());
         metrics.udp_flows.set(self.udp.open_flows());

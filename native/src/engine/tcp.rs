@@ -4,6 +4,8 @@ use crate::engine::core::Core;
 use crate::engine::flow::{FlowRef, Tuple};
 use crate::engine::redirection::Redirection;
 use crate::engine::tcp_flow::{Phase, Purpose, TcpFlow};
+use crate::engine::tcp_share::TcpShares;
+use crate::engine::udp_share::Owner;
 use crate::event::{Network, Reason};
 use crate::held_syn::HeldSyn;
 use crate::packet::icmp::Unreachable;
@@ -48,6 +50,7 @@ pub struct TcpFlows {
     redirection4: Redirection,
     redirection6: Option<Redirection>,
     pub(super) pipes: PipePool,
+    pub(super) shares: TcpShares,
     pub(super) buffer: Box<[u8]>,
     /// Relays that have more to do.
     pub(super) busy: Vec<Key>,
@@ -68,6 +71,7 @@ impl TcpFlows {
             redirection4,
             redirection6,
             pipes: PipePool::default(),
+            shares: TcpShares::new(),
             buffer: vec![0; COPY_BUFFER].into_boxed_slice(),
             busy: Vec::new(),
             dns_connections: Vec::new(),
@@ -231,12 +235,19 @@ impl TcpFlows {
             let packet = &segment.frame[vnet_header::LENGTH..];
             return core.send_unreachable(packet, Unreachable::NoRoute);
         }
+        let who = || Owner::of_tcp(tuple.client, tuple.destination);
+        let Ok(owner) = self.shares.take(self.open as usize, who) else {
+            core.shared.metrics.tcp_refused.add(1);
+            return refuse(core, &segment);
+        };
         let syn = HeldSyn::new(segment.frame, core.now);
         let phase = Phase::Held {
             syn,
             since: core.now,
         };
-        let key = self.flows.insert(TcpFlow::new(tuple, phase, core.now));
+        let mut flow = TcpFlow::new(tuple, phase, core.now);
+        flow.owner = owner;
+        let key = self.flows.insert(flow);
         let place = FlowRef::Tcp(key);
         match core.open(Network::Tcp, tuple.client, tuple.destination, place) {
             Some(identity) => {
@@ -249,6 +260,9 @@ impl TcpFlows {
             }
             None => {
                 self.flows.remove(key);
+                if let Some(owner) = owner {
+                    self.shares.give(owner);
+                }
                 core.shared.metrics.dropped.add(1);
             }
         }

@@ -123,6 +123,9 @@ impl TcpFlows {
         if let Some(identity) = flow.identity.take() {
             core.close(identity, flow.bytes(), reason);
             self.open -= 1;
+            if let Some(owner) = flow.owner.take() {
+                self.shares.give(owner);
+            }
         }
         match std::mem::replace(&mut flow.phase, Phase::Closing) {
             Phase::Relaying { relay, .. } => relay.recycle(&mut self.pipes),

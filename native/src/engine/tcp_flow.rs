@@ -3,6 +3,7 @@
 use crate::command::Peek;
 use crate::engine::dns_connection::DnsConnection;
 use crate::engine::flow::{Identity, Tuple};
+use crate::engine::udp_share::Owner;
 use crate::held_syn::HeldSyn;
 use crate::nat::NatPort;
 use crate::outbound::Outbound;
@@ -94,6 +95,8 @@ pub struct TcpFlow {
     pub tuple: Tuple,
     /// `None` once closed, and for connections JavaScript does not know (DNS).
     pub identity: Option<Identity>,
+    /// Whose share it is counted in, if in any.
+    pub owner: Option<Owner>,
     pub phase: Phase,
     pub port: Option<NatPort>,
     pub track: Track,
@@ -112,6 +115,7 @@ impl TcpFlow {
         Self {
             tuple,
             identity: None,
+            owner: None,
             phase,
             port: None,
             track: Track::default(),

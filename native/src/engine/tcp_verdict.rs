@@ -160,6 +160,9 @@ impl TcpFlows {
         if let Some(identity) = flow.identity.take() {
             core.close(identity, (0, 0), Reason::Rejected);
             self.open -= 1;
+            if let Some(owner) = flow.owner.take() {
+                self.shares.give(owner);
+            }
         }
         flow.phase = match std::mem::replace(&mut flow.phase, Phase::Closing) {
             Phase::Held { syn, .. } => Phase::Muted {

@@ -25,7 +25,16 @@ pub enum Owner {
 impl Owner {
     /// Whose socket `client` is (sock_diag(7)); what no socket of this machine has is another machine's.
     pub fn of(client: SocketAddr, destination: SocketAddr) -> Self {
-        match sock_diag::find(libc::IPPROTO_UDP, client, destination) {
+        Self::by(libc::IPPROTO_UDP, client, destination)
+    }
+
+    /// The same of a TCP connection.
+    pub fn of_tcp(client: SocketAddr, destination: SocketAddr) -> Self {
+        Self::by(libc::IPPROTO_TCP, client, destination)
+    }
+
+    fn by(protocol: i32, client: SocketAddr, destination: SocketAddr) -> Self {
+        match sock_diag::find(protocol, client, destination) {
             Ok(Some(socket)) => Owner::User(socket.uid),
             _ => Owner::Host(client.ip()),
         }

@@ -95,6 +95,10 @@ fn to_object<'env>(env: &'env Env, event: Event) -> Result<Object<'env>> {
             object.set("count", questions.count)?;
             object.set("questions", BufferSlice::from_data(env, questions.bytes)?)?;
         }
+        Event::Crowded { refused } => {
+            object.set("kind", "crowded")?;
+            object.set("refused", refused as f64)?;
+        }
         Event::Dead { message, revivable } => {
             object.set("kind", "dead")?;
             object.set("message", message)?;

@@ -18,12 +18,16 @@ fn pair() -> (TcpStream, OwnedFd) {
 }
 
 /// Runs a relay by the events of epoll alone, as the engine does, until it is over.
-fn run(mut relay: Relay) -> (Outcome, (u64, u64)) {
+fn run(relay: Relay) -> (Outcome, (u64, u64)) {
+    run_with(relay, PipePool::default())
+}
+
+/// The same with pipes of a pool, which may have none.
+fn run_with(mut relay: Relay, mut pool: PipePool) -> (Outcome, (u64, u64)) {
     let epoll = Epoll::new().unwrap();
     epoll.add(relay.client.as_fd(), 0, STREAM_EDGES).unwrap();
     epoll.add(relay.remote.as_fd(), 1, STREAM_EDGES).unwrap();
     let mut events = Events::new(4);
-    let mut pool = PipePool::default();
     let mut buffer = vec![0; COPY_BUFFER];
     let mut outcome = Outcome::Waiting;
     loop {
@@ -102,12 +106,16 @@ proptest! {
         up in (any::<u64>(), 0usize..6_000_000, 1usize..200_000, 1usize..50),
         down in (any::<u64>(), 0usize..6_000_000, 1usize..200_000, 1usize..50),
         reads in (500usize..300_000, 1usize..50),
+        has_pipes in any::<bool>(),
     ) {
         let (client, near_client) = pair();
         let (remote, near_remote) = pair();
         let sent_up = bytes_of(up.0, up.1);
         let sent_down = bytes_of(down.0, down.1);
-        let relay = thread::spawn(move || run(Relay::new(near_client, near_remote)));
+        let relay = thread::spawn(move || {
+            let pool = if has_pipes { PipePool::default() } else { PipePool::exhausted() };
+            run_with(Relay::new(near_client, near_remote), pool)
+        });
         // Tiny pieces of much data only cost time.
         let piece = |(_, length, piece, _): (u64, usize, usize, usize)| piece.max(length / 2_000);
         let writers = [

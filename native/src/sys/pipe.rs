@@ -4,10 +4,13 @@ use super::{check, check_size};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-/// Bytes a pipe is asked to hold; the kernel may grant less.
-const WANTED_CAPACITY: usize = 1 << 20;
-/// Pipes kept for reuse; more than this many are closed when they come back.
-const POOL_LIMIT: usize = 64;
+/// Bytes that a large pipe is asked to hold; the kernel may grant less. A small one has what the kernel gives by itself, 64 KiB.
+const LARGE_CAPACITY: usize = 1 << 20;
+/// Pipes that may be at once: what nobody reads on the other side stays in them. Beyond, bytes are copied.
+pub const MAX_LARGE: usize = 64;
+pub const MAX_SMALL: usize = 1_024;
+/// Empty pipes of each size that are kept for reuse; more are closed when they come back.
+const MAX_IDLE: usize = 32;
 
 /// A non-blocking pipe with the number of bytes inside.
 pub struct Pipe {
@@ -15,10 +18,11 @@ pub struct Pipe {
     write: OwnedFd,
     capacity: usize,
     filled: usize,
+    is_large: bool,
 }
 
 impl Pipe {
-    fn new() -> io::Result<Self> {
+    fn new(is_large: bool) -> io::Result<Self> {
         let mut fds = [-1; 2];
         // SAFETY: `fds` has room for two descriptors, which on success are owned by nobody else.
         let (read, write) = unsafe {
@@ -30,11 +34,10 @@ impl Pipe {
         };
         // SAFETY: plain integers on an open descriptor.
         let capacity = unsafe {
-            libc::fcntl(
-                write.as_raw_fd(),
-                libc::F_SETPIPE_SZ,
-                WANTED_CAPACITY as libc::c_int,
-            );
+            if is_large {
+                let wanted = LARGE_CAPACITY as libc::c_int;
+                libc::fcntl(write.as_raw_fd(), libc::F_SETPIPE_SZ, wanted);
+            }
             check(libc::fcntl(write.as_raw_fd(), libc::F_GETPIPE_SZ))?
         };
         Ok(Self {
@@ -42,6 +45,7 @@ impl Pipe {
             write,
             capacity: capacity as usize,
             filled: 0,
+            is_large,
         })
     }
 
@@ -84,23 +88,95 @@ fn splice(from: BorrowedFd, to: BorrowedFd, length: usize) -> io::Result<usize> 
     })
 }
 
-/// Empty pipes for reuse.
+/// All pipes: how many there are, and the empty ones for reuse.
 #[derive(Default)]
-pub struct PipePool(Vec<Pipe>);
+pub struct PipePool {
+    large: Kind,
+    small: Kind,
+}
+
+#[derive(Default)]
+struct Kind {
+    /// Idle ones included.
+    count: usize,
+    idle: Vec<Pipe>,
+}
 
 impl PipePool {
-    /// An empty pipe.
-    pub fn take(&mut self) -> io::Result<Pipe> {
-        match self.0.pop() {
-            Some(pipe) => Ok(pipe),
-            None => Pipe::new(),
+    /// One that has given everything away.
+    #[cfg(test)]
+    pub fn exhausted() -> Self {
+        let all = |count| Kind {
+            count,
+            idle: Vec::new(),
+        };
+        Self {
+            large: all(MAX_LARGE),
+            small: all(MAX_SMALL),
         }
+    }
+
+    /// An empty pipe, large if there may be another; `None` if there may be none, or no descriptors are left.
+    pub fn take(&mut self) -> Option<Pipe> {
+        for (kind, is_large, most) in [
+            (&mut self.large, true, MAX_LARGE),
+            (&mut self.small, false, MAX_SMALL),
+        ] {
+            if let Some(pipe) = kind.idle.pop() {
+                return Some(pipe);
+            }
+            if kind.count < most {
+                let pipe = Pipe::new(is_large).ok()?;
+                kind.count += 1;
+                return Some(pipe);
+            }
+        }
+        None
     }
 
     /// Takes a pipe back; one with bytes inside is closed, because they would end up in another flow.
     pub fn give(&mut self, pipe: Pipe) {
-        if pipe.filled == 0 && self.0.len() < POOL_LIMIT {
-            self.0.push(pipe);
+        let kind = if pipe.is_large {
+            &mut self.large
+        } else {
+            &mut self.small
+        };
+        if pipe.filled == 0 && kind.idle.len() < MAX_IDLE {
+            kind.idle.push(pipe);
+        } else {
+            kind.count -= 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pipes_are_bounded_and_come_back() {
+        crate::sys::process::raise_descriptor_limit();
+        let mut pool = PipePool::default();
+        let mut taken: Vec<Pipe> = std::iter::from_fn(|| pool.take()).collect();
+        let large = taken.iter().filter(|pipe| pipe.is_large).count();
+        assert_eq!((large, taken.len()), (MAX_LARGE, MAX_LARGE + MAX_SMALL));
+        assert!(
+            taken
+                .iter()
+                .all(|pipe| pipe.is_large || pipe.capacity <= 1 << 16)
+        );
+        // One with bytes inside is closed, which makes room for another.
+        let mut full = taken.pop().unwrap();
+        full.filled = 1;
+        pool.give(full);
+        assert!(pool.take().is_some_and(|pipe| !pipe.is_large));
+        for pipe in taken {
+            pool.give(pipe);
+        }
+        assert_eq!(
+            (pool.large.count, pool.large.idle.len()),
+            (MAX_IDLE, MAX_IDLE)
+        );
+        assert!(pool.take().is_some_and(|pipe| pipe.is_large));
     }
 }

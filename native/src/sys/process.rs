@@ -17,6 +17,19 @@ pub fn raise_descriptor_limit() {
     }
 }
 
+/// How many descriptors this process may have (getrlimit(2)); 0 if that cannot be told.
+pub fn descriptor_limit() -> usize {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the pointer is to a live rlimit.
+    match check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) }) {
+        Ok(_) => usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX),
+        Err(_) => 0,
+    }
+}
+
 /// Keeps every signal away from the calling thread: they are the JavaScript thread's, and SIGPIPE is nobody's.
 pub fn block_signals() {
     // SAFETY: the set is initialised by sigfillset before it is used.

@@ -127,6 +127,7 @@ test('arbitrary names never throw, and what is special is so in any case below i
     fc.property(fc.string(), fc.domain(), (text, domain) => {
       mayBePublicHost(text);
       specialZoneOf(text);
+      for (const name of [text, domain]) expect(specialUseOf(name)).toBe(specialZoneOf(name)?.use ?? 'ordinary');
       expect(isLoopbackName(`${domain.toLowerCase()}.localhost`)).toBe(true);
       expect(mayBePublicHost(`${domain.toLowerCase()}.onion`)).toBe(false);
     }),

@@ -72,6 +72,7 @@ describe('the policy', () => {
 
 describe('the network', () => {
   const names = {
+    mayKnowBesides: (name: string) => name.endsWith('.company.com'),
     settle: async (name: string): Promise<'own' | 'unsure' | 'other'> =>
       await Promise.resolve(name === 'nas.lan' ? 'own' : name.endsWith('.corp.example.com') ? 'unsure' : 'other'),
   } as const;
@@ -99,6 +100,25 @@ describe('the network', () => {
       names,
     );
     expect((await elsewhere.query(wiki, never)).message.answers).toMatchObject([{ data: '198.51.100.1' }]);
+  });
+
+  test('is asked besides about what the usual servers deny in its search list, where that goes DIRECT: private addresses', async () => {
+    const here = new TableResolver({
+      'A wiki.company.com': [record('wiki.company.com', 'A', '10.1.1.1')],
+      'A ads.company.com': [record('ads.company.com', 'A', '203.0.113.9')],
+      'A www.company.com': [record('www.company.com', 'A', '10.1.1.2')],
+      'A wiki.other.com': [record('wiki.other.com', 'A', '10.1.1.3')],
+    });
+    const there = new TableResolver({ 'A www.company.com': [record('www.company.com', 'A', '198.51.100.1')] });
+    const resolver = new NetworkResolver(there, here, names);
+    const ask = async (name: string) => {
+      const { message } = await resolver.query({ name, type: 'A' }, never);
+      return message.answers[0]?.data ?? message.rcode;
+    };
+    expect(
+      await Promise.all(['wiki.company.com', 'ads.company.com', 'www.company.com', 'wiki.other.com'].map(ask)),
+    ).toEqual(['10.1.1.1', 'NXDOMAIN', '198.51.100.1', 'NXDOMAIN']);
+    expect(here.asked).not.toContain('A www.company.com');
   });
 
   test('without servers leaves its names to the usual ones; an error of its servers is told', async () => {

@@ -17,7 +17,8 @@ function make(table: ConstructorParameters<typeof TableResolver>[0], ipv6 = fals
   });
   const isFake = (ip: string) => ip.startsWith('198.18.');
   const isAbsent = (name: string) => name.endsWith('.onion');
-  const expand = (name: string) => (name.includes('.') ? [] : [`${name}.empty.example`, `${name}.lan.example`]);
+  const expand = async (name: string) =>
+    await Promise.resolve(name.includes('.') ? [] : [`${name}.empty.example`, `${name}.lan.example`]);
   const resolver = new DnsAddressResolver({
     resolver: upstream,
     hosts,

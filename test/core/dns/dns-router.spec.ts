@@ -75,6 +75,7 @@ const networkOf = (domains: string[], isPublic: (domain: string) => boolean | un
   new NetworkNames({
     searchList: { domains, revision: 0 },
     ruling: (name) => (policyOf(name).named ? (direct.has(name) ? 'direct' : 'proxied') : undefined),
+    isDirect: (name) => direct.has(name),
     isPublic: async (domain) => await Promise.resolve(isPublic(domain)),
     onPublic: () => undefined,
     clock,
@@ -441,6 +442,14 @@ describe('special names (RFC 6761 and others)', () => {
       expect([router.isPlainFake(name), router.isAbsent(name)]).toEqual([false, true]);
     },
   );
+
+  test('that was denied is not told to the network by what a resolver makes of it with its search list', async () => {
+    for (const name of ['x.onion', 'foo.invalid', 'shop.test']) {
+      await ask(name, 'A');
+      expect(await ask(`${name}.home.example`, 'A')).toMatchObject({ message: { rcode: 'NXDOMAIN' } });
+    }
+    expect([upstream.asked, remote.asked]).toEqual([[], []]);
+  });
 
   test("this network's encrypted resolvers are not found behind us (RFC 9462)", async () => {
     expect(await ask('_dns.resolver.arpa', 'SVCB')).toMatchObject({

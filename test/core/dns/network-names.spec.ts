@@ -12,10 +12,16 @@ let names: NetworkNames;
 
 beforeEach(() => {
   clock = new ManualClock();
-  searchList = { domains: ['home.example', 'corp.example.com', 'google.com', 'co.uk'], revision: 3 };
+  searchList = {
+    domains: ['home.example', 'corp.example.com', 'google.com', 'co.uk', 'station', 'com', 'example'],
+    revision: 3,
+  };
   known = new Map([
     ['home.example', false],
     ['google.com', true],
+    ['co.uk', true],
+    ['station', false],
+    ['com', true],
   ]);
   asked = [];
   told = [];
@@ -27,6 +33,7 @@ beforeEach(() => {
         : name.endsWith('direct.home.example') || name.endsWith('direct.corp.example.com')
           ? 'direct'
           : undefined,
+    isDirect: (name) => name.includes('direct'),
     isPublic: async (domain) => {
       asked.push(domain);
       return await Promise.resolve(known.get(domain));
@@ -57,11 +64,13 @@ test.each([
   ['www.google.com', 'other'],
   ['google.com', 'other'],
   ['www.bbc.co.uk', 'other'],
+  ['nas.station', 'own'],
+  ['hidden.example', 'other'],
+  ['www.example.com', 'other'],
   ['www.example.org', 'other'],
 ])('%j is %s', async (name, standing) => {
   expect(await names.settle(name)).toBe(standing);
   expect(names.standing(name)).toBe(standing);
-  expect(names.mayInclude(name)).toBe(standing !== 'other');
 });
 
 test('the internet is asked once for each domain, about the domain alone; a public one is told of once', async () => {
@@ -70,7 +79,10 @@ test('the internet is asked once for each domain, about the domain alone; a publ
   await Promise.all(['a.google.com', 'b.google.com', 'google.com'].map((name) => names.settle(name)));
   await names.settle('c.google.com');
   await names.settle('www.bbc.co.uk');
-  expect([asked, told]).toEqual([['google.com'], ['google.com', 'co.uk']]);
+  expect([asked, told]).toEqual([
+    ['google.com', 'co.uk'],
+    ['google.com', 'co.uk'],
+  ]);
   expect(names.revision).toBeGreaterThan(revision);
 });
 
@@ -89,6 +101,7 @@ test('a question waits for a second at most; another list, or network, makes all
   const late = new NetworkNames({
     searchList,
     ruling: () => undefined,
+    isDirect: () => false,
     isPublic: () => slow.promise,
     onPublic: () => undefined,
     clock,
@@ -108,8 +121,23 @@ test('a question waits for a second at most; another list, or network, makes all
   expect(names.revision).toBeGreaterThan(revision);
 });
 
-test('single labels are tried with the domains that may be of the network, in their order', async () => {
-  for (const domain of searchList.domains) await names.settle(domain);
-  expect(names.expansionsOf('nas')).toEqual(['nas.home.example', 'nas.corp.example.com']);
-  expect([names.expansionsOf('a.b'), names.expansionsOf('')]).toEqual([[], []]);
+test('what goes DIRECT in a domain of the search list may be known here besides', () => {
+  expect(
+    ['direct.google.com', 'www.google.com', 'direct.example.org', 'direct.home.example'].map((name) =>
+      names.mayKnowBesides(name),
+    ),
+  ).toEqual([true, false, false, true]);
+});
+
+test('what the search list makes of a single label, in its order, and whose each is', async () => {
+  expect((await names.expansionsOf('nas')).map(({ name, standing }) => `${name} ${standing}`)).toEqual([
+    'nas.home.example own',
+    'nas.corp.example.com unsure',
+    'nas.google.com other',
+    'nas.co.uk other',
+    'nas.station own',
+    'nas.com other',
+    'nas.example other',
+  ]);
+  expect([await names.expansionsOf('a.b'), await names.expansionsOf('')]).toEqual([[], []]);
 });

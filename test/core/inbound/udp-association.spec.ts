@@ -25,7 +25,7 @@ interface Told {
 /** Ways that keep what is sent, and answer when the test does. */
 class MemoryWays implements UdpWays {
   readonly sent: { key: string; to: Endpoint; text: string }[] = [];
-  readonly open_: { key: string; handlers: UdpWayHandlers; closed: boolean }[] = [];
+  readonly open_: { key: string; handlers: UdpWayHandlers; closed: boolean; current: boolean }[] = [];
   failure: AppError | undefined;
 
   keyOf(dial: NativeDial): string {
@@ -39,10 +39,11 @@ class MemoryWays implements UdpWays {
   async open(dial: NativeDial, handlers: UdpWayHandlers) {
     if (this.failure !== undefined) throw this.failure;
     const key = dial.via;
-    const entry = { key, handlers, closed: false };
+    const entry = { key, handlers, closed: false, current: true };
     this.open_.push(entry);
     return {
       send: (to: Endpoint, data: Uint8Array) => void this.sent.push({ key, to, text: String(data) }),
+      isCurrent: () => entry.current,
       close: () => {
         entry.closed = true;
       },
@@ -224,6 +225,24 @@ test('a way that ends takes its flows along; the next datagram opens anew', asyn
   await expect.poll(() => ways.sent.length).toBe(1);
   ways.open_[0]?.handlers.onEnd();
   await expect.poll(() => told[0]?.ended?.reason).toBe('reset-by-remote');
+  send('192.0.2.1', 53, '2');
+  await expect.poll(() => ways.sent.map(({ text }) => text)).toEqual(['1', '2']);
+  expect(ways.open_).toHaveLength(2);
+});
+
+test('a way that the kernel would no longer take is left', async () => {
+  const { told, ways, port } = await association((flow) =>
+    flow.decide({ kind: 'dial', dial: direct('192.0.2.1', 53) }),
+  );
+  const { send } = await client(port);
+  send('192.0.2.1', 53, '1');
+  await expect.poll(() => ways.sent.length).toBe(1);
+  const [first] = ways.open_;
+  if (first !== undefined) first.current = false;
+  await expect.poll(() => first?.closed, { timeout: 3_000 }).toBe(true);
+  expect(told[0]?.ended?.reason).toBe('dropped');
+  send('192.0.2.1', 53, '2');
+  await expect.poll(() => ways.open_.length).toBe(2);
 });
 
 test('stopping ends flows and ways, also one that is being opened', async () => {

@@ -20,11 +20,15 @@ describe('CONNECT', () => {
     ['Hidden.Example:443', { host: 'hidden.example', port: 443 }],
     ['[2001:db8::1]:8443', { host: '2001:db8::1', port: 8443 }],
     ['192.0.2.1:80', { host: '192.0.2.1', port: 80 }],
+    ['a.example', { host: 'a.example', port: 443 }],
+    ['a.example:', { host: 'a.example', port: 443 }],
+    ['u:p@a.example:8443', { host: 'a.example', port: 8443 }],
+    ['a.example:8443/', { host: 'a.example', port: 8443 }],
   ])('%s', (target, destination) => {
     expect(read(`CONNECT ${target} HTTP/1.1`)).toEqual({ kind: 'connect', destination });
   });
 
-  test.each(['a', 'a:0', 'a:99999', ':443', 'http://a/', '2001:db8::1:443'])('refuses %s', (target) => {
+  test.each(['a:0', 'a/b', 'a:443/x', 'a:99999', ':443', 'http://a/', '2001:db8::1:443'])('refuses %s', (target) => {
     expect(read(`CONNECT ${target} HTTP/1.1`)).toMatchObject({ kind: 'refused', status: 400 });
   });
 });

@@ -51,6 +51,14 @@ describe('plan', () => {
     expect(await plan({ server: 'localhost' })).toMatchObject({ dial: { hops: [hop] } });
   });
 
+  test('a link-local proxy is dialled by its link', async () => {
+    const { names, socks } = outbound({ server: 'fe80::7%wlan0' });
+    expect(await socks.plan(to, 'tcp', new AbortController().signal)).toMatchObject({
+      dial: { hops: [{ address: 'fe80::7', device: 'wlan0' }], target: to },
+    });
+    expect(names.asked).toEqual([]);
+  });
+
   test('UDP goes by the same dial, or is refused openly where the proxy has none', async () => {
     expect(await plan({}, 'udp')).toMatchObject({ kind: 'native', dial: { via: 'socks5', target: to } });
     expect(await plan({ udp: false }, 'udp')).toEqual({ kind: 'reject', how: 'reset' });

@@ -23,8 +23,8 @@ describe('keys and values', () => {
     ['allow-lan: true', []],
     ['bind-address: here\nallow-lan: true\nauthentication: [a:b]', ['1:15 warning bind-address NOT_AN_ADDRESS']],
     [
-      'allow-lan: true\nauthentication: [a:b]\nlan-allowed-ips: [10.0.0.0/8]',
-      ['3:18 warning lan-allowed-ips LAN_LISTS_LATER'],
+      'allow-lan: true\nauthentication: [a:b]\nlan-allowed-ips: [10.0.0.0/8, 10.0.0.0/99]',
+      ['3:18 warning lan-allowed-ips LAN_LIST_UNREADABLE', '3:31 warning lan-allowed-ips[1] NOT_A_PREFIX'],
     ],
     ['authentication: [secret]', ['1:18 warning authentication[0] USER_WITHOUT_COLON']],
     ['authentication: ["a:1", "a:2"]', ['1:25 warning authentication[1] USER_TWICE']],
@@ -93,6 +93,8 @@ describe('keys and values', () => {
     ['tun:\n  device: 0tun', ['2:11 warning tun.device TUN_DEVICE']],
     ['tun:\n  mtu: 576', ['2:8 warning tun.mtu OUT_OF_RANGE']],
     ['tun:\n  route-exclude-address: [10.0.0.1]', []],
+    ['tun:\n  route-exclude-address: ["::/0"]', ['2:27 error tun.route-exclude-address[0] TUN_EXCLUDES_ALL']],
+    ['tun:\n  route-exclude-address: [10.1.2.3/0]', ['2:27 error tun.route-exclude-address[0] TUN_EXCLUDES_ALL']],
     ['tun:\n  route-exclude-address: [198.19.0.0/24]', ['2:27 warning tun.route-exclude-address[0] TUN_EXCLUDES_FAKE']],
     ['proxies: one', ['1:10 error proxies FOUND_TEXT']],
     ['proxies: [one]', ['1:11 warning proxies[0] FOUND_TEXT']],
@@ -107,6 +109,11 @@ describe('keys and values', () => {
       'proxies:\n  - {name: x, type: socks5, server: 192.0.2.1, port: 0}',
       ['2:54 warning proxies[0].port OUT_OF_RANGE'],
     ],
+    [
+      'proxies:\n  - {name: x, type: socks5, server: "fe80::1%2", port: 1}',
+      ['2:37 warning proxies[0].server BAD_NAME'],
+    ],
+    ['proxies:\n  - {name: x, type: socks5, server: "fe80::1%eth0", port: 1}', []],
     ['proxies:\n  - {name: x, type: socks5, server: "a b", port: 1}', ['2:37 warning proxies[0].server BAD_NAME']],
     [
       'proxies:\n  - {name: x, type: socks5, server: a, port: 1, tls: true}',

@@ -11,7 +11,7 @@ function check(text: string): void {
   expect(config === undefined).toBe(problems.some((problem) => problem.severity === 'error'));
   expect(config === undefined).toBe(failure !== undefined);
   if (config !== undefined) expect(configSchema.parse(config)).toEqual(config);
-  const lines = text.replace(/^\ufeff/, '').split('\n');
+  const lines = text.replace(/^\ufeff/, '').split(/\r\n|[\n\r\u0085]/);
   for (const { line = 0, column = 0, message } of problems) {
     expect(message).not.toBe('');
     expect(line).toBeGreaterThanOrEqual(1);

@@ -204,6 +204,13 @@ const harmless: Readonly<Record<string, readonly string[]>> = {
     'rules:\n-\tMATCH,DIRECT\t',
     '"mixed-port": 1',
     'rules: [\n  "MATCH,DIRECT"\n]',
+    'rules: [\n"MATCH,DIRECT",\n"MATCH,DIRECT"\n]\nmixed-port: 1',
+    'dns: {\nenable: true,\nnameserver: [\n1.1.1.1\n]\n}',
+    'proxies:\n  - {name: a,\n type: direct}\n  - {name: b,\ntype: direct}',
+    'a: [\n\tb\n]\nrules: [\n\t"MATCH,DIRECT" # c\n\t]',
+    '{\n\t"mixed-port": 1,\n\t"rules": [\n\t\t"MATCH,DIRECT"\n\t]\n}',
+    'mixed-port: 1\rrules: []\r',
+    'mixed-port: 1\u0085rules: []',
     'a: &a {type: direct}\nb: &b {udp: true}\nproxies:\n- {<<: [*a, *b], name: x}',
     'x: &x\n  <<: &y {type: direct}\nproxies:\n- {<<: *x, name: z}',
   ],
@@ -275,6 +282,13 @@ describe('what it means', () => {
     for (const written of ['123', '1.5', '"0123"', 'yes', '!!str 0123']) expect(told(written)).toEqual([]);
   });
 
+  test('flow collections at the beginning of a line keep their places', () => {
+    const text = 'proxies: [\n{name: a, type: direct},\n{name: b,\ntype: nothing}\n]\nrules: [\n"MATCH,a"\n]\n';
+    expect(config(text).rules).toEqual([{ type: 'MATCH', payload: '', policy: 'a', noResolve: false }]);
+    expect(loadProfile(text).problems).toMatchObject([{ code: 'PROXY_UNKNOWN_TYPE', line: 4, column: 7 }]);
+    expect(loadProfile('rules: [\n"MATCH,DIRECT"\n').failure).toBe('CONFIG_SYNTAX');
+  });
+
   test('base64 that holds no text leaves the proxy out', () => {
     expect(
       codes('proxies: [{name: a, type: socks5, server: s, port: 1, username: u, password: !!binary /w==}]'),
@@ -301,14 +315,27 @@ describe('what it means', () => {
     ]);
     expect(codes('allow-lan: true\nrules: ["MATCH,DIRECT"]')).toEqual([]);
     expect(config(`${text}\nauthentication: ["a:b"]`).mixed?.address).toBe('0.0.0.0');
+    expect(config(`${text}\nallow-lan-without-users: true`).mixed?.address).toBe('0.0.0.0');
+    expect(codes(`${text}\nallow-lan-without-users: true`)).toEqual([]);
+    expect(config(`mixed-port: 1\nallow-lan-without-users: true`).mixed?.address).toBe('127.0.0.1');
   });
 
   test('the mixed port is never open to more than the profile says', () => {
     const mixed = (more: string) => config(`mixed-port: 1\nallow-lan: true\n${more}`).mixed;
     expect(mixed('authentication: [nocolon]')).toBeNull();
-    expect(mixed('authentication: ["a:b"]\nlan-allowed-ips: [10.0.0.0/8]')?.address).toBe('127.0.0.1');
-    expect(mixed('authentication: ["a:b"]\nlan-disallowed-ips: [10.0.0.1/32]')?.address).toBe('127.0.0.1');
-    expect(mixed('authentication: ["a:b"]\nlan-allowed-ips: [0.0.0.0/0, "::/0"]')?.address).toBe('0.0.0.0');
+    const users = [{ username: 'a', password: 'b' }];
+    expect(
+      mixed('authentication: ["a:b"]\nlan-allowed-ips: [10.0.0.1/8, "::1"]\nlan-disallowed-ips: 10.0.0.1/32'),
+    ).toEqual({
+      address: '0.0.0.0',
+      port: 1,
+      users,
+      allowed: ['10.0.0.0/8', '::1/128'],
+      refused: ['10.0.0.1/32'],
+    });
+    expect(mixed('lan-allowed-ips: [10.0.0.0/8]')).toEqual({ address: '127.0.0.1', port: 1, users: [] });
+    expect(mixed('authentication: ["a:b"]\nlan-disallowed-ips: [10.0.0.1/33]')?.address).toBe('127.0.0.1');
+    expect(mixed('authentication: ["a:b"]\nlan-allowed-ips: [nowhere]')?.address).toBe('127.0.0.1');
     expect(mixed('authentication: ["a:b", "a:c"]')?.users).toEqual([{ username: 'a', password: 'c' }]);
   });
 
@@ -348,11 +375,14 @@ Rule:
     expect(codes('Rule: ["MATCH,g"]\nProxy Group: [{name: g, type: select}]')).toContain('POLICY_IS_GROUP');
   });
 
-  test('a key that only holds what aliases refer to is not unknown; one that nobody refers to is', () => {
+  test('a key that only holds anchors is not unknown, unless a key of ours may have been meant', () => {
     const text = (more: string) =>
       `x-base: {a: &a {type: direct}}\n${more}\nproxies: [{<<: *a, name: d}]\nrules: ["MATCH,d"]`;
     expect(codes(text(''))).toEqual([]);
-    expect(codes(text('y: &unused {type: direct}'))).toEqual(['KEY_UNKNOWN']);
+    expect(codes(text('y: &unused {type: direct}'))).toEqual([]);
+    expect(codes(text('y: {type: direct}'))).toEqual(['KEY_UNKNOWN']);
+    expect(codes(text('proxy: &unused {type: direct}'))).toEqual(['KEY_UNKNOWN']);
+    expect(codes(text('cfw-anything: 1'))).toEqual(['NOTE_OTHER_CLIENT']);
   });
 
   test('mode direct sends everything DIRECT, and wrong rules do no harm then', () => {

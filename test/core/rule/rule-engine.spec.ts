@@ -193,9 +193,20 @@ describe('addresses of names', () => {
   test('which policies a name can get is told of an international one as of any other, written either way', () => {
     const named = new RuleEngine(rules('DOMAIN,b\u00FCcher.example,dante', 'MATCH,DIRECT'));
     for (const name of ['b\u00FCcher.example', 'xn--bcher-kva.example']) {
-      expect([...named.policiesFor(name)]).toEqual(['dante']);
+      expect(named.byName(name)).toEqual({ policy: 'dante', named: true, before: [] });
     }
-    expect([...named.policiesFor('other.example')]).toEqual(['DIRECT']);
+    expect(named.byName('other.example')).toEqual({ policy: 'DIRECT', named: false, before: [] });
+    const maybe = new RuleEngine(
+      rules(
+        'DST-PORT,22,ssh',
+        'IP-CIDR,10.0.0.0/8,lan,no-resolve',
+        'DST-PORT,25,ssh',
+        'IP-CIDR,192.0.2.0/24,y',
+        'MATCH,z',
+      ),
+    );
+    expect(maybe.byName('a.example')).toEqual({ policy: 'z', named: false, before: ['ssh', 'y'] });
+    expect(new RuleEngine([]).byName('a.example')).toEqual({ policy: 'DIRECT', named: false, before: [] });
   });
 
   test('needs', () => {

@@ -31,7 +31,7 @@ beforeEach(async () => {
 
 describe('routes', () => {
   test('are known when it has started', () => {
-    expect(runner.readers.map((reader) => reader.command)).toEqual(['ip -o monitor link address route']);
+    expect(runner.readers.map((reader) => reader.command)).toEqual(['ip -o monitor link address route rule']);
     expect(monitor.deviceFor('8.8.8.8')).toBe('eth0');
     expect(monitor.defaultDevice(4)).toBe('eth0');
     expect(monitor.defaultDevice(6)).toBeUndefined();
@@ -76,6 +76,23 @@ describe('changes', () => {
     say(line);
     await clock.advance(5_000);
     expect(monitor.deviceFor('8.8.8.8')).toBe('eth0');
+  });
+
+  test.each<[string, boolean]>([
+    ['Deleted 5387:\tfrom 0.0.0.0 iif lo lookup 5380 proto 153', true],
+    ['5384:\tnot from all dport 53 lookup main suppress_prefixlength 0 proto 153', true],
+    ['[RULE]Deleted 5399:\tfrom all nop proto 153', true],
+    ['Deleted default dev mirage0 table 5380 scope link', true],
+    ['7: mirage0: <POINTOPOINT,NOARP> mtu 9000 state DOWN', true],
+    ['7: tun9: <POINTOPOINT,NOARP,UP> mtu 9000 state UNKNOWN', true],
+    ['Deleted 7: mirage0    inet 198.18.0.1/32 scope global mirage0', true],
+    ['51820:\tnot from all fwmark 0xca6c lookup 51820', false],
+    ['default via 10.30.0.1 dev wlan0 proto dhcp', false],
+  ])('whether ours may have been changed is told at once: %s', (line, expected) => {
+    let told = 0;
+    monitor.onOwnEvent(() => told++);
+    say(line);
+    expect(told > 0).toBe(expected);
   });
 
   test('routes and addresses of our TUN do not count, but its address is reached unbound', async () => {

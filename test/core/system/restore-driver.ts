@@ -100,17 +100,18 @@ async function open(life: Life, journalPath: string): Promise<Session> {
     logger: silentLogger,
     beforeStep: life.step,
   });
+  const health = { raise: () => undefined, clear: () => undefined };
   const dns = new StaticResolvConf({
     file: new ResolvConfFile({ path: resolvConf, runner, step: (name) => journal.step(name) }),
     journal,
-    health: { raise: () => undefined, clear: () => undefined },
+    health,
     logger: silentLogger,
     clock: systemClock,
     watch: () => () => undefined,
     root: '/',
     owner: { uid: 0, gid: 0 },
   });
-  return { routes: new LinuxRoutes({ runner, journal, logger: silentLogger }), dns };
+  return { routes: new LinuxRoutes({ runner, journal, logger: silentLogger, health, clock: systemClock }), dns };
 }
 
 async function turnOn(session: Session, parts: string): Promise<void> {

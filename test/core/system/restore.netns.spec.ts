@@ -86,7 +86,7 @@ describeInLab('restore after death', () => {
     fs.rmSync(`${journal}.corrupt`, { force: true });
     if (how === 'lost') fs.rmSync(journal);
     else fs.writeFileSync(journal, '{"version":1,"next":7,"records":[{"kind":"ip-ru');
-    expect(JSON.parse((await drive('restore')).stdout)).toEqual({ undone: 30 });
+    expect(JSON.parse((await drive('restore')).stdout)).toEqual({ undone: 35 });
     expect(await state()).toBe(before);
     expect(fs.existsSync(`${journal}.corrupt`)).toBe(how === 'corrupt');
   });

@@ -10,7 +10,7 @@ import { commandFailure, ScriptedCommandRunner } from './scripted-command-runner
 let disk: JournalDirectory;
 let resolvConf: string;
 let runner: ScriptedCommandRunner;
-const ownRule = '[{"priority":5381,"src":"all","dst":"198.18.0.0","dstlen":15,"table":"5380"}]';
+const ownRule = '[{"priority":5381,"src":"all","dst":"198.18.0.0","dstlen":15,"table":"5380","protocol":"153"}]';
 
 beforeEach(() => {
   disk = new JournalDirectory();

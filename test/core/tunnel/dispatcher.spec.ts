@@ -379,7 +379,6 @@ describe('a flow of the mixed port', () => {
   });
 
   test('to a name of the network: a proxy is told its address; one that the network does not know is not found', async () => {
-    stage.addresses = { 'nas.lan': ['192.168.1.2', '192.168.1.3'] };
     const asked: unknown[] = [];
     stage.far.dialled = (to) => {
       asked.push(to);
@@ -388,8 +387,8 @@ describe('a flow of the mixed port', () => {
     for (const name of ['nas.lan', 'typo.lan', 'web.example']) stage.dispatcher.dispatch(flow(name));
     await settle();
     expect(asked).toEqual([
-      { host: 'web.example', port: 80 },
       { host: '192.168.1.2', port: 80 },
+      { host: 'web.example', port: 80 },
     ]);
     expect(stage.row('1').destination.host).toBe('nas.lan');
     expect(stage.row('2').error?.code).toBe('DIAL_NAME_NOT_FOUND');

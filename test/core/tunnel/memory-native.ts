@@ -81,6 +81,7 @@ export class MemoryNative implements NativeEngine {
       dropped: 0,
       held: 0,
       tcpFlows: 0,
+      tcpRefused: 0,
       udpFlows: 0,
       udpSockets: 0,
       udpGaveWay: 0,

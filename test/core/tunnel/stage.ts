@@ -54,6 +54,9 @@ export const rule = (type: RuleConfig['type'], payload: string, policy: string):
   noResolve: false,
 });
 
+const isOfNetwork = (name: string): boolean => !name.includes('.') || name.endsWith('.lan');
+
+/** `nas.lan` is 192.168.1.2; no other name of the network has an address. */
 export function policyOf(
   rules: RuleConfig[],
   outbounds: Outbound[],
@@ -64,7 +67,12 @@ export function policyOf(
   return {
     rules: new RuleEngine(rules),
     sniffer: new Sniffer({ ...defaultConfig.sniffer, ...sniffer }),
-    isOfNetwork: (name) => !name.includes('.') || name.endsWith('.lan'),
+    isOfNetwork,
+    addressInNetwork: async (name) => {
+      if (!isOfNetwork(name)) return await Promise.resolve(undefined);
+      if (name === 'nas.lan') return '192.168.1.2';
+      throw new AppError('DIAL_NAME_NOT_FOUND', name);
+    },
     nameBehind: (name) => (name === 'alias.example' ? 'behind.example' : name),
     outbounds: {
       get,

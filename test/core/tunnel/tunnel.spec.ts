@@ -33,6 +33,9 @@ let engines: MemoryNative[];
 let did: string[];
 let health: Health;
 let tunnel: Tunnel;
+let ownEvent: () => void;
+let deviceTrouble: string | undefined;
+let missingRoutes: number;
 let networkChanged: () => void;
 const engine = (): MemoryNative => engines.at(-1) as MemoryNative;
 
@@ -41,6 +44,8 @@ beforeEach(() => {
   did = [];
   health = new Health();
   networkChanged = () => undefined;
+  deviceTrouble = undefined;
+  missingRoutes = 0;
   const refused = Promise.reject(new Error('no network in this test'));
   refused.catch(() => undefined);
   tunnel = new Tunnel({
@@ -68,8 +73,14 @@ beforeEach(() => {
         networkChanged = changed;
         return () => undefined;
       },
+      onOwnEvent: (changed) => {
+        ownEvent = changed;
+        return () => undefined;
+      },
     },
+    deviceTrouble: async () => deviceTrouble,
     routes: {
+      missing: async () => missingRoutes,
       apply: async (wanted) =>
         void did.push(
           wanted === undefined
@@ -82,6 +93,7 @@ beforeEach(() => {
       baseServers: async () => [],
       baseOptions: async () => defaultResolverOptions,
       baseSearch: async () => [],
+      onBaseChange: () => () => undefined,
     },
     flushCaches: async () => undefined,
     socketUid: () => 1000,
@@ -418,4 +430,20 @@ describe('the mixed port', () => {
     await tunnel.setMixed(true);
     expect([tunnel.mixed?.port, health.warnings()]).toEqual([port, []]);
   });
+});
+
+test('what another program has taken from us is put back: a missing rule alone, a device that is down by a new one', async () => {
+  await tunnel.machine.start({ systemDns: true, autoRoute: true });
+  did = [];
+  missingRoutes = 2;
+  ownEvent();
+  await vi.waitFor(() => expect(did).toEqual(['+routes mirage0 198.18.0.0/15']));
+  missingRoutes = 0;
+  deviceTrouble = 'the interface mirage0 was taken down';
+  const before = engines.length;
+  ownEvent();
+  await vi.waitFor(() => expect(engines.length).toBe(before + 1));
+  deviceTrouble = undefined;
+  await vi.waitFor(() => expect(tunnel.machine.state.kind).toBe('running'));
+  expect(did).not.toContain('-dns');
 });

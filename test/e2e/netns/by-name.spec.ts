@@ -187,6 +187,25 @@ describeInLab('by name through the TUN', () => {
     expect(row.fakeIp).toBeUndefined();
   });
 
+  test('plain requests on one connection to the mixed port go each their own way', async () => {
+    const result = await world.client.run('curl', [
+      '-sSv',
+      '-m',
+      '10',
+      '-x',
+      'http://127.0.0.1:7890',
+      'http://first.dante.hidden.example/',
+      'http://direct.example/',
+      'http://blocked.example/',
+    ]);
+    expect(result.stdout).toContain('host=first.dante.hidden.example client=203.0.113.1');
+    expect(result.stdout).toContain('host=direct.example client=10.20.0.2');
+    expect(result.stdout).toContain('DIAL_REJECTED');
+    expect(result.stderr.match(/Re-?using existing/gi)).toHaveLength(2);
+    const row = await newest('first.dante.hidden.example');
+    expect(row).toMatchObject({ inbound: 'mixed', chain: ['dante'], state: 'closed', closeReason: 'done' });
+  });
+
   test('IPv6 is unreachable at once, never around the tunnel', async () => {
     const result = await world.client.run(process.execPath, [
       '-e',

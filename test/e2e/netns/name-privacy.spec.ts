@@ -88,6 +88,15 @@ describeInLab("names that are nobody else's business", () => {
       expect([world.questionsSeen().length, world.questionsBehindProxy().length]).toEqual(seen);
     });
 
+    test('is not told by the search list of a program that looks for it', async () => {
+      for (const name of ['hidden-service.onion', 'nothing.invalid']) {
+        expect((await curl(`http://${name}/`)).code).toBe(6);
+        expect((await world.client.run('getent', ['ahosts', name])).code).toBe(2);
+      }
+      expect([...askedHere('hidden-service'), ...askedHere('nothing.invalid')]).toEqual([]);
+      expect([...askedThere('hidden-service'), ...askedThere('nothing.invalid')]).toEqual([]);
+    });
+
     test('that a rule sends to a proxy is faked', async () => {
       expect(await dig('+short', 'x.named.onion')).toMatch(/^198\.1[89]\./);
     });
@@ -104,7 +113,8 @@ describeInLab("names that are nobody else's business", () => {
 
   describe('the search list', () => {
     test('takes no public domain out of the rules: the proxy resolves it, and the network is not told', async () => {
-      expect((await curl('http://direct.example/')).stdout).toContain('client=203.0.113.1');
+      for (const args of [['-x', 'socks5h://127.0.0.1:7890'], []])
+        expect((await curl(...args, 'http://direct.example/')).stdout).toContain('client=203.0.113.1');
       expect(await dig('+short', 'www.google.com')).toMatch(/^198\.1[89]\./);
       expect(await dig('+short', 'www.bbc.co.uk')).toMatch(/^198\.1[89]\./);
       for (const name of ['direct.example', 'google.com', 'co.uk']) expect(askedHere(name), name).toEqual([]);

@@ -1,32 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { readRouteEntries, routeText, ruleText } from '../../../../core/system/routes/kernel-routes.ts';
+import { readOthers, readRouteEntries, routeText } from '../../../../core/system/routes/kernel-routes.ts';
 import { commandFailure, ScriptedCommandRunner } from '../scripted-command-runner.ts';
-
-describe('rules, as iproute2 shows them', () => {
-  test.each([
-    [{ priority: 5399, src: 'all', nop: null }, 'pref 5399 nop'],
-    [{ priority: 5380, src: 'all', dst: '224.0.0.0', dstlen: 4, goto: 5399 }, 'pref 5380 to 224.0.0.0/4 goto 5399'],
-    [
-      { priority: 5384, not: null, src: 'all', dport: 53, table: '254', suppress_prefixlen: 0 },
-      'pref 5384 not dport 53 lookup main suppress_prefixlength 0',
-    ],
-    [{ priority: 5385, src: 'all', iif: 'mirage0', iif_detached: null, goto: 5399 }, 'pref 5385 iif mirage0 goto 5399'],
-    [
-      { priority: 5387, src: '0.0.0.0', iif: 'lo', table: '5380', protocol: 'boot' },
-      'pref 5387 from 0.0.0.0 iif lo lookup 5380',
-    ],
-    [{ priority: 5388, src: '::', srclen: 1, goto: 5399 }, 'pref 5388 from ::/1 goto 5399'],
-  ])('%j', (rule, expected) => {
-    expect(ruleText(rule)).toBe(expected);
-  });
-
-  test('a selector that we never use makes it a different rule', () => {
-    const ours = { priority: 5381, src: 'all', dst: '198.18.0.0', dstlen: 15, table: '5380' };
-    for (const more of [{ fwmark: '0x1' }, { uid_start: 0, uid_end: 10 }, { ipproto: 'udp' }, { action: '7' }]) {
-      expect(ruleText({ ...ours, ...more })).not.toBe(ruleText(ours));
-    }
-  });
-});
 
 describe('routes, as iproute2 shows them', () => {
   test.each([
@@ -42,6 +16,28 @@ describe('routes, as iproute2 shows them', () => {
 });
 
 describe('reading', () => {
+  test('ours are known by who added them; the rest are of others, with the tables they look into', async () => {
+    const runner = new ScriptedCommandRunner();
+    runner.answers.set(
+      'ip -4 -N -j rule show',
+      '[{"priority":0,"src":"all","table":"255"},{"priority":5099,"src":"all","nop":null,"protocol":"153"},{"priority":5270,"src":"all","table":"52"},{"priority":32766,"src":"all","table":"254"},{"priority":32767,"src":"all","table":"253"}]',
+    );
+    runner.answers.set(
+      'ip -4 -N -j route show table 52',
+      '[{"dst":"default","dev":"tailscale0"},{"dst":"192.168.77.0/24","dev":"tailscale0"},{"type":"9","dst":"10.0.0.0/8"}]',
+    );
+    runner.answers.set('ip -4 -N -j route show table 253', commandFailure('Error: ipv4: FIB table does not exist.'));
+    runner.answers.set('ip -4 -N -j route show table main', '[{"dst":"10.20.0.0/24","dev":"eth0"}]');
+    expect((await readRouteEntries(runner, 4)).map(({ text }) => text)).toEqual(['pref 5099 nop']);
+    const { rules, routes } = await readOthers(runner, 4);
+    expect(rules.map(({ preference }) => preference)).toEqual([5270, 32_766, 32_767]);
+    expect([...routes]).toEqual([
+      [52, [{ prefix: '192.168.77.0/24', hop: 'tailscale0  ' }]],
+      [254, [{ prefix: '10.20.0.0/24', hop: 'eth0  ' }]],
+      [253, []],
+    ]);
+  });
+
   test('a table that never had a route is empty; other failures are failures', async () => {
     const runner = new ScriptedCommandRunner();
     runner.answers.set('ip -4 -N -j route show table 5380', commandFailure('Error: ipv4: FIB table does not exist.'));

@@ -1,5 +1,6 @@
 /** Every line of the rule list against the real kernel: who goes where, before and after the device's death, and after undo. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../../core/base/clock.ts';
 import { silentLogger } from '../../../../core/base/logger.ts';
 import { LinuxRoutes } from '../../../../core/system/routes/linux-routes.ts';
 import type { RouteConfig } from '../../../../core/system/routes/routes.ts';
@@ -20,6 +21,8 @@ const wanted: RouteConfig = {
   exclude: ['203.0.113.0/24', '2001:db8:9::/48'],
   ipv6: true,
 };
+
+const noHealth = { raise: () => undefined, clear: () => undefined };
 
 const addTun =
   'ip tuntap add mode tun name mirage0 && ip link set mirage0 addrgenmode none && ip addr add 198.18.0.1/32 dev mirage0 && ip addr add fdfe:dcba:9876::1/126 dev mirage0 nodad && ip link set mirage0 up';
@@ -51,7 +54,13 @@ describeInLab('rules and routes in the kernel', () => {
     await client.sh('for i in $(seq 50); do ip -6 addr show tentative | grep -q inet6 || exit 0; sleep 0.1; done');
     directory = new JournalDirectory();
     journal = await directory.open();
-    routes = new LinuxRoutes({ runner: new MachineCommandRunner(client), journal, logger: silentLogger });
+    routes = new LinuxRoutes({
+      runner: new MachineCommandRunner(client),
+      journal,
+      logger: silentLogger,
+      health: noHealth,
+      clock: systemClock,
+    });
   });
   afterAll(async () => {
     await lab?.[Symbol.asyncDispose]();
@@ -143,23 +152,25 @@ describeInLab('rules and routes in the kernel', () => {
     });
 
     test('every planned rule stands in the kernel, in the order of the plan', async () => {
-      const shown = (await client.sh('ip rule')).split('\n').filter((line) => /^53[89]\d:/.test(line));
+      const shown = (await client.sh('ip rule')).split('\n').filter((line) => line.endsWith(' proto 153'));
       expect(shown).toEqual([
-        '5380:\tfrom 198.18.0.1 iif lo lookup 5380',
-        '5381:\tfrom 198.18.0.1 iif lo unreachable',
-        '5381:\tfrom all to 198.18.0.0/15 lookup 5380',
-        '5381:\tfrom all to 28.0.0.0/8 lookup 5380',
-        '5382:\tfrom all to 224.0.0.0/4 goto 5399',
-        '5382:\tfrom all to 255.255.255.255 goto 5399',
-        '5382:\tfrom all to 203.0.113.0/24 goto 5399',
-        '5382:\tfrom all fwmark 0x4d49 iif lo goto 5399',
-        '5384:\tnot from all dport 53 lookup main suppress_prefixlength 0',
-        '5385:\tfrom all iif mirage0 goto 5399',
-        '5386:\tfrom 0.0.0.0 iif lo oif br0 goto 5399',
-        '5386:\tfrom 0.0.0.0 iif lo oif eth0 goto 5399',
-        '5386:\tfrom 0.0.0.0 iif lo oif eth1 goto 5399',
-        '5387:\tfrom 0.0.0.0 iif lo lookup 5380',
-        '5399:\tfrom all nop',
+        '5380:\tfrom 198.18.0.1 iif lo lookup 5380 proto 153',
+        '5381:\tfrom 198.18.0.1 iif lo unreachable proto 153',
+        '5382:\tfrom all to 198.18.0.0/15 lookup 5380 proto 153',
+        '5382:\tfrom all to 28.0.0.0/8 lookup 5380 proto 153',
+        '5383:\tnot from all iif lo goto 5479 proto 153',
+        '5384:\tfrom all fwmark 0x4d49 goto 5479 proto 153',
+        '5384:\tfrom all to 224.0.0.0/4 goto 5479 proto 153',
+        '5384:\tfrom all to 255.255.255.255 goto 5479 proto 153',
+        '5384:\tfrom all to 203.0.113.0/24 goto 5479 proto 153',
+        '5385:\tfrom all dport 53 goto 5440 proto 153',
+        '5390:\tfrom all lookup main suppress_prefixlength 1 proto 153',
+        '5440:\tfrom all nop proto 153',
+        '5441:\tfrom 0.0.0.0 iif lo oif br0 goto 5479 proto 153',
+        '5441:\tfrom 0.0.0.0 iif lo oif eth0 goto 5479 proto 153',
+        '5441:\tfrom 0.0.0.0 iif lo oif eth1 goto 5479 proto 153',
+        '5442:\tfrom 0.0.0.0 iif lo lookup 5380 proto 153',
+        '5479:\tfrom all nop proto 153',
       ]);
     });
 
@@ -170,7 +181,7 @@ describeInLab('rules and routes in the kernel', () => {
     });
 
     test('what somebody deleted is put back; a prefix that is no longer wanted goes', async () => {
-      await client.sh('ip rule del pref 5384; ip route flush table 5380');
+      await client.sh('ip rule del pref 5390; ip route flush table 5380');
       await routes.apply({ ...wanted, exclude: ['192.0.2.0/24'], fakeRanges: ['198.18.0.0/15'] });
       expect(await via('203.0.113.80')).toBe('mirage0');
       expect(await via('192.0.2.1')).toBe('eth0');
@@ -220,6 +231,34 @@ describeInLab('rules and routes in the kernel', () => {
     });
   });
 
+  describe('prefixes in other words than the kernel has for them', () => {
+    test.each<[string, string[]]>([
+      ['host bits', ['192.0.2.77/24', '2001:db8:9::1/48']],
+      ['twice', ['192.0.2.0/24', '192.0.2.9/24', '192.0.2.0/24', '2001:DB8::/32', '2001:db8:0::/32']],
+      ['single addresses', ['192.0.2.7', '192.0.2.7/32', '2001:db8::7', '2001:db8::7/128']],
+      ['IPv4 in IPv6', ['::ffff:192.0.2.0/120', '::ffff:192.0.2.7', '::ffff:10.0.0.0/104']],
+      ['short prefixes', ['128.0.0.0/1', '0.0.0.0/1', '::/1', '8000::/1']],
+      ['zero addresses', ['0.0.0.0/8', '0.0.0.0/32', '::/128', '::/96']],
+      ['IPv6 with IPv4 at its end', ['64:ff9b::192.0.2.1/96', '::1.2.3.4/128', '2001:db8::1.2.3.0/120']],
+      [
+        'loopback, link-local, multicast',
+        ['127.0.0.0/8', '::1', 'fe80::1/64', '224.0.0.0/4', 'ff02::/16', '255.255.255.255'],
+      ],
+      ['our own', ['198.18.0.1', 'fdfe:dcba:9876::/126']],
+    ])('%s: applied, found again as they are, and removed', async (_what, exclude) => {
+      await routes.apply(undefined);
+      const before = await state();
+      await routes.apply({ ...wanted, exclude });
+      expect(await routes.missing()).toBe(0);
+      const applied = await state();
+      await routes.apply({ ...wanted, exclude });
+      expect(await state()).toBe(applied);
+      await routes.apply(undefined);
+      expect(await state()).toBe(before);
+      expect(journal.changes()).toEqual([]);
+    });
+  });
+
   describe('undo', () => {
     beforeEach(async () => {
       await routes.apply(undefined);
@@ -255,7 +294,7 @@ describeInLab('rules and routes in the kernel', () => {
 
     test('somebody else in our table: a clear error, and nothing is changed', async () => {
       await client.sh(
-        'ip route add 192.0.2.0/24 dev eth1 table 5380; ip rule add pref 5383 to 192.0.2.0/24 lookup 5380',
+        'ip route add 192.0.2.0/24 dev eth1 table 5380; ip rule add pref 5383 to 192.0.2.0/24 lookup 5380 protocol 153',
       );
       const before = await state();
       await expect(routes.apply(wanted)).rejects.toMatchObject({

@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { silentLogger } from '../../../../core/base/logger.ts';
+import { Health } from '../../../../core/helper/health.ts';
 import { createRoutes } from '../../../../core/system/routes/index.ts';
 import { deleteLeftovers } from '../../../../core/system/routes/linux-routes.ts';
 import type { RouteConfig } from '../../../../core/system/routes/routes.ts';
 import type { UndoJournal } from '../../../../core/system/undo-journal.ts';
+import { ManualClock } from '../../../support/manual-clock.ts';
 import { JournalDirectory } from '../journal-directory.ts';
 import { commandFailure, ScriptedCommandRunner } from '../scripted-command-runner.ts';
 
@@ -22,21 +24,24 @@ const addScript = `ip -4 -batch -
   route add unreachable default metric 4294967295 table 5380
   route add 198.18.0.0/15 dev mirage0 metric 1 table 5380
   route add unreachable 198.18.0.0/15 metric 4294967295 table 5380
-  rule add pref 5399 nop
-  rule add pref 5380 from 198.18.0.1 iif lo lookup 5380
-  rule add pref 5381 from 198.18.0.1 iif lo unreachable
-  rule add pref 5382 to 224.0.0.0/4 goto 5399
-  rule add pref 5382 to 255.255.255.255 goto 5399
-  rule add pref 5381 to 198.18.0.0/15 lookup 5380
-  rule add pref 5382 to 192.0.2.0/24 goto 5399
-  rule add pref 5382 fwmark 0x4d49 iif lo goto 5399
-  rule add pref 5384 not dport 53 lookup main suppress_prefixlength 0
-  rule add pref 5385 iif mirage0 goto 5399
-  rule add pref 5386 from 0.0.0.0 iif lo oif eth0 goto 5399
-  rule add pref 5387 from 0.0.0.0 iif lo lookup 5380`;
+  rule add pref 5479 nop protocol 153
+  rule add pref 5380 from 198.18.0.1 iif lo lookup 5380 protocol 153
+  rule add pref 5381 from 198.18.0.1 iif lo unreachable protocol 153
+  rule add pref 5382 to 198.18.0.0/15 lookup 5380 protocol 153
+  rule add pref 5383 not iif lo goto 5479 protocol 153
+  rule add pref 5384 fwmark 0x4d49 goto 5479 protocol 153
+  rule add pref 5384 to 224.0.0.0/4 goto 5479 protocol 153
+  rule add pref 5384 to 255.255.255.255 goto 5479 protocol 153
+  rule add pref 5384 to 192.0.2.0/24 goto 5479 protocol 153
+  rule add pref 5440 nop protocol 153
+  rule add pref 5385 dport 53 goto 5440 protocol 153
+  rule add pref 5390 lookup main suppress_prefixlength 1 protocol 153
+  rule add pref 5441 from 0.0.0.0 iif lo oif eth0 goto 5479 protocol 153
+  rule add pref 5442 from 0.0.0.0 iif lo lookup 5380 protocol 153`;
 /** What the kernel shows of it. */
 const rules =
-  '[{"priority":0,"src":"all","table":"255"},{"priority":5380,"src":"198.18.0.1","iif":"lo","table":"5380"},{"priority":5381,"src":"198.18.0.1","iif":"lo","action":"7"},{"priority":5382,"src":"all","dst":"224.0.0.0","dstlen":4,"goto":5399},{"priority":5382,"src":"all","dst":"255.255.255.255","goto":5399},{"priority":5381,"src":"all","dst":"198.18.0.0","dstlen":15,"table":"5380"},{"priority":5382,"src":"all","dst":"192.0.2.0","dstlen":24,"goto":5399},{"priority":5382,"src":"all","fwmark":"0x4d49","iif":"lo","goto":5399},{"priority":5384,"not":null,"src":"all","dport":53,"table":"254","suppress_prefixlen":0},{"priority":5385,"src":"all","iif":"mirage0","goto":5399},{"priority":5386,"src":"0.0.0.0","iif":"lo","oif":"eth0","oif_detached":null,"goto":5399},{"priority":5387,"src":"0.0.0.0","iif":"lo","table":"5380"},{"priority":5399,"src":"all","nop":null},{"priority":32766,"src":"all","table":"254"}]';
+  '[{"priority":0,"src":"all","table":"255"},{"priority":5479,"src":"all","nop":null,"protocol":"153"},{"priority":5380,"src":"198.18.0.1","iif":"lo","table":"5380","protocol":"153"},{"priority":5381,"src":"198.18.0.1","iif":"lo","action":"7","protocol":"153"},{"priority":5382,"src":"all","dst":"198.18.0.0","dstlen":15,"table":"5380","protocol":"153"},{"priority":5383,"not":null,"src":"all","iif":"lo","goto":5479,"protocol":"153"},{"priority":5384,"src":"all","fwmark":"0x4d49","goto":5479,"protocol":"153"},{"priority":5384,"src":"all","dst":"224.0.0.0","dstlen":4,"goto":5479,"protocol":"153"},{"priority":5384,"src":"all","dst":"255.255.255.255","goto":5479,"protocol":"153"},{"priority":5384,"src":"all","dst":"192.0.2.0","dstlen":24,"goto":5479,"protocol":"153"},{"priority":5440,"src":"all","nop":null,"protocol":"153"},{"priority":5385,"src":"all","dport":53,"goto":5440,"protocol":"153"},{"priority":5390,"src":"all","table":"254","suppress_prefixlen":1,"protocol":"153"},{"priority":5441,"src":"0.0.0.0","iif":"lo","oif":"eth0","oif_detached":null,"goto":5479,"protocol":"153"},{"priority":5442,"src":"0.0.0.0","iif":"lo","table":"5380","protocol":"153"},{"priority":32766,"src":"all","table":"254"}]';
+const noRules = '[{"priority":0,"src":"all","table":"255"},{"priority":32766,"src":"all","table":"254"}]';
 const routesShown =
   '[{"dst":"default","dev":"mirage0","scope":"253","flags":[]},{"type":"7","dst":"default","metric":4294967295,"flags":[]},{"dst":"198.18.0.0/15","dev":"mirage0","scope":"253","metric":1,"flags":[]},{"type":"7","dst":"198.18.0.0/15","metric":4294967295,"flags":[]}]';
 
@@ -46,7 +51,9 @@ const showRoutes = 'ip -4 -N -j route show table 5380';
 let disk: JournalDirectory;
 let journal: UndoJournal;
 let runner: ScriptedCommandRunner;
-const create = () => createRoutes('linux', { runner, journal, logger: silentLogger });
+let clock: ManualClock;
+let health: Health;
+const create = () => createRoutes('linux', { runner, journal, logger: silentLogger, health, clock });
 const kernelHas = (ruleJson: string, routeJson: string): void => {
   runner.answers.set(showRules, ruleJson);
   runner.answers.set(showRoutes, routeJson);
@@ -56,6 +63,9 @@ beforeEach(async () => {
   disk = new JournalDirectory();
   journal = await disk.open();
   runner = new ScriptedCommandRunner();
+  clock = new ManualClock();
+  health = new Health();
+  kernelHas(noRules, '[]');
 });
 afterEach(() => {
   disk[Symbol.dispose]();
@@ -66,9 +76,9 @@ describe('apply', () => {
     await create().apply(wanted);
     expect(runner.takeScript()).toBe(addScript);
     const changes = (await disk.open()).changes().map((change) => `${change.what} | ${change.where}`);
-    expect(changes).toHaveLength(16);
+    expect(changes).toHaveLength(18);
     expect(changes[0]).toBe('ip route default dev mirage0 | table 5380');
-    expect(changes[9]).toBe('ip rule 5381 | to 198.18.0.0/15 lookup 5380');
+    expect(changes[7]).toBe('ip rule 5382 | to 198.18.0.0/15 lookup 5380');
   });
 
   test('again: nothing; another configuration: only the difference', async () => {
@@ -82,11 +92,11 @@ describe('apply', () => {
     expect(runner.takeScript()).toBe(
       `
 ip -4 -batch -
-  rule add pref 5382 to 198.51.100.0/24 goto 5399
+  rule add pref 5384 to 198.51.100.0/24 goto 5479 protocol 153
 ip -4 -force -batch -
-  rule del pref 5382 to 192.0.2.0/24 goto 5399`.trim(),
+  rule del pref 5384 to 192.0.2.0/24 goto 5479 protocol 153`.trim(),
     );
-    expect(journal.changes()).toHaveLength(16);
+    expect(journal.changes()).toHaveLength(18);
   });
 
   test('what somebody deleted is added again under the record it has', async () => {
@@ -96,14 +106,14 @@ ip -4 -force -batch -
     runner.takeScript();
     await routes.apply(wanted);
     expect(runner.takeScript()).toBe(addScript.split('\n').slice(0, 5).join('\n'));
-    expect(journal.changes()).toHaveLength(16);
+    expect(journal.changes()).toHaveLength(18);
   });
 
   test('undefined removes ours in reverse, and nothing that is not there or not ours', async () => {
     const routes = create();
     await routes.apply(wanted);
     kernelHas(
-      rules.replace('{"priority":5382,"src":"all","fwmark":"0x4d49","iif":"lo","goto":5399},', ''),
+      rules.replace('{"priority":5384,"src":"all","fwmark":"0x4d49","goto":5479,"protocol":"153"},', ''),
       routesShown,
     );
     runner.afterwards.set('ip -4 -force -batch -', { [showRules]: '[]', [showRoutes]: '[]' });
@@ -112,17 +122,19 @@ ip -4 -force -batch -
     expect(runner.takeScript()).toBe(
       `
 ip -4 -force -batch -
-  rule del pref 5387 from 0.0.0.0 iif lo lookup 5380
-  rule del pref 5386 from 0.0.0.0 iif lo oif eth0 goto 5399
-  rule del pref 5385 iif mirage0 goto 5399
-  rule del pref 5384 not dport 53 lookup main suppress_prefixlength 0
-  rule del pref 5382 to 224.0.0.0/4 goto 5399
-  rule del pref 5382 to 255.255.255.255 goto 5399
-  rule del pref 5382 to 192.0.2.0/24 goto 5399
-  rule del pref 5381 from 198.18.0.1 iif lo unreachable
-  rule del pref 5381 to 198.18.0.0/15 lookup 5380
-  rule del pref 5380 from 198.18.0.1 iif lo lookup 5380
-  rule del pref 5399 nop
+  rule del pref 5442 from 0.0.0.0 iif lo lookup 5380 protocol 153
+  rule del pref 5441 from 0.0.0.0 iif lo oif eth0 goto 5479 protocol 153
+  rule del pref 5390 lookup main suppress_prefixlength 1 protocol 153
+  rule del pref 5385 dport 53 goto 5440 protocol 153
+  rule del pref 5384 to 224.0.0.0/4 goto 5479 protocol 153
+  rule del pref 5384 to 255.255.255.255 goto 5479 protocol 153
+  rule del pref 5384 to 192.0.2.0/24 goto 5479 protocol 153
+  rule del pref 5383 not iif lo goto 5479 protocol 153
+  rule del pref 5382 to 198.18.0.0/15 lookup 5380 protocol 153
+  rule del pref 5381 from 198.18.0.1 iif lo unreachable protocol 153
+  rule del pref 5380 from 198.18.0.1 iif lo lookup 5380 protocol 153
+  rule del pref 5479 nop protocol 153
+  rule del pref 5440 nop protocol 153
   route del default dev mirage0 table 5380
   route del unreachable default metric 4294967295 table 5380
   route del 198.18.0.0/15 dev mirage0 metric 1 table 5380
@@ -134,6 +146,43 @@ ip -4 -force -batch -
   });
 });
 
+describe('beside the rules of others', () => {
+  const withOther = (preference: number): string =>
+    noRules.replace(']', `,{"priority":${preference},"src":"all","table":"52"}]`);
+
+  test('ours stand before theirs, and move when theirs come before', async () => {
+    const routes = create();
+    await routes.apply(wanted);
+    kernelHas(`${rules.slice(0, -1)},{"priority":5379,"src":"all","table":"52"}]`, routesShown);
+    runner.takeScript();
+    await routes.apply(wanted);
+    const script = runner.takeScript().split('\n');
+    const added = script.indexOf('  rule add pref 5242 from 0.0.0.0 iif lo lookup 5380 protocol 153');
+    const removed = script.indexOf('  rule del pref 5442 from 0.0.0.0 iif lo lookup 5380 protocol 153');
+    expect(added).toBeGreaterThan(0);
+    expect(removed).toBeGreaterThan(added);
+  });
+
+  test('two that both want to be first do not chase each other: it is told', async () => {
+    const routes = create();
+    const bases: string[] = [];
+    for (let preference = 5379; preference > 3_500; preference -= 200) {
+      kernelHas(withOther(preference), '[]');
+      await routes.apply(wanted);
+      bases.push(/rule add pref (\d+) from 198/.exec(runner.takeScript())?.[1] ?? '');
+      await clock.advance(1_000);
+    }
+    expect(bases.slice(0, 6)).toEqual(['5180', '4980', '4780', '4580', '4380', '4180']);
+    expect(new Set(bases.slice(6))).toEqual(new Set(['4180']));
+    expect(health.warnings().map(({ code }) => code)).toEqual(['ROUTES_CONTESTED']);
+    await clock.advance(60_000);
+    kernelHas(noRules, '[]');
+    await routes.apply(wanted);
+    expect(runner.takeScript()).toContain('rule add pref 5380 from 198.18.0.1');
+    expect(health.warnings()).toEqual([]);
+  });
+});
+
 describe('failures', () => {
   test('a batch that stops names its line; what was added is removed, the journal is empty', async () => {
     runner.answers.set(
@@ -142,7 +191,7 @@ describe('failures', () => {
     );
     await expect(create().apply(wanted)).rejects.toMatchObject({
       code: 'SYSTEM_ROUTES_FAILED',
-      message: 'ip -4 rule add pref 5399 nop failed: RTNETLINK answers: Operation not supported',
+      message: 'ip -4 rule add pref 5479 nop protocol 153 failed: RTNETLINK answers: Operation not supported',
     });
     expect(journal.changes()).toEqual([]);
   });
@@ -160,12 +209,12 @@ describe('failures', () => {
     await routes.apply(wanted);
     kernelHas(rules, '[]');
     runner.answers.set('ip -4 -force -batch -', commandFailure('RTNETLINK answers: Operation not permitted'));
-    await expect(routes.apply(undefined)).rejects.toThrow('cannot be deleted: ip rule pref 5380');
-    expect(journal.changes()).toHaveLength(16);
+    await expect(routes.apply(undefined)).rejects.toThrow('cannot be deleted: ip rule pref 5479');
+    expect(journal.changes()).toHaveLength(18);
   });
 
   test('other systems are told apart', () => {
-    expect(() => createRoutes('win32', { runner, journal, logger: silentLogger })).toThrow(
+    expect(() => createRoutes('win32', { runner, journal, logger: silentLogger, health, clock })).toThrow(
       expect.objectContaining({ code: 'SYSTEM_UNSUPPORTED' }),
     );
   });
@@ -174,7 +223,7 @@ describe('failures', () => {
 test('only what is ours is deleted; a machine without IPv6 is no error', async () => {
   runner.answers.set(
     'ip -4 -N -j rule show',
-    '[{"priority":5381,"src":"all","dst":"198.18.0.0","dstlen":15,"table":"5380"},{"priority":5381,"src":"all","fwmark":"0x1","table":"5380"},{"priority":5399,"src":"all","nop":null},{"priority":5400,"src":"all","table":"5380"}]',
+    '[{"priority":5381,"src":"all","dst":"198.18.0.0","dstlen":15,"table":"5380","protocol":"153"},{"priority":5381,"src":"all","fwmark":"0x1","table":"5380"},{"priority":4999,"src":"all","nop":null,"protocol":"153"},{"priority":5400,"src":"all","table":"5380"}]',
   );
   runner.answers.set(
     'ip -4 -N -j route show table 5380',
@@ -185,13 +234,13 @@ test('only what is ours is deleted; a machine without IPv6 is no error', async (
   expect(deleted.map((entry) => entry.text)).toEqual([
     'unreachable 198.18.0.0/15 metric 4294967295',
     'pref 5381 to 198.18.0.0/15 lookup 5380',
-    'pref 5399 nop',
+    'pref 4999 nop',
   ]);
   expect(runner.takeScript()).toBe(
     `
 ip -4 -force -batch -
-  rule del pref 5381 to 198.18.0.0/15 lookup 5380
-  rule del pref 5399 nop
+  rule del pref 5381 to 198.18.0.0/15 lookup 5380 protocol 153
+  rule del pref 4999 nop protocol 153
   route del unreachable 198.18.0.0/15 metric 4294967295 table 5380`.trim(),
   );
 });

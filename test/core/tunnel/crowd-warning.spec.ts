@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Health } from '../../../core/helper/health.ts';
-import { UdpCrowdWarning } from '../../../core/tunnel/udp-crowd-warning.ts';
+import { CrowdWarning } from '../../../core/tunnel/crowd-warning.ts';
 import { ManualClock } from '../rpc/manual-clock.ts';
 
 test('a flood is told at its beginning and every ten seconds, with its number, until ten minutes after it', () => {
@@ -8,9 +8,9 @@ test('a flood is told at its beginning and every ten seconds, with its number, u
   const health = new Health();
   let told = 0;
   health.changed.on(() => told++);
-  const warning = new UdpCrowdWarning(health, clock);
+  const warning = new CrowdWarning('udp', health, clock);
   for (let i = 0; i < 25_000; i++) {
-    warning.gaveWay();
+    warning.crowded();
     clock.advance(1);
   }
   expect(told).toBe(3);
@@ -18,4 +18,18 @@ test('a flood is told at its beginning and every ten seconds, with its number, u
   clock.advance(600_000);
   expect(health.warnings()).toEqual([]);
   expect(clock.pending).toBe(0);
+});
+
+test('refused connections are told together, beside UDP', () => {
+  const clock = new ManualClock();
+  const health = new Health();
+  new CrowdWarning('udp', health, clock).crowded();
+  const warning = new CrowdWarning('tcp', health, clock);
+  warning.crowded(300);
+  clock.advance(10_000);
+  warning.crowded(200);
+  expect(health.warnings()).toMatchObject([
+    { code: 'UDP_CROWDED' },
+    { code: 'TCP_CROWDED', text: expect.stringContaining('500 so far') },
+  ]);
 });

@@ -1,0 +1,101 @@
+/** Other programs that change what is ours while it is on: put back, or told and off; and what they write for DNS is used. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Snapshot } from '../../../core/contract/status.ts';
+import { Mirage } from '../../support/mirage.ts';
+import { profile } from '../../support/profiles.ts';
+import { describeInLab } from '../../support/tier.ts';
+import { World } from '../../support/world.ts';
+
+describeInLab('upkeep', () => {
+  let world: World;
+  let mirage: Mirage;
+  let before: string;
+
+  beforeAll(async () => {
+    world = await World.create();
+    await world.startWeb();
+    await world.startDante(1080);
+    before = await world.client.networkState();
+    mirage = new Mirage(world.client);
+    await mirage.start();
+  });
+  afterAll(async () => {
+    await world?.[Symbol.asyncDispose]();
+  });
+
+  /** Who the web server sees, by an address that the rules send through the proxy. */
+  const seen = async (): Promise<string | undefined> =>
+    /client=(\S+)/.exec((await world.client.run('curl', ['-sS', '-m', '3', 'http://203.0.113.80/'])).stdout)?.[1];
+  const status = () => mirage.json<Snapshot>('status');
+  const rulesAndRoutes = () =>
+    world.client.sh(
+      'ip rule; ip -6 rule; ip route show table 5380; ip -6 route show table 5380; ip -br addr show mirage0 | sed "s/ fe80[^ ]*//"',
+    );
+  /** In one breath, so that it is one repair. */
+  const allOurs = 'ip rule | sed -n "s/^\\(53[0-9][0-9]\\|54[0-9][0-9]\\):.*/rule del pref \\1/p" | ip -force -batch -';
+
+  /** As many as are repaired at once. */
+  test.each<[string, string]>([
+    ['its rules are flushed', allOurs],
+    ['its table is flushed', 'ip route flush table 5380'],
+    ['its device is taken down', 'ip link set mirage0 down'],
+    ['its device is renamed', 'ip link set mirage0 down; ip link set mirage0 name tun9; ip link set tun9 up'],
+    ['its address is removed', 'ip addr flush dev mirage0'],
+  ])('%s: put back at once, and said', async (_what, harm) => {
+    if ((await status()).tunnel.kind !== 'running') await mirage.enhanced(profile(['MATCH,dante']));
+    expect(await seen()).toBe('203.0.113.1');
+    const whole = await rulesAndRoutes();
+    await world.client.sh(harm);
+    await expect.poll(rulesAndRoutes, { timeout: 3_000, interval: 50 }).toBe(whole);
+    expect(await seen()).toBe('203.0.113.1');
+    const { tunnel, warnings } = await status();
+    expect(tunnel.kind).toBe('running');
+    expect(warnings).toContainEqual(expect.objectContaining({ code: 'NETWORK_CHANGED_BY_OTHERS' }));
+  });
+
+  test('a program that never stops: off, with the reason, and nothing is left', async () => {
+    const rival = world.client.spawn('sh', ['-c', `while :; do ${allOurs}; sleep 0.1; done`]);
+    await expect.poll(async () => (await status()).tunnel.kind, { timeout: 10_000 }).toBe('error');
+    await rival.stop('SIGKILL');
+    expect((await status()).tunnel).toMatchObject({
+      error: { message: expect.stringContaining('again and again') },
+    });
+    expect(await world.client.networkState()).toBe(before);
+  });
+
+  test('its device is deleted: never "running" without it', async () => {
+    await mirage.enhanced(profile(['MATCH,dante']));
+    await world.client.sh('ip link del mirage0');
+    await expect.poll(async () => (await status()).tunnel.kind, { timeout: 3_000 }).toBe('error');
+    expect(await world.client.networkState()).toBe(before);
+  });
+
+  test.each<[string, string, string]>([
+    [
+      'written',
+      'printf "nameserver 10.20.0.1\\n" > /etc/resolv.conf',
+      'printf "nameserver 203.0.113.1\\n" > /etc/resolv.conf',
+    ],
+    [
+      'exchanged for a link',
+      'printf "nameserver 10.20.0.1\\n" > /etc/resolv.conf',
+      'printf "nameserver 203.0.113.1\\n" > /run/nm.conf; ln -sf /run/nm.conf /etc/new; mv -T /etc/new /etc/resolv.conf',
+    ],
+    [
+      'what it led to before us is exchanged',
+      'printf "nameserver 10.20.0.1\\n" > /run/dhcp.conf; ln -sf /run/dhcp.conf /etc/resolv.conf',
+      'printf "nameserver 203.0.113.1\\n" > /run/dhcp.new; mv /run/dhcp.new /run/dhcp.conf',
+    ],
+  ])('resolv.conf is %s by another program: ours stands again, its servers are asked', async (_what, first, second) => {
+    await world.client.sh(`rm -f /etc/resolv.conf; ${first}`);
+    await mirage.enhanced(profile(['MATCH,DIRECT'], '', { 'enhanced-mode': 'redir-host' }));
+    const answer = async () =>
+      (await world.client.run('dig', ['+short', '+tries=1', '+time=2', 'hidden.example', '@198.18.0.2'])).stdout;
+    expect(await answer()).not.toContain('203.0.113.80');
+    await world.client.sh(second);
+    await expect.poll(answer, { timeout: 5_000 }).toContain('203.0.113.80');
+    await expect.poll(() => world.client.read('/etc/resolv.conf')).toContain('nameserver 198.18.0.2');
+    await mirage.off();
+    expect(await world.client.read('/etc/resolv.conf')).toBe('nameserver 203.0.113.1\n');
+  });
+});
