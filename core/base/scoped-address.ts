@@ -33,3 +33,8 @@ export function formatScopedIp({ address, zone }: ScopedIp): string {
 export function isLinkLocal6(address: Ip): boolean {
   return /^fe[89ab][0-9a-f]:/.test(address);
 }
+
+/** The same, and 169.254.0.0/16 (RFC 3927). */
+export function isLinkLocal(address: Ip): boolean {
+  return isLinkLocal6(address) || address.startsWith('169.254.');
+}

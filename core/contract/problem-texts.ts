@@ -31,6 +31,7 @@ export const problemTexts = {
   KEY_UNKNOWN: 'the key "{key}" is not known here and is ignored',
   KEY_REPLACED: 'ignored: {key} says it already',
   KEY_LEGACY: '"{key}" is the old name of {now}; it is read all the same',
+  KEY_MISSPELT: '"{key}" is read as {now}',
   ITEM_EMPTY: 'nothing stands here: the item is left out',
   FOUND_MAP: 'a map cannot stand here',
   FOUND_LIST: 'a list cannot stand here',
@@ -167,7 +168,8 @@ export const problemTexts = {
   NOTE_TUN_STACK: 'ignored: there is one network stack',
   NOTE_TUN_DETECT: 'ignored: the outward interface is always found',
   NOTE_TUN_REDIRECT: 'ignored: traffic is taken by the TUN alone',
-  NOTE_TUN_STRICT: 'ignored: traffic never goes around the tunnel',
+  NOTE_TUN_STRICT:
+    'not supported yet: a program that binds its sockets to an interface or a source address goes around the tunnel',
   NOTE_TUN_KERNEL: 'ignored: the kernel decides it',
   NOTE_TUN_UDP: 'ignored: UDP flows end after their usual time',
   NOTE_TUN_NO_EFFECT: 'ignored: it has no effect here',

@@ -19,6 +19,9 @@ const staleTtl = 30;
 /** Milliseconds that a new answer is waited for when there is an expired one (RFC 8767 section 5). */
 const clientPatience = 1_800;
 
+/** Memory for answers, whatever their number: one of 65,535 bytes can hold thousands of records. */
+const mostBytes = 16 * 1024 * 1024;
+
 type Outcome = { readonly answer: DnsAnswer } | { readonly error: AppError };
 
 interface Remembered {
@@ -42,9 +45,9 @@ export class CachedResolver implements Resolver {
   readonly #memory: LRUCache<string, Remembered>;
   readonly #flights = new Map<string, Flight>();
 
-  /** Remembers up to `capacity` answers. */
+  /** Remembers up to `capacity` answers, and 16 MiB of them. */
   constructor(inner: Resolver, clock: Clock, capacity = 4_096) {
-    this.#memory = new LRUCache({ max: Math.max(1, capacity) });
+    this.#memory = new LRUCache({ max: Math.max(1, capacity), maxSize: mostBytes, sizeCalculation: sizeOf });
     this.#inner = inner;
     this.#clock = clock;
   }
@@ -153,6 +156,15 @@ export class CachedResolver implements Resolver {
   }
 }
 
+/** About how many bytes of memory it takes. */
+function sizeOf({ outcome }: Remembered): number {
+  if ('error' in outcome) return 500;
+  const { answers, authorities, additionals } = outcome.answer.message;
+  return [answers, authorities, additionals].flat().reduce((sum, { data }) => sum + 250 + lengthOf(data), 500);
+}
+
+const lengthOf = (data: unknown): number => (data instanceof Uint8Array ? data.length : 0);
+
 /** DO and CD change what a server says. */
 function keyOf({ name, type, dnssecOk = false, checkingDisabled = false }: Question): string {
   return `${type} ${name}${dnssecOk ? ' do' : ''}${checkingDisabled ? ' cd' : ''}`;
@@ -200,8 +212,8 @@ function ttlOf(message: DnsMessage): number {
   const denied = message.rcode === 'NXDOMAIN' || message.answers.every((record) => record.type === 'CNAME');
   const shortest = message.answers.reduce((least, record) => Math.min(least, record.ttl), longest);
   if (!denied) return shortest;
-  // A denial without SOA is not to be remembered (RFC 2308 section 5): it serves the transaction in progress.
-  return soa === undefined ? 0 : Math.min(shortest, longestDenial, soa.ttl, minimumOf(soa));
+  // A denial without SOA is not to be remembered (RFC 2308 section 5).
+  return soa === undefined ? -1 : Math.min(shortest, longestDenial, soa.ttl, minimumOf(soa));
 }
 
 /** The last field of an SOA record: how long a denial holds (RFC 2308 section 4). */

@@ -9,6 +9,7 @@ import { parseCidr } from '../base/cidr.ts';
 import type { Clock } from '../base/clock.ts';
 import { DomainTrie } from '../base/domain.ts';
 import type { Logger } from '../base/logger.ts';
+import { isLoopbackName } from '../base/special-names.ts';
 import type { DnsConfig, DnsMode, UpstreamConfig } from '../contract/config.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import type { Network } from '../flow/metadata.ts';
@@ -214,6 +215,11 @@ export class DnsGraph {
       this.#own(config.proxyServerNameserver) ??
       (isAskedByRules(config) ? policedBy(sorted(believedBy(directly)), directly) : undefined);
     this.proxyServers = proxies === undefined ? this.matching : addressesBy(proxies);
+  }
+
+  /** Whether a normalised name may stand for this machine or a neighbour on the link: localhost, a name of `hosts` or of the network. */
+  isNear(name: string): boolean {
+    return isLoopbackName(name) || this.#hosts.follow(name) !== undefined || this.network.standing(name) === 'own';
   }
 
   /** Where the aliases of `hosts` lead from a normalised name; the name itself without any. */

@@ -1,5 +1,5 @@
 /** Turns the bytes of questions into the bytes of their answers and keeps the log. Framing only: `DnsRouter` decides. */
-import { type Ip, numberToIpv4 } from '../base/address.ts';
+import { formatEndpoint, type Ip, numberToIpv4 } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
@@ -14,6 +14,7 @@ import { AnswerBatch, BatchReader, type DnsBatch } from './dns-batch.ts';
 import { DnsFastPath, type PlainRouter, plainTypeName } from './dns-fast-path.ts';
 import type { Asker, DnsLog } from './dns-log.ts';
 import { FairPlaces } from './fair-places.ts';
+import type { Forwarders } from './forwarders.ts';
 import type { PlainQuestion } from './plain-question.ts';
 import type { RoutedAnswer } from './routed-answer.ts';
 
@@ -29,6 +30,8 @@ export interface DnsServerOptions {
   readonly logger: Logger;
   /** Whose share of the fake range a new name counts against; the asker's address without it. */
   readonly clientOf?: (network: Network, source: Endpoint, destination: Endpoint) => string;
+  /** Resolvers on this machine whose own questions go out. */
+  readonly forwarders?: Forwarders;
 }
 
 type Send = (answers: Uint8Array) => void;
@@ -92,12 +95,14 @@ export class DnsServer {
   answerBatch(batch: DnsBatch, send: Send): void {
     if (this.#stopped.signal.aborted) return;
     const reader = new BatchReader(batch.questions);
+    const mayBeForwarder = this.#options.forwarders?.expected === true;
     const arrival: Arrival = { begun: this.#options.clock.monotonic(), time: this.#options.clock.now(), send };
     for (let i = 0; i < batch.count && reader.next(); i++) {
       const token = batch.firstToken + i;
       const { start, end } = reader;
       try {
-        if (this.#fast?.accepts(batch.questions, start, end) === true)
+        if (mayBeForwarder) void this.#answerForwarder(batch.questions.slice(start, end), reader, token, send);
+        else if (this.#fast?.accepts(batch.questions, start, end) === true)
           this.#answerFast(this.#fast, reader, token, arrival);
         else void this.#answerSlow(batch.questions.subarray(start, end), reader, token, send);
       } catch (error) {
@@ -154,6 +159,50 @@ export class DnsServer {
       if (answer !== undefined) this.#lateBatch(send).add(token, answer);
     } catch (error) {
       this.#logger.error('a question was not answered', { error: AppError.from(error).message });
+    }
+  }
+
+  /** While a server of ours may be a program of this machine: is it that which asks? */
+  async #answerForwarder(message: Uint8Array, reader: BatchReader, token: number, send: Send): Promise<void> {
+    const asker = this.#askerOf(reader);
+    try {
+      const standing = await this.#options.forwarders?.standing(asker);
+      const answer =
+        standing === undefined
+          ? await this.#answerDecoded(message, asker)
+          : await this.#answerAside(message, asker, standing);
+      if (answer !== undefined) this.#lateBatch(send).add(token, answer);
+    } catch (error) {
+      this.#logger.error('a question was not answered', { error: AppError.from(error).message });
+    }
+  }
+
+  /** A local resolver asks: its server answers, or nobody when it asks us what we would ask it. */
+  async #answerAside(message: Uint8Array, asker: Asker, standing: 'relayed' | 'loop'): Promise<Uint8Array | undefined> {
+    const { clock, forwarders } = this.#options;
+    const decoded = decodeMessage(message);
+    if (!decoded.ok) return undefined;
+    const query = decoded.message;
+    if (standing === 'loop') {
+      const [question] = query.questions;
+      const isPlain = question !== undefined && this.#router.isPlainFake?.(question.name) === true;
+      return isPlain ? await this.#answerDecoded(message, asker) : encodeMessage(responseTo(query, 'SERVFAIL'));
+    }
+    const [time, begun] = [clock.now(), clock.monotonic()];
+    const upstream = `${asker.network}://${formatEndpoint(asker.destination)}`;
+    const record = (answer: Pick<RoutedAnswer, 'message' | 'verdict'>): void => {
+      const ms = clock.monotonic() - begun;
+      this.#record(query, { ...answer, upstream, upstreamMs: ms }, asker, time, ms);
+    };
+    try {
+      const bytes = await forwarders?.relay(message, asker, this.#stopped.signal);
+      const answer = bytes === undefined ? undefined : decodeMessage(bytes);
+      if (answer?.ok === true) record({ message: answer.message, verdict: 'real' });
+      return bytes;
+    } catch (error) {
+      this.#logger.debug('a question of a local resolver was not answered', { error: AppError.from(error).message });
+      record({ message: responseTo(query, 'SERVFAIL'), verdict: 'error' });
+      return undefined;
     }
   }
 

@@ -29,6 +29,8 @@ export interface MixedClientServices {
 
 /** Milliseconds that a client may take between two requests. */
 const betweenRequestsMs = 60_000;
+/** Milliseconds that the last bytes for a slow client have; what it does not take then it does not want. */
+const flushMs = 600_000;
 /** Milliseconds that a refused client has to read the answer before it is cut off. */
 const lingerMs = 2000;
 
@@ -178,7 +180,7 @@ export class MixedClient {
   /** Sends the last words and waits a little for them to be read: closing over unread bytes would turn them into a RST. */
   #endWith(last: Uint8Array): void {
     const socket = this.#socket;
-    this.#limit(betweenRequestsMs);
+    this.#limit(flushMs);
     socket.end(last, () => this.#limit(lingerMs));
     socket.resume();
     socket.once('close', () => this.#cancelTimer());

@@ -11,7 +11,7 @@ import {
   readBasicCredentials,
   readHttpProxyRequest,
 } from '../net/http-connect.ts';
-import { isHeadWorthReading } from '../net/http-fields.ts';
+import { isHeadWorthReading, maxHttpHead } from '../net/http-fields.ts';
 import { parseHttpRequest } from '../net/http-request.ts';
 import type { Parsed } from '../net/parsed.ts';
 import { encodeSocks4Reply, parseSocks4Request, socks4Version } from '../net/socks4.ts';
@@ -155,7 +155,8 @@ export class MixedHandshake {
     this.#searched = this.#bytes.length;
     if (!isHeadWorthReading(this.#bytes, searched)) return undefined;
     const parsed = parseHttpRequest(this.#bytes);
-    const malformed = encodeHttpError(400, parsed.kind === 'bad' ? parsed.message : '');
+    const status = this.#bytes.length >= maxHttpHead ? 431 : 400;
+    const malformed = encodeHttpError(status, parsed.kind === 'bad' ? parsed.message : '');
     return this.#take(parsed, malformed, (head) => {
       if (!this.#users.admits(readBasicCredentials(head))) {
         return refuse(encodeHttpError(407, 'a user name and password are needed'), 'wrong user name or password');

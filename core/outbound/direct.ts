@@ -1,6 +1,7 @@
 /** Dials the target itself. A name is resolved by our own resolver, because the OS would ask us. */
 import { type Ip, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
+import { isLinkLocal } from '../base/scoped-address.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import type { DialPlan } from '../flow/dial-plan.ts';
 import type { Network } from '../flow/metadata.ts';
@@ -14,6 +15,8 @@ export interface DirectOptions {
   readonly resolver: AddressResolver;
   /** Whether an address belongs to our own fake range: dialling one would come back to us. */
   readonly isFake: (address: Ip) => boolean;
+  /** Whether a name may stand for this machine or a neighbour on the link: localhost, those of hosts and of the network. */
+  readonly isNear: (name: string) => boolean;
   /** Milliseconds for a dial that the data plane does. */
   readonly timeoutMs: number;
 }
@@ -46,7 +49,7 @@ export class DirectOutbound implements Outbound {
     const literal = parseIp(to.host);
     const all = literal === undefined ? await this.#options.resolver.resolve(to.host, signal) : [literal];
     const real = all.filter((address) => !this.#options.isFake(address));
-    if (real.length > 0) return real;
+    if (real.length > 0) return literal === undefined ? this.#withoutInner(to.host, real) : real;
     throw new AppError(
       'DIAL_LOOP_DETECTED',
       `${to.host} leads to ${all.join(', ')}, an address of our own fake range`,
@@ -54,5 +57,19 @@ export class DirectOutbound implements Outbound {
         expected: 'an address outside the fake-ip range; look for one of it in hosts or in the upstream resolver',
       },
     );
+  }
+
+  /**
+   * Whoever has a domain can give it our own address. Programs and browsers that know the name by a fake address cannot see that
+   * (DNS rebinding), and a container behind us would reach what listens on the loopback only.
+   */
+  #withoutInner(name: string, addresses: readonly Ip[]): Ip[] {
+    const { egress, isNear } = this.#options;
+    if (isNear(name)) return [...addresses];
+    const outer = addresses.filter((address) => !egress.isLocal(address) && !isLinkLocal(address));
+    if (outer.length > 0) return outer;
+    throw new AppError('DIAL_REJECTED', `${name} leads to ${addresses.join(', ')}, which is this machine or its link`, {
+      expected: 'if that is meant, an entry in hosts',
+    });
   }
 }

@@ -20,6 +20,8 @@ export interface OutboundServices {
   /** Resolves the names of proxy servers. */
   readonly proxyServers: AddressResolver;
   readonly isFake: (address: Ip) => boolean;
+  /** Whether a name may stand for this machine or a neighbour on the link. */
+  readonly isNear: (name: string) => boolean;
   readonly clock: Clock;
   /** Milliseconds for a dial that the data plane does. */
   readonly timeoutMs: number;
@@ -32,21 +34,32 @@ export interface Route {
   readonly chain: readonly string[];
 }
 
+/** What of ours runs on this machine, as believed until a time (monotonic milliseconds). */
+interface Local {
+  readonly until: number;
+  readonly proxies: readonly Endpoint[];
+  readonly servers: readonly Endpoint[];
+}
+
 export const builtInTags = ['DIRECT', 'REJECT', 'REJECT-DROP'] as const;
 
 export class OutboundManager {
   readonly #outbounds = new Map<string, Outbound>();
   readonly #proxies: readonly ProxyConfig[];
-  readonly #servers: readonly Endpoint[];
+  readonly #servers: () => readonly Endpoint[];
   readonly #egress: Egress;
   readonly #clock: Clock;
-  #local: { readonly until: number; readonly proxies: readonly Endpoint[] } | undefined;
+  #local: Local | undefined;
 
   /**
    * `servers`: other servers of ours, by address or name; one of them may be a program here that asks further on (a resolver that
    * encrypts). Throws CONFIG_INVALID when two outbounds have the same name.
    */
-  constructor(proxies: readonly ProxyConfig[], services: OutboundServices, servers: readonly Endpoint[] = []) {
+  constructor(
+    proxies: readonly ProxyConfig[],
+    services: OutboundServices,
+    servers: () => readonly Endpoint[] = () => [],
+  ) {
     this.#proxies = proxies;
     this.#servers = servers;
     this.#egress = services.egress;
@@ -75,18 +88,28 @@ export class OutboundManager {
    * was found is believed for a second; the machine's addresses seldom change.
    */
   localProxies(): readonly Endpoint[] {
-    const now = this.#clock.monotonic();
-    if (this.#local === undefined || this.#local.until <= now) {
-      this.#local = { until: now + 1000, proxies: this.#findLocalProxies() };
-    }
-    return this.#local.proxies;
+    return this.#findLocal().proxies;
   }
 
-  #findLocalProxies(): Endpoint[] {
-    const proxies = this.#proxies.flatMap((proxy) =>
-      proxy.type === 'socks5' ? [{ host: proxy.server, port: proxy.port }] : [],
-    );
-    return [...proxies, ...this.#servers].flatMap(({ host: name, port }) => {
+  /** Of those the servers that answer DNS questions. */
+  localServers(): readonly Endpoint[] {
+    return this.#findLocal().servers;
+  }
+
+  #findLocal(): Local {
+    const now = this.#clock.monotonic();
+    if (this.#local === undefined || this.#local.until <= now) {
+      const servers = this.#onThisMachine(this.#servers());
+      const proxies = this.#proxies.flatMap((proxy) =>
+        proxy.type === 'socks5' ? [{ host: proxy.server, port: proxy.port }] : [],
+      );
+      this.#local = { until: now + 1000, proxies: [...this.#onThisMachine(proxies), ...servers], servers };
+    }
+    return this.#local;
+  }
+
+  #onThisMachine(servers: readonly Endpoint[]): Endpoint[] {
+    return servers.flatMap(({ host: name, port }) => {
       const host = parseScopedIp(name)?.address ?? loopbackOfName(name);
       return host !== undefined && this.#egress.isLocal(host) ? [{ host, port }] : [];
     });

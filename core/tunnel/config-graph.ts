@@ -54,6 +54,7 @@ export interface ConfigGraphServices {
 
 /** Milliseconds for a dial that the data plane does. */
 const dialMs = 10_000;
+const dnsPort = 53;
 
 export class ConfigGraph implements DispatchPolicy {
   readonly config: Config;
@@ -65,6 +66,7 @@ export class ConfigGraph implements DispatchPolicy {
   readonly outbounds: OutboundManager;
   readonly dns: DnsGraph;
   readonly sniffer: Sniffer;
+  #base: readonly Endpoint[] = [];
 
   /** Throws CONFIG_INVALID for what cannot be put in force. Opens nothing. */
   constructor(config: Config, pool: FakeIpPool, services: ConfigGraphServices) {
@@ -105,10 +107,28 @@ export class ConfigGraph implements DispatchPolicy {
       logger: log,
     });
     const { addresses: resolver, proxyServers } = this.dns;
-    const outboundServices = { egress, resolver, proxyServers, isFake, clock, timeoutMs: dialMs };
-    this.outbounds = new OutboundManager(config.proxies, outboundServices, serversOf(config.dns));
+    const isNear = (name: string) => this.dns.isNear(normaliseDomain(name));
+    const outboundServices = { egress, resolver, proxyServers, isFake, isNear, clock, timeoutMs: dialMs };
+    this.outbounds = new OutboundManager(config.proxies, outboundServices, () => [
+      ...serversOf(config.dns),
+      ...this.#baseServers(base),
+    ]);
     this.#checkPolicies();
     this.#checkExcluded();
+  }
+
+  /** The machine's own servers as they were read last; they are read anew meanwhile. */
+  #baseServers(base: ConfigGraphServices['base']): readonly Endpoint[] {
+    void this.#readBase(base);
+    return this.#base;
+  }
+
+  async #readBase(base: ConfigGraphServices['base']): Promise<void> {
+    try {
+      this.#base = (await base()).servers.map((host) => ({ host, port: dnsPort }));
+    } catch {
+      // Who cannot be told cannot be asked either.
+    }
   }
 
   nameBehind(name: string): string {

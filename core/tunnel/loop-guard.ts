@@ -12,7 +12,7 @@ export interface LoopGuard {
 }
 
 export interface LoopGuardSystem {
-  /** The processes that hold a TCP socket listening at this address and port, or at its wildcard. */
+  /** The processes that hold a listening TCP socket, or a UDP socket without a peer, at this address and port, or at its wildcard. */
   findListeners(address: string, port: number): Promise<readonly ProcessInfo[]>;
   /** Parent of a process, 0 when it is gone. */
   parentOf(pid: number): number;

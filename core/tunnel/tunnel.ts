@@ -14,6 +14,7 @@ import { askAsApplication } from '../dns/application-view.ts';
 import { DnsLog } from '../dns/dns-log.ts';
 import { DnsServer } from '../dns/dns-server.ts';
 import { FakeIpPool } from '../dns/fake-ip-pool.ts';
+import { Forwarders } from '../dns/forwarders.ts';
 import { MissingNames } from '../dns/missing-names.ts';
 import { NameInquiry } from '../dns/name-inquiry.ts';
 import { SearchList } from '../dns/search-list.ts';
@@ -29,6 +30,7 @@ import { ConfigGraph } from './config-graph.ts';
 import { ConnectionTopic } from './connection-topic.ts';
 import { CrowdWarning } from './crowd-warning.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { EchoPolicy } from './echo-policy.ts';
 import { EngineRevival } from './engine-revival.ts';
 import { FakeIpPools } from './fake-ip-pools.ts';
 import { ForgedAnswerWarning } from './forged-answer-warning.ts';
@@ -71,6 +73,8 @@ export class Tunnel {
   readonly #systemHosts: SystemHosts;
   readonly #searchList: SearchList;
   readonly #clients: ClientNames;
+  readonly #loopGuard: ProcessLoopGuard;
+  readonly #processes: CachedProcessFinder;
   readonly #searchWarning: SearchListWarning;
   readonly #forgedAnswers: ForgedAnswerWarning;
   #dnsMode: DnsMode | null = null;
@@ -88,7 +92,9 @@ export class Tunnel {
     this.#services = services;
     this.#flows = new FlowTable(clock);
     this.connections = new ConnectionTopic(this.#flows);
+    this.#loopGuard = new ProcessLoopGuard(services.loopGuard, clock);
     const processes = new CachedProcessFinder(services.findProcess, () => clock.monotonic());
+    this.#processes = processes;
     this.dnsLog = new DnsLog({
       findProcess: async (...asker) => (await processes.find(...asker))?.name,
       logger: log,
@@ -130,7 +136,7 @@ export class Tunnel {
       resolver: { resolve: (name, signal) => this.#graph.dns.matching.resolve(name, signal) },
       processes,
       silentClients: new SilentClients(clock),
-      loopGuard: new ProcessLoopGuard(services.loopGuard, clock),
+      loopGuard: this.#loopGuard,
       clock,
       log: log.child('flow'),
       processesWanted: () => this.connections.watched,
@@ -141,6 +147,14 @@ export class Tunnel {
       log.child('engine'),
       (network, count) => crowds[network].crowded(count),
     );
+    const echo = new EchoPolicy({
+      policy: () => this.#graph,
+      fakeIp: this.mappings,
+      names: this.#memory,
+      resolver: { resolve: (name, signal) => this.#graph.dns.matching.resolve(name, signal) },
+      log: log.child('flow'),
+      timeoutMs: 8_000,
+    });
     const revival = new EngineRevival({
       revive: () => this.#inbound.revive(),
       onOver: (reason) => void this.machine.died(reason),
@@ -151,6 +165,7 @@ export class Tunnel {
     this.#inbound = new TunInbound({
       engine: this.#engine,
       dispatcher: this.#dispatcher,
+      decideEcho: (asked) => echo.decide(asked),
       dns: { answerBatch: (questions, send) => this.#dnsServer?.answerBatch(questions, send) },
       onDead: (message, revivable) => revival.died(message, revivable),
       log: log.child('tun'),
@@ -396,6 +411,7 @@ export class Tunnel {
               logger: log,
               clientOf: (...asker) =>
                 this.#clients.clientOf([this.mappings.current.range.tunAddress, tunAddress6], ...asker),
+              forwarders: this.#forwarders(),
             });
           },
           undo: async () => {
@@ -422,6 +438,21 @@ export class Tunnel {
       flushCaches: async () => void (await flushCaches()),
       device: () => this.#engine.device(),
     };
+  }
+
+  /** Resolvers of this machine that the configuration in force asks. */
+  #forwarders(): Forwarders {
+    const local = () => this.#graph.outbounds.localServers();
+    return new Forwarders({
+      expected: () => local().length > 0,
+      isForwarder: async ({ network, source, destination }) => {
+        const process = await this.#processes.find(network, source, destination);
+        return process !== undefined && (await this.#loopGuard.isProxyProcess(process, local()));
+      },
+      isOurs: (address) => address === this.#graph.pool.range.dnsAddress,
+      opener: this.#egress,
+      clock: this.#services.clock,
+    });
   }
 
   /** Fake addresses in any case; others by the configuration, and where they are not, never around us either. */

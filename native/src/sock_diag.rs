@@ -10,6 +10,8 @@ const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const SOCK_DESTROY: u16 = 21;
 const LISTEN: u32 = 1 << 10;
 const TIME_WAIT: u32 = 1 << 6;
+/// TCP_CLOSE, which also stands for UDP sockets without a peer.
+const UNCONNECTED: u32 = 1 << 7;
 /// Bytes of `struct inet_diag_req_v2`.
 const REQUEST: usize = 56;
 const MESSAGE: usize = 72;
@@ -71,17 +73,19 @@ fn find_by(
     Ok(None)
 }
 
-/// TCP sockets listening at exactly this address and port, or at its wildcard.
+/// TCP sockets listening at exactly this address and port, or at its wildcard, and UDP sockets that take what comes there.
 pub fn listeners(address: IpAddr, port: u16) -> io::Result<Vec<Socket>> {
     let netlink = open()?;
     let mut found = Vec::new();
     for family in [libc::AF_INET, libc::AF_INET6] {
         let mut id = [0; SOCKET_ID];
         id[..2].copy_from_slice(&port.to_be_bytes());
-        found.extend(ask(
-            &netlink,
-            &dump(family, libc::IPPROTO_TCP, LISTEN, &id),
-        )?);
+        for (protocol, states) in [
+            (libc::IPPROTO_TCP, LISTEN),
+            (libc::IPPROTO_UDP, UNCONNECTED),
+        ] {
+            found.extend(ask(&netlink, &dump(family, protocol, states, &id))?);
+        }
     }
     found.retain(|socket| {
         let ip = socket.local.ip().to_canonical();
@@ -255,6 +259,23 @@ mod tests {
         assert_eq!(
             at.iter().map(|socket| socket.local).collect::<Vec<_>>(),
             [address]
+        );
+    }
+
+    #[test]
+    fn finds_what_takes_datagrams() {
+        let server = UdpSocket::bind("127.0.0.5:0").unwrap();
+        let address = server.local_addr().unwrap();
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.connect(address).unwrap();
+        let at = listeners(address.ip(), address.port()).unwrap();
+        let found: Vec<_> = at.iter().map(|socket| socket.local).collect();
+        assert_eq!(found, [address]);
+        let connected = client.local_addr().unwrap();
+        assert!(
+            listeners(connected.ip(), connected.port())
+                .unwrap()
+                .is_empty()
         );
     }
 

@@ -77,7 +77,8 @@ export const en = {
     stopped: 'Off. The network of this machine is as it was.',
     startingFor: 'Turning on: {{step}}',
     starting: 'Turning on',
-    running: 'Every connection goes through {{device}} and is shown by name.',
+    running:
+      'Every connection goes through {{device}} and is shown by name, except for programs that bind to an interface or a source address.',
     runningFor: 'On for {{duration}}',
     stoppingFor: 'Turning off: {{step}}',
     stopping: 'Turning off',

@@ -77,7 +77,7 @@ export const zhCn: Messages = {
     stopped: '已关闭。本机网络保持原状。',
     startingFor: '正在开启：{{step}}',
     starting: '正在开启',
-    running: '所有连接都经过 {{device}}，并以域名显示。',
+    running: '所有连接都经过 {{device}}，并以域名显示；绑定到网卡或源地址的程序除外。',
     runningFor: '已开启 {{duration}}',
     stoppingFor: '正在关闭：{{step}}',
     stopping: '正在关闭',

@@ -258,6 +258,19 @@ describe('heads that nobody may pass on', () => {
     expect(server.heard()).not.toContain('smuggled');
   });
 
+  test('a head without end is told so', async () => {
+    const { port } = await mixed(() => undefined);
+    const { output } = await curl(
+      '-i',
+      '-x',
+      `http://127.0.0.1:${port}`,
+      '-H',
+      `X: ${'x'.repeat(90_000)}`,
+      'http://a/',
+    );
+    expect(output).toMatch(/^HTTP\/1\.1 431 /);
+  });
+
   test('bytes behind CONNECT are the first of the connection', async () => {
     const echo = await loopback.listen((socket) => socket.pipe(socket));
     const { port } = await mixed(relayTo(echo));

@@ -12,11 +12,16 @@ const names = new NamedAddresses({
   'loop.example': ['198.18.3.4'],
   'both.example': ['198.18.3.4', '192.0.2.9'],
   'here.example': ['127.0.0.1'],
+  'rebound.example': ['127.0.0.1', '::1'],
+  'half.example': ['127.0.0.53', '192.0.2.9', '169.254.169.254', 'fe80::1'],
+  'metadata.example': ['169.254.169.254'],
+  'link.example': ['fe80::1'],
 });
 const direct = new DirectOutbound('DIRECT', {
   egress: new LoopbackEgress(),
   resolver: names,
   isFake: (ip) => ip.startsWith('198.18.'),
+  isNear: (name) => name === 'here.example',
   timeoutMs: 9000,
 });
 const plan = (host: string) => direct.plan({ host, port: 443 }, 'tcp', new AbortController().signal);
@@ -48,7 +53,16 @@ describe('what cannot be dialled', () => {
     ['far.example', 'DIAL_NETWORK_UNREACHABLE'],
     ['loop.example', 'DIAL_LOOP_DETECTED'],
     ['198.18.0.9', 'DIAL_LOOP_DETECTED'],
+    ['rebound.example', 'DIAL_REJECTED'],
+    ['metadata.example', 'DIAL_REJECTED'],
+    ['link.example', 'DIAL_REJECTED'],
   ])('%s: %s', async (host, code) => expect(plan(host)).rejects.toMatchObject({ code }));
+
+  test('addresses of this machine and its link are left out for a name, not for one that stands for it', async () => {
+    expect(await plan('half.example')).toMatchObject({ dial: { hops: [{ address: '192.0.2.9' }] } });
+    expect(await plan('here.example')).toMatchObject({ dial: { hops: [{ address: '127.0.0.1' }] } });
+    expect(await plan('127.0.0.1')).toMatchObject({ dial: { hops: [{ address: '127.0.0.1' }] } });
+  });
 
   test('fake addresses among real ones are left out', async () => {
     expect(await plan('both.example')).toMatchObject({ dial: { hops: [{ address: '192.0.2.9' }] } });

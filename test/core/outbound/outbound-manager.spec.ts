@@ -10,6 +10,7 @@ const manager = (...proxies: ProxyConfig[]): OutboundManager =>
     resolver: new NamedAddresses({}),
     proxyServers: new NamedAddresses({}),
     isFake: () => false,
+    isNear: () => false,
     clock: new ManualClock(),
     timeoutMs: 1000,
   });
@@ -69,6 +70,7 @@ describe('proxies on this machine', () => {
       resolver: new NamedAddresses({}),
       proxyServers: new NamedAddresses({}),
       isFake: () => false,
+      isNear: () => false,
       clock,
       timeoutMs: 1,
     };
@@ -85,6 +87,7 @@ describe('proxies on this machine', () => {
       resolver: new NamedAddresses({}),
       proxyServers: new NamedAddresses({}),
       isFake: () => false,
+      isNear: () => false,
       clock: new ManualClock(),
       timeoutMs: 1,
     };
@@ -93,6 +96,8 @@ describe('proxies on this machine', () => {
       { host: '192.0.2.53', port: 53 },
       { host: 'dns.example', port: 853 },
     ];
-    expect(new OutboundManager([], services, servers).localProxies()).toEqual([{ host: '127.0.0.1', port: 5354 }]);
+    const here = [{ host: '127.0.0.1', port: 5354 }];
+    const local = new OutboundManager([], services, () => servers);
+    expect([local.localProxies(), local.localServers()]).toEqual([here, here]);
   });
 });

@@ -104,7 +104,7 @@ describeInLab('odd and hostile questions', () => {
     mirage = new Mirage(world.client);
     await mirage.start();
     await mirage.enhanced(
-      profile(['DOMAIN,large.example,DIRECT', 'MATCH,dante'], '', {
+      profile(['DOMAIN,large.example,DIRECT', 'DOMAIN,medium.example,DIRECT', 'MATCH,dante'], '', {
         'nameserver-policy': "{ '+.dead.example': '10.20.0.1:5399' }",
       }).replace('log-level: debug', 'log-level: info'),
     );
