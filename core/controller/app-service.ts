@@ -172,7 +172,7 @@ export class AppService implements MirageBridge, Service {
   /** Brings a fresh connection to where the person left things: profile first, then the session. */
   async #settle(connection: number): Promise<void> {
     const current = () => connection === this.#connection && this.#stopping === undefined;
-    const steps = [() => this.#fetchSnapshot(), () => this.#applyProfile(), () => this.#resumeSession()];
+    const steps = [() => this.#fetchSnapshot(), () => this.#applyProfile('when-mine'), () => this.#resumeSession()];
     for (const step of steps) {
       // One that fails does not keep the others from being done: a refused profile must not end the session.
       await step().catch((caught: unknown) =>
@@ -207,10 +207,11 @@ export class AppService implements MirageBridge, Service {
   }
 
   /** Without a file the default is applied, except over a persistent configuration that another program set up. */
-  async #applyProfile(): Promise<void> {
+  async #applyProfile(when: 'when-mine' | 'now'): Promise<void> {
     const { path, config } = this.#profile;
     if (config === undefined || (path === null && this.#snapshot?.owner?.mode === 'persistent')) return;
-    this.#profileWaits = false;
+    this.#profileWaits = when === 'when-mine' && this.#snapshot?.mine === false;
+    if (this.#profileWaits) return;
     const { hash } = await this.#helper.call('applyConfig', { config }).catch((caught: unknown) => {
       this.#profileWaits = AppError.from(caught).code === 'HELPER_IN_USE';
       throw caught;
@@ -219,7 +220,7 @@ export class AppService implements MirageBridge, Service {
   }
 
   async #applyLate(): Promise<void> {
-    await this.#applyProfile().catch((caught: unknown) =>
+    await this.#applyProfile('when-mine').catch((caught: unknown) =>
       this.#logger.warning('the profile could not be applied', describe(caught)),
     );
   }
@@ -229,7 +230,7 @@ export class AppService implements MirageBridge, Service {
   }
 
   async #setEnhanced(on: boolean): Promise<Snapshot> {
-    if (on && this.#profileWaits) await this.#applyProfile();
+    if (on && this.#profileWaits) await this.#applyProfile('now');
     const snapshot = await this.#session.set(on, this.#snapshot);
     this.#onSnapshot(snapshot);
     return snapshot;
@@ -237,7 +238,7 @@ export class AppService implements MirageBridge, Service {
 
   async #reloadProfile(): Promise<AppInfo> {
     await this.#readProfile();
-    await this.#applyProfile();
+    await this.#applyProfile('when-mine');
     return this.#appInfo();
   }
 

@@ -4,6 +4,8 @@ import type { Clock } from '../base/clock.ts';
 
 /** How long the other side has to read and leave. Milliseconds. */
 const patienceMs = 1_000;
+/** Bytes that may still come: what a client sends before it has looked. */
+const mostBytes = 4 * 1024 * 1024;
 
 /**
  * Writes frames and ends the connection. What still comes is read and thrown away until the other side leaves too:
@@ -13,6 +15,10 @@ export function endAfterLastWords(socket: Socket, frames: readonly Buffer[], clo
   socket.on('error', () => undefined);
   for (const frame of frames) socket.write(frame);
   socket.end();
+  const before = socket.bytesRead;
+  socket.on('data', () => {
+    if (socket.bytesRead - before > mostBytes) socket.destroy();
+  });
   socket.resume();
   const cancel = clock.after(patienceMs, () => socket.destroy());
   socket.once('close', cancel);

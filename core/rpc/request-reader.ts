@@ -88,6 +88,11 @@ export class RequestReader {
     return this.#headerFilled > 0 || this.#message !== undefined;
   }
 
+  /** Whether what comes is passed over. */
+  get passesOver(): boolean {
+    return this.#message?.skipped === true;
+  }
+
   /** Gives back what an unfinished message took. */
   dispose(): void {
     if (this.#message !== undefined) this.#giveBack(this.#message);

@@ -39,6 +39,9 @@ export type Handlers = {
 };
 export type Feeds = { readonly [T in TopicName]: TopicFeed<T> };
 
+/** Bytes that nobody wants count as so many: they are read slowly. */
+const passedOverCost = 4;
+
 export interface ConnectionServices {
   readonly handlers: Handlers;
   readonly feeds: Feeds;
@@ -126,7 +129,6 @@ export class ServerConnection {
 
   #receive(chunk: Buffer): void {
     if (this.#ended) return;
-    this.#account.reading.owe(chunk.length);
     try {
       for (const received of this.#reader.push(chunk)) this.#inbox.push(received);
     } catch (error) {
@@ -134,6 +136,7 @@ export class ServerConnection {
       this.#services.log.warning('client sent a bad frame', { uid: this.caller.uid, code, message });
       return this.close(code, message);
     }
+    this.#account.reading.owe(chunk.length * (this.#reader.passesOver ? passedOverCost : 1));
     this.#watchUnfinished();
     this.#pump();
   }

@@ -58,11 +58,16 @@ const whoAsks = dgram.createSocket('udp4');
 whoAsks.on('message', (_message, from) => whoAsks.send(`client=${from.address}`, from.port, from.address));
 const ntp = dgram.createSocket('udp4');
 ntp.on('message', (message, from) => {
+  if (message.length < 48) return;
   const answer = Buffer.alloc(48);
   answer[0] = 0x24; // leap 0, version 4, mode server
   message.copy(answer, 24, 40, 48); // originate = client's transmit
   ntp.send(answer, from.port, from.address);
 });
+
+// Whoever asks may be gone, or have said more than can be sent back.
+for (const socket of [udpEcho, ntp]) socket.on('error', () => undefined);
+web.on('clientError', (_error, socket) => socket.destroy());
 
 await Promise.all([
   new Promise<void>((resolve) => void web.listen(80, address, resolve)),

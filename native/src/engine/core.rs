@@ -3,18 +3,20 @@
 use crate::counters::Slots;
 use crate::engine::dns_desk::{Asker, DnsDesk, MAX_WAITING};
 use crate::engine::flow::{FlowRef, Identity, Tuple};
+use crate::engine::held::Held;
+use crate::engine::udp_share::Owner;
 use crate::event::{Event, Network, Reason};
 use crate::options::Options;
 use crate::outbox::Outbox;
 use crate::packet::fragment::fragment;
-use crate::packet::icmp::{self, Unreachable};
-use crate::packet::{ip, ipv6, udp};
+use crate::packet::icmp::{self, Reported, Unreachable};
+use crate::packet::{ip, ipv4, ipv6, udp};
 use crate::shared::Shared;
 use crate::sys::epoll::Epoll;
 use crate::timers::Timers;
 use crate::tun::Tun;
 use crate::vnet_header::{self, VnetHeader};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -32,9 +34,9 @@ pub struct Core {
     pub now: u64,
     pub timers: Timers<FlowRef>,
     pub dns: DnsDesk,
-    /// Flows without a verdict, oldest first.
-    pub held: BTreeMap<u64, FlowRef>,
-    flows: HashMap<u64, FlowRef>,
+    /// Flows without a verdict.
+    pub held: Held,
+    flows: HashMap<u64, (FlowRef, Option<Owner>)>,
     slots: Slots,
     next_number: u64,
     identification: u32,
@@ -67,7 +69,7 @@ impl Core {
             now,
             timers: Timers::default(),
             dns: DnsDesk::new(numbers.question),
-            held: BTreeMap::new(),
+            held: Held::default(),
             flows: HashMap::new(),
             slots: Slots::new(),
             next_number: numbers.flow,
@@ -166,6 +168,40 @@ impl Core {
         }
     }
 
+    /// Passes an ICMP error on to the sender of `packet` (or its beginning).
+    pub fn send_icmp_error(&mut self, packet: &[u8], error: &Reported) {
+        if let Some(message) = icmp::passed_on(packet, error) {
+            self.inject(&message);
+        }
+    }
+
+    /// Sends a packet with complete checksums to the programs, in fragments if it is larger than the MTU.
+    pub fn inject_whole(&mut self, packet: &[u8]) {
+        self.identification = self.identification.wrapping_add(1);
+        let mut packet = packet.to_vec();
+        if ip::version(&packet) == 4 {
+            ipv4::set_identification(&mut packet, self.identification as u16);
+        }
+        for piece in fragment(&packet, self.options.mtu as usize, self.identification) {
+            self.inject(&piece);
+        }
+    }
+
+    /// Asks about echo requests between two addresses. `None` if JavaScript is far behind.
+    pub fn open_echo(&mut self, source: IpAddr, destination: IpAddr) -> Option<u64> {
+        if self.shared.event_backlog() > MAX_BACKLOG {
+            return None;
+        }
+        self.next_number += 1;
+        let id = self.next_number * 2;
+        self.outbox.push(Event::Echo {
+            id,
+            source,
+            destination,
+        });
+        Some(id)
+    }
+
     /// The far end of the device's IPv6 link.
     pub fn peer6(&self) -> Option<IpAddr> {
         Some(ipv6::neighbour(self.options.address6?).into())
@@ -200,23 +236,25 @@ impl Core {
                 && carried6.iter().any(|prefix| prefix.contains(destination))
     }
 
-    /// Announces a new flow and holds it. `None` if there is no room, or JavaScript is far behind.
+    /// Announces a new flow, of whomever `who` says, and holds it. `None` if there is no room, for its owner or at all, or JavaScript is far behind.
     pub fn open(
         &mut self,
         network: Network,
         source: SocketAddr,
         destination: SocketAddr,
         place: FlowRef,
+        who: impl FnOnce() -> Owner,
     ) -> Option<Identity> {
         if self.shared.event_backlog() > MAX_BACKLOG {
             return None;
         }
+        let owner = self.held.admit(who).ok()?;
         let slot = self.slots.take()?;
         self.next_number += 1;
         let id = self.next_number * 2 + u64::from(network == Network::Udp);
         self.shared.counters.set(slot, 0, 0);
-        self.flows.insert(id, place);
-        self.held.insert(id, place);
+        self.flows.insert(id, (place, owner));
+        self.held.insert(id, place, owner);
         self.outbox.push(Event::Open {
             id,
             slot,
@@ -245,7 +283,7 @@ impl Core {
     /// Announces the end of a flow.
     pub fn close(&mut self, identity: Identity, bytes: (u64, u64), reason: Reason) {
         self.flows.remove(&identity.id);
-        self.held.remove(&identity.id);
+        self.held.remove(identity.id);
         drop(self.shared.take_stream(identity.id));
         self.shared.counters.set(identity.slot, bytes.0, bytes.1);
         self.slots.give(identity.slot);
@@ -257,9 +295,16 @@ impl Core {
         });
     }
 
+    /// Holds a flow again, which has been decided before and needs another verdict.
+    pub fn hold_again(&mut self, id: u64) {
+        if let Some((place, owner)) = self.flows.get(&id).copied() {
+            self.held.insert(id, place, owner);
+        }
+    }
+
     /// Where a flow lives, `None` if it has ended.
     pub fn find(&self, id: u64) -> Option<FlowRef> {
-        self.flows.get(&id).copied()
+        self.flows.get(&id).map(|(place, _)| *place)
     }
 
     fn count_out(&self, bytes: usize) {

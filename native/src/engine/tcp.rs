@@ -249,7 +249,7 @@ impl TcpFlows {
         flow.owner = owner;
         let key = self.flows.insert(flow);
         let place = FlowRef::Tcp(key);
-        match core.open(Network::Tcp, tuple.client, tuple.destination, place) {
+        match core.open(Network::Tcp, tuple.client, tuple.destination, place, who) {
             Some(identity) => {
                 if let Some(flow) = self.flows.get_mut(key) {
                     flow.identity = Some(identity);

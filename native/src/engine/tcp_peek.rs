@@ -2,7 +2,6 @@
 
 use crate::command::{DialPlan, Peek, Rejection, Verdict};
 use crate::engine::core::Core;
-use crate::engine::flow::FlowRef;
 use crate::engine::tcp::TcpFlows;
 use crate::engine::tcp_flow::{Phase, Purpose, TcpFlow};
 use crate::event::{Event, PeekEnd, Reason};
@@ -96,7 +95,7 @@ impl TcpFlows {
             }
         };
         if let Some(identity) = flow.identity {
-            core.held.insert(identity.id, FlowRef::Tcp(key));
+            core.hold_again(identity.id);
             core.outbox.push(Event::Peeked {
                 id: identity.id,
                 chunks: if bytes.is_empty() {

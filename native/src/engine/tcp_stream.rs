@@ -7,6 +7,7 @@ use crate::engine::flow::{FlowRef, Token, Tuple};
 use crate::engine::redirection::Redirection;
 use crate::engine::tcp::{MAX_DNS_BACKLOG, TcpFlows, spare_descriptor};
 use crate::engine::tcp_flow::{Phase, Purpose, TcpFlow};
+use crate::engine::udp_share::Owner;
 use crate::event::{Network, Reason};
 use crate::relay::{Outcome, Relay, Side};
 use crate::slab::Key;
@@ -228,7 +229,9 @@ impl TcpFlows {
         if !core.carries(destination.ip()) {
             return self.end_dns(core, key, Close::Reset);
         }
-        let Some(identity) = core.open(Network::Tcp, client, destination, FlowRef::Tcp(key)) else {
+        let who = || Owner::of_tcp(client, destination);
+        let place = FlowRef::Tcp(key);
+        let Some(identity) = core.open(Network::Tcp, client, destination, place, who) else {
             return self.end_dns(core, key, Close::Reset);
         };
         flow.identity = Some(identity);

@@ -2,7 +2,7 @@
 
 use crate::command::{DialPlan, Rejection, Verdict};
 use crate::engine::core::Core;
-use crate::engine::flow::{FlowRef, Token};
+use crate::engine::flow::Token;
 use crate::engine::tcp::{Segment, TcpFlows, translate};
 use crate::engine::tcp_flow::{Phase, Purpose};
 use crate::event::{Event, Failure, Reason};
@@ -27,7 +27,7 @@ impl TcpFlows {
             return;
         }
         if let Some(identity) = flow.identity {
-            core.held.remove(&identity.id);
+            core.held.remove(identity.id);
         }
         if matches!(flow.phase, Phase::Waiting { .. }) {
             return self.decide_accepted(core, key, verdict);
@@ -120,7 +120,7 @@ impl TcpFlows {
             other => other,
         };
         if let Some(identity) = flow.identity {
-            core.held.insert(identity.id, FlowRef::Tcp(key));
+            core.hold_again(identity.id);
         }
         self.schedule(core, key);
         self.announce(core, key, Err((failure, message)), ms);

@@ -127,6 +127,7 @@ impl UdpFlows {
             return;
         };
         flow.touched = core.now;
+        flow.hops = packet.hop_limit();
         match &flow.phase {
             Phase::Held { .. } | Phase::Waiting { .. } => {
                 for piece in pieces(payload, segment) {
@@ -166,7 +167,11 @@ impl UdpFlows {
         }
         let key = self.flows.insert(UdpFlow::new(tuple, owner, core.now));
         let place = FlowRef::Udp(key);
-        let Some(identity) = core.open(Network::Udp, tuple.client, tuple.destination, place) else {
+        let Some(identity) =
+            core.open(Network::Udp, tuple.client, tuple.destination, place, || {
+                owner
+            })
+        else {
             self.flows.remove(key);
             return None;
         };

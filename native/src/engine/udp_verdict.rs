@@ -2,7 +2,6 @@
 
 use crate::command::{Peek, Rejection, Verdict};
 use crate::engine::core::Core;
-use crate::engine::flow::FlowRef;
 use crate::engine::udp::UdpFlows;
 use crate::engine::udp_flow::Phase;
 use crate::event::{Event, PeekEnd, Reason};
@@ -19,7 +18,7 @@ impl UdpFlows {
             return;
         }
         if let Some(identity) = flow.identity {
-            core.held.remove(&identity.id);
+            core.held.remove(identity.id);
         }
         match verdict {
             Verdict::Peek(peek) => self.peek(core, key, peek),
@@ -59,7 +58,7 @@ impl UdpFlows {
         *since = core.now;
         flow.peek = None;
         if let Some(identity) = flow.identity {
-            core.held.insert(identity.id, FlowRef::Udp(key));
+            core.hold_again(identity.id);
             core.outbox.push(Event::Peeked {
                 id: identity.id,
                 chunks: queue.copies(),

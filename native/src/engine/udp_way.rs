@@ -3,7 +3,7 @@
 use crate::command::DialPlan;
 use crate::egress;
 use crate::engine::core::Core;
-use crate::engine::flow::{FlowRef, Token};
+use crate::engine::flow::Token;
 use crate::engine::udp::UdpFlows;
 use crate::engine::udp_flow::{Far, Phase};
 use crate::engine::udp_outlet::{Outlet, OutletState, Remotes, Way};
@@ -248,7 +248,7 @@ impl UdpFlows {
             since: core.now,
         };
         if let Some(identity) = flow.identity {
-            core.held.insert(identity.id, FlowRef::Udp(key));
+            core.hold_again(identity.id);
             core.outbox.push(Event::Dialed {
                 id: identity.id,
                 outcome: Err((failure, message)),

@@ -28,6 +28,10 @@ class MemoryEngine implements NativeEngine {
     this.calls.push(['decide', ...args]);
   }
 
+  decideEcho(...args: unknown[]): void {
+    this.calls.push(['decideEcho', ...args]);
+  }
+
   takeStream(): number {
     return this.stream();
   }
@@ -106,6 +110,7 @@ beforeEach(async () => {
     onPeeked: () => undefined,
     onClose: (flow) => told.push(['close', flow]),
     onDns: (question) => told.push(['dns', question]),
+    onEcho: (asked) => told.push(['echo', asked]),
     onDead: (message, revivable) => told.push(['dead', message, revivable]),
   };
   engine.setHandlers(handlers);
@@ -120,6 +125,7 @@ describe('events', () => {
       { kind: 'dialed', id: 1, ok: true, address: '192.0.2.1', ms: 12 },
       { kind: 'dns', firstToken: 5, count: 1, questions },
       close(1),
+      { kind: 'echo', id: 8, source: '198.18.0.1', destination: '198.18.0.9' },
       { kind: 'dead', message: 'device gone', revivable: false },
     );
     expect(told).toEqual([
@@ -136,6 +142,7 @@ describe('events', () => {
       ['dialed', 1, { ok: true, address: '192.0.2.1', ms: 12 }],
       ['dns', { firstToken: 5, count: 1, questions }],
       ['close', { id: 1, up: 1, down: 2, reason: 'done' }],
+      ['echo', { id: 8, source: '198.18.0.1', destination: '198.18.0.9' }],
       ['dead', 'device gone', false],
     ]);
   });
@@ -165,6 +172,7 @@ describe('events', () => {
       onPeeked: () => undefined,
       onClose: (flow) => told.push(flow.id),
       onDns: () => undefined,
+      onEcho: () => undefined,
       onDead: () => undefined,
     });
     native.emit(open(1), close(1));

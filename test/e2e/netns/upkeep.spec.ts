@@ -70,6 +70,30 @@ describeInLab('upkeep', () => {
     expect(await world.client.networkState()).toBe(before);
   });
 
+  test('containers that were started meanwhile are named at off; one with servers of its own is not', async () => {
+    const { client } = world;
+    await mirage.enhanced(profile(['MATCH,DIRECT']));
+    const container = async (name: string, resolvConf: string) => {
+      const copy = `${client.directory}/${name}`;
+      await client.sh(`mkdir -p ${copy}; ${resolvConf} > ${copy}/resolv.conf; echo ${name} > ${copy}/hostname`);
+      const binds = ['resolv.conf', 'hostname'].map((file) => `mount --bind ${copy}/${file} /etc/${file}`).join(' && ');
+      const running = client.spawn('unshare', ['--mount', 'sh', '-c', `${binds} && echo up && exec sleep 60`]);
+      await running.printed(/up/);
+      return running;
+    };
+    await client.sh('touch /etc/hostname');
+    const stranded = await container('web', 'cat /etc/resolv.conf');
+    const others = await container('db', 'echo nameserver 9.9.9.9');
+    const off = await mirage.cli('enhanced', 'off');
+    expect(off.stdout).toContain(`sleep (process ${stranded.pid})`);
+    expect(off.stdout).not.toContain(String(others.pid));
+    await Promise.all([stranded, others].map((each) => each.stop('SIGKILL')));
+    const on = await mirage.enhanced(profile(['MATCH,DIRECT']));
+    expect(on.warnings.map(({ code }) => code)).not.toContain('CONTAINERS_WITHOUT_DNS');
+    expect((await mirage.off()).warnings.map(({ code }) => code)).not.toContain('CONTAINERS_WITHOUT_DNS');
+    expect(await client.networkState()).toBe(before);
+  });
+
   test.each<[string, string, string]>([
     [
       'written',
