@@ -211,10 +211,11 @@ export class DnsGraph {
     this.addresses = direct === resolver ? this.matching : addressesBy(direct);
     // Where the rules lead to a proxy, its own name cannot be asked for through it.
     const directly = { ...this.#services, route: undefined };
-    const proxies =
-      this.#own(config.proxyServerNameserver) ??
-      (isAskedByRules(config) ? policedBy(sorted(believedBy(directly)), directly) : undefined);
-    this.proxyServers = proxies === undefined ? this.matching : addressesBy(proxies);
+    const { proxyServerNameserver } = config;
+    if (proxyServerNameserver.length > 0)
+      this.proxyServers = addressesBy(this.#cached(this.#race(proxyServerNameserver, directly)));
+    else if (isAskedByRules(config)) this.proxyServers = addressesBy(policedBy(sorted(believedBy(directly)), directly));
+    else this.proxyServers = this.matching;
   }
 
   /** Whether a normalised name may stand for this machine or a neighbour on the link: localhost, a name of `hosts` or of the network. */
@@ -313,10 +314,6 @@ export class DnsGraph {
     });
     this.#judges.set(server, judge);
     return judge;
-  }
-
-  #own(list: readonly UpstreamConfig[]): Resolver | undefined {
-    return list.length === 0 ? undefined : this.#cached(this.#race(list, this.#services));
   }
 
   #race(list: readonly UpstreamConfig[], services: UpstreamServices): Resolver {

@@ -189,6 +189,10 @@ describe('a nameserver that is asked by the rules', () => {
     upstream.behaviour = answerWith(record('proxy.example', 'A', '192.0.2.9'));
     expect(await graph.proxyServers.resolve('proxy.example', never)).toEqual(['192.0.2.9']);
     expect(upstream.received.at(-1)?.network).toBe('udp');
+    const { nameserver = [] } = byRules();
+    const own = make({ proxyServerNameserver: nameserver }, undefined, route).graph;
+    expect(await own.proxyServers.resolve('proxy.example', never)).toEqual(['192.0.2.9']);
+    expect(upstream.received.at(-1)?.network).toBe('udp');
     expect(asked).toHaveLength(1);
   });
 });
