@@ -333,13 +333,37 @@ Rule:
     expect(codes('Rule: ["MATCH,g"]\nProxy Group: [{name: g, type: select}]')).toContain('POLICY_IS_GROUP');
   });
 
+  test.each([
+    ['rule', 'KEY_MISSPELT'],
+    ['Rules', 'KEY_MISSPELT'],
+    ['RULES', 'KEY_MISSPELT'],
+    ['Rule', 'KEY_LEGACY'],
+  ])('%s are the rules', (key, code) => {
+    expect(config(`${key}: ["MATCH,REJECT"]`).rules[0]?.policy).toBe('REJECT');
+    expect(codes(`${key}: ["MATCH,REJECT"]`)).toEqual([code]);
+    expect(config(`rules: []\n${key}: ["MATCH,REJECT"]`).rules[0]?.policy).toBe('REJECT');
+    expect(config(`${key}: ["MATCH,REJECT"]\nrules: ["MATCH,REJECT-DROP"]`).rules[0]?.policy).toBe('REJECT-DROP');
+    expect(codes(`${key}: ["MATCH,REJECT"]\nrules: ["MATCH,REJECT-DROP"]`)).toEqual(['KEY_REPLACED']);
+  });
+
+  test.each(['Proxies', 'proxy', 'Proxy', 'PROXIES'])('%s are the proxies', (key) => {
+    expect(config(`${key}: [{name: x, type: direct}]\nrules: ["MATCH,x"]`).proxies).toHaveLength(1);
+  });
+
+  test.each(['Proxy Group', 'Proxy-Group', 'proxy_groups', 'Proxy Groups', 'proxy-group'])(
+    '%s are the groups',
+    (key) => {
+      expect(codes(`${key}: [{name: g, type: select}]\nrules: ["MATCH,g"]`)).toContain('POLICY_IS_GROUP');
+    },
+  );
+
   test('a key that only holds anchors is not unknown, unless a key of ours may have been meant', () => {
     const text = (more: string) =>
       `x-base: {a: &a {type: direct}}\n${more}\nproxies: [{<<: *a, name: d}]\nrules: ["MATCH,d"]`;
     expect(codes(text(''))).toEqual([]);
     expect(codes(text('y: &unused {type: direct}'))).toEqual([]);
     expect(codes(text('y: {type: direct}'))).toEqual(['KEY_UNKNOWN']);
-    expect(codes(text('proxy: &unused {type: direct}'))).toEqual(['KEY_UNKNOWN']);
+    expect(codes(text('snifer: &unused {enable: true}'))).toEqual(['KEY_UNKNOWN']);
     expect(codes(text('cfw-anything: 1'))).toEqual(['NOTE_OTHER_CLIENT']);
   });
 
