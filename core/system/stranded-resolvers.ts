@@ -15,16 +15,21 @@ const atOnce = 100;
 
 /** Names of those whose resolv.conf names a server inside one of these prefixes, sorted; each mount namespace once. */
 export async function strandedResolvers(prefixes: readonly Cidr[], proc = '/proc'): Promise<string[]> {
-  const seen = new Set([mountNamespace(`${proc}/self`)]);
+  const seen = new Set([namespaceOf(`${proc}/self`, 'mnt')]);
+  const isElsewhere = (process: string) =>
+    namespaceOf(process, 'net') !== namespaceOf(`${proc}/self`, 'net') &&
+    namespaceOf(process, 'pid') === namespaceOf(`${proc}/self`, 'pid');
   const names = new Set<string>();
   let looked = 0;
   for (const entry of fs.readdirSync(proc)) {
     if (!/^\d+$/.test(entry)) continue;
     if (++looked % atOnce === 0) await breathe();
     const process = `${proc}/${entry}`;
-    const namespace = mountNamespace(process);
+    const namespace = namespaceOf(process, 'mnt');
     if (namespace === undefined || seen.has(namespace)) continue;
     seen.add(namespace);
+    // A network of its own without processes of its own is no container but a test bench: it may ask another machine's server.
+    if (isElsewhere(process)) continue;
     const servers = nameserversOf(small(`${process}/root/etc/resolv.conf`));
     const asksUs = servers.some((server) => prefixes.some((prefix) => cidrContains(prefix, server.replace(/%.*/, ''))));
     if (asksUs && names.size < most) names.add(nameOf(process, entry));
@@ -40,9 +45,9 @@ function nameOf(process: string, pid: string): string {
   return `${printable(small(`${process}/comm`).trim())} (process ${pid})`;
 }
 
-function mountNamespace(process: string): string | undefined {
+function namespaceOf(process: string, kind: 'mnt' | 'net' | 'pid'): string | undefined {
   try {
-    return fs.readlinkSync(`${process}/ns/mnt`);
+    return fs.readlinkSync(`${process}/ns/${kind}`);
   } catch {
     return undefined;
   }

@@ -15,13 +15,18 @@ interface Made {
   resolvConf?: string;
   hostname?: string;
   cgroup?: string;
+  net?: string;
+  pids?: string;
 }
 
-function make(pid: string, { namespace, resolvConf, hostname, cgroup = '0::/user.slice' }: Made): void {
+function make(pid: string, made: Made): void {
+  const { namespace, resolvConf, hostname, cgroup = '0::/user.slice', net = '1', pids = '1' } = made;
   const process = path.join(proc, pid);
   fs.mkdirSync(path.join(process, 'ns'), { recursive: true });
   fs.mkdirSync(path.join(process, 'root/etc'), { recursive: true });
   fs.symlinkSync(`mnt:[${namespace}]`, path.join(process, 'ns/mnt'));
+  fs.symlinkSync(`net:[${net}]`, path.join(process, 'ns/net'));
+  fs.symlinkSync(`pid:[${pids}]`, path.join(process, 'ns/pid'));
   fs.writeFileSync(path.join(process, 'comm'), 'nginx\n');
   fs.writeFileSync(path.join(process, 'cgroup'), `${cgroup}\n`);
   if (resolvConf !== undefined) fs.writeFileSync(path.join(process, 'root/etc/resolv.conf'), resolvConf);
@@ -56,6 +61,13 @@ test('each mount namespace counts once, ours never, and those with other servers
   make('14', { namespace: '4', resolvConf: 'nameserver fdfe:dcba:9876::2\n' });
   make('15', { namespace: '5' });
   expect(await strandedResolvers(ours, proc)).toEqual(['nginx (process 11)', 'nginx (process 14)']);
+});
+
+test('a container has processes of its own, whatever its network; a network alone is another machine of a test', async () => {
+  make('10', { namespace: '2', resolvConf: dead, net: '2', pids: '2' });
+  make('11', { namespace: '3', resolvConf: dead, net: '3', pids: '1' });
+  make('12', { namespace: '4', resolvConf: dead, net: '1', pids: '4' });
+  expect(await strandedResolvers(ours, proc)).toEqual(['nginx (process 10)', 'nginx (process 12)']);
 });
 
 test('what is no file there is not waited for, and no link is followed', async () => {

@@ -73,17 +73,15 @@ describeInLab('upkeep', () => {
   test('containers that were started meanwhile are named at off; one with servers of its own is not', async () => {
     const { client } = world;
     await mirage.enhanced(profile(['MATCH,DIRECT']));
-    const container = async (name: string, resolvConf: string) => {
-      const copy = `${client.directory}/${name}`;
-      await client.sh(`mkdir -p ${copy}; ${resolvConf} > ${copy}/resolv.conf; echo ${name} > ${copy}/hostname`);
-      const binds = ['resolv.conf', 'hostname'].map((file) => `mount --bind ${copy}/${file} /etc/${file}`).join(' && ');
-      const running = client.spawn('unshare', ['--mount', 'sh', '-c', `${binds} && echo up && exec sleep 60`]);
+    const container = async (resolvConf: string) => {
+      const etc = `mount -t tmpfs tmpfs /etc && printf '%s' "$1" > /etc/resolv.conf`;
+      const script = `${etc} && echo up && exec sleep 60`;
+      const running = client.spawn('unshare', ['--mount', 'sh', '-c', script, 'sh', resolvConf]);
       await running.printed(/up/);
       return running;
     };
-    await client.sh('touch /etc/hostname');
-    const stranded = await container('web', 'cat /etc/resolv.conf');
-    const others = await container('db', 'echo nameserver 9.9.9.9');
+    const stranded = await container(await client.read('/etc/resolv.conf'));
+    const others = await container('nameserver 9.9.9.9\n');
     const off = await mirage.cli('enhanced', 'off');
     expect(off.stdout).toContain(`sleep (process ${stranded.pid})`);
     expect(off.stdout).not.toContain(String(others.pid));
