@@ -240,7 +240,7 @@ impl Engine {
             Token::Listener(index) => self.tcp.on_listener(core, index),
             Token::TcpClient(key) => self.tcp.on_ready(core, key, Side::Client, bits),
             Token::TcpRemote(key) => self.tcp.on_ready(core, key, Side::Remote, bits),
-            Token::UdpRemote(key) => self.udp.on_readable(core, key),
+            Token::UdpRemote(key) => self.udp.on_readable(core, key, bits),
             Token::UdpControl(key) => self.udp.on_control(core, key),
             Token::Echo(key) => self.echo.on_readable(core, key),
         }

@@ -9,6 +9,7 @@ use crate::packet::icmp::Unreachable;
 use crate::slab::Key;
 use crate::socks5::{self, Target};
 use crate::sys::datagram::{self, Failure};
+use crate::sys::epoll::FAILED;
 use crate::sys::{self, socket};
 use std::io;
 use std::net::SocketAddr;
@@ -86,7 +87,7 @@ impl UdpFlows {
     }
 
     /// Takes readiness of an outlet's socket.
-    pub fn on_readable(&mut self, core: &mut Core, outlet: Key) {
+    pub fn on_readable(&mut self, core: &mut Core, outlet: Key, bits: u32) {
         let mut buffer = std::mem::take(&mut self.buffer);
         for _ in 0..READ_BURST {
             let Some(fd) = self.socket_of(outlet) else {
@@ -108,7 +109,9 @@ impl UdpFlows {
             }
         }
         self.buffer = buffer;
-        self.report_outlet_failures(core, outlet);
+        if bits & FAILED != 0 {
+            self.report_outlet_failures(core, outlet);
+        }
     }
 
     fn socket_of(&self, outlet: Key) -> Option<BorrowedFd<'_>> {

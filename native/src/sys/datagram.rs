@@ -122,8 +122,8 @@ pub fn enable_gro(fd: BorrowedFd) {
     let _ = socket::set_option(fd, libc::SOL_UDP, UDP_GRO, 1 as libc::c_int);
 }
 
-/// sendmsg(2) to an address, or to where the socket is connected. With `segment`: many datagrams of that many bytes each. With
-/// `hops` and an address: this hop limit instead of the usual one.
+/// sendmsg(2) or sendto(2) to an address, or to where the socket is connected. With `segment`: many datagrams of that many bytes
+/// each. With `hops` and an address: this hop limit instead of the usual one.
 pub fn send(
     fd: BorrowedFd,
     bytes: &[u8],
@@ -131,6 +131,9 @@ pub fn send(
     segment: Option<u16>,
     hops: Option<u8>,
 ) -> io::Result<usize> {
+    if let (None, None, Some(to)) = (segment, hops, to) {
+        return socket::send_to(fd, bytes, to);
+    }
     let mut control = Control::new();
     if let (Some(hops), Some(to)) = (hops, to) {
         control.push_hops(hops, to.is_ipv4());
