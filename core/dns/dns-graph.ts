@@ -185,11 +185,13 @@ export class DnsGraph {
     const { directNameserver } = config;
     const direct =
       directNameserver.length === 0 ? resolver : this.#cached(sorted(this.#race(directNameserver, this.#services)));
+    // Who names a server so wants it asked for, whatever its name says.
+    const own: ReadonlySet<string> = new Set([...options.ownNames, ...namesOf(config)]);
     this.router = new DnsRouter({
       pool,
       fake6: options.fake6,
       hosts,
-      filter: new FakeIpFilter(config.fakeIpFilter, [...options.ownNames, ...namesOf(config), ...blockedBy(config)]),
+      filter: new FakeIpFilter(config.fakeIpFilter, [...own, ...blockedBy(config)]),
       network,
       networkResolver: this.#networkResolver,
       resolver,
@@ -197,7 +199,7 @@ export class DnsGraph {
       mode: options.mode,
       truthful: config.truthful,
       policyOf: options.policyOf,
-      hasServers: (name) => policed.lookup(name) === true,
+      hasServers: (name) => policed.lookup(name) === true || own.has(name),
       missing: options.missing,
       remote: (tag) => this.#remoteBy(tag),
       memory: options.memory,
