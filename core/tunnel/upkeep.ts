@@ -5,8 +5,8 @@
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import { TokenBucket } from '../base/token-bucket.ts';
 import type { HealthSink } from '../system/health-sink.ts';
-import { TokenBucket } from '../system/token-bucket.ts';
 import type { TunnelMachine } from './tunnel-machine.ts';
 
 export interface UpkeepOptions {
@@ -22,17 +22,18 @@ export interface UpkeepOptions {
 
 /** Events come in bursts, our own changes among them. */
 const settleMs = 50;
-/** So many repairs at once, and one more every 12 seconds: five a minute. */
-const repairs = { burst: 5, intervalMs: 12_000 } as const;
+/** So many repairs at once, and one more every 12 seconds. */
+const repairs = { burst: 5, perSecond: 1 / 12 } as const;
 const code = 'NETWORK_CHANGED_BY_OTHERS';
 
 export class Upkeep {
   readonly #options: UpkeepOptions;
-  readonly #repairs = new TokenBucket(repairs.burst, repairs.intervalMs);
+  readonly #repairs: TokenBucket;
   #planned: (() => void) | undefined;
 
   constructor(options: UpkeepOptions) {
     this.#options = options;
+    this.#repairs = new TokenBucket(options.clock, repairs.perSecond, repairs.burst);
     options.machine.changed.on(({ kind }) => {
       if (kind === 'stopped' || kind === 'error') options.health.clear(code);
     });
@@ -72,8 +73,8 @@ export class Upkeep {
   }
 
   async #repair(what: string, putBack: () => Promise<void>): Promise<void> {
-    const { clock, health, log, machine } = this.#options;
-    if (this.#repairs.take(clock.monotonic()) > 0) {
+    const { health, log, machine } = this.#options;
+    if (!this.#repairs.take()) {
       return await machine.died(`another program changes what Enhanced Mode needs, again and again: ${what}`);
     }
     log.warning('another program has changed what is ours; it is put back', { what });

@@ -1,10 +1,10 @@
 /** System DNS by our own /etc/resolv.conf: journaled first, watched while active, put back byte for byte and link for link. */
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import { TokenBucket } from '../../base/token-bucket.ts';
 import type { ResolverOptions } from '../../net/resolver-options.ts';
 import type { HealthSink } from '../health-sink.ts';
 import { SerialQueue } from '../serial-queue.ts';
-import { TokenBucket } from '../token-bucket.ts';
 import type { UndoJournal } from '../undo-journal.ts';
 import type { NewUndoRecord, ResolvConfState } from '../undo-record.ts';
 import { baseFiles, readBaseOptions, readBaseSearch, readBaseServers } from './base-servers.ts';
@@ -41,11 +41,12 @@ export class StaticResolvConf implements SystemDns {
   #wanted: DnsSettings | undefined;
   #stopWatch: (() => void) | undefined;
   #planned: { due: number; cancel: () => void } | undefined;
-  #defences = new TokenBucket(contention.burst, contention.patienceMs);
+  readonly #defences: TokenBucket;
   #contended = false;
 
   constructor(options: StaticResolvConfOptions) {
     this.#options = options;
+    this.#defences = new TokenBucket(options.clock, 1_000 / contention.patienceMs, contention.burst);
   }
 
   apply(wanted: DnsSettings | undefined): Promise<void> {
@@ -197,21 +198,19 @@ export class StaticResolvConf implements SystemDns {
   }
 
   async #defend(): Promise<void> {
-    const { clock, file, health, logger } = this.#options;
+    const { file, health, logger } = this.#options;
     const wanted = this.#wanted;
     if (wanted === undefined) return;
     const current = await file.read();
-    const now = clock.monotonic();
     if (current.kind === 'file' && current.content === this.#record()?.ours.content) {
       if (!this.#contended) return;
-      if (this.#defences.available(now) < 2) return this.#check(contention.patienceMs);
+      if (this.#defences.waitMs(2) > 0) return this.#check(contention.patienceMs);
       this.#contended = false;
       return health.clear(contention.code);
     }
-    const wait = this.#defences.take(now);
-    if (wait > 0) {
+    if (!this.#defences.take()) {
       this.#raiseContended('Mirage now puts it back only every 30 seconds.');
-      return this.#check(wait);
+      return this.#check(this.#defences.waitMs());
     }
     logger.info('resolv.conf was changed by another program; our server is put back', { file: file.path });
     await this.#put(wanted, false);
