@@ -72,10 +72,11 @@ describeInLab('an attacker without rights', () => {
     const attacked = await experience(seconds - 5);
     const report = (await attacker.printed(/^\{.*\}$/m, 30_000))[0];
     clearInterval(sampler);
-
+    // Where its main thread is, should it stand still (proc_pid_wchan(5), proc_pid_syscall(5)).
+    const at = ['wchan', 'syscall'].map((file) => fs.readFileSync(`/proc/${mirage.helper.pid}/${file}`, 'utf8').trim());
     const rise = { helper: peak.helper - before.helper, window: peak.window - before.window };
     process.stdout.write(
-      `${JSON.stringify({ seed, quiet, beside, attacked, before, rise, report: JSON.parse(report) as unknown }, null, 1)}\n`,
+      `${JSON.stringify({ seed, quiet, beside, attacked, before, rise, at, report: JSON.parse(report) as unknown }, null, 1)}\n`,
     );
     expect([mirage.helper.process.exitCode, window.process.exitCode]).toEqual([null, null]);
     expect(await mirage.json('status')).toMatchObject({ tunnel: { kind: 'running' }, owner: { uid: 0 } });
