@@ -119,6 +119,11 @@ export type EngineEvent =
    * message without length prefix.
    */
   | { kind: 'dns'; firstToken: number; count: number; questions: Buffer }
+  /**
+   * A program pings an address (ICMP or ICMPv6 echo): asked once for each pair of addresses and again after 5 minutes. Up to 16
+   * requests are held for 10 s until `decideEcho`; nothing else is told of them.
+   */
+  | { kind: 'echo'; id: number; source: string; destination: string }
   /** TCP connections that were refused since the last such event, told once a second at most; see `tcpRefused`. */
   | { kind: 'crowded'; refused: number }
   /**
@@ -154,6 +159,12 @@ export type Verdict =
   /** TCP only: accept now (unless a peek did) and hand the connection to the caller by `takeStream`. */
   | { kind: 'stream' };
 
+/**
+ * `direct`: requests go to the first hop that has a way, with their hop limit; replies and ICMP errors come back as if from
+ * `destination`, or from whoever sent the error. `refuse`: ICMP "administratively prohibited", or silence.
+ */
+export type EchoVerdict = { kind: 'direct'; hops: Hop[] } | { kind: 'refuse'; silently: boolean };
+
 export interface EngineMetrics {
   offloads: string; // e.g. "csum,tso4,tso6,tso_ecn"
   packetsIn: number;
@@ -185,6 +196,8 @@ export class Engine {
   device(): { name: string; index: number };
   /** A verdict for an unknown or ended flow is ignored. Throws `EINVAL` for one that makes no sense. */
   decide(id: number, verdict: Verdict): void;
+  /** A verdict for an unknown or decided id is ignored. */
+  decideEcho(id: number, verdict: EchoVerdict): void;
   /** The accepted connection of verdict `stream`: a non-blocking TCP socket, now the caller's. Throws `ENOENT` if there is none. */
   takeStream(id: number): number;
   /**

@@ -1,6 +1,7 @@
 /**
  * Puts the helper into a root-owned directory: Node runtime, bundle, addon. The bytes that are hashed are the bytes that
- * are written (each source is read once). Runs as root.
+ * are written (each source is read once). What is there already is believed only when it is byte for byte what would be
+ * written; it is on disk before it has its name, so that a power cut leaves the old one or the new one. Runs as root.
  */
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -26,11 +27,15 @@ export function assembleHelper(home = helperHome) {
 
   fs.mkdirSync(home, { recursive: true, mode: 0o755 });
   assertRootOwned(home);
-  if (!fs.existsSync(directory)) {
+  if (!isIntact(directory, files)) {
     const draft = fs.mkdtempSync(path.join(home, '.draft-'));
-    for (const file of files) fs.writeFileSync(path.join(draft, file.name), file.bytes, { mode: file.mode });
+    for (const file of files) writeDurably(path.join(draft, file.name), file.bytes, file.mode);
     fs.chmodSync(draft, 0o755);
+    syncDirectory(draft);
+    // A directory cannot be renamed over another; what lies there is removed with the other drafts.
+    if (exists(directory)) fs.renameSync(directory, path.join(fs.mkdtempSync(path.join(home, '.draft-')), 'old'));
     fs.renameSync(draft, directory);
+    syncDirectory(home);
   }
   writeLauncher(home, directory);
   for (const name of fs.readdirSync(home)) {
@@ -45,8 +50,54 @@ export function assembleHelper(home = helperHome) {
 function writeLauncher(home, directory) {
   const draft = path.join(home, '.draft-launcher');
   const text = `#!/bin/sh\nexec '${directory}/node' ${helperFlags.join(' ')} '${directory}/main.js' "$@"\n`;
-  fs.writeFileSync(draft, text, { mode: 0o755 });
-  fs.renameSync(draft, path.join(home, 'mirage-helper'));
+  fs.rmSync(draft, { recursive: true, force: true });
+  writeDurably(draft, text, 0o755);
+  const launcher = path.join(home, 'mirage-helper');
+  if (exists(launcher) && fs.lstatSync(launcher).isDirectory()) fs.rmSync(launcher, { recursive: true });
+  fs.renameSync(draft, launcher);
+  syncDirectory(home);
+}
+
+/** Whether exactly these files are there, root's alone to change, with these bytes: nothing less, nothing more, no link. */
+function isIntact(directory, files) {
+  const isRoots = (status, mode) => status.uid === 0 && status.gid === 0 && (status.mode & 0o7777) === mode;
+  try {
+    const status = fs.lstatSync(directory);
+    if (!status.isDirectory() || !isRoots(status, 0o755)) return false;
+    if (fs.readdirSync(directory).length !== files.length) return false;
+    return files.every(({ name, mode, bytes }) => {
+      const file = path.join(directory, name);
+      const there = fs.lstatSync(file);
+      return there.isFile() && there.nlink === 1 && isRoots(there, mode) && fs.readFileSync(file).equals(bytes);
+    });
+  } catch {
+    return false;
+  }
+}
+
+function exists(file) {
+  return fs.lstatSync(file, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** A new file with this mode whatever the umask, on disk when it returns (fsync(2)). */
+function writeDurably(file, bytes, mode) {
+  const descriptor = fs.openSync(file, 'wx', mode);
+  try {
+    fs.writeFileSync(descriptor, bytes);
+    fs.fchmodSync(descriptor, mode);
+    fs.fsyncSync(descriptor);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+function syncDirectory(directory) {
+  const descriptor = fs.openSync(directory, 'r');
+  try {
+    fs.fsyncSync(descriptor);
+  } finally {
+    fs.closeSync(descriptor);
+  }
 }
 
 /** Every folder on the way must be root's and closed to others, or somebody else could put a file in. */

@@ -17,6 +17,10 @@ export const peerPackages = [
   ['dnsperf', 'dnsperf'],
   ['nftables', 'nft'],
   ['tcpdump', 'tcpdump'],
+  ['iputils-ping', 'ping'],
+  ['iputils-tracepath', 'tracepath'],
+  ['traceroute', 'traceroute'],
+  ['mtr-tiny', 'mtr'],
   ['sudo', 'sudo'],
 ];
 export const browserPackages = [

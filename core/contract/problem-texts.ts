@@ -31,6 +31,7 @@ export const problemTexts = {
   KEY_UNKNOWN: 'the key "{key}" is not known here and is ignored',
   KEY_REPLACED: 'ignored: {key} says it already',
   KEY_LEGACY: '"{key}" is the old name of {now}; it is read all the same',
+  KEY_MISSPELT: '"{key}" is read as {now}',
   ITEM_EMPTY: 'nothing stands here: the item is left out',
   FOUND_MAP: 'a map cannot stand here',
   FOUND_LIST: 'a list cannot stand here',

@@ -185,11 +185,13 @@ export class DnsGraph {
     const { directNameserver } = config;
     const direct =
       directNameserver.length === 0 ? resolver : this.#cached(sorted(this.#race(directNameserver, this.#services)));
+    // Who names a server so wants it asked for, whatever its name says.
+    const own: ReadonlySet<string> = new Set([...options.ownNames, ...namesOf(config)]);
     this.router = new DnsRouter({
       pool,
       fake6: options.fake6,
       hosts,
-      filter: new FakeIpFilter(config.fakeIpFilter, [...options.ownNames, ...namesOf(config), ...blockedBy(config)]),
+      filter: new FakeIpFilter(config.fakeIpFilter, [...own, ...blockedBy(config)]),
       network,
       networkResolver: this.#networkResolver,
       resolver,
@@ -197,7 +199,7 @@ export class DnsGraph {
       mode: options.mode,
       truthful: config.truthful,
       policyOf: options.policyOf,
-      hasServers: (name) => policed.lookup(name) === true,
+      hasServers: (name) => policed.lookup(name) === true || own.has(name),
       missing: options.missing,
       remote: (tag) => this.#remoteBy(tag),
       memory: options.memory,
@@ -211,10 +213,11 @@ export class DnsGraph {
     this.addresses = direct === resolver ? this.matching : addressesBy(direct);
     // Where the rules lead to a proxy, its own name cannot be asked for through it.
     const directly = { ...this.#services, route: undefined };
-    const proxies =
-      this.#own(config.proxyServerNameserver) ??
-      (isAskedByRules(config) ? policedBy(sorted(believedBy(directly)), directly) : undefined);
-    this.proxyServers = proxies === undefined ? this.matching : addressesBy(proxies);
+    const { proxyServerNameserver } = config;
+    if (proxyServerNameserver.length > 0)
+      this.proxyServers = addressesBy(this.#cached(this.#race(proxyServerNameserver, directly)));
+    else if (isAskedByRules(config)) this.proxyServers = addressesBy(policedBy(sorted(believedBy(directly)), directly));
+    else this.proxyServers = this.matching;
   }
 
   /** Whether a normalised name may stand for this machine or a neighbour on the link: localhost, a name of `hosts` or of the network. */
@@ -313,10 +316,6 @@ export class DnsGraph {
     });
     this.#judges.set(server, judge);
     return judge;
-  }
-
-  #own(list: readonly UpstreamConfig[]): Resolver | undefined {
-    return list.length === 0 ? undefined : this.#cached(this.#race(list, this.#services));
   }
 
   #race(list: readonly UpstreamConfig[], services: UpstreamServices): Resolver {

@@ -4,6 +4,7 @@
  */
 import { existsSync, lstatSync, readFileSync, rmSync } from 'node:fs';
 import { AppError, errnoOf } from '../base/app-error.ts';
+import { type Cidr, parseCidr } from '../base/cidr.ts';
 import { systemClock } from '../base/clock.ts';
 import { controlSocketOf, databaseOf, fakeIpKeyOf, journalOf, ownerFileOf } from '../base/paths.ts';
 import { mirageVersion } from '../base/version.ts';
@@ -20,6 +21,7 @@ import { loadNative } from '../system/native.ts';
 import { NetworkMonitor } from '../system/network-monitor.ts';
 import { restoreNetwork } from '../system/restore.ts';
 import { createRoutes } from '../system/routes/index.ts';
+import { strandedResolvers } from '../system/stranded-resolvers.ts';
 import { createSystemDns, resolvConfPath } from '../system/system-dns/index.ts';
 import { UndoJournal } from '../system/undo-journal.ts';
 import { Tunnel } from '../tunnel/tunnel.ts';
@@ -31,6 +33,7 @@ import { HelperService } from './helper-service.ts';
 import { OwnerStore } from './owner-store.ts';
 import { Ownership } from './ownership.ts';
 import { RowPrivacy } from './row-privacy.ts';
+import { StrandedWarning } from './stranded-warning.ts';
 import { TrafficMeter } from './traffic-meter.ts';
 
 interface Parts {
@@ -183,6 +186,7 @@ async function assemble(options: HelperOptions, addonPath: string, log: HelperLo
     privacy,
     changes: () => journal.changes(),
     restore,
+    stranded: new StrandedWarning(() => strandedResolvers(prefixesOf(tunnel.mappings.ranges())), health, clock),
     setLogLevel: (level) => log.setLevel(level),
     version: mirageVersion,
     clock,
@@ -209,6 +213,10 @@ async function assemble(options: HelperOptions, addonPath: string, log: HelperLo
     server.resetTopics();
   });
   return { service, server, tunnel, store, restore };
+}
+
+function prefixesOf(texts: readonly string[]): Cidr[] {
+  return texts.flatMap((text) => parseCidr(text) ?? []);
 }
 
 /** A socket that a killed helper left; with the lock in hand it is nobody's. */

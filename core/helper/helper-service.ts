@@ -20,6 +20,7 @@ import { leaseMs, type Ownership } from './ownership.ts';
 import { assertPortsOf } from './port-rights.ts';
 import type { RowPrivacy } from './row-privacy.ts';
 import type { ServedTunnel } from './served-tunnel.ts';
+import type { StrandedWarning } from './stranded-warning.ts';
 
 export interface HelperServiceOptions {
   readonly tunnel: ServedTunnel;
@@ -32,6 +33,8 @@ export interface HelperServiceOptions {
   readonly changes: () => NetworkChange[];
   /** Undoes them, when no tunnel is up. */
   readonly restore: () => Promise<NetworkChange[]>;
+  /** Says which containers still ask our DNS server when it is off. */
+  readonly stranded: Pick<StrandedWarning, 'begin' | 'end'>;
   readonly setLogLevel: (level: Config['logLevel']) => void;
   readonly version: string;
   readonly clock: Clock;
@@ -81,7 +84,10 @@ export class HelperService {
     const { tunnel, ownership, health } = options;
     tunnel.machine.changed.on((state) => {
       // A start under way or in wait answers for its own failure; this error may be that of the stop before it.
-      if (state.kind === 'error' && this.#starts === 0) ownership.release();
+      if (state.kind === 'error' && this.#starts === 0) {
+        ownership.release();
+        void options.stranded.begin();
+      }
       this.changed.emit();
     });
     tunnel.changed.on(() => this.changed.emit());
@@ -192,6 +198,7 @@ export class HelperService {
     } finally {
       this.#starts--;
     }
+    this.#options.stranded.end();
     log.info('Enhanced Mode is on', { uid: owner.uid, mode: owner.mode });
     this.#remember(owner);
   }
@@ -207,6 +214,7 @@ export class HelperService {
     } finally {
       if (ownership.owner === null) this.#remember(null);
       await this.#restoreLeftovers();
+      if (ownership.owner === null) await this.#options.stranded.begin();
     }
   }
 

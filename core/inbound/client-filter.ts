@@ -14,7 +14,8 @@ export class ClientFilter {
 
   /** An address that cannot be read is nobody's. */
   admits(address: string | undefined): boolean {
-    const ip: Ip | undefined = parseIp(address ?? '');
+    // A link-local address has its interface behind it (RFC 4007 section 11).
+    const ip: Ip | undefined = parseIp((address ?? '').replace(/%.*$/, ''));
     if (ip === undefined) return false;
     if (isLoopback(ip)) return true;
     const isIn = (cidr: Cidr): boolean => cidrContains(cidr, ip);

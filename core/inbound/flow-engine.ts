@@ -2,10 +2,11 @@
  * What the data plane offers to the control plane. `native/` is behind it in the helper (adapted in `core/tunnel`), a
  * memory version in tests. It holds every flow until it is decided: there is no default verdict.
  */
+import type { Ip } from '../base/address.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type { ErrorCode } from '../contract/error.ts';
 import type { Endpoint } from '../contract/flow.ts';
-import type { NativeDial, RejectHow } from '../flow/dial-plan.ts';
+import type { Hop, NativeDial, RejectHow } from '../flow/dial-plan.ts';
 import type { Network } from '../flow/metadata.ts';
 import type { Stream } from '../net/stream.ts';
 
@@ -54,6 +55,18 @@ export interface Peeked {
   readonly reason: 'bytes' | 'end' | 'timeout';
 }
 
+/** A program pings an address; asked once for each pair. */
+export interface EchoAsked {
+  readonly id: number;
+  readonly source: Ip;
+  readonly destination: Ip;
+}
+
+export type EchoVerdict =
+  | { readonly kind: 'direct'; readonly hops: readonly Hop[] }
+  /** By ICMP, or silently. */
+  | { readonly kind: 'refuse'; readonly silently: boolean };
+
 export interface FlowEngineHandlers {
   onOpen(flow: FlowOpen): void;
   onDialed(id: FlowId, outcome: DialOutcome): void;
@@ -62,6 +75,8 @@ export interface FlowEngineHandlers {
   /** Exactly one for each `onOpen`. */
   onClose(flow: FlowClose): void;
   onDns(questions: DnsQuestions): void;
+  /** Answered by `decideEcho`. */
+  onEcho(asked: EchoAsked): void;
   /** The engine ended by itself; every flow was closed before. `revivable`: its device is still there, see `revive`. */
   onDead(message: string, revivable: boolean): void;
 }
@@ -70,6 +85,7 @@ export interface FlowEngine extends Service {
   /** Set once, before `start`. */
   setHandlers(handlers: FlowEngineHandlers): void;
   decide(id: FlowId, verdict: Verdict): void;
+  decideEcho(id: number, verdict: EchoVerdict): void;
   /** After verdict `stream`: resolves when the connection is accepted. Rejects when the client is gone. */
   takeStream(id: FlowId): Promise<Stream>;
   close(id: FlowId, how: 'graceful' | 'reset'): void;

@@ -202,5 +202,5 @@ export class MixedClient {
 
 /** An end of a socket; without a host when it is closed. */
 export function endpointOf(address: string | undefined, port: number | undefined): Endpoint {
-  return { host: parseIp(address ?? '') ?? '', port: port ?? 0 };
+  return { host: parseIp((address ?? '').replace(/%.*$/, '')) ?? '', port: port ?? 0 };
 }

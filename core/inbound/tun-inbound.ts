@@ -3,7 +3,7 @@ import { AppError } from '../base/app-error.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
 import type { FlowCarrier } from '../flow/flow-carrier.ts';
-import type { DnsQuestions, FlowEngine, FlowId, FlowOpen, Peeked } from './flow-engine.ts';
+import type { DnsQuestions, EchoAsked, EchoVerdict, FlowEngine, FlowId, FlowOpen, Peeked } from './flow-engine.ts';
 import type { DispatchedFlow, FlowDispatcher } from './inbound.ts';
 
 export interface DnsHandler {
@@ -15,6 +15,8 @@ export interface TunInboundOptions {
   readonly engine: FlowEngine;
   readonly dispatcher: FlowDispatcher;
   readonly dns: DnsHandler;
+  /** What becomes of a program's pings. Never rejects. */
+  readonly decideEcho: (asked: EchoAsked) => Promise<EchoVerdict>;
   /** The engine ended by itself; its flows have been closed before. `revivable`: `revive` may be called. */
   readonly onDead: (message: string, revivable: boolean) => void;
   readonly log: Logger;
@@ -43,6 +45,9 @@ export class TunInbound implements Service {
         this.#peeks.get(close.id)?.reject(new AppError('DIAL_IO', 'the flow has ended'));
         this.#peeks.delete(close.id);
         flow?.ended(close);
+      },
+      onEcho: (asked) => {
+        void options.decideEcho(asked).then((verdict) => options.engine.decideEcho(asked.id, verdict));
       },
       onDns: (questions) => options.dns.answerBatch(questions, this.#sendAnswers),
       onDead: options.onDead,

@@ -73,11 +73,11 @@ function isSpace(code: number): boolean {
 }
 
 /**
- * Whether a head that grows byte by byte is worth reading: it is short, too long, or ends at or behind `from`, where the search
+ * Whether a head that grows byte by byte is worth reading: it is new, short, too long, or ends at or behind `from`, where the search
  * before stopped. Reading it at every byte would take the square of its length.
  */
 export function isHeadWorthReading(bytes: Uint8Array, from: number): boolean {
-  if (bytes.length <= 128 || bytes.length >= maxHttpHead) return true;
+  if (from === 0 || bytes.length <= 128 || bytes.length >= maxHttpHead) return true;
   for (let at = bytes.indexOf(lineFeed, Math.max(from - 2, 0)); at >= 0; at = bytes.indexOf(lineFeed, at + 1)) {
     if (bytes[at + 1] === lineFeed || (bytes[at + 1] === carriageReturn && bytes[at + 2] === lineFeed)) return true;
   }

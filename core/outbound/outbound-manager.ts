@@ -96,6 +96,11 @@ export class OutboundManager {
     return this.#findLocal().servers;
   }
 
+  /** Other servers are ours from now on: they are looked at anew. */
+  forgetLocal(): void {
+    this.#local = undefined;
+  }
+
   #findLocal(): Local {
     const now = this.#clock.monotonic();
     if (this.#local === undefined || this.#local.until <= now) {

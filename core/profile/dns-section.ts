@@ -33,7 +33,7 @@ const lists = [
 /** Reads the section; what is wrong is reported and left out. `names` are those that servers may be asked through. */
 export function readDns(map: YamlMap, names: PolicyNames): DnsSection {
   const section: DnsSection = {};
-  const mode = readModes(map);
+  const { mode, isOff } = readModes(map);
   if (mode !== undefined) section.mode = mode;
   readRanges(map, section);
   const context = { fakeRanges: fakeRangesOf(section), names };
@@ -42,7 +42,11 @@ export function readDns(map: YamlMap, names: PolicyNames): DnsSection {
   const ttl = map.take('fake-ip-ttl')?.lenient.integer(0, 3600);
   if (ttl !== undefined) section.fakeIpTtl = ttl;
   const nameserver = map.take('nameserver');
-  if (nameserver !== undefined) section.nameserver = readNameservers(nameserver, context);
+  if (nameserver !== undefined) {
+    // Clash asks the system's servers then, as we do where none are named.
+    const servers = readNameservers(nameserver, context, isOff ? 'may-be-empty' : 'NAMESERVER_NONE');
+    if (servers.length > 0) section.nameserver = servers;
+  }
   for (const [key, field] of lists) {
     const value = map.take(key);
     if (value !== undefined) section[field] = readNameservers(value, context, 'may-be-empty');
@@ -125,12 +129,14 @@ function withAuthority(section: DnsSection, ca: string): DnsSection {
   return changed;
 }
 
-function readModes(map: YamlMap): DnsMode | undefined {
+/** `isOff`: Clash would not answer DNS with this section at all. */
+function readModes(map: YamlMap): { readonly mode: DnsMode | undefined; readonly isOff: boolean } {
   const enable = map.take('enable');
-  if (enable?.boolean() === false) enable.warning('NOTE_DNS_ENABLE');
+  const isOff = enable?.boolean() === false;
+  if (isOff) enable?.warning('NOTE_DNS_ENABLE');
   const mode = map.take('enhanced-mode');
   const word = mode?.choice(['fake-ip', 'redir-host', 'normal'], { mapping: 'redir-host' });
-  if (word !== 'normal') return word;
+  if (word !== 'normal') return { mode: word, isOff };
   mode?.warning('DNS_NORMAL', {}, { write: 'fake-ip' });
-  return 'redir-host';
+  return { mode: 'redir-host', isOff };
 }

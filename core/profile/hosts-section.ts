@@ -58,7 +58,7 @@ function readTarget(value: YamlValue): Hosts[string] | undefined {
   const items = value.oneOrList('HOST') ?? [];
   const [only] = items;
   if (only === undefined) {
-    if (value.isList) value.warning('HOST_EMPTY', {}, 'HOST');
+    if (value.isEmptyList) value.warning('HOST_EMPTY', {}, 'HOST');
     return undefined;
   }
   if (items.length === 1) return readOne(only);

@@ -17,7 +17,7 @@ import { readSniffer } from './sniffer-section.ts';
 import { readTun } from './tun-section.ts';
 import { YamlMap } from './yaml-map.ts';
 import { YamlSource } from './yaml-source.ts';
-import { YamlValue } from './yaml-value.ts';
+import { clip, YamlValue } from './yaml-value.ts';
 
 /** Bytes (UTF-8) that a profile may have. */
 export const maxProfileBytes = 8 * 1024 * 1024;
@@ -125,13 +125,13 @@ function readParts(map: YamlMap): ProfileParts {
   const hosts = written === undefined ? {} : readHosts(written);
   const tunMap = mapAt(map, 'tun');
   const names = new PolicyNames();
-  const proxyList = takeRenamed(map, 'proxies', ['Proxy']);
+  const proxyList = takeNamed(map, 'proxies', ['proxy'], 'Proxy');
   const proxies = proxyList === undefined ? [] : readProxies(proxyList, names);
-  const groups = takeRenamed(map, 'proxy-groups', ['Proxy Group', 'Proxy-Group']);
+  const groups = takeNamed(map, 'proxy-groups', ['proxy-group', 'proxygroups', 'proxygroup'], 'Proxy Group');
   if (groups !== undefined) readGroups(groups, names);
   // As in Clash: without IPv6 its addresses are of no use, unless the section says otherwise.
   const dns = { ...(ipv6 === false ? { ipv6 } : {}), ...(dnsMap === undefined ? {} : readDns(dnsMap, names)) };
-  const ruleList = takeRenamed(map, 'rules', ['Rule']);
+  const ruleList = takeNamed(map, 'rules', ['rule'], 'Rule');
   if (ruleList === undefined && mode !== 'direct') map.warning('NO_RULES', {}, 'MATCH_LAST');
   const rules = ruleList === undefined ? [] : readRules(mode === 'direct' ? ruleList.lenient : ruleList, names);
   map.warnOfRest(notes);
@@ -153,15 +153,23 @@ function mapAt(map: YamlMap, key: string): YamlMap | undefined {
   return value === undefined ? undefined : YamlMap.of(value);
 }
 
-/** The value of a key, or of one of the names it had in the first versions of Clash. */
-function takeRenamed(map: YamlMap, key: string, former: readonly string[]): YamlValue | undefined {
+/**
+ * The value of a key, or of one that can only mean it: the name it had in the first versions of Clash, another case, the singular.
+ * Without it everything would go DIRECT, so a slip in these keys is not just an unknown key.
+ */
+function takeNamed(map: YamlMap, key: string, others: readonly string[], former: string): YamlValue | undefined {
   let found = map.take(key);
-  for (const old of former) {
-    const value = map.take(old);
+  for (const [written] of map.entries()) {
+    const plain = written.toLowerCase().replaceAll(/[_ ]/g, '-');
+    if (written === key || (plain !== key && !others.includes(plain))) continue;
+    const value = map.take(written);
     if (value === undefined) continue;
-    if (found === undefined) map.keyProblem('warning', old, 'KEY_LEGACY', { key: old, now: key }, { write: key });
-    else map.keyProblem('warning', old, 'KEY_REPLACED', { key });
-    found ??= value;
+    const isFree = found === undefined || found.isEmptyList;
+    if (!isFree) map.keyProblem('warning', written, 'KEY_REPLACED', { key });
+    else if (written === former)
+      map.keyProblem('warning', written, 'KEY_LEGACY', { key: former, now: key }, { write: key });
+    else map.keyProblem('warning', written, 'KEY_MISSPELT', { key: clip(written), now: key }, { write: key });
+    if (isFree) found = value;
   }
   return found;
 }

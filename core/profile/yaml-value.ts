@@ -64,8 +64,8 @@ export class YamlValue implements YamlParent {
     return this.node === null || (isScalar(this.node) && this.node.value === null);
   }
 
-  get isList(): boolean {
-    return isSeq(this.node);
+  get isEmptyList(): boolean {
+    return isSeq(this.node) && this.node.items.length === 0;
   }
 
   /** Reports at the value, or at a character of its text (from 0); in a lenient value only as a warning. */

@@ -125,7 +125,10 @@ export class ConfigGraph implements DispatchPolicy {
 
   async #readBase(base: ConfigGraphServices['base']): Promise<void> {
     try {
-      this.#base = (await base()).servers.map((host) => ({ host, port: dnsPort }));
+      const servers = (await base()).servers.map((host) => ({ host, port: dnsPort }));
+      if (JSON.stringify(servers) === JSON.stringify(this.#base)) return;
+      this.#base = servers;
+      this.outbounds.forgetLocal();
     } catch {
       // Who cannot be told cannot be asked either.
     }

@@ -6,7 +6,14 @@ import { unreachable } from '../base/unreachable.ts';
 import type { DnsHijack } from '../contract/config.ts';
 import type { NativeDial } from '../flow/dial-plan.ts';
 import type { Network } from '../flow/metadata.ts';
-import type { DialOutcome, FlowEngine, FlowEngineHandlers, FlowId, Verdict } from '../inbound/flow-engine.ts';
+import type {
+  DialOutcome,
+  EchoVerdict,
+  FlowEngine,
+  FlowEngineHandlers,
+  FlowId,
+  Verdict,
+} from '../inbound/flow-engine.ts';
 import { SocketStream } from '../net/socket-stream.ts';
 import type { Stream } from '../net/stream.ts';
 import { dialCodeOfFailure } from '../outbound/dial-error.ts';
@@ -119,6 +126,15 @@ export class NativeFlowEngine implements FlowEngine {
     this.#engine?.decide(id, nativeVerdict(verdict));
   }
 
+  decideEcho(id: number, verdict: EchoVerdict): void {
+    this.#engine?.decideEcho(
+      id,
+      verdict.kind === 'direct'
+        ? { kind: 'direct', hops: verdict.hops.map(({ address, device }) => ({ address, device })) }
+        : { kind: 'refuse', silently: verdict.silently },
+    );
+  }
+
   takeStream(id: FlowId): Promise<Stream> {
     return new Promise((resolve, reject) => {
       if (!this.#open.has(id)) return reject(gone());
@@ -163,7 +179,9 @@ export class NativeFlowEngine implements FlowEngine {
   /** What concerns one flow is told in order. */
   #receive(events: readonly NativeEvent[]): void {
     for (const event of events) {
-      const waiting = 'id' in event ? this.#waiting.get(event.id) : undefined;
+      const isOfFlow =
+        event.kind === 'close' || event.kind === 'dialed' || event.kind === 'peeked' || event.kind === 'accepted';
+      const waiting = isOfFlow ? this.#waiting.get(event.id) : undefined;
       if (event.kind === 'open') this.#waiting.set(event.id, [event]);
       else if (waiting !== undefined) waiting.push(event);
       else this.#dispatch(event);
@@ -221,6 +239,10 @@ export class NativeFlowEngine implements FlowEngine {
       case 'dns': {
         const { firstToken, count, questions } = event;
         return handlers.onDns({ firstToken, count, questions });
+      }
+      case 'echo': {
+        const { id, source, destination } = event;
+        return handlers.onEcho({ id, source, destination });
       }
       case 'crowded':
         return this.#onCrowded('tcp', event.refused);

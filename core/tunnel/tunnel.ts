@@ -30,6 +30,7 @@ import { ConfigGraph } from './config-graph.ts';
 import { ConnectionTopic } from './connection-topic.ts';
 import { CrowdWarning } from './crowd-warning.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { EchoPolicy } from './echo-policy.ts';
 import { EngineRevival } from './engine-revival.ts';
 import { FakeIpPools } from './fake-ip-pools.ts';
 import { ForgedAnswerWarning } from './forged-answer-warning.ts';
@@ -146,6 +147,14 @@ export class Tunnel {
       log.child('engine'),
       (network, count) => crowds[network].crowded(count),
     );
+    const echo = new EchoPolicy({
+      policy: () => this.#graph,
+      fakeIp: this.mappings,
+      names: this.#memory,
+      resolver: { resolve: (name, signal) => this.#graph.dns.matching.resolve(name, signal) },
+      log: log.child('flow'),
+      timeoutMs: 8_000,
+    });
     const revival = new EngineRevival({
       revive: () => this.#inbound.revive(),
       onOver: (reason) => void this.machine.died(reason),
@@ -156,6 +165,7 @@ export class Tunnel {
     this.#inbound = new TunInbound({
       engine: this.#engine,
       dispatcher: this.#dispatcher,
+      decideEcho: (asked) => echo.decide(asked),
       dns: { answerBatch: (questions, send) => this.#dnsServer?.answerBatch(questions, send) },
       onDead: (message, revivable) => revival.died(message, revivable),
       log: log.child('tun'),

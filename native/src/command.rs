@@ -37,6 +37,15 @@ pub struct Proxied {
     pub target: Target,
 }
 
+/// What becomes of echo requests between two addresses.
+pub enum EchoVerdict {
+    /// They go to the first hop that can be reached.
+    Direct(Vec<Hop>),
+    Refuse {
+        silently: bool,
+    },
+}
+
 /// What the program is told.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Rejection {
@@ -57,6 +66,10 @@ pub enum Command {
     Decide {
         id: u64,
         verdict: Verdict,
+    },
+    DecideEcho {
+        id: u64,
+        verdict: EchoVerdict,
     },
     Close {
         id: u64,

@@ -15,6 +15,11 @@ const KEEPALIVE: [(libc::c_int, libc::c_int); 3] = [
     (libc::TCP_KEEPCNT, 8),
 ];
 
+/// `SOL_RAW` and `ICMP_FILTER` of linux/icmp.h, and `ICMPV6_FILTER`.
+const SOL_RAW: libc::c_int = 255;
+const ICMP_FILTER: libc::c_int = 1;
+const ICMP6_FILTER: libc::c_int = 1;
+
 /// A TCP socket that has begun to connect (SO_MARK, SO_BINDTODEVICE, TCP_NODELAY).
 pub fn begin_tcp(hop: &Hop, port: u16, mark: u32) -> io::Result<OwnedFd> {
     let address = hop.socket_address(port);
@@ -55,6 +60,30 @@ pub fn bind_udp(source: IpAddr, port: u16, device: Option<&str>, mark: u32) -> i
     if wanted.is_err() {
         socket::bind(fd.as_fd(), &SocketAddr::new(source, 0))?;
     }
+    Ok(fd)
+}
+
+/// A raw ICMP socket of the hop's IP version, connected to it: it gets what comes from there, and errors about what it sends
+/// (IP_RECVERR). Of ICMP it takes echo replies only.
+pub fn connect_icmp(hop: &Hop, mark: u32) -> io::Result<OwnedFd> {
+    let is_ipv4 = hop.address.is_ipv4();
+    let (family, protocol) = if is_ipv4 {
+        (libc::AF_INET, libc::IPPROTO_ICMP)
+    } else {
+        (libc::AF_INET6, libc::IPPROTO_ICMPV6)
+    };
+    let fd = socket::open_family(family, libc::SOCK_RAW, protocol)?;
+    mark_and_bind(fd.as_fd(), hop.device.as_deref(), mark)?;
+    report_errors(fd.as_fd(), is_ipv4)?;
+    // A set bit blocks the type of its place (raw(7), ICMP_FILTER; RFC 3542, 3.2).
+    if is_ipv4 {
+        socket::set_option(fd.as_fd(), SOL_RAW, ICMP_FILTER, !1u32)?;
+    } else {
+        let mut filter = [u32::MAX; 8];
+        filter[129 / 32] &= !(1 << (129 % 32));
+        socket::set_option(fd.as_fd(), libc::IPPROTO_ICMPV6, ICMP6_FILTER, filter)?;
+    }
+    socket::connect(fd.as_fd(), &hop.socket_address(0))?;
     Ok(fd)
 }
 

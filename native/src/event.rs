@@ -118,6 +118,12 @@ pub enum Event {
         reason: Reason,
     },
     Dns(Questions),
+    /// Echo requests between two addresses that nobody has decided about.
+    Echo {
+        id: u64,
+        source: IpAddr,
+        destination: IpAddr,
+    },
     /// Connections refused since the last time, because their program or all together have too many.
     Crowded {
         refused: u64,

@@ -365,10 +365,10 @@ export const en = {
       cache: 'An upstream had answered this before, and the answer still holds',
       hosts: 'Answered from the hosts of the profile',
       local:
-        'Answered without asking anybody: a name of this machine, or a kind of record that fake names have none of',
+        'Answered without asking anybody: a name of this machine, a special one that exists nowhere, or a kind of record that fake names have none of',
       blocked: 'Blocked by the profile',
       absent: 'The name does not exist, and the program is told so truthfully',
-      refused: 'The question was not answered: it was of a kind that is not served',
+      refused: 'Not answered: a kind of question that is not served, or a name about which nobody may be asked',
       error: 'No upstream could answer',
       recovered: 'Nobody asked: a connection to an address without a name told its name in its first bytes',
     },

@@ -25,6 +25,7 @@ export const zhCnProblems: Readonly<Record<ProblemCode, string>> = {
   KEY_UNKNOWN: '不认识键“{key}”，已忽略',
   KEY_REPLACED: '已忽略：{key} 已经说明',
   KEY_LEGACY: '“{key}”是 {now} 的旧名称，照样读取',
+  KEY_MISSPELT: '“{key}”读作 {now}',
   ITEM_EMPTY: '此处为空，已略去',
   FOUND_MAP: '这里不能是映射',
   FOUND_LIST: '这里不能是列表',

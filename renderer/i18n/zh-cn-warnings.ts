@@ -32,6 +32,14 @@ export const zhCnWarnings: Readonly<Record<string, WarningText>> = {
   FAKE_IP_STORE: { title: '映射表无法写入', action: '请为状态目录腾出空间。' },
   MIXED_PORT_BUSY: { title: '混合端口无法打开', action: '请结束占用它的程序，或更改 mixed-port，然后重新加载配置。' },
   MIXED_PORT_OPEN: { title: '混合端口对网络开放且没有密码', action: '请监听 127.0.0.1，或设置用户名和密码。' },
+  NETWORK_CHANGED_BY_OTHERS: {
+    title: '另一个程序更改了 Mirage 所需的网络设置',
+    action: '请找到该程序（VPN、防火墙脚本或网络管理器），使其不再更改路由表 5380 和 Mirage 的网络接口。',
+  },
+  CONTAINERS_WITHOUT_DNS: {
+    title: '有容器仍在使用 Mirage 的 DNS',
+    action: '请重新启动这些容器，或重新打开增强模式。',
+  },
   ROUTES_CONTESTED: {
     title: '另一个程序坚持优先控制路由',
     action: '请结束另一个 VPN 或代理，或关闭它更改路由的功能，然后关闭并重新打开增强模式。',

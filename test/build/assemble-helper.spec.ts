@@ -35,6 +35,56 @@ describeInLab('the assembled helper', () => {
     expect(fs.readdirSync(home).toSorted()).toEqual([path.basename(path.dirname(first.main)), 'mirage-helper']);
   });
 
+  test('is written anew when what is there is not what was built', () => {
+    const first = assembleHelper(home);
+    const directory = path.dirname(first.main);
+    const spoilers: Readonly<Record<string, () => unknown>> = {
+      'another byte in the bundle': () => fs.appendFileSync(first.main, '\n'),
+      'half of the addon': () => fs.truncateSync(path.join(directory, 'mirage.node'), 1_000),
+      'zeros after a power cut': () => fs.writeFileSync(first.main, Buffer.alloc(4_096)),
+      'a file missing, and one too many': () =>
+        fs.renameSync(path.join(directory, 'package.json'), path.join(directory, 'preload.js')),
+      'a link to the right bytes': () => {
+        fs.renameSync(first.main, path.join(home, 'elsewhere.js'));
+        fs.symlinkSync(path.join(home, 'elsewhere.js'), first.main);
+      },
+      'a second name for a file': () => fs.linkSync(first.main, path.join(home, 'other')),
+      'a file that others can write': () => fs.chmodSync(first.main, 0o666),
+      'a file of another user': () => fs.chownSync(first.main, 1234, 1234),
+      'a link in place of the directory': () => {
+        fs.renameSync(directory, path.join(home, 'moved'));
+        fs.symlinkSync(path.join(home, 'moved'), directory);
+      },
+      'a file in place of the directory': () => {
+        fs.rmSync(directory, { recursive: true });
+        fs.writeFileSync(directory, '');
+      },
+    };
+    const built = fs.readFileSync(path.join(root, 'dist/helper/main.js'));
+    for (const [what, spoil] of Object.entries(spoilers)) {
+      spoil();
+      expect(assembleHelper(home), what).toEqual(first);
+      expect(fs.lstatSync(directory).mode & 0o7777, what).toBe(0o755);
+      expect(fs.readdirSync(directory).toSorted(), what).toEqual(['main.js', 'mirage.node', 'node', 'package.json']);
+      expect(fs.lstatSync(first.main), what).toMatchObject({ uid: 0, nlink: 1 });
+      expect(fs.readFileSync(first.main).equals(built), what).toBe(true);
+      expect(
+        fs.readdirSync(home).filter((name) => name.startsWith('.draft-')),
+        what,
+      ).toEqual([]);
+    }
+  }, 60_000);
+
+  test('has its modes whatever the umask', () => {
+    const before = process.umask(0o077);
+    try {
+      const program = assembleHelper(home);
+      expect([program.node, program.main].map((file) => fs.statSync(file).mode & 0o777)).toEqual([0o755, 0o644]);
+    } finally {
+      process.umask(before);
+    }
+  });
+
   test('mirage-helper starts it', () => {
     assembleHelper(home);
     const launcher = path.join(home, 'mirage-helper');

@@ -231,7 +231,7 @@ print(sorted((len(each), each[0]) for each in got) == sorted([(1000, n) for n in
       expect((await metrics()).udpSockets - before.udpSockets).toBe(4);
     });
 
-    test('6,000 flows to a silent proxy cost little, and their end gives all of it back', async () => {
+    test('6,000 flows to a silent proxy cost little, and others go on', async () => {
       const silent = world.server.spawn('python3', [
         '-c',
         `import socket, time\ns = socket.create_server(('${proxy}', 1099), backlog=4096)\nprint('ready', flush=True)\nkept = []\nwhile True: kept.append(s.accept())`,

@@ -3,6 +3,7 @@ import { type Duplex, duplexPair } from 'node:stream';
 import type {
   DialOutcome,
   DnsQuestions,
+  EchoVerdict,
   FlowEngine,
   FlowEngineHandlers,
   FlowId,
@@ -15,6 +16,7 @@ export class MemoryFlowEngine implements FlowEngine {
   running = false;
   /** Every verdict in order. */
   readonly verdicts: { id: FlowId; verdict: Verdict }[] = [];
+  readonly echoes: { id: number; verdict: EchoVerdict }[] = [];
   readonly answers: Uint8Array[] = [];
   readonly closes: { id: FlowId; how: 'graceful' | 'reset' }[] = [];
   readonly #counters = new BigUint64Array(512);
@@ -43,6 +45,15 @@ export class MemoryFlowEngine implements FlowEngine {
     if (!this.#open.has(id)) return;
     this.verdicts.push({ id, verdict });
     if (verdict.kind === 'reject') queueMicrotask(() => this.end(id, { reason: 'rejected' }));
+  }
+
+  /** A program pings. */
+  echo(id: number, destination: string): void {
+    this.#handlers?.onEcho({ id, source: '198.18.0.1', destination });
+  }
+
+  decideEcho(id: number, verdict: EchoVerdict): void {
+    this.echoes.push({ id, verdict });
   }
 
   revive(): void {

@@ -9,8 +9,8 @@ use crate::event::{Event, Network, Reason};
 use crate::options::Options;
 use crate::outbox::Outbox;
 use crate::packet::fragment::fragment;
-use crate::packet::icmp::{self, Unreachable};
-use crate::packet::{ip, ipv6, udp};
+use crate::packet::icmp::{self, Reported, Unreachable};
+use crate::packet::{ip, ipv4, ipv6, udp};
 use crate::shared::Shared;
 use crate::sys::epoll::Epoll;
 use crate::timers::Timers;
@@ -166,6 +166,40 @@ impl Core {
         if let Some(message) = icmp::unreachable(packet, code, reporter) {
             self.inject(&message);
         }
+    }
+
+    /// Passes an ICMP error on to the sender of `packet` (or its beginning).
+    pub fn send_icmp_error(&mut self, packet: &[u8], error: &Reported) {
+        if let Some(message) = icmp::passed_on(packet, error) {
+            self.inject(&message);
+        }
+    }
+
+    /// Sends a packet with complete checksums to the programs, in fragments if it is larger than the MTU.
+    pub fn inject_whole(&mut self, packet: &[u8]) {
+        self.identification = self.identification.wrapping_add(1);
+        let mut packet = packet.to_vec();
+        if ip::version(&packet) == 4 {
+            ipv4::set_identification(&mut packet, self.identification as u16);
+        }
+        for piece in fragment(&packet, self.options.mtu as usize, self.identification) {
+            self.inject(&piece);
+        }
+    }
+
+    /// Asks about echo requests between two addresses. `None` if JavaScript is far behind.
+    pub fn open_echo(&mut self, source: IpAddr, destination: IpAddr) -> Option<u64> {
+        if self.shared.event_backlog() > MAX_BACKLOG {
+            return None;
+        }
+        self.next_number += 1;
+        let id = self.next_number * 2;
+        self.outbox.push(Event::Echo {
+            id,
+            source,
+            destination,
+        });
+        Some(id)
     }
 
     /// The far end of the device's IPv6 link.

@@ -30,6 +30,7 @@ pub enum Token {
     TcpRemote(Key),
     UdpRemote(Key),
     UdpControl(Key),
+    Echo(Key),
 }
 
 impl Token {
@@ -43,6 +44,7 @@ impl Token {
             Token::TcpRemote(key) => (4, key.pack()),
             Token::UdpRemote(key) => (5, key.pack()),
             Token::UdpControl(key) => (6, key.pack()),
+            Token::Echo(key) => (7, key.pack()),
         };
         kind << 56 | rest
     }
@@ -59,6 +61,7 @@ impl Token {
             4 => Token::TcpRemote(key),
             5 => Token::UdpRemote(key),
             6 => Token::UdpControl(key),
+            7 => Token::Echo(key),
             _ => return None,
         })
     }
@@ -95,6 +98,7 @@ mod tests {
             Token::TcpRemote(key),
             Token::UdpRemote(key),
             Token::UdpControl(key),
+            Token::Echo(key),
         ] {
             assert_eq!(Token::unpack(token.pack()), Some(token));
         }

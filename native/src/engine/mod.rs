@@ -5,6 +5,7 @@ mod dns_connection;
 mod dns_desk;
 #[cfg(test)]
 pub mod drive;
+mod echo;
 #[cfg(feature = "fault")]
 mod fault;
 pub mod flow;
@@ -32,6 +33,7 @@ use crate::command::{Command, Verdict};
 use crate::dns::Answers;
 use crate::engine::core::{Core, Numbers};
 use crate::engine::dns_desk::Asker;
+use crate::engine::echo::EchoFlows;
 use crate::engine::flow::{FlowRef, Token};
 use crate::engine::redirection::Redirection;
 use crate::engine::tcp::{Segment, TcpFlows};
@@ -79,6 +81,7 @@ pub struct Engine {
     core: Core,
     tcp: TcpFlows,
     udp: UdpFlows,
+    echo: EchoFlows,
     reassembly: Reassembly,
     frame: Vec<u8>,
     /// Those of this turn that were not carried out yet.
@@ -124,6 +127,7 @@ impl Engine {
             core,
             tcp: TcpFlows::new(redirection4, redirection6),
             udp: UdpFlows::new(device, mark),
+            echo: EchoFlows::new(monotonic_ms()),
             reassembly: Reassembly::default(),
             frame: vec![0; tun::FRAME],
             commands: VecDeque::new(),
@@ -189,15 +193,18 @@ impl Engine {
         if !self.reassembly.is_empty() {
             self.reassembly.expire(self.core.now);
         }
+        if !self.echo.is_empty() {
+            self.echo.review(self.core.now);
+        }
     }
 
     /// How long nothing has to be done unless something happens, as epoll wants it.
     fn wait_ms(&self) -> i32 {
         let wait = self.core.timers.wait_ms(self.core.now);
-        if self.reassembly.is_empty() {
+        if self.reassembly.is_empty() && self.echo.is_empty() {
             return wait;
         }
-        // Incomplete packets are to be forgotten also when nothing else comes.
+        // Incomplete packets and pings are to be forgotten also when nothing else comes.
         let longest = TIMEOUT_MS as i32;
         if wait < 0 { longest } else { wait.min(longest) }
     }
@@ -233,8 +240,9 @@ impl Engine {
             Token::Listener(index) => self.tcp.on_listener(core, index),
             Token::TcpClient(key) => self.tcp.on_ready(core, key, Side::Client, bits),
             Token::TcpRemote(key) => self.tcp.on_ready(core, key, Side::Remote, bits),
-            Token::UdpRemote(key) => self.udp.on_readable(core, key),
+            Token::UdpRemote(key) => self.udp.on_readable(core, key, bits),
             Token::UdpControl(key) => self.udp.on_control(core, key),
+            Token::Echo(key) => self.echo.on_readable(core, key),
         }
         Ok(())
     }
@@ -330,6 +338,9 @@ impl Engine {
                     self.core.inject(&reply);
                 }
             }
+            _ if icmp::is_icmp(&packet) && self.core.carries(packet.destination()) => {
+                return self.echo.on_request(&mut self.core, &packet);
+            }
             _ if self.core.carries(packet.destination()) => {
                 self.core
                     .send_unreachable(packet.bytes(), Unreachable::Host);
@@ -347,6 +358,9 @@ impl Engine {
         while let Some(command) = self.commands.pop_front() {
             match command {
                 Command::Decide { id, verdict } => self.decide(id, verdict),
+                Command::DecideEcho { id, verdict } => {
+                    self.echo.decide(&mut self.core, id, verdict);
+                }
                 Command::Close { id, ending } => match self.core.find(id) {
                     Some(FlowRef::Tcp(key)) => self.tcp.close(&mut self.core, key, ending),
                     Some(FlowRef::Udp(key)) => self.udp.close(&mut self.core, key, ending),

@@ -127,6 +127,7 @@ impl UdpFlows {
             return;
         };
         flow.touched = core.now;
+        flow.hops = packet.hop_limit();
         match &flow.phase {
             Phase::Held { .. } | Phase::Waiting { .. } => {
                 for piece in pieces(payload, segment) {

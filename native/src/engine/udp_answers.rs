@@ -40,7 +40,10 @@ impl Answers {
     /// `device` is the index of the TUN, `mark` that of our sockets. Where the kernel cannot tell who spoke first, answers are flows like all others.
     pub fn new(device: u32, mark: u32) -> Self {
         Self {
-            callers: Callers::watch(device, mark).ok(),
+            // Without a device there is nothing to watch.
+            callers: (device > 0)
+                .then(|| Callers::watch(device, mark).ok())
+                .flatten(),
             known: HashMap::new(),
             raw4: None,
             raw6: None,

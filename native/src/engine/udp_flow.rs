@@ -94,6 +94,9 @@ pub enum Far {
     Proxied(Target, Box<[u8]>),
 }
 
+/// The hop limit that programs send with unless they mean something by another (RFC 1700).
+pub const USUAL_HOPS: u8 = 64;
+
 /// The conversation.
 pub struct UdpFlow {
     pub tuple: Tuple,
@@ -104,6 +107,8 @@ pub struct UdpFlow {
     pub phase: Phase,
     /// Its outlet, and where it leads; set together.
     pub outlet: Option<(Key, Far)>,
+    /// Hop limit of the last datagram, which traceroute counts up.
+    pub hops: u8,
     /// Times of the last datagram out and in.
     pub touched: u64,
     pub heard: u64,
@@ -128,6 +133,7 @@ impl UdpFlow {
                 since: now,
             },
             outlet: None,
+            hops: USUAL_HOPS,
             touched: now,
             heard: 0,
             up: 0,

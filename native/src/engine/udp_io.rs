@@ -2,13 +2,14 @@
 
 use crate::engine::core::Core;
 use crate::engine::udp::{UdpFlows, pieces};
-use crate::engine::udp_flow::{Far, Phase, UdpFlow};
+use crate::engine::udp_flow::{Far, Phase, USUAL_HOPS, UdpFlow};
 use crate::engine::udp_outlet::OutletState;
 use crate::event::Reason;
 use crate::packet::icmp::Unreachable;
 use crate::slab::Key;
 use crate::socks5::{self, Target};
 use crate::sys::datagram::{self, Failure};
+use crate::sys::epoll::FAILED;
 use crate::sys::{self, socket};
 use std::io;
 use std::net::SocketAddr;
@@ -61,7 +62,7 @@ impl UdpFlows {
         let outgoing = &mut self.outgoing;
         let sent = match (&self.outlets.get(*outlet)?.state, far) {
             (OutletState::Direct { socket, .. }, Far::Direct(remote)) => {
-                send_direct(socket.as_fd(), payload, remote, segment)
+                send_direct(socket.as_fd(), payload, remote, segment, flow.hops)
             }
             (OutletState::Relay { socket, .. }, Far::Proxied(_, header)) => {
                 send_each(payload, segment, |piece| {
@@ -86,7 +87,7 @@ impl UdpFlows {
     }
 
     /// Takes readiness of an outlet's socket.
-    pub fn on_readable(&mut self, core: &mut Core, outlet: Key) {
+    pub fn on_readable(&mut self, core: &mut Core, outlet: Key, bits: u32) {
         let mut buffer = std::mem::take(&mut self.buffer);
         for _ in 0..READ_BURST {
             let Some(fd) = self.socket_of(outlet) else {
@@ -108,7 +109,9 @@ impl UdpFlows {
             }
         }
         self.buffer = buffer;
-        self.report_outlet_failures(core, outlet);
+        if bits & FAILED != 0 {
+            self.report_outlet_failures(core, outlet);
+        }
     }
 
     fn socket_of(&self, outlet: Key) -> Option<BorrowedFd<'_>> {
@@ -229,8 +232,13 @@ impl UdpFlows {
         match (&found.state, failure.to) {
             (OutletState::Direct { remotes, .. }, Some(to)) => {
                 let flow = remotes.flow_of(to).and_then(|key| self.flows.get(key));
-                if let Some(flow) = flow {
-                    tell(core, flow, failure.errno);
+                match (flow, failure.icmp) {
+                    // As it came: a router on the way, the host itself.
+                    (Some(flow), Some(error)) if matches!(flow.phase, Phase::Open) => {
+                        core.send_icmp_error(&flow.quote(), &error);
+                    }
+                    (Some(flow), None) => tell(core, flow, failure.errno),
+                    _ => {}
                 }
             }
             // The relay's port is closed: so for all.
@@ -252,8 +260,10 @@ fn send_direct(
     payload: &[u8],
     to: &SocketAddr,
     segment: Option<usize>,
+    hops: u8,
 ) -> io::Result<u64> {
-    let one = |piece: &[u8]| datagram::send(fd, piece, Some(to), None);
+    let hops = (hops != USUAL_HOPS).then_some(hops);
+    let one = |piece: &[u8]| datagram::send(fd, piece, Some(to), None, hops);
     let size = segment.and_then(|size| u16::try_from(size).ok());
     let Some(size) = size.filter(|size| *size > 0 && payload.len() > usize::from(*size)) else {
         return send_each(payload, segment, one);
@@ -261,7 +271,7 @@ fn send_direct(
     let each = usize::from(size);
     let mut sent = 0;
     for chunk in payload.chunks(each * MAX_SEGMENTS) {
-        sent += match datagram::send(fd, chunk, Some(to), Some(size)) {
+        sent += match datagram::send(fd, chunk, Some(to), Some(size), hops) {
             Ok(_) => chunk.len().div_ceil(each) as u64,
             // Larger than the path's packets, or a device without checksums: they are sent one by one.
             Err(error) if is_refusal_of_segments(&error) => send_each(chunk, segment, one)?,

@@ -1,7 +1,7 @@
 //! A scene for the engine written as bytes: packets as they are or put together of parts, time that passes, verdicts, answers.
 //! Every sequence of bytes is a scene, so that a mutation of one is another.
 
-use crate::command::{Command, DialPlan, Ending, Peek, Proxied, Rejection, Verdict};
+use crate::command::{Command, DialPlan, EchoVerdict, Ending, Peek, Proxied, Rejection, Verdict};
 use crate::engine::drive::Driven;
 use crate::event::Event;
 use crate::options::Hop;
@@ -61,6 +61,7 @@ pub fn play(bytes: &[u8]) {
                     assert!(open.insert(id), "opened twice");
                     ids.push(id);
                 }
+                Event::Echo { id, .. } => ids.push(id),
                 Event::Close { id, .. } => assert!(open.remove(&id), "closed but not open"),
                 Event::Dns(asked) => questions = asked.first_token + u64::from(asked.count),
                 _ => {}
@@ -89,6 +90,19 @@ fn check(packet: &[u8]) {
 /// Plays one step; what was told of an engine that died in it.
 fn step(script: &mut Script, engine: &mut Driven, ids: &[u64], questions: u64) -> Vec<Event> {
     match script.byte() % 32 {
+        30 => {
+            let id = ids[usize::from(script.byte()) % ids.len()];
+            let verdict = match script.byte() % 3 {
+                0 => EchoVerdict::Direct(vec![Hop {
+                    address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                    device: None,
+                }]),
+                silently => EchoVerdict::Refuse {
+                    silently: silently == 1,
+                },
+            };
+            engine.command(Command::DecideEcho { id, verdict });
+        }
         31 => return engine.die_and_revive(),
         kind => act(kind % 10, script, engine, ids, questions),
     }

@@ -1,6 +1,6 @@
 //! Reads arguments from JavaScript objects and checks them.
 
-use crate::command::{DialPlan, Ending, Peek, Proxied, Rejection, Verdict};
+use crate::command::{DialPlan, EchoVerdict, Ending, Peek, Proxied, Rejection, Verdict};
 use crate::glue::error::{Result, invalid, mistyped};
 use crate::options::{Hijack, Hop, Options, Servers};
 use crate::prefix::Prefix;
@@ -137,6 +137,20 @@ pub fn verdict(object: &Object) -> Result<Verdict> {
                 _ => return Err(invalid(format!("how is unknown: {how}"))),
             }))
         }
+        _ => Err(invalid(format!("kind is unknown: {kind}"))),
+    }
+}
+
+/// An `EchoVerdict`.
+pub fn echo_verdict(object: &Object) -> Result<EchoVerdict> {
+    let kind: String = field(object, "kind")?;
+    match kind.as_str() {
+        "direct" => Ok(EchoVerdict::Direct(hops(&field::<Vec<Object>>(
+            object, "hops",
+        )?)?)),
+        "refuse" => Ok(EchoVerdict::Refuse {
+            silently: field(object, "silently")?,
+        }),
         _ => Err(invalid(format!("kind is unknown: {kind}"))),
     }
 }

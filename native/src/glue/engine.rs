@@ -119,6 +119,14 @@ impl Engine {
     }
 
     #[napi(catch_unwind)]
+    pub fn decide_echo(&self, id: f64, verdict: Object) -> Result<()> {
+        let id = flow_id(id)?;
+        let verdict = arguments::echo_verdict(&verdict)?;
+        self.post(Command::DecideEcho { id, verdict });
+        Ok(())
+    }
+
+    #[napi(catch_unwind)]
     pub fn take_stream(&self, id: f64) -> Result<i32> {
         let stream = self.shared.take_stream(flow_id(id)?);
         let fd = stream.ok_or_else(|| missing("there is no accepted connection of this number"))?;

@@ -95,6 +95,16 @@ fn to_object<'env>(env: &'env Env, event: Event) -> Result<Object<'env>> {
             object.set("count", questions.count)?;
             object.set("questions", BufferSlice::from_data(env, questions.bytes)?)?;
         }
+        Event::Echo {
+            id,
+            source,
+            destination,
+        } => {
+            object.set("kind", "echo")?;
+            object.set("id", id as f64)?;
+            object.set("source", source.to_string())?;
+            object.set("destination", destination.to_string())?;
+        }
         Event::Crowded { refused } => {
             object.set("kind", "crowded")?;
             object.set("refused", refused as f64)?;

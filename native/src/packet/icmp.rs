@@ -10,6 +10,8 @@ pub enum Unreachable {
     NoRoute,
     Host,
     Port,
+    /// By policy.
+    Prohibited,
 }
 
 impl Unreachable {
@@ -19,6 +21,7 @@ impl Unreachable {
             Unreachable::NoRoute => [3, 0],
             Unreachable::Host => [3, 1],
             Unreachable::Port => [3, 3],
+            Unreachable::Prohibited => [3, 13],
         }
     }
 
@@ -28,6 +31,7 @@ impl Unreachable {
             Unreachable::NoRoute => [1, 0],
             Unreachable::Host => [1, 3],
             Unreachable::Port => [1, 4],
+            Unreachable::Prohibited => [1, 1],
         }
     }
 }
@@ -70,6 +74,75 @@ fn message(from: IpAddr, to: IpAddr, kind: [u8; 2], quoted: &[u8]) -> Vec<u8> {
     let mut message = vec![kind[0], kind[1], 0, 0, 0, 0, 0, 0];
     message.extend_from_slice(quoted);
     wrap(from, to, message)
+}
+
+/// An ICMP error that came for something sent earlier, as the kernel reports it (ip(7), IP_RECVERR).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reported {
+    pub kind: u8,
+    pub code: u8,
+    /// Who sent it.
+    pub from: IpAddr,
+}
+
+/// The same error to the sender of `packet`, which is its beginning; `None` for what is no error about it or has another version.
+pub fn passed_on(packet: &[u8], error: &Reported) -> Option<Vec<u8>> {
+    let to: IpAddr = match (ip::version(packet), error.from, error.kind) {
+        // Unreachable, time exceeded, parameter problem.
+        (4, IpAddr::V4(_), 3 | 11 | 12) => Ipv4Addr::from(long(packet.get(..20)?, 12)).into(),
+        // The same and packet too big, whose number cannot be told here.
+        (6, IpAddr::V6(_), 1 | 3 | 4) => ipv6::address(packet.get(..40)?, 8).into(),
+        _ => return None,
+    };
+    let quoted = &packet[..packet.len().min(QUOTED)];
+    Some(message(error.from, to, [error.kind, error.code], quoted))
+}
+
+/// The head of an echo message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Echo {
+    kind: u8,
+    pub identifier: u16,
+}
+
+impl Echo {
+    /// Reads it from a message or its beginning.
+    pub fn parse(message: &[u8]) -> Option<Self> {
+        let head = message.first_chunk::<HEADER>()?;
+        Some(Self {
+            kind: head[0],
+            identifier: u16::from_be_bytes([head[4], head[5]]),
+        })
+    }
+
+    pub fn is_reply(&self, is_ipv4: bool) -> bool {
+        self.kind == if is_ipv4 { ECHO_REPLY } else { ECHO_REPLY6 }
+    }
+}
+
+/// An echo message with another identifier. Its checksum is complete for IPv4; for IPv6 the kernel computes it (RFC 3542, 3.1).
+pub fn with_identifier(message: &[u8], identifier: u16, is_ipv4: bool) -> Vec<u8> {
+    let mut bytes = message.to_vec();
+    bytes[4..6].copy_from_slice(&identifier.to_be_bytes());
+    bytes[2..4].fill(0);
+    if is_ipv4 {
+        let value = !checksum::sum(&bytes);
+        bytes[2..4].copy_from_slice(&value.to_be_bytes());
+    }
+    bytes
+}
+
+/// The packet around an echo message with another identifier and this hop limit.
+pub fn echo_packet(from: IpAddr, to: IpAddr, message: &[u8], identifier: u16, hops: u8) -> Vec<u8> {
+    let message = with_identifier(message, identifier, from.is_ipv4());
+    let mut packet = wrap(from, to, message);
+    if from.is_ipv4() {
+        packet[8] = hops;
+        ipv4::seal(&mut packet[..ipv4::HEADER]);
+    } else {
+        packet[7] = hops;
+    }
+    packet
 }
 
 /// Whether a packet is ICMP of its IP version.

@@ -48,6 +48,11 @@ impl<'a> Packet<'a> {
         self.piece
     }
 
+    /// Time to live, or hop limit.
+    pub fn hop_limit(&self) -> u8 {
+        self.bytes[if self.source.is_ipv4() { 8 } else { 7 }]
+    }
+
     pub fn header_length(&self) -> usize {
         self.header_length
     }

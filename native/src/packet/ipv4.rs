@@ -67,6 +67,12 @@ pub fn identification(packet: &[u8]) -> u16 {
     word(packet, 4)
 }
 
+/// Writes the identification of a header without options, with its checksum.
+pub fn set_identification(packet: &mut [u8], identification: u16) {
+    packet[4..6].copy_from_slice(&identification.to_be_bytes());
+    seal(&mut packet[..HEADER]);
+}
+
 /// Puts a header without options into the empty `packet`.
 pub fn push_header(
     packet: &mut Vec<u8>,

@@ -2,6 +2,7 @@
 
 use super::socket::RawAddress;
 use super::{check_size, socket};
+use crate::packet::icmp::Reported;
 use std::io;
 use std::mem::size_of;
 use std::net::{IpAddr, SocketAddr};
@@ -14,6 +15,10 @@ const UDP_GRO: libc::c_int = 104;
 const CONTROL: usize = 256;
 /// `SO_EE_ORIGIN_*` of linux/errqueue.h.
 const ORIGIN_LOCAL: u8 = 1;
+const ORIGIN_ICMP: u8 = 2;
+const ORIGIN_ICMP6: u8 = 3;
+/// Bytes of `struct sock_extended_err`.
+const EXTENDED_ERROR: usize = 16;
 
 /// A datagram that came, or several of one size back to back.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +37,10 @@ pub struct Failure {
     pub errno: i32,
     /// The largest packet that fits the path, with EMSGSIZE.
     pub mtu: Option<u32>,
+    /// The ICMP message that said so, if one did.
+    pub icmp: Option<Reported>,
+    /// Bytes of the datagram that are in the buffer.
+    pub length: usize,
 }
 
 /// Control messages under construction or as received.
@@ -77,6 +86,16 @@ impl Control {
         self.length += space;
     }
 
+    /// A hop limit, or time to live; 0 would be refused.
+    fn push_hops(&mut self, hops: u8, is_ipv4: bool) {
+        let hops = libc::c_int::from(hops.max(1));
+        if is_ipv4 {
+            self.push(libc::IPPROTO_IP, libc::IP_TTL, hops);
+        } else {
+            self.push(libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT, hops);
+        }
+    }
+
     /// Calls `each` with level, type and data of every message that is whole.
     fn each(&self, mut each: impl FnMut(libc::c_int, libc::c_int, &[u8])) {
         let head = size_of::<libc::cmsghdr>();
@@ -103,18 +122,33 @@ pub fn enable_gro(fd: BorrowedFd) {
     let _ = socket::set_option(fd, libc::SOL_UDP, UDP_GRO, 1 as libc::c_int);
 }
 
-/// sendmsg(2) to an address, or to where the socket is connected. With `segment`: many datagrams of that many bytes each.
+/// sendmsg(2) or sendto(2) to an address, or to where the socket is connected. With `segment`: many datagrams of that many bytes
+/// each. With `hops` and an address: this hop limit instead of the usual one.
 pub fn send(
     fd: BorrowedFd,
     bytes: &[u8],
     to: Option<&SocketAddr>,
     segment: Option<u16>,
+    hops: Option<u8>,
 ) -> io::Result<usize> {
+    if let (None, None, Some(to)) = (segment, hops, to) {
+        return socket::send_to(fd, bytes, to);
+    }
     let mut control = Control::new();
+    if let (Some(hops), Some(to)) = (hops, to) {
+        control.push_hops(hops, to.is_ipv4());
+    }
     if let Some(size) = segment {
         control.push(libc::SOL_UDP, UDP_SEGMENT, size);
     }
     send_with(fd, bytes, to, &mut control)
+}
+
+/// sendmsg(2) to where the socket is connected, with a hop limit.
+pub fn send_with_hops(fd: BorrowedFd, bytes: &[u8], hops: u8, is_ipv4: bool) -> io::Result<usize> {
+    let mut control = Control::new();
+    control.push_hops(hops, is_ipv4);
+    send_with(fd, bytes, None, &mut control)
 }
 
 /// sendmsg(2) of a raw packet's payload from a chosen source address of this machine (IP_PKTINFO, IPV6_PKTINFO), with the
@@ -208,17 +242,20 @@ pub fn receive(fd: BorrowedFd, buffer: &mut [u8]) -> io::Result<Received> {
 
 /// The next entry of the error queue (IP_RECVERR, IPV6_RECVERR).
 pub fn receive_failure(fd: BorrowedFd, buffer: &mut [u8]) -> io::Result<Failure> {
-    let (_, to, control) = receive_with(fd, buffer, libc::MSG_ERRQUEUE)?;
+    let (length, to, control) = receive_with(fd, buffer, libc::MSG_ERRQUEUE)?;
     let mut failure = Failure {
         to: to.filter(|to| to.port() != 0),
         errno: libc::EIO,
         mtu: None,
+        icmp: None,
+        length,
     };
     control.each(|level, kind, data| {
         let is_error = (level, kind) == (libc::IPPROTO_IP, libc::IP_RECVERR)
             || (level, kind) == (libc::IPPROTO_IPV6, libc::IPV6_RECVERR);
         if is_error && let Some((errno, origin, info)) = extended_error(data) {
             failure.errno = errno;
+            failure.icmp = reported(data);
             failure.mtu = (errno == libc::EMSGSIZE && info > 0).then_some(info);
             // An error of this machine's own is reported by the call, too.
             if origin == ORIGIN_LOCAL && errno != libc::EMSGSIZE {
@@ -235,6 +272,21 @@ fn extended_error(data: &[u8]) -> Option<(i32, u8, u32)> {
     let origin = *data.get(4)?;
     let info = u32::from_ne_bytes(data.get(8..12)?.try_into().ok()?);
     Some((errno, origin, info))
+}
+
+/// The ICMP message of a `struct sock_extended_err` and the address behind it (SO_EE_OFFENDER).
+fn reported(data: &[u8]) -> Option<Reported> {
+    let [_, _, _, _, origin, kind, code, ..] = *data else {
+        return None;
+    };
+    let offender = data.get(EXTENDED_ERROR..)?;
+    let family = u16::from_ne_bytes(*offender.first_chunk()?);
+    let from = match (origin, i32::from(family)) {
+        (ORIGIN_ICMP, libc::AF_INET) => IpAddr::from(*offender.get(4..)?.first_chunk::<4>()?),
+        (ORIGIN_ICMP6, libc::AF_INET6) => IpAddr::from(*offender.get(8..)?.first_chunk::<16>()?),
+        _ => return None,
+    };
+    Some(Reported { kind, code, from })
 }
 
 fn receive_with(
@@ -292,7 +344,7 @@ mod tests {
             let mut control = Control::new();
             control.bytes[..bytes.len()].copy_from_slice(&bytes);
             control.length = length;
-            control.each(|_, _, data| { let _ = extended_error(data); });
+            control.each(|_, _, data| { let _ = (extended_error(data), reported(data)); });
         }
     }
 
@@ -318,7 +370,7 @@ mod tests {
         enable_gro(two.as_fd());
         let to = two.local_addr().unwrap();
         let payload: Vec<u8> = (0..2_500u32).map(|each| each as u8).collect();
-        send(one.as_fd(), &payload, Some(&to), Some(1_000)).unwrap();
+        send(one.as_fd(), &payload, Some(&to), Some(1_000), None).unwrap();
         let mut buffer = vec![0; 65_536];
         let mut got = Vec::new();
         while got.len() < payload.len() {
@@ -336,9 +388,15 @@ mod tests {
         socket::set_option(one.as_fd(), libc::IPPROTO_IP, libc::IP_RECVERR, on).unwrap();
         let to = two.local_addr().unwrap();
         drop(two);
-        send(one.as_fd(), b"anybody?", Some(&to), None).unwrap();
+        send(one.as_fd(), b"anybody?", Some(&to), None, Some(9)).unwrap();
         let mut buffer = [0; 64];
         let failure = receive_failure(one.as_fd(), &mut buffer).unwrap();
         assert_eq!((failure.to, failure.errno), (Some(to), libc::ECONNREFUSED));
+        let reported = Reported {
+            kind: 3,
+            code: 3,
+            from: to.ip(),
+        };
+        assert_eq!(failure.icmp, Some(reported));
     }
 }

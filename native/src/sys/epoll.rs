@@ -13,6 +13,8 @@ pub const READABLE: u32 = libc::EPOLLIN as u32;
 /// Bits after which a read can make progress (data, end of stream or an error).
 pub const CAN_READ: u32 =
     (libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) as u32;
+/// An error waits, perhaps in the error queue; always reported.
+pub const FAILED: u32 = libc::EPOLLERR as u32;
 /// Bits after which a write can make progress or fail.
 pub const CAN_WRITE: u32 = (libc::EPOLLOUT | libc::EPOLLHUP | libc::EPOLLERR) as u32;
 

@@ -264,6 +264,22 @@ pub fn send(fd: BorrowedFd, bytes: &[u8]) -> io::Result<usize> {
     })
 }
 
+/// sendto(2), never raising SIGPIPE.
+pub fn send_to(fd: BorrowedFd, bytes: &[u8], to: &SocketAddr) -> io::Result<usize> {
+    let raw = RawAddress::from(to);
+    // SAFETY: the pointers and lengths are those of a live slice and address.
+    check_size(unsafe {
+        libc::sendto(
+            fd.as_raw_fd(),
+            bytes.as_ptr().cast(),
+            bytes.len(),
+            libc::MSG_NOSIGNAL,
+            raw.pointer(),
+            raw.length,
+        )
+    })
+}
+
 /// shutdown(2) of the sending side: FIN after what is queued.
 pub fn finish_sending(fd: BorrowedFd) {
     // SAFETY: plain integers on an open descriptor. ENOTCONN means the connection is gone already.

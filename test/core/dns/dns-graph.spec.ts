@@ -145,6 +145,14 @@ test('what the policy answers with a code is answered so, in fake-ip mode too', 
   expect([pool.used, upstream.received.length]).toEqual([0, 0]);
 });
 
+test('the name of a server of ours is looked up though it is a special one', async () => {
+  upstream.behaviour = answerWith(record('dot.test', 'A', '192.0.2.7'));
+  const { graph } = make({ directNameserver: [{ kind: 'tls', host: 'dot.test', port: 853 }] });
+  expect(await graph.proxyServers.resolve('dot.test', never)).toEqual(['192.0.2.7']);
+  await expect(graph.proxyServers.resolve('other.test', never)).rejects.toMatchObject({ code: 'DIAL_NAME_NOT_FOUND' });
+  expect(upstream.received).toHaveLength(1);
+});
+
 test('hosts and filter of the configuration are in force', async () => {
   const { ask, pool } = make({
     hosts: { 'fixed.example': ['192.0.2.9'] },
@@ -188,6 +196,10 @@ describe('a nameserver that is asked by the rules', () => {
     // The name of a proxy cannot be asked for through that proxy.
     upstream.behaviour = answerWith(record('proxy.example', 'A', '192.0.2.9'));
     expect(await graph.proxyServers.resolve('proxy.example', never)).toEqual(['192.0.2.9']);
+    expect(upstream.received.at(-1)?.network).toBe('udp');
+    const { nameserver = [] } = byRules();
+    const own = make({ proxyServerNameserver: nameserver }, undefined, route).graph;
+    expect(await own.proxyServers.resolve('proxy.example', never)).toEqual(['192.0.2.9']);
     expect(upstream.received.at(-1)?.network).toBe('udp');
     expect(asked).toHaveLength(1);
   });

@@ -384,6 +384,21 @@ describe.concurrent.each(['tcp', 'tls'] as const)('a server by %s that', (kind) 
     );
   });
 
+  test('answers in order and hangs at one name: the others are answered', async () => {
+    const stream = (socket: net.Socket): void => {
+      let isStuck = false;
+      onQuestions(socket, (query) => {
+        isStuck ||= query.questions[0]?.name === 'n3.example';
+        if (!isStuck) socket.write(goodFramed(query));
+      });
+    };
+    await withServer(kind, { stream }, async (resolver) => {
+      const outcome = await addresses(resolver, dozen);
+      expect(outcome[2]).toContain('did not answer within 5 s');
+      expect(outcome.toSpliced(2, 1)).toEqual(dozen.toSpliced(2, 1).map(addressFor));
+    });
+  }, 30_000);
+
   test('never answers is not asked without end', async () => {
     await withServer(
       kind,

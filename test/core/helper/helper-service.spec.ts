@@ -157,6 +157,7 @@ let ownership: Ownership;
 let owners: OwnerStore;
 let service: HelperService;
 let leftovers: NetworkChange[];
+let stranded: string[];
 
 /** A helper process begins on the same state directory. */
 function boot(): void {
@@ -174,6 +175,7 @@ function boot(): void {
     privacy: new RowPrivacy(() => ownership.owner?.uid ?? service.configuredBy),
     changes: () => [...tunnel.inForce].map((what) => ({ id: what, what, where: 'here', since: 0 })),
     restore: async () => leftovers.splice(0),
+    stranded: { begin: async () => void stranded.push('begin'), end: () => void stranded.push('end') },
     setLogLevel: () => undefined,
     version: '1.2.3',
     clock,
@@ -195,6 +197,7 @@ async function call<M extends MethodName>(uid: number, method: M, params: Params
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'mirage-service-'));
   leftovers = [];
+  stranded = [];
   boot();
 });
 afterEach(() => rmSync(directory, { recursive: true }));
@@ -210,6 +213,12 @@ describe('turning on and off', () => {
     expect(on.changes.map((change) => change.what)).toEqual(['tun', 'dns-server', 'routes', 'system-dns']);
     const off = await call(anna, 'setEnhanced', { on: false });
     expect(off).toMatchObject({ tunnel: { kind: 'stopped' }, owner: null, changes: [] });
+  });
+
+  test('who is left without DNS is looked for when it is off, and no more when it is on', async () => {
+    await call(anna, 'setEnhanced', { on: true });
+    await call(anna, 'setEnhanced', { on: false });
+    expect(stranded).toEqual(['end', 'begin']);
   });
 
   test('a failed start is the answer, is undone, and belongs to nobody', async () => {

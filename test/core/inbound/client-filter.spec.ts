@@ -13,6 +13,8 @@ test.each([
   [undefined, ['192.168.0.3/32'], '192.168.0.3', false],
   [undefined, ['192.168.0.3/32'], '192.168.0.4', true],
   [['2001:db8::/32'], undefined, '2001:db8::1', true],
+  [undefined, undefined, 'fe80::1%eth0', true],
+  [['fe80::/10'], undefined, 'fe80::1%eth0', true],
   [[], undefined, '10.1.2.3', false],
   [undefined, undefined, undefined, false],
 ])('allowed %j, refused %j: %s %s', (allowed, refused, address, admitted) => {

@@ -258,6 +258,15 @@ describe('heads that nobody may pass on', () => {
     expect(server.heard()).not.toContain('smuggled');
   });
 
+  test('another protocol is told at once', async () => {
+    const { port } = await mixed(() => undefined);
+    const client = await loopback.connect(port);
+    const started = performance.now();
+    client.write(Buffer.concat([Buffer.from([0x16, 3, 1, 2, 0]), Buffer.alloc(500, 1)]));
+    expect(String(await readAll(client))).toMatch(/^HTTP\/1\.1 400 /);
+    expect(performance.now() - started).toBeLessThan(1_000);
+  });
+
   test('a head without end is told so', async () => {
     const { port } = await mixed(() => undefined);
     const { output } = await curl(

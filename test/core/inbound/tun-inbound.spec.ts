@@ -29,6 +29,7 @@ beforeEach(async () => {
     engine,
     dispatcher: { dispatch },
     dns: { answerBatch: (questions, send) => asked(questions, send) },
+    decideEcho: (asked) => Promise.resolve({ kind: 'refuse', silently: asked.destination === '192.0.2.9' }),
     onDead: (message) => deaths.push(message),
     log: silentLogger,
   });
@@ -44,6 +45,16 @@ test('a flow is dispatched with its facts', () => {
     destination: { host: '198.18.3.4', port: 443 },
     originalDestination: { host: '198.18.3.4', port: 443 },
   });
+});
+
+test('pings are decided', async () => {
+  engine.echo(8, '192.0.2.9');
+  engine.echo(10, '192.0.2.1');
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(engine.echoes).toEqual([
+    { id: 8, verdict: { kind: 'refuse', silently: true } },
+    { id: 10, verdict: { kind: 'refuse', silently: false } },
+  ]);
 });
 
 test('verdict, outcome and end reach the right flow', () => {

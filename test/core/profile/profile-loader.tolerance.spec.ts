@@ -307,48 +307,6 @@ describe('what it means', () => {
     expect(config(`mixed-port: ${written}`).mixed).toMatchObject({ port });
   });
 
-  test('allow-lan without users listens on the loopback, says so, and tells what opens it', () => {
-    const text = 'mixed-port: 7890\nallow-lan: true\nrules: ["MATCH,DIRECT"]';
-    expect(config(text).mixed).toEqual({ address: '127.0.0.1', port: 7890, users: [] });
-    expect(loadProfile(text).problems).toMatchObject([
-      { severity: 'warning', code: 'LAN_NEEDS_USERS', line: 2, column: 12, hint: 'ADD_USERS' },
-    ]);
-    expect(codes('allow-lan: true\nrules: ["MATCH,DIRECT"]')).toEqual([]);
-    expect(config(`${text}\nauthentication: ["a:b"]`).mixed?.address).toBe('0.0.0.0');
-    expect(config(`${text}\nallow-lan-without-users: true`).mixed?.address).toBe('0.0.0.0');
-    expect(codes(`${text}\nallow-lan-without-users: true`)).toEqual([]);
-    expect(config(`mixed-port: 1\nallow-lan-without-users: true`).mixed?.address).toBe('127.0.0.1');
-  });
-
-  test('the mixed port is never open to more than the profile says', () => {
-    const mixed = (more: string) => config(`mixed-port: 1\nallow-lan: true\n${more}`).mixed;
-    expect(mixed('authentication: [nocolon]')).toBeNull();
-    const users = [{ username: 'a', password: 'b' }];
-    expect(
-      mixed('authentication: ["a:b"]\nlan-allowed-ips: [10.0.0.1/8, "::1"]\nlan-disallowed-ips: 10.0.0.1/32'),
-    ).toEqual({
-      address: '0.0.0.0',
-      port: 1,
-      users,
-      allowed: ['10.0.0.0/8', '::1/128'],
-      refused: ['10.0.0.1/32'],
-    });
-    expect(mixed('lan-allowed-ips: [10.0.0.0/8]')).toEqual({ address: '127.0.0.1', port: 1, users: [] });
-    expect(mixed('authentication: ["a:b"]\nlan-disallowed-ips: [10.0.0.1/33]')?.address).toBe('127.0.0.1');
-    expect(mixed('authentication: ["a:b"]\nlan-allowed-ips: [nowhere]')?.address).toBe('127.0.0.1');
-    expect(mixed('authentication: ["a:b", "a:c"]')?.users).toEqual([{ username: 'a', password: 'c' }]);
-  });
-
-  test.each([
-    ['port: 7890', 7890],
-    ['socks-port: 7891', 7891],
-    ['port: 7890\nsocks-port: 7891', 7890],
-    ['port: 7890\nmixed-port: 7893', 7893],
-    ['port: 0\nsocks-port: 7891', 7891],
-  ])('%j: one port takes HTTP and SOCKS', (text, port) => {
-    expect(config(text).mixed).toEqual({ address: '127.0.0.1', port, users: [] });
-  });
-
   test('the keys of the first versions are understood, and everything does not go DIRECT', () => {
     const text = `Proxy:
   - {name: s, type: socks5, server: 192.0.2.1, port: 1080}
@@ -375,13 +333,37 @@ Rule:
     expect(codes('Rule: ["MATCH,g"]\nProxy Group: [{name: g, type: select}]')).toContain('POLICY_IS_GROUP');
   });
 
+  test.each([
+    ['rule', 'KEY_MISSPELT'],
+    ['Rules', 'KEY_MISSPELT'],
+    ['RULES', 'KEY_MISSPELT'],
+    ['Rule', 'KEY_LEGACY'],
+  ])('%s are the rules', (key, code) => {
+    expect(config(`${key}: ["MATCH,REJECT"]`).rules[0]?.policy).toBe('REJECT');
+    expect(codes(`${key}: ["MATCH,REJECT"]`)).toEqual([code]);
+    expect(config(`rules: []\n${key}: ["MATCH,REJECT"]`).rules[0]?.policy).toBe('REJECT');
+    expect(config(`${key}: ["MATCH,REJECT"]\nrules: ["MATCH,REJECT-DROP"]`).rules[0]?.policy).toBe('REJECT-DROP');
+    expect(codes(`${key}: ["MATCH,REJECT"]\nrules: ["MATCH,REJECT-DROP"]`)).toEqual(['KEY_REPLACED']);
+  });
+
+  test.each(['Proxies', 'proxy', 'Proxy', 'PROXIES'])('%s are the proxies', (key) => {
+    expect(config(`${key}: [{name: x, type: direct}]\nrules: ["MATCH,x"]`).proxies).toHaveLength(1);
+  });
+
+  test.each(['Proxy Group', 'Proxy-Group', 'proxy_groups', 'Proxy Groups', 'proxy-group'])(
+    '%s are the groups',
+    (key) => {
+      expect(codes(`${key}: [{name: g, type: select}]\nrules: ["MATCH,g"]`)).toContain('POLICY_IS_GROUP');
+    },
+  );
+
   test('a key that only holds anchors is not unknown, unless a key of ours may have been meant', () => {
     const text = (more: string) =>
       `x-base: {a: &a {type: direct}}\n${more}\nproxies: [{<<: *a, name: d}]\nrules: ["MATCH,d"]`;
     expect(codes(text(''))).toEqual([]);
     expect(codes(text('y: &unused {type: direct}'))).toEqual([]);
     expect(codes(text('y: {type: direct}'))).toEqual(['KEY_UNKNOWN']);
-    expect(codes(text('proxy: &unused {type: direct}'))).toEqual(['KEY_UNKNOWN']);
+    expect(codes(text('snifer: &unused {enable: true}'))).toEqual(['KEY_UNKNOWN']);
     expect(codes(text('cfw-anything: 1'))).toEqual(['NOTE_OTHER_CLIENT']);
   });
 
@@ -407,6 +389,10 @@ Rule:
     const servers = (list: string) => loadProfile(`dns: {nameserver: [${list}]}\nrules: ["MATCH,DIRECT"]`);
     expect(servers('"quic://192.0.2.1", 192.0.2.2, "dhcp://eth0"').config?.dns.nameserver).toHaveLength(1);
     expect(servers('"quic://192.0.2.1"').failure).toBe('CONFIG_INVALID');
+    expect(servers('').failure).toBe('CONFIG_INVALID');
+    for (const list of ['', '"quic://192.0.2.1"']) {
+      expect(config(`dns: {enable: false, nameserver: [${list}]}`).dns.nameserver).toEqual([{ kind: 'system' }]);
+    }
     expect(servers('"192.0.2.1#gone proxy", 192.0.2.2').config?.dns.nameserver).toHaveLength(1);
   });
 });

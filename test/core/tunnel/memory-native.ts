@@ -10,6 +10,7 @@ export class MemoryNative implements NativeEngine {
   readonly emit: (...events: NativeEvent[]) => void;
   readonly verdicts = new Map<number, NativeVerdict>();
   readonly closed: number[] = [];
+  readonly echoes = new Map<number, Parameters<NativeEngine['decideEcho']>[1]>();
   readonly answers = new Map<number, Uint8Array>();
   carried6: string[] = [];
   reviews = 0;
@@ -42,6 +43,10 @@ export class MemoryNative implements NativeEngine {
 
   decide(id: number, verdict: NativeVerdict): void {
     this.verdicts.set(id, verdict);
+  }
+
+  decideEcho(id: number, verdict: Parameters<NativeEngine['decideEcho']>[1]): void {
+    this.echoes.set(id, verdict);
   }
 
   takeStream(): number {

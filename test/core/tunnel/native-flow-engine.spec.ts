@@ -28,6 +28,10 @@ class MemoryEngine implements NativeEngine {
     this.calls.push(['decide', ...args]);
   }
 
+  decideEcho(...args: unknown[]): void {
+    this.calls.push(['decideEcho', ...args]);
+  }
+
   takeStream(): number {
     return this.stream();
   }
@@ -106,6 +110,7 @@ beforeEach(async () => {
     onPeeked: () => undefined,
     onClose: (flow) => told.push(['close', flow]),
     onDns: (question) => told.push(['dns', question]),
+    onEcho: (asked) => told.push(['echo', asked]),
     onDead: (message, revivable) => told.push(['dead', message, revivable]),
   };
   engine.setHandlers(handlers);
@@ -120,10 +125,12 @@ describe('events', () => {
       { kind: 'dialed', id: 1, ok: true, address: '192.0.2.1', ms: 12 },
       { kind: 'dns', firstToken: 5, count: 1, questions },
       close(1),
+      { kind: 'echo', id: 8, source: '198.18.0.1', destination: '198.18.0.9' },
       { kind: 'dead', message: 'device gone', revivable: false },
     );
     expect(told).toEqual([
       ['dns', { firstToken: 5, count: 1, questions }],
+      ['echo', { id: 8, source: '198.18.0.1', destination: '198.18.0.9' }],
       ['dead', 'device gone', false],
       [
         'open',
@@ -151,6 +158,7 @@ describe('events', () => {
       onPeeked: () => undefined,
       onClose: ({ id }) => told.push(['close', id]),
       onDns: () => told.push(['dns']),
+      onEcho: () => undefined,
       onDead: () => undefined,
     });
     native.emit(open(1));
@@ -198,6 +206,7 @@ describe('events', () => {
       onPeeked: () => undefined,
       onClose: (flow) => told.push(['end', flow.id]),
       onDns: () => undefined,
+      onEcho: () => undefined,
       onDead: () => undefined,
     });
     native.emit(open(1), close(1));

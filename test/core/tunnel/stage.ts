@@ -125,6 +125,7 @@ export class Stage {
       engine: this.engine,
       dispatcher: this.#peekable(),
       dns: { answerBatch: () => undefined },
+      decideEcho: () => Promise.resolve({ kind: 'refuse', silently: false }),
       onDead: () => undefined,
       log: this.#logger(),
     });

@@ -42,7 +42,7 @@ describeInLab('death of the helper', () => {
     expect((await curl('http://direct.example/')).stdout).toContain('host=direct.example');
   });
 
-  test('a persistent owner: the next start undoes first, then resumes; the same name has the same address', async () => {
+  test('a persistent owner: the next start resumes what is in force; the same name has the same address', async () => {
     await mirage.enhanced(rules);
     await curl('http://www.hidden.example/');
     const fake = await addressOf('www.hidden.example');

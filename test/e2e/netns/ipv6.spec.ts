@@ -68,6 +68,18 @@ describeInLab('real IPv6 addresses', () => {
     expect(await knock('2001:db8:80::82')).toBe('ECONNREFUSED');
   });
 
+  test('ping and traceroute', async () => {
+    const sh = async (command: string) => (await world.client.run('sh', ['-c', `${command} 2>&1`])).stdout;
+    expect(await sh(`ping -n -c 2 -i 0.1 -W 3 ${web}`)).toMatch(
+      /from 2001:db8:80::80: icmp_seq=2[^]*2 received, 0% packet loss/,
+    );
+    expect(await sh(`ping -n -c 1 -s 5000 -W 3 ${web}`)).toContain('1 received');
+    for (const refused of ['2001:db8:80::81', '2001:db8:80::82'])
+      expect(await sh(`ping -n -c 1 -W 3 ${refused}`)).toMatch(/administratively prohibited/i);
+    for (const how of ['', '-I'])
+      expect(await sh(`traceroute -6 -n -q 1 -w 2 -m 5 ${how} ${web}`)).toMatch(/2001:db8:20::1\b[^]*2001:db8:80::80/);
+  });
+
   test('datagrams, and what the far side says', async () => {
     expect(await udp(web)).toBe('you are 2001:db8:20::2');
     expect(await knock(web, 81)).toBe('ECONNREFUSED');

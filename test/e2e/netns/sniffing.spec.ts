@@ -6,7 +6,7 @@ import { profile } from '../../support/profiles.ts';
 import { describeInLab } from '../../support/tier.ts';
 import { World } from '../../support/world.ts';
 
-const rules = ['DOMAIN-SUFFIX,hidden.example,micro', 'MATCH,DIRECT'];
+const rules = ['DOMAIN-SUFFIX,hidden.example,micro', 'DOMAIN-KEYWORD,cluster,micro', 'MATCH,DIRECT'];
 /** Ports of servers that speak first, or of none that anybody would expect: all are looked at here, but for the last. */
 const looked = [2525, 40001];
 const plainPort = 40002;
@@ -90,6 +90,14 @@ describeInLab('sniffing', () => {
       expect(await row('tls.hidden.example')).toMatchObject(sniffed);
       expect((await curl('http.hidden.example')).stdout).toContain('host=http.hidden.example client=203.0.113.1');
       expect(await row('http.hidden.example')).toMatchObject(sniffed);
+    });
+
+    test('that no public host can have: the rules see it, the proxy is told the address', async () => {
+      for (const host of ['cluster', 'cluster.lan', 'cluster.invalid', 'my_cluster.example']) {
+        expect((await curl(host)).stdout, host).toContain(`host=${host} client=203.0.113.1`);
+        expect((await curl(host, 'https')).stdout, host).toContain(`sni=${host}`);
+        expect(await row(host)).toMatchObject({ domainSource: 'sniffed', chain: ['micro'] });
+      }
     });
 
     for (const [how, least] of [

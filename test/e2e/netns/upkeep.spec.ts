@@ -70,6 +70,28 @@ describeInLab('upkeep', () => {
     expect(await world.client.networkState()).toBe(before);
   });
 
+  test('containers that were started meanwhile are named at off; one with servers of its own is not', async () => {
+    const { client } = world;
+    await mirage.enhanced(profile(['MATCH,DIRECT']));
+    const container = async (resolvConf: string) => {
+      const etc = `mount -t tmpfs tmpfs /etc && printf '%s' "$1" > /etc/resolv.conf`;
+      const script = `${etc} && echo up && exec sleep 60`;
+      const running = client.spawn('unshare', ['--mount', 'sh', '-c', script, 'sh', resolvConf]);
+      await running.printed(/up/);
+      return running;
+    };
+    const stranded = await container(await client.read('/etc/resolv.conf'));
+    const others = await container('nameserver 9.9.9.9\n');
+    const off = await mirage.cli('enhanced', 'off');
+    expect(off.stdout).toContain(`sleep (process ${stranded.pid})`);
+    expect(off.stdout).not.toContain(String(others.pid));
+    await Promise.all([stranded, others].map((each) => each.stop('SIGKILL')));
+    const on = await mirage.enhanced(profile(['MATCH,DIRECT']));
+    expect(on.warnings.map(({ code }) => code)).not.toContain('CONTAINERS_WITHOUT_DNS');
+    expect((await mirage.off()).warnings.map(({ code }) => code)).not.toContain('CONTAINERS_WITHOUT_DNS');
+    expect(await client.networkState()).toBe(before);
+  });
+
   test.each<[string, string, string]>([
     [
       'written',

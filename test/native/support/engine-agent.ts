@@ -57,6 +57,7 @@ function onEvents(batch: native.EngineEvent[]): void {
     }
     events.push(event);
     if (event.kind === 'open') decide(event);
+    if (event.kind === 'echo') current().decideEcho(event.id, { kind: 'refuse', silently: false });
     if (event.kind === 'dialed' && !event.ok) {
       const otherwise = opened.get(event.id)?.otherwise;
       current().decide(

@@ -259,6 +259,51 @@ describeInLab('rules and routes in the kernel', () => {
     });
   });
 
+  describe.each<[string, string, string]>([
+    [
+      'wg-quick',
+      'ip -6 route add default dev eth1 table 51820; ip -6 rule add not fwmark 0xca6c table 51820; ip -6 rule add table main suppress_prefixlength 0',
+      'ip -6 rule del table 51820; ip -6 rule del table main suppress_prefixlength 0; ip -6 route flush table 51820',
+    ],
+    ['2000::/3', 'ip -6 route add 2000::/3 dev eth1', 'ip -6 route del 2000::/3 dev eth1'],
+    [
+      '::/1 and 8000::/1 in a table of its own',
+      'ip -6 route add ::/1 dev eth1 table 77; ip -6 route add 8000::/1 dev eth1 table 77; ip -6 route add throw fd00::/8 table 77; ip -6 rule add pref 300 lookup 77',
+      'ip -6 rule del pref 300; ip -6 route flush table 77',
+    ],
+  ])('IPv6 beside %s, that comes before us and after us', (_who, on, off) => {
+    test.each([
+      [true, 'before'],
+      [false, 'after'],
+    ])('first: %s (%s)', async (isFirst) => {
+      if (!isFirst) await routes.apply(wanted);
+      await client.sh(on);
+      await routes.apply(wanted);
+      expect({
+        program: await via('2001:db8:1::1'),
+        ours: await via('2001:db8:1::1 mark 0x4d49'),
+        neighbour: await via('fd00:20::77'),
+        dns: await via('fd00:20::1 ipproto udp dport 53'),
+        excluded: await via('2001:db8:9::1'),
+        reply: await via('2001:db8:1::1 from fdfe:dcba:9876::1'),
+        ipv4: await via('1.2.3.4'),
+        ours4: await via('1.2.3.4 mark 0x4d49'),
+      }).toEqual({
+        program: 'mirage0',
+        ours: 'eth1',
+        neighbour: 'eth0',
+        dns: 'mirage0',
+        excluded: 'eth1',
+        reply: 'mirage0',
+        ipv4: 'mirage0',
+        ours4: 'eth0',
+      });
+      await client.sh(off);
+      await routes.apply(undefined);
+      expect(await client.sh('ip rule; ip -6 rule')).not.toMatch(/proto 153|51820|lookup 77/);
+    });
+  });
+
   describe('undo', () => {
     beforeEach(async () => {
       await routes.apply(undefined);
