@@ -206,7 +206,10 @@ export class AppService implements MirageBridge, Service {
     }
   }
 
-  /** Without a file the default is applied, except over a persistent configuration that another program set up. */
+  /**
+   * Without a file the default is applied, except over a persistent configuration that another program set up. `when-mine`
+   * leaves it for later while another user has Enhanced Mode.
+   */
   async #applyProfile(when: 'when-mine' | 'now'): Promise<void> {
     const { path, config } = this.#profile;
     if (config === undefined || (path === null && this.#snapshot?.owner?.mode === 'persistent')) return;

@@ -17,6 +17,7 @@ import { type ConfigStore, type StoredConfig, stored } from './config-store.ts';
 import type { Health } from './health.ts';
 import { initialSwitches, type OwnerStore, type UserSwitches } from './owner-store.ts';
 import { leaseMs, type Ownership } from './ownership.ts';
+import { assertPortsOf } from './port-rights.ts';
 import type { RowPrivacy } from './row-privacy.ts';
 import type { ServedTunnel } from './served-tunnel.ts';
 import type { StrandedWarning } from './stranded-warning.ts';
@@ -408,15 +409,4 @@ export class HelperService {
     this.#last = result.catch(() => undefined);
     return result;
   }
-}
-
-/** A user's programs may not listen below this port (ip(7)), and root does not do it for them. */
-const firstOpenPort = 1024;
-
-/** Throws CONFIG_INVALID for ports that only an administrator may open. */
-function assertPortsOf(uid: number, { mixed }: Config): void {
-  if (uid === 0 || mixed === null || mixed.port >= firstOpenPort) return;
-  throw new AppError('CONFIG_INVALID', `the mixed port ${mixed.port} can only be opened by an administrator`, {
-    expected: `a port from ${firstOpenPort} on, or root as the user of this profile`,
-  });
 }

@@ -7,7 +7,9 @@ import { type MethodName, methods } from '../contract/rpc.ts';
 import type { Steps } from './background-work.ts';
 import { largestMessage, smallMessage } from './client-limits.ts';
 import { decodeText, maxFrameBytes, parseJson } from './frame.ts';
+import { clientMessageSchema } from './message.ts';
 import { maxMessageBytes } from './message-stream.ts';
+import { checkInSteps } from './sliced-check.ts';
 import { assertShallow, parseInSteps } from './sliced-json.ts';
 
 export interface LargeRequest {
@@ -243,6 +245,19 @@ export class RequestReader {
     message.bytes = 0;
     message.frames.length = 0;
   }
+}
+
+/** The parameters of a large request, as the contract has them. Throws RPC_BAD_FRAME, RPC_TOO_LARGE or RPC_BAD_PARAMS. */
+export function* readParameters(request: LargeRequest): Steps<unknown> {
+  const message = yield* request.read();
+  const envelope = typeof message === 'object' && message !== null && 'params' in message ? message : { params: null };
+  const parsed = clientMessageSchema.safeParse({ ...envelope, params: null });
+  const isAsAnnounced =
+    parsed.data?.kind === 'request' && parsed.data.id === request.id && parsed.data.method === request.method;
+  if (!isAsAnnounced) throw new AppError('RPC_BAD_FRAME', 'a large message is malformed');
+  const checked = yield* checkInSteps(methods[request.method].params, envelope.params);
+  if (checked.ok) return checked.value;
+  throw new AppError('RPC_BAD_PARAMS', `${request.method}: ${checked.problem}`);
 }
 
 function* readLarge({ frames, method }: UnderWay): Steps<unknown> {

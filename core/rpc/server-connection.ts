@@ -16,14 +16,13 @@ import {
   type TopicName,
   topics,
 } from '../contract/rpc.ts';
-import type { Steps } from './background-work.ts';
 import type { ClientAccount, ClientLimits } from './client-limits.ts';
 import { endAfterLastWords } from './last-words.ts';
 import { type ClientMessage, clientMessageSchema, helloSchema, type ServerMessage } from './message.ts';
 import { encodeMessage } from './message-stream.ts';
 import type { PeerCredentials } from './peer-auth.ts';
-import { type LargeRequest, type Received, RequestReader } from './request-reader.ts';
-import { checkInSteps, describeIssues } from './sliced-check.ts';
+import { type LargeRequest, type Received, RequestReader, readParameters } from './request-reader.ts';
+import { describeIssues } from './sliced-check.ts';
 import type { TopicFeed, TopicSubscription } from './topic-feed.ts';
 import { defaultTopicLimit, type TopicViewer } from './topic-picture.ts';
 import { unchecked } from './unchecked.ts';
@@ -256,7 +255,7 @@ export class ServerConnection {
       return this.close('RPC_BAD_FRAME', 'the first message must be a hello');
     }
     this.#reading = { cancel: () => undefined };
-    const task = this.#services.clients.work.run(this.caller.uid, readRequest(request), (outcome) => {
+    const task = this.#services.clients.work.run(this.caller.uid, readParameters(request), (outcome) => {
       this.#reading = undefined;
       request.release();
       if ('value' in outcome) this.#start(id, method, outcome.value);
@@ -389,19 +388,6 @@ export class ServerConnection {
     this.#outstanding.clear();
     for (const abort of outstanding) abort.abort();
   }
-}
-
-/** The parameters of a large request. Throws RPC_BAD_FRAME, RPC_TOO_LARGE or RPC_BAD_PARAMS. */
-function* readRequest(request: LargeRequest): Steps<unknown> {
-  const message = yield* request.read();
-  const envelope = typeof message === 'object' && message !== null && 'params' in message ? message : { params: null };
-  const parsed = clientMessageSchema.safeParse({ ...envelope, params: null });
-  const isAsAnnounced =
-    parsed.data?.kind === 'request' && parsed.data.id === request.id && parsed.data.method === request.method;
-  if (!isAsAnnounced) throw new AppError('RPC_BAD_FRAME', 'a large message is malformed');
-  const checked = yield* checkInSteps(methods[request.method].params, envelope.params);
-  if (checked.ok) return checked.value;
-  throw new AppError('RPC_BAD_PARAMS', `${request.method}: ${checked.problem}`);
 }
 
 function isMethod(name: string): name is MethodName {

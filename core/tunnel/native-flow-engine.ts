@@ -30,6 +30,11 @@ export type CreateNativeEngine = (onEvents: (events: NativeEvent[]) => void) => 
 /** Told of UDP flows that were ended, and of TCP connections that were refused, because there were too many. */
 export type OnCrowded = (network: Network, count: number) => void;
 
+/** Milliseconds for which new flows are told without a pause. */
+const sliceMs = 3;
+/** How often the clock is looked at meanwhile. */
+const between = 8;
+
 interface Taker {
   resolve(stream: Stream): void;
   reject(error: AppError): void;
@@ -41,6 +46,12 @@ export class NativeFlowEngine implements FlowEngine {
   readonly #create: CreateNativeEngine;
   readonly #log: Logger;
   readonly #onCrowded: OnCrowded;
+  /**
+   * New flows that were not told yet, oldest first, and what has become of them since: a flood of them must not hold up
+   * questions, and what happens to others.
+   */
+  readonly #waiting = new Map<FlowId, NativeEvent[]>();
+  #tellsLater = false;
   /** Slots of the flows whose end was not told yet. */
   readonly #open = new Map<FlowId, number>();
   readonly #accepted = new Set<FlowId>();
@@ -64,7 +75,7 @@ export class NativeFlowEngine implements FlowEngine {
     if (this.#engine !== undefined) return;
     try {
       const engine = this.#create((events) => {
-        if (this.#engine === engine) for (const event of events) this.#dispatch(event);
+        if (this.#engine === engine) this.#receive(events);
       });
       this.#engine = engine;
       this.#counters = engine.counters();
@@ -85,6 +96,7 @@ export class NativeFlowEngine implements FlowEngine {
     const engine = this.#engine;
     if (engine === undefined) return;
     engine.stop();
+    this.#waiting.clear();
     // What the engine's threads have still told is waiting in the event loop.
     await new Promise((resolve) => setImmediate(resolve));
     for (const [id, slot] of this.#open) {
@@ -162,6 +174,32 @@ export class NativeFlowEngine implements FlowEngine {
   /** Of the engine started last; empty before the first. */
   counters(): BigUint64Array {
     return this.#counters;
+  }
+
+  /** What concerns one flow is told in order. */
+  #receive(events: readonly NativeEvent[]): void {
+    for (const event of events) {
+      const isOfFlow =
+        event.kind === 'close' || event.kind === 'dialed' || event.kind === 'peeked' || event.kind === 'accepted';
+      const waiting = isOfFlow ? this.#waiting.get(event.id) : undefined;
+      if (event.kind === 'open') this.#waiting.set(event.id, [event]);
+      else if (waiting !== undefined) waiting.push(event);
+      else this.#dispatch(event);
+    }
+    if (!this.#tellsLater) this.#tellWaiting();
+  }
+
+  #tellWaiting(): void {
+    this.#tellsLater = false;
+    const until = performance.now() + sliceMs;
+    let told = 0;
+    for (const [id, events] of this.#waiting) {
+      if (++told % between === 0 && performance.now() > until) break;
+      this.#waiting.delete(id);
+      for (const event of events) this.#dispatch(event);
+    }
+    this.#tellsLater = this.#waiting.size > 0;
+    if (this.#tellsLater) setImmediate(() => this.#tellWaiting());
   }
 
   /** One event; a handler that throws must not keep the others of the batch from being told. */

@@ -23,7 +23,7 @@ export interface Experience {
 
 const seconds = Number(process.argv[2]);
 /** Without an answer for so long there is none. Milliseconds. */
-const patience = 3_000;
+const patience = 8_000;
 const serial = process.pid.toString(36);
 
 const socket = dgram.createSocket('udp4');

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import net from 'node:net';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { silentLogger } from '../../../core/base/logger.ts';
 import type { FlowEngineHandlers } from '../../../core/inbound/flow-engine.ts';
 import { type NativeEngine, type NativeEvent, NativeFlowEngine } from '../../../core/tunnel/native-flow-engine.ts';
@@ -89,7 +89,7 @@ class MemoryEngine implements NativeEngine {
 
 let native: MemoryEngine;
 let engine: NativeFlowEngine;
-let told: unknown[];
+let told: [string, ...unknown[]][];
 
 const open = (id: number, slot = 0): NativeEvent => ({
   kind: 'open',
@@ -118,7 +118,7 @@ beforeEach(async () => {
 });
 
 describe('events', () => {
-  test('are told in order, in the words of the control plane', () => {
+  test('are told in the words of the control plane: questions at once, what concerns a flow in order', () => {
     const questions = Buffer.from('question');
     native.emit(
       open(1, 3),
@@ -129,6 +129,9 @@ describe('events', () => {
       { kind: 'dead', message: 'device gone', revivable: false },
     );
     expect(told).toEqual([
+      ['dns', { firstToken: 5, count: 1, questions }],
+      ['echo', { id: 8, source: '198.18.0.1', destination: '198.18.0.9' }],
+      ['dead', 'device gone', false],
       [
         'open',
         {
@@ -140,11 +143,42 @@ describe('events', () => {
         },
       ],
       ['dialed', 1, { ok: true, address: '192.0.2.1', ms: 12 }],
-      ['dns', { firstToken: 5, count: 1, questions }],
       ['close', { id: 1, up: 1, down: 2, reason: 'done' }],
-      ['echo', { id: 8, source: '198.18.0.1', destination: '198.18.0.9' }],
-      ['dead', 'device gone', false],
     ]);
+  });
+
+  test('a flood of new flows is told in slices, and holds up neither questions nor other flows', async () => {
+    const questions = Buffer.from('question');
+    engine.setHandlers({
+      onOpen: ({ id }) => {
+        for (const end = performance.now() + 1; performance.now() < end; );
+        told.push(['open', id]);
+      },
+      onDialed: (id) => told.push(['dialed', id]),
+      onPeeked: () => undefined,
+      onClose: ({ id }) => told.push(['close', id]),
+      onDns: () => told.push(['dns']),
+      onEcho: () => undefined,
+      onDead: () => undefined,
+    });
+    native.emit(open(1));
+    told.length = 0;
+    native.emit(...Array.from({ length: 100 }, (_, i) => open(i + 2)));
+    native.emit({ kind: 'dns', firstToken: 5, count: 1, questions }, close(1), close(101));
+    expect(told.length).toBeLessThan(60);
+    expect(told.filter(([kind]) => kind !== 'open')).toEqual([['dns'], ['close', 1]]);
+    await vi.waitFor(() => expect(told).toContainEqual(['close', 101]));
+    const opened = told.filter(([kind]) => kind === 'open').map(([, id]) => id);
+    expect(opened).toEqual(Array.from({ length: 100 }, (_, i) => i + 2));
+  });
+
+  test('nothing of it is told once the engine is stopped', async () => {
+    native.emit(...Array.from({ length: 5_000 }, (_, i) => open(i)));
+    await engine.stop();
+    const opened = told.filter(([kind]) => kind === 'open').length;
+    expect(told.filter(([kind]) => kind === 'close')).toHaveLength(opened);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(told).toHaveLength(2 * opened);
   });
 
   test.each([
@@ -170,13 +204,13 @@ describe('events', () => {
       },
       onDialed: () => undefined,
       onPeeked: () => undefined,
-      onClose: (flow) => told.push(flow.id),
+      onClose: (flow) => told.push(['end', flow.id]),
       onDns: () => undefined,
       onEcho: () => undefined,
       onDead: () => undefined,
     });
     native.emit(open(1), close(1));
-    expect(told).toEqual([1]);
+    expect(told).toEqual([['end', 1]]);
   });
 });
 
