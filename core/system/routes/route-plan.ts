@@ -89,7 +89,7 @@ export function firstBefore(others: Others, base: number): number | undefined {
   const before = ([4, 6] as const).flatMap((family) => takers(others[family]));
   return before
     .map(({ preference }) => preference)
-    .filter((each) => each <= base + steps.end)
+    .filter((each) => each < base + steps.end)
     .toSorted((a, b) => a - b)[0];
 }
 

@@ -167,7 +167,8 @@ describe('beside the rules of others', () => {
   test.each<[string, string, number, boolean]>([
     ['a table at 243', `"priority":243,${all},"table":"100"`, 1, false],
     ['a table at 65', `"priority":65,${all},"table":"100"`, 1, false],
-    ['a table at 64', `"priority":64,${all},"table":"100"`, 1, true],
+    ['a table at 64', `"priority":64,${all},"table":"100"`, 1, false],
+    ['a table at 63', `"priority":63,${all},"table":"100"`, 1, true],
     ['main at 10', `"priority":10,${all},"table":"254"`, 1, true],
     ['a table at 0', `"priority":0,${all},"table":"100"`, 5380, true],
     ['a way past us', `"priority":20,${all},"goto":32766`, 1, true],
