@@ -4,13 +4,16 @@ import { vi } from 'vitest';
 /** Bytes that were made text, put together or copied by JavaScript while `work` ran. */
 export function bytesWorked(work: () => void): number {
   let bytes = 0;
-  const { toString } = Buffer.prototype;
-  const { concat } = Buffer;
-  const { set } = Uint8Array.prototype;
+  const buffers: object = Buffer.prototype;
+  const arrays: object = Uint8Array.prototype;
+  const toString: unknown = Reflect.get(buffers, 'toString');
+  const set: unknown = Reflect.get(arrays, 'set');
+  if (typeof toString !== 'function' || typeof set !== 'function') throw new Error('these are no buffers');
+  const concat = Buffer.concat.bind(Buffer);
   const spies = [
     vi.spyOn(Buffer.prototype, 'toString').mockImplementation(function (this: Buffer, ...parameters) {
       bytes += this.length;
-      return toString.apply(this, parameters);
+      return String(Reflect.apply(toString, this, parameters));
     }),
     vi.spyOn(Buffer, 'concat').mockImplementation((list, length) => {
       bytes += list.reduce((sum, each) => sum + each.length, 0);
@@ -18,7 +21,7 @@ export function bytesWorked(work: () => void): number {
     }),
     vi.spyOn(Uint8Array.prototype, 'set').mockImplementation(function (this: Uint8Array, from, at) {
       bytes += from.length;
-      set.call(this, from, at);
+      Reflect.apply(set, this, [from, at]);
     }),
   ];
   try {
