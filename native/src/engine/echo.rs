@@ -255,11 +255,14 @@ impl EchoFlows {
                 Err(_) => {}
             }
         }
-        while let Some(Pair {
-            phase: Phase::Open { socket, .. },
-            ..
-        }) = self.pairs.get(key)
-        {
+        for _ in 0..READ_BURST {
+            let Some(Pair {
+                phase: Phase::Open { socket, .. },
+                ..
+            }) = self.pairs.get(key)
+            else {
+                break;
+            };
             match datagram::receive_failure(socket.as_fd(), &mut buffer) {
                 Ok(failure) => {
                     let quoted = &buffer[..failure.length.min(buffer.len())];
