@@ -217,7 +217,8 @@ export class Engine {
   hijackDns(servers: DnsHijack): void;
   /**
    * The machine's network has changed: resets, both ways, the TCP flows whose outward socket has a source address that is not
-   * the machine's any more, or would now leave by another interface or none; ends such UDP flows, without a word to the program.
+   * the machine's any more, or would now leave by another interface or none; ends such UDP flows, without a word to the program,
+   * and forgets the verdicts about such pings.
    */
   review(): void;
   /** Shared memory, two entries per slot: bytes up at 2*slot, bytes down at 2*slot+1. The same array at each call. */

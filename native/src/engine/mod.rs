@@ -376,6 +376,7 @@ impl Engine {
                 Command::Review => {
                     self.tcp.review(&mut self.core);
                     self.udp.review(&mut self.core);
+                    self.echo.reroute(self.core.options.mark);
                 }
                 Command::Stop => {
                     self.stop();
