@@ -2,7 +2,7 @@
 //! make everybody else wait behind them.
 
 use crate::engine::flow::FlowRef;
-use crate::engine::udp_share::Owner;
+use crate::engine::owner::Owner;
 use std::collections::{BTreeMap, HashMap};
 
 /// New flows are held while there are fewer, and while their owner has no more than it leaves free: one alone has about half.

@@ -1,7 +1,7 @@
 //! How many TCP connections one program or machine may have open through the engine. Who opens one is asked of the kernel only
 //! when there are many: below a quarter of all there is nothing to share out, and connecting stays as fast as it is.
 
-use crate::engine::udp_share::Owner;
+use crate::engine::owner::Owner;
 use crate::sys::process;
 use std::collections::HashMap;
 

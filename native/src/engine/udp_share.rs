@@ -1,9 +1,8 @@
 //! How much of the UDP tables a program may have, and which of its flows give way first.
 
+use crate::engine::owner::Owner;
 use crate::slab::Key;
-use crate::sock_diag;
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, SocketAddr};
 
 /// Flows in all, and of one owner.
 pub const MAX_FLOWS: usize = 16_384;
@@ -14,32 +13,6 @@ pub const OWNER_SOCKETS: usize = MAX_SOCKETS / 2;
 /// Bytes of datagrams that wait for a way out, in all and of one owner.
 pub const MAX_KEPT: usize = 8 * 1024 * 1024;
 pub const OWNER_KEPT: usize = MAX_KEPT / 2;
-
-/// Who a share belongs to: a user of this machine, or another machine whose packets are forwarded here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Owner {
-    User(u32),
-    Host(IpAddr),
-}
-
-impl Owner {
-    /// Whose socket `client` is (sock_diag(7)); what no socket of this machine has is another machine's.
-    pub fn of(client: SocketAddr, destination: SocketAddr) -> Self {
-        Self::by(libc::IPPROTO_UDP, client, destination)
-    }
-
-    /// The same of a TCP connection.
-    pub fn of_tcp(client: SocketAddr, destination: SocketAddr) -> Self {
-        Self::by(libc::IPPROTO_TCP, client, destination)
-    }
-
-    fn by(protocol: i32, client: SocketAddr, destination: SocketAddr) -> Self {
-        match sock_diag::find(protocol, client, destination) {
-            Ok(Some(socket)) => Owner::User(socket.uid),
-            _ => Owner::Host(client.ip()),
-        }
-    }
-}
 
 /// What a flow is worth: the least give way first, and a real conversation never does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
