@@ -1,4 +1,5 @@
 /** UDP sockets towards the network: one for all destinations (RFC 4787), told apart, bounded, and gone with their network. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { EngineMetrics } from '../../native/index.d.ts';
 import { describeInLab } from '../support/tier.ts';
@@ -20,6 +21,27 @@ const through = (port: number) => ({
   port,
   timeoutMs: 20_000,
 });
+
+/**
+ * A SOCKS5 proxy whose relay is not there: `silent` says nothing more, `chatting` never stops talking on its connections. Prints
+ * how many associations it has opened.
+ */
+const oddProxy = (port: number, kind: 'silent' | 'chatting') => `
+import itertools, socket, threading
+def chat(connection):
+    try:
+        while ${kind === 'chatting' ? 'True' : 'False'}: connection.sendall(b'x' * 65536)
+    except OSError: connection.close()
+server = socket.create_server(('${proxy}', ${port}), backlog=512)
+print('ready', flush=True)
+kept = []
+for count in itertools.count(1):
+    connection, _ = server.accept()
+    connection.recv(100); connection.sendall(bytes([5, 0]))
+    connection.recv(300); connection.sendall(bytes([5, 0, 0, 1, *socket.inet_aton('${proxy}'), ${ports.nobody >> 8}, ${ports.nobody & 255}]))
+    print('opened', count, flush=True)
+    kept.append(connection)
+    threading.Thread(target=chat, args=[connection], daemon=True).start()`;
 
 describeInLab('UDP mapping', () => {
   let world: NativeWorld;
@@ -50,7 +72,8 @@ describeInLab('UDP mapping', () => {
     // What leads our own sockets past the routes into the TUN.
     await world.client.sh('ip rule add pref 5 fwmark 7 lookup 70; ip route add default via 10.77.0.2 table 70');
     await world.startDante(1090);
-    await world.server.sh('ip -6 address add fd99::2/64 dev lo nodad');
+    // Every datagram to a closed port is answered, not one a second.
+    await world.server.sh('echo 0 > /proc/sys/net/ipv4/icmp_ratelimit; ip -6 address add fd99::2/64 dev lo nodad');
   });
   beforeEach(() => {
     socket = `socket ${serial++}`;
@@ -229,6 +252,35 @@ print(sorted((len(each), each[0]) for each in got) == sorted([(1000, n) for n in
       await send(at('10.99.0.250'));
       expect((await received())[0]).toContain(`from 10.99.0.250:${ports.mapping}`);
       expect((await metrics()).udpSockets - before.udpSockets).toBe(4);
+    });
+
+    test('flows are told once that the port of their relay is closed, and then ask for another', async () => {
+      const dead = world.server.spawn('python3', ['-c', oddProxy(1098, 'silent')]);
+      await dead.printed(/ready/);
+      await world.rules({ verdict: through(1098) });
+      await open();
+      const to = Array.from({ length: 120 }, (_, index) => at('10.99.0.1', 20_000 + index));
+      const before = await metrics();
+      for (let round = 0; round < 5; round++) {
+        await send(...to);
+        await sleep(200);
+      }
+      const told = (await metrics()).packetsOut - before.packetsOut;
+      expect(told).toBeGreaterThan(0);
+      expect(told).toBeLessThanOrEqual(5 * 120);
+      await dead.printed(/opened 2/);
+      expect(new Set(await world.reasons(120))).toEqual(new Set(['reset-by-remote']));
+    });
+
+    test('a proxy that talks on its control connection loses the association', async () => {
+      const chatting = world.server.spawn('python3', ['-c', oddProxy(1097, 'chatting')]);
+      await chatting.printed(/ready/);
+      await world.rules({ address: '10.99.0.3', verdict: through(1097) }, { verdict: direct });
+      await open();
+      await send(at('10.99.0.3'));
+      expect(await world.reasons()).toEqual(['reset-by-remote']);
+      await send(at('10.99.0.1'));
+      expect(await received()).toHaveLength(1);
     });
 
     test('6,000 flows to a silent proxy cost little, and others go on', async () => {

@@ -176,12 +176,10 @@ impl UdpFlows {
             OutletState::Relay { control, .. } => control.as_fd(),
             OutletState::Direct { .. } => return,
         };
-        loop {
-            match socket::receive(control, &mut self.buffer, 0) {
-                Ok(1..) => {}
-                Err(error) if sys::would_block(&error) => return,
-                Ok(0) | Err(_) => break,
-            }
+        match socket::receive(control, &mut self.buffer, 0) {
+            Err(error) if sys::would_block(&error) => return,
+            // Its end, or words that no proxy has a reason for: to read on would let it keep this thread busy.
+            Ok(_) | Err(_) => {}
         }
         for key in found.flows() {
             self.end(core, key, Reason::ResetByRemote);

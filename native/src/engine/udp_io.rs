@@ -216,16 +216,23 @@ impl UdpFlows {
     /// Tells the programs what became of earlier datagrams.
     fn report_outlet_failures(&mut self, core: &mut Core, outlet: Key) {
         let mut buffer = std::mem::take(&mut self.buffer);
-        while let Some(fd) = self.socket_of(outlet) {
+        for _ in 0..READ_BURST {
+            let Some(fd) = self.socket_of(outlet) else {
+                break;
+            };
             match datagram::receive_failure(fd, &mut buffer) {
-                Ok(failure) => self.report(core, outlet, failure),
+                Ok(failure) => {
+                    let quoted = &buffer[..failure.length.min(buffer.len())];
+                    self.report(core, outlet, failure, quoted);
+                }
                 Err(_) => break,
             }
         }
         self.buffer = buffer;
     }
 
-    fn report(&mut self, core: &mut Core, outlet: Key, failure: Failure) {
+    /// `quoted` is what could be seen of the datagram that failed.
+    fn report(&mut self, core: &mut Core, outlet: Key, failure: Failure, quoted: &[u8]) {
         let Some(found) = self.outlets.get(outlet) else {
             return;
         };
@@ -241,12 +248,21 @@ impl UdpFlows {
                     _ => {}
                 }
             }
-            // The relay's port is closed: so for all.
-            (OutletState::Relay { .. }, _) => {
+            // The relay's port is closed: so for all, who are told once. What they send next asks the proxy for another.
+            (OutletState::Relay { .. }, _) if failure.errno == libc::ECONNREFUSED => {
                 for key in found.flows() {
                     if let Some(flow) = self.flows.get(key) {
                         tell(core, flow, failure.errno);
                     }
+                    self.end(core, key, Reason::ResetByRemote);
+                }
+            }
+            (OutletState::Relay { targets, .. }, _) => {
+                let flow = socks5::parse_datagram(quoted)
+                    .and_then(|(target, _)| targets.flow_of(&target))
+                    .and_then(|key| self.flows.get(key));
+                if let Some(flow) = flow {
+                    tell(core, flow, failure.errno);
                 }
             }
             _ => {}
