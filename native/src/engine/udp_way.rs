@@ -105,7 +105,7 @@ impl UdpFlows {
             if self.shares.has_room_for_sockets(owner, count) {
                 return Ok(());
             }
-            match self.shares.yielding_socket(owner) {
+            match self.shares.yielding_socket(owner, count) {
                 Some(oldest) if oldest != key => self.give_way(core, oldest),
                 _ => break,
             }
