@@ -47,8 +47,8 @@ export class EgressUdpWays implements UdpWays {
     for (const way of this.#open) if (this.#deviceFor(way.address) !== way.device) way.end();
   }
 
-  /** The way to this address, to be ended by `review`; `close` ends it for its owner. */
-  #watch(address: Ip, handlers: UdpWayHandlers, close: () => void): { close(): void } {
+  /** Has `review` end the way to this address; returns what its owner closes it with. */
+  #watch(address: Ip, handlers: UdpWayHandlers, close: () => void): () => void {
     const closeForGood = (): void => {
       this.#open.delete(way);
       close();
@@ -59,7 +59,7 @@ export class EgressUdpWays implements UdpWays {
     };
     const way = { address, device: this.#deviceFor(address), end };
     this.#open.add(way);
-    return { close: closeForGood };
+    return closeForGood;
   }
 
   #openDirect({ hops }: NativeDial, handlers: UdpWayHandlers): UdpWay {
@@ -71,7 +71,7 @@ export class EgressUdpWays implements UdpWays {
     );
     return {
       send: ({ host, port }, data) => send(socket, data, port, host),
-      ...this.#watch(hop.address, handlers, () => closeOnce(socket)),
+      close: this.#watch(hop.address, handlers, () => closeOnce(socket)),
     };
   }
 
@@ -105,7 +105,7 @@ export class EgressUdpWays implements UdpWays {
       const datagram = parseSocksDatagram(bytes);
       if (datagram !== undefined) handlers.onDatagram(datagram.peer, datagram.data);
     });
-    const { close } = this.#watch(relay, handlers, () => {
+    const close = this.#watch(relay, handlers, () => {
       closeOnce(socket);
       control.destroy();
     });
