@@ -131,11 +131,6 @@ impl Remotes {
         }
     }
 
-    /// All addresses, each with its flow.
-    pub fn iter(&self) -> impl Iterator<Item = (SocketAddr, Key)> {
-        self.by_address.iter().map(|(remote, key)| (*remote, *key))
-    }
-
     /// The flow towards exactly this address and port.
     pub fn flow_of(&self, remote: SocketAddr) -> Option<Key> {
         self.by_address.get(&remote).copied()
