@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { formatEndpoint } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
+import { GrowingBytes } from '../base/growing-bytes.ts';
 import type { Asker } from './dns-log.ts';
 import type { TcpOpener } from './tcp-exchange.ts';
 import type { UdpOpener } from './udp-exchange.ts';
@@ -106,10 +107,11 @@ export class Forwarders {
 
 /** The first message of a connection, without its length. */
 async function readMessage(socket: Duplex): Promise<Uint8Array> {
-  let bytes = Buffer.alloc(0);
+  const received = new GrowingBytes();
   for await (const chunk of socket) {
     if (!Buffer.isBuffer(chunk)) continue;
-    bytes = Buffer.concat([bytes, chunk]);
+    received.push(chunk);
+    const { bytes } = received;
     const end = bytes.length < 2 ? Number.POSITIVE_INFINITY : 2 + bytes.readUInt16BE(0);
     if (bytes.length >= end) return bytes.subarray(2, end);
   }

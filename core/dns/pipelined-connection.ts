@@ -6,6 +6,7 @@ import { randomInt } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
+import { GrowingBytes } from '../base/growing-bytes.ts';
 import type { DnsMessage } from '../net/dns-message.ts';
 import type { Question } from './resolver.ts';
 import { encodeQuestion, type QuestionOptions, readAnswer } from './upstream-answer.ts';
@@ -28,7 +29,7 @@ export class PipelinedConnection {
   readonly #stream: Duplex;
   readonly #clock: Clock;
   readonly #waiting = new Map<number, Waiting>();
-  #bytes: Buffer = Buffer.alloc(0);
+  readonly #received = new GrowingBytes();
   #cancelIdle = (): void => undefined;
   #cancelSilence: (() => void) | undefined;
   #hasRested = false;
@@ -110,12 +111,13 @@ export class PipelinedConnection {
     this.#hasAnswered = true;
     this.#cancelSilence?.();
     this.#cancelSilence = undefined;
-    this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
-    while (this.#bytes.length >= 2) {
-      const end = 2 + this.#bytes.readUInt16BE(0);
-      if (this.#bytes.length < end) break;
-      this.#take(this.#bytes.subarray(2, end));
-      this.#bytes = this.#bytes.subarray(end);
+    this.#received.push(chunk);
+    while (this.#received.length >= 2) {
+      const { bytes } = this.#received;
+      const end = 2 + bytes.readUInt16BE(0);
+      if (bytes.length < end) break;
+      this.#take(bytes.subarray(2, end));
+      this.#received.drop(end);
     }
     if (this.#waiting.size > 0) this.#listen();
   }

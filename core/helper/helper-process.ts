@@ -21,7 +21,7 @@ import { loadNative } from '../system/native.ts';
 import { NetworkMonitor } from '../system/network-monitor.ts';
 import { restoreNetwork } from '../system/restore.ts';
 import { createRoutes } from '../system/routes/index.ts';
-import { strandedResolvers } from '../system/stranded-resolvers.ts';
+import { StrandedResolvers } from '../system/stranded-resolvers.ts';
 import { createSystemDns, resolvConfPath } from '../system/system-dns/index.ts';
 import { UndoJournal } from '../system/undo-journal.ts';
 import { Tunnel } from '../tunnel/tunnel.ts';
@@ -175,6 +175,7 @@ async function assemble(options: HelperOptions, addonPath: string, log: HelperLo
   const soleUser = allowedUids.length === 1 ? allowedUids[0] : undefined;
   const shownTo = () => ownership.owner?.uid ?? service.configuredBy ?? soleUser;
   const privacy = new RowPrivacy(shownTo);
+  const stranded = new StrandedResolvers(runner, clock);
   const service: HelperService = new HelperService({
     tunnel,
     ownership,
@@ -186,7 +187,7 @@ async function assemble(options: HelperOptions, addonPath: string, log: HelperLo
     privacy,
     changes: () => journal.changes(),
     restore,
-    stranded: new StrandedWarning(() => strandedResolvers(prefixesOf(tunnel.mappings.ranges())), health, clock),
+    stranded: new StrandedWarning(() => stranded.find(prefixesOf(tunnel.mappings.ranges())), health, clock),
     setLogLevel: (level) => log.setLevel(level),
     version: mirageVersion,
     clock,

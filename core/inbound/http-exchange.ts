@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net';
 import { Readable, Writable } from 'node:stream';
 import { AppError } from '../base/app-error.ts';
+import { GrowingBytes } from '../base/growing-bytes.ts';
 import { HttpBodyEnd } from '../net/http-body.ts';
 import { encodeHttpError, type ForwardedHead } from '../net/http-connect.ts';
 import { isHeadWorthReading } from '../net/http-fields.ts';
@@ -18,6 +19,8 @@ export type AfterExchange = { readonly kind: 'next'; readonly bytes: Uint8Array 
 
 /** Bytes of further requests that are taken while the server has not answered; then the client has to wait. */
 const maxEarly = 65_536;
+/** Interim responses before the final one. A server that works for long says 102 every 20 seconds or so (RFC 2518 section 10.1). */
+const maxInterim = 100;
 
 /** Which part of the response comes next. `rest`: everything up to the end of the server's connection. */
 type ResponsePart = 'head' | 'body' | 'rest' | 'over';
@@ -33,7 +36,8 @@ export class HttpExchange implements Stream {
   readonly #requestEnd: HttpBodyEnd;
   #responseEnd: HttpBodyEnd | undefined;
   #part: ResponsePart = 'head';
-  #head: Uint8Array = new Uint8Array();
+  #head = new GrowingBytes();
+  #interim = 0;
   #answered = false;
   /** Both sides have changed to another protocol: bytes pass as they are. */
   #upgraded = false;
@@ -127,25 +131,33 @@ export class HttpExchange implements Stream {
   #takeHead(bytes: Uint8Array): [out: Uint8Array, left: Uint8Array] {
     const nothing = new Uint8Array();
     const searched = this.#head.length;
-    this.#head = searched === 0 ? bytes : Buffer.concat([this.#head, bytes]);
-    if (!isHeadWorthReading(this.#head, searched)) return [nothing, nothing];
-    const parsed = parseHttpResponse(this.#head);
+    this.#head.push(bytes);
+    const received = this.#head.bytes;
+    if (!isHeadWorthReading(received, searched)) return [nothing, nothing];
+    const parsed = parseHttpResponse(received);
     if (parsed.kind === 'more') return [nothing, nothing];
+    this.#head = new GrowingBytes();
     if (parsed.kind === 'bad') {
       this.#part = 'rest';
-      return [this.#head, nothing];
+      return [received, nothing];
     }
     const head = parsed.value;
-    const written = this.#head.subarray(0, parsed.used);
-    const left = this.#head.subarray(parsed.used);
-    this.#head = nothing;
+    const written = received.subarray(0, parsed.used);
+    const left = received.subarray(parsed.used);
     if (head.status === 101) {
       this.#part = 'rest';
       if (this.#request.upgrade) this.#upgrade();
       return [written, left];
     }
-    // HTTP/1.0 knows no interim responses (RFC 9110 section 15.2).
-    if (head.status < 200) return [this.#request.version === '1.0' ? nothing : written, left];
+    if (head.status < 200) {
+      this.#interim += 1;
+      if (this.#interim > maxInterim) {
+        this.#part = 'over';
+        return [encodeHttpError(502, 'the server sends interim responses without end'), nothing];
+      }
+      // HTTP/1.0 knows none (RFC 9110 section 15.2).
+      return [this.#request.version === '1.0' ? nothing : written, left];
+    }
     const length = httpResponseLength(head, this.#request.method);
     const isFramed = length.kind === 'bytes' || (length.kind === 'chunked' && this.#request.version === '1.1');
     this.#keepAlive = isFramed && this.#request.persistent && this.#requestEnd.over && !this.#clientEnded;

@@ -2,6 +2,7 @@
  * The conversation at the start of a connection to the mixed port: SOCKS5, SOCKS4(a) or HTTP, told apart by the first
  * byte. Bytes in, bytes out; whoever has the socket sends and connects.
  */
+import { GrowingBytes } from '../base/growing-bytes.ts';
 import type { ErrorCode } from '../contract/error.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import {
@@ -11,7 +12,7 @@ import {
   readBasicCredentials,
   readHttpProxyRequest,
 } from '../net/http-connect.ts';
-import { isHeadWorthReading, maxHttpHead } from '../net/http-fields.ts';
+import { emptyLinesLength, isHeadWorthReading, maxHttpHead } from '../net/http-fields.ts';
 import { parseHttpRequest } from '../net/http-request.ts';
 import type { Parsed } from '../net/parsed.ts';
 import { encodeSocks4Reply, parseSocks4Request, socks4Version } from '../net/socks4.ts';
@@ -66,7 +67,7 @@ const nothing: Uint8Array = new Uint8Array();
 export class MixedHandshake {
   readonly #users: UserList;
   #expected: Expected;
-  #bytes: Uint8Array = nothing;
+  readonly #received = new GrowingBytes();
   /** Bytes among which the end of an HTTP head was looked for. */
   #searched = 0;
 
@@ -78,13 +79,13 @@ export class MixedHandshake {
 
   /** Takes received bytes; not to be called again after `request` or `refused`. The split of the bytes does not matter. */
   push(chunk: Uint8Array): HandshakeStep {
-    this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
+    this.#received.push(chunk);
     let send = nothing;
     for (;;) {
       const turn = this.#read();
       if (turn === undefined) return { kind: 'more', send };
       if ('outcome' in turn) {
-        const step = turn.outcome(this.#bytes);
+        const step = turn.outcome(this.#received.bytes);
         return { ...step, send: Buffer.concat([send, step.send]) };
       }
       send = Buffer.concat([send, turn.reply]);
@@ -95,20 +96,24 @@ export class MixedHandshake {
   #read(): Turn {
     switch (this.#expected) {
       case 'first-byte': {
-        const next = protocolOf(this.#bytes[0]);
+        const next = protocolOf(this.#received.bytes[0]);
         return next && { reply: nothing, next };
       }
       case 'socks5-greeting':
-        return this.#take(parseSocks5Greeting(this.#bytes), nothing, (methods) => this.#chooseMethod(methods));
+        return this.#take(parseSocks5Greeting(this.#received.bytes), nothing, (methods) => this.#chooseMethod(methods));
       case 'socks5-password':
-        return this.#take(parseSocks5Password(this.#bytes), encodeSocks5PasswordStatus(false), (credentials) => {
-          const admitted = this.#users.admits(credentials);
-          const reply = encodeSocks5PasswordStatus(admitted);
-          return admitted ? { reply, next: 'socks5-request' } : refuse(reply, 'wrong user name or password');
-        });
+        return this.#take(
+          parseSocks5Password(this.#received.bytes),
+          encodeSocks5PasswordStatus(false),
+          (credentials) => {
+            const admitted = this.#users.admits(credentials);
+            const reply = encodeSocks5PasswordStatus(admitted);
+            return admitted ? { reply, next: 'socks5-request' } : refuse(reply, 'wrong user name or password');
+          },
+        );
       case 'socks5-request':
         return this.#take(
-          parseSocks5Request(this.#bytes),
+          parseSocks5Request(this.#received.bytes),
           encodeSocks5Reply(socks5Replies.generalFailure),
           (request) => {
             // The client's own address in it is often wrong, or that of a target: only its datagrams tell it.
@@ -127,7 +132,7 @@ export class MixedHandshake {
           },
         );
       case 'socks4-request':
-        return this.#take(parseSocks4Request(this.#bytes), encodeSocks4Reply(false), (request) => {
+        return this.#take(parseSocks4Request(this.#received.bytes), encodeSocks4Reply(false), (request) => {
           if (request.command !== 1) return refuse(encodeSocks4Reply(false), `SOCKS4 command ${request.command}`);
           if (!this.#users.open) return refuse(encodeSocks4Reply(false), 'SOCKS4 has no passwords');
           return accept('socks4', request.destination, encodeSocks4Reply(true), () => encodeSocks4Reply(false));
@@ -151,11 +156,15 @@ export class MixedHandshake {
   }
 
   #readHttp(): Turn {
-    const searched = this.#searched;
-    this.#searched = this.#bytes.length;
-    if (!isHeadWorthReading(this.#bytes, searched)) return undefined;
-    const parsed = parseHttpRequest(this.#bytes);
-    const status = this.#bytes.length >= maxHttpHead ? 431 : 400;
+    const empty = emptyLinesLength(this.#received.bytes);
+    this.#received.drop(empty);
+    const { bytes } = this.#received;
+    const searched = Math.max(this.#searched - empty, 0);
+    this.#searched = bytes.length;
+    if (!isHeadWorthReading(bytes, searched)) return undefined;
+    const parsed = parseHttpRequest(bytes);
+    if (parsed.kind === 'more') return undefined;
+    const status = bytes.length >= maxHttpHead ? 431 : 400;
     const malformed = encodeHttpError(status, parsed.kind === 'bad' ? parsed.message : '');
     return this.#take(parsed, malformed, (head) => {
       if (!this.#users.admits(readBasicCredentials(head))) {
@@ -183,7 +192,7 @@ export class MixedHandshake {
       case 'bad':
         return refuse(malformed, parsed.message);
       case 'ok':
-        this.#bytes = this.#bytes.subarray(parsed.used);
+        this.#received.drop(parsed.used);
         return then(parsed.value);
     }
   }

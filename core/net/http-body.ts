@@ -1,5 +1,5 @@
 /** Where the body of an HTTP/1.x message ends (RFC 9112 section 6), told while its bytes pass. It changes no byte. */
-import { fieldTokens } from './http-fields.ts';
+import { fieldTokens, latin1 } from './http-fields.ts';
 import type { HttpRequestHead } from './http-request.ts';
 
 export type HttpBodyLength = { readonly kind: 'bytes'; readonly bytes: number } | { readonly kind: 'chunked' };
@@ -24,6 +24,10 @@ export function httpBodyLength({ headers, version }: HttpRequestHead): HttpBodyL
     ? { kind: 'bytes', bytes: Number(length) }
     : undefined;
 }
+
+const lineFeed = 0x0a;
+/** Characters of a chunk's size with its extensions, and of a trailer. */
+const maxLine = 4096;
 
 type ChunkPart = 'size' | 'data' | 'data-end' | 'trailer';
 
@@ -54,10 +58,12 @@ export class HttpBodyEnd {
         place += step;
         if (this.#left === 0) this.#part = this.#part === 'plain' ? 'over' : 'data-end';
       } else {
-        this.#line += String.fromCharCode(bytes[place] ?? 0);
-        place += 1;
-        if (this.#line.endsWith('\n') && !this.#takeLine(this.#line)) return undefined;
-        if (this.#line.length > 4096) return undefined;
+        const feed = bytes.indexOf(lineFeed, place);
+        const end = feed < 0 ? bytes.length : feed + 1;
+        if (this.#line.length + end - place > maxLine) return undefined;
+        this.#line += latin1(bytes, place, end);
+        place = end;
+        if (feed >= 0 && !this.#takeLine(this.#line)) return undefined;
       }
     }
     return place;

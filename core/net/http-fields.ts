@@ -16,14 +16,34 @@ const fieldName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+(?=:)/;
 /** A fold could hide what decides about the end of the message and about its receiver. */
 const neverFolded = new Set(['transfer-encoding', 'content-length', 'host', 'connection']);
 
-/** First line, field lines and length of a head in `text` (one character a byte); undefined while its end is not there. */
-export function splitHttpHead(text: string): { first: string; lines: string[]; length: number } | undefined {
-  // Empty lines before a message are left over from the body of the one before (RFC 9112 section 2.2).
-  const start = /^(?:\r?\n)*/.exec(text)?.[0].length ?? 0;
-  const end = /\r?\n\r?\n/.exec(text.slice(start));
-  if (end === null) return undefined;
-  const [first = '', ...lines] = text.slice(start, start + end.index).split(/\r?\n/);
-  return { first, lines, length: start + end.index + end[0].length };
+/**
+ * First line, field lines (one character a byte, so that any byte passes through unchanged) and length of a head; undefined while
+ * its end is not there, or not among the first `maxHttpHead` bytes. Nothing behind the head is decoded.
+ */
+export function splitHttpHead(bytes: Uint8Array): { first: string; lines: string[]; length: number } | undefined {
+  const start = emptyLinesLength(bytes);
+  const end = headEnd(bytes, start);
+  if (end === undefined) return undefined;
+  const [first = '', ...lines] = latin1(bytes, start, end)
+    .replace(/\r?\n\r?\n$/, '')
+    .split(/\r?\n/);
+  return { first, lines, length: end };
+}
+
+/** Length of the empty lines before a message: they are left over from the body of the one before (RFC 9112 section 2.2). */
+export function emptyLinesLength(bytes: Uint8Array): number {
+  let at = 0;
+  for (;;) {
+    if (bytes[at] === lineFeed) at += 1;
+    else if (bytes[at] === carriageReturn && bytes[at + 1] === lineFeed) at += 2;
+    else return at;
+  }
+}
+
+/** These bytes as text, one character a byte. */
+export function latin1(bytes: Uint8Array, start: number, end: number): string {
+  const slice = bytes.subarray(start, end);
+  return Buffer.from(slice.buffer, slice.byteOffset, slice.length).toString('latin1');
 }
 
 /** Undefined when a line cannot be read: no name, a space before the colon, a lone CR, a NUL, a fold where none may be. */
@@ -78,8 +98,15 @@ function isSpace(code: number): boolean {
  */
 export function isHeadWorthReading(bytes: Uint8Array, from: number): boolean {
   if (from === 0 || bytes.length <= 128 || bytes.length >= maxHttpHead) return true;
-  for (let at = bytes.indexOf(lineFeed, Math.max(from - 2, 0)); at >= 0; at = bytes.indexOf(lineFeed, at + 1)) {
-    if (bytes[at + 1] === lineFeed || (bytes[at + 1] === carriageReturn && bytes[at + 2] === lineFeed)) return true;
+  return headEnd(bytes, Math.max(from - 2, 0)) !== undefined;
+}
+
+/** Where the first empty line behind `from` ends. */
+function headEnd(bytes: Uint8Array, from: number): number | undefined {
+  const head = bytes.subarray(0, maxHttpHead);
+  for (let at = head.indexOf(lineFeed, from); at >= 0; at = head.indexOf(lineFeed, at + 1)) {
+    if (head[at + 1] === lineFeed) return at + 2;
+    if (head[at + 1] === carriageReturn && head[at + 2] === lineFeed) return at + 3;
   }
-  return false;
+  return undefined;
 }

@@ -1,5 +1,12 @@
 /** Head of an HTTP/1.x request as bytes (RFC 9112 section 3). */
-import { type HttpFields, maxHttpHead, readHttpFields, splitHttpHead } from './http-fields.ts';
+import {
+  emptyLinesLength,
+  type HttpFields,
+  latin1,
+  maxHttpHead,
+  readHttpFields,
+  splitHttpHead,
+} from './http-fields.ts';
 import { bad, needMore, type Parsed } from './parsed.ts';
 
 export interface HttpRequestHead {
@@ -13,12 +20,10 @@ export interface HttpRequestHead {
 const requestLine = /^([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([^ ]+) HTTP\/1\.(\d)$/;
 
 export function parseHttpRequest(bytes: Uint8Array): Parsed<HttpRequestHead> {
-  // One character a byte, so that places in the text are places in the bytes and any byte passes through unchanged.
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, maxHttpHead)).toString('latin1');
-  const split = splitHttpHead(text);
+  const split = splitHttpHead(bytes);
   if (split === undefined) {
     if (bytes.length >= maxHttpHead) return bad('the head of the request is too long');
-    return mayBecomeRequest(text) ? needMore : bad('this is no HTTP request');
+    return mayBecomeRequest(bytes) ? needMore : bad('this is no HTTP request');
   }
   const [, method, target, minor] = requestLine.exec(split.first) ?? [];
   if (method === undefined || target === undefined || !isPrintable(target))
@@ -29,8 +34,9 @@ export function parseHttpRequest(bytes: Uint8Array): Parsed<HttpRequestHead> {
 }
 
 /** A request begins with its method; other protocols are told apart by their first bytes. */
-function mayBecomeRequest(text: string): boolean {
-  return /^(?:\r?\n)*\r?[!#$%&'*+.^_`|~0-9A-Za-z-]{0,32}(?: |$)/.test(text);
+function mayBecomeRequest(bytes: Uint8Array): boolean {
+  const start = emptyLinesLength(bytes);
+  return /^\r?[!#$%&'*+.^_`|~0-9A-Za-z-]{0,32}(?: |$)/.test(latin1(bytes, start, start + 64));
 }
 
 /** No spaces, no controls of ASCII; bytes above 127 are what browsers and curl send for other scripts. */

@@ -5,6 +5,7 @@ import {
   fieldTokens,
   fieldValues,
   type HttpFields,
+  latin1,
   maxHttpHead,
   readHttpFields,
   splitHttpHead,
@@ -26,9 +27,8 @@ const statusLine = /^HTTP\/1\.(\d) (\d{3})(?: .*)?$/s;
 
 /** `bad` is what is no HTTP/1.x at all (HTTP/0.9, ICY) or too long: it can only be passed on as it is. */
 export function parseHttpResponse(bytes: Uint8Array): Parsed<HttpResponseHead> {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, maxHttpHead)).toString('latin1');
-  if (!'HTTP/1.'.startsWith(text.slice(0, 7))) return bad('no HTTP/1.x');
-  const split = splitHttpHead(text);
+  if (!'HTTP/1.'.startsWith(latin1(bytes, 0, 7))) return bad('no HTTP/1.x');
+  const split = splitHttpHead(bytes);
   if (split === undefined) return bytes.length >= maxHttpHead ? bad('the head is too long') : needMore;
   const [, minor, status] = statusLine.exec(split.first) ?? [];
   const headers = readHttpFields(split.lines);

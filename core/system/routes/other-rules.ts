@@ -17,6 +17,8 @@ export interface OtherRule {
   readonly to: string | undefined;
   /** Only for devices of a VRF (ip-vrf(8)). */
   readonly isVrf: boolean;
+  /** It does nothing; `goto` rules lead to it. */
+  readonly isNop: boolean;
 }
 
 export interface OtherRules {
@@ -41,13 +43,17 @@ export function firstPreference({ rules }: OtherRules): number | undefined {
   return all.length === 0 ? undefined : Math.min(...all);
 }
 
-/** The rules that look into a table and concern what we capture. */
-export function lookups({ rules }: OtherRules): (OtherRule & { readonly table: number })[] {
-  return rules.flatMap((rule) => {
-    const { concernsUs, isVrf, needsMark, table } = rule;
-    const isUsed = concernsUs && !isVrf && !needsMark;
-    return isUsed && table !== undefined && table !== defaultTable && table !== localTable ? [{ ...rule, table }] : [];
-  });
+/** The rules that take what we capture (to a table, past other rules, nowhere) when they come before ours. */
+export function takers({ rules }: OtherRules): OtherRule[] {
+  return rules.filter(
+    ({ concernsUs, isNop, isVrf, needsMark, table }) =>
+      concernsUs && !isNop && !isVrf && !needsMark && table !== defaultTable && table !== localTable,
+  );
+}
+
+/** Those of them that look into a table. */
+export function lookups(others: OtherRules): (OtherRule & { readonly table: number })[] {
+  return takers(others).flatMap((rule) => (rule.table === undefined ? [] : [{ ...rule, table: rule.table }]));
 }
 
 /** Marks by which packets are led past a VPN, or into one: whoever sets one has chosen the way. */
@@ -74,6 +80,7 @@ function readRule(rule: JsonObject): OtherRule {
     table: Number.isInteger(table) && table > 0 ? table : undefined,
     to: isNegated ? undefined : destinationOf(rule),
     isVrf: rule['l3mdev'] !== undefined,
+    isNop: rule['nop'] !== undefined,
   };
 }
 

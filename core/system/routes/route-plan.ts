@@ -5,7 +5,7 @@
 import { AppError } from '../../base/app-error.ts';
 import { type Cidr, parseCidr } from '../../base/cidr.ts';
 import { piecesOf, textOf } from './default-pieces.ts';
-import { firstPreference, lookups, mainTable, marks, type OtherRules } from './other-rules.ts';
+import { firstPreference, lookups, mainTable, marks, type OtherRules, takers } from './other-rules.ts';
 import type { Family, RouteConfig } from './routes.ts';
 
 /** One rule or route, as the words of `ip rule add ...` or `ip route add ... table 5380`. */
@@ -51,14 +51,15 @@ export const steps = {
   bound: 61,
   /** Programs of this machine that have not chosen a source address. */
   local: 62,
-  /** Where `goto` leads: on to the rules of others. */
-  end: 99,
+  /** Where `goto` leads: on to the rules of others. The block is no longer than it must be: there is little room below theirs. */
+  end: 63,
 } as const;
 
 /** Where our rules begin when nobody else's would come before them. */
 export const usualBase = 5380;
-/** So far they move towards the front each time that somebody's rules do. */
+/** So far they move towards the front each time that somebody's rules do; from the last such place to the very front. */
 const baseStep = 200;
+const frontmostBase = 1;
 /** Rules that look into the main table, and networks that are kept; more are captured, and go DIRECT by the kernel's choice. */
 const mostLookups = steps.capture - steps.specific;
 const mostKept = 256;
@@ -71,16 +72,25 @@ export type Others = Readonly<Record<Family, OtherRules>>;
 export const noOthers: Others = { 4: { rules: [], routes: new Map() }, 6: { rules: [], routes: new Map() } };
 
 /**
- * The highest place at which all our rules come before those of others; the frontmost there is when none does, for then somebody
- * else insists on being first.
+ * The highest place at which all our rules come before those of others; the frontmost there is when none does (see `firstBefore`).
+ * No two places overlap: while our rules move, both blocks stand.
  */
 export function chooseBase(others: Others): number {
   const first = Math.min(
     ...([4, 6] as const).map((family) => firstPreference(others[family]) ?? Number.POSITIVE_INFINITY),
   );
   let base: number = usualBase;
-  while (base + steps.end >= first && base > baseStep) base -= baseStep;
+  while (base + steps.end >= first && base > frontmostBase) base = Math.max(frontmostBase, base - baseStep);
   return base;
+}
+
+/** The preference of the first rule of others that takes traffic from ours when they begin at `base`; undefined if none does. */
+export function firstBefore(others: Others, base: number): number | undefined {
+  const before = ([4, 6] as const).flatMap((family) => takers(others[family]));
+  return before
+    .map(({ preference }) => preference)
+    .filter((each) => each < base + steps.end)
+    .toSorted((a, b) => a - b)[0];
 }
 
 /**

@@ -1,8 +1,8 @@
-/** Where our rules stand among those of others: before them, unless another program insists on the same. */
+/** Where our rules stand among those of others: before them, unless there is no room or another program insists on the same. */
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { HealthSink } from '../health-sink.ts';
-import { chooseBase, type Others } from './route-plan.ts';
+import { chooseBase, firstBefore, type Others } from './route-plan.ts';
 
 /** So many moves in so many milliseconds are a contest. */
 const mostMoves = 5;
@@ -25,21 +25,24 @@ export class RulePlace {
     this.#options = options;
   }
 
-  /** The preference of our first rule. Two programs that both insist on being first must not chase each other: that is told. */
+  /**
+   * The preference of our first rule. A rule of others that stands before it all the same is told: because there is no place left
+   * before it, or because two programs that both insist on being first must not chase each other.
+   */
   choose(others: Others): number {
-    const wanted = chooseBase(others);
+    const base = this.#next(chooseBase(others));
+    this.#base = base;
+    const before = firstBefore(others, base);
+    if (before === undefined) this.#options.health.clear(code);
+    else this.#tell(before, base);
+    return base;
+  }
+
+  #next(wanted: number): number {
+    if (this.#base === undefined || this.#base === wanted) return wanted;
     const now = this.#options.clock.monotonic();
-    if (this.#base === undefined || this.#base === wanted) {
-      this.#base = wanted;
-      return wanted;
-    }
     const recent = this.#moves.filter((at) => now - at < contestMs);
-    if (recent.length >= mostMoves) {
-      this.#tell(others, this.#base);
-      return this.#base;
-    }
-    this.#options.health.clear(code);
-    this.#base = wanted;
+    if (recent.length >= mostMoves) return this.#base;
     this.#moves = [...recent, now];
     return wanted;
   }
@@ -51,15 +54,13 @@ export class RulePlace {
     this.#options.health.clear(code);
   }
 
-  #tell(others: Others, base: number): void {
-    const all = [...others[4].rules, ...others[6].rules].map(({ preference }) => preference);
-    const first = Math.min(...all.filter((preference) => preference > 0));
-    this.#options.logger.warning('rules of another program come before ours again and again', { first, base });
+  #tell(first: number, base: number): void {
+    this.#options.logger.warning('a rule of another program comes before ours', { first, base });
     this.#options.health.raise({
       code,
       severity: 'error',
       title: 'Another program insists on routing first',
-      text: `Its policy rule (preference ${first}) comes before ours again and again: what it takes does not pass Mirage.`,
+      text: `Its policy rule (preference ${first}) comes before ours: what it takes does not pass Mirage.`,
       action:
         'End the other VPN or proxy, or turn off the part of it that changes routes; then turn Enhanced Mode off and on.',
     });

@@ -10,6 +10,8 @@ mod echo;
 mod fault;
 pub mod flow;
 mod held;
+mod owner;
+mod quota;
 mod redirection;
 mod tcp;
 mod tcp_end;

@@ -1,6 +1,7 @@
 //! The engine driven by hand: packets that once ended it, and what must stay as it is.
 
 use super::drive::Driven;
+use crate::command::{Command, EchoVerdict};
 use crate::event::{Event, Reason};
 use crate::packet::{header, ip, ipv4, ipv6, tcp, udp};
 use crate::shared::Shared;
@@ -126,7 +127,7 @@ fn another_engine_takes_over_and_numbers_are_not_given_twice() {
     // An answer to the question of before is nobody's now.
     let mut answer = (first_token as f64).to_le_bytes().to_vec();
     answer.extend_from_slice(&[12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    engine.command(crate::command::Command::AnswerDns { answers: answer });
+    engine.command(Command::AnswerDns { answers: answer });
     assert!(engine.packets().is_empty());
     feed(&mut engine, &syn(1_000));
     feed(&mut engine, &question(2_000));
@@ -135,4 +136,51 @@ fn another_engine_takes_over_and_numbers_are_not_given_twice() {
         panic!("{told:?}");
     };
     assert!(*id > first && asked.first_token > first_token);
+}
+
+/// Two pings of 64,000 bytes from a container to each of so many hosts.
+fn ping(engine: &mut Driven, client: [u8; 4], hosts: u8) {
+    let message = [&[8, 0, 0, 0, 0, 7, 0, 1][..], &[0; 63_992]].concat();
+    for host in 0..hosts {
+        let packet = header::build(client.into(), [198, 18, 3, host].into(), ip::ICMP, &message);
+        feed(engine, &packet);
+        feed(engine, &packet);
+    }
+}
+
+/// Refuses all pings that are asked about: how many of them were on hold.
+fn refuse_pings(engine: &mut Driven) -> usize {
+    engine.packets();
+    for event in engine.events() {
+        if let Event::Echo { id, .. } = event {
+            let verdict = EchoVerdict::Refuse { silently: false };
+            engine.command(Command::DecideEcho { id, verdict });
+        }
+    }
+    engine.packets().len()
+}
+
+#[test]
+fn pings_on_hold_have_bounds() {
+    const MIB: usize = 1 << 20;
+    let mut engine = engine();
+    // Twice: a verdict gives all back.
+    for _ in 0..2 {
+        ping(&mut engine, [203, 0, 113, 7], 100);
+        assert_eq!(refuse_pings(&mut engine), MIB / 64_000);
+        engine.advance(60_000);
+    }
+    for client in 0..9 {
+        ping(&mut engine, [203, 0, 113, client], 30);
+    }
+    // Programs of this machine find their half.
+    ping(&mut engine, [127, 0, 0, 1], 40);
+    assert_eq!(refuse_pings(&mut engine), 2 * (2 * MIB / 64_000));
+    // Time without a verdict gives back, too.
+    engine.advance(60_000);
+    ping(&mut engine, [203, 0, 113, 7], 20);
+    engine.events();
+    engine.advance(60_000);
+    ping(&mut engine, [203, 0, 113, 7], 20);
+    assert_eq!(refuse_pings(&mut engine), MIB / 64_000);
 }

@@ -1,7 +1,7 @@
 //! Where a program's datagrams leave the machine: one socket for all destinations of one socket of the program, as long as
 //! answers can be told apart (RFC 4787: endpoint-independent mapping and filtering).
 
-use crate::engine::udp_share::Owner;
+use crate::engine::owner::Owner;
 use crate::options::Hop;
 use crate::outbound::Outbound;
 use crate::route::Review;

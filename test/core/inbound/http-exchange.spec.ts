@@ -2,6 +2,7 @@ import type net from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type AfterExchange, HttpExchange } from '../../../core/inbound/http-exchange.ts';
 import type { ForwardedHead } from '../../../core/net/http-connect.ts';
+import { bytesWorked } from '../../support/byte-work.ts';
 import { errnoOfEnd, Loopback, readAll } from '../net/loopback.ts';
 
 const loopback = new Loopback();
@@ -160,6 +161,46 @@ test('a server that says nothing: 502', async () => {
   exchange().writable.end();
   expect(String(await readAll(client))).toMatch(/^HTTP\/1\.1 502 /);
   expect(after).toEqual([{ kind: 'end' }]);
+});
+
+const interim = 'HTTP/1.1 103 \r\nLink: x\r\n\r\n';
+const final = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+
+test('as many interim answers as a patient server sends reach the client; one without end is a bad gateway', async () => {
+  const { readable, writable } = exchange();
+  readable.resume();
+  for (let i = 0; i < 100; i++) writable.write(interim);
+  writable.write(final);
+  await expect.poll(() => after.map(({ kind }) => kind)).toEqual(['next']);
+
+  after = [];
+  [client, ours] = await loopback.pair();
+  const got = readAll(client);
+  exchange().writable.write(interim.repeat(5_000) + final);
+  expect(String(await got)).toMatch(/^(HTTP\/1\.1 103 \r\nLink: x\r\n\r\n){100}HTTP\/1\.1 502 [^]*Connection: close/i);
+  expect(after).toEqual([{ kind: 'end' }]);
+});
+
+/** What a server can make of 64 KiB, in pieces of so many bytes. */
+test.each<[what: string, said: string, size: number]>([
+  ['interim answers in one piece', interim.repeat(90) + 'x'.repeat(63_000), 65_536],
+  [
+    'interim answers, then a head that never ends',
+    interim.repeat(90) + `HTTP/1.1 200 OK\r\n${'X: y\r\n'.repeat(10_000)}`,
+    65_536,
+  ],
+  ['a head byte by byte', `HTTP/1.1 200 OK\r\n${'X: y\r\n'.repeat(10_000)}\r\n`, 1],
+  ['a field byte by byte', `HTTP/1.1 200 OK\r\nX: ${'y'.repeat(65_000)}\r\n\r\n`, 1],
+  ['a body behind a short head', `${final}${'x'.repeat(65_000)}`, 65_536],
+])('the work of %s grows with the bytes only', (_what, said, size) => {
+  const { readable, writable } = exchange();
+  readable.resume();
+  const bytes = Buffer.from(said, 'latin1').subarray(0, 65_536);
+  const worked = bytesWorked(() => {
+    for (let at = 0; at < bytes.length && !writable.writableEnded; at += size)
+      writable.write(bytes.subarray(at, at + size));
+  });
+  expect(worked).toBeLessThan(8 * 65_536);
 });
 
 test('an answer before the body is whole reaches the client, and is the last one', async () => {

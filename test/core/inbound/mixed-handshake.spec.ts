@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type HandshakeStep, MixedHandshake } from '../../../core/inbound/mixed-handshake.ts';
 import { UserList } from '../../../core/inbound/user-list.ts';
+import { bytesWorked } from '../../support/byte-work.ts';
 
 const nobody = new UserList([]);
 const me = new UserList([{ username: 'me', password: 'pw' }]);
@@ -30,6 +31,27 @@ const asked = (step: HandshakeStep) => {
   if (step.kind !== 'request') throw new Error(JSON.stringify(step));
   return step.request;
 };
+
+test.each([
+  ['fields', `GET http://a.example/ HTTP/1.1\r\n${'X: y\r\n'.repeat(10_000)}\r\n`],
+  ['one field', `GET http://a.example/ HTTP/1.1\r\nX: ${'y'.repeat(65_000)}\r\n\r\n`],
+  ['empty lines', '\r\n'.repeat(32_000)],
+  ['nothing but line feeds', '\n'.repeat(64_000)],
+])('64 KiB of %s, byte by byte, take work for 64 KiB', (_what, said) => {
+  const handshake = new MixedHandshake(nobody);
+  const bytes = Buffer.from(said);
+  const worked = bytesWorked(() => {
+    let at = 0;
+    while (at < bytes.length && handshake.push(bytes.subarray(at, at + 1)).kind === 'more') at += 1;
+  });
+  expect(worked).toBeLessThan(8 * 65_536);
+});
+
+test('empty lines before a request are passed over, however they are cut', () => {
+  const request = '\r\n\n\r\nGET http://hidden.example:443/ HTTP/1.1\r\n\r\n';
+  expect(asked(play(nobody, text(request)).last).destination).toEqual(hidden);
+  expect(asked(play(nobody, ...text(request).map((byte) => [byte])).last).destination).toEqual(hidden);
+});
 
 describe('SOCKS5', () => {
   test('without users', () => {

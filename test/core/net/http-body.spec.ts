@@ -101,6 +101,18 @@ describe('end', () => {
     },
   );
 
+  test.each([1, 100, 5_000])('a line may have 4,096 characters, cut into pieces of %d', (size) => {
+    const reads = (line: string): boolean => {
+      const body = new HttpBodyEnd({ kind: 'chunked' });
+      const bytes = Buffer.from(`${line}\r\nhello\r\n`);
+      for (let at = 0; at < bytes.length; at += size) {
+        if (body.take(bytes.subarray(at, at + size)) === undefined) return false;
+      }
+      return true;
+    };
+    expect([reads(`5;${'a'.repeat(4092)}`), reads(`5;${'a'.repeat(4093)}`)]).toEqual([true, false]);
+  });
+
   test('arbitrary bytes never throw', () => {
     fc.assert(fc.property(fc.uint8Array(), (bytes) => void new HttpBodyEnd({ kind: 'chunked' }).take(bytes)));
   });

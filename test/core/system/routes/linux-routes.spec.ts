@@ -24,23 +24,23 @@ const addScript = `ip -4 -batch -
   route add unreachable default metric 4294967295 table 5380
   route add 198.18.0.0/15 dev mirage0 metric 1 table 5380
   route add unreachable 198.18.0.0/15 metric 4294967295 table 5380
-  rule add pref 5479 nop protocol 153
+  rule add pref 5443 nop protocol 153
   rule add pref 5380 from 198.18.0.1 iif lo lookup 5380 protocol 153
   rule add pref 5381 from 198.18.0.1 iif lo unreachable protocol 153
   rule add pref 5382 to 198.18.0.0/15 lookup 5380 protocol 153
-  rule add pref 5383 not iif lo goto 5479 protocol 153
-  rule add pref 5384 fwmark 0x4d49 goto 5479 protocol 153
-  rule add pref 5384 to 224.0.0.0/4 goto 5479 protocol 153
-  rule add pref 5384 to 255.255.255.255 goto 5479 protocol 153
-  rule add pref 5384 to 192.0.2.0/24 goto 5479 protocol 153
+  rule add pref 5383 not iif lo goto 5443 protocol 153
+  rule add pref 5384 fwmark 0x4d49 goto 5443 protocol 153
+  rule add pref 5384 to 224.0.0.0/4 goto 5443 protocol 153
+  rule add pref 5384 to 255.255.255.255 goto 5443 protocol 153
+  rule add pref 5384 to 192.0.2.0/24 goto 5443 protocol 153
   rule add pref 5440 nop protocol 153
   rule add pref 5385 dport 53 goto 5440 protocol 153
   rule add pref 5390 lookup main suppress_prefixlength 1 protocol 153
-  rule add pref 5441 from 0.0.0.0 iif lo oif eth0 goto 5479 protocol 153
+  rule add pref 5441 from 0.0.0.0 iif lo oif eth0 goto 5443 protocol 153
   rule add pref 5442 from 0.0.0.0 iif lo lookup 5380 protocol 153`;
 /** What the kernel shows of it. */
 const rules =
-  '[{"priority":0,"src":"all","table":"255"},{"priority":5479,"src":"all","nop":null,"protocol":"153"},{"priority":5380,"src":"198.18.0.1","iif":"lo","table":"5380","protocol":"153"},{"priority":5381,"src":"198.18.0.1","iif":"lo","action":"7","protocol":"153"},{"priority":5382,"src":"all","dst":"198.18.0.0","dstlen":15,"table":"5380","protocol":"153"},{"priority":5383,"not":null,"src":"all","iif":"lo","goto":5479,"protocol":"153"},{"priority":5384,"src":"all","fwmark":"0x4d49","goto":5479,"protocol":"153"},{"priority":5384,"src":"all","dst":"224.0.0.0","dstlen":4,"goto":5479,"protocol":"153"},{"priority":5384,"src":"all","dst":"255.255.255.255","goto":5479,"protocol":"153"},{"priority":5384,"src":"all","dst":"192.0.2.0","dstlen":24,"goto":5479,"protocol":"153"},{"priority":5440,"src":"all","nop":null,"protocol":"153"},{"priority":5385,"src":"all","dport":53,"goto":5440,"protocol":"153"},{"priority":5390,"src":"all","table":"254","suppress_prefixlen":1,"protocol":"153"},{"priority":5441,"src":"0.0.0.0","iif":"lo","oif":"eth0","oif_detached":null,"goto":5479,"protocol":"153"},{"priority":5442,"src":"0.0.0.0","iif":"lo","table":"5380","protocol":"153"},{"priority":32766,"src":"all","table":"254"}]';
+  '[{"priority":0,"src":"all","table":"255"},{"priority":5443,"src":"all","nop":null,"protocol":"153"},{"priority":5380,"src":"198.18.0.1","iif":"lo","table":"5380","protocol":"153"},{"priority":5381,"src":"198.18.0.1","iif":"lo","action":"7","protocol":"153"},{"priority":5382,"src":"all","dst":"198.18.0.0","dstlen":15,"table":"5380","protocol":"153"},{"priority":5383,"not":null,"src":"all","iif":"lo","goto":5443,"protocol":"153"},{"priority":5384,"src":"all","fwmark":"0x4d49","goto":5443,"protocol":"153"},{"priority":5384,"src":"all","dst":"224.0.0.0","dstlen":4,"goto":5443,"protocol":"153"},{"priority":5384,"src":"all","dst":"255.255.255.255","goto":5443,"protocol":"153"},{"priority":5384,"src":"all","dst":"192.0.2.0","dstlen":24,"goto":5443,"protocol":"153"},{"priority":5440,"src":"all","nop":null,"protocol":"153"},{"priority":5385,"src":"all","dport":53,"goto":5440,"protocol":"153"},{"priority":5390,"src":"all","table":"254","suppress_prefixlen":1,"protocol":"153"},{"priority":5441,"src":"0.0.0.0","iif":"lo","oif":"eth0","oif_detached":null,"goto":5443,"protocol":"153"},{"priority":5442,"src":"0.0.0.0","iif":"lo","table":"5380","protocol":"153"},{"priority":32766,"src":"all","table":"254"}]';
 const noRules = '[{"priority":0,"src":"all","table":"255"},{"priority":32766,"src":"all","table":"254"}]';
 const routesShown =
   '[{"dst":"default","dev":"mirage0","scope":"253","flags":[]},{"type":"7","dst":"default","metric":4294967295,"flags":[]},{"dst":"198.18.0.0/15","dev":"mirage0","scope":"253","metric":1,"flags":[]},{"type":"7","dst":"198.18.0.0/15","metric":4294967295,"flags":[]}]';
@@ -92,9 +92,9 @@ describe('apply', () => {
     expect(runner.takeScript()).toBe(
       `
 ip -4 -batch -
-  rule add pref 5384 to 198.51.100.0/24 goto 5479 protocol 153
+  rule add pref 5384 to 198.51.100.0/24 goto 5443 protocol 153
 ip -4 -force -batch -
-  rule del pref 5384 to 192.0.2.0/24 goto 5479 protocol 153`.trim(),
+  rule del pref 5384 to 192.0.2.0/24 goto 5443 protocol 153`.trim(),
     );
     expect(journal.changes()).toHaveLength(18);
   });
@@ -113,7 +113,7 @@ ip -4 -force -batch -
     const routes = create();
     await routes.apply(wanted);
     kernelHas(
-      rules.replace('{"priority":5384,"src":"all","fwmark":"0x4d49","goto":5479,"protocol":"153"},', ''),
+      rules.replace('{"priority":5384,"src":"all","fwmark":"0x4d49","goto":5443,"protocol":"153"},', ''),
       routesShown,
     );
     runner.afterwards.set('ip -4 -force -batch -', { [showRules]: '[]', [showRoutes]: '[]' });
@@ -123,17 +123,17 @@ ip -4 -force -batch -
       `
 ip -4 -force -batch -
   rule del pref 5442 from 0.0.0.0 iif lo lookup 5380 protocol 153
-  rule del pref 5441 from 0.0.0.0 iif lo oif eth0 goto 5479 protocol 153
+  rule del pref 5441 from 0.0.0.0 iif lo oif eth0 goto 5443 protocol 153
   rule del pref 5390 lookup main suppress_prefixlength 1 protocol 153
   rule del pref 5385 dport 53 goto 5440 protocol 153
-  rule del pref 5384 to 224.0.0.0/4 goto 5479 protocol 153
-  rule del pref 5384 to 255.255.255.255 goto 5479 protocol 153
-  rule del pref 5384 to 192.0.2.0/24 goto 5479 protocol 153
-  rule del pref 5383 not iif lo goto 5479 protocol 153
+  rule del pref 5384 to 224.0.0.0/4 goto 5443 protocol 153
+  rule del pref 5384 to 255.255.255.255 goto 5443 protocol 153
+  rule del pref 5384 to 192.0.2.0/24 goto 5443 protocol 153
+  rule del pref 5383 not iif lo goto 5443 protocol 153
   rule del pref 5382 to 198.18.0.0/15 lookup 5380 protocol 153
   rule del pref 5381 from 198.18.0.1 iif lo unreachable protocol 153
   rule del pref 5380 from 198.18.0.1 iif lo lookup 5380 protocol 153
-  rule del pref 5479 nop protocol 153
+  rule del pref 5443 nop protocol 153
   rule del pref 5440 nop protocol 153
   route del default dev mirage0 table 5380
   route del unreachable default metric 4294967295 table 5380
@@ -161,6 +161,33 @@ describe('beside the rules of others', () => {
     const removed = script.indexOf('  rule del pref 5442 from 0.0.0.0 iif lo lookup 5380 protocol 153');
     expect(added).toBeGreaterThan(0);
     expect(removed).toBeGreaterThan(added);
+  });
+
+  const all = '"src":"all"';
+  test.each<[string, string, number, boolean]>([
+    ['a table at 243', `"priority":243,${all},"table":"100"`, 1, false],
+    ['a table at 65', `"priority":65,${all},"table":"100"`, 1, false],
+    ['a table at 64', `"priority":64,${all},"table":"100"`, 1, false],
+    ['a table at 63', `"priority":63,${all},"table":"100"`, 1, true],
+    ['main at 10', `"priority":10,${all},"table":"254"`, 1, true],
+    ['a table at 0', `"priority":0,${all},"table":"100"`, 5380, true],
+    ['a way past us', `"priority":20,${all},"goto":32766`, 1, true],
+    ['nowhere', `"priority":20,${all},"action":"7"`, 1, true],
+    ['all but a mark', `"priority":20,"not":null,${all},"fwmark":"0xca6c","table":"51820"`, 1, true],
+    ['only a mark', `"priority":20,${all},"fwmark":"0xca6c","table":"51820"`, 1, false],
+    ['the machine itself', `"priority":20,${all},"table":"255"`, 1, false],
+    ['what is forwarded', `"priority":20,${all},"iif":"br0","table":"100"`, 1, false],
+    ['a label', `"priority":20,${all},"nop":null`, 1, false],
+    ['a VRF', `"priority":20,${all},"l3mdev":null`, 5380, false],
+  ])('a rule that stands first: %s', async (_what, rule, base, isTold) => {
+    const routes = create();
+    kernelHas(`${noRules.slice(0, -1)},{${rule}}]`, '[]');
+    await routes.apply(wanted);
+    expect(runner.takeScript()).toContain(`rule add pref ${base} from 198.18.0.1`);
+    expect(health.warnings().map(({ code }) => code)).toEqual(isTold ? ['ROUTES_CONTESTED'] : []);
+    kernelHas(noRules, '[]');
+    await routes.apply(wanted);
+    expect(health.warnings()).toEqual([]);
   });
 
   test('two that both want to be first do not chase each other: it is told', async () => {
@@ -191,7 +218,7 @@ describe('failures', () => {
     );
     await expect(create().apply(wanted)).rejects.toMatchObject({
       code: 'SYSTEM_ROUTES_FAILED',
-      message: 'ip -4 rule add pref 5479 nop protocol 153 failed: RTNETLINK answers: Operation not supported',
+      message: 'ip -4 rule add pref 5443 nop protocol 153 failed: RTNETLINK answers: Operation not supported',
     });
     expect(journal.changes()).toEqual([]);
   });
@@ -209,7 +236,7 @@ describe('failures', () => {
     await routes.apply(wanted);
     kernelHas(rules, '[]');
     runner.answers.set('ip -4 -force -batch -', commandFailure('RTNETLINK answers: Operation not permitted'));
-    await expect(routes.apply(undefined)).rejects.toThrow('cannot be deleted: ip rule pref 5479');
+    await expect(routes.apply(undefined)).rejects.toThrow('cannot be deleted: ip rule pref 5443');
     expect(journal.changes()).toHaveLength(18);
   });
 

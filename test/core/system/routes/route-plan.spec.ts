@@ -43,14 +43,14 @@ describe('the plan', () => {
 4 route unreachable default metric 4294967295
 4 route 198.18.0.0/15 dev mirage0 metric 1
 4 route unreachable 198.18.0.0/15 metric 4294967295
-4 rule pref 5479 nop
+4 rule pref 5443 nop
 4 rule pref 5380 from 198.18.0.1 iif lo lookup 5380
 4 rule pref 5381 from 198.18.0.1 iif lo unreachable
 4 rule pref 5382 to 198.18.0.0/15 lookup 5380
-4 rule pref 5383 not iif lo goto 5479
-4 rule pref 5384 fwmark 0x4d49 goto 5479
-4 rule pref 5384 to 224.0.0.0/4 goto 5479
-4 rule pref 5384 to 255.255.255.255 goto 5479
+4 rule pref 5383 not iif lo goto 5443
+4 rule pref 5384 fwmark 0x4d49 goto 5443
+4 rule pref 5384 to 224.0.0.0/4 goto 5443
+4 rule pref 5384 to 255.255.255.255 goto 5443
 4 rule pref 5440 nop
 4 rule pref 5385 dport 53 goto 5440
 4 rule pref 5390 lookup main suppress_prefixlength 1
@@ -73,36 +73,36 @@ describe('the plan', () => {
 4 route unreachable 198.18.0.0/15 metric 4294967295
 4 route 28.0.0.0/8 dev mirage0 metric 1
 4 route unreachable 28.0.0.0/8 metric 4294967295
-4 rule pref 5479 nop
+4 rule pref 5443 nop
 4 rule pref 5380 from 198.18.0.1 iif lo lookup 5380
 4 rule pref 5381 from 198.18.0.1 iif lo unreachable
 4 rule pref 5382 to 198.18.0.0/15 lookup 5380
 4 rule pref 5382 to 28.0.0.0/8 lookup 5380
-4 rule pref 5383 not iif lo goto 5479
-4 rule pref 5384 fwmark 0x4d49 goto 5479
-4 rule pref 5384 to 224.0.0.0/4 goto 5479
-4 rule pref 5384 to 255.255.255.255 goto 5479
-4 rule pref 5384 to 203.0.113.7 goto 5479
-4 rule pref 5384 to 192.0.2.0/24 goto 5479
+4 rule pref 5383 not iif lo goto 5443
+4 rule pref 5384 fwmark 0x4d49 goto 5443
+4 rule pref 5384 to 224.0.0.0/4 goto 5443
+4 rule pref 5384 to 255.255.255.255 goto 5443
+4 rule pref 5384 to 203.0.113.7 goto 5443
+4 rule pref 5384 to 192.0.2.0/24 goto 5443
 4 rule pref 5440 nop
 4 rule pref 5385 dport 53 goto 5440
 4 rule pref 5390 lookup main suppress_prefixlength 1
 4 rule pref 5442 from 0.0.0.0 iif lo lookup 5380
 6 route default dev mirage0
 6 route unreachable default metric 4294967295
-6 rule pref 5479 nop
+6 rule pref 5443 nop
 6 rule pref 5380 from fdfe:dcba:9876::/126 iif lo lookup 5380
 6 rule pref 5381 from fdfe:dcba:9876::/126 iif lo unreachable
-6 rule pref 5383 not iif lo goto 5479
-6 rule pref 5384 fwmark 0x4d49 goto 5479
-6 rule pref 5384 to ff00::/8 goto 5479
-6 rule pref 5384 to fe80::/10 goto 5479
-6 rule pref 5384 to 2001:db8:9::/48 goto 5479
+6 rule pref 5383 not iif lo goto 5443
+6 rule pref 5384 fwmark 0x4d49 goto 5443
+6 rule pref 5384 to ff00::/8 goto 5443
+6 rule pref 5384 to fe80::/10 goto 5443
+6 rule pref 5384 to 2001:db8:9::/48 goto 5443
 6 rule pref 5440 nop
 6 rule pref 5385 dport 53 goto 5440
 6 rule pref 5390 lookup main suppress_prefixlength 1
-6 rule pref 5441 from ::/1 goto 5479
-6 rule pref 5441 from 8000::/1 goto 5479
+6 rule pref 5441 from ::/1 goto 5443
+6 rule pref 5441 from 8000::/1 goto 5443
 6 rule pref 5442 iif lo lookup 5380`.trim(),
     );
     expect(planRoutes(config).filter((entry) => !isOurShape(entry))).toEqual([]);
@@ -124,8 +124,8 @@ describe('the plan', () => {
   test('sockets bound to other devices are led past, each once; ours and lo are none of them', () => {
     const bound = text({ ...base, otherDevices: ['wlan0', 'mirage0', 'eth0', 'lo', 'wlan0'] });
     expect(bound.split('\n').filter((line) => line.includes('oif'))).toEqual([
-      '4 rule pref 5441 from 0.0.0.0 iif lo oif eth0 goto 5479',
-      '4 rule pref 5441 from 0.0.0.0 iif lo oif wlan0 goto 5479',
+      '4 rule pref 5441 from 0.0.0.0 iif lo oif eth0 goto 5443',
+      '4 rule pref 5441 from 0.0.0.0 iif lo oif wlan0 goto 5443',
     ]);
   });
 
@@ -250,7 +250,7 @@ describe('beside other programs', () => {
     [
       'halves in a table of its own',
       othersWith([{ priority: 100, src: 'all', table: '77' }], { 254: lan, 77: halves('tun0') }),
-      ['from 180', '+10 lookup main suppress_prefixlength 1'],
+      ['from 1', '+10 lookup main suppress_prefixlength 1'],
     ],
     [
       'networks of a company, large ones too, are no pieces',
@@ -321,7 +321,7 @@ describe('beside other programs', () => {
     [
       'a rule that nobody can precede',
       othersWith([{ priority: 40, src: 'all', table: '9' }], { 254: lan }),
-      ['from 180', '+10 lookup main suppress_prefixlength 1'],
+      ['from 1', '+10 lookup main suppress_prefixlength 1'],
     ],
   ])('%s', (_who, others, expected) => {
     expect(besides(others)).toEqual(expected);
