@@ -181,7 +181,7 @@ export interface EngineMetrics {
   udpRefused: number; // datagrams that opened no flow for the same reason
   /** Datagrams of UDP servers on this machine to somebody who spoke first: sent on as without us, no flow. */
   udpAnswers: number;
-  /** Whether the kernel tells (bpf(2), packet(7)). Otherwise such datagrams are flows. */
+  /** Whether the kernel tells (bpf(2)). Otherwise such datagrams are flows. */
   knowsAnswers: boolean;
 }
 
