@@ -181,7 +181,7 @@ export interface EngineMetrics {
   udpRefused: number; // datagrams that opened no flow for the same reason
   /** Datagrams of UDP servers on this machine to somebody who spoke first: sent on as without us, no flow. */
   udpAnswers: number;
-  /** Whether the kernel tells (bpf(2), packet(7)). Otherwise such datagrams are flows. */
+  /** Whether the kernel tells (bpf(2)). Otherwise such datagrams are flows. */
   knowsAnswers: boolean;
 }
 
@@ -217,8 +217,8 @@ export class Engine {
   hijackDns(servers: DnsHijack): void;
   /**
    * The machine's network has changed: resets, both ways, the TCP flows whose outward socket has a source address that is not
-   * the machine's any more, or would now leave by another interface or none; ends such UDP flows, without a word to the program,
-   * and forgets the verdicts about such pings.
+   * the machine's any more, or would now leave by another interface or none; ends such UDP flows, without a word to the program.
+   * Pings that would leave by another are decided anew. Some flows at each turn of its thread: packets do not wait. Called again before it is through, it goes through all once more.
    */
   review(): void;
   /** Shared memory, two entries per slot: bytes up at 2*slot, bytes down at 2*slot+1. The same array at each call. */

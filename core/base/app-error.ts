@@ -64,3 +64,8 @@ export function errnoOf(caught: unknown): string | undefined {
   if (typeof caught !== 'object' || caught === null || !('code' in caught)) return undefined;
   return typeof caught.code === 'string' ? caught.code : undefined;
 }
+
+/** Where a defect was, for the log; what was thrown may be anything. */
+export function stackOf(caught: unknown): string {
+  return caught instanceof Error ? (caught.stack ?? caught.message) : String(caught);
+}

@@ -5,15 +5,13 @@ import type { NativeDial } from './dial-plan.ts';
 export interface UdpWayHandlers {
   /** A datagram came back, from an address or (through a proxy) from what the proxy calls it. */
   onDatagram(from: Endpoint, data: Uint8Array): void;
-  /** The way ended by itself; nothing comes any more. */
-  onEnd(): void;
+  /** The way ended by itself (`dropped`: the kernel would not send that way any more); nothing comes any more. May be said twice. */
+  onEnd(reason: 'reset-by-remote' | 'dropped'): void;
 }
 
 export interface UdpWay {
   /** May lose the datagram, as UDP does. */
   send(to: Endpoint, data: Uint8Array): void;
-  /** Whether the kernel would still send that way; when not, its datagrams and their answers may be lost for ever. */
-  isCurrent(): boolean;
   close(): void;
 }
 

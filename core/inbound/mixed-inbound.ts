@@ -12,7 +12,7 @@ import { ConnectionGate, type GateLimits } from '../net/connection-gate.ts';
 import { ClientFilter } from './client-filter.ts';
 import type { FlowDispatcher } from './inbound.ts';
 import { endpointOf, MixedClient } from './mixed-client.ts';
-import { FlowBudget, UdpAssociation } from './udp-association.ts';
+import { AssociationShares, UdpAssociation } from './udp-association.ts';
 import { UserList } from './user-list.ts';
 
 export interface MixedInboundServices {
@@ -39,7 +39,7 @@ export class MixedInbound implements Service {
   readonly #users: UserList;
   readonly #filter: ClientFilter;
   readonly #sockets = new Set<net.Socket>();
-  readonly #datagramFlows = new FlowBudget();
+  readonly #associations = new AssociationShares();
   /** Who has not asked for a connection yet is a stranger. */
   readonly #gate: ConnectionGate;
   #server: net.Server | undefined;
@@ -52,12 +52,7 @@ export class MixedInbound implements Service {
     this.#limits = limits;
     this.#users = new UserList(config.users);
     this.#filter = new ClientFilter(config.allowed, config.refused);
-    this.#gate = new ConnectionGate(limits, (socket) =>
-      services.clientOf(
-        endpointOf(socket.remoteAddress, socket.remotePort),
-        endpointOf(socket.localAddress, socket.localPort),
-      ),
-    );
+    this.#gate = new ConnectionGate(limits, (socket) => this.#nameOf(socket));
   }
 
   /** Where it listens; undefined while it does not. */
@@ -114,15 +109,19 @@ export class MixedInbound implements Service {
           return dispatcher.dispatch(flow);
         },
       },
-      associate: (source, here) => {
+      associate: (endpoint, here) => {
         this.#gate.admit(socket);
-        return new UdpAssociation(source, here, this.#services, this.#datagramFlows);
+        return new UdpAssociation({ endpoint, name: this.#nameOf(socket) }, here, this.#services, this.#associations);
       },
       clock,
       log,
       handshakeMs: this.#limits.handshakeMs,
     });
     client.begin();
+  }
+
+  #nameOf({ remoteAddress, remotePort, localAddress, localPort }: net.Socket): string {
+    return this.#services.clientOf(endpointOf(remoteAddress, remotePort), endpointOf(localAddress, localPort));
   }
 
   #tellTurnedAway(): void {

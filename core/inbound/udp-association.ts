@@ -4,11 +4,13 @@
  */
 import dgram from 'node:dgram';
 import { type Ip, ipFamily, parseIp } from '../base/address.ts';
+import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
+import { Shares } from '../base/shares.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import type { NativeDial } from '../flow/dial-plan.ts';
 import type { Metadata } from '../flow/metadata.ts';
-import type { UdpWay, UdpWays } from '../flow/udp-way.ts';
+import type { UdpWay, UdpWayHandlers, UdpWays } from '../flow/udp-way.ts';
 import { encodeSocksDatagram, parseSocksDatagram } from '../net/socks5-udp.ts';
 import { AssociationFlow, type AssociationWays } from './association-flow.ts';
 import type { FlowDispatcher } from './inbound.ts';
@@ -22,8 +24,9 @@ export interface AssociationServices {
 /** Flows of one association, and of all. */
 export const maxFlows = 256;
 export const maxFlowsInAll = 4096;
-/** Proxies and interfaces that one association uses at once. */
+/** Proxies and interfaces that one association uses at once, and all; each takes a descriptor or two. */
 const maxWays = 16;
+export const maxWaysInAll = 1024;
 /** Milliseconds without a datagram until a flow ends, and for a conversation; as in the data plane. */
 const idleMs = 60_000;
 const conversationIdleMs = 300_000;
@@ -31,24 +34,24 @@ const conversationIdleMs = 300_000;
 const refusedMs = 5_000;
 const sweepMs = 1_000;
 
-/** How many flows all associations of a port have together. */
-export class FlowBudget {
-  #flows = 0;
+/** What all associations of a port have together, shared by its clients, however many associations each of them has. */
+export class AssociationShares {
+  readonly flows = new Shares(maxFlowsInAll);
+  readonly ways = new Shares(maxWaysInAll);
+}
 
-  take(): boolean {
-    if (this.#flows >= maxFlowsInAll) return false;
-    this.#flows += 1;
-    return true;
-  }
-
-  give(): void {
-    this.#flows -= 1;
-  }
+/** Whose datagrams an association carries. */
+export interface AssociationClient {
+  /** With the port that it has announced, or 0. */
+  readonly endpoint: Endpoint;
+  /** Who shares: a user of this machine, or an address. */
+  readonly name: string;
 }
 
 export class UdpAssociation implements AssociationWays {
   readonly #services: AssociationServices;
-  readonly #budget: FlowBudget;
+  readonly #shares: AssociationShares;
+  readonly #name: string;
   readonly #client: Ip;
   /** Port of the client; 0 until it has said something. Another one is another program. */
   #clientPort: number;
@@ -57,15 +60,24 @@ export class UdpAssociation implements AssociationWays {
   /** Which flow the answers of an address belong to, as it was found since the last sweep. */
   readonly #answering = new Map<string, AssociationFlow>();
   readonly #ways = new Map<string, Promise<UdpWay>>();
+  /** The sweep since which a way has no flow. */
+  readonly #unusedSince = new WeakMap<UdpWay, number>();
+  #sweeps = 0;
   readonly #life = new AbortController();
   #cancelSweep: () => void = () => undefined;
 
-  /** `client`: whose datagrams are taken, with the port it has announced, or 0. `here`: our address that it has reached. */
-  constructor(client: Endpoint, here: Ip, services: AssociationServices, budget: FlowBudget) {
+  /** `here`: our address that the client has reached. */
+  constructor(
+    { endpoint, name }: AssociationClient,
+    here: Ip,
+    services: AssociationServices,
+    shares: AssociationShares,
+  ) {
     this.#services = services;
-    this.#budget = budget;
-    this.#client = client.host;
-    this.#clientPort = client.port;
+    this.#shares = shares;
+    this.#name = name;
+    this.#client = endpoint.host;
+    this.#clientPort = endpoint.port;
     const family = ipFamily(here);
     this.#socket = dgram.createSocket({
       type: family === 4 ? 'udp4' : 'udp6',
@@ -94,11 +106,7 @@ export class UdpAssociation implements AssociationWays {
     if (this.#life.signal.aborted) return;
     this.#life.abort();
     this.#cancelSweep();
-    for (const flow of this.#flows.values()) {
-      flow.end('done');
-      this.#budget.give();
-    }
-    this.#flows.clear();
+    for (const key of this.#flows.keys()) this.#endFlow(key, 'done');
     for (const way of this.#ways.values())
       way.then(
         (open) => open.close(),
@@ -116,16 +124,12 @@ export class UdpAssociation implements AssociationWays {
     const key = this.#services.ways.keyOf(dial);
     const known = this.#ways.get(key);
     if (known !== undefined) return known;
-    const [oldest] = this.#ways.keys();
-    if (this.#ways.size >= maxWays && oldest !== undefined) this.#dropWay(oldest);
-    const opening: Promise<UdpWay> = this.#services.ways.open(
-      dial,
-      {
-        onDatagram: (from, data) => void opening.then((way) => this.#deliver(way, from, data)),
-        onEnd: () => this.#wayEnded(key, opening),
-      },
-      this.#life.signal,
-    );
+    const [oldest] = this.#ways;
+    if (this.#ways.size >= maxWays && oldest !== undefined) this.#dropWay(...oldest, 'dropped');
+    const opening: Promise<UdpWay> = this.#openWay(dial, {
+      onDatagram: (from, data) => void opening.then((way) => this.#deliver(way, from, data)),
+      onEnd: (reason) => this.#dropWay(key, opening, reason),
+    });
     this.#ways.set(key, opening);
     opening.catch(() => {
       if (this.#ways.get(key) === opening) this.#ways.delete(key);
@@ -136,6 +140,31 @@ export class UdpAssociation implements AssociationWays {
       () => undefined,
     );
     return opening;
+  }
+
+  /** Within the client's share, until it is closed. */
+  async #openWay(dial: NativeDial, handlers: UdpWayHandlers): Promise<UdpWay> {
+    const { ways } = this.#shares;
+    if (!ways.take(this.#name))
+      throw new AppError('DIAL_IO', 'too many proxies and interfaces carry datagrams at once');
+    let isOpen = true;
+    const giveBack = (): void => {
+      if (isOpen) ways.give(this.#name);
+      isOpen = false;
+    };
+    try {
+      const way = await this.#services.ways.open(dial, handlers, this.#life.signal);
+      return {
+        send: (to, data) => way.send(to, data),
+        close: () => {
+          giveBack();
+          way.close();
+        },
+      };
+    } catch (error) {
+      giveBack();
+      throw error;
+    }
   }
 
   #take(bytes: Uint8Array, address: string, port: number): void {
@@ -150,7 +179,7 @@ export class UdpAssociation implements AssociationWays {
     const key = `${peer.host} ${peer.port}`;
     const known = this.#flows.get(key);
     if (known !== undefined) return known;
-    if (this.#flows.size >= maxFlows || !this.#budget.take()) return undefined;
+    if (this.#flows.size >= maxFlows || !this.#shares.flows.take(this.#name)) return undefined;
     const metadata: Metadata = {
       network: 'udp',
       inbound: 'mixed',
@@ -196,47 +225,44 @@ export class UdpAssociation implements AssociationWays {
     return named.length === 1 ? named[0] : undefined;
   }
 
-  #wayEnded(key: string, opening: Promise<UdpWay>): void {
+  /** The next datagram that would take it opens another. */
+  #dropWay(key: string, opening: Promise<UdpWay>, reason: string): void {
     if (this.#ways.get(key) === opening) this.#ways.delete(key);
-    void this.#endFlowsOf(opening, 'reset-by-remote');
+    void this.#endFlowsOf(opening, reason);
   }
 
-  #dropWay(key: string): void {
-    const opening = this.#ways.get(key);
-    this.#ways.delete(key);
-    if (opening !== undefined) void this.#endFlowsOf(opening, 'dropped');
-  }
-
-  /** After the machine's network has changed the next datagram opens another way. */
-  async #reviewWay(key: string, opening: Promise<UdpWay>): Promise<void> {
-    const way = await opening.catch(() => undefined);
-    if (way?.isCurrent() === false && this.#ways.get(key) === opening) this.#dropWay(key);
+  /** Ends a flow that is no refusal to remember: the next datagram is a new one. */
+  #endFlow(key: string, reason: string): void {
+    this.#flows.get(key)?.end(reason);
+    if (this.#flows.delete(key)) this.#shares.flows.give(this.#name);
   }
 
   /** A way that was never opened has no flows. */
   async #endFlowsOf(opening: Promise<UdpWay>, reason: string): Promise<void> {
     const way = await opening.catch(() => undefined);
     if (way === undefined) return;
-    for (const [key, flow] of this.#flows) {
-      if (flow.way !== way) continue;
-      flow.end(reason);
-      // Not a refusal: the next datagram is a new flow.
-      this.#flows.delete(key);
-      this.#budget.give();
-    }
+    for (const [key, flow] of this.#flows) if (flow.way === way) this.#endFlow(key, reason);
     way.close();
   }
 
   #sweep(): void {
     this.#answering.clear();
-    for (const [key, opening] of this.#ways) void this.#reviewWay(key, opening);
     for (const [key, flow] of this.#flows) {
       const limit = flow.isOver ? refusedMs : flow.isConversation ? conversationIdleMs : idleMs;
-      if (flow.idleMs < limit) continue;
-      flow.end('idle');
-      this.#flows.delete(key);
-      this.#budget.give();
+      if (flow.idleMs >= limit) this.#endFlow(key, 'idle');
     }
+    this.#sweeps += 1;
+    for (const [key, opening] of this.#ways) void this.#closeIfUnused(key, opening);
     this.#cancelSweep = this.#services.clock.after(sweepMs, () => this.#sweep());
+  }
+
+  /** A way without flows holds descriptors for nobody. One that was just opened is about to get its first. */
+  async #closeIfUnused(key: string, opening: Promise<UdpWay>): Promise<void> {
+    const way = await opening.catch(() => undefined);
+    if (way === undefined) return;
+    const unusedSince = this.#unusedSince.get(way);
+    if ([...this.#flows.values()].some((flow) => flow.way === way)) this.#unusedSince.delete(way);
+    else if (unusedSince === undefined) this.#unusedSince.set(way, this.#sweeps);
+    else if (unusedSince < this.#sweeps) this.#dropWay(key, opening, 'idle');
   }
 }

@@ -20,6 +20,8 @@ const anywhere: Endpoint = { host: '0.0.0.0', port: 0 };
 export class EgressUdpWays implements UdpWays {
   readonly #egress: Egress;
   readonly #clock: Clock;
+  /** How those that are open would leave, and did when they were opened. */
+  readonly #open = new Set<{ readonly address: Ip; readonly device: string | null | undefined; end(): void }>();
 
   constructor(egress: Egress, clock: Clock) {
     this.#egress = egress;
@@ -40,6 +42,26 @@ export class EgressUdpWays implements UdpWays {
     return dial.via === 'direct' ? this.#openDirect(dial, handlers) : this.#openRelay(dial, handlers, signal);
   }
 
+  /** Ends the ways that the kernel would no longer take, after the machine's network has changed: the next datagram opens another. */
+  review(): void {
+    for (const way of this.#open) if (this.#deviceFor(way.address) !== way.device) way.end();
+  }
+
+  /** Has `review` end the way to this address; returns what its owner closes it with. */
+  #watch(address: Ip, handlers: UdpWayHandlers, close: () => void): () => void {
+    const closeForGood = (): void => {
+      this.#open.delete(way);
+      close();
+    };
+    const end = (): void => {
+      closeForGood();
+      handlers.onEnd('dropped');
+    };
+    const way = { address, device: this.#deviceFor(address), end };
+    this.#open.add(way);
+    return closeForGood;
+  }
+
   #openDirect({ hops }: NativeDial, handlers: UdpWayHandlers): UdpWay {
     const [hop] = hops;
     if (hop === undefined) throw new AppError('DIAL_NETWORK_UNREACHABLE', 'there is no route');
@@ -49,8 +71,7 @@ export class EgressUdpWays implements UdpWays {
     );
     return {
       send: ({ host, port }, data) => send(socket, data, port, host),
-      isCurrent: () => this.#deviceFor(hop.address) === hop.device,
-      close: () => closeOnce(socket),
+      close: this.#watch(hop.address, handlers, () => closeOnce(socket)),
     };
   }
 
@@ -84,19 +105,17 @@ export class EgressUdpWays implements UdpWays {
       const datagram = parseSocksDatagram(bytes);
       if (datagram !== undefined) handlers.onDatagram(datagram.peer, datagram.data);
     });
-    const device = this.#deviceFor(relay);
-    const close = (): void => {
+    const close = this.#watch(relay, handlers, () => {
       closeOnce(socket);
       control.destroy();
-    };
+    });
     control.on('end', close).resume();
     control.once('close', () => {
       close();
-      handlers.onEnd();
+      handlers.onEnd('reset-by-remote');
     });
     return {
       send: (peerOfData, data) => send(socket, encodeSocksDatagram({ peer: peerOfData, data }), bound.port, relay),
-      isCurrent: () => this.#deviceFor(relay) === device,
       close,
     };
   }

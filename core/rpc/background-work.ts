@@ -2,7 +2,9 @@
  * Work that clients cause and that must not hold up what the process is for (answering DNS): done in slices of a few
  * milliseconds with pauses between them, a slice of each client in turn.
  */
+import { stackOf } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
 
 /** Milliseconds of work without a pause. */
 const sliceMs = 2;
@@ -17,14 +19,16 @@ type Task = () => (() => void) | undefined;
 
 export class BackgroundWork {
   readonly #clock: Clock;
+  readonly #log: Logger;
   /** By client; the first one is next. */
   readonly #queues = new Map<number, Task[]>();
   #restUntil = Number.NEGATIVE_INFINITY;
   #cancelTurn: (() => void) | undefined;
   #busy = false;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, log: Logger) {
     this.#clock = clock;
+    this.#log = log;
   }
 
   /** Tasks of a client that are not done. */
@@ -34,7 +38,8 @@ export class BackgroundWork {
 
   /**
    * Does a client's work after what it has asked for already. Begins at once when nothing else is under way: work that is
-   * done in a slice is done when this returns. `finished` is then called, exactly once unless `cancel` was called.
+   * done in a slice is done when this returns. `finished` is then called, exactly once unless `cancel` was called; what it throws
+   * is logged and troubles nobody else's work.
    */
   run<T>(
     client: number,
@@ -94,7 +99,11 @@ export class BackgroundWork {
     const tell = task();
     if (tell === undefined) return;
     this.#remove(client, task);
-    tell();
+    try {
+      tell();
+    } catch (error) {
+      this.#log.error('the end of background work failed by a defect', { client, error: stackOf(error) });
+    }
   }
 
   #cancel(client: number, task: Task): void {

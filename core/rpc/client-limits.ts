@@ -3,6 +3,7 @@
  * are told apart by the uid that the kernel names, whatever the number of their connections.
  */
 import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
 import { Shares } from '../base/shares.ts';
 import { TokenBucket } from '../base/token-bucket.ts';
 import type { MethodName } from '../contract/rpc.ts';
@@ -94,10 +95,10 @@ export class ClientLimits {
   /** Only of users who may speak, who are few. */
   readonly #accounts = new Map<number, ClientAccount>();
 
-  constructor(limits: ServerLimits, clock: Clock) {
+  constructor(limits: ServerLimits, clock: Clock, log: Logger) {
     this.limits = limits;
     this.#clock = clock;
-    this.work = new BackgroundWork(clock);
+    this.work = new BackgroundWork(clock, log);
     this.places = new Shares(limits.clients - limits.clientsKeptForRoot);
     this.messageBytes = new Shares(limits.messageBytes);
     this.outstanding = new Shares(limits.outstandingInTotal);

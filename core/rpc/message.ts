@@ -1,8 +1,8 @@
 /** The envelopes that travel on the control socket. What is inside (`params`, rows) is checked elsewhere, by the contract. */
 import { z } from 'zod';
 import { type ErrorData, errorDataSchema } from '../contract/error.ts';
-import type { EventData, EventName, TopicBatch } from '../contract/rpc.ts';
-import { subscribeOptionsSchema } from '../contract/rpc.ts';
+import type { EventData, EventName, MethodName, TopicBatch, TopicName } from '../contract/rpc.ts';
+import { methods, subscribeOptionsSchema, topics } from '../contract/rpc.ts';
 
 const id = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const name = z.string().min(1).max(64);
@@ -50,4 +50,12 @@ export function readErrorData(received: unknown): ErrorData {
     code: 'INTERNAL',
     message: loose.success ? loose.data.message : 'the helper answered with an error that cannot be read',
   };
+}
+
+export function isMethod(name: string): name is MethodName {
+  return Object.hasOwn(methods, name);
+}
+
+export function isTopic(name: string): name is TopicName {
+  return Object.hasOwn(topics, name);
 }

@@ -7,7 +7,7 @@ import { type MethodName, methods } from '../contract/rpc.ts';
 import type { Steps } from './background-work.ts';
 import { largestMessage, smallMessage } from './client-limits.ts';
 import { decodeText, maxFrameBytes, parseJson } from './frame.ts';
-import { clientMessageSchema } from './message.ts';
+import { clientMessageSchema, isMethod } from './message.ts';
 import { maxMessageBytes } from './message-stream.ts';
 import { checkInSteps } from './sliced-check.ts';
 import { assertShallow, parseInSteps } from './sliced-json.ts';
@@ -279,10 +279,6 @@ function textOfPart(rest: string): string {
   const text: unknown = rest.startsWith('"') && rest.endsWith('"}') ? parseJson(rest.slice(0, -1)) : undefined;
   if (typeof text !== 'string') throw new AppError('RPC_BAD_FRAME', 'a part of a message is malformed');
   return text;
-}
-
-function isMethod(name: string): name is MethodName {
-  return Object.hasOwn(methods, name);
 }
 
 function tooLarge(method: MethodName): AppError {

@@ -60,8 +60,8 @@ export class RpcServer implements Service {
 
   constructor(options: RpcServerOptions) {
     this.#options = options;
-    const { topics, view, clock } = options;
-    this.#clients = new ClientLimits(options.limits ?? defaultServerLimits, clock);
+    const { topics, view, clock, log } = options;
+    this.#clients = new ClientLimits(options.limits ?? defaultServerLimits, clock, log);
     const { work } = this.#clients;
     const epoch = clock.now();
     this.#feeds = {

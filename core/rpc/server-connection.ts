@@ -1,6 +1,6 @@
 /** One authorised client of the control socket: its handshake, requests, subscriptions and limits. */
 import type { Socket } from 'node:net';
-import { AppError } from '../base/app-error.ts';
+import { AppError, stackOf } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { unreachable } from '../base/unreachable.ts';
@@ -14,11 +14,17 @@ import {
   protocolVersion,
   type Result,
   type TopicName,
-  topics,
 } from '../contract/rpc.ts';
 import type { ClientAccount, ClientLimits } from './client-limits.ts';
 import { endAfterLastWords } from './last-words.ts';
-import { type ClientMessage, clientMessageSchema, helloSchema, type ServerMessage } from './message.ts';
+import {
+  type ClientMessage,
+  clientMessageSchema,
+  helloSchema,
+  isMethod,
+  isTopic,
+  type ServerMessage,
+} from './message.ts';
 import { encodeMessage } from './message-stream.ts';
 import type { PeerCredentials } from './peer-auth.ts';
 import { type LargeRequest, type Received, RequestReader, readParameters } from './request-reader.ts';
@@ -40,6 +46,7 @@ export type Feeds = { readonly [T in TopicName]: TopicFeed<T> };
 
 /** Bytes that nobody wants count as so many: they are read slowly. */
 const passedOverCost = 4;
+const notYet: TopicSubscription = { resume: () => undefined, cancel: () => undefined };
 
 export interface ConnectionServices {
   readonly handlers: Handlers;
@@ -63,7 +70,7 @@ export class ServerConnection {
   readonly #reader: RequestReader;
   readonly #inbox: Received[] = [];
   readonly #outstanding = new Map<number, AbortController>();
-  readonly #subscriptions = new Map<number, { readonly feed: TopicSubscription; readonly rows: number }>();
+  readonly #subscriptions = new Map<number, { feed: TopicSubscription; readonly rows: number }>();
   readonly #missedEvents = new Map<EventName, () => EventData<EventName> | undefined>();
   readonly #cancelHello: () => void;
   /** Ends the wait for the rest of a message, and the pause that a user who says too much gets. */
@@ -160,7 +167,7 @@ export class ServerConnection {
   #pump(): void {
     while (this.#inbox.length > 0 && !this.#waits()) {
       const received = this.#inbox.shift();
-      if (received !== undefined) this.#handleReceived(received);
+      if (received !== undefined) this.#handleOrClose(received);
     }
     if (this.#ended) return;
     if (this.#inbox.length > 0 || this.#reading !== undefined || this.#isTooFast()) this.#socket.pause();
@@ -193,6 +200,16 @@ export class ServerConnection {
     for (const [event, current] of missed) this.push(event, current);
     for (const { feed } of this.#subscriptions.values()) feed.resume();
     this.#pump();
+  }
+
+  /** A defect that a message brings to light ends the connection it came by, and no other. */
+  #handleOrClose(received: Received): void {
+    try {
+      this.#handleReceived(received);
+    } catch (caught) {
+      this.#services.log.error('a message of a client failed by a defect', { error: stackOf(caught) });
+      this.close('INTERNAL', 'the message could not be handled');
+    }
   }
 
   #handleReceived(received: Received): void {
@@ -327,7 +344,7 @@ export class ServerConnection {
   }
 
   #subscribe({ id, topic, options }: ClientMessage & { kind: 'subscribe' }): void {
-    const { feeds, clients } = this.#services;
+    const { feeds, clients, log } = this.#services;
     const { uid } = this.caller;
     if (!isTopic(topic)) return this.#fail(id, new AppError('RPC_BAD_PARAMS', `there is no table "${topic}"`));
     if (this.#subscriptions.has(id))
@@ -344,8 +361,16 @@ export class ServerConnection {
       caller: this.caller,
       congested: () => this.congested(),
       send: (batch) => this.#write({ kind: 'batch', id, batch }),
+      failed: (error) => {
+        log.error('a table cannot be drawn, by a defect', { topic, error: stackOf(error) });
+        this.#unsubscribe(id);
+        this.#fail(id, AppError.from(error, 'INTERNAL', `the table "${topic}" cannot be shown`));
+      },
     };
-    this.#subscriptions.set(id, { feed: feeds[topic].subscribe(viewer, options), rows });
+    const subscription = { feed: notYet, rows };
+    this.#subscriptions.set(id, subscription);
+    subscription.feed = feeds[topic].subscribe(viewer, options);
+    if (this.#subscriptions.get(id) !== subscription) subscription.feed.cancel();
   }
 
   #unsubscribe(id: number): void {
@@ -388,16 +413,4 @@ export class ServerConnection {
     this.#outstanding.clear();
     for (const abort of outstanding) abort.abort();
   }
-}
-
-function isMethod(name: string): name is MethodName {
-  return Object.hasOwn(methods, name);
-}
-
-function isTopic(name: string): name is TopicName {
-  return Object.hasOwn(topics, name);
-}
-
-function stackOf(caught: unknown): string {
-  return caught instanceof Error ? (caught.stack ?? caught.message) : String(caught);
 }

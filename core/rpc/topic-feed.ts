@@ -47,8 +47,8 @@ export class TopicFeed<T extends TopicName> {
   /** Begins with the first picture. The source is watched from the first viewer to the last. */
   subscribe(viewer: TopicViewer, options: SubscribeOptions): TopicSubscription {
     const picture = new TopicPicture(this.#topic, this.#source, viewer, options, this.#services);
-    this.#pictures.add(picture);
     this.#unwatch ??= this.#source.watch((keys) => this.#onChanged(keys));
+    this.#pictures.add(picture);
     picture.reset();
     if (this.#counts) this.#schedule();
     return {

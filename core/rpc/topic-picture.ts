@@ -14,6 +14,8 @@ export interface TopicViewer {
   /** Whether it has more unread bytes than it may; nothing is sent to it then. */
   congested(): boolean;
   send(batch: TopicBatch): void;
+  /** The table cannot be drawn, by a defect; nothing more is sent. Called once, possibly before `subscribe` returns. */
+  failed(error: unknown): void;
 }
 
 export interface TopicPictureServices {
@@ -85,7 +87,9 @@ export class TopicPicture<T extends TopicName> {
     const task = this.#services.work.run(this.#viewer.caller.uid, this.#steps(), (outcome) => {
       isDone = true;
       this.#task = undefined;
-      if ('error' in outcome) throw outcome.error;
+      if (!('error' in outcome) || this.#cancelled) return;
+      this.#cancelled = true;
+      this.#viewer.failed(outcome.error);
     });
     if (!isDone) this.#task = task;
   }

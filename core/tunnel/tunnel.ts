@@ -63,6 +63,7 @@ export class Tunnel {
   readonly #flows: FlowTable;
   /** Where the machine's own routing leads. */
   readonly #ways: KernelRouteView;
+  readonly #udpWays: EgressUdpWays;
   readonly #egress: Egress;
   readonly #dispatcher: Dispatcher;
   readonly #engine: NativeFlowEngine;
@@ -171,8 +172,14 @@ export class Tunnel {
       log: log.child('tun'),
     });
     const clientOf = (source: Endpoint, local: Endpoint) => this.#clients.clientOfAccepted(source, local);
-    const ways = new EgressUdpWays(this.#egress, clock);
-    const mixedServices = { dispatcher: this.#dispatcher, ways, clock, log: log.child('mixed'), clientOf };
+    this.#udpWays = new EgressUdpWays(this.#egress, clock);
+    const mixedServices = {
+      dispatcher: this.#dispatcher,
+      ways: this.#udpWays,
+      clock,
+      log: log.child('mixed'),
+      clientOf,
+    };
     this.#mixedPort = new MixedPort(mixedServices, health);
     this.changed = this.#mixedPort.changed;
     this.machine = new TunnelMachine(this.#steps(), clock, log.child('tunnel'));
@@ -490,6 +497,7 @@ export class Tunnel {
     await this.#refreshRoutes();
     this.#engine.review();
     this.#egress.review();
+    this.#udpWays.review();
   }
 
   /** Names are asked of the servers, and with the search list, that the machine has now; answers of others are forgotten. */

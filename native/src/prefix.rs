@@ -1,6 +1,6 @@
 //! Address prefixes in CIDR notation (RFC 4632, RFC 4291).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 /// An address with a prefix length.
@@ -40,6 +40,16 @@ impl Prefix {
             }
             _ => false,
         }
+    }
+}
+
+/// The /64 of an IPv6 address, as its first address; IPv4 addresses stay what they are, and IPv4-mapped ones become IPv4.
+pub fn network64(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(
+            address.to_bits() & !u128::from(u64::MAX),
+        )),
+        address => address,
     }
 }
 

@@ -17,6 +17,8 @@ const REQUEST: usize = 56;
 const MESSAGE: usize = 72;
 /// Bytes of `struct inet_diag_sockid`, and where it is in a message.
 const SOCKET_ID: usize = 48;
+/// Where the cookie is in it.
+const COOKIE_AT: usize = 40;
 const SOCKET_ID_AT: usize = 4;
 
 /// A socket as the kernel describes it.
@@ -28,6 +30,17 @@ pub struct Socket {
     pub inode: u32,
     family: u8,
     id: [u8; SOCKET_ID],
+}
+
+impl Socket {
+    /// What the kernel calls it, as SO_COOKIE says.
+    pub fn cookie(&self) -> u64 {
+        let half = |at: usize| {
+            let bytes = self.id[at..at + 4].try_into();
+            u64::from(bytes.map_or(0, u32::from_ne_bytes))
+        };
+        half(COOKIE_AT) | half(COOKIE_AT + 4) << 32
+    }
 }
 
 thread_local! {
@@ -206,7 +219,7 @@ fn socket_id(local: SocketAddr, remote: SocketAddr) -> [u8; SOCKET_ID] {
             IpAddr::V6(ip) => id[at..at + 16].copy_from_slice(&ip.octets()),
         }
     }
-    id[40..48].fill(0xff);
+    id[COOKIE_AT..].fill(0xff);
     id
 }
 
@@ -233,8 +246,10 @@ fn request(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::socket::cookie;
     use proptest::prelude::*;
     use std::net::{TcpListener, TcpStream, UdpSocket};
+    use std::os::fd::AsFd;
 
     proptest! {
         #[test]
@@ -290,6 +305,7 @@ mod tests {
             let local = socket.local_addr().unwrap();
             let found = find(libc::IPPROTO_UDP, local, remote).unwrap().unwrap();
             assert_eq!(found.local, local);
+            assert_eq!(found.cookie(), cookie(socket.as_fd()).unwrap());
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::counters::Slots;
 use crate::engine::dns_desk::{Asker, DnsDesk, MAX_WAITING};
 use crate::engine::flow::{FlowRef, Identity, Tuple};
 use crate::engine::held::Held;
-use crate::engine::udp_share::Owner;
+use crate::engine::owner::Owner;
 use crate::event::{Event, Network, Reason};
 use crate::options::Options;
 use crate::outbox::Outbox;

@@ -6,6 +6,8 @@ use crate::command::EchoVerdict;
 use crate::egress;
 use crate::engine::core::Core;
 use crate::engine::flow::Token;
+use crate::engine::owner::Owner;
+use crate::engine::quota::Quota;
 use crate::options::Hop;
 use crate::packet::icmp::{self, Echo, Unreachable};
 use crate::packet::ip::Packet;
@@ -17,14 +19,14 @@ use crate::sys::socket;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Pairs of addresses at once, and of one client; requests beyond are dropped, as a busy router would.
+/// Pairs of addresses at once; requests beyond are dropped, as a busy router would.
 const MAX_PAIRS: usize = 1_024;
-const MAX_PAIRS_OF_CLIENT: usize = 512;
-/// Requests and bytes on hold for a verdict.
+/// Bytes of requests on hold for a verdict in all; requests and bytes of one pair.
+const MAX_HELD_BYTES: usize = 4 * 1024 * 1024;
 const MAX_HELD: usize = 16;
-const MAX_HELD_BYTES: usize = 128 * 1024;
+const MAX_HELD_BYTES_OF_PAIR: usize = 128 * 1024;
 /// Identifiers of a pair; the oldest are forgotten.
 const MAX_IDENTIFIERS: usize = 64;
 /// How long a verdict is waited for, a pair lives without requests, and until it is asked about again.
@@ -66,6 +68,7 @@ struct Identifiers {
 
 struct Pair {
     id: u64,
+    owner: Owner,
     client: IpAddr,
     destination: IpAddr,
     phase: Phase,
@@ -78,7 +81,8 @@ pub struct EchoFlows {
     pairs: Slab<Pair>,
     by_ends: HashMap<(IpAddr, IpAddr), Key>,
     by_id: HashMap<u64, Key>,
-    of_client: HashMap<IpAddr, usize>,
+    places: Quota,
+    held: Quota,
     next_identifier: u16,
     reviewed: u64,
     buffer: Box<[u8]>,
@@ -91,7 +95,8 @@ impl EchoFlows {
             pairs: Slab::default(),
             by_ends: HashMap::new(),
             by_id: HashMap::new(),
-            of_client: HashMap::new(),
+            places: Quota::new(MAX_PAIRS),
+            held: Quota::new(MAX_HELD_BYTES),
             next_identifier: seed as u16,
             reviewed: 0,
             buffer: vec![0; 65_536].into_boxed_slice(),
@@ -125,7 +130,10 @@ impl EchoFlows {
         let (message, hops) = (packet.payload(), packet.hop_limit());
         match &mut pair.phase {
             Phase::Asked { requests, bytes } => {
-                if requests.len() >= MAX_HELD || *bytes + message.len() > MAX_HELD_BYTES {
+                if requests.len() >= MAX_HELD
+                    || *bytes + message.len() > MAX_HELD_BYTES_OF_PAIR
+                    || !self.held.take(pair.owner, message.len())
+                {
                     return false;
                 }
                 *bytes += message.len();
@@ -143,13 +151,17 @@ impl EchoFlows {
 
     fn open(&mut self, core: &mut Core, ends: (IpAddr, IpAddr)) -> Option<Key> {
         let (client, destination) = ends;
-        let of_client = self.of_client.get(&client).copied().unwrap_or_default();
-        if self.pairs.len() >= MAX_PAIRS || of_client >= MAX_PAIRS_OF_CLIENT {
+        let owner = Owner::of_address(client);
+        if !self.places.take(owner, 1) {
             return None;
         }
-        let id = core.open_echo(client, destination)?;
+        let Some(id) = core.open_echo(client, destination) else {
+            self.places.give(owner, 1);
+            return None;
+        };
         let key = self.pairs.insert(Pair {
             id,
+            owner,
             client,
             destination,
             phase: Phase::Asked {
@@ -161,7 +173,6 @@ impl EchoFlows {
         });
         self.by_ends.insert(ends, key);
         self.by_id.insert(id, key);
-        *self.of_client.entry(client).or_default() += 1;
         Some(key)
     }
 
@@ -180,9 +191,10 @@ impl EchoFlows {
             EchoVerdict::Direct(hops) => open_phase(core, key, &hops),
             EchoVerdict::Refuse { silently } => Phase::Refused { silently },
         };
-        let Phase::Asked { requests, .. } = std::mem::replace(&mut pair.phase, phase) else {
+        let Phase::Asked { requests, bytes } = std::mem::replace(&mut pair.phase, phase) else {
             return;
         };
+        self.held.give(pair.owner, bytes);
         for Request { message, hops } in requests {
             match &self.pairs.get(key).map(|pair| &pair.phase) {
                 Some(Phase::Open { .. }) => self.send(core, key, &message, hops),
@@ -242,14 +254,10 @@ impl EchoFlows {
     pub fn on_readable(&mut self, core: &mut Core, key: Key) {
         let mut buffer = std::mem::take(&mut self.buffer);
         for _ in 0..READ_BURST {
-            let Some(Pair {
-                phase: Phase::Open { socket, .. },
-                ..
-            }) = self.pairs.get(key)
-            else {
+            let Some(socket) = self.socket(key) else {
                 break;
             };
-            match socket::receive(socket.as_fd(), &mut buffer, 0) {
+            match socket::receive(socket, &mut buffer, 0) {
                 Ok(length) => self.on_reply(core, key, &buffer[..length]),
                 Err(error) if crate::sys::would_block(&error) => break,
                 // An ICMP error, which is in the error queue as well.
@@ -257,22 +265,23 @@ impl EchoFlows {
             }
         }
         for _ in 0..READ_BURST {
-            let Some(Pair {
-                phase: Phase::Open { socket, .. },
-                ..
-            }) = self.pairs.get(key)
-            else {
+            let failure = self
+                .socket(key)
+                .and_then(|socket| datagram::receive_failure(socket, &mut buffer).ok());
+            let Some(failure) = failure else {
                 break;
             };
-            match datagram::receive_failure(socket.as_fd(), &mut buffer) {
-                Ok(failure) => {
-                    let quoted = &buffer[..failure.length.min(buffer.len())];
-                    self.on_failure(core, key, &failure, quoted);
-                }
-                Err(_) => break,
-            }
+            let quoted = &buffer[..failure.length.min(buffer.len())];
+            self.on_failure(core, key, &failure, quoted);
         }
         self.buffer = buffer;
+    }
+
+    fn socket(&self, key: Key) -> Option<BorrowedFd<'_>> {
+        match &self.pairs.get(key)?.phase {
+            Phase::Open { socket, .. } => Some(socket.as_fd()),
+            Phase::Asked { .. } | Phase::Refused { .. } => None,
+        }
     }
 
     /// The program's identifier, for one of ours.
@@ -315,10 +324,8 @@ impl EchoFlows {
         let Some(echo) = Echo::parse(quoted) else {
             return;
         };
-        let Some(program) = self.identifier(key, echo.identifier) else {
-            return;
-        };
-        let Some(pair) = self.pairs.get(key) else {
+        let program = self.identifier(key, echo.identifier);
+        let (Some(program), Some(pair)) = (program, self.pairs.get(key)) else {
             return;
         };
         let (client, destination) = (pair.client, pair.destination);
@@ -379,11 +386,9 @@ impl EchoFlows {
         };
         self.by_ends.remove(&(pair.client, pair.destination));
         self.by_id.remove(&pair.id);
-        if let Some(count) = self.of_client.get_mut(&pair.client) {
-            *count -= 1;
-            if *count == 0 {
-                self.of_client.remove(&pair.client);
-            }
+        self.places.give(pair.owner, 1);
+        if let Phase::Asked { bytes, .. } = pair.phase {
+            self.held.give(pair.owner, bytes);
         }
     }
 }

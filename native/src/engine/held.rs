@@ -2,10 +2,11 @@
 //! make everybody else wait behind them.
 
 use crate::engine::flow::FlowRef;
-use crate::engine::udp_share::Owner;
+use crate::engine::owner::Owner;
 use std::collections::{BTreeMap, HashMap};
 
-/// New flows are held while there are fewer, and while their owner has no more than it leaves free: one alone has about half.
+/// New flows are held while there are fewer, and while their owner has no more than it leaves free (a forwarded address no more
+/// than a third of it): one alone has about half (a quarter).
 pub const MAX_UNDECIDED: usize = 1_024;
 /// While fewer are held there is nothing to share out, and nobody is asked whose a new one is.
 const FEW: usize = 128;
@@ -29,8 +30,11 @@ impl Held {
             return Ok(None);
         }
         let owner = who();
-        let own = self.by_owner.get(&owner).copied().unwrap_or(0);
-        if own + self.len() < MAX_UNDECIDED {
+        let has_room = |charged: Owner| {
+            let own = self.by_owner.get(&charged).copied().unwrap_or(0);
+            own * (charged.divisor() - 1) + self.len() < MAX_UNDECIDED
+        };
+        if owner.charged().all(has_room) {
             Ok(Some(owner))
         } else {
             Err(())
@@ -39,8 +43,9 @@ impl Held {
 
     pub fn insert(&mut self, id: u64, place: FlowRef, owner: Option<Owner>) {
         let is_new = self.flows.insert(id, (place, owner)).is_none();
-        if let Some(owner) = owner.filter(|_| is_new) {
-            *self.by_owner.entry(owner).or_default() += 1;
+        let counted = owner.filter(|_| is_new);
+        for charged in counted.into_iter().flat_map(Owner::charged) {
+            *self.by_owner.entry(charged).or_default() += 1;
         }
     }
 
@@ -58,13 +63,12 @@ impl Held {
     }
 
     fn forget(&mut self, owner: Option<Owner>) {
-        let Some(owner) = owner else {
-            return;
-        };
-        if let Some(count) = self.by_owner.get_mut(&owner) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_owner.remove(&owner);
+        for charged in owner.into_iter().flat_map(Owner::charged) {
+            if let Some(count) = self.by_owner.get_mut(&charged) {
+                *count -= 1;
+                if *count == 0 {
+                    self.by_owner.remove(&charged);
+                }
             }
         }
     }
@@ -97,6 +101,27 @@ mod tests {
             .collect();
         assert_eq!(shares, [576, 224, 112, 56]);
         assert!(held.admit(|| Owner::User(9)).is_ok());
+    }
+
+    #[test]
+    fn a_container_that_invents_addresses_has_no_more_than_a_user() {
+        let mut held = Held::default();
+        let mut container = |number: u64, address: u32| {
+            let owner = Owner::Host(std::net::Ipv4Addr::from_bits(address).into());
+            let counted = held.admit(|| owner);
+            if let Ok(counted) = counted {
+                held.insert(number, place(), counted);
+            }
+            counted.is_ok()
+        };
+        assert_eq!((0..2_000).filter(|n| container(*n, 1)).count(), 352);
+        assert_eq!(
+            (2_000..4_000).filter(|n| container(*n, *n as u32)).count(),
+            576 - 352
+        );
+        assert!(held.admit(|| Owner::User(1)).is_ok());
+        while held.pop_oldest().is_some() {}
+        assert!(held.by_owner.is_empty());
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use crate::engine::core::Core;
 use crate::engine::flow::{FlowRef, Tuple};
+use crate::engine::owner::Owner;
 use crate::engine::redirection::Redirection;
 use crate::engine::tcp_flow::{Phase, Purpose, TcpFlow};
 use crate::engine::tcp_share::TcpShares;
-use crate::engine::udp_share::Owner;
 use crate::event::{Network, Reason};
 use crate::held_syn::HeldSyn;
 use crate::packet::icmp::Unreachable;

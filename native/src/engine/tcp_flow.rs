@@ -3,7 +3,7 @@
 use crate::command::Peek;
 use crate::engine::dns_connection::DnsConnection;
 use crate::engine::flow::{Identity, Tuple};
-use crate::engine::udp_share::Owner;
+use crate::engine::owner::Owner;
 use crate::held_syn::HeldSyn;
 use crate::nat::NatPort;
 use crate::outbound::Outbound;

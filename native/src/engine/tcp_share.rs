@@ -1,9 +1,9 @@
 //! How many TCP connections one program or machine may have open through the engine. Who opens one is asked of the kernel only
 //! when there are many: below a quarter of all there is nothing to share out, and connecting stays as fast as it is.
 
-use crate::engine::udp_share::Owner;
+use crate::engine::owner::Owner;
+use crate::engine::quota::Quota;
 use crate::sys::process;
-use std::collections::HashMap;
 
 /// Connections that may be open at once where the limit of descriptors allows them; each has two.
 const MOST: usize = 65_536;
@@ -13,10 +13,7 @@ const RESERVED: usize = 8_192;
 const LEAST: usize = 256;
 
 /// Who has how many.
-pub struct TcpShares {
-    most: usize,
-    owners: HashMap<Owner, usize>,
-}
+pub struct TcpShares(Quota);
 
 impl TcpShares {
     /// By the process's limit of descriptors.
@@ -25,10 +22,7 @@ impl TcpShares {
     }
 
     fn of(most: usize) -> Self {
-        Self {
-            most: most.clamp(LEAST, MOST),
-            owners: HashMap::new(),
-        }
+        Self(Quota::new(most.clamp(LEAST, MOST)))
     }
 
     /// Takes a place while `open` connections are; `owner` is asked only when it matters. The owner it counts for, if for any;
@@ -38,29 +32,24 @@ impl TcpShares {
         open: usize,
         owner: impl FnOnce() -> Owner,
     ) -> Result<Option<Owner>, ()> {
-        if open < self.most / 4 {
+        let most = self.0.most();
+        if open < most / 4 {
             return Ok(None);
         }
-        if open >= self.most {
+        if open >= most {
             return Err(());
         }
         let owner = owner();
-        let count = self.owners.entry(owner).or_default();
-        if *count >= self.most / 2 {
-            return Err(());
+        if self.0.take(owner, 1) {
+            Ok(Some(owner))
+        } else {
+            Err(())
         }
-        *count += 1;
-        Ok(Some(owner))
     }
 
     /// Gives a place back.
     pub fn give(&mut self, owner: Owner) {
-        if let Some(count) = self.owners.get_mut(&owner) {
-            *count -= 1;
-            if *count == 0 {
-                self.owners.remove(&owner);
-            }
-        }
+        self.0.give(owner, 1);
     }
 }
 
@@ -86,7 +75,6 @@ mod tests {
         for owner in greedy.into_iter().flatten() {
             shares.give(owner);
         }
-        assert_eq!(shares.owners.len(), 1);
         assert_eq!(
             shares.take(500, || Owner::User(1)),
             Ok(Some(Owner::User(1)))
@@ -94,9 +82,30 @@ mod tests {
     }
 
     #[test]
+    fn a_container_that_invents_addresses_leaves_a_quarter_to_the_others() {
+        let mut shares = TcpShares::of(1_000);
+        let mut open = 0;
+        let mut container = |address| {
+            let owner = Owner::Host(std::net::Ipv4Addr::from_bits(address).into());
+            let is_taken = shares.take(open, || owner).is_ok();
+            open += usize::from(is_taken);
+            is_taken
+        };
+        assert_eq!((0..5_000).filter(|_| container(1)).count(), 500);
+        assert_eq!(
+            (0..5_000).filter(|address| container(*address)).count(),
+            250
+        );
+        while shares.take(open, || Owner::User(2)).is_ok() {
+            open += 1;
+        }
+        assert_eq!(open, 1_000);
+    }
+
+    #[test]
     fn the_limit_of_descriptors_decides_within_bounds() {
         for (most, expected) in [(0, LEAST), (10_000, 10_000), (usize::MAX, MOST)] {
-            assert_eq!(TcpShares::of(most).most, expected);
+            assert_eq!(TcpShares::of(most).0.most(), expected);
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The engine driven by hand: packets that once ended it, and what must stay as it is.
 
 use super::drive::Driven;
+use crate::command::{Command, DialPlan, EchoVerdict, Verdict};
 use crate::event::{Event, Reason};
+use crate::options::Hop;
 use crate::packet::{header, ip, ipv4, ipv6, tcp, udp};
 use crate::shared::Shared;
 use crate::vnet_header;
@@ -126,7 +128,7 @@ fn another_engine_takes_over_and_numbers_are_not_given_twice() {
     // An answer to the question of before is nobody's now.
     let mut answer = (first_token as f64).to_le_bytes().to_vec();
     answer.extend_from_slice(&[12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    engine.command(crate::command::Command::AnswerDns { answers: answer });
+    engine.command(Command::AnswerDns { answers: answer });
     assert!(engine.packets().is_empty());
     feed(&mut engine, &syn(1_000));
     feed(&mut engine, &question(2_000));
@@ -135,4 +137,112 @@ fn another_engine_takes_over_and_numbers_are_not_given_twice() {
         panic!("{told:?}");
     };
     assert!(*id > first && asked.first_token > first_token);
+}
+
+/// Two pings of 64,000 bytes from a container to each of so many hosts.
+fn ping(engine: &mut Driven, client: [u8; 4], hosts: u8) {
+    let message = [&[8, 0, 0, 0, 0, 7, 0, 1][..], &[0; 63_992]].concat();
+    for host in 0..hosts {
+        let packet = header::build(client.into(), [198, 18, 3, host].into(), ip::ICMP, &message);
+        feed(engine, &packet);
+        feed(engine, &packet);
+    }
+}
+
+/// Refuses all pings that are asked about: how many of them were on hold.
+fn refuse_pings(engine: &mut Driven) -> usize {
+    engine.packets();
+    for event in engine.events() {
+        if let Event::Echo { id, .. } = event {
+            let verdict = EchoVerdict::Refuse { silently: false };
+            engine.command(Command::DecideEcho { id, verdict });
+        }
+    }
+    engine.packets().len()
+}
+
+#[test]
+fn pings_on_hold_have_bounds() {
+    const MIB: usize = 1 << 20;
+    let mut engine = engine();
+    // Twice: a verdict gives all back.
+    for _ in 0..2 {
+        ping(&mut engine, [203, 0, 113, 7], 100);
+        assert_eq!(refuse_pings(&mut engine), MIB / 64_000);
+        engine.advance(60_000);
+    }
+    for client in 0..9 {
+        ping(&mut engine, [203, 0, 113, client], 30);
+    }
+    // Programs of this machine find their half.
+    ping(&mut engine, [127, 0, 0, 1], 40);
+    assert_eq!(refuse_pings(&mut engine), 2 * (2 * MIB / 64_000));
+    // Time without a verdict gives back, too.
+    engine.advance(60_000);
+    ping(&mut engine, [203, 0, 113, 7], 20);
+    engine.events();
+    engine.advance(60_000);
+    ping(&mut engine, [203, 0, 113, 7], 20);
+    assert_eq!(refuse_pings(&mut engine), MIB / 64_000);
+}
+
+/// Opens so many UDP flows of one port that go out by a socket bound to an interface by which the kernel would not send.
+fn open_strays(engine: &mut Driven, count: u16) {
+    for number in 0..count {
+        let mut packet = Vec::new();
+        let port = 10_000 + number;
+        let ends = ([198, 18, 0, 1], 4_000).into();
+        udp::build(&mut packet, ends, ([198, 18, 3, 4], port).into(), 1, b"x");
+        feed(engine, &packet);
+        for event in engine.events() {
+            if let Event::Open { id, .. } = event {
+                let verdict = Verdict::Dial(DialPlan {
+                    hops: vec![Hop {
+                        address: [127, 0, 0, 1].into(),
+                        device: Some("lo".into()),
+                    }],
+                    port,
+                    proxied: None,
+                    timeout_ms: 1_000,
+                });
+                engine.command(Command::Decide { id, verdict });
+            }
+        }
+    }
+}
+
+fn rerouted(engine: &mut Driven) -> usize {
+    let is_rerouted = |event: &&Event| {
+        let reason = Reason::Rerouted;
+        matches!(event, Event::Close { reason: why, .. } if *why == reason)
+    };
+    engine.events().iter().filter(is_rerouted).count()
+}
+
+#[test]
+fn a_change_of_the_network_is_looked_at_in_turns() {
+    let mut engine = engine();
+    assert!(!engine.sweep());
+    open_strays(&mut engine, 150);
+    assert_eq!(rerouted(&mut engine), 0);
+    engine.command(Command::Review);
+    assert_eq!(rerouted(&mut engine), 0);
+    let mut ended = Vec::new();
+    let mut is_busy = true;
+    while is_busy {
+        // Changes that go on keep no flow from being looked at.
+        if ended.len() < 2 {
+            engine.command(Command::Review);
+        }
+        is_busy = engine.sweep();
+        ended.push(rerouted(&mut engine));
+    }
+    assert_eq!(ended[..3], [64, 64, 22]);
+    assert!(ended.len() <= 4 && !engine.sweep());
+    // Flows of later are looked at after a later change.
+    open_strays(&mut engine, 3);
+    assert!(!engine.sweep());
+    engine.command(Command::Review);
+    assert!(!engine.sweep());
+    assert_eq!(rerouted(&mut engine), 3);
 }

@@ -5,11 +5,12 @@ use crate::dns::{self, Judgement};
 use crate::engine::core::Core;
 use crate::engine::dns_desk::Asker;
 use crate::engine::flow::{FlowRef, Tuple};
+use crate::engine::owner::Owner;
 use crate::engine::tcp::DNS_PORT;
 use crate::engine::udp_answers::Answers;
 use crate::engine::udp_flow::{Phase, UdpFlow};
 use crate::engine::udp_outlet::Outlet;
-use crate::engine::udp_share::{Owner, Shares};
+use crate::engine::udp_share::Shares;
 use crate::event::{Network, Reason};
 use crate::packet::icmp::Unreachable;
 use crate::packet::ip::Packet;
@@ -159,7 +160,7 @@ impl UdpFlows {
     fn open_flow(&mut self, core: &mut Core, tuple: Tuple) -> Option<Key> {
         let owner = match self.clients.get(&tuple.client) {
             Some(client) => client.owner,
-            None => Owner::of(tuple.client, tuple.destination),
+            None => Owner::of_udp(tuple.client, tuple.destination),
         };
         while !self.shares.has_room_for_flow(owner) {
             let oldest = self.shares.yielding_flow(owner)?;
@@ -279,16 +280,20 @@ impl UdpFlows {
         }
     }
 
-    /// Ends the flows whose way out is no longer the kernel's choice: their next datagram opens one anew.
-    pub fn review(&mut self, core: &mut Core) {
-        let mut review = Review::new(core.options.mark);
-        for outlet in self.outlets.keys() {
-            let outlet = self.outlets.get(outlet);
-            let stale = outlet.map(|outlet| outlet.stale_flows(&mut review));
-            for key in stale.unwrap_or_default() {
-                self.end(core, key, Reason::Rerouted);
-            }
+    /// Ends a flow if its way out is no longer the kernel's choice: its next datagram opens one anew.
+    pub fn review(&mut self, core: &mut Core, review: &mut Review, key: Key) {
+        let way = self.flows.get(key).and_then(|flow| flow.outlet.as_ref());
+        if let Some((outlet, far)) = way
+            && let Some(outlet) = self.outlets.get(*outlet)
+            && outlet.is_stale(far, review)
+        {
+            self.end(core, key, Reason::Rerouted);
         }
+    }
+
+    /// All flows.
+    pub fn keys(&self) -> Vec<Key> {
+        self.flows.keys()
     }
 
     /// Ends all flows.

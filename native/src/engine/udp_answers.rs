@@ -2,13 +2,13 @@
 //! answer into the TUN; it belongs to somebody who spoke first, so it is sent on as it would have left without us: from the
 //! address that was asked, at the server's own port, by no rule.
 
-use crate::callers::Callers;
+use crate::callers::{Call, Callers};
 use crate::engine::core::Core;
 use crate::engine::flow::Tuple;
 use crate::engine::udp::pieces;
 use crate::packet::ip::{self, Packet};
 use crate::packet::udp;
-use crate::sock_diag;
+use crate::sock_diag::{self, Socket};
 use crate::sys::{self, datagram, socket};
 use std::collections::HashMap;
 use std::io;
@@ -17,8 +17,8 @@ use std::os::fd::{AsFd, OwnedFd};
 
 /// Conversations remembered; beyond it all are looked up again.
 const MAX_KNOWN: usize = 16_384;
-/// How long a conversation is known after the server's last answer (RFC 4787, REQ-5).
-const KNOWN_MS: u64 = 300_000;
+/// How long it is taken for granted that the caller has spoken lately, and to the socket that is there.
+const KNOWN_MS: u64 = 1_000;
 /// What an answer can take before the kernel makes it wait.
 const SEND_BUFFER: libc::c_int = 1024 * 1024;
 
@@ -87,25 +87,23 @@ impl Answers {
 
     /// The address of ours that the destination has spoken to, if a server at the wildcard address was there.
     fn source_of(&mut self, core: &Core, tuple: Tuple) -> Option<IpAddr> {
-        if let Some(known) = self.known.get_mut(&tuple)
+        if let Some(known) = self.known.get(&tuple)
             && known.until > core.now
         {
-            known.until = core.now + KNOWN_MS;
             return Some(known.source);
         }
+        self.known.remove(&tuple);
         let callers = self.callers.as_ref()?;
-        let source = callers.called(tuple.destination, tuple.client.port())?;
+        let call = callers.called(tuple.destination, tuple.client.port())?;
         // An answer only if what was said went to a server: a program that spoke first itself has the caller's datagrams
         // by an outlet of ours, whose socket has an address.
-        let asked = SocketAddr::new(source, tuple.client.port());
-        let server = sock_diag::find(libc::IPPROTO_UDP, asked, tuple.destination).ok()??;
-        if !server.local.ip().is_unspecified() || core.is_own(source) {
+        if core.is_own(call.to) || !is_server_there(&call, tuple) {
             return None;
         }
         if self.known.len() >= MAX_KNOWN {
             self.known.clear();
         }
-        let until = core.now + KNOWN_MS;
+        let (source, until) = (call.to, core.now + KNOWN_MS);
         self.known.insert(tuple, Known { source, until });
         Some(source)
     }
@@ -135,6 +133,18 @@ impl Answers {
             sent => sent.map(drop),
         }
     }
+}
+
+/// Whether the socket that heard the call is still there, at the wildcard address.
+fn is_server_there(call: &Call, tuple: Tuple) -> bool {
+    let asked = SocketAddr::new(call.to, tuple.client.port());
+    let is_meant = |found: &Socket| {
+        found.cookie() == call.socket && found.local.ip().to_canonical().is_unspecified()
+    };
+    let found = sock_diag::find(libc::IPPROTO_UDP, asked, tuple.destination);
+    // Of several at one port (SO_REUSEPORT) another one may have been found.
+    found.is_ok_and(|found| found.as_ref().is_some_and(is_meant))
+        || sock_diag::listeners(call.to, asked.port()).is_ok_and(|found| found.iter().any(is_meant))
 }
 
 /// A raw socket that only sends: it is bound to an address of the loopback that nobody speaks to, and takes nothing in.

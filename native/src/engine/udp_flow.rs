@@ -1,7 +1,8 @@
 //! One UDP conversation of a program: (source, destination). Its datagrams leave through an outlet that it may share.
 
 use crate::engine::flow::{Identity, Tuple};
-use crate::engine::udp_share::{Owner, Rank, Standing};
+use crate::engine::owner::Owner;
+use crate::engine::udp_share::{Rank, Standing};
 use crate::packet::udp;
 use crate::slab::Key;
 use crate::socks5::Target;

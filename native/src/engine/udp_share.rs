@@ -1,45 +1,16 @@
 //! How much of the UDP tables a program may have, and which of its flows give way first.
 
+use crate::engine::owner::Owner;
+use crate::engine::quota::Quota;
 use crate::slab::Key;
-use crate::sock_diag;
-use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Flows in all, and of one owner.
+/// Flows in all.
 pub const MAX_FLOWS: usize = 16_384;
-pub const OWNER_FLOWS: usize = MAX_FLOWS / 2;
-/// Descriptors of outward sockets in all, and of one owner. An association with a proxy has two.
+/// Descriptors of outward sockets in all. An association with a proxy has two.
 pub const MAX_SOCKETS: usize = 4_096;
-pub const OWNER_SOCKETS: usize = MAX_SOCKETS / 2;
-/// Bytes of datagrams that wait for a way out, in all and of one owner.
+/// Bytes of datagrams that wait for a way out, in all.
 pub const MAX_KEPT: usize = 8 * 1024 * 1024;
-pub const OWNER_KEPT: usize = MAX_KEPT / 2;
-
-/// Who a share belongs to: a user of this machine, or another machine whose packets are forwarded here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Owner {
-    User(u32),
-    Host(IpAddr),
-}
-
-impl Owner {
-    /// Whose socket `client` is (sock_diag(7)); what no socket of this machine has is another machine's.
-    pub fn of(client: SocketAddr, destination: SocketAddr) -> Self {
-        Self::by(libc::IPPROTO_UDP, client, destination)
-    }
-
-    /// The same of a TCP connection.
-    pub fn of_tcp(client: SocketAddr, destination: SocketAddr) -> Self {
-        Self::by(libc::IPPROTO_TCP, client, destination)
-    }
-
-    fn by(protocol: i32, client: SocketAddr, destination: SocketAddr) -> Self {
-        match sock_diag::find(protocol, client, destination) {
-            Ok(Some(socket)) => Owner::User(socket.uid),
-            _ => Owner::Host(client.ip()),
-        }
-    }
-}
 
 /// What a flow is worth: the least give way first, and a real conversation never does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,16 +30,35 @@ pub type Rank = (Standing, u64);
 struct Share {
     flows: usize,
     sockets: usize,
-    kept: usize,
     yielding: BTreeMap<Rank, Key>,
 }
 
-/// All shares.
-#[derive(Default)]
+/// All shares. Each flow counts for its owner and, if it is forwarded, for all that are: those have a part like one user, out of
+/// which the oldest of the lowest standing gives way, whoever sent it. So one that invents addresses ends its own, which
+/// nobody answers.
 pub struct Shares {
     owners: HashMap<Owner, Share>,
-    total: Share,
+    /// Users, this machine, and all that are forwarded, if any of their flows may give way: by what they have.
+    by_flows: BTreeSet<(usize, Owner)>,
+    by_sockets: BTreeSet<(usize, Owner)>,
+    flows: usize,
+    sockets: usize,
+    kept: Quota,
     serial: u64,
+}
+
+impl Default for Shares {
+    fn default() -> Self {
+        Self {
+            owners: HashMap::new(),
+            by_flows: BTreeSet::new(),
+            by_sockets: BTreeSet::new(),
+            flows: 0,
+            sockets: 0,
+            kept: Quota::new(MAX_KEPT),
+            serial: 0,
+        }
+    }
 }
 
 impl Shares {
@@ -76,10 +66,11 @@ impl Shares {
     pub fn add_flow(&mut self, owner: Owner, key: Key) -> Rank {
         self.serial += 1;
         let rank = (Standing::OneWay, self.serial);
-        let share = self.owners.entry(owner).or_default();
-        share.flows += 1;
-        share.yielding.insert(rank, key);
-        self.total.flows += 1;
+        self.flows += 1;
+        self.change(owner, |share| {
+            share.flows += 1;
+            share.yielding.insert(rank, key);
+        });
         rank
     }
 
@@ -89,127 +80,151 @@ impl Shares {
             return rank;
         }
         let next = (standing, rank.1);
-        if let Some(share) = self.owners.get_mut(&owner)
-            && let Some(key) = share.yielding.remove(&rank)
-            && standing < Standing::Conversation
-        {
-            share.yielding.insert(next, key);
-        }
+        self.change(owner, |share| {
+            if let Some(key) = share.yielding.remove(&rank)
+                && standing < Standing::Conversation
+            {
+                share.yielding.insert(next, key);
+            }
+        });
         next
     }
 
     /// Takes a flow out.
     pub fn remove_flow(&mut self, owner: Owner, rank: Rank) {
-        self.total.flows -= 1;
-        if let Some(share) = self.owners.get_mut(&owner) {
+        self.flows -= 1;
+        self.change(owner, |share| {
             share.flows -= 1;
             share.yielding.remove(&rank);
-        }
-        self.forget_idle(owner);
+        });
     }
 
     /// Whether another flow of `owner` has room without one that gives way.
     pub fn has_room_for_flow(&self, owner: Owner) -> bool {
-        self.total.flows < MAX_FLOWS && self.of(owner).is_none_or(|it| it.flows < OWNER_FLOWS)
+        self.flows < MAX_FLOWS && self.full(owner, MAX_FLOWS, 1, |it| it.flows).is_none()
     }
 
     /// The same for `count` descriptors.
     pub fn has_room_for_sockets(&self, owner: Owner, count: usize) -> bool {
-        self.total.sockets + count <= MAX_SOCKETS
-            && self
-                .of(owner)
-                .is_none_or(|it| it.sockets + count <= OWNER_SOCKETS)
+        let full = self.full(owner, MAX_SOCKETS, count, |it| it.sockets);
+        self.sockets + count <= MAX_SOCKETS && full.is_none()
     }
 
-    /// The flow that gives way to a new one of `owner` for want of flows: its own if its share is used up, else one of
+    /// The flow that gives way to a new one of `owner` for want of flows: one out of the share that is used up, else one of
     /// whoever has the most. `None`: there are only conversations.
     pub fn yielding_flow(&self, owner: Owner) -> Option<Key> {
-        let own = self.of(owner);
-        if own.is_some_and(|it| it.flows >= OWNER_FLOWS) {
-            return own.and_then(first);
-        }
-        self.owners
-            .values()
-            .max_by_key(|it| it.flows)
-            .and_then(first)
+        let full = self.full(owner, MAX_FLOWS, 1, |it| it.flows);
+        self.first_of(full, &self.by_flows)
     }
 
-    /// The same for want of descriptors.
-    pub fn yielding_socket(&self, owner: Owner) -> Option<Key> {
-        let own = self.of(owner);
-        if own.is_some_and(|it| it.sockets + 2 > OWNER_SOCKETS) {
-            return own.and_then(first);
-        }
-        self.owners
-            .values()
-            .max_by_key(|it| it.sockets)
-            .and_then(first)
+    /// The same for want of `count` descriptors.
+    pub fn yielding_socket(&self, owner: Owner, count: usize) -> Option<Key> {
+        let full = self.full(owner, MAX_SOCKETS, count, |it| it.sockets);
+        self.first_of(full, &self.by_sockets)
     }
 
     /// Counts descriptors that were opened.
     pub fn take_sockets(&mut self, owner: Owner, count: usize) {
-        self.owners.entry(owner).or_default().sockets += count;
-        self.total.sockets += count;
+        self.sockets += count;
+        self.change(owner, |share| share.sockets += count);
     }
 
     /// Counts descriptors that were closed.
     pub fn give_sockets(&mut self, owner: Owner, count: usize) {
-        self.total.sockets -= count;
-        if let Some(share) = self.owners.get_mut(&owner) {
-            share.sockets -= count;
-        }
-        self.forget_idle(owner);
+        self.sockets -= count;
+        self.change(owner, |share| share.sockets -= count);
     }
 
     /// Whether so many bytes may be kept; they are counted if so.
     pub fn keep(&mut self, owner: Owner, bytes: usize) -> bool {
-        let own = self.owners.entry(owner).or_default();
-        if self.total.kept + bytes > MAX_KEPT || own.kept + bytes > OWNER_KEPT {
-            return false;
-        }
-        own.kept += bytes;
-        self.total.kept += bytes;
-        true
+        self.kept.take(owner, bytes)
     }
 
     /// Counts bytes that are kept no longer.
     pub fn release(&mut self, owner: Owner, bytes: usize) {
-        self.total.kept -= bytes;
-        if let Some(share) = self.owners.get_mut(&owner) {
-            share.kept -= bytes;
-        }
+        self.kept.give(owner, bytes);
     }
 
     /// Descriptors in use.
     pub fn sockets(&self) -> usize {
-        self.total.sockets
+        self.sockets
     }
 
-    fn of(&self, owner: Owner) -> Option<&Share> {
-        self.owners.get(&owner)
+    /// Whose share, of those that something of `owner` counts for, has no room for so much more.
+    fn full(
+        &self,
+        owner: Owner,
+        most: usize,
+        amount: usize,
+        has: impl Fn(&Share) -> usize,
+    ) -> Option<Owner> {
+        owner.charged().find(|charged| {
+            let has = self.owners.get(charged).map_or(0, &has);
+            has + amount > most / charged.divisor()
+        })
     }
 
-    fn forget_idle(&mut self, owner: Owner) {
-        if self
-            .of(owner)
-            .is_some_and(|it| it.flows == 0 && it.sockets == 0 && it.kept == 0)
-        {
-            self.owners.remove(&owner);
+    /// What gives way in a full share, or else in the greatest.
+    fn first_of(&self, full: Option<Owner>, greatest: &BTreeSet<(usize, Owner)>) -> Option<Key> {
+        let owner = full.or_else(|| greatest.last().map(|(_, owner)| *owner))?;
+        let (_, key) = self.owners.get(&owner)?.yielding.first_key_value()?;
+        Some(*key)
+    }
+
+    /// Changes the share of everybody for whom something of `owner` counts, and its place among the others.
+    fn change(&mut self, owner: Owner, change: impl Fn(&mut Share)) {
+        for charged in owner.charged() {
+            let share = self.owners.entry(charged).or_default();
+            let places = |share: &Share| ((share.flows, charged), (share.sockets, charged));
+            let is_ranked = !matches!(charged, Owner::Host(_));
+            if is_ranked && !share.yielding.is_empty() {
+                let (by_flows, by_sockets) = places(share);
+                self.by_flows.remove(&by_flows);
+                self.by_sockets.remove(&by_sockets);
+            }
+            change(share);
+            if is_ranked && !share.yielding.is_empty() {
+                let (by_flows, by_sockets) = places(share);
+                self.by_flows.insert(by_flows);
+                self.by_sockets.insert(by_sockets);
+            }
+            if share.flows == 0 && share.sockets == 0 {
+                self.owners.remove(&charged);
+            }
         }
     }
-}
-
-fn first(share: &Share) -> Option<Key> {
-    share.yielding.first_key_value().map(|(_, key)| *key)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::net::Ipv4Addr;
 
     const ANNA: Owner = Owner::User(1000);
     const BERT: Owner = Owner::User(1001);
+    const OWNER_FLOWS: usize = MAX_FLOWS / 2;
+    const OWNER_SOCKETS: usize = MAX_SOCKETS / 2;
+
+    fn container(number: u32) -> Owner {
+        Owner::Host(Ipv4Addr::from_bits(0x0a00_0000 + number).into())
+    }
+
+    /// Adds a flow as the engine does, which ends others until there is room. The keys of those; `None` if it is refused.
+    fn open(shares: &mut Shares, flows: &mut Flows, owner: Owner, number: u64) -> Option<Vec<u64>> {
+        let mut ended = Vec::new();
+        while !shares.has_room_for_flow(owner) {
+            let key = shares.yielding_flow(owner)?.pack();
+            let (owner, rank) = flows.remove(&key).unwrap();
+            shares.remove_flow(owner, rank);
+            ended.push(key);
+        }
+        let rank = shares.add_flow(owner, Key::unpack(number));
+        flows.insert(number, (owner, rank));
+        Some(ended)
+    }
+
+    type Flows = HashMap<u64, (Owner, Rank)>;
 
     #[test]
     fn the_oldest_one_way_flow_gives_way_and_a_conversation_never() {
@@ -242,22 +257,116 @@ mod tests {
         assert!(shares.has_room_for_sockets(ANNA, 1));
     }
 
+    #[test]
+    fn a_container_that_invents_addresses_ends_its_own_flows() {
+        let (mut shares, mut flows) = (Shares::default(), Flows::default());
+        let mut number = 0;
+        let mut next = || {
+            number += 1;
+            number
+        };
+        let mut honest = Vec::new();
+        for owner in [ANNA, BERT, container(1), Owner::Machine] {
+            for _ in 0..20 {
+                let key = next();
+                assert_eq!(open(&mut shares, &mut flows, owner, key), Some(vec![]));
+                let (_, rank) = flows[&key];
+                let rank = shares.promote(owner, rank, Standing::Answered);
+                flows.insert(key, (owner, rank));
+                honest.push(key);
+            }
+        }
+        for address in 0..30_000 {
+            let key = next();
+            let ended = open(&mut shares, &mut flows, container(100 + address), key);
+            assert!(ended.is_some_and(|ended| ended.iter().all(|key| !honest.contains(key))));
+        }
+        assert_eq!(shares.owners[&Owner::Forwarded].flows, OWNER_FLOWS);
+        // The whole other half is the users', and none of them gives way for the asking of strangers.
+        for _ in 0..OWNER_FLOWS - 60 {
+            assert_eq!(open(&mut shares, &mut flows, ANNA, next()), Some(vec![]));
+        }
+        assert_eq!(shares.flows, MAX_FLOWS);
+        let (key, before) = (next(), flows.clone());
+        let ended = open(&mut shares, &mut flows, container(1), key).unwrap();
+        assert!(
+            ended
+                .iter()
+                .all(|key| matches!(before[key].0, Owner::Host(_)))
+        );
+        // And a user's next comes out of theirs.
+        let ended = open(&mut shares, &mut flows, BERT, next()).unwrap();
+        assert!(
+            ended
+                .iter()
+                .all(|key| matches!(before[key].0, Owner::Host(_)))
+        );
+    }
+
+    #[test]
+    fn one_address_leaves_half_of_the_forwarded_to_others() {
+        let (mut shares, mut flows) = (Shares::default(), Flows::default());
+        for number in 0..OWNER_FLOWS as u64 {
+            open(&mut shares, &mut flows, container(1), number).unwrap();
+        }
+        assert_eq!(shares.flows, MAX_FLOWS / 4);
+        assert_eq!(
+            open(&mut shares, &mut flows, container(2), 1 << 20),
+            Some(vec![])
+        );
+        shares.take_sockets(container(1), MAX_SOCKETS / 4);
+        assert!(!shares.has_room_for_sockets(container(1), 1));
+        assert!(shares.has_room_for_sockets(container(2), 2));
+        assert!(
+            shares
+                .yielding_socket(container(1), 1)
+                .is_some_and(|key| flows[&key.pack()].0 == container(1))
+        );
+    }
+
     proptest! {
         #[test]
-        fn kept_bytes_stay_below_both_bounds(steps in prop::collection::vec((0u32..4, 0usize..2_000_000, any::<bool>()), 0..200)) {
-            let mut shares = Shares::default();
-            let mut kept: Vec<(Owner, usize)> = Vec::new();
-            for (who, bytes, is_release) in steps {
-                let owner = Owner::User(who);
-                if is_release && let Some((owner, bytes)) = kept.pop() {
-                    shares.release(owner, bytes);
-                } else if shares.keep(owner, bytes) {
-                    kept.push((owner, bytes));
+        fn counts_and_order_are_those_of_the_flows(
+            steps in prop::collection::vec((0u8..5, 0u32..6, any::<prop::sample::Index>()), 0..200)
+        ) {
+            let (mut shares, mut flows) = (Shares::default(), Vec::<(Owner, Rank, usize)>::new());
+            let owner = |number| match number {
+                0 => Owner::Machine,
+                1 | 2 => Owner::User(number),
+                _ => container(number),
+            };
+            for (step, who, index) in steps {
+                if step < 2 || flows.is_empty() {
+                    let rank = shares.add_flow(owner(who), Key::unpack(0));
+                    flows.push((owner(who), rank, 0));
+                } else {
+                    let at = index.index(flows.len());
+                    let (owner, rank, sockets) = flows[at];
+                    match step {
+                        2 => flows[at].1 = shares.promote(owner, rank, Standing::Answered),
+                        3 => {
+                            shares.take_sockets(owner, 2);
+                            flows[at].2 += 2;
+                        }
+                        _ => {
+                            shares.give_sockets(owner, sockets);
+                            shares.remove_flow(owner, rank);
+                            flows.remove(at);
+                        }
+                    }
                 }
-                let sum: usize = kept.iter().map(|(_, bytes)| bytes).sum();
-                let own: usize = kept.iter().filter(|(it, _)| *it == owner).map(|(_, bytes)| bytes).sum();
-                prop_assert_eq!(sum, shares.total.kept);
-                prop_assert!(sum <= MAX_KEPT && own <= OWNER_KEPT);
+                for (owner, share) in &shares.owners {
+                    let own = || flows.iter().filter(|(it, ..)| it.charged().any(|it| it == *owner));
+                    prop_assert_eq!(share.flows, own().count());
+                    prop_assert_eq!(share.sockets, own().map(|(_, _, sockets)| sockets).sum::<usize>());
+                    let ranks: BTreeSet<Rank> = own().map(|(_, rank, _)| *rank).collect();
+                    prop_assert!(share.yielding.keys().copied().eq(ranks));
+                    let is_ranked = !matches!(owner, Owner::Host(_));
+                    prop_assert_eq!(shares.by_flows.contains(&(share.flows, *owner)), is_ranked);
+                    prop_assert_eq!(shares.by_sockets.contains(&(share.sockets, *owner)), is_ranked);
+                }
+                let ranked = shares.owners.keys().filter(|it| !matches!(it, Owner::Host(_))).count();
+                prop_assert_eq!((shares.by_flows.len(), shares.by_sockets.len()), (ranked, ranked));
             }
         }
     }

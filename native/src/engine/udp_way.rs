@@ -4,10 +4,10 @@ use crate::command::DialPlan;
 use crate::egress;
 use crate::engine::core::Core;
 use crate::engine::flow::Token;
+use crate::engine::owner::Owner;
 use crate::engine::udp::UdpFlows;
 use crate::engine::udp_flow::{Far, Phase};
 use crate::engine::udp_outlet::{Outlet, OutletState, Remotes, Way};
-use crate::engine::udp_share::Owner;
 use crate::event::{Event, Failure};
 use crate::options::Hop;
 use crate::slab::Key;
@@ -105,7 +105,7 @@ impl UdpFlows {
             if self.shares.has_room_for_sockets(owner, count) {
                 return Ok(());
             }
-            match self.shares.yielding_socket(owner) {
+            match self.shares.yielding_socket(owner, count) {
                 Some(oldest) if oldest != key => self.give_way(core, oldest),
                 _ => break,
             }

@@ -1,7 +1,6 @@
-//! Small programs inside the kernel (bpf(2)): a map, a socket filter that fills it, and sockets that run the filter.
+//! Small programs inside the kernel (bpf(2)): maps, and what runs for the sockets of all processes.
 
-use super::socket::open_family;
-use super::{check, socket};
+use super::check;
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -11,7 +10,7 @@ const MAP_LOOKUP: libc::c_long = 1;
 const PROGRAM_LOAD: libc::c_long = 5;
 const LINK_CREATE: libc::c_long = 28;
 const MAP_LRU_HASH: u32 = 9;
-const PROGRAM_SOCKET_FILTER: u32 = 1;
+const PROGRAM_CGROUP_PACKET: u32 = 8;
 const PROGRAM_CGROUP_ADDRESS: u32 = 18;
 /// Bytes of `union bpf_attr` as far as it is used here, in the kernel's words.
 const ATTRIBUTES: usize = 16;
@@ -54,52 +53,26 @@ impl LruMap {
     }
 }
 
-/// A socket filter in the kernel, checked by it.
-pub struct Filter(OwnedFd);
-
-impl Filter {
-    /// Loads a program. Fails with EINVAL or EACCES if the kernel does not like it.
-    pub fn load(program: &[Instruction]) -> io::Result<Self> {
-        load(PROGRAM_SOCKET_FILTER, 0, program).map(Self)
-    }
-
-    /// A packet socket (packet(7)) that shows the filter all that comes in of one protocol (ETH_P_*), on any interface. The
-    /// filter sees packets from their network header on.
-    pub fn watch(&self, protocol: u16) -> io::Result<OwnedFd> {
-        let fd = open_family(libc::AF_PACKET, libc::SOCK_DGRAM, 0)?;
-        let program = self.0.as_raw_fd();
-        socket::set_option(
-            fd.as_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_ATTACH_BPF,
-            program as libc::c_int,
-        )?;
-        // SAFETY: all-zero bytes are a valid sockaddr_ll.
-        let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
-        address.sll_family = libc::AF_PACKET as u16;
-        address.sll_protocol = protocol.to_be();
-        // SAFETY: the pointer and length are those of a live address.
-        check(unsafe {
-            libc::bind(
-                fd.as_raw_fd(),
-                (&raw const address).cast(),
-                size_of::<libc::sockaddr_ll>() as libc::socklen_t,
-            )
-        })?;
-        Ok(fd)
-    }
-}
-
 /// When a program attached to a cgroup runs.
 #[derive(Clone, Copy)]
 pub enum Moment {
+    /// A socket is given a packet, after the firewall has let it through. The program sees it from its network header on.
+    Ingress = 0,
     Connect4 = 10,
     Connect6 = 11,
+    /// A datagram is sent to an address that comes with it.
+    Send4 = 14,
+    Send6 = 15,
 }
 
-/// Lets a program run whenever a process of any cgroup does something, for as long as the result is open.
+/// Lets a program run whenever something happens to a socket of any cgroup, for as long as the result is open. Fails with EINVAL
+/// or EACCES if the kernel does not like the program.
 pub fn attach_to_all(program: &[Instruction], moment: Moment) -> io::Result<OwnedFd> {
-    let program = load(PROGRAM_CGROUP_ADDRESS, moment as u32, program)?;
+    let kind = match moment {
+        Moment::Ingress => PROGRAM_CGROUP_PACKET,
+        _ => PROGRAM_CGROUP_ADDRESS,
+    };
+    let program = load(kind, moment as u32, program)?;
     let root = cgroup_root()?;
     let mut attributes = [0u64; ATTRIBUTES];
     attributes[0] = words(program.as_raw_fd() as u32, root.as_raw_fd() as u32);
@@ -185,8 +158,10 @@ pub enum Size {
 pub enum Helper {
     MapLookUp = 1,
     MapUpdate = 2,
+    MapDelete = 3,
     MonotonicNs = 5,
     LoadBytes = 26,
+    SocketCookie = 46,
     SetSocketOption = 49,
     NamespaceCookie = 122,
 }

@@ -107,6 +107,16 @@ pub fn mark(fd: BorrowedFd) -> io::Result<u32> {
 /// SO_NETNS_COOKIE: the number of a socket's network namespace (Linux 5.14).
 pub fn namespace_cookie(fd: BorrowedFd) -> io::Result<u64> {
     const SO_NETNS_COOKIE: libc::c_int = 71;
+    number(fd, SO_NETNS_COOKIE)
+}
+
+/// SO_COOKIE: the kernel's own number for a socket.
+#[cfg(test)]
+pub fn cookie(fd: BorrowedFd) -> io::Result<u64> {
+    number(fd, libc::SO_COOKIE)
+}
+
+fn number(fd: BorrowedFd, option: libc::c_int) -> io::Result<u64> {
     let mut value = 0u64;
     let mut length = size_of::<u64>() as libc::socklen_t;
     // SAFETY: the value has the length given.
@@ -114,7 +124,7 @@ pub fn namespace_cookie(fd: BorrowedFd) -> io::Result<u64> {
         libc::getsockopt(
             fd.as_raw_fd(),
             libc::SOL_SOCKET,
-            SO_NETNS_COOKIE,
+            option,
             (&raw mut value).cast(),
             &mut length,
         )

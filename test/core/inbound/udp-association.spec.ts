@@ -2,14 +2,15 @@ import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, expect, test } from 'vitest';
 import { AppError } from '../../../core/base/app-error.ts';
-import { systemClock } from '../../../core/base/clock.ts';
+import { type Clock, systemClock } from '../../../core/base/clock.ts';
 import type { Endpoint } from '../../../core/contract/flow.ts';
 import type { NativeDial } from '../../../core/flow/dial-plan.ts';
 import type { UdpWayHandlers, UdpWays } from '../../../core/flow/udp-way.ts';
 import type { DialOutcome } from '../../../core/inbound/flow-engine.ts';
 import type { HeldFlow, InboundFlow } from '../../../core/inbound/inbound.ts';
-import { FlowBudget, maxFlows, UdpAssociation } from '../../../core/inbound/udp-association.ts';
+import { AssociationShares, maxFlows, maxFlowsInAll, UdpAssociation } from '../../../core/inbound/udp-association.ts';
 import { encodeSocksDatagram, parseSocksDatagram } from '../../../core/net/socks5-udp.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 
 const closing: (() => void)[] = [];
 afterEach(() => {
@@ -25,7 +26,7 @@ interface Told {
 /** Ways that keep what is sent, and answer when the test does. */
 class MemoryWays implements UdpWays {
   readonly sent: { key: string; to: Endpoint; text: string }[] = [];
-  readonly open_: { key: string; handlers: UdpWayHandlers; closed: boolean; current: boolean }[] = [];
+  readonly open_: { key: string; handlers: UdpWayHandlers; closed: boolean }[] = [];
   failure: AppError | undefined;
 
   keyOf(dial: NativeDial): string {
@@ -39,11 +40,10 @@ class MemoryWays implements UdpWays {
   async open(dial: NativeDial, handlers: UdpWayHandlers) {
     if (this.failure !== undefined) throw this.failure;
     const key = dial.via;
-    const entry = { key, handlers, closed: false, current: true };
+    const entry = { key, handlers, closed: false };
     this.open_.push(entry);
     return {
       send: (to: Endpoint, data: Uint8Array) => void this.sent.push({ key, to, text: String(data) }),
-      isCurrent: () => entry.current,
       close: () => {
         entry.closed = true;
       },
@@ -58,7 +58,14 @@ const direct = (address: string, port: number): NativeDial => ({
   timeoutMs: 1000,
 });
 
-async function association(answer: (flow: HeldFlow) => void = () => undefined) {
+interface AssociationOptions {
+  readonly shares?: AssociationShares;
+  readonly name?: string;
+  readonly clock?: Clock;
+}
+
+async function association(answer: (flow: HeldFlow) => void = () => undefined, options: AssociationOptions = {}) {
+  const { shares = new AssociationShares(), name = 'user 1000', clock = systemClock } = options;
   const ways = new MemoryWays();
   const told: Told[] = [];
   const dispatch = (flow: InboundFlow) => {
@@ -76,10 +83,10 @@ async function association(answer: (flow: HeldFlow) => void = () => undefined) {
     };
   };
   const ours = new UdpAssociation(
-    { host: '127.0.0.1', port: 0 },
+    { endpoint: { host: '127.0.0.1', port: 0 }, name },
     '127.0.0.1',
-    { dispatcher: { dispatch }, ways, clock: systemClock },
-    new FlowBudget(),
+    { dispatcher: { dispatch }, ways, clock },
+    shares,
   );
   const { port } = await ours.start('127.0.0.1');
   closing.push(() => ours.stop());
@@ -223,14 +230,14 @@ test('a way that ends takes its flows along; the next datagram opens anew', asyn
   const { send } = await client(port);
   send('192.0.2.1', 53, '1');
   await expect.poll(() => ways.sent.length).toBe(1);
-  ways.open_[0]?.handlers.onEnd();
+  ways.open_[0]?.handlers.onEnd('reset-by-remote');
   await expect.poll(() => told[0]?.ended?.reason).toBe('reset-by-remote');
   send('192.0.2.1', 53, '2');
   await expect.poll(() => ways.sent.map(({ text }) => text)).toEqual(['1', '2']);
   expect(ways.open_).toHaveLength(2);
 });
 
-test('a way that the kernel would no longer take is left', async () => {
+test('a way that the kernel would no longer take is left, and the next datagram opens another', async () => {
   const { told, ways, port } = await association((flow) =>
     flow.decide({ kind: 'dial', dial: direct('192.0.2.1', 53) }),
   );
@@ -238,8 +245,8 @@ test('a way that the kernel would no longer take is left', async () => {
   send('192.0.2.1', 53, '1');
   await expect.poll(() => ways.sent.length).toBe(1);
   const [first] = ways.open_;
-  if (first !== undefined) first.current = false;
-  await expect.poll(() => first?.closed, { timeout: 3_000 }).toBe(true);
+  first?.handlers.onEnd('dropped');
+  await expect.poll(() => first?.closed).toBe(true);
   expect(told[0]?.ended?.reason).toBe('dropped');
   send('192.0.2.1', 53, '2');
   await expect.poll(() => ways.open_.length).toBe(2);
@@ -256,4 +263,70 @@ test('stopping ends flows and ways, also one that is being opened', async () => 
   ours.stop();
   expect(told[0]?.ended?.reason).toBe('done');
   await expect.poll(() => ways.open_[0]?.closed).toBe(true);
+});
+
+test('one client, with however many associations, leaves others their share; what ends is given back', async () => {
+  const shares = new AssociationShares();
+  const reject = (flow: HeldFlow) => flow.decide({ kind: 'reject', how: 'drop' });
+  const greedy = await Promise.all(
+    Array.from({ length: 10 }, () => association(reject, { shares, name: 'user 1001' })),
+  );
+  for (const { port } of greedy) {
+    const { send } = await client(port);
+    for (let i = 0; i < maxFlows; i++) {
+      send('192.0.2.1', 2000 + i, 'x');
+      if (i % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+  // Datagrams may be lost on the way; but for the share there would be far more of them.
+  await settled();
+  expect(shares.flows.heldBy('user 1001')).toBeGreaterThan(maxFlowsInAll / 4);
+  expect(shares.flows.heldBy('user 1001')).toBeLessThanOrEqual(maxFlowsInAll / 2);
+  const honest = await association(reject, { shares });
+  (await client(honest.port)).send('192.0.2.1', 53, 'mine');
+  await expect.poll(() => honest.told.length).toBe(1);
+  for (const { ours } of [...greedy, honest]) ours.stop();
+  expect(shares.flows.used).toBe(0);
+});
+
+test('ways are shared likewise: whoever has too many gets no other, until one is closed', async () => {
+  const shares = new AssociationShares();
+  while (shares.ways.take('user 1001'));
+  const dial = { kind: 'dial', dial: direct('192.0.2.1', 53) } as const;
+  const greedy = await association((flow) => flow.decide(dial), { shares, name: 'user 1001' });
+  (await client(greedy.port)).send('192.0.2.1', 53, '1');
+  await expect.poll(() => greedy.told[0]?.dialed).toMatchObject({ ok: false, code: 'DIAL_IO' });
+  const honest = await association((flow) => flow.decide(dial), { shares });
+  (await client(honest.port)).send('192.0.2.1', 53, '1');
+  await expect.poll(() => honest.told[0]?.dialed).toMatchObject({ ok: true });
+  expect([greedy.ways.open_.length, shares.ways.heldBy('user 1000')]).toEqual([0, 1]);
+  honest.ways.open_[0]?.handlers.onEnd('reset-by-remote');
+  honest.ways.open_[0]?.handlers.onEnd('reset-by-remote');
+  await expect.poll(() => shares.ways.heldBy('user 1000')).toBe(0);
+});
+
+test('a way is closed when its last flow has gone idle, not before', async () => {
+  const clock = new ManualClock();
+  const shares = new AssociationShares();
+  const { told, ways, port } = await association(
+    (flow) => flow.decide({ kind: 'dial', dial: direct('192.0.2.1', 53) }),
+    { clock, shares },
+  );
+  const { send } = await client(port);
+  const pass = async (seconds: number) => {
+    for (let i = 0; i < seconds; i++) {
+      await clock.advance(1_000);
+    }
+  };
+  send('192.0.2.1', 53, '1');
+  await expect.poll(() => ways.sent.length).toBe(1);
+  await pass(30);
+  send('192.0.2.1', 54, '2');
+  await expect.poll(() => ways.sent.length).toBe(2);
+  await pass(58);
+  expect([told[0]?.ended?.reason, told[1]?.ended, ways.open_[0]?.closed]).toEqual(['idle', undefined, false]);
+  await pass(5);
+  expect([told[1]?.ended?.reason, ways.open_[0]?.closed, shares.ways.used]).toEqual(['idle', true, 0]);
+  send('192.0.2.1', 53, '3');
+  await expect.poll(() => ways.open_.length).toBe(2);
 });

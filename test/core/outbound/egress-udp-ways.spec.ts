@@ -19,13 +19,23 @@ afterEach(async () => {
 
 /** Its UDP sockets are Node's own, too. */
 class UdpLoopbackEgress extends LoopbackEgress {
+  /** By which device the kernel sends, and how often it was asked. */
+  device: string | null = null;
+  asked = 0;
+
+  override hopsFor(addresses: readonly Ip[]) {
+    this.asked += 1;
+    return addresses.map((address) => ({ address, device: this.device }));
+  }
+
   override openUdp(to: Ip): dgram.Socket {
     const socket = dgram.createSocket(to.includes(':') ? 'udp6' : 'udp4');
     socket.bind();
     return socket;
   }
 }
-const ways = new EgressUdpWays(new UdpLoopbackEgress(), systemClock);
+const egress = new UdpLoopbackEgress();
+const ways = new EgressUdpWays(egress, systemClock);
 const signal = new AbortController().signal;
 
 async function udp(onMessage: (socket: dgram.Socket, data: Buffer, from: dgram.RemoteInfo) => void): Promise<number> {
@@ -41,13 +51,14 @@ const echo = () => udp((socket, data, from) => socket.send(data, from.port, from
 /** Everything that came back, and whether the way has ended. */
 function heard() {
   const got: { from: Endpoint; text: string }[] = [];
-  const state = { got, ended: false };
+  const state: { got: typeof got; ended: boolean; reasons: string[] } = { got, ended: false, reasons: [] };
   return {
     state,
     handlers: {
       onDatagram: (from: Endpoint, data: Uint8Array) => void got.push({ from, text: String(data) }),
-      onEnd: () => {
+      onEnd: (reason: string) => {
         state.ended = true;
+        state.reasons.push(reason);
       },
     },
   };
@@ -167,4 +178,32 @@ test('nobody else is believed to be the relay', async () => {
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(state.got).toEqual([]);
   way.close();
+});
+
+test('after a change of the network the ways that lead elsewhere end, and nobody is asked about those that are closed', async () => {
+  egress.device = 'eth0';
+  const granted = (relayPort: number) => [5, 0, 0, 1, 0, 0, 0, 0, relayPort >> 8, relayPort & 255];
+  const { port } = await proxy(granted, await relay());
+  const kept = heard();
+  const closed = heard();
+  const moved = [heard(), heard()] as const;
+  const dial = direct(await echo());
+  (await ways.open(dial, closed.handlers, signal)).close();
+  await ways.open(dial, moved[0].handlers, signal);
+  await ways.open(via(port), moved[1].handlers, signal);
+  ways.review();
+  expect(moved.map(({ state }) => state.reasons)).toEqual([[], []]);
+  egress.device = 'wlan0';
+  const way = await ways.open(dial, kept.handlers, signal);
+  egress.asked = 0;
+  ways.review();
+  expect(egress.asked).toBe(3);
+  expect(moved.map(({ state }) => state.reasons[0])).toEqual(['dropped', 'dropped']);
+  expect([kept.state.ended, closed.state.ended]).toEqual([false, false]);
+  way.send(ways.targetOf(dial), Buffer.from('still there'));
+  await expect.poll(() => kept.state.got.map(({ text }) => text)).toEqual(['still there']);
+  way.close();
+  egress.asked = 0;
+  ways.review();
+  expect(egress.asked).toBe(0);
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { silentLogger } from '../../../core/base/logger.ts';
 import { BackgroundWork, type Steps } from '../../../core/rpc/background-work.ts';
 import { ManualClock } from './manual-clock.ts';
 
@@ -14,7 +15,9 @@ function* working(clock: ManualClock, steps: number, ms: number, note: () => voi
 
 function started() {
   const clock = new ManualClock();
-  return { clock, work: new BackgroundWork(clock) };
+  const logged: string[] = [];
+  const log = { ...silentLogger, error: (message: string) => void logged.push(message) };
+  return { clock, logged, work: new BackgroundWork(clock, log) };
 }
 
 test('what takes no time is done at once', () => {
@@ -61,6 +64,20 @@ describe('an end', () => {
     work.run(1, failing, (outcome) => outcomes.push(outcome));
     work.run(1, working(clock, 1, 0), (outcome) => outcomes.push(outcome));
     expect(outcomes).toEqual([{ error: new Error('broken') }, { value: 'done' }]);
+  });
+
+  test.each([0, 1])('that is told to somebody who throws is logged, and the others go on (steps of %d ms)', (ms) => {
+    const { clock, logged, work } = started();
+    const outcomes: unknown[] = [];
+    for (const client of [1, 2, 1]) {
+      work.run(client, working(clock, 5, ms), (outcome) => {
+        outcomes.push(outcome);
+        if (outcomes.length < 3) throw new Error('broken');
+      });
+    }
+    clock.advance(1_000);
+    expect(outcomes).toEqual(Array.from({ length: 3 }, () => ({ value: 'done' })));
+    expect([logged.length, work.waiting(1), work.waiting(2), clock.pending]).toEqual([2, 0, 0, 0]);
   });
 
   test('of work that nobody wants any more is silent, and leaves no timer', () => {

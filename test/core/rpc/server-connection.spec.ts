@@ -293,3 +293,45 @@ describe('at every stage, every end of a connection', () => {
     await expect.poll(() => served.server.clients).toBe(1);
   });
 });
+
+test.each(['at once', 'later'])(
+  'a table that fails by a defect %s is refused; its connection and all others go on',
+  async (when) => {
+    served = await Served.start();
+    const { logs } = served.tables;
+    const broken = () => {
+      throw new Error('broken');
+    };
+    if (when === 'at once') logs.rows = broken;
+    const raw = greeted();
+    const refused = expect.objectContaining({ kind: 'response', error: code('INTERNAL') });
+    // Together more than a connection may watch at once: what has failed takes no place.
+    for (const first of [100, 200]) {
+      const ids = Array.from({ length: 20 }, (_, i) => first + i);
+      for (const id of ids) raw.send({ kind: 'subscribe', id, topic: 'logs', options: {} });
+      if (when === 'later') {
+        for (const id of ids) await raw.next((message) => message.kind === 'batch' && message.id === id);
+        logs.row = broken;
+        logs.put({ id: '1', time: 1, level: 'info', component: 'test', message: 'line' });
+      }
+      for (const id of ids) {
+        expect(await raw.next((message) => message.kind === 'response' && message.id === id)).toEqual(refused);
+      }
+      logs.row = () => undefined;
+    }
+    raw.send(request({}, 'getSnapshot', 99));
+    expect(await raw.next((message) => message.id === 99)).toMatchObject({ result: snapshot });
+    await serves();
+  },
+);
+
+test('a message that brings a defect to light ends its connection, and no other', async () => {
+  served = await Served.start();
+  served.tables.logs.watch = () => {
+    throw new Error('broken');
+  };
+  const raw = greeted();
+  raw.send({ kind: 'subscribe', id: 1, topic: 'logs', options: {} });
+  expect(await raw.end()).toContainEqual(refusal('INTERNAL'));
+  await serves();
+});

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { silentLogger } from '../../../core/base/logger.ts';
 import type { ConnectionRow } from '../../../core/contract/flow.ts';
 import type { LogRow } from '../../../core/contract/log.ts';
 import type { SubscribeOptions, TopicBatch } from '../../../core/contract/rpc.ts';
@@ -14,13 +15,14 @@ const seeAll: RowView = { view: (_topic, row) => row, seesNothing: () => false }
 const services = (clock: ManualClock, view: RowView, epoch = 1) => ({
   view,
   clock,
-  work: new BackgroundWork(clock),
+  work: new BackgroundWork(clock, silentLogger),
   epoch,
 });
 
 class Viewer implements TopicViewer {
   readonly caller = { pid: 1, uid: 1000, gid: 1000 };
   readonly batches: TopicBatch[] = [];
+  readonly failures: unknown[] = [];
   stuck = false;
 
   congested(): boolean {
@@ -29,6 +31,10 @@ class Viewer implements TopicViewer {
 
   send(batch: TopicBatch): void {
     this.batches.push(batch);
+  }
+
+  failed(error: unknown): void {
+    this.failures.push(error);
   }
 
   take(): TopicBatch[] {
@@ -202,6 +208,36 @@ describe('a table without counters', () => {
     expect(searched).toMatchObject({ rows: [{ id: '3' }], total: 1 });
     expect(all).toMatchObject({ rows: [{ id: '1', message: 'hidden' }, { id: '3' }], total: 2 });
   });
+
+  test.each([0, 150])(
+    'a row (the one at %d) that cannot be shown is told to its viewer once, and harms no other',
+    (bad) => {
+      let isBroken = false;
+      const broken = new Error('broken');
+      const view: RowView = {
+        ...seeAll,
+        view: (_topic, row, caller) => {
+          if (isBroken && caller.uid === 1000 && 'message' in row && row.id === String(bad)) throw broken;
+          return row;
+        },
+      };
+      feed = new TopicFeed('logs', table, services(clock, view));
+      const other = Object.assign(new Viewer(), { caller: { pid: 2, uid: 1001, gid: 1001 } });
+      for (let i = 0; i < 200; i++) table.put(logRow(i));
+      watch();
+      feed.subscribe(other, {});
+      isBroken = true;
+      for (let i = 0; i < 3; i++) {
+        table.put(logRow(bad, `changed ${i}`));
+        clock.advance(1000);
+      }
+      expect(viewer.failures).toEqual([broken]);
+      expect([other.failures, other.take().length]).toEqual([[], 4]);
+      viewer.take();
+      feed.resetAll();
+      expect([viewer.take(), other.take().length]).toEqual([[], 1]);
+    },
+  );
 
   test('when what a viewer may see changes, the picture is drawn anew', () => {
     let visible = true;

@@ -1,4 +1,5 @@
 /** UDP servers on this machine: whoever speaks first is answered as without us, also where the rules lead everything else to a proxy. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Mirage } from '../../support/mirage.ts';
 import { profile } from '../../support/profiles.ts';
@@ -48,7 +49,9 @@ describeInLab('UDP servers on this machine', () => {
   let mirage: Mirage;
 
   const serve = async (family: '4' | '6' | 'dual', host: string, port: number) => {
-    await world.client.spawn('python3', ['-c', server, family, host, String(port)]).printed(/ready/);
+    const served = world.client.spawn('python3', ['-c', server, family, host, String(port)]);
+    await served.printed(/ready/);
+    return served;
   };
   const call = async (host: string, port: number, text: string, count = 1): Promise<string[]> => {
     const result = await world.web.run('python3', ['-c', caller, host, String(port), text, String(count)]);
@@ -129,6 +132,68 @@ describeInLab('UDP servers on this machine', () => {
         chain: [rule.slice('MATCH,'.length)],
       });
       await sink.stop();
+    });
+  });
+
+  describe('a datagram from elsewhere opens no way around the rules', () => {
+    /** Speaks to a port of the client from its own, then tells who sends it what. */
+    const knocker = `
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('${web4}', int(sys.argv[1])))
+s.sendto(b'knock', ('${client4}', int(sys.argv[2])))
+print('knocked', flush=True)
+while True:
+    data, peer = s.recvfrom(100)
+    print(data.decode(), 'from', *peer, flush=True)`;
+    const knock = async (from: number, port: number) => {
+      const knocking = world.web.spawn('python3', ['-c', knocker, String(from), String(port)]);
+      await knocking.printed(/knocked/);
+      return knocking;
+    };
+    /** Whether what a program at this port sends to the knocker of its own accord went by the rules (to the proxy). */
+    const expectByRules = async (knocking: Awaited<ReturnType<typeof knock>>, from: number, port: number) => {
+      await call(client4, port, `to ${web4} ${from}`, 0);
+      const [, sender] = await knocking.printed(/of my own from (\S+)/);
+      expect(sender).toBe('203.0.113.1');
+      expect((await flowsTo(web4)).find((row) => row.destination.port === from)).toMatchObject({ chain: ['dante'] });
+    };
+
+    test('heard by the program: an answer', async () => {
+      await serve('4', '0.0.0.0', 51_830);
+      const knocking = await knock(7_030, 51_830);
+      await knocking.printed(new RegExp(`knock from ${client4} 51830`));
+      await call(client4, 51_830, `to ${web4} 7030`, 0);
+      await knocking.printed(new RegExp(`of my own from ${client4} 51830`));
+    });
+
+    test('before there was a socket', async () => {
+      const knocking = await knock(7_031, 51_831);
+      await sleep(100);
+      await serve('4', '0.0.0.0', 51_831);
+      await expectByRules(knocking, 7_031, 51_831);
+    });
+
+    test('stopped by the firewall', async () => {
+      await world.client.sh(
+        `nft 'table inet shut { chain in { type filter hook input priority 0; udp sport 7032 drop; }; }'`,
+      );
+      await serve('4', '0.0.0.0', 51_832);
+      const knocking = await knock(7_032, 51_832);
+      await sleep(100);
+      await world.client.sh('nft delete table inet shut');
+      await expectByRules(knocking, 7_032, 51_832);
+    });
+
+    test('to another program that was at the same port', async () => {
+      const first = await serve('4', '0.0.0.0', 51_833);
+      const knocking = await knock(7_033, 51_833);
+      await knocking.printed(new RegExp(`knock from ${client4} 51833`));
+      await first.stop();
+      // For a second it is taken for granted that the server is still there.
+      await sleep(1_100);
+      await serve('4', '0.0.0.0', 51_833);
+      await expectByRules(knocking, 7_033, 51_833);
     });
   });
 
