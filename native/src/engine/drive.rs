@@ -83,6 +83,11 @@ impl Driven {
         self.engine.on_commands();
     }
 
+    /// Looks at some of the flows whose way out may have changed. Whether there are more.
+    pub fn sweep(&mut self) -> bool {
+        self.engine.sweep()
+    }
+
     /// What the engine has told since the last call.
     pub fn events(&mut self) -> Vec<Event> {
         self.engine.core.outbox.flush();

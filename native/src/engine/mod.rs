@@ -13,6 +13,7 @@ mod held;
 mod owner;
 mod quota;
 mod redirection;
+mod sweep;
 mod tcp;
 mod tcp_end;
 mod tcp_flow;
@@ -38,6 +39,7 @@ use crate::engine::dns_desk::Asker;
 use crate::engine::echo::EchoFlows;
 use crate::engine::flow::{FlowRef, Token};
 use crate::engine::redirection::Redirection;
+use crate::engine::sweep::Sweep;
 use crate::engine::tcp::{Segment, TcpFlows};
 use crate::engine::udp::UdpFlows;
 use crate::event::Event;
@@ -85,6 +87,7 @@ pub struct Engine {
     udp: UdpFlows,
     echo: EchoFlows,
     reassembly: Reassembly,
+    sweep: Sweep,
     frame: Vec<u8>,
     /// Those of this turn that were not carried out yet.
     commands: VecDeque<Command>,
@@ -131,6 +134,7 @@ impl Engine {
             udp: UdpFlows::new(device, mark),
             echo: EchoFlows::new(monotonic_ms()),
             reassembly: Reassembly::default(),
+            sweep: Sweep::default(),
             frame: vec![0; tun::FRAME],
             commands: VecDeque::new(),
             told_refused,
@@ -177,6 +181,7 @@ impl Engine {
             }
             self.on_time();
             is_busy = self.tcp.pump_busy(&mut self.core);
+            is_busy |= self.sweep();
             self.trim_held();
             self.measure();
             self.core.outbox.flush();
@@ -375,10 +380,7 @@ impl Engine {
                 }
                 Command::Carry6 { prefixes } => self.core.options.carried6 = prefixes,
                 Command::HijackDns { hijack } => self.core.options.hijack = hijack,
-                Command::Review => {
-                    self.tcp.review(&mut self.core);
-                    self.udp.review(&mut self.core);
-                }
+                Command::Review => self.sweep.demand(),
                 Command::Stop => {
                     self.stop();
                     return false;

@@ -54,21 +54,18 @@ impl TcpFlows {
         }
     }
 
-    /// Resets, both ways, the flows whose way out is no longer the kernel's choice: their next packet begins anew.
-    pub fn review(&mut self, core: &mut Core) {
-        let mut review = Review::new(core.options.mark);
-        for key in self.flows.keys() {
-            let remote = match self.flows.get(key).map(|flow| &flow.phase) {
-                Some(Phase::Relaying { relay, .. }) => relay.remote(),
-                Some(Phase::Accepting {
-                    purpose: Purpose::Relay { remote },
-                    ..
-                }) => remote.as_fd(),
-                _ => continue,
-            };
-            if review.is_stale(remote) {
-                self.break_off(core, key, Reason::Rerouted);
-            }
+    /// Resets a flow, both ways, if its way out is no longer the kernel's choice: its next packet begins anew.
+    pub fn review(&mut self, core: &mut Core, review: &mut Review, key: Key) {
+        let remote = match self.flows.get(key).map(|flow| &flow.phase) {
+            Some(Phase::Relaying { relay, .. }) => relay.remote(),
+            Some(Phase::Accepting {
+                purpose: Purpose::Relay { remote },
+                ..
+            }) => remote.as_fd(),
+            _ => return,
+        };
+        if review.is_stale(remote) {
+            self.break_off(core, key, Reason::Rerouted);
         }
     }
 

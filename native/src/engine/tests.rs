@@ -1,8 +1,9 @@
 //! The engine driven by hand: packets that once ended it, and what must stay as it is.
 
 use super::drive::Driven;
-use crate::command::{Command, EchoVerdict};
+use crate::command::{Command, DialPlan, EchoVerdict, Verdict};
 use crate::event::{Event, Reason};
+use crate::options::Hop;
 use crate::packet::{header, ip, ipv4, ipv6, tcp, udp};
 use crate::shared::Shared;
 use crate::vnet_header;
@@ -183,4 +184,65 @@ fn pings_on_hold_have_bounds() {
     engine.advance(60_000);
     ping(&mut engine, [203, 0, 113, 7], 20);
     assert_eq!(refuse_pings(&mut engine), MIB / 64_000);
+}
+
+/// Opens so many UDP flows of one port that go out by a socket bound to an interface by which the kernel would not send.
+fn open_strays(engine: &mut Driven, count: u16) {
+    for number in 0..count {
+        let mut packet = Vec::new();
+        let port = 10_000 + number;
+        let ends = ([198, 18, 0, 1], 4_000).into();
+        udp::build(&mut packet, ends, ([198, 18, 3, 4], port).into(), 1, b"x");
+        feed(engine, &packet);
+        for event in engine.events() {
+            if let Event::Open { id, .. } = event {
+                let verdict = Verdict::Dial(DialPlan {
+                    hops: vec![Hop {
+                        address: [127, 0, 0, 1].into(),
+                        device: Some("lo".into()),
+                    }],
+                    port,
+                    proxied: None,
+                    timeout_ms: 1_000,
+                });
+                engine.command(Command::Decide { id, verdict });
+            }
+        }
+    }
+}
+
+fn rerouted(engine: &mut Driven) -> usize {
+    let is_rerouted = |event: &&Event| {
+        let reason = Reason::Rerouted;
+        matches!(event, Event::Close { reason: why, .. } if *why == reason)
+    };
+    engine.events().iter().filter(is_rerouted).count()
+}
+
+#[test]
+fn a_change_of_the_network_is_looked_at_in_turns() {
+    let mut engine = engine();
+    assert!(!engine.sweep());
+    open_strays(&mut engine, 150);
+    assert_eq!(rerouted(&mut engine), 0);
+    engine.command(Command::Review);
+    assert_eq!(rerouted(&mut engine), 0);
+    let mut ended = Vec::new();
+    let mut is_busy = true;
+    while is_busy {
+        // Changes that go on keep no flow from being looked at.
+        if ended.len() < 2 {
+            engine.command(Command::Review);
+        }
+        is_busy = engine.sweep();
+        ended.push(rerouted(&mut engine));
+    }
+    assert_eq!(ended[..3], [64, 64, 22]);
+    assert!(ended.len() <= 4 && !engine.sweep());
+    // Flows of later are looked at after a later change.
+    open_strays(&mut engine, 3);
+    assert!(!engine.sweep());
+    engine.command(Command::Review);
+    assert!(!engine.sweep());
+    assert_eq!(rerouted(&mut engine), 3);
 }

@@ -280,16 +280,20 @@ impl UdpFlows {
         }
     }
 
-    /// Ends the flows whose way out is no longer the kernel's choice: their next datagram opens one anew.
-    pub fn review(&mut self, core: &mut Core) {
-        let mut review = Review::new(core.options.mark);
-        for outlet in self.outlets.keys() {
-            let outlet = self.outlets.get(outlet);
-            let stale = outlet.map(|outlet| outlet.stale_flows(&mut review));
-            for key in stale.unwrap_or_default() {
-                self.end(core, key, Reason::Rerouted);
-            }
+    /// Ends a flow if its way out is no longer the kernel's choice: its next datagram opens one anew.
+    pub fn review(&mut self, core: &mut Core, review: &mut Review, key: Key) {
+        let way = self.flows.get(key).and_then(|flow| flow.outlet.as_ref());
+        if let Some((outlet, far)) = way
+            && let Some(outlet) = self.outlets.get(*outlet)
+            && outlet.is_stale(far, review)
+        {
+            self.end(core, key, Reason::Rerouted);
         }
+    }
+
+    /// All flows.
+    pub fn keys(&self) -> Vec<Key> {
+        self.flows.keys()
     }
 
     /// Ends all flows.

@@ -2,6 +2,7 @@
 //! answers can be told apart (RFC 4787: endpoint-independent mapping and filtering).
 
 use crate::engine::owner::Owner;
+use crate::engine::udp_flow::Far;
 use crate::options::Hop;
 use crate::outbound::Outbound;
 use crate::route::Review;
@@ -66,28 +67,24 @@ impl Outlet {
         }
     }
 
-    /// The flows whose way is no longer the kernel's choice.
-    pub fn stale_flows(&self, review: &mut Review) -> Vec<Key> {
-        match &self.state {
-            OutletState::Direct { socket, remotes } => {
-                let Way::Direct { source, .. } = &self.way else {
-                    return Vec::new();
-                };
-                if !review.is_own(*source) {
-                    return self.flows();
-                }
+    /// Whether the way to one of its destinations is no longer the kernel's choice.
+    pub fn is_stale(&self, far: &Far, review: &mut Review) -> bool {
+        match (&self.state, &self.way, far) {
+            (
+                OutletState::Direct { socket, .. },
+                Way::Direct { source, .. },
+                Far::Direct(remote),
+            ) => {
                 let device = socket::bound_device(socket.as_fd()).unwrap_or(0);
-                let strays = remotes
-                    .iter()
-                    .filter(|(remote, _)| !review.leads_by(remote.ip(), device));
-                strays.map(|(_, key)| key).collect()
+                !review.is_own(*source) || !review.leads_by(remote.ip(), device)
             }
-            OutletState::Relay {
-                socket, control, ..
-            } if review.is_stale(socket.as_fd()) || review.is_stale(control.as_fd()) => {
-                self.flows()
-            }
-            OutletState::Relay { .. } | OutletState::Associating { .. } => Vec::new(),
+            (
+                OutletState::Relay {
+                    socket, control, ..
+                },
+                ..,
+            ) => review.is_stale(socket.as_fd()) || review.is_stale(control.as_fd()),
+            _ => false,
         }
     }
 
@@ -132,11 +129,6 @@ impl Remotes {
                 self.faces.remove(&remote.ip());
             }
         }
-    }
-
-    /// All addresses, each with its flow.
-    pub fn iter(&self) -> impl Iterator<Item = (SocketAddr, Key)> {
-        self.by_address.iter().map(|(remote, key)| (*remote, *key))
     }
 
     /// The flow towards exactly this address and port.
