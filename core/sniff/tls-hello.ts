@@ -1,4 +1,5 @@
 /** A TLS ClientHello at the front of a byte stream: the handshake message may be spread over several records (RFC 8446 section 5.1). */
+import { GrowingBytes } from '../base/growing-bytes.ts';
 import { clientHelloLength, handshakeHead, readClientHello } from './client-hello.ts';
 import { nothingSniffed, type Sniffed } from './sniffed.ts';
 
@@ -9,13 +10,14 @@ const maxRecord = 16_384;
 
 /** Reads what a client has sent so far. `none` at the first byte that no TLS client would send. */
 export function sniffTls(bytes: Uint8Array): Sniffed {
-  let message = new Uint8Array(0);
+  const received = new GrowingBytes();
   for (let at = 0; ; ) {
     const head = bytes.subarray(at, at + recordHead);
     const record = recordLength(head);
     if (record === undefined) return nothingSniffed;
     const end = at + recordHead + record;
-    if (head.length === recordHead) message = Buffer.concat([message, bytes.subarray(at + recordHead, end)]);
+    if (head.length === recordHead) received.push(bytes.subarray(at + recordHead, end));
+    const message = received.bytes;
     const length = clientHelloLength(message);
     if (length === undefined) return nothingSniffed;
     const missing = (length === 'more' ? handshakeHead : length) - message.length;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { sniffTls } from '../../../core/sniff/tls-hello.ts';
+import { bytesWorked } from '../../support/byte-work.ts';
 import { clientHello, records } from './hello.ts';
 
 const found = { kind: 'name', name: 'web.example', protocol: 'tls' };
@@ -65,4 +66,9 @@ test('any bytes are read without harm, with and without a beginning that fits', 
       if (sniffed.kind === 'more') expect(sniffed.atLeast).toBeGreaterThan(bytes.length);
     }),
   );
+});
+
+test('a hello in records of one byte takes work for its length', () => {
+  const bytes = records(clientHello({ name: 'web.example', padding: 2_400 }), 1);
+  expect(bytesWorked(() => expect(sniffTls(bytes)).toEqual(found))).toBeLessThan(8 * bytes.length);
 });
