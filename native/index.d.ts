@@ -218,7 +218,7 @@ export class Engine {
   /**
    * The machine's network has changed: resets, both ways, the TCP flows whose outward socket has a source address that is not
    * the machine's any more, or would now leave by another interface or none; ends such UDP flows, without a word to the program.
-   * Some at each turn of its thread: packets do not wait. Called again before it is through, it goes through all once more.
+   * Pings that would leave by another are decided anew. Some flows at each turn of its thread: packets do not wait. Called again before it is through, it goes through all once more.
    */
   review(): void;
   /** Shared memory, two entries per slot: bytes up at 2*slot, bytes down at 2*slot+1. The same array at each call. */

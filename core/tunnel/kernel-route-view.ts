@@ -27,7 +27,9 @@ export class KernelRouteView implements RouteView {
     if (isLoopback(address) || isUnspecified(address)) return null;
     const { findRoute, mark, isOwn, otherwise } = this.#options;
     try {
-      const route = findRoute(address, mark, transport?.network, transport?.port);
+      // Port 0 is none: of a ping, or of a socket for any port. Rules by protocol and port are not for these.
+      const { network, port } = transport === undefined || transport.port === 0 ? {} : transport;
+      const route = findRoute(address, mark, network, port);
       if (route === null) return undefined;
       if (route.local) return null;
       return isOwn(route.device) ? otherwise.deviceFor(address, transport) : route.device;

@@ -87,7 +87,7 @@ pub enum Command {
     HijackDns {
         hijack: Hijack,
     },
-    /// The machine's network has changed: flows whose way out is no longer the kernel's choice end.
+    /// The machine's network has changed: flows and pings whose way out is no longer the kernel's choice end.
     Review,
     Stop,
 }

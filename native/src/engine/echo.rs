@@ -11,6 +11,7 @@ use crate::engine::quota::Quota;
 use crate::options::Hop;
 use crate::packet::icmp::{self, Echo, Unreachable};
 use crate::packet::ip::Packet;
+use crate::route::Review;
 use crate::slab::{Key, Slab};
 use crate::sys::datagram::{self, Failure};
 use crate::sys::epoll::READABLE;
@@ -345,22 +346,35 @@ impl EchoFlows {
         core.send_unreachable(&request, why);
     }
 
+    /// Forgets pairs whose way out is no longer the kernel's choice, and refused ones: the next request is asked about anew.
+    pub fn reroute(&mut self, mark: u32) {
+        let mut review = Review::new(mark);
+        self.forget_where(|pair| match &pair.phase {
+            Phase::Open { socket, .. } => review.is_stale(socket.as_fd()),
+            Phase::Refused { .. } => true,
+            Phase::Asked { .. } => false,
+        });
+    }
+
     /// Forgets what is over.
     pub fn review(&mut self, now: u64) {
         if now.saturating_sub(self.reviewed) < REVIEW_MS {
             return;
         }
         self.reviewed = now;
+        self.forget_where(|pair| {
+            let patience = match pair.phase {
+                Phase::Asked { .. } => VERDICT_MS,
+                Phase::Open { .. } | Phase::Refused { .. } => IDLE_MS,
+            };
+            now.saturating_sub(pair.touched) >= patience
+                || now.saturating_sub(pair.since) >= VALID_MS
+        });
+    }
+
+    fn forget_where(&mut self, mut is_over: impl FnMut(&Pair) -> bool) {
         for key in self.pairs.keys() {
-            let is_over = self.pairs.get(key).is_some_and(|pair| {
-                let patience = match pair.phase {
-                    Phase::Asked { .. } => VERDICT_MS,
-                    Phase::Open { .. } | Phase::Refused { .. } => IDLE_MS,
-                };
-                now.saturating_sub(pair.touched) >= patience
-                    || now.saturating_sub(pair.since) >= VALID_MS
-            });
-            if is_over {
+            if self.pairs.get(key).is_some_and(&mut is_over) {
                 self.forget(key);
             }
         }

@@ -380,7 +380,10 @@ impl Engine {
                 }
                 Command::Carry6 { prefixes } => self.core.options.carried6 = prefixes,
                 Command::HijackDns { hijack } => self.core.options.hijack = hijack,
-                Command::Review => self.sweep.demand(),
+                Command::Review => {
+                    self.sweep.demand();
+                    self.echo.reroute(self.core.options.mark);
+                }
                 Command::Stop => {
                     self.stop();
                     return false;

@@ -21,9 +21,12 @@ test('the kernel is asked with our mark, and with what its rules may look at', (
   });
   expect(view.deviceFor('203.0.113.80', { network: 'udp', port: 443 })).toBe('wg0');
   expect(view.deviceFor('2001:db8::1')).toBe('wg0');
+  // A ping, or a socket for any port: the native side knows no port 0.
+  expect(view.deviceFor('203.0.113.81', { network: 'udp', port: 0 })).toBe('wg0');
   expect(asked).toEqual([
     ['203.0.113.80', 0x4d49, 'udp', 443],
     ['2001:db8::1', 0x4d49, undefined, undefined],
+    ['203.0.113.81', 0x4d49, undefined, undefined],
   ]);
 });
 

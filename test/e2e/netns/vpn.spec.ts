@@ -1,10 +1,12 @@
 /**
- * Beside the routing of other programs, under strict rp_filter: DIRECT leaves where the kernel would send it without us, and what
- * the rules give to a proxy goes there, whoever came first. The servers on both ways tell from which address they were asked.
+ * Beside the routing of other programs: DIRECT leaves where the kernel would send it without us, and what the rules give to a proxy
+ * goes there, whoever came first. The servers on both ways tell from which address they were asked, and a capture on each link what
+ * left by it. With MIRAGE_ALL_PAIRS=1 every two set-ups are tried together, in both orders.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Machine } from '../../support/lab.ts';
+import { LeakWatch } from '../../support/leak-watch.ts';
 import { Mirage } from '../../support/mirage.ts';
 import { profile } from '../../support/profiles.ts';
 import { describeInLab } from '../../support/tier.ts';
@@ -12,6 +14,26 @@ import { World } from '../../support/world.ts';
 
 /** From which address the far side was asked. */
 const ways = { direct: '10.20.0.2', vpn: '10.66.0.2', proxy: '203.0.113.1' } as const;
+const linkOf: Readonly<Record<string, string>> = { [ways.direct]: 'eth0', [ways.vpn]: 'eth1' };
+
+/** What leaves the client, as tcpdump puts it. */
+const kinds: Readonly<Record<string, RegExp>> = {
+  web: / > 203\.0\.113\.80\.80: Flags/,
+  datagram: / > 203\.0\.113\.80\.10: UDP/,
+  ping: / > 203\.0\.113\.80: ICMP echo request/,
+  proxy: / > 10\.20\.0\.1\.1080: Flags/,
+  dns: / > 10\.20\.0\.1\.53: /,
+};
+/** So long after a change of theirs, rules of others may stand before ours. */
+const momentMs = 1_000;
+/** A target of a proxied rule, or its name. */
+const proxied = / > 203\.0\.113\.81[.:]|hidden\.example/;
+
+/** What came of everything that people do, and by which links each kind of packet left. */
+interface Observed {
+  readonly asked: Readonly<Record<string, string>>;
+  readonly left: Readonly<Record<string, string>>;
+}
 
 interface Setup {
   readonly on: string;
@@ -43,10 +65,27 @@ const calculated: Setup = {
   on: `for p in ${allowedIps}; do ip route add $p via 10.66.0.1; done`,
   off: `for p in ${allowedIps}; do ip route del $p; done`,
 };
-const both = (...setups: Setup[]): Setup => ({
-  on: setups.map(({ on }) => on).join('\n'),
-  off: setups.map(({ off }) => off).join('\n'),
-});
+const strict: Setup = {
+  on: 'for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 1 > $f; done',
+  off: 'for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $f; done',
+};
+const setups: Readonly<Record<string, Setup>> = {
+  'wg-quick': wgQuick,
+  'two halves': halves,
+  'a Tailscale exit node (table 52)': exitNode,
+  'calculated AllowedIPs': calculated,
+  'strict rp_filter': strict,
+};
+const names = Object.keys(setups);
+const singles = names.map((name) => [name]);
+const chosenSetups =
+  process.env['MIRAGE_ALL_PAIRS'] === '1'
+    ? [...singles, ...names.flatMap((first) => names.filter((each) => each !== first).map((second) => [first, second]))]
+    : [
+        ...singles.filter(([name]) => name !== 'calculated AllowedIPs'),
+        ['a Tailscale exit node (table 52)', 'wg-quick'],
+        ['strict rp_filter', 'calculated AllowedIPs'],
+      ];
 
 const askWho = `
 const s = require('dgram').createSocket('udp4'); s.on('error', (e) => { console.log(e.code); s.close(); });
@@ -57,6 +96,9 @@ describeInLab('beside a VPN', () => {
   let vpn: Machine;
   let mirage: Mirage;
   let plain: string;
+  let capture: LeakWatch;
+  /** Unix milliseconds. */
+  const moments: { readonly from: number; readonly to: number }[] = [];
 
   beforeAll(async () => {
     world = await World.create();
@@ -65,7 +107,7 @@ describeInLab('beside a VPN', () => {
     // The internet of the VPN: the same addresses, and a network that is only there.
     await vpn.sh('for a in 203.0.113.80 203.0.113.81 192.168.77.7; do ip addr add $a/32 dev lo; done');
     await world.web.sh('ip addr add 203.0.113.81/32 dev lo');
-    await world.client.sh('for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 1 > $f; done');
+    await world.client.sh(strict.off);
     await Promise.all([
       world.startDante(),
       ...[world.web, vpn].flatMap((machine) =>
@@ -83,6 +125,7 @@ describeInLab('beside a VPN', () => {
     mirage = new Mirage(world.client);
     await mirage.start();
     plain = await world.client.networkState();
+    capture = await LeakWatch.start(world.client, ['eth0', 'eth1'], 'ip6');
     await turnOn();
   });
   afterAll(async () => {
@@ -102,128 +145,191 @@ describeInLab('beside a VPN', () => {
   const dig = async (): Promise<string> =>
     (await world.client.run('dig', ['+short', '+time=1', '+tries=1', '@10.20.0.1', 'direct.example'])).stdout.trim();
 
-  /** Everything that people do, and which way each went. */
-  const look = async (): Promise<Record<string, string>> => {
-    const asked = await Promise.all([
+  const digText = async (): Promise<string> =>
+    (await world.client.run('dig', '+short +time=1 +tries=1 @10.20.0.1 direct.example TXT'.split(' '))).stdout.trim();
+  const ping = async (host: string): Promise<string> => {
+    const { stdout } = await world.client.run('ping', ['-n', '-c', '1', '-W', '1', host]);
+    return /Packet filtered|prohibited/.test(stdout) ? 'refused' : (/\d received/.exec(stdout)?.[0] ?? stdout);
+  };
+
+  const observe = async (wants: readonly string[], ask: () => Promise<Record<string, string>>): Promise<Observed> => {
+    const begun = Date.now();
+    const asked = await ask();
+    const left = (): Record<string, string> => {
+      const found: Record<string, string> = {};
+      for (const { time, link, text } of capture.packets()) {
+        if (time < begun) continue;
+        const kind = Object.entries(kinds).find(([, pattern]) => pattern.test(text))?.[0] ?? text;
+        if (found[kind]?.includes(link) !== true) found[kind] = [found[kind] ?? [], link].flat().toSorted().join(' ');
+      }
+      return found;
+    };
+    // tcpdump tells a moment later.
+    for (let i = 0; i < 40 && wants.some((kind) => left()[kind] === undefined); i++) await sleep(25);
+    await sleep(25);
+    // What is known already is not asked for again.
+    const { dns = 'eth0', ...others } = left();
+    expect(dns).toBe('eth0');
+    return { asked, left: others };
+  };
+  const askDirect = async () => {
+    const [name, address, datagram, pingName, pingAddress, text] = await Promise.all([
       curl('direct.example'),
       curl('203.0.113.80'),
       udp(),
+      ping('direct.example'),
+      ping('203.0.113.80'),
+      digText(),
+    ]);
+    return { name, address, datagram, pingName, pingAddress, text };
+  };
+  const askProxied = async () => {
+    const [proxiedName, proxiedAddress, proxiedPingName, proxiedPing, question] = await Promise.all([
       curl('www.hidden.example'),
       curl('203.0.113.81'),
+      ping('www.hidden.example'),
+      ping('203.0.113.81'),
       dig(),
     ]);
-    const [name, address, datagram, proxiedName, proxiedAddress, question] = asked;
+    const dns = question.replace(/^198\.1[89]\.[\d.]+$/, 'fake');
+    return { proxiedName, proxiedAddress, proxiedPingName, proxiedPing, dns };
+  };
+  const lookWithout = () => observe(['web', 'datagram', 'ping'], askDirect);
+  const look = () =>
+    observe(['web', 'datagram', 'ping', 'proxy'], async () =>
+      Object.assign({}, ...(await Promise.all([askDirect(), askProxied()]))),
+    );
+  /** What the rule says is DIRECT goes `way`. */
+  const without = (way: string, change: Record<string, string> = {}): Observed => {
+    const link = linkOf[way] ?? 'eth0';
     return {
-      name,
-      address,
-      datagram,
-      proxiedName,
-      proxiedAddress,
-      dns: /^198\.1[89]\./.test(question) ? 'fake' : question,
+      asked: {
+        name: way,
+        address: way,
+        datagram: way,
+        pingName: '1 received',
+        pingAddress: '1 received',
+        text: '"hello from the far side"',
+        ...change,
+      },
+      left: { web: linkOf[change['name'] ?? way] ?? link, datagram: link, ping: link },
     };
   };
-  const by = (way: string): Record<string, string> => ({
-    name: way,
-    address: way,
-    datagram: way,
-    proxiedName: ways.proxy,
-    proxiedAddress: ways.proxy,
-    dns: 'fake',
-  });
-  /** Our rules follow those of others within a moment. */
-  const settles = async (wanted: Record<string, string>): Promise<void> => {
-    await expect.poll(() => curl('203.0.113.80'), { timeout: 4_000, interval: 50 }).toBe(wanted.address);
-    await expect.poll(look, { timeout: 4_000, interval: 50 }).toEqual(wanted);
+  /** And what it says is for the proxy goes there, which cannot carry pings. */
+  const beside = (way: string, change: Record<string, string> = {}): Observed => {
+    const { asked, left } = without(way, change);
+    const refused = { proxiedPingName: 'refused', proxiedPing: 'refused' };
+    return {
+      asked: { ...asked, ...refused, proxiedName: ways.proxy, proxiedAddress: ways.proxy, dns: 'fake' },
+      left: { ...left, proxy: 'eth0' },
+    };
+  };
+  /** Our rules follow those of others within a moment, for which these may come first. */
+  const settles = async (wanted: Observed): Promise<void> => {
+    const from = Date.now();
+    await expect.poll(() => curl('203.0.113.80'), { timeout: 4_000, interval: 50 }).toBe(wanted.asked['address']);
+    await expect.poll(look, { timeout: 8_000, interval: 50 }).toEqual(wanted);
+    moments.push({ from, to: from + momentMs });
   };
 
-  describe.each<[string, Setup]>([
-    ['wg-quick', wgQuick],
-    ['two halves', halves],
-    ['a Tailscale exit node', exitNode],
-    ['calculated AllowedIPs', calculated],
-    ['wg-quick over two halves', both(halves, wgQuick)],
-    ['a Tailscale exit node and wg-quick', both(exitNode, wgQuick)],
-    ['calculated AllowedIPs and an exit node', both(calculated, exitNode)],
-  ])('%s', (_who, setup) => {
-    test('comes while we run, is there when we start, and ends while we run', async () => {
-      await world.client.sh(setup.on);
-      await settles(by(ways.vpn));
-      await mirage.off();
-      await turnOn();
-      expect(await look()).toEqual(by(ways.vpn));
-      await world.client.sh(setup.off);
-      await settles(by(ways.direct));
+  /** With us as without us, and whoever comes first. */
+  const isTransparent = async (ons: readonly Setup[]): Promise<void> => {
+    const way = ons.every((each) => each === strict) ? ways.direct : ways.vpn;
+    for (const { on } of ons) await world.client.sh(on);
+    await settles(beside(way));
+    await mirage.off();
+    expect(await lookWithout()).toEqual(without(way));
+    await turnOn();
+    expect(await look()).toEqual(beside(way));
+    for (const { off } of ons) await world.client.sh(off);
+    await settles(beside(ways.direct));
+  };
+
+  test.each(chosenSetups.map((chosen) => ({ title: chosen.join(' and '), chosen })))(
+    '$title: comes while we run, is there when we start, and ends while we run',
+    async ({ chosen }) => {
+      await isTransparent(chosen.flatMap((name) => setups[name] ?? []));
+    },
+  );
+
+  describe('under strict rp_filter', () => {
+    beforeAll(async () => {
+      await world.client.sh(strict.on);
     });
-  });
 
-  test('a network behind another table: by address and by name', async () => {
-    await world.client.sh('ip rule add pref 5270 lookup 52; ip route add 192.168.77.0/24 via 10.66.0.1 table 52');
-    await settles(by(ways.direct));
-    expect(await curl('192.168.77.7')).toBe(ways.vpn);
-    expect(await curl('nas.inside.example')).toBe(ways.vpn);
-    await world.client.sh('ip rule del pref 5270; ip route flush table 52');
-  });
+    test('a network behind another table: by address and by name', async () => {
+      await world.client.sh('ip rule add pref 5270 lookup 52; ip route add 192.168.77.0/24 via 10.66.0.1 table 52');
+      await settles(beside(ways.direct));
+      expect(await curl('192.168.77.7')).toBe(ways.vpn);
+      expect(await curl('nas.inside.example')).toBe(ways.vpn);
+      await world.client.sh('ip rule del pref 5270; ip route flush table 52');
+    });
 
-  test('routing by port and by mark of others is for our sockets as for anybody', async () => {
-    await world.client.sh(
-      'ip route add default via 10.66.0.1 table 77; ip rule add pref 700 ipproto tcp dport 80 lookup 77',
-    );
-    await settles({ ...by(ways.direct), name: ways.vpn, address: ways.vpn });
-    await world.client.sh('ip rule del pref 700; ip route flush table 77');
-    await settles(by(ways.direct));
-  });
+    test('routing by port and by mark of others is for our sockets as for anybody', async () => {
+      await world.client.sh(
+        'ip route add default via 10.66.0.1 table 77; ip rule add pref 700 ipproto tcp dport 80 lookup 77',
+      );
+      await settles(beside(ways.direct, { name: ways.vpn, address: ways.vpn }));
+      await world.client.sh('ip rule del pref 700; ip route flush table 77');
+      await settles(beside(ways.direct));
+    });
 
-  test('a packet that a VPN has marked as its own passes us by', async () => {
-    await world.client.sh(wgQuick.on);
-    await settles(by(ways.vpn));
-    expect(await world.client.sh('ip route get 203.0.113.81 mark 0xca6c')).toContain('dev eth0');
-    expect(await world.client.sh('ip route get 203.0.113.81')).toContain('dev mirage0');
-    await world.client.sh(wgQuick.off);
-    await settles(by(ways.direct));
-  });
+    test('a packet that a VPN has marked as its own passes us by', async () => {
+      await world.client.sh(wgQuick.on);
+      await settles(beside(ways.vpn));
+      expect(await world.client.sh('ip route get 203.0.113.81 mark 0xca6c')).toContain('dev eth0');
+      expect(await world.client.sh('ip route get 203.0.113.81')).toContain('dev mirage0');
+      await world.client.sh(wgQuick.off);
+      await settles(beside(ways.direct));
+    });
 
-  test('connections that are open go the new way: they are reset, both sides, and at once', async () => {
-    const open = world.client.spawn('python3', [
-      '-c',
-      `import socket
+    test('connections that are open go the new way: they are reset, both sides, and at once', async () => {
+      const open = world.client.spawn('python3', [
+        '-c',
+        `import socket
 s = socket.create_connection(('direct.example', 7)); s.sendall(b'x'); s.recv(1); print('open', flush=True)
 try:
   print('read', s.recv(1), flush=True)
 except OSError as e:
   print(e.strerror, flush=True)`,
-    ]);
-    await open.printed(/open/);
-    const peer = 'ss -tnH state established | grep :7[^0-9] || true';
-    expect(await world.web.sh(peer)).toContain('203.0.113.80:7');
-    const begun = performance.now();
-    await world.client.sh(halves.on);
-    await open.printed(/Connection reset by peer/);
-    expect(performance.now() - begun).toBeLessThan(3_000);
-    await expect.poll(() => world.web.sh(peer), { timeout: 1_000 }).toBe('');
-    await world.client.sh(halves.off);
-    await settles(by(ways.direct));
-    const rerouted = (await mirage.connections()).filter(({ destination }) => destination.port === 7);
-    expect(rerouted.map(({ state }) => state)).toEqual(['closed']);
-  });
+      ]);
+      await open.printed(/open/);
+      const peer = 'ss -tnH state established | grep :7[^0-9] || true';
+      expect(await world.web.sh(peer)).toContain('203.0.113.80:7');
+      const begun = performance.now();
+      await world.client.sh(halves.on);
+      await open.printed(/Connection reset by peer/);
+      expect(performance.now() - begun).toBeLessThan(3_000);
+      await expect.poll(() => world.web.sh(peer), { timeout: 1_000 }).toBe('');
+      await world.client.sh(halves.off);
+      await settles(beside(ways.direct));
+      const rerouted = (await mirage.connections()).filter(({ destination }) => destination.port === 7);
+      expect(rerouted.map(({ state }) => state)).toEqual(['closed']);
+    });
 
-  test('a source address that is gone ends its connections; what goes another way stays', async () => {
-    await world.client.sh('ip addr add 10.20.0.3/24 dev eth0; ip route replace default via 10.20.0.1 src 10.20.0.3');
-    await settles(by('10.20.0.3'));
-    const hold = (port: number): string =>
-      `import socket; s = socket.create_connection(('direct.example', ${port})); s.sendall(b'x'); print('open', flush=True)
+    test('a source address that is gone ends its connections; what goes another way stays', async () => {
+      await world.client.sh('ip addr add 10.20.0.3/24 dev eth0; ip route replace default via 10.20.0.1 src 10.20.0.3');
+      await settles(beside('10.20.0.3'));
+      const hold = (port: number): string =>
+        `import socket; s = socket.create_connection(('direct.example', ${port})); s.sendall(b'x'); print('open', flush=True)
 try:
   print('read', s.recv(2), s.recv(2), flush=True)
 except OSError as e:
   print(e.strerror, flush=True)`;
-    const open = world.client.spawn('python3', ['-c', hold(7)]);
-    await open.printed(/open/);
-    await world.client.sh('ip route replace default via 10.20.0.1; ip addr del 10.20.0.3/24 dev eth0');
-    await open.printed(/Connection reset by peer/);
-    await settles(by(ways.direct));
+      const open = world.client.spawn('python3', ['-c', hold(7)]);
+      await open.printed(/open/);
+      await world.client.sh('ip route replace default via 10.20.0.1; ip addr del 10.20.0.3/24 dev eth0');
+      await open.printed(/Connection reset by peer/);
+      await settles(beside(ways.direct));
+    });
   });
 
-  test('off: everything is as it was', async () => {
+  test('off: everything is as it was, and nothing ever went to the target of a proxied rule but by the proxy', async () => {
     await mirage.off();
+    const packets = await capture.stop();
+    const isSettled = (time: number) => !moments.some(({ from, to }) => time >= from && time < to);
+    expect(packets.filter(({ text, time }) => proxied.test(text) && isSettled(time))).toEqual([]);
+    expect(packets.filter(({ text }) => kinds['proxy']?.test(text)).length).toBeGreaterThan(50);
     await sleep(100);
     expect(await world.client.networkState()).toBe(plain);
   });
