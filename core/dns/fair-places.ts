@@ -7,6 +7,10 @@ export class FairPlaces {
   readonly #reason: string;
   /** Of each client, the longest waiting first. */
   readonly #taken = new Map<string, Set<AbortController>>();
+  /** Clients by how many places they have: a flood from ever more addresses must not make each question a search. */
+  readonly #bySize: Set<string>[] = [];
+  /** How many places whoever has most has. */
+  #greatest = 0;
   #count = 0;
 
   constructor(most: number, reason: string) {
@@ -19,6 +23,7 @@ export class FairPlaces {
     if (this.#count >= this.#most) this.#giveWay(client);
     const own = this.#taken.get(client) ?? new Set();
     this.#taken.set(client, own.add(life));
+    this.#move(client, own.size - 1, own.size);
     this.#count += 1;
     return () => this.#leave(client, life);
   }
@@ -30,8 +35,9 @@ export class FairPlaces {
 
   /** Of clients that have equally many, the one that asks now. */
   #giveWay(asking: string): void {
-    let greatest = asking;
-    for (const [client, own] of this.#taken) if (own.size > this.#sizeOf(greatest)) greatest = client;
+    const isAmongThem = this.#sizeOf(asking) === this.#greatest;
+    const [first = asking] = this.#bySize[this.#greatest] ?? [];
+    const greatest = isAmongThem ? asking : first;
     const [longest] = this.#taken.get(greatest) ?? [];
     if (longest === undefined) return;
     this.#leave(greatest, longest);
@@ -45,7 +51,15 @@ export class FairPlaces {
   #leave(client: string, life: AbortController): void {
     const own = this.#taken.get(client);
     if (own?.delete(life) !== true) return;
+    this.#move(client, own.size + 1, own.size);
     this.#count -= 1;
     if (own.size === 0) this.#taken.delete(client);
+  }
+
+  #move(client: string, from: number, to: number): void {
+    this.#bySize[from]?.delete(client);
+    if (to > 0) (this.#bySize[to] ??= new Set()).add(client);
+    this.#greatest = Math.max(this.#greatest, to);
+    while (this.#greatest > 0 && this.#bySize[this.#greatest]?.size === 0) this.#greatest -= 1;
   }
 }

@@ -246,4 +246,25 @@ mod tests {
         let (caller, target) = talk(&one, &two, 9);
         assert_eq!(callers.called(caller, target.port()), None);
     }
+
+    #[test]
+    fn namespaces_are_told_apart_where_the_kernel_can() {
+        let any = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let Ok(ours) = socket::namespace_cookie(any.as_fd()) else {
+            return eprintln!("not to be tested without cookies of namespaces");
+        };
+        // Older kernels take the program without a namespace only.
+        for (namespace, is_noted) in [(None, true), (Some(ours), true), (Some(ours + 1), false)] {
+            let map = LruMap::new(KEY, VALUE, 64).unwrap();
+            let program = note_callers(map.fd(), u32::MAX >> 1, namespace);
+            let Ok(_watch) = bpf::attach_to_all(&program, Moment::Ingress) else {
+                eprintln!("the kernel does not take {namespace:?}");
+                continue;
+            };
+            let [one, two] = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+            let (caller, target) = talk(&one, &two, 5);
+            let found = map.look_up(&key(caller, target.port()), &mut [0; VALUE]);
+            assert_eq!(found, is_noted, "{namespace:?}");
+        }
+    }
 }

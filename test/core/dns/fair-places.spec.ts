@@ -48,3 +48,17 @@ test('never more than there are, and nobody within an equal share loses anything
     }),
   );
 });
+
+test('a question of a new client costs the same however many clients wait', () => {
+  const costWith = (clients: number): number => {
+    const places = new FairPlaces(clients, 'too many');
+    const life = new AbortController();
+    for (let n = 0; n < clients; n += 1) places.take(String(n), new AbortController());
+    const start = performance.now();
+    for (let n = 0; n < 1_000; n += 1) places.take('x' + n, life);
+    return performance.now() - start;
+  };
+  const leastWith = (clients: number): number => Math.min(...[1, 2, 3].map(() => costWith(clients)));
+  leastWith(32);
+  expect(leastWith(16_384)).toBeLessThan(12 * leastWith(32));
+});
