@@ -29,9 +29,14 @@ export class LeakWatch {
     return new LeakWatch(captures);
   }
 
-  /** Everything captured so far. */
-  packets(): Packet[] {
-    return this.#captures.flatMap(({ link, running }) => parse(link, running.output));
+  /** How much each capture has printed; for `packets`. */
+  position(): number[] {
+    return this.#captures.map(({ running }) => running.output.length);
+  }
+
+  /** Everything captured so far, or since a position. */
+  packets(since?: readonly number[]): Packet[] {
+    return this.#captures.flatMap(({ link, running }, i) => parse(link, running.output.slice(since?.[i] ?? 0)));
   }
 
   async stop(): Promise<Packet[]> {

@@ -154,10 +154,11 @@ describeInLab('beside a VPN', () => {
 
   const observe = async (wants: readonly string[], ask: () => Promise<Record<string, string>>): Promise<Observed> => {
     const begun = Date.now();
+    const position = capture.position();
     const asked = await ask();
     const left = (): Record<string, string> => {
       const found: Record<string, string> = {};
-      for (const { time, link, text } of capture.packets()) {
+      for (const { time, link, text } of capture.packets(position)) {
         if (time < begun) continue;
         const kind = Object.entries(kinds).find(([, pattern]) => pattern.test(text))?.[0] ?? text;
         if (found[kind]?.includes(link) !== true) found[kind] = [found[kind] ?? [], link].flat().toSorted().join(' ');
