@@ -497,7 +497,7 @@ describe('DNS log', () => {
     ['verdict:absent', 'no such name', 'told so truthfully'],
     ['verdict:recovered', 'recovered', 'told its name in its first bytes'],
     ['rcode:servfail', 'error', 'No upstream could answer'],
-    ['proc:dig type:txt', 'refused', 'not answered'],
+    ['proc:dig type:txt', 'refused', 'Not answered'],
     ['upstream:dns.example', 'real', 'An upstream was asked'],
   ])('%s: the verdict explains itself', async (search, verdict, explained) => {
     const { page } = await open(running);
