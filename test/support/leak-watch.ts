@@ -17,10 +17,14 @@ export class LeakWatch {
     this.#captures = captures;
   }
 
-  /** `rightful`: a pcap-filter(7) of the packets that may leave, besides ARP and ICMPv6. */
+  /**
+   * `rightful`: a pcap-filter(7) of the packets that may leave, besides ARP, ICMPv6 and the kernel's multicast listener reports
+   * (RFC 3810), whose ICMPv6 stands behind a hop-by-hop header, where `icmp6` does not see it.
+   */
   static async start(machine: Machine, links: readonly string[], rightful: string): Promise<LeakWatch> {
     const options = '-Q out -nn -tt -x -l --immediate-mode -s 128 -B 8192'.split(' ');
-    const filter = `not arp and not icmp6 and not (${rightful})`;
+    const listenerReports = 'ip6 and dst net ff02::/16 and ip6[6] = 0';
+    const filter = `not arp and not icmp6 and not (${listenerReports}) and not (${rightful})`;
     const captures = links.map((link) => ({
       link,
       running: machine.spawn('tcpdump', ['-i', link, ...options, filter]),
