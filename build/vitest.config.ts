@@ -1,3 +1,4 @@
+import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -10,8 +11,12 @@ export default defineConfig({
     include: ['test/**/*.spec.{ts,tsx}'],
     environment: 'node',
     pool: 'forks',
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    // Vitest leaves one processor to itself, which is half of two.
+    maxWorkers: os.availableParallelism(),
+    // Bounds for what hangs, not for what is slow: the machine may be busy.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 15_000 } },
     passWithNoTests: false,
   },
 });

@@ -1,17 +1,20 @@
 /** The desktop app: one service, one window, one tray, and their life. The window may be hidden; quitting ends the session. */
 import { join } from 'node:path';
-import { type App, nativeImage, session } from 'electron';
+import { type App, clipboard, nativeImage, session } from 'electron';
+import type { AppService } from '../core/app/app-service.ts';
+import { RendererFiles } from '../core/app/browser/renderer-files.ts';
+import { AppError } from '../core/base/app-error.ts';
 import type { Clock } from '../core/base/clock.ts';
 import type { Logger } from '../core/base/logger.ts';
-import type { AppService } from '../core/controller/app-service.ts';
-import { RendererFiles } from '../core/controller/renderer-files.ts';
 import { hardenSession } from './hardening.ts';
 import { serveIpc } from './ipc.ts';
 import { serveRenderer } from './renderer-protocol.ts';
-import type { SettingsFile } from './settings.ts';
+import type { Settings, SettingsFile } from './settings.ts';
 import { AppTray } from './tray.ts';
-import { trayTextFor } from './tray-text.ts';
+import { type TrayText, trayTextFor } from './tray-text.ts';
 import { MainWindow } from './window.ts';
+
+type Language = NonNullable<Settings['language']>;
 
 export interface DesktopAppOptions {
   app: App;
@@ -31,6 +34,7 @@ export class DesktopApp {
   #tray: AppTray | undefined;
   #endIpc: () => void = () => undefined;
   #ending: Promise<void> | undefined;
+  #askingToClose = false;
 
   constructor(options: DesktopAppOptions) {
     this.#options = options;
@@ -53,9 +57,10 @@ export class DesktopApp {
     this.#tray = new AppTray({
       bridge: service,
       clock,
-      text: trayTextFor(app.getLocale()),
+      text: this.#text(),
       iconPath: (icon) => join(icons, 'tray', `${icon}.png`),
       onOpen: () => this.show(),
+      onRestore: (reached, restore) => void this.#onRestoreWanted(reached, restore),
       onQuit: () => app.quit(),
     });
     await service.start();
@@ -72,10 +77,74 @@ export class DesktopApp {
     return this.#ending;
   }
 
-  /** Where a tray keeps the app within reach, closing hides; elsewhere it quits. */
+  /** The tray speaks as the window does, and begins as it did last. */
+  speak(language: Language): void {
+    const { settings, logger } = this.#options;
+    if (settings.settings.language === language) return;
+    try {
+      settings.update({ language });
+    } catch (caught) {
+      logger.debug('the language is not remembered', { reason: AppError.from(caught).message });
+    }
+    this.#tray?.speak(this.#text());
+  }
+
+  #text(): TrayText {
+    const { app, settings } = this.#options;
+    return trayTextFor(settings.settings.language ?? app.getLocale());
+  }
+
+  /** Where a tray keeps the app within reach, closing hides; elsewhere it quits, after a question if something ends by that. */
   async #onCloseWanted(): Promise<void> {
-    if (await this.#options.hasTray()) this.#window?.hide();
-    else this.#options.app.quit();
+    const { app, service, hasTray } = this.#options;
+    if (await hasTray()) return this.#window?.hide();
+    const { snapshot } = service;
+    const isOn = snapshot?.mine === true && snapshot.tunnel.kind === 'running' && snapshot.owner?.mode === 'session';
+    if (!isOn || this.#askingToClose) return isOn ? undefined : app.quit();
+    const text = this.#text();
+    this.#askingToClose = true;
+    const answer = await this.#window?.ask({
+      type: 'question',
+      message: text.closeTitle,
+      detail: text.closeText,
+      buttons: [text.closeQuit, text.closeKeep, text.cancel],
+      defaultId: 1,
+      cancelId: 2,
+      noLink: true,
+    });
+    this.#askingToClose = false;
+    if (answer === 0) app.quit();
+    if (answer === 1) this.#window?.minimise();
+  }
+
+  async #onRestoreWanted(reached: boolean, restore: () => void): Promise<void> {
+    const text = this.#text();
+    this.show();
+    if (reached) {
+      const answer = await this.#window?.ask({
+        type: 'question',
+        message: text.restoreTitle,
+        detail: text.restoreText,
+        buttons: [text.restoreConfirm, text.cancel],
+        defaultId: 1,
+        cancelId: 1,
+        noLink: true,
+      });
+      if (answer === 0) restore();
+      return;
+    }
+    const { offlineRestore } = await this.#options.service.call('getAppInfo', {});
+    if (offlineRestore === null) return;
+    const answer = await this.#window?.ask({
+      type: 'info',
+      message: text.unreachable,
+      detail: `${text.wayOut}\n\n${offlineRestore}`,
+      buttons: [text.copyWayOut, text.cancel],
+      defaultId: 0,
+      cancelId: 1,
+      noLink: true,
+    });
+    if (answer === 0) void clipboard.writeText(offlineRestore);
   }
 
   async #end(): Promise<void> {

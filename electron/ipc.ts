@@ -1,11 +1,11 @@
 /** The main process' end of the bridge: who calls is checked by frame, what is said by schema. */
 import { type IpcMainEvent, type IpcMainInvokeEvent, ipcMain, type MessagePortMain } from 'electron';
 import { z } from 'zod';
+import { callApp } from '../core/app/app-call.ts';
+import { ViewerSession } from '../core/app/browser/viewer-session.ts';
 import { AppError } from '../core/base/app-error.ts';
 import type { Logger } from '../core/base/logger.ts';
 import type { MirageBridge } from '../core/contract/app.ts';
-import { callApp } from '../core/controller/app-call.ts';
-import { ViewerSession } from '../core/controller/viewer-session.ts';
 import { attachChannel, batchTaken, type CallAnswer, callChannel } from './ipc-channel.ts';
 
 /** Batches that a window may leave unread before it gets no more. */

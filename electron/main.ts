@@ -2,13 +2,16 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { app, dialog } from 'electron';
+import { AppService } from '../core/app/app-service.ts';
+import { asTyped, localCommands } from '../core/app/local-commands.ts';
+import { userProfiles } from '../core/app/user-profiles.ts';
 import { AppError } from '../core/base/app-error.ts';
 import { systemClock } from '../core/base/clock.ts';
 import { createLogger } from '../core/base/logger.ts';
 import { userConfigDir } from '../core/base/paths.ts';
+import { systemName } from '../core/base/system-name.ts';
 import { mirageVersion } from '../core/base/version.ts';
-import { AppService } from '../core/controller/app-service.ts';
-import { ProfileStore } from '../core/profile/profile-store.ts';
+import type { AppInfo } from '../core/contract/app.ts';
 import { renderReport } from '../core/profile/report.ts';
 import { DesktopApp } from './app.ts';
 import { readCommandLine } from './command-line.ts';
@@ -38,22 +41,28 @@ if (app.requestSingleInstanceLock()) run();
 else app.exit(0);
 
 function run(): void {
-  const desktop = new DesktopApp({
-    app,
-    service: new AppService({
-      helper: createHelperClient(commandLine, systemClock, uid),
-      profile: new ProfileStore({
-        directory: configDir,
-        ...(commandLine.config === undefined ? {} : { path: resolve(commandLine.config) }),
-      }),
-      report({ problems, path, text }) {
-        if (problems.length > 0) process.stderr.write(`${renderReport(problems, { file: path ?? '', text })}\n`);
-      },
+  const service: AppService = new AppService({
+    helper: createHelperClient(commandLine, systemClock, uid),
+    ...userProfiles({
+      directory: configDir,
+      proxy: () => service.downloadProxy,
+      version: mirageVersion,
       clock: systemClock,
       logger,
-      info: { version: mirageVersion, home: 'electron', platform: process.platform },
-      enhancedAtStart: commandLine.enhanced,
+      ...(commandLine.config === undefined ? {} : { named: resolve(commandLine.config) }),
     }),
+    report({ problems, path, text }) {
+      if (problems.length > 0) process.stderr.write(`${renderReport(problems, { file: path ?? '', text })}\n`);
+    },
+    clock: systemClock,
+    logger,
+    info: { version: mirageVersion, home: 'electron', platform: systemName, ...namedCommands() },
+    enhancedAtStart: commandLine.enhanced,
+    onLanguage: (language) => desktop.speak(language),
+  });
+  const desktop: DesktopApp = new DesktopApp({
+    app,
+    service,
     settings: new SettingsFile(join(configDir, 'desktop.json')),
     clock: systemClock,
     logger,
@@ -76,6 +85,16 @@ function run(): void {
     () => desktop.start().catch(fail),
     (caught: unknown) => fail(caught),
   );
+}
+
+function namedCommands(): Pick<AppInfo, 'cli' | 'offlineRestore'> {
+  const { cli, offlineRestore } = localCommands({
+    searchPath: process.env['PATH'],
+    built: join(app.getAppPath(), 'dist'),
+    node: 'node',
+    ...(commandLine.socket === undefined ? {} : { runtimeDir: resolve(commandLine.socket) }),
+  });
+  return { cli, offlineRestore: offlineRestore === undefined ? null : asTyped(offlineRestore, uid) };
 }
 
 /** Only a broken installation comes here: everything else is shown in the window. */

@@ -12,6 +12,7 @@ type AnyHandler = (data: unknown) => void;
 
 const eventHandlers: Record<keyof AppEvents, Set<AnyHandler>> = {
   link: new Set(),
+  info: new Set(),
   snapshot: new Set(),
   traffic: new Set(),
 };

@@ -1,7 +1,7 @@
 /** `app://mirage/`: the page and its files, from the build, with their policy. There is no other address. */
 import { protocol, type Session } from 'electron';
-import { securityHeaders } from '../core/controller/content-security-policy.ts';
-import type { RendererFiles } from '../core/controller/renderer-files.ts';
+import { securityHeaders } from '../core/app/browser/content-security-policy.ts';
+import type { RendererFiles } from '../core/app/browser/renderer-files.ts';
 
 const scheme = 'app';
 const host = 'mirage';

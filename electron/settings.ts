@@ -9,6 +9,8 @@ const settingsSchema = z.object({
   window: z
     .object({ x: pixels, y: pixels, width: pixels.positive(), height: pixels.positive(), maximized: z.boolean() })
     .optional(),
+  /** What the window spoke last. */
+  language: z.enum(['en', 'zh-CN']).optional(),
 });
 export type Settings = z.infer<typeof settingsSchema>;
 export type WindowPlace = NonNullable<Settings['window']>;

@@ -1,20 +1,34 @@
 /** The tray's behaviour without the tray: what is known, what was asked for, and what came of it. */
 import { AppError } from '../core/base/app-error.ts';
 import type { Clock } from '../core/base/clock.ts';
-import type { MirageBridge } from '../core/contract/app.ts';
+import type { MirageBridge, TopicBatch } from '../core/contract/app.ts';
+import type { PolicyMode } from '../core/contract/config.ts';
+import { TopicRows } from './topic-rows.ts';
 import type { TrayText } from './tray-text.ts';
 import { type TrayState, type TrayView, trayViewOf } from './tray-view.ts';
 
 /** Milliseconds after which a wish without an answer is shown as what it is. */
 const patience = 3_000;
+/** Milliseconds that rows are gathered: a test of all delays would make a new menu with each of them. */
+const rowsWait = 1_000;
 
 export class TrayModel {
   readonly #bridge: MirageBridge;
   readonly #clock: Clock;
-  readonly #text: TrayText;
+  #text: TrayText;
   readonly #onView: (view: TrayView) => void;
   readonly #releases: (() => void)[];
-  #state: TrayState = { link: { kind: 'connecting' }, snapshot: undefined, wish: undefined, failure: undefined };
+  readonly #proxies = new TopicRows<'proxies'>((row) => row.name);
+  #cancelRows: (() => void) | undefined;
+  #state: TrayState = {
+    link: { kind: 'connecting' },
+    snapshot: undefined,
+    wish: undefined,
+    failure: undefined,
+    profileRefused: false,
+    profiles: [],
+    proxies: new Map(),
+  };
   /** Counts wishes: an answer to an earlier one is too late to be shown. */
   #wishes = 0;
   #shown = '';
@@ -30,16 +44,42 @@ export class TrayModel {
         const snapshot = link.kind === 'connected' ? this.#state.snapshot : undefined;
         this.#update({ link, snapshot });
       }),
+      bridge.on('info', ({ profile, profiles }) =>
+        this.#update({ profileRefused: profile?.state === 'refused', profiles }),
+      ),
       bridge.on('snapshot', (snapshot) => {
         const { kind } = snapshot.tunnel;
         const news = kind !== this.#state.snapshot?.tunnel.kind && (kind === 'running' || kind === 'stopped');
         this.#update({ snapshot, ...(news ? { failure: undefined } : {}) });
       }),
+      bridge.subscribe(
+        'proxies',
+        {},
+        (batch) => this.#take(batch),
+        () => {
+          this.#proxies.rows.clear();
+          this.#showProxies();
+        },
+      ),
     ];
   }
 
   close(): void {
+    this.#cancelRows?.();
     for (const release of this.#releases.splice(0)) release();
+  }
+
+  /** Whether the helper is there to be asked. */
+  get reached(): boolean {
+    return this.#state.link.kind !== 'failed';
+  }
+
+  /** Another language from now on. */
+  speak(text: TrayText): void {
+    this.#text = text;
+    // Words beside the view's have changed as well.
+    this.#shown = '';
+    this.#update({});
   }
 
   /** Shows the wish at once; falls back, with the reason, when it fails or is not answered in three seconds. */
@@ -49,6 +89,42 @@ export class TrayModel {
 
   restore(): void {
     this.#wish('restore', () => this.#bridge.call('restore', {}));
+  }
+
+  setMode(mode: PolicyMode): void {
+    this.#ask(this.#bridge.call('setSwitches', { mode }));
+  }
+
+  choose(group: string, member: string): void {
+    this.#ask(this.#bridge.call('selectProxy', { group, member }));
+  }
+
+  useProfile(id: string): void {
+    this.#ask(this.#bridge.call('useProfile', { id }));
+  }
+
+  /** A choice in the menu: what comes of it is seen by itself, a refusal is told. */
+  #ask(answer: Promise<unknown>): void {
+    answer.then(
+      () => this.#update({ failure: undefined }),
+      (caught: unknown) => {
+        // The menu has marked the entry by itself: a new one shows what is so.
+        this.#shown = '';
+        this.#update({ failure: AppError.from(caught).message });
+      },
+    );
+  }
+
+  #take(batch: TopicBatch<'proxies'>): void {
+    this.#proxies.apply(batch);
+    if (batch.reset) this.#showProxies();
+    else this.#cancelRows ??= this.#clock.after(rowsWait, () => this.#showProxies());
+  }
+
+  #showProxies(): void {
+    this.#cancelRows?.();
+    this.#cancelRows = undefined;
+    this.#update({ proxies: this.#proxies.rows });
   }
 
   #wish(wish: NonNullable<TrayState['wish']>, fulfil: () => Promise<unknown>): void {

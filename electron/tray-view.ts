@@ -1,7 +1,10 @@
 /** What the tray shows, as a pure function of what is known. */
 import { unreachable } from '../core/base/unreachable.ts';
-import type { HelperLink } from '../core/contract/app.ts';
+import type { HelperLink, ProfileEntry } from '../core/contract/app.ts';
+import type { PolicyMode } from '../core/contract/config.ts';
+import type { ProxyRow } from '../core/contract/proxies.ts';
 import type { Snapshot } from '../core/contract/status.ts';
+import { type TrayChoice, type TrayGroup, trayGroupsOf, trayModesOf, trayProfilesOf } from './tray-choices.ts';
 import type { TrayText } from './tray-text.ts';
 
 export interface TrayState {
@@ -11,6 +14,10 @@ export interface TrayState {
   wish: 'on' | 'off' | 'restore' | undefined;
   /** Why the last wish was not fulfilled; told until the next. */
   failure: string | undefined;
+  /** What the profile says is not in force. */
+  profileRefused: boolean;
+  profiles: readonly ProfileEntry[];
+  proxies: ReadonlyMap<string, ProxyRow>;
 }
 
 export type TrayIcon = 'off' | 'on' | 'trouble';
@@ -21,13 +28,19 @@ export interface TrayView {
   status: string;
   enhanced: { checked: boolean; enabled: boolean };
   restoreEnabled: boolean;
+  modes: TrayChoice<PolicyMode>[];
+  /** Empty where there are none, and while the helper is away. */
+  groups: TrayGroup[];
+  /** Empty where there is no other to choose. */
+  profiles: TrayChoice[];
 }
 
 /** Longest status line; menus do not wrap. */
 const maxStatus = 72;
 
 export function trayViewOf(state: TrayState, text: TrayText): TrayView {
-  const status = shorten(statusLine(state, text));
+  const line = statusLine(state, text);
+  const status = shorten(state.profileRefused ? `${line} (${text.notApplied})` : line);
   const askable = state.link.kind === 'connected' && state.snapshot !== undefined && state.wish === undefined;
   const running = state.snapshot?.tunnel.kind === 'running';
   const checked = state.wish === 'on' || (state.wish === undefined && isWantedOn(state.snapshot));
@@ -36,7 +49,11 @@ export function trayViewOf(state: TrayState, text: TrayText): TrayView {
     tooltip: `Mirage: ${status}`,
     status,
     enhanced: { checked, enabled: askable && state.snapshot?.mine !== false },
-    restoreEnabled: askable,
+    // Without the helper it names the way that needs none.
+    restoreEnabled: askable || state.link.kind === 'failed',
+    modes: trayModesOf(state.snapshot?.mode.mode, state.snapshot?.mine === true, text),
+    groups: state.snapshot === undefined ? [] : trayGroupsOf(state.proxies, state.snapshot.mode.mode, text),
+    profiles: state.profiles.length < 2 ? [] : trayProfilesOf(state.profiles),
   };
 }
 
@@ -48,6 +65,7 @@ function isTrouble(state: TrayState): boolean {
   return (
     state.link.kind === 'failed' ||
     state.failure !== undefined ||
+    state.profileRefused ||
     state.snapshot?.tunnel.kind === 'error' ||
     state.snapshot?.warnings.some((warning) => warning.severity === 'error') === true
   );

@@ -9,7 +9,7 @@ export interface Area {
 }
 
 export const defaultSize = { width: 1180, height: 760 } as const;
-export const minimumSize = { width: 860, height: 560 } as const;
+export const minimumSize = { width: 420, height: 400 } as const;
 
 /** Columns and rows of pixels that must be on a screen for the window to be grasped. */
 const graspable = 80;

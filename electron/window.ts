@@ -1,5 +1,5 @@
 /** The one window: shown when it has something to show, remembered where it was, and kept to our page. */
-import { BrowserWindow, Menu, type NativeImage, nativeTheme, screen } from 'electron';
+import { BrowserWindow, dialog, Menu, type NativeImage, nativeTheme, screen } from 'electron';
 import type { IsOurs } from './ipc.ts';
 import { isRendererUrl, rendererOrigin } from './renderer-protocol.ts';
 import type { SettingsFile } from './settings.ts';
@@ -59,6 +59,15 @@ export class MainWindow {
     if (this.#window.isMinimized()) this.#window.restore();
     this.#window.show();
     this.#window.focus();
+  }
+
+  minimise(): void {
+    this.#window.minimize();
+  }
+
+  /** Shows a question that belongs to this window; returns the place of the button. */
+  async ask(options: Electron.MessageBoxOptions): Promise<number> {
+    return (await dialog.showMessageBox(this.#window, options)).response;
   }
 
   hide(): void {

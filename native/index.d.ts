@@ -88,29 +88,48 @@ export type CloseReason =
   | 'rerouted' // its way out is gone, or (by `review()`) no longer the kernel's choice
   | 'stopped'; // the engine was stopped
 
+/** One address of a dial. Milliseconds: `begun` since the dial began, `took` since then. `unanswered`: another answered first, or the time was over. */
+export interface DialAttempt {
+  address: string;
+  begun: number;
+  took: number;
+  end: 'connected' | 'unanswered' | DialFailure;
+}
+
 export type EngineEvent =
-  /** A new flow; it is held until `decide`. `slot` is its place in `counters()` until its `close` event. */
+  /**
+   * A new flow; it is held until `decide`. `slot` is its place in `counters()` until its `close` event. `owner` is the same for
+   * flows whose turns are one: those of a user of this machine, those of nobody known here, all that are forwarded, and all
+   * that came while few were held.
+   */
   | {
       kind: 'open';
       id: number;
       slot: number;
+      owner: string;
       network: 'tcp' | 'udp';
       source: NativeEndpoint;
       destination: NativeEndpoint;
     }
-  /** The outcome of verdict `dial`. On failure the flow is held again: decide again. `address` is the peer of the outward socket. */
-  | { kind: 'dialed'; id: number; ok: true; address: string; ms: number }
-  | { kind: 'dialed'; id: number; ok: false; failure: DialFailure; message: string; ms: number }
-  /** Verdict `stream`: the connection is accepted; `takeStream` may be called once. */
-  | { kind: 'accepted'; id: number }
+  /** The outcome of verdict `dial`. On failure the flow is held again: decide again. `address` is the peer of the outward socket. `attempts`: where the first address did not answer at once. */
+  | { kind: 'dialed'; id: number; ok: true; address: string; ms: number; attempts?: DialAttempt[] }
+  | {
+      kind: 'dialed';
+      id: number;
+      ok: false;
+      failure: DialFailure;
+      message: string;
+      ms: number;
+      attempts?: DialAttempt[];
+    }
   /**
    * The outcome of verdict `peek`: what the client has sent so far, unread (it still goes to wherever the flow goes). TCP: one
    * chunk, at most 32 KiB; UDP: the datagrams since the flow began, oldest first, at most 16. The flow is held again: decide
    * again. `reason`: `bytes` = at least `atLeast` are there; `end` = the client has sent FIN, or no more fits; `timeout`.
    */
   | { kind: 'peeked'; id: number; chunks: Buffer[]; reason: 'bytes' | 'end' | 'timeout'; ms: number }
-  /** The end of a flow, exactly one for each `open`. `up` and `down` are the payload bytes that reached the far side and the client. */
-  | { kind: 'close'; id: number; up: number; down: number; reason: CloseReason }
+  /** The end of a flow, exactly one for each `open`. `firstByteMs`: from its opening to the first byte that came back. `up` and `down` are the payload bytes that reached the far side and the client. */
+  | { kind: 'close'; id: number; up: number; down: number; firstByteMs?: number; reason: CloseReason }
   /**
    * Questions to port 53 of the servers in `dnsHijack`, by UDP or (each one message of a) TCP connection, as many as have come
    * meanwhile. The token of a question is `firstToken` plus its place. In `questions` they lie back to back, integers
@@ -132,32 +151,26 @@ export type EngineEvent =
    */
   | { kind: 'dead'; message: string; revivable: boolean };
 
+/** A handshake with a proxy over the connected socket, which is over before the flow's first byte. */
+export type Layer =
+  /** `targetHost` (name or address) and `targetPort` are what it is asked for; for UDP by UDP ASSOCIATE. */
+  | { protocol: 'socks5'; username?: string; password?: string; targetHost: string; targetPort: number }
+  /** `request` is the whole head of a CONNECT request. Not for UDP: such a flow is refused. */
+  | { protocol: 'http-connect'; request: Uint8Array };
+
 export type Verdict =
   /**
-   * Dial natively and relay; the SYN is answered when the dial has succeeded.
-   * `direct`: hops are the target's addresses, `port` its port. `socks5`: hops and `port` are the proxy's,
-   * `targetHost` (name or address) and `targetPort` what it is asked for; for UDP by UDP ASSOCIATE.
+   * Dial natively and relay; the SYN is answered when the dial has succeeded. Without a layer the hops are the target's addresses
+   * and `port` its port; with one (there may be no more) they are the proxy's.
    */
-  | {
-      kind: 'dial';
-      via: 'direct' | 'socks5';
-      hops: Hop[];
-      port: number;
-      username?: string;
-      password?: string;
-      targetHost?: string;
-      targetPort?: number;
-      timeoutMs: number;
-    }
+  | { kind: 'dial'; hops: Hop[]; port: number; layers: Layer[]; timeoutMs: number }
   /** `reset`: RST, for UDP ICMP port unreachable. `unreachable`: ICMP host unreachable. `drop`: silence. */
   | { kind: 'reject'; how: 'reset' | 'unreachable' | 'drop' }
   /**
    * TCP: accept now and wait for `atLeast` bytes; UDP: wait for `atLeast` datagrams. Answered by `peeked`. After it a dial's
    * failure can only be told by RST. Allowed again after `peeked`.
    */
-  | { kind: 'peek'; atLeast: number; timeoutMs: number }
-  /** TCP only: accept now (unless a peek did) and hand the connection to the caller by `takeStream`. */
-  | { kind: 'stream' };
+  | { kind: 'peek'; atLeast: number; timeoutMs: number };
 
 /**
  * `direct`: requests go to the first hop that has a way, with their hop limit; replies and ICMP errors come back as if from
@@ -174,7 +187,8 @@ export interface EngineMetrics {
   dropped: number; // packets not understood or without a flow
   held: number;
   tcpFlows: number;
-  tcpRefused: number; // connections refused because their program, or all together, had too many
+  tcpRefused: number; // connections refused because nothing was left, and nobody had more than their user
+  tcpGaveWay: number; // connections reset for a user who had fewer
   udpFlows: number;
   udpSockets: number; // descriptors of outward UDP sockets
   udpGaveWay: number; // UDP flows ended early because their program, or all together, had too many
@@ -198,11 +212,9 @@ export class Engine {
   decide(id: number, verdict: Verdict): void;
   /** A verdict for an unknown or decided id is ignored. */
   decideEcho(id: number, verdict: EchoVerdict): void;
-  /** The accepted connection of verdict `stream`: a non-blocking TCP socket, now the caller's. Throws `ENOENT` if there is none. */
-  takeStream(id: number): number;
   /**
    * `graceful` sends FIN both ways after what is queued; `reset` sends RST both ways. Unknown flows are ignored. A held flow
-   * is refused either way. A stream that was taken is ended gracefully by its owner: only `reset` works here.
+   * is refused either way.
    */
   close(id: number, how: 'graceful' | 'reset'): void;
   /**
@@ -213,6 +225,8 @@ export class Engine {
   answerDns(answers: Uint8Array): void;
   /** Replaces `carried6`. Flows that are carried already go on. */
   carry6(prefixes: string[]): void;
+  /** The device has this MTU now: what programs are sent fits it. Set it on the device first. Flows go on. */
+  setMtu(mtu: number): void;
   /** Replaces `dnsHijack`. */
   hijackDns(servers: DnsHijack): void;
   /**
@@ -221,12 +235,20 @@ export class Engine {
    * Pings that would leave by another are decided anew. Some flows at each turn of its thread: packets do not wait. Called again before it is through, it goes through all once more.
    */
   review(): void;
-  /** Shared memory, two entries per slot: bytes up at 2*slot, bytes down at 2*slot+1. The same array at each call. */
+  /**
+   * Shared memory. Two entries per slot: bytes up at 2*slot, bytes down at 2*slot+1. In its last third, one per slot: the milliseconds
+   * from the opening to the first byte that came back, and one; 0 before. The same array at each call.
+   */
   counters(): BigUint64Array;
   metrics(): EngineMetrics;
   /**
+   * To be called after each call of `onEvents`, once what else waits for the thread has had its turn: before that no events
+   * are told, or a busy engine would keep the event loop from everything else.
+   */
+  ready(): void;
+  /**
    * After `dead` with `revivable`: another engine takes over the device as it is. Throws `ENOENT` if there is none to be had.
-   * What `carry6` and `hijackDns` said last holds.
+   * What `carry6`, `hijackDns` and `setMtu` said last holds.
    */
   revive(): void;
   /**
@@ -259,15 +281,23 @@ export interface NativeRoute {
 /**
  * Asks the kernel for the way of a packet with a mark, by its rules and tables, whoever made them (RTM_GETROUTE, rtnetlink(7)).
  * `network` with `port`, and `uid` (the socket's user), are for rules that look at them. `null` when there is no way, or one
- * that says unreachable. Some microseconds.
+ * that says unreachable. The answer is kept until the kernel tells of a change (link, address, route or rule). Throws ETIMEDOUT
+ * where the kernel answers about IPv4 only when others have let go of its RTNL mutex (before Linux 6.18): after 20 ms, and at once
+ * while an earlier question goes on waiting.
  */
 export function findRoute(
   destination: string,
   mark: number,
-  network?: 'tcp' | 'udp',
+  network?: 'tcp' | 'udp' | 'icmp',
   port?: number,
   uid?: number,
 ): NativeRoute | null;
+
+/**
+ * The address of this machine from which a packet with a mark would leave; the destination itself when it is this machine's.
+ * `null` when there is no way. Never waits for the RTNL mutex.
+ */
+export function sourceTowards(destination: string, mark: number): string | null;
 
 export interface NativeProcess {
   pid: number;
@@ -278,7 +308,7 @@ export interface NativeProcess {
 
 /**
  * The process that owns the local end of a connection: one exact INET_DIAG request, then inode to pid among that uid's
- * processes (sock_diag(7), proc(5)). `null` when it cannot be told within 20 ms. Never blocks the JavaScript thread.
+ * processes (sock_diag(7), proc(5)). `null` when it cannot be told within 100 ms. Never blocks the JavaScript thread.
  */
 export function findProcess(
   network: 'tcp' | 'udp',
@@ -292,6 +322,12 @@ export function socketUid(network: 'tcp' | 'udp', source: NativeEndpoint, destin
 /** The processes that hold a TCP socket listening at exactly this address and port, or at its wildcard, or such a UDP socket without a peer. */
 export function findListeners(address: string, port: number): Promise<NativeProcess[]>;
 
+/**
+ * From now on sockets that these processes make, and no others, have this mark (SO_MARK) from the beginning; nobody's when the list
+ * is empty, and when this process ends. Throws where the kernel has no bpf(2) for cgroups.
+ */
+export function spareProcesses(pids: number[], mark: number): void;
+
 /** Parent of a process, 0 when gone. */
 export function parentOf(pid: number): number;
 
@@ -301,3 +337,6 @@ export function parentOf(pid: number): number;
  * many; 0 where the kernel cannot.
  */
 export function destroySockets(prefixes: string[], spared: string[]): number;
+
+/** Gives memory that was freed back to the kernel, on a thread of its own. */
+export function trimMemory(): void;

@@ -10,6 +10,8 @@ import { ConnectionsPage } from './features/connections/ConnectionsPage.tsx';
 import { DnsLogPage } from './features/dns-log/DnsLogPage.tsx';
 import { MappingsPage } from './features/mappings/MappingsPage.tsx';
 import { OverviewPage } from './features/overview/OverviewPage.tsx';
+import { ProfilesPage } from './features/profiles/ProfilesPage.tsx';
+import { ProxiesPage } from './features/proxies/ProxiesPage.tsx';
 import { RulesPage } from './features/rules/RulesPage.tsx';
 import { SettingsPage } from './features/settings/SettingsPage.tsx';
 import { HelperTrouble } from './features/trouble/HelperTrouble.tsx';
@@ -19,6 +21,8 @@ import type { PageName } from './stores/ui-store.ts';
 
 const pageComponents: Readonly<Record<PageName, ComponentType>> = {
   overview: OverviewPage,
+  proxies: ProxiesPage,
+  profiles: ProfilesPage,
   connections: ConnectionsPage,
   mappings: MappingsPage,
   dns: DnsLogPage,
@@ -51,13 +55,13 @@ export function App() {
   );
 }
 
-/** The settings work without anybody; every other page needs the helper. */
+/** The settings work without anybody, the profiles without the helper; every other page needs it. */
 function PageOrTrouble({ page }: { page: PageName }) {
   const homeLost = useLive((state) => state.home.kind === 'lost');
   const linkFailed = useLive((state) => state.link.kind === 'failed');
   const Page = pageComponents[page];
   if (page !== 'settings' && homeLost) return <HomeTrouble />;
-  if (page !== 'settings' && linkFailed) return <HelperTrouble />;
+  if (page !== 'settings' && page !== 'profiles' && linkFailed) return <HelperTrouble />;
   return <Page />;
 }
 

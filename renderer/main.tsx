@@ -5,9 +5,11 @@ import { createRoot } from 'react-dom/client';
 import { I18nextProvider } from 'react-i18next';
 import { connectApi } from './api.ts';
 import { App } from './app.tsx';
-import { createI18n, resolveLanguage } from './i18n/create-i18n.ts';
+import { createI18n, type Language, resolveLanguage } from './i18n/create-i18n.ts';
 import { ConnectionTable } from './stores/connection-table.ts';
+import { DelayTest } from './stores/delay-test.ts';
 import { EnhancedToggle } from './stores/enhanced-toggle.ts';
+import { watchHelper } from './stores/helper-watch.ts';
 import { createLiveStore } from './stores/live-store.ts';
 import { Notices } from './stores/notices.ts';
 import type { Preferences } from './stores/preferences.ts';
@@ -16,6 +18,7 @@ import { SecondClock } from './stores/second-clock.ts';
 import { type Services, ServicesContext } from './stores/services.ts';
 import { TopicStore } from './stores/topic-store.ts';
 import { UiStore } from './stores/ui-store.ts';
+import { formatTime } from './text/format.ts';
 import './styles/tokens.css';
 import './styles/base.css';
 import './styles/shell.css';
@@ -28,7 +31,11 @@ const dnsLogLimit = 5000;
 const services = createServices(window);
 const { ui } = services;
 const translator = createI18n(resolveLanguage(ui.store.getState().preferences.language, navigator.languages));
-applyAppearance(window, ui, translator);
+applyAppearance(window, services, translator);
+watchHelper(services.live, {
+  returned: (time) =>
+    services.notices.warn(translator.t('trouble.helperReturned', { time: formatTime(time, Date.now()) })),
+});
 window.addEventListener('hashchange', () => ui.followLocation());
 
 const root = document.getElementById('root');
@@ -82,14 +89,29 @@ function createServices(window: Window): Services {
       table: new RowTable<'dnsLog'>((row) => row.id),
       options: { limit: dnsLogLimit },
     }),
+    proxies: new TopicStore({
+      ...shared,
+      topic: 'proxies',
+      table: new RowTable<'proxies'>((row) => row.name),
+      options: {},
+    }),
+    delayTest: new DelayTest(bridge),
     ui: new UiStore(window.localStorage, window.location),
+    kept: new Map(),
     notices: new Notices(after),
     clock: new SecondClock({ now: () => Date.now(), every }),
   };
 }
 
 /** Theme and language of the document follow the preferences, and the system where they say so. */
-function applyAppearance(window: Window, ui: UiStore, translator: i18n): void {
+function applyAppearance(window: Window, { ui, bridge }: Services, translator: i18n): void {
+  let told: Language | undefined;
+  const tellLanguage = (language: Language) => {
+    if (language === told) return;
+    told = language;
+    // The tray speaks as the window does. A browser's app process has none, and a home that is away hears it from the next window.
+    bridge.call('setLanguage', { language }).catch(() => undefined);
+  };
   const darkSystem = window.matchMedia('(prefers-color-scheme: dark)');
   const apply = ({ theme, language }: Preferences) => {
     const { documentElement } = window.document;
@@ -97,6 +119,7 @@ function applyAppearance(window: Window, ui: UiStore, translator: i18n): void {
     const resolved = resolveLanguage(language, window.navigator.languages);
     documentElement.lang = resolved;
     if (translator.language !== resolved) void translator.changeLanguage(resolved);
+    tellLanguage(resolved);
   };
   apply(ui.store.getState().preferences);
   ui.store.subscribe(({ preferences }) => apply(preferences));

@@ -28,9 +28,10 @@ const allowed: Record<string, readonly string[]> = {
   'core/tunnel': [...low, ...middle, 'core/sniff'],
   'core/helper': [...low, ...middle, 'core/tunnel'],
   'core/profile': ['core/contract', 'core/base', 'core/net', 'core/rule'],
-  'core/controller': ['core/contract', 'core/base', 'core/net', 'core/rpc', 'core/profile'],
-  'core/cli': ['core/contract', 'core/base', 'core/net', 'core/rpc', 'core/profile', 'core/controller'],
-  electron: ['core/contract', 'core/base', 'core/rpc', 'core/profile', 'core/controller'],
+  'core/provider': ['core/contract', 'core/base', 'core/net', 'core/rule', 'core/profile'],
+  'core/app': ['core/contract', 'core/base', 'core/net', 'core/rpc', 'core/profile', 'core/provider'],
+  'core/cli': ['core/contract', 'core/base', 'core/net', 'core/rpc', 'core/profile', 'core/provider', 'core/app'],
+  electron: ['core/contract', 'core/base', 'core/rpc', 'core/profile', 'core/provider', 'core/app'],
   renderer: ['core/contract'],
 };
 
@@ -64,12 +65,38 @@ describe('folders', () => {
     expect(wrong).toEqual([]);
   });
 
-  test("of rule, the user side takes the parser only: matching is the helper's", () => {
+  test('within dns arrows point down too: resolvers and the pool know nothing of who asks, nor of each other', () => {
+    const below: Record<string, readonly string[]> = {
+      resolver: [],
+      'fake-ip': [],
+      names: ['resolver'],
+      upstream: ['resolver'],
+      router: ['resolver', 'fake-ip', 'names'],
+      server: ['resolver', 'fake-ip', 'router', 'upstream'],
+    };
+    const part = (file: string): string => (file.startsWith('core/dns/') ? (file.split('/').at(-2) ?? '') : '');
+    const wrong = sources.flatMap((file) => {
+      const own = below[part(file.path)];
+      if (own === undefined) return [];
+      const stray = file.imports.filter((target) => part(target) !== '' && part(target) !== part(file.path));
+      return stray.filter((target) => !own.includes(part(target))).map((target) => `${file.path} -> ${target}`);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test('no folder of core/dns has more files than can be read at a glance', () => {
+    const counts = Map.groupBy(
+      sources.filter(({ path: file }) => file.startsWith('core/dns/')),
+      ({ path: file }) => path.dirname(file),
+    );
+    expect([...counts].filter(([, files]) => files.length > 15).map(([folder]) => folder)).toEqual([]);
+  });
+
+  test("of rule, the user side takes the parser and the form of sets only: matching is the helper's", () => {
+    const may = ['core/rule/rule-parser.ts', 'core/rule/expression-room.ts', 'core/rule/canonical-set.ts'];
     const wrong = sources
-      .filter((file) => folderOf(file.path) === 'core/profile')
-      .flatMap((file) =>
-        file.imports.filter((target) => target.startsWith('core/rule/') && target !== 'core/rule/rule-parser.ts'),
-      );
+      .filter((file) => ['core/profile', 'core/provider'].includes(folderOf(file.path)))
+      .flatMap((file) => file.imports.filter((target) => target.startsWith('core/rule/') && !may.includes(target)));
     expect(wrong).toEqual([]);
   });
 
@@ -89,6 +116,80 @@ describe('folders', () => {
 });
 
 const nativeLoader = 'core/system/native.ts';
+
+describe('operating systems', () => {
+  const platform = 'core/system/platform.ts';
+  const isOfOne = (file: string): boolean => file.startsWith('core/system/linux/');
+
+  test('only platform.ts knows which there are: a second one is a folder and a line there', () => {
+    const wrong = sources
+      .filter(({ path: file }) => !isOfOne(file) && file !== platform)
+      .flatMap((file) => file.imports.filter((target) => isOfOne(target)).map((target) => `${file.path} -> ${target}`));
+    expect(wrong).toEqual([]);
+  });
+
+  test('nothing else asks which it runs on', () => {
+    /** Each says it, and why it may. */
+    const may: Record<string, string> = {
+      [platform]: 'chooses',
+      'core/base/system-name.ts': 'is told to people, decides nothing',
+      'renderer/i18n/en-errors.ts': 'says to people what is supported',
+      'renderer/i18n/zh-cn-errors.ts': 'says it in Chinese',
+    };
+    const wrong = sources.filter(
+      (file) =>
+        !isOfOne(file.path) &&
+        !(file.path in may) &&
+        /\blinux\b|process\.platform|\bos\.platform\(/i.test(withoutComments(file)),
+    );
+    expect(wrong.map((file) => file.path)).toEqual([]);
+  });
+
+  test('what depends on one is not read elsewhere: /proc, /sys and /etc', () => {
+    const may: Record<string, string> = { 'core/cli/main.ts': '/etc/passwd, which every Unix has' };
+    const wrong = sources.filter(
+      (file) =>
+        !isOfOne(file.path) &&
+        !file.path.startsWith('renderer/') &&
+        !(file.path in may) &&
+        /['"`]\/(?:proc|sys|etc)\//.test(withoutComments(file)),
+    );
+    expect(wrong.map((file) => file.path)).toEqual([]);
+  });
+
+  test('in Rust, sys/mod.rs chooses the folder, and only sys/ knows /proc and devices', () => {
+    const files = rustSources();
+    const wrong = files.filter(
+      ([file, text]) =>
+        (!file.startsWith('sys/linux/') && /"\/(?:proc|dev\/net)\//.test(text)) ||
+        (file !== 'sys/mod.rs' && !file.startsWith('sys/linux/') && /target_os|sys::linux/.test(text)),
+    );
+    expect(wrong.map(([file]) => file)).toEqual([]);
+    expect(files.map(([file]) => file)).toContain('sys/linux/tun.rs');
+  });
+
+  test('restore stands alone: it opens the journal and asks the kernel, whatever else is broken', () => {
+    const may = [
+      /^core\/(?:base|contract)\//,
+      /^core\/system\/(?:command-runner|regular-file|undo-journal|undo-record)\.ts$/,
+      /^core\/system\/linux\/(?:restore\.ts|routes\/|system-dns\/resolv-conf-)/,
+    ];
+    const starts = ['core/helper/restore-offline.ts', 'core/system/linux/restore.ts'];
+    const loaded = [...new Set(starts.flatMap(loadedBy))].filter((file) => file !== starts[0]);
+    expect(loaded.filter((file) => !may.some((each) => each.test(file)))).toEqual([]);
+    expect(loaded).toContain('core/system/undo-journal.ts');
+    // No addon, no database, no socket.
+    const packages = sources.filter((file) => loaded.includes(file.path)).flatMap((file) => file.packages);
+    expect([...new Set(packages)].toSorted()).toEqual([
+      'ipaddr.js',
+      'node:child_process',
+      'node:fs',
+      'node:fs/promises',
+      'node:path',
+      'zod',
+    ]);
+  });
+});
 
 describe('doors', () => {
   const helperFolders = [...low, ...middle, 'core/sniff', 'core/tunnel', 'core/helper'];
@@ -138,9 +239,10 @@ describe('doors', () => {
     const local: Record<string, string> = {
       'core/rpc/rpc-client.ts': 'the Unix control socket',
       'core/helper/single-instance.ts': 'asks whether the Unix control socket answers',
-      'core/dns/http1-session.ts': 'HTTP/1.1 on streams that the egress or an outbound has connected',
-      'core/dns/http2-session.ts': 'HTTP/2 on such a stream',
-      'core/dns/upstream-dialer.ts': 'TLS on such a stream',
+      'core/dns/upstream/http1-session.ts': 'HTTP/1.1 on streams that the egress or an outbound has connected',
+      'core/dns/upstream/http2-session.ts': 'HTTP/2 on such a stream',
+      'core/dns/upstream/upstream-dialer.ts': 'TLS on such a stream',
+      'core/outbound/health/probe.ts': 'TLS on a stream that an outbound has connected',
       'core/inbound/udp-association.ts': 'hears the datagrams of clients and answers them',
       'core/tunnel/native-flow-engine.ts': 'adopts a connection that the engine accepted',
     };
@@ -221,6 +323,29 @@ describe('style', () => {
     expect(fs.readdirSync(root).filter((name) => !expected.includes(name))).toEqual([]);
   });
 });
+
+/** What runs when a file is loaded, itself among it: what is imported as types only does not. */
+function loadedBy(start: string): string[] {
+  const byPath = new Map(sources.map((file) => [file.path, file]));
+  const found = new Set([start]);
+  for (const each of found) {
+    const { imports = [], text = '' } = byPath.get(each) ?? {};
+    const types = [...text.matchAll(/^import type [^;]*? from '(\.[^']+)';$/gm)].map(([, name = '']) =>
+      path.posix.join(path.posix.dirname(each), name),
+    );
+    for (const target of imports) if (!types.includes(target)) found.add(target);
+  }
+  return [...found];
+}
+
+/** Paths below native/src, with their text without comments. */
+function rustSources(): [file: string, text: string][] {
+  const folder = path.join(root, 'native/src');
+  return fs
+    .readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.rs'))
+    .map((file) => [file, fs.readFileSync(path.join(folder, file), 'utf8').replace(/^\s*\/\/.*$/gm, '')]);
+}
 
 function withoutComments(file: SourceFile): string {
   return file.text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '$1');

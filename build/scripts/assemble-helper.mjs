@@ -12,8 +12,8 @@ export const helperHome = '/usr/local/lib/mirage';
 /** Node's flags for the helper: memory before the last tenth of speed, or a burst of questions leaves the heap large for good. */
 export const helperFlags = JSON.parse(fs.readFileSync(path.join(root, 'build/helper-flags.json'), 'utf8'));
 
-/** Assembles under `home` (default /usr/local/lib/mirage) and answers `{ node, main }` to run. Older assemblies are removed, and
- * `mirage-helper` starts the one that is there. */
+/** Assembles under `home` (default /usr/local/lib/mirage) and answers `{ node, main }` to run. Older assemblies are removed.
+ * `mirage-helper` starts the one that is there, `mirage` the command line of this checkout. */
 export function assembleHelper(home = helperHome) {
   const files = [
     { name: 'node', mode: 0o755, bytes: fs.readFileSync(nodeBinary) },
@@ -37,7 +37,8 @@ export function assembleHelper(home = helperHome) {
     fs.renameSync(draft, directory);
     syncDirectory(home);
   }
-  writeLauncher(home, directory);
+  writeLauncher(home, 'mirage-helper', [`${directory}/node`, ...helperFlags, `${directory}/main.js`]);
+  writeLauncher(home, 'mirage', [`${directory}/node`, path.join(root, 'dist/cli/main.js')]);
   for (const name of fs.readdirSync(home)) {
     const other = path.join(home, name);
     if (/^(helper-[0-9a-f]{16}|\.draft-.*)$/.test(name) && other !== directory)
@@ -46,16 +47,20 @@ export function assembleHelper(home = helperHome) {
   return { node: path.join(directory, 'node'), main: path.join(directory, 'main.js') };
 }
 
-/** `mirage-helper` beside the assemblies: what people call for `--restore`, whichever assembly is there now. */
-function writeLauncher(home, directory) {
+/** A small program beside the assemblies, which starts what is there now: `mirage-helper`, and the command line `mirage`. */
+function writeLauncher(home, name, command) {
   const draft = path.join(home, '.draft-launcher');
-  const text = `#!/bin/sh\nexec '${directory}/node' ${helperFlags.join(' ')} '${directory}/main.js' "$@"\n`;
   fs.rmSync(draft, { recursive: true, force: true });
-  writeDurably(draft, text, 0o755);
-  const launcher = path.join(home, 'mirage-helper');
+  writeDurably(draft, `#!/bin/sh\nexec ${command.map(quoted).join(' ')} "$@"\n`, 0o755);
+  const launcher = path.join(home, name);
   if (exists(launcher) && fs.lstatSync(launcher).isDirectory()) fs.rmSync(launcher, { recursive: true });
   fs.renameSync(draft, launcher);
   syncDirectory(home);
+}
+
+/** One word of a shell, whatever is in it (sh(1), quoting). */
+function quoted(text) {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** Whether exactly these files are there, root's alone to change, with these bytes: nothing less, nothing more, no link. */

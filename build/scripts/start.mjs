@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { helperHome } from './assemble-helper.mjs';
 import { build } from './build.mjs';
 import {
   findProgram,
@@ -22,13 +23,17 @@ import {
 const help = `npm start [-- OPTIONS]     build and run Mirage
 
   --enhanced        turn Enhanced Mode on at once (otherwise the network is not touched before you do)
-  --config FILE     profile in Clash's YAML spelling (default ~/.config/mirage/profile.yaml, else everything DIRECT)
+  --config FILE     profile in Clash's YAML spelling (default the one in use, else everything DIRECT)
   --browser         the UI in the browser even where a window could be opened
-  --port N          port of the browser UI (default: any free one)
+  --port N          port of the browser UI (default: 7396, or any free one where it is taken)
   --developer       run the helper from this checkout instead of a root-owned directory
   --help            this text`;
 
 const socketPath = '/run/mirage/helper.sock';
+const cliLauncher = path.join(helperHome, 'mirage');
+/** Said when the supervisor has given the helper up, or somebody ended it. */
+const helperEnded = `   the helper ended. End this with Ctrl-C and start it again; if the network does not work meanwhile:
+   sudo ${path.join(helperHome, 'mirage-helper')} --restore`;
 
 await main(async (args) => {
   const options = readOptions(args);
@@ -41,6 +46,7 @@ await main(async (args) => {
     ? undefined
     : await step('starting the helper', () => startHelper(options));
   if (helper === undefined) say('   a helper is running already; using it');
+  if (!options.developer && fs.existsSync(cliLauncher)) say(`   command line: ${cliLauncher}`);
   const ui = await startUi(options);
   return await untilEnd(helper, ui);
 });
@@ -152,7 +158,7 @@ function answers(socket) {
   });
 }
 
-/** Ends both when either ends or on Ctrl-C; the helper last, so that the UI can turn its session off. */
+/** Ends all when the UI ends or on Ctrl-C; the helper last, so that the UI can turn its session off. */
 function untilEnd(helper, ui) {
   return new Promise((resolve) => {
     let code = 0;
@@ -163,9 +169,9 @@ function untilEnd(helper, ui) {
       ui.kill('SIGTERM');
     };
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
+    // The window stays: it says what happened and what to do.
     helper?.on('exit', () => {
-      if (!stopping) say('   the helper ended');
-      stop();
+      if (!stopping) say(helperEnded);
     });
     ui.on('error', (error) => {
       say(`   the UI could not be started: ${error.message}`);

@@ -10,6 +10,8 @@ export const peerPackages = [
   ['dnsutils', 'dig'],
   ['dante-server', 'danted'],
   ['microsocks', 'microsocks'],
+  ['tinyproxy-bin', 'tinyproxy'],
+  ['squid', 'squid'],
   ['netcat-openbsd', 'nc.openbsd'],
   ['iperf3', 'iperf3'],
   ['dnsmasq-base', 'dnsmasq'],

@@ -17,35 +17,53 @@ import { findProgram, isRoot, main, nodeBinary, root, run, say, UserError, userE
 
 const ci = process.env.CI === 'true';
 
-/** In this order. `folders` are handed to vitest; `needsRoot` tiers make network namespaces. */
+/**
+ * In this order. `folders` are handed to vitest; `needsRoot` tiers make network namespaces. Files run `atOnce` (as many as there are
+ * processors, if it does not say) but for those that measure, compile, or hold up every other namespace: these run `alone`, last.
+ */
 const tiers = {
   static: { title: 'types, lint, format', packages: [], run: runStatic },
   rust: { title: 'Rust: format, clippy, unit and property tests', packages: [], run: runRust },
   unit: {
     title: 'unit, property and architecture',
-    packages: [],
-    folders: ['test/architecture.spec.ts', 'test/core', 'test/renderer', 'test/electron', 'test/build', 'test/fuzz'],
+    packages: peerPackages,
+    folders: [
+      'test/architecture.spec.ts',
+      'test/core',
+      'test/renderer',
+      'test/electron',
+      'test/build',
+      'test/fuzz',
+      'test/oracle',
+    ],
   },
   netns: {
     title: 'real helper in network namespaces',
     packages: peerPackages,
     needsRoot: true,
     folders: ['test/native', 'test/e2e/netns'],
-    serial: true,
+    atOnce: 2,
+    alone: [
+      'test/native/route.spec.ts',
+      'test/e2e/netns/attack.spec.ts',
+      'test/e2e/netns/start.spec.ts',
+      'test/e2e/netns/engine-fault.spec.ts',
+    ],
   },
   ui: {
     title: 'real renderer in Chromium',
     packages: [...peerPackages, ...browserPackages],
     needsRoot: true,
     folders: ['test/e2e/ui'],
-    serial: true,
+    // One file waits a minute for what Chromium remembers.
+    atOnce: 2,
   },
   electron: {
     title: 'real Electron',
     packages: [...peerPackages, ...electronPackages],
     needsRoot: true,
     folders: ['test/e2e/electron'],
-    serial: true,
+    atOnce: 1,
   },
 };
 
@@ -104,7 +122,7 @@ async function runRust() {
     [
       'cargo clippy',
       cargo,
-      ['clippy', '--release', '--locked', '--all-targets', ...manifest, '--', '-D', 'warnings'],
+      ['clippy', '--release', '--locked', '--all-targets', '--all-features', ...manifest, '--', '-D', 'warnings'],
       env,
     ],
   ]);
@@ -135,12 +153,23 @@ async function runCommands(checks) {
   return result;
 }
 
+/** Runs the files of a tier by vitest, those that must be alone after the others. */
+async function runVitest(name, { folders, atOnce, alone = [] }) {
+  const result = await runFiles(name, folders, atOnce, alone);
+  if (alone.length === 0) return result;
+  const last = await runFiles(`${name}-alone`, alone, 1, []);
+  return {
+    passed: result.passed + last.passed,
+    failed: result.failed + last.failed,
+    skipped: [...result.skipped, ...last.skipped],
+  };
+}
+
 /** Runs vitest and counts from its JSON report, so that nothing can look green that did not run. */
-async function runVitest(name, tier) {
+async function runFiles(name, paths, atOnce, without) {
   const report = path.join(root, 'test', '.artifacts', `${name}.json`);
   fs.mkdirSync(path.dirname(report), { recursive: true });
   fs.rmSync(report, { force: true });
-  const folders = tier.folders.filter((folder) => fs.existsSync(path.join(root, folder)));
   const args = [
     path.join(root, 'node_modules/vitest/vitest.mjs'),
     'run',
@@ -149,9 +178,12 @@ async function runVitest(name, tier) {
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${report}`,
+    ...(atOnce === undefined ? [] : [`--maxWorkers=${atOnce}`]),
+    ...without.map((file) => `--exclude=${file}`),
   ];
-  if (tier.serial) args.push('--no-file-parallelism');
-  const { code } = await capture(nodeBinary, [...args, ...folders], {});
+  const missing = paths.filter((each) => !fs.existsSync(path.join(root, each)));
+  if (missing.length > 0) say(`   FAILED there is no ${missing.join(', ')}`);
+  const { code } = missing.length > 0 ? { code: 1 } : await capture(nodeBinary, [...args, ...paths], {});
   if (!fs.existsSync(report)) return { passed: 0, failed: 1, skipped: [] };
   const suites = JSON.parse(fs.readFileSync(report, 'utf8')).testResults;
   const result = { passed: 0, failed: 0, skipped: [] };

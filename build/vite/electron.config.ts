@@ -28,6 +28,8 @@ function bundle(name: 'main' | 'preload'): EnvironmentOptions {
 export default defineConfig({
   root,
   publicDir: false,
+  // Its form for Node wants diagnostics channels that Node 18 has not got, which the older Electron of the tests runs on.
+  resolve: { alias: { 'lru-cache': `${root}node_modules/lru-cache/dist/esm/browser/index.min.js` } },
   plugins: [
     {
       name: 'icons',

@@ -20,8 +20,15 @@ export class AppError extends Error {
   readonly details: Record<string, string | number | boolean> | undefined;
   readonly problems: ConfigProblem[] | undefined;
 
+  /**
+   * Only a defect has a stack: what is expected to fail is known by its code, may fail thousands of times a second, and where it is
+   * remembered its stack would keep alive whatever was on the way.
+   */
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
+    const { stackTraceLimit } = Error;
+    if (code !== 'INTERNAL') Error.stackTraceLimit = 0;
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.code = code;
     this.expected = options.expected;
     this.details = options.details;

@@ -116,6 +116,11 @@ export function isLoopbackName(name: string): boolean {
   return specialUseOf(name) === 'loopback';
 }
 
+/** Whether the last label is a number, so that it is an address, or meant to be one (URL standard, host parsing). */
+export function endsInNumber(name: string): boolean {
+  return /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/.test(name);
+}
+
 /**
  * Whether a host on the internet may have this normalised name: several labels of letters, digits and hyphens, the last one no
  * number, in no special zone. A name that fails says nothing to a proxy.
@@ -125,6 +130,6 @@ export function mayBePublicHost(name: string): boolean {
   if (comparable.length > 253 || !comparable.includes('.')) return false;
   const labels = comparable.split('.');
   if (!labels.every((label) => /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(label))) return false;
-  if (/^(?:\d+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? '')) return false;
+  if (endsInNumber(comparable)) return false;
   return specialUseOf(comparable) === 'ordinary';
 }

@@ -1,6 +1,7 @@
 /** `mirage check FILE`: everything that is wrong with a profile, by line and column. Needs no helper. */
 import { resolve } from 'node:path';
-import { renderReport, summary } from '../profile/report.ts';
+import type { Config } from '../contract/config.ts';
+import { renderReport, verdict } from '../profile/report.ts';
 import type { CommandContext } from './command-context.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import { countOf } from './quantity.ts';
@@ -18,11 +19,18 @@ export async function checkProfile(
     console.json({ file: resolve(file), valid, problems });
   } else {
     if (problems.length > 0) console.line(`${renderReport(problems, { file, text }, console.paint)}\n`);
-    console.line(
-      valid
-        ? `${console.paint('green', 'valid')}: ${countOf(config.proxies.length, 'proxy', 'proxies')}, ${countOf(config.rules.length, 'rule')}, ${summary(problems)}`
-        : `${console.paint('red', 'not valid')}: ${summary(problems)}`,
-    );
+    const size = config && sizeOf(config);
+    console.line(verdict(problems, size, console.paint));
   }
   return valid ? exitCodes.ok : exitCodes.badConfiguration;
+}
+
+/** `3 proxies, 2 groups, 40 rules`; groups are named where there are any. */
+function sizeOf({ proxies, groups, rules }: Config): string {
+  const parts = [
+    countOf(proxies.length, 'proxy', 'proxies'),
+    ...(groups.length > 0 ? [countOf(groups.length, 'group')] : []),
+    countOf(rules.length, 'rule'),
+  ];
+  return parts.join(', ');
 }

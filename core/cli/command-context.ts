@@ -1,7 +1,10 @@
 /** What every command is given: where to print, how to reach the helper, how to read a profile. */
+
+import type { HelperClient } from '../app/helper-client.ts';
+import type { LocalCommands } from '../app/local-commands.ts';
 import type { Clock } from '../base/clock.ts';
-import type { HelperClient } from '../controller/helper-client.ts';
-import type { LoadedProfile } from '../profile/profile-store.ts';
+import type { LoadedProfile, ProfileLibrary } from '../profile/profile-library.ts';
+import type { Providers } from '../provider/providers.ts';
 import type { Console } from './console.ts';
 
 /** Options that every command has. */
@@ -18,13 +21,23 @@ export interface CommandContext {
   readonly clock: Clock;
   /** One attempt; rejects with `HELPER_*` or `RPC_*`. The caller closes the client. */
   openHelper(options: GlobalOptions): Promise<HelperClient>;
-  /** The named profile, or without a name the user's own if there is one. */
+  /** The user's profiles. */
+  readonly profiles: Pick<ProfileLibrary, 'list' | 'load' | 'loadOne' | 'use' | 'add' | 'addUrl' | 'update' | 'remove'>;
+  /** What they name and do not contain. */
+  readonly providers: Pick<Providers, 'use' | 'update' | 'rows' | 'blob'>;
+  /** The named file, or without a name the profile in use if there is one. */
   loadProfile(file: string | undefined): Promise<LoadedProfile>;
   /** Resolves when the person ends a command that goes on (Ctrl-C), or its output goes nowhere any more. */
   ended(): Promise<void>;
   /** Name of a user, or undefined when the machine does not know it. */
   userName(uid: number): string | undefined;
   readonly uid: number;
+  /** Which commands work on this machine. */
+  commands(options: GlobalOptions): LocalCommands;
+  /** Asks the person at the terminal; undefined where there is none. */
+  confirm(question: string): Promise<boolean | undefined>;
+  /** Runs a program in the foreground, what it prints to standard error, and resolves with its exit code (127: not found). */
+  runProgram(command: readonly string[]): Promise<number>;
 }
 
 /** Opens the helper for as long as `work` takes. */

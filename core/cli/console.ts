@@ -1,7 +1,7 @@
 /** What a command prints with: lines for people on the one hand, one JSON document for programs on the other. */
 import type { ConfigProblem, ErrorData } from '../contract/error.ts';
 import { type ReportSource, renderReport } from '../profile/report.ts';
-import { errorText } from './error-text.ts';
+import { errorText, whatToDo } from './error-text.ts';
 import { type Paint, paintFor } from './paint.ts';
 import { type Column, LiveTable, renderTable, type TableOptions } from './table.ts';
 
@@ -15,9 +15,17 @@ export class Console {
   readonly #out: OutputStream;
   readonly #err: OutputStream;
   readonly #errPaint: Paint;
+  readonly #cli: string;
   readonly paint: Paint;
 
-  constructor(out: OutputStream, err: OutputStream, environment: Record<string, string | undefined>) {
+  /** `cli`: how the command line is called here, for advice that names a command. */
+  constructor(
+    out: OutputStream,
+    err: OutputStream,
+    environment: Record<string, string | undefined>,
+    cli: string = 'mirage',
+  ) {
+    this.#cli = cli;
     this.#out = out;
     this.#err = err;
     this.paint = paintFor(out, environment);
@@ -57,8 +65,14 @@ export class Console {
 
   /** For people on standard error; with `json` as `{"error": ...}` on standard output, where a program reads. */
   error(error: ErrorData, options: { json: boolean }): void {
-    if (options.json) this.json({ error });
-    else for (const line of errorText(error, this.#errPaint)) this.note(line);
+    const expected = whatToDo(error, this.#cli);
+    if (options.json) this.json({ error: { ...error, ...(expected === undefined ? {} : { expected }) } });
+    else this.noteError(error);
+  }
+
+  /** An error beside the result, on standard error in either form. */
+  noteError(error: ErrorData): void {
+    for (const line of errorText(error, this.#errPaint, this.#cli)) this.note(line);
   }
 
   get #tableOptions(): TableOptions {

@@ -1,11 +1,11 @@
-/** `mirage mode`: how names are answered, and by whose choice. */
+/** `mirage dns-mode`: how names are answered, and by whose choice. */
 import type { DnsMode } from '../contract/config.ts';
 import type { Snapshot } from '../contract/status.ts';
 import { type CommandContext, type GlobalOptions, withHelper } from './command-context.ts';
 
 /** `profile` = as the profile says. */
-export const modeChoices = ['fake-ip', 'redir-host', 'profile'] as const;
-export type ModeChoice = (typeof modeChoices)[number];
+export const dnsModeChoices = ['fake-ip', 'redir-host', 'profile'] as const;
+export type DnsModeChoice = (typeof dnsModeChoices)[number];
 
 const sentences: Readonly<Record<DnsMode, string>> = {
   'fake-ip': 'Names are answered with fake addresses; connections to them keep their names.',
@@ -15,7 +15,7 @@ const sentences: Readonly<Record<DnsMode, string>> = {
 /** Changes the mode if one is given, and shows the one in force. */
 export async function dnsMode(
   context: CommandContext,
-  choice: ModeChoice | undefined,
+  choice: DnsModeChoice | undefined,
   options: GlobalOptions,
 ): Promise<void> {
   const { dnsMode: inForce } = await withHelper(context, options, (helper) =>
@@ -30,5 +30,5 @@ export async function dnsMode(
 }
 
 export function describeDnsMode({ mode, chosen }: Snapshot['dnsMode']): string {
-  return chosen ? `${mode}, chosen by hand ("mirage mode profile" undoes it)` : `${mode}, as the profile says`;
+  return chosen ? `${mode}, chosen by hand ("mirage dns-mode profile" undoes it)` : `${mode}, as the profile says`;
 }

@@ -1,7 +1,7 @@
 /** The columns of the tables that `mirage dump` prints. */
 import { formatEndpoint } from '../base/address.ts';
 import type { DnsRow, MappingRow } from '../contract/dns.ts';
-import type { ConnectionRow } from '../contract/flow.ts';
+import type { ConnectionRow, PolicyWay } from '../contract/flow.ts';
 import type { LogRow } from '../contract/log.ts';
 import type { RuleRow } from '../contract/rpc.ts';
 import type { Style } from './paint.ts';
@@ -47,10 +47,10 @@ function describeState(row: ConnectionRow): string {
 }
 
 function policyStyle(row: ConnectionRow): Style | undefined {
-  const leaf = row.chain[0];
-  if (leaf === undefined || leaf === 'DIRECT') return 'dim';
-  return leaf.startsWith('REJECT') ? 'red' : 'cyan';
+  return row.way === undefined ? 'dim' : wayStyles[row.way];
 }
+
+const wayStyles: Readonly<Record<PolicyWay, Style>> = { direct: 'dim', proxied: 'cyan', rejected: 'red' };
 
 export function mappingColumns(now: number): Column<MappingRow>[] {
   const ago = (time: number) => (time === 0 ? 'never' : formatAge(now - time));
@@ -127,13 +127,18 @@ const verdictStyles: { readonly [V in DnsRow['verdict']]?: Style } = {
 };
 
 export const ruleColumns: Column<RuleRow>[] = [
-  { title: '#', value: (row) => String(row.index), align: 'right', style: () => 'dim' },
+  { title: '#', value: (row) => formatCount(row.index + 1), align: 'right', style: () => 'dim' },
   { title: 'TYPE', value: (row) => row.type },
   { title: 'PAYLOAD', value: (row) => row.payload, shrinkTo: 16, style: () => 'bold' },
   { title: 'POLICY', value: (row) => row.policy, shrinkTo: 8 },
-  { title: 'OPTION', value: (row) => (row.noResolve ? 'no-resolve' : '') },
+  { title: 'OPTION', value: optionsOf },
   { title: 'HITS', value: (row) => formatCount(row.hits), align: 'right' },
+  { title: 'MISSES', value: (row) => formatCount(row.misses), align: 'right', style: () => 'dim' },
 ];
+
+function optionsOf({ noResolve, src, off }: RuleRow): string {
+  return [...(noResolve ? ['no-resolve'] : []), ...(src === true ? ['src'] : []), ...(off ? ['off'] : [])].join(', ');
+}
 
 export const logColumns: Column<LogRow>[] = [
   { title: 'TIME', value: (row) => formatTime(row.time), style: () => 'dim', usual: 12 },

@@ -6,7 +6,7 @@ import { plainText } from './plain-text.ts';
 
 /** Used when the error itself does not say what to do. */
 const advice: { readonly [C in ErrorCode]?: string } = {
-  HELPER_NOT_RUNNING: 'start it with "npm start"',
+  HELPER_NOT_RUNNING: 'start it with "npm start"; if the network does not work meanwhile: "mirage restore"',
   HELPER_UNTRUSTED: 'check who owns the directory given by --socket; for a helper of your own add --developer',
   HELPER_NOT_ALLOWED: 'start the helper with --allow-uid for this user, or run the command as root',
   HELPER_IN_USE: 'ask that user to turn Enhanced Mode off',
@@ -19,9 +19,14 @@ const advice: { readonly [C in ErrorCode]?: string } = {
   RPC_CLOSED: 'see whether the helper still runs: "mirage status"',
 };
 
-/** Lines: problems first, then `error CODE: sentence` and `  what to do: ...`. */
-export function errorText(error: ErrorData, paint: Paint): string[] {
-  const todo = error.expected ?? advice[error.code];
+/** What helps, in a few words; undefined where nobody knows. `cli` is how the command line is called here. */
+export function whatToDo(error: ErrorData, cli: string): string | undefined {
+  return (error.expected ?? advice[error.code])?.replaceAll('"mirage ', `"${cli} `);
+}
+
+/** Lines: problems first, then `error CODE: sentence` and `  what to do: ...`. `cli` is how the command line is called here. */
+export function errorText(error: ErrorData, paint: Paint, cli = 'mirage'): string[] {
+  const todo = whatToDo(error, cli);
   const label = error.code === 'RPC_BAD_PARAMS' ? 'expected:' : 'what to do:';
   return [
     ...(error.problems ?? []).map((problem) => problemLine(problem, '', paint)),

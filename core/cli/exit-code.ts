@@ -14,6 +14,8 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 const special: { readonly [C in ErrorCode]?: ExitCode } = {
   RPC_BAD_PARAMS: exitCodes.usage,
+  PROFILE_UNKNOWN: exitCodes.usage,
+  PROFILE_IN_USE: exitCodes.usage,
   HELPER_NOT_RUNNING: exitCodes.helperNotReached,
   HELPER_INCOMPATIBLE: exitCodes.helperNotReached,
   RPC_CLOSED: exitCodes.helperNotReached,

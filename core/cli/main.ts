@@ -4,18 +4,25 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { AppService } from '../app/app-service.ts';
+import { BrowserServer } from '../app/browser/browser-server.ts';
+import { RendererFiles } from '../app/browser/renderer-files.ts';
+import { asTyped, type LocalCommands, localCommands } from '../app/local-commands.ts';
+import { type UserProfiles, userProfiles } from '../app/user-profiles.ts';
 import { AppError, errnoOf } from '../base/app-error.ts';
 import { systemClock } from '../base/clock.ts';
+import { deferred } from '../base/deferred.ts';
 import { createLogger, type Logger } from '../base/logger.ts';
 import { controlSocketOf, defaultHelperPaths, userConfigDir } from '../base/paths.ts';
+import { systemName } from '../base/system-name.ts';
 import { mirageVersion } from '../base/version.ts';
-import { AppService } from '../controller/app-service.ts';
-import { BrowserServer } from '../controller/browser-server.ts';
-import { RendererFiles } from '../controller/renderer-files.ts';
-import { ProfileStore } from '../profile/profile-store.ts';
+import type { AppInfo } from '../contract/app.ts';
+import { understand } from '../profile/profile-library.ts';
+import type { HttpProxy } from '../provider/download/http-request.ts';
 import { RpcClient } from '../rpc/rpc-client.ts';
 import type { GlobalOptions } from './command-context.ts';
 import { Console } from './console.ts';
@@ -25,11 +32,17 @@ import { runCli } from './run-cli.ts';
 import { serve } from './serve-command.ts';
 
 const uid = process.getuid?.() ?? -1;
-const console = new Console(process.stdout, process.stderr, process.env);
+const console = new Console(
+  process.stdout,
+  process.stderr,
+  process.env,
+  commandsFor({ socket: defaultHelperPaths.runtimeDir }).cli,
+);
 
-const outputLost = Promise.withResolvers<void>();
+const outputLost = deferred<void>();
 
 for (const stream of [process.stdout, process.stderr]) stream.on('error', onOutputError);
+const own = profilesOf(stderrLogger(), () => undefined);
 const exitCode = await runCli(process.argv.slice(2), {
   version: mirageVersion,
   serve: serveInBrowser,
@@ -43,8 +56,16 @@ const exitCode = await runCli(process.argv.slice(2), {
       await client.connectOnce();
       return client;
     },
-    loadProfile: (file) => profileStore(file).load(),
+    loadProfile: (file) =>
+      file === undefined
+        ? own.profiles.load()
+        : understand({ kind: 'file', path: resolve(file) }, (directory) => own.providers.sourceFor(directory)),
+    profiles: own.profiles,
+    providers: own.providers,
     ended: () => Promise.race([endRequested(), outputLost.promise]),
+    commands: commandsFor,
+    confirm,
+    runProgram,
   },
 });
 process.exitCode ??= exitCode;
@@ -70,20 +91,21 @@ function createClient(options: GlobalOptions): RpcClient {
   });
 }
 
-function profileStore(file: string | undefined): ProfileStore {
+function profilesOf(logger: Logger, proxy: () => HttpProxy | undefined, named?: string): UserProfiles {
   const directory = userConfigDir(process.env, homedir());
-  return new ProfileStore({ directory, ...(file === undefined ? {} : { path: resolve(file) }) });
+  const base = { directory, proxy, version: mirageVersion, clock: systemClock, logger };
+  return userProfiles({ ...base, ...(named === undefined ? {} : { named }) });
 }
 
 async function serveInBrowser(options: ServeOptions): Promise<void> {
   const logger = stderrLogger();
-  const service = new AppService({
+  const service: AppService = new AppService({
     helper: createClient(options),
-    profile: profileStore(options.config),
+    ...profilesOf(logger, () => service.downloadProxy, options.config),
     report: ({ problems, path, text }) => console.noteProblems(problems, { file: options.config ?? path ?? '', text }),
     clock: systemClock,
     logger: logger.child('app'),
-    info: { version: mirageVersion, home: 'browser', platform: process.platform },
+    info: { version: mirageVersion, home: 'browser', platform: systemName, ...namedCommands(options) },
     enhancedAtStart: options.enhanced,
   });
   const server = new BrowserServer({
@@ -106,6 +128,39 @@ async function serveInBrowser(options: ServeOptions): Promise<void> {
       sleep: (ms) => sleep(ms, undefined, { ref: false }),
     },
   );
+}
+
+function commandsFor({ socket }: Pick<GlobalOptions, 'socket'>): LocalCommands {
+  const built = dirname(rendererDirectory());
+  return localCommands({ searchPath: process.env['PATH'], built, node: process.execPath, runtimeDir: resolve(socket) });
+}
+
+function namedCommands(options: Pick<GlobalOptions, 'socket'>): Pick<AppInfo, 'cli' | 'offlineRestore'> {
+  const { cli, offlineRestore } = commandsFor(options);
+  return { cli, offlineRestore: offlineRestore === undefined ? null : asTyped(offlineRestore, uid) };
+}
+
+async function confirm(question: string): Promise<boolean | undefined> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = new Promise<string>((done) => {
+    terminal.once('close', () => done(''));
+    terminal.question(`${question} [y/N] `, done);
+  });
+  const agreed = /^(?:y|yes|是|好)$/i.test((await answer).trim());
+  terminal.close();
+  return agreed;
+}
+
+function runProgram([file = '', ...args]: readonly string[]): Promise<number> {
+  return new Promise((done) => {
+    const child = spawn(file, args, { stdio: ['inherit', 2, 2] });
+    child.on('error', (error) => {
+      console.note(`${file} could not be started: ${error.message}`);
+      done(127);
+    });
+    child.on('close', (code) => done(code ?? 1));
+  });
 }
 
 /** Beside the bundle; from a source checkout, where the build puts it. */

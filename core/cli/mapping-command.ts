@@ -1,10 +1,11 @@
 /** `mirage mapping` and `mirage flush`: single fake addresses pinned and released, and what is forgotten as a whole. */
+
+import type { HelperClient } from '../app/helper-client.ts';
 import { ipFamily, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import { comparableDomain } from '../base/domain.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { MappingRow } from '../contract/dns.ts';
-import type { HelperClient } from '../controller/helper-client.ts';
 import { type CommandContext, type GlobalOptions, withHelper } from './command-context.ts';
 import { countOf, formatCount } from './quantity.ts';
 import { readTopic } from './topic-reader.ts';

@@ -1,17 +1,24 @@
 /** The command line's grammar: commands, options, help. Each action is handed in; nothing is done here. */
 import { Argument, Command, Help, InvalidArgumentError, Option } from 'commander';
+import { preferredPort } from '../app/browser/browser-server.ts';
 import { defaultHelperPaths } from '../base/paths.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import type { GlobalOptions } from './command-context.ts';
-import { type ModeChoice, modeChoices } from './dns-mode-command.ts';
+import { type CompletionShell, completionHelp, completionShells } from './completion.ts';
+import { type DnsModeChoice, dnsModeChoices } from './dns-mode-command.ts';
 import { type DumpOptions, type DumpTable, dumpTables, type FollowedTable, followedTables } from './dump-command.ts';
 import { type FlushedCache, flushedCaches, type MappingAction, mappingActions } from './mapping-command.ts';
+import { type ProfileAction, profileActions } from './profile-command.ts';
+import { type ProviderAction, providerActions } from './providers-command.ts';
+import { type PolicyModeChoice, policyModeChoices } from './proxies-command.ts';
 import { parseTarget } from './query-command.ts';
+import type { RestoreOptions } from './restore-command.ts';
 import type { EnhancedOptions } from './status-command.ts';
 
 export interface ServeOptions extends GlobalOptions {
   config?: string;
-  port: number;
+  /** Absent: the usual one, or any where it is taken. */
+  port?: number;
   enhanced: boolean;
   open: boolean;
 }
@@ -20,7 +27,11 @@ export interface Actions {
   serve(options: ServeOptions): Promise<void>;
   enhanced(on: boolean, options: EnhancedOptions): Promise<void>;
   setSwitch(half: 'system-dns' | 'auto-route', on: boolean, options: GlobalOptions): Promise<void>;
-  mode(choice: ModeChoice | undefined, options: GlobalOptions): Promise<void>;
+  dnsMode(choice: DnsModeChoice | undefined, options: GlobalOptions): Promise<void>;
+  mode(choice: PolicyModeChoice | undefined, options: GlobalOptions): Promise<void>;
+  proxies(options: GlobalOptions): Promise<void>;
+  select(group: string, member: string, options: GlobalOptions): Promise<void>;
+  delay(policy: string | undefined, options: GlobalOptions): Promise<void>;
   status(options: GlobalOptions): Promise<void>;
   dump(table: DumpTable, options: DumpOptions): Promise<void>;
   follow(table: FollowedTable, options: DumpOptions): Promise<void>;
@@ -29,8 +40,13 @@ export interface Actions {
   testRule(target: Endpoint, options: GlobalOptions & { udp: boolean }): Promise<void>;
   dnsQuery(name: string, type: string, options: GlobalOptions): Promise<void>;
   close(ids: string[], options: GlobalOptions & { all: boolean }): Promise<void>;
-  restore(options: GlobalOptions): Promise<void>;
+  restore(options: RestoreOptions): Promise<void>;
+  listProfiles(options: GlobalOptions): Promise<void>;
+  providers(action: ProviderAction, name: string | undefined, options: GlobalOptions): Promise<void>;
+  updateProfiles(options: GlobalOptions): Promise<void>;
+  profile(action: Exclude<ProfileAction, 'list'>, what: string, options: GlobalOptions): Promise<void>;
   check(file: string, options: GlobalOptions): Promise<void>;
+  completion(shell: CompletionShell): void;
 }
 
 const examples = `
@@ -41,6 +57,10 @@ Examples:
   mirage dump dns --follow                 every DNS question as it comes
   mirage mapping pin nas.example.com       keep the fake address of this name for ever
   mirage test-rule www.example.com:443     which rule would match, and why
+  mirage delay Auto                        test the nodes of a policy group
+  mirage profile add https://sub.example/x a subscription; updated by a running app
+  mirage providers update                  look for new nodes, rule sets and geodata
+  mirage profile add home.yaml             another profile; "profile use home" switches to it
   mirage check home.yaml                   every mistake, with line and column
 
 Exit codes:
@@ -63,9 +83,12 @@ const target = (text: string): Endpoint => {
   if (endpoint === undefined) throw new InvalidArgumentError('expected HOST, HOST:PORT or [IPV6]:PORT.');
   return endpoint;
 };
-const onOff = (): Argument => new Argument('<state>').choices(['on', 'off']);
+const onOff = (): Argument => new Argument('<state>', 'what it becomes').choices(['on', 'off']);
 const configOption = (): Option =>
-  new Option('-c, --config <file>', "profile in Clash's YAML spelling (default ~/.config/mirage/profile.yaml)");
+  new Option(
+    '-c, --config <file>',
+    "profile in Clash's YAML spelling (default the one in use, as mirage profile list says)",
+  );
 
 /** Errors of usage are thrown as `CommanderError`, after they were written to `streams.err`. */
 export function createProgram(
@@ -91,7 +114,11 @@ export function createProgram(
     .command('serve')
     .description('show the window in a browser on this machine, until interrupted')
     .addOption(configOption())
-    .option('-p, --port <number>', 'port on 127.0.0.1; 0 takes any free one', port, 0)
+    .option(
+      '-p, --port <number>',
+      `port on 127.0.0.1; 0 takes any free one (${preferredPort}, or any where it is taken)`,
+      port,
+    )
     .option('--enhanced', 'turn Enhanced Mode on at once, for as long as this runs', false)
     .option('--no-open', 'do not open a browser')
     .action((_, command: Command) => actions.serve(command.optsWithGlobals()));
@@ -104,16 +131,42 @@ export function createProgram(
   program
     .command('switch')
     .description('choose what Enhanced Mode captures: DNS of the system, routes')
-    .addArgument(new Argument('<half>').choices(['system-dns', 'auto-route']))
+    .addArgument(new Argument('<half>', 'which one').choices(['system-dns', 'auto-route']))
     .addArgument(onOff())
     .action((half: 'system-dns' | 'auto-route', state: string, _, command: Command) =>
       actions.setSwitch(half, state === 'on', command.optsWithGlobals()),
     );
   program
-    .command('mode')
+    .command('dns-mode')
     .description('show how names are answered, or choose it: with fake addresses or real ones')
-    .addArgument(new Argument('[mode]', 'profile = as the profile says').choices(modeChoices))
-    .action((choice: ModeChoice | undefined, _, command: Command) => actions.mode(choice, command.optsWithGlobals()));
+    .addArgument(new Argument('[mode]', 'profile = as the profile says').choices(dnsModeChoices))
+    .action((choice: DnsModeChoice | undefined, _, command: Command) =>
+      actions.dnsMode(choice, command.optsWithGlobals()),
+    );
+  program
+    .command('mode')
+    .description('show who decides about connections, or choose it: the rules, the group GLOBAL, or DIRECT for all')
+    .addArgument(new Argument('[mode]', 'profile = as the profile says').choices(policyModeChoices))
+    .action((choice: PolicyModeChoice | undefined, _, command: Command) =>
+      actions.mode(choice, command.optsWithGlobals()),
+    );
+  program
+    .command('proxies')
+    .description('list policy groups with where they lead, and nodes with their delay')
+    .action((_, command: Command) => actions.proxies(command.optsWithGlobals()));
+  program
+    .command('select')
+    .description('choose the node of a policy group; open connections keep theirs')
+    .argument('<group>', 'as "mirage proxies" prints it')
+    .argument('<node>', 'a member of it; - for what the group does by itself')
+    .action((group: string, member: string, _, command: Command) =>
+      actions.select(group, member, command.optsWithGlobals()),
+    );
+  program
+    .command('delay')
+    .description('measure the delay of a node, of the members of a group, or of everything')
+    .argument('[name]', 'a node or group; without it everything, each node by the tests of its groups')
+    .action((name: string | undefined, _, command: Command) => actions.delay(name, command.optsWithGlobals()));
   program
     .command('status')
     .description('show what is on, who owns it, and the network changes in force')
@@ -137,7 +190,7 @@ export function createProgram(
   program
     .command('mapping')
     .description('keep a fake address for its name for ever (pin, unpin), or give it up (release)')
-    .addArgument(new Argument('<action>').choices(mappingActions))
+    .addArgument(new Argument('<action>', 'what to do').choices(mappingActions))
     .argument(
       '<what...>',
       'addresses or names, as "mirage dump fake-ip" prints them; nothing changes when one is unknown',
@@ -148,7 +201,7 @@ export function createProgram(
   program
     .command('flush')
     .description('forget the answers of upstreams (dns), or release every fake address that is not pinned (fake-ip)')
-    .addArgument(new Argument('<cache>').choices(flushedCaches))
+    .addArgument(new Argument('<cache>', 'which one').choices(flushedCaches))
     .action((cache: FlushedCache, _, command: Command) => actions.flush(cache, command.optsWithGlobals()));
   program
     .command('test-rule')
@@ -159,7 +212,7 @@ export function createProgram(
   program
     .command('dns-query')
     .description('ask as an application would')
-    .argument('<name>')
+    .argument('<name>', 'a domain name; an address is asked for backwards with type PTR')
     .argument('[type]', 'A, AAAA, HTTPS, PTR, TXT, ...', 'A')
     .action((name: string, type: string, _, command: Command) =>
       actions.dnsQuery(name, type.toUpperCase(), command.optsWithGlobals()),
@@ -175,13 +228,49 @@ export function createProgram(
     });
   program
     .command('restore')
-    .description('turn everything off and undo every change of the network')
+    .description('turn everything off and undo every change of the network; without the helper where it does not run')
+    .option('-y, --yes', 'do not ask before doing it without the helper, as root', false)
     .action((_, command: Command) => actions.restore(command.optsWithGlobals()));
+  program
+    .command('profile')
+    .description(
+      'list the profiles, use one (open connections stay), add a file or an address, update those of addresses, or remove one',
+    )
+    .addArgument(new Argument('<action>', 'what to do').choices(profileActions))
+    .argument(
+      '[profile]',
+      'a name, as "mirage profile list" prints it; for add a file or an address; for update nothing = all',
+    )
+    .action((action: ProfileAction, what: string | undefined, _, command: Command) => {
+      if (action === 'list' && what === undefined) return actions.listProfiles(command.optsWithGlobals());
+      if (action === 'update' && what === undefined) return actions.updateProfiles(command.optsWithGlobals());
+      if (action === 'list' || what === undefined)
+        command.error(
+          `error: ${action === 'list' ? 'list takes no profile' : `name the ${action === 'add' ? 'file or address to add' : `profile to ${action}`}`}`,
+        );
+      return actions.profile(action, what, command.optsWithGlobals());
+    });
+  program
+    .command('providers')
+    .description(
+      'list what the profile in use names and does not contain (nodes, rule sets, geodata), or look for what is new',
+    )
+    .addArgument(new Argument('[action]', 'what to do').choices(providerActions).default('list'))
+    .argument('[name]', 'one of them')
+    .action((action: ProviderAction, name: string | undefined, _, command: Command) =>
+      actions.providers(action, name, command.optsWithGlobals()),
+    );
   program
     .command('check')
     .description('check a profile and tell every mistake by line and column; needs no helper')
-    .argument('<file>')
+    .argument('<file>', 'a profile in YAML')
     .action((file: string, _, command: Command) => actions.check(file, command.optsWithGlobals()));
+  program
+    .command('completion')
+    .description('print a completion script for a shell')
+    .addArgument(new Argument('<shell>', 'which one').choices(completionShells))
+    .addHelpText('after', completionHelp)
+    .action((shell: CompletionShell) => actions.completion(shell));
   return program;
 }
 

@@ -1,7 +1,11 @@
 /** `mirage test-rule`, `dns-query`, `close`: one question to the helper, one answer. */
 import { formatEndpoint, parseEndpoint, parseIp } from '../base/address.ts';
 import type { Endpoint, RuleTrace } from '../contract/flow.ts';
+import { fillText } from '../contract/problem-texts.ts';
+import { ruleReasons } from '../contract/rule-reasons.ts';
+import { ruleStepLines } from '../contract/rule-steps.ts';
 import { type CommandContext, type GlobalOptions, withHelper } from './command-context.ts';
+import { type ExitCode, exitCodes } from './exit-code.ts';
 import { plainText } from './plain-text.ts';
 import { countOf, formatCount, formatMillis } from './quantity.ts';
 
@@ -59,15 +63,17 @@ export async function dnsQuery(
   );
 }
 
+/** Exit code 1 when one of the named connections was not there to be closed. */
 export async function closeFlows(
   context: CommandContext,
   ids: readonly string[],
   options: GlobalOptions & { all: boolean },
-): Promise<void> {
+): Promise<ExitCode> {
   const params = options.all ? { all: true } : { ids: [...ids] };
   const { closed } = await withHelper(context, options, (helper) => helper.call('closeFlows', params));
   if (options.json) context.console.json({ closed });
   else context.console.line(describeClosed(closed, options.all ? undefined : ids.length));
+  return options.all || closed >= new Set(ids).size ? exitCodes.ok : exitCodes.failed;
 }
 
 /** `wanted` is absent for all of them. */
@@ -84,18 +90,40 @@ function printTrace(context: CommandContext, trace: RuleTrace): void {
   if (trace.resolved !== undefined) console.line(`Looked up for matching only: ${plainText(trace.resolved)}`);
   console.table(
     [
-      { title: '#', value: (step) => String(step.index), align: 'right', style: () => 'dim' },
-      { title: 'RULE', value: (step) => `${step.type} ${step.payload}`.trim(), shrinkTo: 16, narrow: 'middle' },
-      { title: 'POLICY', value: (step) => step.policy, shrinkTo: 8 },
+      {
+        title: '#',
+        // Within others the place is that in the rule or list around it.
+        value: ({ number, depth }) => (number === undefined || depth > 0 ? '' : formatCount(number)),
+        align: 'right',
+        style: () => 'dim',
+      },
+      {
+        title: 'RULE',
+        value: ({ step, depth }) => `${'  '.repeat(depth)}${`${step.type} ${step.payload}`.trim()}`,
+        shrinkTo: 16,
+        narrow: 'middle',
+      },
+      { title: 'POLICY', value: ({ step }) => step.policy, shrinkTo: 8 },
       {
         title: 'MATCHES',
-        value: (step) => (step.hit ? 'yes' : 'no'),
-        style: (step) => (step.hit ? 'green' : 'dim'),
+        value: ({ step }) => (step.hit ? 'yes' : 'no'),
+        style: ({ step }) => (step.hit ? 'green' : 'dim'),
       },
-      { title: 'WHY', value: (step) => step.why, shrinkTo: 24, narrow: 'wrap', style: () => 'dim' },
+      {
+        title: 'WHY',
+        value: ({ step: { why } }) => plainText(fillText(ruleReasons[why.code], why.values)),
+        shrinkTo: 24,
+        narrow: 'wrap',
+        style: () => 'dim',
+      },
     ],
-    trace.steps,
+    ruleStepLines(trace.steps),
   );
-  const why = trace.rule.index < 0 ? 'because no rule matches' : `by rule ${trace.rule.index}`;
-  console.line(`Result: ${paint('cyan', plainText(trace.chain.toReversed().join(' > ')))}, ${why}`);
+  console.line(`Result: ${paint('cyan', plainText(trace.chain.toReversed().join(' > ')))}, ${whyOf(trace.rule)}`);
+  if (trace.refusal !== undefined) console.line(`Refused: ${plainText(trace.refusal.message)}`);
+}
+
+function whyOf({ type, payload, index }: RuleTrace['rule']): string {
+  if (type === 'MODE') return `because the mode is ${plainText(payload)}`;
+  return index < 0 ? 'because no rule matches' : `by rule ${formatCount(index + 1)}`;
 }

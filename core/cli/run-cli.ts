@@ -3,13 +3,18 @@ import { CommanderError } from 'commander';
 import { AppError } from '../base/app-error.ts';
 import { checkProfile } from './check-command.ts';
 import type { CommandContext } from './command-context.ts';
+import { completionScript } from './completion.ts';
 import { dnsMode } from './dns-mode-command.ts';
 import { dump, follow } from './dump-command.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-code.ts';
 import { changeMappings, flush } from './mapping-command.ts';
+import { listProfiles, profile, updateProfiles } from './profile-command.ts';
 import { createProgram, type ServeOptions } from './program.ts';
+import { providers } from './providers-command.ts';
+import { delay, listProxies, policyMode, selectProxy } from './proxies-command.ts';
 import { closeFlows, dnsQuery, testRule } from './query-command.ts';
-import { restore, setEnhanced, setSwitch, showStatus } from './status-command.ts';
+import { restore } from './restore-command.ts';
+import { setEnhanced, setSwitch, showStatus } from './status-command.ts';
 
 export interface CliSettings {
   context: CommandContext;
@@ -21,12 +26,18 @@ export interface CliSettings {
 export async function runCli(args: readonly string[], { context, version, serve }: CliSettings): Promise<ExitCode> {
   const { console } = context;
   let code: ExitCode = exitCodes.ok;
+  // Known before anything is parsed: what is wrong with the arguments must be told in the form that they ask for.
+  const json = args.includes('--json');
   const program = createProgram(
     {
       serve,
       enhanced: (on, options) => setEnhanced(context, on, options),
       setSwitch: (half, on, options) => setSwitch(context, half, on, options),
-      mode: (choice, options) => dnsMode(context, choice, options),
+      dnsMode: (choice, options) => dnsMode(context, choice, options),
+      mode: (choice, options) => policyMode(context, choice, options),
+      proxies: (options) => listProxies(context, options),
+      select: (group, member, options) => selectProxy(context, group, member, options),
+      delay: (policy, options) => delay(context, policy, options),
       status: (options) => showStatus(context, options),
       dump: (table, options) => dump(context, table, options),
       follow: (table, options) => follow(context, table, options),
@@ -34,23 +45,35 @@ export async function runCli(args: readonly string[], { context, version, serve 
       flush: (cache, options) => flush(context, cache, options),
       testRule: (target, options) => testRule(context, target, options),
       dnsQuery: (name, type, options) => dnsQuery(context, name, type, options),
-      close: (ids, options) => closeFlows(context, ids, options),
+      close: async (ids, options) => {
+        code = await closeFlows(context, ids, options);
+      },
+      completion: (shell) => console.line(completionScript(program, shell).trimEnd()),
       restore: (options) => restore(context, options),
+      listProfiles: (options) => listProfiles(context, options),
+      updateProfiles: (options) => updateProfiles(context, options),
+      providers: (action, name, options) => providers(context, action, name, options),
+      profile: (action, what, options) => profile(context, action, what, options),
       check: async (file, options) => {
         code = await checkProfile(context, file, options);
       },
     },
     version,
-    { out: (text) => console.line(text.trimEnd()), err: (text) => console.note(text.trimEnd()) },
+    { out: (text) => console.line(text.trimEnd()), err: (text) => (json ? undefined : console.note(text.trimEnd())) },
   );
   try {
     await program.parseAsync(args, { from: 'user' });
     return code;
   } catch (caught) {
-    // Commander has printed help, version or what was wrong.
-    if (caught instanceof CommanderError) return caught.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    if (caught instanceof CommanderError) {
+      if (caught.exitCode === 0) return exitCodes.ok;
+      // For people commander has said it.
+      const message = caught.message.replace(/^error: /, '');
+      if (json) console.error({ code: 'RPC_BAD_PARAMS', message, expected: 'see --help' }, { json });
+      return exitCodes.usage;
+    }
     const error = AppError.from(caught);
-    console.error(error.toData(), { json: program.opts<{ json: boolean }>().json });
+    console.error(error.toData(), { json });
     return exitCodeOf(error.code);
   }
 }

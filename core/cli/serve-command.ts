@@ -1,9 +1,10 @@
 /** `mirage serve`: the window in a browser, for machines without a desktop. Runs until interrupted. */
+
+import type { AppService } from '../app/app-service.ts';
+import type { BrowserServer } from '../app/browser/browser-server.ts';
+import { AppError } from '../base/app-error.ts';
 import type { HelperLink } from '../contract/app.ts';
-import type { AppService } from '../controller/app-service.ts';
-import type { BrowserServer } from '../controller/browser-server.ts';
 import type { Console } from './console.ts';
-import { errorText } from './error-text.ts';
 
 export interface ServeSettings {
   json: boolean;
@@ -45,6 +46,7 @@ export async function serve(
       environment.sleep(settings.enhanced ? patience.enhanced : patience.plain),
       environment.ended,
     ]);
+    if (settings.enhanced && !settings.json) console.note(enhancedOutcome(service));
     const url = announce();
     if (settings.open) environment.openBrowser(url);
     const stopLink = service.on('link', reportLink(console, settings));
@@ -59,6 +61,13 @@ export async function serve(
     await service.stop();
     await server.stop();
   }
+}
+
+/** What came of `--enhanced`, in a sentence. */
+function enhancedOutcome({ snapshot, link }: Pick<AppService, 'snapshot' | 'link'>): string {
+  if (snapshot?.tunnel.kind === 'running' && snapshot.mine) return 'Enhanced Mode is on';
+  const reason = link.kind === 'failed' ? `: ${AppError.fromData(link.error).message}` : '';
+  return `Enhanced Mode is not on${reason}`;
 }
 
 function announceLink(server: BrowserServer, settings: ServeSettings, environment: ServeEnvironment): string {
@@ -81,7 +90,7 @@ function reportLink(console: Console, settings: ServeSettings): (link: HelperLin
     if (link.kind === 'failed' && !failed) {
       failed = true;
       if (settings.json) console.note(JSON.stringify({ link }));
-      else for (const line of errorText(link.error, console.notePaint)) console.note(line);
+      else console.noteError(link.error);
     } else if (link.kind === 'connected' && failed) {
       failed = false;
       if (settings.json) console.note(JSON.stringify({ link }));

@@ -1,4 +1,5 @@
 /** `mirage status`, `enhanced`, `switch`, `restore`: the state of the helper and what changes it. */
+import { applyConfig } from '../app/apply-config.ts';
 import { AppError } from '../base/app-error.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { NetworkChange, Snapshot, TunnelState } from '../contract/status.ts';
@@ -7,6 +8,7 @@ import { type CommandContext, type GlobalOptions, withHelper } from './command-c
 import { describeDnsMode } from './dns-mode-command.ts';
 import type { Paint } from './paint.ts';
 import { plainText } from './plain-text.ts';
+import { describeMode } from './proxies-command.ts';
 import { countOf, formatAge, formatCount } from './quantity.ts';
 
 export async function showStatus(context: CommandContext, options: GlobalOptions): Promise<void> {
@@ -25,7 +27,7 @@ export interface EnhancedOptions extends GlobalOptions {
 export async function setEnhanced(context: CommandContext, on: boolean, options: EnhancedOptions): Promise<void> {
   const config = on ? await checkedConfig(context, options) : undefined;
   const snapshot = await withHelper(context, options, async (helper) => {
-    if (config !== undefined) await helper.call('applyConfig', { config });
+    if (config !== undefined) await applyConfig(helper, config, (sha256) => context.providers.blob(sha256));
     return await helper.call('setEnhanced', on ? { on, mode: 'persistent' } : { on });
   });
   printSnapshot(context, options, snapshot);
@@ -42,21 +44,17 @@ export async function setSwitch(
   printSnapshot(context, options, snapshot);
 }
 
-export async function restore(context: CommandContext, options: GlobalOptions): Promise<void> {
-  const { undone } = await withHelper(context, options, (helper) => helper.call('restore', {}));
-  if (options.json) return context.console.json({ undone });
-  context.console.line(
-    undone.length === 0 ? 'Nothing was to be undone.' : `Undone: ${countOf(undone.length, 'change')}.`,
-  );
-  if (undone.length > 0) printChanges(context, undone);
-}
-
 /** Throws CONFIG_* for an error; for people every problem has been printed then, for programs it is in the thrown error. */
 async function checkedConfig(context: CommandContext, options: EnhancedOptions) {
-  const { path, text, config, failure, problems } = await context.loadProfile(options.config);
+  const { path, text, config, failure, problems, lastGood } = await context.loadProfile(options.config);
   if (path === null) return undefined;
   if (!options.json) context.console.noteProblems(problems, { file: options.config ?? path, text });
   if (config !== undefined) return config;
+  if (lastGood !== undefined) {
+    if (!options.json)
+      context.console.note(`it is not applied as it is: ${summary(problems)}; its last good version is used`);
+    return lastGood.config;
+  }
   throw new AppError(
     failure ?? 'CONFIG_INVALID',
     `the configuration has ${summary(problems)}; nothing was changed`,
@@ -76,6 +74,7 @@ function printSnapshot(context: CommandContext, options: GlobalOptions, snapshot
   field('System DNS', snapshot.systemDns ? 'captured while on' : paint('yellow', 'left alone'));
   field('Auto route', snapshot.autoRoute ? 'captured while on' : paint('yellow', 'left alone'));
   field('Mixed port', snapshot.mixed === null ? 'none' : `${snapshot.mixed.address}:${snapshot.mixed.port}`);
+  field('Mode', describeMode(snapshot.mode));
   field('DNS mode', describeDnsMode(snapshot.dnsMode));
   const { range, range6, used, capacity, unknown, recovered } = snapshot.fakeIp;
   const ranges = range6 === null ? range : `${range} and ${range6}`;
@@ -103,7 +102,7 @@ function describeLost(unknown: number, recovered: number): string {
   return `${countOf(unknown, 'connection')}, ${formatCount(recovered)} of them found by their first bytes`;
 }
 
-function printChanges(context: CommandContext, changes: readonly NetworkChange[]): void {
+export function printChanges(context: CommandContext, changes: readonly NetworkChange[]): void {
   const now = context.clock.now();
   context.console.table(
     [

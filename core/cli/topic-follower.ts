@@ -1,8 +1,10 @@
 /** Follows a table of events: the newest of those there are, then each new one, once and in order, until asked to end. */
+
+import type { HelperClient } from '../app/helper-client.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
+import { deferred } from '../base/deferred.ts';
 import type { Row, TopicBatch } from '../contract/rpc.ts';
-import type { HelperClient } from '../controller/helper-client.ts';
 
 /** Tables whose rows are numbered by `id` in the order of what they tell. */
 export type FollowedTopic = 'dnsLog' | 'logs';
@@ -31,7 +33,7 @@ export async function followTopic<T extends FollowedTopic>(
   clock: Clock,
 ): Promise<void> {
   const queue = new RowQueue(following, clock);
-  const lost = Promise.withResolvers<never>();
+  const lost = deferred<never>();
   const stopLink = helper.onLink((link) => {
     if (link.kind === 'failed') lost.reject(AppError.fromData(link.error));
   });

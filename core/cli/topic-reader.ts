@@ -1,9 +1,9 @@
 /** Reads a table once: subscribes, gathers the pages of the first picture, and leaves. */
 
+import type { HelperClient } from '../app/helper-client.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Row, SubscribeOptions, TopicBatch, TopicName } from '../contract/rpc.ts';
-import type { HelperClient } from '../controller/helper-client.ts';
 
 /** Milliseconds for the first page, and for each further one. */
 const pageDeadline = 5_000;

@@ -29,7 +29,7 @@ const frameId = z.number().int().min(0);
 export const callFrameSchema = z.strictObject({ id: frameId, call: z.string().max(64), params: z.unknown() });
 export const subscribeFrameSchema = z.strictObject({
   subscribe: frameId,
-  topic: z.enum(['connections', 'mappings', 'dnsLog', 'logs'] satisfies TopicName[]),
+  topic: z.enum(['connections', 'mappings', 'dnsLog', 'logs', 'proxies'] satisfies TopicName[]),
   options: subscribeOptionsSchema,
 });
 export const unsubscribeFrameSchema = z.strictObject({ unsubscribe: frameId });

@@ -4,7 +4,16 @@
  */
 import { z } from 'zod';
 import { configProblemSchema, type ErrorData, errorDataSchema } from './error.ts';
-import { type EventData, methods, type Row, type SubscribeOptions, type TopicBatch, type TopicName } from './rpc.ts';
+import { providerRowSchema, subscriptionInfoSchema } from './providers.ts';
+import {
+  type EventData,
+  methods,
+  type Row,
+  relayedMethods,
+  type SubscribeOptions,
+  type TopicBatch,
+  type TopicName,
+} from './rpc.ts';
 
 export const helperLinkSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('connecting') }),
@@ -14,33 +23,87 @@ export const helperLinkSchema = z.discriminatedUnion('kind', [
 /** Whether the app process reaches the helper. */
 export type HelperLink = z.infer<typeof helperLinkSchema>;
 
+/** What a profile comes from. */
+export const profileSourceSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('file'), path: z.string() }),
+  /** `path` is where the last version is kept. The address is a secret. */
+  z.strictObject({ kind: z.literal('url'), url: z.string().max(4096), path: z.string() }),
+]);
+export type ProfileSource = z.infer<typeof profileSourceSchema>;
+
+/** Unix milliseconds, and seconds between two looks (0 = only when asked to). `error`: why the last one came to nothing. */
+export const subscriptionSchema = z.strictObject({
+  updatedAt: z.number(),
+  interval: z.number().int(),
+  info: subscriptionInfoSchema.optional(),
+  error: errorDataSchema.optional(),
+});
+
+export const profileEntrySchema = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  source: profileSourceSchema,
+  /** In use; at most one is. */
+  active: z.boolean(),
+  /** Of one that comes from an address. */
+  subscription: subscriptionSchema.optional(),
+});
+export type ProfileEntry = z.infer<typeof profileEntrySchema>;
+
+export const profileStates = ['pending', 'applied', 'refused'] as const;
+
+/** `pending`: the helper is not reached yet, or another user has it. `refused`: another configuration is in force instead. */
+export const profileInfoSchema = z.strictObject({
+  path: z.string(),
+  problems: z.array(configProblemSchema),
+  state: z.enum(profileStates),
+  /** Why it was refused. */
+  error: errorDataSchema.optional(),
+  /** Of when the version is that is applied instead of a refused one, Unix milliseconds. */
+  lastGood: z.number().optional(),
+});
+export type ProfileInfo = z.infer<typeof profileInfoSchema>;
+
 export const appInfoSchema = z.strictObject({
   version: z.string(),
   home: z.enum(['electron', 'browser']),
   platform: z.string(),
   /** Where the profile was read from; null = built-in default, everything DIRECT. */
-  profile: z.strictObject({ path: z.string(), problems: z.array(configProblemSchema) }).nullable(),
+  profile: profileInfoSchema.nullable(),
+  /** All that can be switched to. */
+  profiles: z.array(profileEntrySchema),
+  /** What the profile in use names and does not contain. */
+  providers: z.array(providerRowSchema).optional(),
+  /** How the command line is called on this machine, for texts that name a command. */
+  cli: z.string(),
+  /** The command that gives the network back without the helper; null where it is not installed. */
+  offlineRestore: z.string().nullable(),
 });
 export type AppInfo = z.infer<typeof appInfoSchema>;
 
-/** The helper's methods that a viewer may call, and the app's own. `setEnhanced` from a viewer is always a session. */
-export const appMethods = {
-  getSnapshot: methods.getSnapshot,
+/** What the app process does itself. `setEnhanced` from a viewer is always a session. */
+const ownMethods = {
   setEnhanced: { params: z.strictObject({ on: z.boolean() }), result: methods.setEnhanced.result },
-  setSwitches: methods.setSwitches,
-  listRules: methods.listRules,
-  closeFlows: methods.closeFlows,
-  testRule: methods.testRule,
-  dnsQuery: methods.dnsQuery,
-  flushDnsCache: methods.flushDnsCache,
-  flushFakeIp: methods.flushFakeIp,
-  changeMappings: methods.changeMappings,
   restore: methods.restore,
   getAppInfo: { params: z.strictObject({}), result: appInfoSchema },
+  /** The language that the window speaks: the tray follows it. */
+  setLanguage: { params: z.strictObject({ language: z.enum(['en', 'zh-CN']) }), result: z.strictObject({}) },
   /** Reads the profile file again and applies it; answers its problems. */
   reloadProfile: { params: z.strictObject({}), result: appInfoSchema },
+  /** Chooses the profile in use, by id, and applies it; open flows stay. */
+  useProfile: { params: z.strictObject({ id: z.string().max(100) }), result: appInfoSchema },
+  /** Downloads a profile and adds it to the list. Nothing is added when that fails, or when it cannot be used. */
+  addProfile: { params: z.strictObject({ url: z.string().max(4096) }), result: appInfoSchema },
+  /** Downloads a profile anew, by id; a version that cannot be used changes nothing. */
+  updateProfile: { params: z.strictObject({ id: z.string().max(100) }), result: appInfoSchema },
+  /** Looks now for what is new at the addresses of a provider, or of all; answers when that is done, whatever came of it. */
+  updateProviders: { params: z.strictObject({ name: z.string().max(255).optional() }), result: appInfoSchema },
 } as const;
 
+/** What a viewer may call: the app's own methods, and the helper's that go through it as they are. */
+export const appMethods = { ...relayedMethods, ...ownMethods } as const;
+
+export type OwnMethodName = keyof typeof ownMethods;
 export type AppMethodName = keyof typeof appMethods;
 export type AppParams<M extends AppMethodName> = z.infer<(typeof appMethods)[M]['params']>;
 export type AppResult<M extends AppMethodName> = z.infer<(typeof appMethods)[M]['result']>;
@@ -48,6 +111,8 @@ export type AppResult<M extends AppMethodName> = z.infer<(typeof appMethods)[M][
 /** Pushed to every viewer; the first of each comes at once after connecting. */
 export interface AppEvents {
   link: HelperLink;
+  /** Also whenever it changes: a profile was read, applied or refused. */
+  info: AppInfo;
   snapshot: EventData<'snapshot'>;
   traffic: EventData<'traffic'>;
 }

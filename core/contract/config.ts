@@ -3,6 +3,7 @@
  * (`core/profile` reads that); every default is filled in, every rule parsed, nothing in it names a file.
  */
 import { z } from 'zod';
+import { maxSets, setSchema } from './sets.ts';
 
 const port = z.number().int().min(1).max(65_535);
 const text = z.string().min(1).max(255);
@@ -22,31 +23,167 @@ export const socks5ProxySchema = z.strictObject({
   /** Whether UDP ASSOCIATE may be used; `false` makes UDP rejected by ICMP. */
   udp: z.boolean(),
 });
+/** Fields of one proxy's requests. */
+export const maxHttpHeaders = 64;
+/** Name and value of a field that can be sent as it is (RFC 9110 section 5). */
+export const httpHeaderSchema = z.tuple([
+  z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,255}$/),
+  z.string().regex(/^[^\0\r\n]{0,1024}$/),
+]);
+export const httpProxySchema = z.strictObject({
+  type: z.literal('http'),
+  name: text,
+  /** As of SOCKS5. It carries no UDP. */
+  server: text,
+  port,
+  username: secret.optional(),
+  password: secret.optional(),
+  /** Sent with each CONNECT besides our own fields, of which they replace those of the same name. May hold secrets. */
+  headers: z.array(httpHeaderSchema).max(maxHttpHeaders),
+});
 export const directProxySchema = z.strictObject({ type: z.literal('direct'), name: text });
 export const rejectProxySchema = z.strictObject({ type: z.literal('reject'), name: text, drop: z.boolean() });
 
-/** Built-in outbounds (DIRECT, REJECT, REJECT-DROP) are always there and are not listed. */
-export const proxySchema = z.discriminatedUnion('type', [socks5ProxySchema, directProxySchema, rejectProxySchema]);
+/**
+ * A node of a protocol that is not spoken yet. It stays in its groups, refuses what is dialled through it, and automatic groups
+ * pass it over. Nothing of it is known but its name and the word that the profile has for its protocol.
+ */
+export const unspokenProxySchema = z.strictObject({
+  type: z.literal('unspoken'),
+  name: text,
+  kind: z.string().min(1).max(32),
+});
+
+/**
+ * Policies that are always there, and are not listed. A rule that leads to PASS is passed over; in a list that a sub-rule leads to,
+ * PASS leaves that list, and PASS-RULE goes on in it. COMPATIBLE is Clash's other word for DIRECT.
+ */
+export const builtInPolicies = ['DIRECT', 'REJECT', 'REJECT-DROP', 'PASS', 'PASS-RULE', 'COMPATIBLE'] as const;
+export type BuiltInPolicy = (typeof builtInPolicies)[number];
+/** Where a flow goes that no rule takes, and that of a proxy of ours. */
+export const directPolicy = 'DIRECT' satisfies BuiltInPolicy;
+export const passRulePolicy = 'PASS-RULE' satisfies BuiltInPolicy;
+
+export const proxySchema = z.discriminatedUnion('type', [
+  socks5ProxySchema,
+  httpProxySchema,
+  directProxySchema,
+  rejectProxySchema,
+  unspokenProxySchema,
+]);
 export type ProxyConfig = z.infer<typeof proxySchema>;
 export type Socks5ProxyConfig = z.infer<typeof socks5ProxySchema>;
+export type HttpProxyConfig = z.infer<typeof httpProxySchema>;
+
+export const policyModes = ['rule', 'global', 'direct'] as const;
+/** Who decides about a flow: the rules, the group GLOBAL for all, or DIRECT for all. */
+export type PolicyMode = (typeof policyModes)[number];
+
+export const groupTypes = ['select', 'url-test', 'fallback', 'load-balance', 'relay'] as const;
+export type GroupType = (typeof groupTypes)[number];
+
+/** The group of mode `global`. The profile may have one of its own; else it has all nodes and groups. */
+export const globalGroup = 'GLOBAL';
+
+export const balanceStrategies = ['consistent-hashing', 'round-robin', 'sticky-sessions'] as const;
+export type BalanceStrategy = (typeof balanceStrategies)[number];
+
+/** How the members of a group are tested: by a HEAD request through them. */
+export const groupTestSchema = z.strictObject({
+  url: z.string().min(1).max(2048),
+  /** Seconds; 0 = only when asked to, and after failed dials. */
+  interval: z.number().int().min(0).max(31_536_000),
+  /** Milliseconds. */
+  timeout: z.number().int().min(1).max(600_000),
+  /** Milliseconds by which another member must be faster to be taken instead (url-test). */
+  tolerance: z.number().int().min(0).max(65_535),
+  /** Whether it is tested only while it is used. */
+  lazy: z.boolean(),
+  /** Status codes that count: `*` for all, or `200/204/400-500`. */
+  expectedStatus: z.string().regex(/^(\*|\d{1,3}(-\d{1,3})?(\/\d{1,3}(-\d{1,3})?)*)$/),
+});
+export type GroupTest = z.infer<typeof groupTestSchema>;
+/** How a group is tested that says nothing of it, and how often an automatic one. As in Clash. */
+export const usualTest: GroupTest = {
+  url: 'https://www.gstatic.com/generate_204',
+  interval: 300,
+  timeout: 5000,
+  tolerance: 0,
+  lazy: true,
+  expectedStatus: '*',
+};
+
+export const groupSchema = z.strictObject({
+  name: text,
+  type: z.enum(groupTypes),
+  /** Nodes, groups and built-in policies, each once; a group without any refuses what comes to it. */
+  members: z.array(text).max(20_000),
+  /** Absent: at the usual address, when somebody asks. */
+  test: groupTestSchema.optional(),
+  /** Of load-balance. */
+  strategy: z.enum(balanceStrategies).optional(),
+  /** Whether UDP is carried, where the member can. */
+  udp: z.boolean(),
+  /** Left out of the list that people see, unless they ask for it. */
+  hidden: z.boolean(),
+  /** An address of a picture; nobody but a window ever asks for it. */
+  icon: z.string().max(2048).optional(),
+});
+export type GroupConfig = z.infer<typeof groupSchema>;
 
 export const ruleTypes = [
   'DOMAIN',
   'DOMAIN-SUFFIX',
   'DOMAIN-KEYWORD',
+  'DOMAIN-REGEX',
+  'DOMAIN-WILDCARD',
+  'GEOSITE',
   'IP-CIDR',
   'IP-CIDR6',
+  'IP-SUFFIX',
+  'GEOIP',
+  'IP-ASN',
+  'SRC-IP-CIDR',
+  'SRC-IP-SUFFIX',
+  'SRC-GEOIP',
+  'SRC-IP-ASN',
+  'SRC-PORT',
+  'SRC-MAC',
   'DST-PORT',
+  'IN-PORT',
+  'IN-TYPE',
+  'IN-NAME',
+  'IN-USER',
+  'NETWORK',
+  'DSCP',
+  'UID',
+  'PROCESS-NAME',
+  'PROCESS-NAME-REGEX',
+  'PROCESS-NAME-WILDCARD',
+  'PROCESS-PATH',
+  'PROCESS-PATH-REGEX',
+  'PROCESS-PATH-WILDCARD',
+  'RULE-SET',
+  'AND',
+  'OR',
+  'NOT',
+  'SUB-RULE',
   'MATCH',
 ] as const;
 export type RuleType = (typeof ruleTypes)[number];
 
+/** Rules that a connection may come to at most, those of sub-rules and sets as often as they are led to. */
+export const mostRulesTogether = 2_000_000;
+
 export const ruleSchema = z.strictObject({
   type: z.enum(ruleTypes),
-  /** As written, trimmed; empty for MATCH. */
-  payload: z.string().max(1024),
+  /** As `readPayload` spells it; empty for MATCH. Of AND, OR, NOT and SUB-RULE the rules that stand in it: `((TYPE,payload),...)`. */
+  payload: z.string().max(16_384),
+  /** Of a SUB-RULE the name of the list (`subRules`) that decides. */
   policy: text,
   noResolve: z.boolean(),
+  /** The set is looked into by the source of the connection (RULE-SET). */
+  src: z.literal(true).optional(),
 });
 export type RuleConfig = z.infer<typeof ruleSchema>;
 
@@ -99,18 +236,21 @@ const pattern = z.string().min(1).max(255);
 const patterns = z.array(pattern).max(100_000);
 const upstreams = z.array(upstreamSchema).max(32);
 
+/** Sets whose names are meant, too: `geosite:cn`, `rule-set:NAME` (`sets` of the configuration). */
+const setNames = z.array(z.string().min(1).max(300)).max(1_000);
+
 /** Which names get fake addresses; first hit wins in mode `rule`, and `MATCH` is what is left. */
 export const fakeIpFilterSchema = z.discriminatedUnion('mode', [
   /** Listed names get real answers (besides the built-in ones). */
-  z.strictObject({ mode: z.literal('blacklist'), patterns }),
+  z.strictObject({ mode: z.literal('blacklist'), patterns, sets: setNames.optional() }),
   /** Only listed names get fake addresses. */
-  z.strictObject({ mode: z.literal('whitelist'), patterns }),
+  z.strictObject({ mode: z.literal('whitelist'), patterns, sets: setNames.optional() }),
   z.strictObject({
     mode: z.literal('rule'),
     rules: z
       .array(
         z.strictObject({
-          type: z.enum(['DOMAIN', 'DOMAIN-SUFFIX', 'DOMAIN-KEYWORD', 'MATCH']),
+          type: z.enum(['DOMAIN', 'DOMAIN-SUFFIX', 'DOMAIN-KEYWORD', 'GEOSITE', 'RULE-SET', 'MATCH']),
           payload: z.string().max(255),
           answer: z.enum(['fake-ip', 'real-ip']),
         }),
@@ -142,8 +282,13 @@ export const dnsSchema = z.strictObject({
   /** Asked besides `nameserver` (empty = none): its answer is taken where the filter does not believe the other one. */
   fallback: upstreams,
   fallbackFilter: z.strictObject({ ipcidr: z.array(text).max(10_000), domain: patterns }),
-  /** In order, the first entry with a matching pattern is asked instead of `nameserver`. */
-  nameserverPolicy: z.array(z.strictObject({ patterns: patterns.min(1), servers: upstreams.min(1) })).max(10_000),
+  /**
+   * Asked instead of `nameserver`: in order, the first entry one of whose sets has the name; of those between two entries with sets
+   * that with the closest pattern.
+   */
+  nameserverPolicy: z
+    .array(z.strictObject({ patterns, sets: setNames.optional(), servers: upstreams.min(1) }))
+    .max(10_000),
   /** For the names of proxy servers and for DIRECT connections; empty = as all names. */
   proxyServerNameserver: upstreams,
   directNameserver: upstreams,
@@ -199,6 +344,8 @@ export const tunSchema = z.strictObject({
   gso: z.boolean(),
   /** IPv4 and IPv6 prefixes that never enter the TUN. */
   routeExclude: z.array(text).max(1024),
+  /** Whether what programs send around the TUN is refused. */
+  strictRoute: z.boolean(),
   dnsHijack: dnsHijackSchema,
 });
 export type TunConfig = z.infer<typeof tunSchema>;
@@ -225,8 +372,15 @@ export const configSchema = z.strictObject({
   sniffer: snifferSchema,
   tun: tunSchema,
   mixed: mixedSchema.nullable(),
+  /** Absent in configurations that earlier helpers have stored; likewise below. */
+  mode: z.enum(policyModes).default('rule'),
   proxies: z.array(proxySchema).max(10_000),
+  groups: z.array(groupSchema).max(1_000).default([]),
   rules: z.array(ruleSchema).max(1_000_000),
+  /** Lists that rules lead into, by name. */
+  subRules: z.record(text, z.array(ruleSchema).max(1_000_000)).default({}),
+  /** What rules name; their contents were handed over by `putBlob`. */
+  sets: z.array(setSchema).max(maxSets).default([]),
 });
 export type Config = z.infer<typeof configSchema>;
 
@@ -273,8 +427,12 @@ export const defaultConfig: Config = {
     skipSource: [],
     skipDestination: [],
   },
-  tun: { device: 'mirage0', mtu: 9000, gso: true, routeExclude: [], dnsHijack: hijackAll },
+  tun: { device: 'mirage0', mtu: 9000, gso: true, routeExclude: [], strictRoute: false, dnsHijack: hijackAll },
   mixed: { address: '127.0.0.1', port: 7890, users: [] },
+  mode: 'rule',
   proxies: [],
-  rules: [{ type: 'MATCH', payload: '', policy: 'DIRECT', noResolve: false }],
+  groups: [],
+  rules: [{ type: 'MATCH', payload: '', policy: directPolicy, noResolve: false }],
+  subRules: {},
+  sets: [],
 };

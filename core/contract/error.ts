@@ -6,6 +6,20 @@ export const errorCodes = [
   'CONFIG_SYNTAX', // the text is no YAML
   'CONFIG_INVALID', // one or more keys are wrong; `problems` has them all
   'CONFIG_TOO_LARGE',
+  'POLICY_UNKNOWN', // no node or policy group has this name
+  'POLICY_NOT_CHOSEN', // nobody chooses in a policy group of this type
+  'PROFILE_UNKNOWN', // no profile of the list has this name
+  'PROFILE_IN_USE',
+  'PROFILE_STORE', // the list of profiles cannot be read or written
+  'DOWNLOAD_ADDRESS', // not http or https
+  'DOWNLOAD_UNREACHABLE',
+  'DOWNLOAD_TLS', // the certificate is not good
+  'DOWNLOAD_STATUS', // the server answered with an error
+  'DOWNLOAD_TOO_LARGE',
+  'DOWNLOAD_TIMEOUT',
+  'DOWNLOAD_CUT', // the connection ended before all of it had come
+  'DOWNLOAD_UNREADABLE', // what came is not what was expected
+  'DOWNLOAD_FAILED',
   'DIAL_REFUSED',
   'DIAL_NETWORK_UNREACHABLE',
   'DIAL_HOST_UNREACHABLE',
@@ -18,6 +32,8 @@ export const errorCodes = [
   'DIAL_NAME_NOT_FOUND', // the resolver said NXDOMAIN or no address
   'DIAL_REJECTED', // by a rule
   'DIAL_LOOP_DETECTED',
+  'DIAL_NOT_SPOKEN', // the node's protocol, or what it wants besides, is not supported yet
+  'DIAL_GROUP_EMPTY', // a policy group has no member that could be dialled
   'DIAL_IO',
   'DNS_TIMEOUT',
   'DNS_NO_UPSTREAM',
@@ -56,6 +72,8 @@ export type ErrorCode = (typeof errorCodes)[number];
 /** One mistake in a configuration. Line and column count from 1; both are absent when the mistake has no place. */
 export const configProblemSchema = z.strictObject({
   severity: z.enum(['error', 'warning']),
+  /** An error that costs only the part that it is about: that is left out, or refuses, and the rest is used. */
+  leftOut: z.literal(true).optional(),
   code: z.custom<ProblemCode>((value) => typeof value === 'string' && Object.hasOwn(problemTexts, value)),
   /** Path of the key, e.g. `proxies[2].port`; empty for the whole file. */
   path: z.string(),

@@ -1,16 +1,18 @@
 /**
  * The one contract between helper and app. Server, client, the window's bridge, the browser transport and test doubles
- * are derived from it: a new method is one line here and one handler, and the compiler lists what is missing.
+ * are derived from it: a new method is one row here and one handler in the helper.
  */
 import { z } from 'zod';
-import { configSchema, dnsModes } from './config.ts';
+import { configSchema, dnsModes, policyModes, ruleSchema, ruleTypes } from './config.ts';
 import { dnsRowSchema, mappingRowSchema } from './dns.ts';
-import { connectionRowSchema, ruleTraceSchema } from './flow.ts';
+import { connectionRowSchema, policyWays, ruleTraceSchema } from './flow.ts';
 import { logRowSchema } from './log.ts';
+import { proxyRowSchema } from './proxies.ts';
+import { blobPartBytes, maxBlobBytes, maxSets, sha256Schema } from './sets.ts';
 import { networkChangeSchema, ownerModes, snapshotSchema, trafficSchema } from './status.ts';
 
 /** Major: both ends must agree. Minor: grows with additions. */
-export const protocolVersion = { major: 1, minor: 1 } as const;
+export const protocolVersion = { major: 2, minor: 0 } as const;
 
 const none = z.strictObject({});
 const host = z.string().min(1).max(255);
@@ -27,43 +29,82 @@ export const dnsAnswerSchema = z.strictObject({
 
 export const ruleRowSchema = z.strictObject({
   index: z.number().int(),
-  type: z.string(),
+  type: z.enum(ruleTypes),
   payload: z.string(),
   policy: z.string(),
+  /** What the policy does now. */
+  way: z.enum(policyWays).optional(),
   noResolve: z.boolean(),
+  src: z.literal(true).optional(),
+  /** Flows that it has decided, and such as it was tested for in vain. */
   hits: z.number().int(),
+  misses: z.number().int(),
+  /** Switched off: it is passed over. */
+  off: z.boolean(),
 });
 export type RuleRow = z.infer<typeof ruleRowSchema>;
 
-export const methods = {
+/** What a window may call through its app process, which hands it on as it is: every row goes by every transport. */
+export const relayedMethods = {
   getSnapshot: { params: none, result: snapshotSchema },
-  /** Turns Enhanced Mode on for the caller's uid, or off. Answers when running, or with the error after rollback. */
-  setEnhanced: {
-    params: z.strictObject({ on: z.boolean(), mode: z.enum(ownerModes).optional() }),
-    result: snapshotSchema,
-  },
   /** The two halves of Enhanced Mode, one by one; remembered. */
   setSwitches: {
     params: z.strictObject({
       systemDns: z.boolean().optional(),
       autoRoute: z.boolean().optional(),
-      /** Instead of the profile's mode; `null` = as the profile says. Open flows and known fake addresses stay understood. */
+      /** Instead of the profile's; `null` = as the profile says. Open flows and known fake addresses stay understood. */
       dnsMode: z.enum(dnsModes).nullable().optional(),
+      /** Instead of the profile's, likewise; open flows keep their way. */
+      mode: z.enum(policyModes).nullable().optional(),
     }),
     result: snapshotSchema,
   },
-  /** Keeps a session alive (and resumes it after a helper's crash). Call every 5 s; without it a session ends after 20 s. */
-  renewLease: { params: none, result: z.strictObject({ ttlMs: z.number(), resumed: z.boolean() }) },
-  /** Replaces the configuration of the caller's uid; open flows keep the old one. Nothing changes when it is refused. */
-  applyConfig: { params: z.strictObject({ config: configSchema }), result: z.strictObject({ hash: z.string() }) },
+  /**
+   * Chooses the member of a group; null = what the group does by itself. It is remembered, also for the time after a restart, and by
+   * the group's name, so for another profile with such a group as well. Open flows keep their node.
+   */
+  selectProxy: {
+    params: z.strictObject({ group: host, member: host.nullable() }),
+    result: z.strictObject({ now: z.string().nullable() }),
+  },
+  /**
+   * Begins tests, and answers which nodes they are of; the rows of `proxies` show the rest: `testing`, then another entry of
+   * `delays` that is not older than `startedAt`. A group stands for its members. `group` says whose address and time-out are
+   * used; without it those of the tested group itself, for a node the usual ones. Without `policy`: all nodes, by the tests of all
+   * groups.
+   */
+  testProxies: {
+    params: z.strictObject({ policy: host.optional(), group: host.optional() }),
+    result: z.strictObject({
+      nodes: z.array(z.string()),
+      test: z.strictObject({ url: z.string(), expectedStatus: z.string(), timeout: z.number().int() }).optional(),
+      startedAt: z.number(),
+    }),
+  },
+  /** Ends the tests that people have asked for; those of groups go on. */
+  stopTests: { params: none, result: z.strictObject({ stopped: z.number().int() }) },
   listRules: { params: none, result: z.array(ruleRowSchema) },
+  /**
+   * Switches a rule off or on, until the helper ends or somebody switches it again; a reload keeps that by the rule's text.
+   * `changed` is false when the rule at `index` is another one than the caller saw. Open flows stay as they are.
+   */
+  switchRule: {
+    params: z.strictObject({ index: z.number().int().min(0), rule: ruleSchema, on: z.boolean() }),
+    result: z.strictObject({ changed: z.boolean() }),
+  },
   /** `ids` or all flows that the caller may see. */
   closeFlows: {
     params: z.strictObject({ ids: z.array(z.string()).max(100_000).optional(), all: z.boolean().optional() }),
     result: z.strictObject({ closed: z.number().int() }),
   },
   testRule: {
-    params: z.strictObject({ host, port: z.number().int().min(0).max(65_535), network: z.enum(['tcp', 'udp']) }),
+    params: z.strictObject({
+      host,
+      port: z.number().int().min(0).max(65_535),
+      network: z.enum(['tcp', 'udp']),
+      /** Id of a connection whose source and process are to be used as well; one that is not known (any more) is passed over. */
+      flow: z.string().max(64).optional(),
+    }),
     result: ruleTraceSchema,
   },
   /** What an application would be answered. */
@@ -80,16 +121,53 @@ export const methods = {
     }),
     result: z.strictObject({ changed: z.number().int() }),
   },
+} as const;
+
+/** What only the app process and the command line call: a window has no such wish, or its app carries it out its own way. */
+const unrelayedMethods = {
+  /** Turns Enhanced Mode on for the caller's uid, or off. Answers when running, or with the error after rollback. */
+  setEnhanced: {
+    params: z.strictObject({ on: z.boolean(), mode: z.enum(ownerModes).optional() }),
+    result: snapshotSchema,
+  },
+  /** Keeps a session alive (and resumes it after a helper's crash). Call every 5 s; without it a session ends after 20 s. */
+  renewLease: { params: none, result: z.strictObject({ ttlMs: z.number(), resumed: z.boolean() }) },
+  /**
+   * Replaces the configuration of the caller's uid; open flows keep the old one. Nothing changes when it is refused, and when
+   * `lacks` names blobs that its sets want and that are not there: hand them over, and apply it again.
+   */
+  applyConfig: {
+    params: z.strictObject({ config: configSchema }),
+    result: z.strictObject({ hash: z.string(), lacks: z.array(sha256Schema).max(maxSets).optional() }),
+  },
+  /**
+   * A part of what is in a set, in order; the helper keeps the whole for the caller's uid as long as a configuration names it.
+   * One blob of a user is under way at a time: part 0 of another forgets what came of the one before.
+   */
+  putBlob: {
+    params: z.strictObject({
+      sha256: sha256Schema,
+      size: z.number().int().min(0).max(maxBlobBytes),
+      offset: z.number().int().min(0).max(maxBlobBytes),
+      /** Base64 of at most `blobPartBytes`. */
+      data: z.string().max(Math.ceil(blobPartBytes / 3) * 4),
+    }),
+    /** Whether it is whole now. */
+    result: z.strictObject({ done: z.boolean() }),
+  },
   /** Turns everything off and undoes every change of the machine's network. */
   restore: { params: none, result: z.strictObject({ undone: z.array(networkChangeSchema) }) },
 } as const;
 
-/** Tables. `key` names a row; `counters` are the fields that may travel alone as `[key, ...numbers]`. */
+export const methods = { ...relayedMethods, ...unrelayedMethods } as const;
+
+/** Tables. `key` names a row; `counters` are the fields that may travel alone: the keys of such a table are decimal numbers. */
 export const topics = {
   connections: { row: connectionRowSchema, key: 'id', counters: ['up', 'down'] },
   mappings: { row: mappingRowSchema, key: 'address', counters: [] },
   dnsLog: { row: dnsRowSchema, key: 'id', counters: [] },
   logs: { row: logRowSchema, key: 'id', counters: [] },
+  proxies: { row: proxyRowSchema, key: 'name', counters: [] },
 } as const;
 
 /** Pushed without asking (snapshot) or while watched (traffic). */
@@ -99,6 +177,7 @@ export const events = {
 } as const;
 
 export type MethodName = keyof typeof methods;
+export type RelayedMethodName = keyof typeof relayedMethods;
 export type Params<M extends MethodName> = z.infer<(typeof methods)[M]['params']>;
 export type Result<M extends MethodName> = z.infer<(typeof methods)[M]['result']>;
 export type TopicName = keyof typeof topics;
@@ -124,8 +203,8 @@ export interface TopicBatch<T extends TopicName = TopicName> {
   reset: boolean;
   /** New and changed rows, whole. */
   rows: Row<T>[];
-  /** `[key, ...values in the order of the topic's counters]`. */
-  counters: [string, ...number[]][];
+  /** Counters that have moved, flat: the row's key, which is a decimal number, then its values in the order of the topic's counters. */
+  counters: number[];
   removed: string[];
   /** Rows that match at the server (may exceed what `limit` lets through). */
   total: number;

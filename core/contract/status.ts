@@ -1,7 +1,13 @@
 /** The small state that every viewer holds whole: the snapshot. Tables are topics, not part of it. */
 import { z } from 'zod';
-import { dnsModes } from './config.ts';
+import { causeSchema } from './causes.ts';
+import { dnsModes, policyModes } from './config.ts';
 import { errorDataSchema } from './error.ts';
+import { severities, type WarningCode, warningTexts } from './warning-texts.ts';
+
+/** The steps of a start and a stop, as `step` names them; a newer helper may have others. */
+export const tunnelSteps = ['tun', 'dns-server', 'routes', 'system-dns', 'flush-caches'] as const;
+export type TunnelStepCode = (typeof tunnelSteps)[number];
 
 export const tunnelStateSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('stopped') }),
@@ -15,11 +21,15 @@ export type TunnelState = z.infer<typeof tunnelStateSchema>;
 
 /** Standing trouble: raised and cleared, shown until then. */
 export const healthWarningSchema = z.strictObject({
-  code: z.string(),
-  severity: z.enum(['notice', 'warning', 'error']),
+  code: z.custom<WarningCode>((value) => typeof value === 'string' && Object.hasOwn(warningTexts, value)),
+  severity: z.enum(severities),
   title: z.string(),
   text: z.string(),
   action: z.string().optional(),
+  /** What stands in the places of title and text, for other languages. Never a secret. */
+  values: z.record(z.string(), z.string()),
+  /** Values that are sentences themselves, by their code; in `values` they stand in English. */
+  causes: z.record(z.string(), causeSchema).optional(),
 });
 export type HealthWarning = z.infer<typeof healthWarningSchema>;
 
@@ -49,8 +59,17 @@ export const snapshotSchema = z.strictObject({
   autoRoute: z.boolean(),
   /** In force, and whether it was chosen by switch instead of by the profile. */
   dnsMode: z.strictObject({ mode: z.enum(dnsModes), chosen: z.boolean() }),
+  /** Who decides about flows, and whether that was chosen by switch instead of by the profile. */
+  mode: z.strictObject({ mode: z.enum(policyModes), chosen: z.boolean() }),
   mixed: z.strictObject({ address: z.string(), port: z.number().int() }).nullable(),
-  config: z.strictObject({ hash: z.string(), proxies: z.number().int(), rules: z.number().int() }),
+  config: z.strictObject({
+    hash: z.string(),
+    proxies: z.number().int(),
+    groups: z.number().int(),
+    rules: z.number().int(),
+    /** Wanted; whether it is in force is told by the warning STRICT_ROUTE_UNAVAILABLE. */
+    strictRoute: z.boolean(),
+  }),
   fakeIp: z.strictObject({
     range: z.string(),
     range6: z.string().nullable(),

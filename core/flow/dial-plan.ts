@@ -1,4 +1,4 @@
-/** How a flow is carried outward, as data: what an outbound plans and the data plane executes. */
+/** How a flow is carried outward, as plain data: what an outbound plans and the data plane executes. Nothing here dials. */
 import type { Ip } from '../base/address.ts';
 import type { Endpoint } from '../contract/flow.ts';
 
@@ -8,16 +8,43 @@ export interface Hop {
   readonly device: string | null;
 }
 
-/** A dial that the data plane can do itself, without a byte entering JavaScript. */
-export interface NativeDial {
-  readonly via: 'direct' | 'socks5';
-  /** Of the target (`direct`) or of the proxy. */
-  readonly hops: readonly Hop[];
-  readonly port: number;
+/** User name and password for a proxy. Secrets: a plan is never logged. */
+export interface Login {
   readonly username?: string;
   readonly password?: string;
-  /** What the proxy is asked for: a name stays a name. */
-  readonly target?: Endpoint;
+}
+
+export interface Socks5Layer extends Login {
+  readonly protocol: 'socks5';
+}
+
+export interface HttpConnectLayer extends Login {
+  readonly protocol: 'http-connect';
+  /** Sent with the request besides our own, of which they replace those of the same name. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
+/**
+ * What is spoken over the socket. A handshake (SOCKS5, HTTP CONNECT) is over before the flow's first byte: after it the bytes go
+ * as they are.
+ */
+export type Layer = Socks5Layer | HttpConnectLayer;
+
+/** From the socket inward. Today's data plane speaks one at most; a direct dial has none. */
+export type Layers = readonly [] | readonly [Layer];
+
+/** A dial that the data plane can do itself, without a byte entering JavaScript. */
+export interface DialPlan {
+  readonly kind: 'dial';
+  /** Addresses of the target (without layers) or of the first server. */
+  readonly hops: readonly Hop[];
+  /** Port of the hops. */
+  readonly port: number;
+  readonly layers: Layers;
+  /** Where the innermost layer is to lead: a name stays a name. Without layers the hops are its addresses. */
+  readonly target: Endpoint;
+  /** Whether datagrams are carried instead of a stream. */
+  readonly udp: boolean;
   readonly timeoutMs: number;
 }
 
@@ -25,7 +52,4 @@ export interface NativeDial {
 export type RejectHow = 'reset' | 'unreachable' | 'drop';
 
 /** What an outbound wants done with a flow that the data plane holds. */
-export type DialPlan =
-  | { readonly kind: 'native'; readonly dial: NativeDial }
-  | { readonly kind: 'stream' } // take it as a stream and call `dialStream`
-  | { readonly kind: 'reject'; readonly how: RejectHow };
+export type FlowPlan = DialPlan | { readonly kind: 'reject'; readonly how: RejectHow };

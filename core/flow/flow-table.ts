@@ -21,6 +21,8 @@ export interface FlowFilter {
 export class FlowTable {
   /** Ids of new, changed and forgotten flows; counters that merely moved are told by `sample`. */
   readonly changed = new Emitter<readonly string[]>();
+  /** Ids of flows whose first byte has come back, as `sample` finds them. */
+  readonly answered = new Emitter<readonly string[]>();
   readonly #clock: Clock;
   readonly #maxClosed: number;
   readonly #live = new Map<string, Flow>();
@@ -48,6 +50,11 @@ export class FlowTable {
     return this.#live.size;
   }
 
+  /** What is known of a flow, live or closed. */
+  metadata(id: string): Metadata | undefined {
+    return this.#find(id)?.metadata;
+  }
+
   row(id: string): ConnectionRow | undefined {
     return this.#find(id)?.row();
   }
@@ -66,8 +73,16 @@ export class FlowTable {
 
   /** Reads the counters of all live flows, tells which moved, answers the totals. Call it once a second while watched. */
   sample(): FlowTotals {
-    const moved = [...this.#live.values()].filter((flow) => flow.sample()).map((flow) => flow.id);
+    const moved: string[] = [];
+    const answered: string[] = [];
+    for (const flow of this.#live.values()) {
+      const wasSilent = flow.firstByteMs === undefined;
+      if (!flow.sample()) continue;
+      moved.push(flow.id);
+      if (wasSilent && flow.firstByteMs !== undefined) answered.push(flow.id);
+    }
     if (moved.length > 0) this.changed.emit(moved);
+    if (answered.length > 0) this.answered.emit(answered);
     return this.totals();
   }
 

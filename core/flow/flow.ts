@@ -4,9 +4,16 @@
  */
 import type { Ip } from '../base/address.ts';
 import type { AppError } from '../base/app-error.ts';
-import type { ConnectionRow, FlowState, MatchedRule } from '../contract/flow.ts';
-import type { FlowCarrier } from './flow-carrier.ts';
+import type { ConnectionRow, DialAttempt, FlowState, MatchedRule, PolicyWay } from '../contract/flow.ts';
+import type { CarriedBytes, FlowCarrier } from './flow-carrier.ts';
 import type { Metadata } from './metadata.ts';
+
+/** Where the rules led. */
+export interface FlowRoute {
+  readonly outbound: { readonly way: PolicyWay };
+  /** From the leaf outbound to the outermost group. */
+  readonly chain: readonly string[];
+}
 
 const order: Record<FlowState, number> = { deciding: 0, dialing: 1, open: 2, closed: 3 };
 
@@ -20,9 +27,13 @@ export class Flow {
   #state: FlowState = 'deciding';
   #rule: MatchedRule | undefined;
   #matchedIp: Ip | undefined;
-  #chain: readonly string[] = [];
+  #route: FlowRoute | undefined;
+  #decideMs: number | undefined;
+  #tried: readonly string[] | undefined;
   #remote: string | undefined;
+  #attempts: readonly DialAttempt[] = [];
   #dialMs: number | undefined;
+  #firstByteMs: number | undefined;
   #error: AppError | undefined;
   #up = 0;
   #down = 0;
@@ -57,17 +68,34 @@ export class Flow {
     return this.#down;
   }
 
+  /** Milliseconds from the opening to the first byte that came back, as far as it was sampled. */
+  get firstByteMs(): number | undefined {
+    return this.#firstByteMs;
+  }
+
   /** More is known now; allowed after the end too. */
   learn(metadata: Metadata): void {
     this.#metadata = metadata;
     this.#changed();
   }
 
-  decided(rule: MatchedRule, chain: readonly string[], matchedIp?: Ip): void {
+  /** `ms`: from the opening until now. */
+  decided(rule: MatchedRule, route: FlowRoute, matchedIp: Ip | undefined, ms: number): void {
+    this.#decideMs = ms;
     this.#rule = rule;
-    this.#chain = chain;
+    this.#route = route;
     this.#matchedIp = matchedIp;
     this.#advance('dialing');
+  }
+
+  /** The dial begins: these addresses are tried, in this order. */
+  dials(addresses: readonly string[]): void {
+    this.#tried = addresses;
+  }
+
+  /** What came of the addresses that were dialled. */
+  attempted(attempts: readonly DialAttempt[]): void {
+    this.#attempts = attempts;
   }
 
   /** `remote` is the address of the other end of our outward socket; `ms` what the dial took. */
@@ -77,9 +105,10 @@ export class Flow {
     this.#advance('open');
   }
 
-  /** Why it did not come to be. The flow stays until whoever holds it has ended it. */
-  failed(error: AppError): void {
+  /** Why it did not come to be, and what the dial took. The flow stays until whoever holds it has ended it. */
+  failed(error: AppError, ms?: number): void {
     this.#error = error;
+    this.#dialMs = ms;
     this.#changed();
   }
 
@@ -96,18 +125,20 @@ export class Flow {
   /** Reads the carrier's counters; whether they moved. */
   sample(): boolean {
     if (this.#state === 'closed') return false;
-    const { up, down } = this.#carrier.bytes();
+    const { up, down, firstByteMs } = this.#carrier.bytes();
     const moved = up !== this.#up || down !== this.#down;
     this.#up = up;
     this.#down = down;
+    this.#firstByteMs ??= firstByteMs;
     return moved;
   }
 
   /** The terminal event; false when it has happened before. */
-  close(end: { at: number; up: number; down: number; reason: string }): boolean {
+  close(end: CarriedBytes & { at: number; reason: string }): boolean {
     if (this.#state === 'closed') return false;
     this.#up = end.up;
     this.#down = end.down;
+    this.#firstByteMs ??= end.firstByteMs;
     this.#end = { at: end.at, reason: end.reason };
     this.#advance('closed');
     return true;
@@ -127,13 +158,18 @@ export class Flow {
       ...(process === undefined ? {} : { process }),
       ...(this.#rule === undefined ? {} : { rule: this.#rule }),
       ...(this.#matchedIp === undefined ? {} : { matchedIp: this.#matchedIp }),
-      chain: [...this.#chain],
+      chain: [...(this.#route?.chain ?? [])],
+      ...(this.#route === undefined ? {} : { way: this.#route.outbound.way }),
+      ...(this.#decideMs === undefined ? {} : { decideMs: this.#decideMs }),
+      ...(this.#tried === undefined ? {} : { tried: [...this.#tried] }),
       ...(this.#remote === undefined ? {} : { remote: this.#remote }),
       state: this.#state,
       up: this.#up,
       down: this.#down,
       openedAt: this.openedAt,
+      ...(this.#attempts.length === 0 ? {} : { attempts: [...this.#attempts] }),
       ...(this.#dialMs === undefined ? {} : { dialMs: this.#dialMs }),
+      ...(this.#firstByteMs === undefined ? {} : { firstByteMs: this.#firstByteMs }),
       ...(this.#end === undefined ? {} : { closedAt: this.#end.at, closeReason: this.#end.reason }),
       ...(this.#error === undefined ? {} : { error: { code: this.#error.code, message: this.#error.message } }),
     };

@@ -17,4 +17,14 @@ export interface Metadata {
   /** The original destination where that is a fake address, understood or not. */
   readonly fakeIp?: Ip;
   readonly process?: ProcessInfo;
+  /** How the client spoke to the mixed port. */
+  readonly door?: Door;
+}
+
+export interface Door {
+  readonly type: 'HTTP' | 'HTTPS' | 'SOCKS4' | 'SOCKS5';
+  /** Of ours. */
+  readonly port: number;
+  /** Empty for those who need not sign in. */
+  readonly user: string;
 }

@@ -1,6 +1,6 @@
 /** How the datagrams of one client leave: what an inbound without a data plane of its own needs from the outbounds. */
 import type { Endpoint } from '../contract/flow.ts';
-import type { NativeDial } from './dial-plan.ts';
+import type { DialPlan } from './dial-plan.ts';
 
 export interface UdpWayHandlers {
   /** A datagram came back, from an address or (through a proxy) from what the proxy calls it. */
@@ -17,9 +17,9 @@ export interface UdpWay {
 
 export interface UdpWays {
   /** Dials with the same key leave by the same way: one source port for all their targets (RFC 4787 section 4.1). */
-  keyOf(dial: NativeDial): string;
+  keyOf(dial: DialPlan): string;
   /** Where the datagrams of a dial are sent to on its way. */
-  targetOf(dial: NativeDial): Endpoint;
+  targetOf(dial: DialPlan): Endpoint;
   /** Rejects with DIAL_*. The way is the caller's, who closes it. */
-  open(dial: NativeDial, handlers: UdpWayHandlers, signal: AbortSignal): Promise<UdpWay>;
+  open(dial: DialPlan, handlers: UdpWayHandlers, signal: AbortSignal): Promise<UdpWay>;
 }

@@ -1,8 +1,9 @@
 /** The configuration each user applied last: root's file, 0600, by uid. The helper can start with it when the app is gone. */
 import { createHash } from 'node:crypto';
 import { configFileOf, type HelperPaths } from '../base/paths.ts';
+import { replaceFile } from '../base/replace-file.ts';
 import { type Config, configSchema } from '../contract/config.ts';
-import { readPrivateFile, setAside, writePrivateFile } from './private-file.ts';
+import { readPrivateFile, setAside } from './private-file.ts';
 
 export interface StoredConfig {
   readonly config: Config;
@@ -36,7 +37,7 @@ export class ConfigStore {
   /** On disk when it returns. */
   save(uid: number, config: Config): StoredConfig {
     const text = JSON.stringify(config);
-    writePrivateFile(configFileOf(this.#paths, uid), text);
+    replaceFile(configFileOf(this.#paths, uid), text);
     return stored(config, text);
   }
 }

@@ -15,8 +15,9 @@ export function prepareDirectories(paths: HelperPaths, options: { uid: number; d
   ] as const) {
     mkdirSync(path, { recursive: true, mode });
     const status = lstatSync(path);
+    const other = status.isDirectory() ? `it belongs to user ${status.uid}` : 'it is a link';
     if (!status.isDirectory() || status.uid !== options.uid) {
-      throw new AppError('HELPER_UNTRUSTED', `${path} was not made by this helper: it belongs to user ${status.uid}`, {
+      throw new AppError('HELPER_UNTRUSTED', `${path} was not made by this helper: ${other}`, {
         expected: 'remove it, or give another directory',
       });
     }

@@ -9,17 +9,21 @@ import type { Logger } from '../base/logger.ts';
 import { type Config, defaultConfig } from '../contract/config.ts';
 import type { MethodName, Params, Result } from '../contract/rpc.ts';
 import type { NetworkChange, Owner, Snapshot } from '../contract/status.ts';
+import { warningOf } from '../contract/warning-texts.ts';
+import type { Handlers } from '../rpc/outstanding-requests.ts';
 import type { PeerCredentials } from '../rpc/peer-auth.ts';
-import type { Handlers } from '../rpc/server-connection.ts';
 import type { EventSource } from '../rpc/topic-source.ts';
-import { identityOf, isAlive, type ProcessIdentity } from '../system/process-identity.ts';
+import type { ChoiceStore } from '../state/choice-store.ts';
+import type { Processes } from '../system/operating-system.ts';
 import { type ConfigStore, type StoredConfig, stored } from './config-store.ts';
 import type { Health } from './health.ts';
-import { initialSwitches, type OwnerStore, type UserSwitches } from './owner-store.ts';
+import type { OwnerStore } from './owner-store.ts';
 import { leaseMs, type Ownership } from './ownership.ts';
 import { assertPortsOf } from './port-rights.ts';
+import { Remembered } from './remembered.ts';
 import type { RowPrivacy } from './row-privacy.ts';
 import type { ServedTunnel } from './served-tunnel.ts';
+import type { SetShelf } from './set-shelf.ts';
 import type { StrandedWarning } from './stranded-warning.ts';
 
 export interface HelperServiceOptions {
@@ -27,12 +31,18 @@ export interface HelperServiceOptions {
   readonly ownership: Ownership;
   readonly owners: OwnerStore;
   readonly configs: ConfigStore;
+  readonly choices: ChoiceStore;
+  /** What is in the sets of configurations. */
+  readonly sets: Pick<SetShelf, 'isDamaged' | 'put' | 'lacking' | 'load' | 'use' | 'keep'>;
   readonly health: Health;
   readonly privacy: RowPrivacy;
   /** The changes of the machine's network that are in force. */
   readonly changes: () => NetworkChange[];
   /** Undoes them, when no tunnel is up. */
   readonly restore: () => Promise<NetworkChange[]>;
+  /** The TUN of another helper that is at work on this machine. */
+  readonly otherDevice: () => Promise<string | undefined>;
+  readonly processes: Pick<Processes, 'identityOf' | 'isAlive'>;
   /** Says which containers still ask our DNS server when it is off. */
   readonly stranded: Pick<StrandedWarning, 'begin' | 'end'>;
   readonly setLogLevel: (level: Config['logLevel']) => void;
@@ -51,10 +61,7 @@ export class HelperService {
   readonly changed = new Emitter<void>();
   readonly #options: HelperServiceOptions;
   #active: { readonly uid: number | undefined; readonly config: StoredConfig };
-  /** What each user has chosen; it says nothing about the Enhanced Mode of another. */
-  #switches = new Map<number, UserSwitches>();
-  /** The process that gave the session its last sign of life. */
-  #app: ProcessIdentity | null = null;
+  readonly #remembered: Remembered;
   /** Calls that are turning Enhanced Mode on. */
   #starts = 0;
   /** Configurations come into force one after the other. */
@@ -64,13 +71,19 @@ export class HelperService {
   constructor(options: HelperServiceOptions) {
     this.#options = options;
     this.#active = { uid: undefined, config: stored(defaultConfig) };
+    this.#remembered = new Remembered(options.owners, options.processes, options.health, options.log);
     this.handlers = {
       getSnapshot: (_params, caller) => this.#snapshot(caller),
       setEnhanced: (params, caller) => this.#setEnhanced(params, caller),
       setSwitches: (params, caller) => this.#setSwitches(params, caller),
       renewLease: (_params, caller) => this.#renewLease(caller),
       applyConfig: ({ config }, caller) => this.#inTurn(() => this.#applyConfig(config, caller)),
+      putBlob: (params, caller) => this.#putBlob(params, caller),
       listRules: (_params, caller) => (this.#maySeeRules(caller.uid) ? options.tunnel.rules() : []),
+      switchRule: (params, caller) => this.#ownOnly(caller, () => ({ changed: options.tunnel.switchRule(params) })),
+      selectProxy: (params, caller) => this.#ownOnly(caller, () => this.#selectProxy(params, caller)),
+      testProxies: (params, caller) => this.#ownOnly(caller, () => options.tunnel.testProxies(params)),
+      stopTests: (_params, caller) => this.#ownOnly(caller, () => ({ stopped: options.tunnel.stopTests() })),
       closeFlows: (params, caller) => this.#closeFlows(params, caller),
       testRule: (params, caller) => this.#ownOnly(caller, () => options.tunnel.testRule(params, caller.signal)),
       dnsQuery: (params, caller) => this.#ownOnly(caller, () => options.tunnel.dnsQuery(params, caller.signal)),
@@ -107,12 +120,16 @@ export class HelperService {
 
   /**
    * What a helper before us left in force is undone, unless somebody is to be resumed: then it stands, names and captured
-   * addresses unreachable, until the engine is there, so that nothing leaves around the rules meanwhile. Call it first.
+   * addresses unreachable, until the engine is there, so that nothing leaves around the rules meanwhile. What another helper has
+   * in force (the installed one, beside one of a checkout) is its own. Call it first.
    */
   async inherit(): Promise<void> {
-    const { owners, changes, restore, log } = this.#options;
-    const { owner, app } = owners.load();
-    const isOver = owner === null || (owner.mode === 'session' && app !== null && !isAlive(app));
+    const { changes, restore, otherDevice, log } = this.#options;
+    const device = changes().length === 0 ? await otherDevice() : undefined;
+    if (device !== undefined) return log.warning('another helper is at work on this machine', { device });
+    const { owner, app } = this.#remembered.peek();
+    const isOver =
+      owner === null || (owner.mode === 'session' && app !== null && !this.#options.processes.isAlive(app));
     if (isOver || changes().length === 0) {
       // Also without a record: the journal may be lost, and traces are known by their shape.
       await restore().catch((error: unknown) => {
@@ -134,9 +151,8 @@ export class HelperService {
 
   /** Goes on where the helper before us was killed or stopped: persistent at once, a session when its app comes back. */
   async resume(): Promise<void> {
-    const { owners, ownership, log } = this.#options;
-    const { owner, switches } = owners.load();
-    this.#switches = new Map(switches);
+    const { ownership, log } = this.#options;
+    const owner = this.#remembered.recall();
     if (owner === null) return;
     log.info('resuming', { uid: owner.uid, mode: owner.mode });
     if (owner.mode === 'session') return ownership.awaitReturn(owner.uid);
@@ -172,7 +188,7 @@ export class HelperService {
   async #setEnhanced({ on, mode }: Params<'setEnhanced'>, caller: PeerCredentials): Promise<Snapshot> {
     this.#options.ownership.assertOpenTo(caller.uid);
     if (on) {
-      this.#app = identityOf(caller.pid) ?? null;
+      this.#remembered.setApp(caller.pid);
       await this.#turnOn({ uid: caller.uid, mode: mode ?? 'session' });
     } else {
       await this.#turnOff();
@@ -189,7 +205,7 @@ export class HelperService {
       // Turned off, or taken by an administrator, while the configuration came into force.
       if (ownership.owner !== owner)
         throw new AppError('TUN_FAILED', 'Enhanced Mode was turned off while it was starting');
-      await tunnel.machine.start(this.#switchesOf(owner.uid));
+      await tunnel.machine.start(this.#remembered.switchesOf(owner.uid));
     } catch (error) {
       if (ownership.owner === owner && tunnel.machine.state.kind !== 'running') ownership.release();
       // Nobody is on, or about to be: then nothing of a helper before us is to stay either.
@@ -200,7 +216,7 @@ export class HelperService {
     }
     this.#options.stranded.end();
     log.info('Enhanced Mode is on', { uid: owner.uid, mode: owner.mode });
-    this.#remember(owner);
+    this.#remembered.save(owner);
   }
 
   async #turnOff(): Promise<void> {
@@ -208,11 +224,14 @@ export class HelperService {
     // At once: a start of before that has not come to the machine yet must not go on, and whoever turns it on from now on
     // starts after this stop, so what is found claimed then is theirs.
     ownership.release();
+    // First: a helper that dies in the middle of it must not be followed by one that resumes.
+    const isNoted = this.#remembered.save(null);
     try {
       await tunnel.machine.stop();
       log.info('Enhanced Mode is off');
     } finally {
-      if (ownership.owner === null) this.#remember(null);
+      // On a full disk there may be room now.
+      if (!isNoted && ownership.owner === null) this.#remembered.save(null);
       await this.#restoreLeftovers();
       if (ownership.owner === null) await this.#options.stranded.begin();
     }
@@ -239,47 +258,42 @@ export class HelperService {
     const { tunnel, ownership } = this.#options;
     ownership.assertOpenTo(caller.uid);
     const uid = ownership.owner?.uid ?? caller.uid;
-    const before = this.#switchesOf(uid);
-    const { systemDns = before.systemDns, autoRoute = before.autoRoute, dnsMode = before.dnsMode } = wanted;
+    const before = this.#remembered.switchesOf(uid);
+    const { systemDns = before.systemDns, autoRoute = before.autoRoute } = wanted;
+    const { dnsMode = before.dnsMode, mode = before.mode } = wanted;
     await tunnel.machine.setSwitches({ systemDns, autoRoute });
-    this.#switches.set(uid, { ...before, systemDns, autoRoute });
-    if (this.#active.uid === undefined || this.#active.uid === uid) await tunnel.setDnsMode(dnsMode);
-    this.#switches.set(uid, { systemDns, autoRoute, dnsMode });
-    this.#remember(ownership.owner);
-  }
-
-  #switchesOf(uid: number): UserSwitches {
-    return this.#switches.get(uid) ?? initialSwitches;
+    this.#remembered.setSwitches(uid, { ...before, systemDns, autoRoute });
+    if (this.#active.uid === undefined || this.#active.uid === uid) {
+      await tunnel.setDnsMode(dnsMode);
+      tunnel.setMode(mode);
+    }
+    this.#remembered.setSwitches(uid, { systemDns, autoRoute, dnsMode, mode });
+    this.#remembered.save(ownership.owner);
   }
 
   async #renewLease(caller: PeerCredentials): Promise<Result<'renewLease'>> {
     const sign = this.#options.ownership.renew(caller.uid);
     if (sign === 'none') return { ttlMs: 0, resumed: false };
     if (sign === 'renewed') {
-      this.#noteApp(caller);
+      this.#remembered.noteApp(caller.pid, this.#options.ownership.owner);
     } else {
-      this.#app = identityOf(caller.pid) ?? null;
+      this.#remembered.setApp(caller.pid);
       await this.#turnOn({ uid: caller.uid, mode: 'session' });
     }
     return { ttlMs: leaseMs, resumed: sign === 'returned' };
   }
 
-  /** Remembered only when it is another one: a renewal a few seconds is no reason to write. */
-  #noteApp({ pid }: PeerCredentials): void {
-    const before = this.#app;
-    if (before?.pid === pid && isAlive(before)) return;
-    this.#app = identityOf(pid) ?? null;
-    this.#remember(this.#options.ownership.owner);
-  }
-
   async #applyConfig(config: Config, caller: PeerCredentials): Promise<Result<'applyConfig'>> {
-    const { tunnel, ownership, log } = this.#options;
+    const { tunnel, ownership, configs, sets, log } = this.#options;
     assertPortsOf(caller.uid, config);
+    const lacks = sets.lacking(caller.uid, config.sets);
+    if (lacks.length > 0) return { hash: '', lacks };
     const next = stored(config);
     const inForce = ownership.owner === null || ownership.owner.uid === caller.uid;
     if (inForce) await this.#putInForce(caller.uid, next);
-    else tunnel.check(config);
-    this.#save(caller.uid, config);
+    else tunnel.check(config, await sets.load(caller.uid, config.sets));
+    sets.keep(caller.uid, config.sets);
+    this.#remembered.write('CONFIG_NOT_SAVED', () => configs.save(caller.uid, config));
     log.info('configuration applied', { uid: caller.uid, hash: next.hash, rules: config.rules.length, inForce });
     return { hash: next.hash };
   }
@@ -292,13 +306,57 @@ export class HelperService {
   }
 
   async #putInForce(uid: number, next: StoredConfig): Promise<void> {
-    const { tunnel, setLogLevel } = this.#options;
-    if (next.hash !== this.#active.config.hash) await tunnel.reload(next.config);
+    const { tunnel, sets, setLogLevel } = this.#options;
+    const { dnsMode, mode } = this.#remembered.switchesOf(uid);
+    // Before its groups lead anybody anywhere, but not while those of another user do.
+    const useOwn = (): void => {
+      if (this.#active.uid !== uid) tunnel.useChoices(this.#choicesOf(uid));
+      tunnel.setMode(mode);
+    };
+    if (next.hash !== this.#active.config.hash || sets.isDamaged) {
+      const loaded = await sets.load(uid, next.config.sets);
+      await tunnel.reload(next.config, loaded, useOwn);
+      sets.use(uid, next.config.sets, loaded);
+      this.#tellMissing(next.config.sets.filter(({ name }) => loaded.get(name) === undefined));
+    } else {
+      useOwn();
+    }
     this.#active = { uid, config: next };
-    await tunnel.setDnsMode(this.#switchesOf(uid).dnsMode);
+    await tunnel.setDnsMode(dnsMode);
     setLogLevel(next.config.logLevel);
     await tunnel.setMixed(true);
     this.changed.emit();
+  }
+
+  #tellMissing(missing: Config['sets']): void {
+    const { health } = this.#options;
+    if (missing.length === 0) return health.clear('SETS_MISSING');
+    const names = missing.slice(0, 5).map(({ name }) => name.replace(/^rule-set:/, ''));
+    const more = missing.length > names.length ? ', ...' : '';
+    health.raise(warningOf('SETS_MISSING', { count: missing.length, names: names.join(', ') + more }));
+  }
+
+  async #putBlob(part: Params<'putBlob'>, caller: PeerCredentials): Promise<Result<'putBlob'>> {
+    const data = Buffer.from(part.data, 'base64');
+    return { done: await this.#options.sets.put(caller.uid, { ...part, data }) };
+  }
+
+  #selectProxy(choice: Params<'selectProxy'>, caller: PeerCredentials): Result<'selectProxy'> {
+    const { tunnel, choices } = this.#options;
+    const result = tunnel.selectProxy(choice);
+    const uid = this.#active.uid ?? caller.uid;
+    this.#remembered.write('STATE_NOT_SAVED', () => choices.choose(uid, choice.group, choice.member));
+    return result;
+  }
+
+  /** What this user has chosen before; nothing where it cannot be read. */
+  #choicesOf(uid: number): ReadonlyMap<string, string> {
+    try {
+      return this.#options.choices.choices(uid);
+    } catch (error) {
+      this.#options.log.error('choices in groups cannot be read', { reason: AppError.from(error).message });
+      return new Map();
+    }
   }
 
   #closeFlows({ ids, all }: Params<'closeFlows'>, caller: PeerCredentials): Result<'closeFlows'> {
@@ -345,7 +403,7 @@ export class HelperService {
   #snapshot(caller: PeerCredentials): Snapshot {
     const { tunnel, ownership, health, changes, version } = this.#options;
     const { config, hash } = this.#active.config;
-    const switches = this.#switchesOf(ownership.owner?.uid ?? caller.uid);
+    const switches = this.#remembered.switchesOf(ownership.owner?.uid ?? caller.uid);
     return {
       version,
       tunnel: tunnel.machine.state,
@@ -354,8 +412,15 @@ export class HelperService {
       systemDns: switches.systemDns,
       autoRoute: switches.autoRoute,
       dnsMode: tunnel.dnsMode(),
+      mode: tunnel.mode(),
       mixed: tunnel.mixed,
-      config: { hash, proxies: config.proxies.length, rules: config.rules.length },
+      config: {
+        hash,
+        proxies: config.proxies.length,
+        groups: config.groups.length,
+        rules: config.rules.length,
+        strictRoute: config.tun.strictRoute,
+      },
       fakeIp: tunnel.fakeIp(),
       warnings: health.warnings(),
       changes: changes(),
@@ -376,32 +441,6 @@ export class HelperService {
       unwatch();
       cancel();
     };
-  }
-
-  /** What cannot be written is not resumed after a crash; nothing else depends on it. */
-  #remember(owner: Owner | null): void {
-    this.#write('owner', () => this.#options.owners.save({ owner, switches: this.#switches, app: this.#app }));
-  }
-
-  #save(uid: number, config: Config): void {
-    this.#write('configuration', () => this.#options.configs.save(uid, config));
-  }
-
-  #write(what: string, write: () => void): void {
-    const { health, log } = this.#options;
-    try {
-      write();
-      health.clear('STATE_NOT_SAVED');
-    } catch (error) {
-      log.error('state could not be saved', { what, reason: String(error) });
-      health.raise({
-        code: 'STATE_NOT_SAVED',
-        severity: 'warning',
-        title: 'The state directory cannot be written',
-        text: `The ${what} could not be saved: ${AppError.from(error).message}. After a restart of the helper the earlier one is used.`,
-        action: 'Free space in the state directory.',
-      });
-    }
   }
 
   #inTurn<T>(task: () => Promise<T>): Promise<T> {

@@ -4,18 +4,22 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '../base/app-error.ts';
 import { systemClock } from '../base/clock.ts';
-import { controlSocketOf } from '../base/paths.ts';
+import { within } from '../base/deadline.ts';
+import { controlSocketOf, ownerFileOf } from '../base/paths.ts';
 import { unreachable } from '../base/unreachable.ts';
 import { mirageVersion } from '../base/version.ts';
 import type { NetworkChange } from '../contract/status.ts';
 import { RpcClient } from '../rpc/rpc-client.ts';
 import { loadNative } from '../system/native.ts';
+import { choosePlatform } from '../system/platform.ts';
 import type { ProcessIdentity } from '../system/process-identity.ts';
+import { tunPrefix6 } from '../tunnel/tunnel-services.ts';
 import { isOwnDirectory, prepareDirectories } from './directories.ts';
 import { HelperLog } from './helper-log.ts';
 import { type HelperOptions, helpText, readCommand } from './helper-options.ts';
 import { HelperProcess } from './helper-process.ts';
-import { endProcess, lockHolder } from './lock-holder.ts';
+import { LogOutput } from './log-output.ts';
+import { OwnerStore } from './owner-store.ts';
 import { restoreCommand } from './restore-command.ts';
 import { restoreOffline } from './restore-offline.ts';
 import { lockFileOf, SingleInstance } from './single-instance.ts';
@@ -30,9 +34,11 @@ const askMs = 6_000;
 
 type End = { readonly kind: 'signal'; readonly name: string } | { readonly kind: 'defect' };
 
+const platform = choosePlatform();
 const uid = process.getuid?.() ?? -1;
+const output = new LogOutput(process.stderr);
 const log = new HelperLog(
-  (line) => process.stderr.write(line),
+  (line) => output.write(line),
   () => systemClock.now(),
 );
 process.stderr.on('error', () => undefined); // whoever read our log is gone; that is no reason to end
@@ -61,13 +67,14 @@ async function main(): Promise<number> {
 
 async function run(options: HelperOptions): Promise<number> {
   const end = firstEnd();
+  platform.processes.preferThis();
   let helper: HelperProcess | undefined;
   try {
     prepareDirectories(options.paths, { uid, developer: options.developer });
     const { stateDir, runtimeDir } = options.paths;
     const locks = [stateDir, runtimeDir].map((directory) => SingleInstance.acquire(directory));
     if (locks.includes(undefined)) return complain('another helper is running', exitCodes.busy);
-    helper = await HelperProcess.start(options, addonPath(), log);
+    helper = await HelperProcess.start(options, platform, addonPath(), log);
     const why = await end;
     log.logger.info('ending', { why: why.kind === 'signal' ? why.name : why.kind });
     if (why.kind === 'signal') {
@@ -93,7 +100,7 @@ async function run(options: HelperOptions): Promise<number> {
 /** A helper that cannot serve gives the network back all the same, unless another one has it. */
 async function restoreInstead(options: HelperOptions): Promise<void> {
   if (runningHelper(options) !== undefined) return;
-  await restoreHere(options).catch((error: unknown) => {
+  await restoreHere(options, true).catch((error: unknown) => {
     log.logger.error('not everything could be undone', { reason: AppError.from(error).message });
   });
 }
@@ -122,25 +129,33 @@ async function restore(options: HelperOptions): Promise<number> {
     },
     async endHelper() {
       const holder = runningHelper(options);
-      return holder === undefined || (await endProcess(holder));
+      return holder === undefined || (await platform.processes.end(holder));
     },
-    restoreHere: () => restoreHere(options),
+    forgetOwner() {
+      if (isOwnDirectory(paths.stateDir, { uid, developer: options.developer }))
+        new OwnerStore(ownerFileOf(paths), platform.bootId()).forgetOwner();
+    },
+    restoreHere: () => restoreHere(options, false),
     print: (line) => process.stdout.write(`${line}\n`),
   });
 }
 
 /** Whoever holds the lock of one of the two directories. */
 function runningHelper({ paths }: HelperOptions): ProcessIdentity | undefined {
-  return lockHolder(lockFileOf(paths.stateDir)) ?? lockHolder(lockFileOf(paths.runtimeDir));
+  const { processes } = platform;
+  return processes.lockHolder(lockFileOf(paths.stateDir)) ?? processes.lockHolder(lockFileOf(paths.runtimeDir));
 }
 
 /** Needs neither the addon nor the lock nor a directory that can be written. */
-function restoreHere({ paths, developer }: HelperOptions): Promise<NetworkChange[]> {
+function restoreHere({ paths, developer }: HelperOptions, sparesOthers: boolean): Promise<NetworkChange[]> {
   return restoreOffline({
     paths,
+    system: platform.restore,
+    sparesOthers,
     trusted: isOwnDirectory(paths.stateDir, { uid, developer }),
     now: () => systemClock.now(),
     destroySockets: (prefixes) => loadNative(addonPath()).destroySockets(prefixes, []),
+    tunPrefix6,
     logger: log.logger.child('restore'),
   });
 }
@@ -179,11 +194,9 @@ function firstEnd(): Promise<End> {
 }
 
 async function withDeadline<T>(work: Promise<T>, ms: number): Promise<T> {
-  let cancel = () => undefined as void;
-  const late = new Promise<never>((_, reject) => {
-    cancel = systemClock.after(ms, () => reject(new AppError('INTERNAL', `it took longer than ${ms} ms`)));
+  return await within(systemClock, ms, work, () => {
+    throw new AppError('INTERNAL', `it took longer than ${ms} ms`);
   });
-  return await Promise.race([work, late]).finally(() => cancel());
 }
 
 function complain(problem: string, code: number): number {

@@ -1,20 +1,24 @@
 /** Who Enhanced Mode belonged to and how each user has switched it, so that a helper that was killed can go on. */
+import { rmSync } from 'node:fs';
 import { z } from 'zod';
-import { dnsModes } from '../contract/config.ts';
+import { replaceFile } from '../base/replace-file.ts';
+import { dnsModes, policyModes } from '../contract/config.ts';
 import { type Owner, ownerSchema } from '../contract/status.ts';
 import type { ProcessIdentity } from '../system/process-identity.ts';
-import { readPrivateFile, setAside, writePrivateFile } from './private-file.ts';
+import { readPrivateFile, setAside } from './private-file.ts';
 
 const switchesSchema = z.strictObject({
   systemDns: z.boolean(),
   autoRoute: z.boolean(),
   /** Chosen instead of the profile's; null = as the profile says. */
   dnsMode: z.enum(dnsModes).nullable(),
+  /** The same of who decides about flows; absent in files of earlier helpers. */
+  mode: z.enum(policyModes).nullable().default(null),
 });
 /** What a user has chosen for their Enhanced Mode, and nobody else's. */
 export type UserSwitches = z.infer<typeof switchesSchema>;
 
-export const initialSwitches: UserSwitches = { systemDns: true, autoRoute: true, dnsMode: null };
+export const initialSwitches: UserSwitches = { systemDns: true, autoRoute: true, dnsMode: null, mode: null };
 
 export interface RememberedState {
   /** Null when nothing is to be resumed. */
@@ -43,7 +47,7 @@ export class OwnerStore {
   readonly #path: string;
   readonly #boot: string;
 
-  /** `boot` names the present boot, `/proc/sys/kernel/random/boot_id` (random(4)). */
+  /** `boot` names the present boot (`OperatingSystem.bootId`). */
   constructor(path: string, boot: string) {
     this.#path = path;
     this.#boot = boot;
@@ -61,15 +65,29 @@ export class OwnerStore {
     const { owner, users, app, boot, systemDns, autoRoute, dnsMode = null } = parsed.data;
     const switches = new Map(Object.entries(users).map(([uid, chosen]) => [Number(uid), chosen]));
     if (owner !== null && systemDns !== undefined && autoRoute !== undefined)
-      switches.set(owner.uid, { systemDns, autoRoute, dnsMode });
+      switches.set(owner.uid, { systemDns, autoRoute, dnsMode, mode: null });
     const over = owner?.mode === 'session' && boot !== this.#boot;
     return { owner: over ? null : owner, switches, app };
+  }
+
+  /**
+   * Nobody is to be resumed by the next helper, for somebody has taken the network back without this one. Where there is no room
+   * to write, the whole file goes, with what users have switched. Throws when it can be neither written nor removed.
+   */
+  forgetOwner(): void {
+    const { owner, switches } = this.load();
+    if (owner === null) return;
+    try {
+      this.save({ owner: null, switches, app: null });
+    } catch {
+      rmSync(this.#path, { force: true });
+    }
   }
 
   /** On disk when it returns. */
   save({ owner, switches, app }: RememberedState): void {
     const users = Object.fromEntries(switches);
-    writePrivateFile(this.#path, JSON.stringify({ version: 1, owner, users, app, boot: this.#boot }));
+    replaceFile(this.#path, JSON.stringify({ version: 1, owner, users, app, boot: this.#boot }));
   }
 }
 

@@ -9,6 +9,11 @@ import type { Owner } from '../contract/status.ts';
 
 /** A session that is not renewed for so long ends. */
 export const leaseMs = 20_000;
+/**
+ * In so many parts, of which each counts once however late its end is noticed: a machine that stood still (a virtual machine that
+ * was paused, a frozen control group, swapping) has heard nobody meanwhile, and its apps have a word first.
+ */
+const leaseParts = 4;
 /** After a crash of the helper, a session's app may come back for so long. */
 export const returnMs = 60_000;
 
@@ -90,11 +95,12 @@ export class Ownership {
     return this.#owner === null && this.#awaited === uid ? 'returned' : 'none';
   }
 
-  #startLease(owner: Owner): void {
+  #startLease(owner: Owner, parts = leaseParts): void {
     this.#cancelTimer?.();
-    this.#cancelTimer = this.#clock.after(leaseMs, () => {
+    this.#cancelTimer = this.#clock.after(leaseMs / leaseParts, () => {
       this.#cancelTimer = undefined;
-      this.expired.emit(owner);
+      if (parts > 1) this.#startLease(owner, parts - 1);
+      else this.expired.emit(owner);
     });
   }
 

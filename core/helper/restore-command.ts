@@ -12,6 +12,8 @@ export interface RestoreCommandServices {
   readonly askHelper: () => Promise<NetworkChange[]>;
   /** Ends the helper that does not answer. Whether none is there any more. */
   readonly endHelper: () => Promise<boolean>;
+  /** Keeps the next helper from going on where the last one was: what is restored stays so until somebody turns it on. */
+  readonly forgetOwner: () => void;
   /** Undoes what the journal says, from here. */
   readonly restoreHere: () => Promise<NetworkChange[]>;
   readonly print: (line: string) => void;
@@ -36,9 +38,21 @@ export async function restoreCommand(services: RestoreCommandServices): Promise<
   }
 }
 
+/** First of all: a helper that is started again meanwhile, by whoever watches over it, must not resume either. */
+function forgetOwner({ forgetOwner, print }: RestoreCommandServices): void {
+  try {
+    forgetOwner();
+  } catch (caught) {
+    print(
+      `Enhanced Mode may come back with the next helper, for its state cannot be written: ${AppError.from(caught).message}`,
+    );
+  }
+}
+
 async function restore(services: RestoreCommandServices, unlock: (() => void) | undefined): Promise<NetworkChange[]> {
   if (unlock !== undefined) {
     try {
+      forgetOwner(services);
       return await services.restoreHere();
     } finally {
       unlock();
@@ -49,6 +63,7 @@ async function restore(services: RestoreCommandServices, unlock: (() => void) | 
   } catch (caught) {
     // It must not go on beside what is restored: one that was only stopped would change the network again when it wakes.
     services.print(`the running helper does not do it (${AppError.from(caught).message}); it is ended`);
+    forgetOwner(services);
     if (!(await services.endHelper())) services.print('the running helper cannot be ended; undoing beside it');
     return await services.restoreHere();
   }

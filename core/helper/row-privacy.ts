@@ -37,6 +37,7 @@ export class RowPrivacy implements RowView {
       case 'mappings':
       case 'dnsLog':
       case 'logs':
+      case 'proxies':
         return undefined; // nothing in them says whose they are
       default:
         return unreachable(topic);

@@ -2,9 +2,10 @@
  * One helper for one state directory: a lock that the kernel holds (fcntl(2), through SQLite) and that is gone with the
  * process, however it ends.
  */
-import { chmodSync, closeSync, openSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { AppError } from '../base/app-error.ts';
 
 export const lockFileOf = (directory: string): string => join(directory, 'helper.lock');
 
@@ -17,12 +18,10 @@ export class SingleInstance {
     this.#database = database;
   }
 
-  /** The lock of a directory, or undefined while another process holds it. */
+  /** The lock of a directory, or undefined while another process holds it. Throws where it cannot be had. */
   static acquire(directory: string): SingleInstance | undefined {
     const path = lockFileOf(directory);
-    // Whoever can read a file can lock it too.
-    closeSync(openSync(path, 'a', 0o600));
-    chmodSync(path, 0o600);
+    prepare(path);
     const database = new DatabaseSync(path);
     try {
       database.exec(takeLock);
@@ -36,6 +35,19 @@ export class SingleInstance {
 
   release(): void {
     this.#database.close();
+  }
+}
+
+/** Makes the file, which nobody else may read: who can read a file can lock it too. Throws for a link and what is not a file. */
+function prepare(path: string): void {
+  const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
+  // Without blocking: a FIFO would be waited for without end.
+  const file = openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+  try {
+    if (!fstatSync(file).isFile()) throw new AppError('INTERNAL', `${path} is not a regular file`);
+    fchmodSync(file, 0o600);
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -1,5 +1,6 @@
 /** Says, when Enhanced Mode has gone off, which containers still ask its DNS server, until they have been restarted. */
 import type { Clock } from '../base/clock.ts';
+import { warningOf } from '../contract/warning-texts.ts';
 import type { Health } from './health.ts';
 
 const code = 'CONTAINERS_WITHOUT_DNS';
@@ -38,13 +39,7 @@ export class StrandedWarning {
     const names = await this.#find().catch(() => []);
     if (turn !== this.#turn) return;
     if (names.length === 0 || left === 0) return this.end();
-    this.#health.raise({
-      code,
-      severity: 'warning',
-      title: 'Containers still use the DNS server of Mirage',
-      text: `They were started while Enhanced Mode was on, and resolve no names now: ${names.join(', ')}.`,
-      action: 'Restart them, or turn Enhanced Mode on again.',
-    });
+    this.#health.raise(warningOf(code, { names: names.join(', ') }));
     this.#cancel = this.#clock.after(again.ms, () => void this.#look(turn, left - 1));
   }
 }

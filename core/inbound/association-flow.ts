@@ -5,7 +5,7 @@
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Endpoint } from '../contract/flow.ts';
-import type { NativeDial } from '../flow/dial-plan.ts';
+import type { DialPlan } from '../flow/dial-plan.ts';
 import type { FlowCarrier } from '../flow/flow-carrier.ts';
 import type { Metadata } from '../flow/metadata.ts';
 import type { UdpWay } from '../flow/udp-way.ts';
@@ -18,8 +18,8 @@ const maxWaitingBytes = 65_536;
 
 export interface AssociationWays {
   /** The way of a dial, shared by all flows of the association. Rejects with DIAL_*. */
-  wayOf(dial: NativeDial): Promise<UdpWay>;
-  targetOf(dial: NativeDial): Endpoint;
+  wayOf(dial: DialPlan): Promise<UdpWay>;
+  targetOf(dial: DialPlan): Endpoint;
 }
 
 type State =
@@ -119,10 +119,6 @@ export class AssociationFlow implements HeldFlow {
     return outcome.promise;
   }
 
-  takeStream(): Promise<never> {
-    return Promise.reject(new AppError('INTERNAL', 'datagrams are no stream'));
-  }
-
   /** Ends it; repeating it does nothing. */
   end(reason: string): void {
     if (this.#state.kind === 'over') return;
@@ -133,7 +129,7 @@ export class AssociationFlow implements HeldFlow {
     this.#dispatched?.ended({ up: this.#up, down: this.#down, reason });
   }
 
-  async #dial(dial: NativeDial): Promise<void> {
+  async #dial(dial: DialPlan): Promise<void> {
     const started = this.#clock.monotonic();
     const ms = (): number => this.#clock.monotonic() - started;
     try {

@@ -5,16 +5,15 @@
 import type { Ip } from '../base/address.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type { ErrorCode } from '../contract/error.ts';
-import type { Endpoint } from '../contract/flow.ts';
-import type { Hop, NativeDial, RejectHow } from '../flow/dial-plan.ts';
+import type { DialAttempt, Endpoint } from '../contract/flow.ts';
+import type { DialPlan, Hop, RejectHow } from '../flow/dial-plan.ts';
 import type { Network } from '../flow/metadata.ts';
-import type { Stream } from '../net/stream.ts';
 
 export type FlowId = number;
 
 export interface FlowOpen {
   readonly id: FlowId;
-  /** Place of its counters: bytes up at `2 * slot`, down at `2 * slot + 1`; its own until `onClose`. */
+  /** Place of its counters in the layout of native/index.d.ts; its own until `onClose`. */
   readonly slot: number;
   readonly network: Network;
   readonly source: Endpoint;
@@ -22,14 +21,22 @@ export interface FlowOpen {
 }
 
 export type DialOutcome =
-  | { readonly ok: true; readonly address: string; readonly ms: number }
+  | { readonly ok: true; readonly address: string; readonly ms: number; readonly attempts?: readonly DialAttempt[] }
   /** The flow stays held: decide again (another outbound, or reject). */
-  | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly ms: number };
+  | {
+      readonly ok: false;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly ms: number;
+      readonly attempts?: readonly DialAttempt[];
+    };
 
 export interface FlowClose {
   readonly id: FlowId;
   readonly up: number;
   readonly down: number;
+  /** Milliseconds from the opening to the first byte that came back. */
+  readonly firstByteMs?: number | undefined;
   readonly reason: string;
 }
 
@@ -41,9 +48,8 @@ export interface DnsQuestions {
 }
 
 export type Verdict =
-  | { readonly kind: 'dial'; readonly dial: NativeDial }
+  | { readonly kind: 'dial'; readonly dial: DialPlan }
   | { readonly kind: 'reject'; readonly how: RejectHow }
-  | { readonly kind: 'stream' }
   /** TCP: accept and wait for `atLeast` bytes; UDP: for `atLeast` datagrams. Answered by `onPeeked`; decide again then. */
   | { readonly kind: 'peek'; readonly atLeast: number; readonly timeoutMs: number };
 
@@ -86,8 +92,6 @@ export interface FlowEngine extends Service {
   setHandlers(handlers: FlowEngineHandlers): void;
   decide(id: FlowId, verdict: Verdict): void;
   decideEcho(id: number, verdict: EchoVerdict): void;
-  /** After verdict `stream`: resolves when the connection is accepted. Rejects when the client is gone. */
-  takeStream(id: FlowId): Promise<Stream>;
   close(id: FlowId, how: 'graceful' | 'reset'): void;
   /** Answers in the layout of native/index.d.ts. Unknown tokens are ignored. */
   answerDns(answers: Uint8Array): void;

@@ -8,7 +8,8 @@ import { Readable, Writable } from 'node:stream';
 import { AppError } from '../base/app-error.ts';
 import { GrowingBytes } from '../base/growing-bytes.ts';
 import { HttpBodyEnd } from '../net/http-body.ts';
-import { encodeHttpError, type ForwardedHead } from '../net/http-connect.ts';
+import type { ForwardedHead } from '../net/http-connect.ts';
+import { encodeHttpError } from '../net/http-error.ts';
 import { isHeadWorthReading } from '../net/http-fields.ts';
 import { httpResponseLength, parseHttpResponse, rewriteHttpResponse } from '../net/http-response.ts';
 import { SocketStream } from '../net/socket-stream.ts';
@@ -153,7 +154,7 @@ export class HttpExchange implements Stream {
       this.#interim += 1;
       if (this.#interim > maxInterim) {
         this.#part = 'over';
-        return [encodeHttpError(502, 'the server sends interim responses without end'), nothing];
+        return [this.#error('the server sends interim responses without end', 'http_protocol_error'), nothing];
       }
       // HTTP/1.0 knows none (RFC 9110 section 15.2).
       return [this.#request.version === '1.0' ? nothing : written, left];
@@ -205,8 +206,15 @@ export class HttpExchange implements Stream {
       this.#after({ kind: 'next', bytes: Buffer.concat(this.#early.splice(0)) });
       return;
     }
-    if (!this.#answered) this.#socket.write(encodeHttpError(502, 'the server closed the connection without an answer'));
+    if (!this.#answered) {
+      const message = 'the server closed the connection without an answer';
+      this.#socket.write(this.#error(message, 'connection_terminated'));
+    }
     this.#after({ kind: 'end' });
+  }
+
+  #error(message: string, error: string): Uint8Array {
+    return encodeHttpError(502, message, { reader: this.#request.reader, host: this.#request.host, error });
   }
 
   #detach(): void {

@@ -17,8 +17,6 @@ export interface HeldFlow {
    * is over; takes nothing. Rejects when the flow has ended. To be decided after it.
    */
   peek(atLeast: number, timeoutMs: number): Promise<Peeked>;
-  /** After verdict `stream`; rejects when the client is gone. */
-  takeStream(): Promise<Stream>;
 }
 
 /** A flow that an inbound accepted and that waits for its answer as a stream. */
@@ -40,7 +38,7 @@ export interface DispatchedFlow {
   /** The outcome of a dial that the data plane did. */
   dialed(outcome: DialOutcome): void;
   /** A held flow has ended (exactly once), or the client of a stream flow has gone before it was answered. */
-  ended(close: Pick<FlowClose, 'up' | 'down' | 'reason'>): void;
+  ended(close: Omit<FlowClose, 'id'>): void;
 }
 
 export interface FlowDispatcher {

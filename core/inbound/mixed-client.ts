@@ -6,7 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { Endpoint } from '../contract/flow.ts';
-import type { Metadata } from '../flow/metadata.ts';
+import type { Door, Metadata } from '../flow/metadata.ts';
 import { SocketStream } from '../net/socket-stream.ts';
 import { encodeSocks5Reply, socks5Replies } from '../net/socks5.ts';
 import type { Stream } from '../net/stream.ts';
@@ -20,7 +20,7 @@ export interface MixedClientServices {
   readonly users: UserList;
   readonly dispatcher: FlowDispatcher;
   /** A relay for the datagrams of this client, at the address of ours that it has reached. */
-  readonly associate: (client: Endpoint, here: Ip) => UdpAssociation;
+  readonly associate: (client: Endpoint, here: Ip, door: Door) => UdpAssociation;
   readonly clock: Clock;
   readonly log: Logger;
   /** Milliseconds from the connection to the end of the handshake, however the bytes trickle. */
@@ -33,6 +33,13 @@ const betweenRequestsMs = 60_000;
 const flushMs = 600_000;
 /** Milliseconds that a refused client has to read the answer before it is cut off. */
 const lingerMs = 2000;
+
+const doorTypes: Readonly<Record<ProxyRequest['protocol'], Door['type']>> = {
+  socks5: 'SOCKS5',
+  socks4: 'SOCKS4',
+  'http-connect': 'HTTPS',
+  http: 'HTTP',
+};
 
 export class MixedClient {
   readonly #socket: Socket;
@@ -100,7 +107,7 @@ export class MixedClient {
         return false;
       case 'associate':
         if (step.send.length > 0) this.#socket.write(step.send);
-        void this.#associate();
+        void this.#associate(step.user);
         return false;
       case 'request':
         if (step.send.length > 0) this.#socket.write(step.send);
@@ -112,7 +119,7 @@ export class MixedClient {
   }
 
   /** The association ends with the connection, on which nothing is said any more (RFC 1928 section 7). */
-  async #associate(): Promise<void> {
+  async #associate(user: string): Promise<void> {
     const socket = this.#socket;
     const here = endpointOf(socket.localAddress, socket.localPort).host;
     // A client that has gone has no address.
@@ -120,7 +127,11 @@ export class MixedClient {
       socket.destroy();
       return;
     }
-    const association = this.#services.associate({ host: this.#source.host, port: 0 }, here);
+    const association = this.#services.associate({ host: this.#source.host, port: 0 }, here, {
+      type: 'SOCKS5',
+      port: socket.localPort ?? 0,
+      user,
+    });
     socket.once('close', () => association.stop());
     socket.once('end', () => socket.end()).resume();
     try {
@@ -135,14 +146,14 @@ export class MixedClient {
     if (request.rest.length > 0) this.#socket.unshift(request.rest);
     this.#dispatched = this.#services.dispatcher.dispatch({
       kind: 'stream',
-      metadata: this.#metadata(request.destination),
+      metadata: this.#metadata(request),
       local: endpointOf(this.#socket.localAddress, this.#socket.localPort),
       accept: () => this.#accept(request),
       reject: (error) => this.#reject(request, error),
     });
   }
 
-  #metadata(destination: Endpoint): Metadata {
+  #metadata({ destination, protocol, user }: ProxyRequest): Metadata {
     const named = parseIp(destination.host) === undefined;
     return {
       network: 'tcp',
@@ -151,6 +162,7 @@ export class MixedClient {
       destination,
       originalDestination: destination,
       ...(named ? { domainSource: 'inbound' } : {}),
+      door: { type: doorTypes[protocol], port: this.#socket.localPort ?? 0, user },
     };
   }
 

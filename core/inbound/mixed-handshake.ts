@@ -7,16 +7,17 @@ import type { ErrorCode } from '../contract/error.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import {
   encodeConnectEstablished,
-  encodeHttpError,
   type ForwardedHead,
   readBasicCredentials,
   readHttpProxyRequest,
 } from '../net/http-connect.ts';
+import { encodeHttpError, readerOf } from '../net/http-error.ts';
 import { emptyLinesLength, isHeadWorthReading, maxHttpHead } from '../net/http-fields.ts';
 import { parseHttpRequest } from '../net/http-request.ts';
 import type { Parsed } from '../net/parsed.ts';
 import { encodeSocks4Reply, parseSocks4Request, socks4Version } from '../net/socks4.ts';
 import {
+  type Credentials,
   encodeSocks5Method,
   encodeSocks5PasswordStatus,
   encodeSocks5Reply,
@@ -28,12 +29,14 @@ import {
   socks5Replies,
   socks5Version,
 } from '../net/socks5.ts';
-import { httpStatusOf, socks5ReplyOf } from './dial-reply.ts';
+import { httpStatusOf, proxyErrorOf, socks5ReplyOf } from './dial-reply.ts';
 import type { UserList } from './user-list.ts';
 
 export interface ProxyRequest {
   readonly protocol: 'socks5' | 'socks4' | 'http-connect' | 'http';
   readonly destination: Endpoint;
+  /** Empty where nobody needs to sign in. */
+  readonly user: string;
   /** For the client once it is connected; may be empty. */
   readonly granted: Uint8Array;
   /** For the client when it cannot be connected. */
@@ -48,7 +51,7 @@ export type HandshakeStep =
   | { readonly kind: 'more'; readonly send: Uint8Array }
   | { readonly kind: 'request'; readonly send: Uint8Array; readonly request: ProxyRequest }
   /** A SOCKS5 client wants a relay for datagrams, for as long as its connection lives. */
-  | { readonly kind: 'associate'; readonly send: Uint8Array }
+  | { readonly kind: 'associate'; readonly send: Uint8Array; readonly user: string }
   /** Send this and end the connection. */
   | { readonly kind: 'refused'; readonly send: Uint8Array; readonly reason: string };
 
@@ -70,6 +73,7 @@ export class MixedHandshake {
   readonly #received = new GrowingBytes();
   /** Bytes among which the end of an HTTP head was looked for. */
   #searched = 0;
+  #user = '';
 
   /** `next`: a further request on a connection that has spoken HTTP. */
   constructor(users: UserList, place: 'first' | 'next' = 'first') {
@@ -108,6 +112,7 @@ export class MixedHandshake {
           (credentials) => {
             const admitted = this.#users.admits(credentials);
             const reply = encodeSocks5PasswordStatus(admitted);
+            if (admitted) this.#note(credentials);
             return admitted ? { reply, next: 'socks5-request' } : refuse(reply, 'wrong user name or password');
           },
         );
@@ -118,7 +123,8 @@ export class MixedHandshake {
           (request) => {
             // The client's own address in it is often wrong, or that of a target: only its datagrams tell it.
             if (request.command === socks5Commands.udpAssociate) {
-              return { outcome: () => ({ kind: 'associate', send: nothing }) };
+              const user = this.#user;
+              return { outcome: () => ({ kind: 'associate', send: nothing, user }) };
             }
             if (request.command !== socks5Commands.connect) {
               return refuse(encodeSocks5Reply(socks5Replies.commandNotSupported), `SOCKS5 command ${request.command}`);
@@ -126,7 +132,7 @@ export class MixedHandshake {
             if (request.destination === 'unsupported') {
               return refuse(encodeSocks5Reply(socks5Replies.addressTypeNotSupported), 'unknown address type');
             }
-            return accept('socks5', request.destination, encodeSocks5Reply(socks5Replies.succeeded), (code) =>
+            return this.#accept('socks5', request.destination, encodeSocks5Reply(socks5Replies.succeeded), (code) =>
               encodeSocks5Reply(socks5ReplyOf(code)),
             );
           },
@@ -135,7 +141,7 @@ export class MixedHandshake {
         return this.#take(parseSocks4Request(this.#received.bytes), encodeSocks4Reply(false), (request) => {
           if (request.command !== 1) return refuse(encodeSocks4Reply(false), `SOCKS4 command ${request.command}`);
           if (!this.#users.open) return refuse(encodeSocks4Reply(false), 'SOCKS4 has no passwords');
-          return accept('socks4', request.destination, encodeSocks4Reply(true), () => encodeSocks4Reply(false));
+          return this.#accept('socks4', request.destination, encodeSocks4Reply(true), () => encodeSocks4Reply(false));
         });
       case 'http-request':
         return this.#readHttp();
@@ -165,23 +171,47 @@ export class MixedHandshake {
     const parsed = parseHttpRequest(bytes);
     if (parsed.kind === 'more') return undefined;
     const status = bytes.length >= maxHttpHead ? 431 : 400;
-    const malformed = encodeHttpError(status, parsed.kind === 'bad' ? parsed.message : '');
+    const error = 'http_request_error';
+    const malformed = encodeHttpError(status, parsed.kind === 'bad' ? parsed.message : '', { error });
     return this.#take(parsed, malformed, (head) => {
-      if (!this.#users.admits(readBasicCredentials(head))) {
-        return refuse(encodeHttpError(407, 'a user name and password are needed'), 'wrong user name or password');
+      const reader = readerOf(head);
+      const credentials = readBasicCredentials(head);
+      if (!this.#users.admits(credentials)) {
+        const wanted = encodeHttpError(407, 'a user name and password are needed', { reader });
+        return refuse(wanted, 'wrong user name or password');
       }
+      if (credentials !== undefined) this.#note(credentials);
       const request = readHttpProxyRequest(head);
+      if (request.kind === 'refused') {
+        return refuse(encodeHttpError(request.status, request.message, { reader, error }), request.message);
+      }
+      const { host } = request.destination;
       const refusal = (code: ErrorCode, message: string): Uint8Array =>
-        encodeHttpError(httpStatusOf(code), `${message} (${code})`);
+        encodeHttpError(httpStatusOf(code), `${message} (${code})`, { reader, host, error: proxyErrorOf(code) });
       switch (request.kind) {
-        case 'refused':
-          return refuse(encodeHttpError(request.status, request.message), request.message);
         case 'connect':
-          return accept('http-connect', request.destination, encodeConnectEstablished(), refusal);
+          return this.#accept('http-connect', request.destination, encodeConnectEstablished(), refusal);
         case 'forward':
-          return accept('http', request.destination, nothing, refusal, request.forward);
+          return this.#accept('http', request.destination, nothing, refusal, request.forward);
       }
     });
+  }
+
+  /** Who has signed in; a name that nobody asked for proves nothing. */
+  #note({ username }: Credentials): void {
+    if (!this.#users.open) this.#user = username;
+  }
+
+  #accept(
+    protocol: ProxyRequest['protocol'],
+    destination: Endpoint,
+    granted: Uint8Array,
+    refusal: ProxyRequest['refusal'],
+    forward?: ProxyRequest['forward'],
+  ): Turn {
+    const user = this.#user;
+    const request = { protocol, destination, user, granted, refusal, ...(forward === undefined ? {} : { forward }) };
+    return { outcome: (rest) => ({ kind: 'request', send: nothing, request: { ...request, rest } }) };
   }
 
   /** Removes what was read and goes on with it; something malformed is refused with `malformed`. */
@@ -206,15 +236,4 @@ function protocolOf(first: number | undefined): Expected | undefined {
 
 function refuse(send: Uint8Array, reason: string): Turn {
   return { outcome: () => ({ kind: 'refused', send, reason }) };
-}
-
-function accept(
-  protocol: ProxyRequest['protocol'],
-  destination: Endpoint,
-  granted: Uint8Array,
-  refusal: ProxyRequest['refusal'],
-  forward?: ProxyRequest['forward'],
-): Turn {
-  const request = { protocol, destination, granted, refusal, ...(forward === undefined ? {} : { forward }) };
-  return { outcome: (rest) => ({ kind: 'request', send: nothing, request: { ...request, rest } }) };
 }

@@ -109,9 +109,10 @@ export class MixedInbound implements Service {
           return dispatcher.dispatch(flow);
         },
       },
-      associate: (endpoint, here) => {
+      associate: (endpoint, here, door) => {
         this.#gate.admit(socket);
-        return new UdpAssociation({ endpoint, name: this.#nameOf(socket) }, here, this.#services, this.#associations);
+        const associated = { endpoint, door, name: this.#nameOf(socket) };
+        return new UdpAssociation(associated, here, this.#services, this.#associations);
       },
       clock,
       log,

@@ -2,7 +2,7 @@
 import { AppError } from '../base/app-error.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
-import type { FlowCarrier } from '../flow/flow-carrier.ts';
+import type { CarriedBytes, FlowCarrier } from '../flow/flow-carrier.ts';
 import type { DnsQuestions, EchoAsked, EchoVerdict, FlowEngine, FlowId, FlowOpen, Peeked } from './flow-engine.ts';
 import type { DispatchedFlow, FlowDispatcher } from './inbound.ts';
 
@@ -78,7 +78,6 @@ export class TunInbound implements Service {
         carrier: new EngineCarrier(engine, open),
         decide: (verdict) => engine.decide(id, verdict),
         peek: (atLeast, timeoutMs) => this.#peek(id, atLeast, timeoutMs),
-        takeStream: () => engine.takeStream(id),
       }),
     );
   }
@@ -104,10 +103,15 @@ class EngineCarrier implements FlowCarrier {
     this.#open = open;
   }
 
-  bytes(): { up: number; down: number } {
+  bytes(): CarriedBytes {
     const counters = this.#engine.counters();
-    const place = this.#open.slot * 2;
-    return { up: Number(counters[place] ?? 0n), down: Number(counters[place + 1] ?? 0n) };
+    const { slot } = this.#open;
+    const firstByte = Number(counters[(counters.length / 3) * 2 + slot] ?? 0n);
+    return {
+      up: Number(counters[slot * 2] ?? 0n),
+      down: Number(counters[slot * 2 + 1] ?? 0n),
+      firstByteMs: firstByte === 0 ? undefined : firstByte - 1,
+    };
   }
 
   close(how: 'graceful' | 'reset'): void {

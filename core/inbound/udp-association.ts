@@ -8,8 +8,8 @@ import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import { Shares } from '../base/shares.ts';
 import type { Endpoint } from '../contract/flow.ts';
-import type { NativeDial } from '../flow/dial-plan.ts';
-import type { Metadata } from '../flow/metadata.ts';
+import type { DialPlan } from '../flow/dial-plan.ts';
+import type { Door, Metadata } from '../flow/metadata.ts';
 import type { UdpWay, UdpWayHandlers, UdpWays } from '../flow/udp-way.ts';
 import { encodeSocksDatagram, parseSocksDatagram } from '../net/socks5-udp.ts';
 import { AssociationFlow, type AssociationWays } from './association-flow.ts';
@@ -46,12 +46,15 @@ export interface AssociationClient {
   readonly endpoint: Endpoint;
   /** Who shares: a user of this machine, or an address. */
   readonly name: string;
+  /** How it has come to us. */
+  readonly door: Door;
 }
 
 export class UdpAssociation implements AssociationWays {
   readonly #services: AssociationServices;
   readonly #shares: AssociationShares;
   readonly #name: string;
+  readonly #door: Door;
   readonly #client: Ip;
   /** Port of the client; 0 until it has said something. Another one is another program. */
   #clientPort: number;
@@ -68,7 +71,7 @@ export class UdpAssociation implements AssociationWays {
 
   /** `here`: our address that the client has reached. */
   constructor(
-    { endpoint, name }: AssociationClient,
+    { endpoint, name, door }: AssociationClient,
     here: Ip,
     services: AssociationServices,
     shares: AssociationShares,
@@ -76,6 +79,7 @@ export class UdpAssociation implements AssociationWays {
     this.#services = services;
     this.#shares = shares;
     this.#name = name;
+    this.#door = door;
     this.#client = endpoint.host;
     this.#clientPort = endpoint.port;
     const family = ipFamily(here);
@@ -116,11 +120,11 @@ export class UdpAssociation implements AssociationWays {
     this.#socket.close();
   }
 
-  targetOf(dial: NativeDial): Endpoint {
+  targetOf(dial: DialPlan): Endpoint {
     return this.#services.ways.targetOf(dial);
   }
 
-  wayOf(dial: NativeDial): Promise<UdpWay> {
+  wayOf(dial: DialPlan): Promise<UdpWay> {
     const key = this.#services.ways.keyOf(dial);
     const known = this.#ways.get(key);
     if (known !== undefined) return known;
@@ -143,7 +147,7 @@ export class UdpAssociation implements AssociationWays {
   }
 
   /** Within the client's share, until it is closed. */
-  async #openWay(dial: NativeDial, handlers: UdpWayHandlers): Promise<UdpWay> {
+  async #openWay(dial: DialPlan, handlers: UdpWayHandlers): Promise<UdpWay> {
     const { ways } = this.#shares;
     if (!ways.take(this.#name))
       throw new AppError('DIAL_IO', 'too many proxies and interfaces carry datagrams at once');
@@ -187,6 +191,7 @@ export class UdpAssociation implements AssociationWays {
       destination: peer,
       originalDestination: peer,
       ...(parseIp(peer.host) === undefined ? { domainSource: 'inbound' } : {}),
+      door: this.#door,
     };
     const flow = new AssociationFlow(metadata, this, this.#services.clock);
     this.#flows.set(key, flow);

@@ -20,6 +20,7 @@ export type DecodedMessage =
 
 const headerBytes = 12;
 const dnssecOkBit = 0x8000;
+const week = 604_800;
 
 export function decodeMessage(bytes: Uint8Array): DecodedMessage {
   if (bytes.length < headerBytes) return { ok: false, reason: 'shorter than a header' };
@@ -32,6 +33,7 @@ class Decoder {
   /** Names that pointers have led to: most records of a message have the same owner. */
   readonly #pointed = new Map<number, string>();
   #offset = headerBytes;
+  readonly #isResponse: boolean;
   #edns: Edns | undefined;
   #extendedRcode = 0;
 
@@ -39,6 +41,7 @@ class Decoder {
     // Not a Buffer: its `slice` would keep the whole message.
     this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#isResponse = (this.#view.getUint16(2) & headerBit.qr) !== 0;
   }
 
   read(): DecodedMessage {
@@ -75,7 +78,7 @@ class Decoder {
     const flags = this.#view.getUint16(2);
     return {
       id: this.#view.getUint16(0),
-      response: (flags & headerBit.qr) !== 0,
+      response: this.#isResponse,
       opcode: (flags >> 11) & 15,
       rcode: rcodeName(flags & 15),
       authoritative: (flags & headerBit.aa) !== 0,
@@ -109,7 +112,11 @@ class Decoder {
     const end = start + this.#view.getUint16(at + 8);
     if (end > this.#bytes.length) return 'a record is malformed';
     this.#offset = end;
-    if (number === optType) return mayBeOpt && name === '.' ? this.#opt(at, start, end) : 'an EDNS record is misplaced';
+    if (number === optType) {
+      const flaw = mayBeOpt && name === '.' ? this.#opt(at, start, end) : 'an EDNS record is misplaced';
+      // A question with a flaw is told so (RFC 6891 section 6.1.1); the records of an answer are good without EDNS.
+      return this.#isResponse ? undefined : flaw;
+    }
     const type = recordTypeName(number);
     const rclass = this.#view.getUint16(at + 2);
     // Only in class IN the data of the known types is what it is there.
@@ -153,7 +160,7 @@ class Decoder {
   }
 }
 
-/** Above the greatest one it is 0 (RFC 2181 section 8). */
+/** With the highest bit set it is a very long one all the same, and a week is long (RFC 8767 section 4). */
 function readTtl(ttl: number): number {
-  return ttl > 0x7fff_ffff ? 0 : ttl;
+  return ttl > 0x7fff_ffff ? week : ttl;
 }

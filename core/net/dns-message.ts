@@ -85,7 +85,7 @@ const rcodes = [
 const badVersion = 16; // RFC 6891 section 9
 /**
  * The header of a response to `query` with the question as it was asked, and nothing in it yet. The DO bit is copied (RFC 3225
- * section 3), as is CD (RFC 4035 section 3.2.2); AD is clear, for nothing was validated here.
+ * section 3), as is CD (RFC 4035 section 3.2.2); AD is clear, for nothing is validated here.
  */
 export function responseTo(query: DnsMessage, rcode: string): DnsMessage {
   return {
@@ -131,6 +131,11 @@ export function queryFor(id: number, name: string, type: string, edns: Edns | un
 /** Labels of 1 to 63 bytes, 255 in all on the wire, a trailing dot allowed, escapes as in RFC 1035 section 5.1; `.` is the root. */
 export function isEncodableName(name: string): boolean {
   return name !== '' && encodeName(name) !== undefined;
+}
+
+/** Whether an answer says if the name exists; any other code is about the server's own trouble. */
+export function isAboutTheName({ rcode }: Pick<DnsMessage, 'rcode'>): boolean {
+  return rcode === 'NOERROR' || rcode === 'NXDOMAIN';
 }
 
 /** The address of an A or AAAA record, canonical; undefined for other records. */

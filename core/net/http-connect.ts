@@ -2,6 +2,7 @@
 import type { Endpoint } from '../contract/flow.ts';
 import { parseHost } from './host.ts';
 import { type HttpBodyLength, httpBodyLength } from './http-body.ts';
+import { type HttpReader, maxForwards, readerOf } from './http-error.ts';
 import { fieldTokens, fieldValues } from './http-fields.ts';
 import type { HttpRequestHead } from './http-request.ts';
 import type { Credentials } from './socks5.ts';
@@ -9,6 +10,10 @@ import type { Credentials } from './socks5.ts';
 /** One plain request to be passed on. */
 export interface ForwardedHead {
   readonly method: string;
+  /** Where it goes, for people. */
+  readonly host: string;
+  /** Who would read an answer of ours. */
+  readonly reader: HttpReader;
   readonly version: '1.0' | '1.1';
   /** As the server must see it; the body follows. */
   readonly head: Uint8Array;
@@ -50,16 +55,24 @@ export function readHttpProxyRequest(head: HttpRequestHead): HttpProxyRequest {
   const authority = written.slice(at + 1);
   const destination = parseAuthority(authority, 80);
   if (destination === undefined) return refused(400, `"${authority}" is no host`);
+  // Some read a backslash as the end of the host (WHATWG URL), others as a part of what is before the "@".
+  if (written.includes('\\')) return refused(400, 'the host of the request can be read in two ways');
+  if (maxForwards(head) === 0) return refused(501, `${head.method} goes no further, as its Max-Forwards says`);
   const body = httpBodyLength(head);
   if (body === undefined) return refused(400, 'the length of the request cannot be told');
   const options = fieldTokens(head.headers, 'connection', 'proxy-connection');
   // HTTP/2 on this connection would not be understood by us; the server must not offer it (RFC 9110 section 7.8).
-  const protocols = fieldTokens(head.headers, 'upgrade').filter((protocol) => protocol !== 'h2c');
-  const upgrade = protocols.length > 0 && options.includes('upgrade');
+  const asked = options.includes('upgrade')
+    ? fieldValues(head.headers, 'upgrade').flatMap((value) => value.split(','))
+    : [];
+  const protocols = asked.map((word) => word.trim()).filter((word) => word !== '' && word.toLowerCase() !== 'h2c');
+  const upgrade = protocols.length > 0;
   const persistent = head.version === '1.0' ? options.includes('keep-alive') : !options.includes('close');
   const login = at < 0 ? undefined : decodeLogin(written.slice(0, at));
-  const rewritten = rewriteHead(head, authority.replace(/:$/, ''), path, { body, upgrade, login });
-  const forward = { method: head.method, version: head.version, head: rewritten, body, upgrade, persistent };
+  const rewritten = rewriteHead(head, authority.replace(/:$/, ''), path, { body, protocols, login });
+  const { method, version } = head;
+  const { host } = destination;
+  const forward = { method, host, reader: readerOf(head), version, head: rewritten, body, upgrade, persistent };
   return { kind: 'forward', destination, forward };
 }
 
@@ -77,28 +90,14 @@ export function encodeConnectEstablished(): Uint8Array {
   return Buffer.from('HTTP/1.1 200 Connection established\r\n\r\n');
 }
 
-/** An answer of our own with a short text for people; the connection ends after it. */
-export function encodeHttpError(status: number, message: string): Uint8Array {
-  const body = Buffer.from(`${message}\n`);
-  const challenge = status === 407 ? 'Proxy-Authenticate: Basic realm="Mirage", charset="UTF-8"\r\n' : '';
-  const head =
-    `HTTP/1.1 ${status} ${reasons[status] ?? 'Error'}\r\n${challenge}` +
-    `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
-  return Buffer.concat([Buffer.from(head), body]);
-}
-
-const reasons: Record<number, string> = {
-  400: 'Bad Request',
-  403: 'Forbidden',
-  407: 'Proxy Authentication Required',
-  431: 'Request Header Fields Too Large',
-  501: 'Not Implemented',
-  502: 'Bad Gateway',
-  504: 'Gateway Timeout',
-};
-
 function refusedTarget(target: string): HttpProxyRequest {
-  if (/^[a-z][a-z0-9+.-]*:/i.test(target)) return refused(501, 'for anything but http:// ask by CONNECT');
+  const [, scheme] = /^([a-z][a-z0-9+.-]{0,31}):\/\//i.exec(target) ?? [];
+  if (scheme !== undefined) {
+    return refused(
+      501,
+      `this proxy passes on http:// requests; for ${scheme.toLowerCase()}:// ask it by CONNECT, or by SOCKS5`,
+    );
+  }
   return refused(400, 'this is a proxy for HTTP (CONNECT and http:// requests) and SOCKS5, not a web server');
 }
 
@@ -128,7 +127,8 @@ function decodeLogin(text: string): string | undefined {
 
 interface Rewriting {
   readonly body: HttpBodyLength;
-  readonly upgrade: boolean;
+  /** That the client asks for. */
+  readonly protocols: readonly string[];
   readonly login: string | undefined;
 }
 
@@ -138,6 +138,8 @@ function rewriteHead(head: HttpRequestHead, authority: string, path: string, how
   // This frames the body, whatever `Connection` says of it; the length is written anew.
   dropped.delete('transfer-encoding');
   dropped.add('content-length');
+  const forwards = maxForwards(head);
+  if (forwards !== undefined) dropped.add('max-forwards');
   const isKnown = head.headers.some(([name]) => name.toLowerCase() === 'authorization');
   const hasLength = head.headers.some(([name]) => name.toLowerCase() === 'content-length');
   const lines = [
@@ -146,8 +148,9 @@ function rewriteHead(head: HttpRequestHead, authority: string, path: string, how
     ...head.headers.filter(([name]) => !dropped.has(name.toLowerCase())).map(([name, value]) => `${name}: ${value}`),
     ...(how.login === undefined || isKnown ? [] : [`Authorization: Basic ${how.login}`]),
     ...(hasLength && how.body.kind === 'bytes' ? [`Content-Length: ${how.body.bytes}`] : []),
-    ...(how.upgrade
-      ? [`Upgrade: ${fieldValues(head.headers, 'upgrade').join(', ')}`, 'Connection: Upgrade']
+    ...(forwards === undefined ? [] : [`Max-Forwards: ${forwards - 1}`]),
+    ...(how.protocols.length > 0
+      ? [`Upgrade: ${how.protocols.join(', ')}`, 'Connection: Upgrade']
       : ['Connection: close']),
   ];
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');

@@ -9,26 +9,36 @@ export interface ResolverOptions {
   readonly rotate: boolean;
   /** Whether questions go by TCP alone. */
   readonly tcp: boolean;
+  /** Names with fewer dots are first asked for with each domain of the search list behind them. */
+  readonly ndots: number;
 }
 
 /** RES_TIMEOUT and RES_DFLRETRY of the C library. */
-export const defaultResolverOptions: ResolverOptions = { timeoutMs: 5_000, attempts: 2, rotate: false, tcp: false };
+export const defaultResolverOptions: ResolverOptions = {
+  timeoutMs: 5_000,
+  attempts: 2,
+  rotate: false,
+  tcp: false,
+  ndots: 1,
+};
 
-/** RES_MAXRETRANS (seconds) and RES_MAXRETRY of the C library. */
+/** RES_MAXRETRANS (seconds), RES_MAXRETRY and RES_MAXNDOTS of the C library. */
 const longestTimeout = 30;
 const mostAttempts = 5;
+const mostDots = 15;
 
 /**
- * Reads the words of all `options` lines in their order; of one given twice the later counts. `ndots` and `no-tld-query` are the
+ * Reads the words of all `options` lines in their order; of one given twice the later counts. `no-tld-query` is the
  * applications' own concern, `edns0`, `trust-ad` and `single-request` change nothing in how questions of ours look.
  */
 export function readResolverOptions(words: readonly string[]): ResolverOptions {
   let options = defaultResolverOptions;
   for (const word of words) {
-    const [, key, digits] = /^(timeout|attempts):(\d{1,9})$/.exec(word) ?? [];
+    const [, key, digits] = /^(timeout|attempts|ndots):(\d{1,9})$/.exec(word) ?? [];
     const value = Number(digits);
     if (key === 'timeout') options = { ...options, timeoutMs: 1_000 * Math.min(longestTimeout, Math.max(1, value)) };
     if (key === 'attempts') options = { ...options, attempts: Math.min(mostAttempts, Math.max(1, value)) };
+    if (key === 'ndots') options = { ...options, ndots: Math.min(mostDots, value) };
     if (word === 'rotate') options = { ...options, rotate: true };
     if (word === 'use-vc') options = { ...options, tcp: true };
   }

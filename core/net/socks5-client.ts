@@ -1,10 +1,8 @@
-/**
- * The client's side of a SOCKS5 CONNECT or UDP ASSOCIATE (RFC 1928, RFC 1929) as bytes. It says how many bytes it wants next, so that its
- * caller never reads beyond the handshake: what follows belongs to the stream. No sockets.
- */
+/** The client's side of a SOCKS5 CONNECT or UDP ASSOCIATE (RFC 1928, RFC 1929) as bytes. No sockets. */
 
 import { unreachable } from '../base/unreachable.ts';
 import type { Endpoint } from '../contract/flow.ts';
+import type { HandshakeClient, HandshakeStep } from './handshake.ts';
 import { type Credentials, socks5Commands, socks5Methods, socks5Version } from './socks5.ts';
 import { addressTypes, encodeSocksAddress, parseSocksAddress } from './socks5-address.ts';
 
@@ -14,16 +12,12 @@ export type Socks5ClientFailure =
   /** The proxy answered with a reply code of RFC 1928 section 6. */
   | { readonly why: 'reply'; readonly reply: number };
 
-export type Socks5ClientStep =
-  /** Send this (may be nothing), then call `take` with exactly so many bytes. */
-  | { readonly kind: 'want'; readonly send: Uint8Array; readonly bytes: number }
-  /** `bound`: the address in the reply; of UDP ASSOCIATE that of the relay. */
-  | { readonly kind: 'connected'; readonly bound: Endpoint }
-  | { readonly kind: 'failed'; readonly failure: Socks5ClientFailure };
+/** `bound`: the address in the reply; of UDP ASSOCIATE that of the relay. */
+export type Socks5ClientStep = HandshakeStep<Endpoint, Socks5ClientFailure>;
 
 type Expected = 'method' | 'password-status' | 'reply' | 'bound-name-length' | 'bound-rest';
 
-export class Socks5Client {
+export class Socks5Client implements HandshakeClient<Endpoint, Socks5ClientFailure> {
   readonly #target: Endpoint;
   readonly #credentials: Credentials | undefined;
   readonly #command: number;
@@ -64,13 +58,26 @@ export class Socks5Client {
     }
   }
 
+  /**
+   * What it means that the proxy ends the connection after only these of the wanted bytes: some say no more to a wrong password,
+   * and some cut their reply short. Undefined where it tells nothing.
+   */
+  ended(received: Uint8Array): Socks5ClientFailure | undefined {
+    const [version, reply = 0] = received;
+    if (this.#expected === 'password-status') {
+      return { why: 'auth', message: 'the proxy ended the connection when it was told the user name and password' };
+    }
+    return this.#expected === 'reply' && version === socks5Version && reply !== 0 ? { why: 'reply', reply } : undefined;
+  }
+
   #takeMethod(version: number, method: number): Socks5ClientStep {
     if (version !== socks5Version) return failed({ why: 'protocol', message: 'the answer is no SOCKS5' });
     if (method === socks5Methods.none) return this.#request();
     if (method === socks5Methods.password && this.#credentials !== undefined) {
       return this.#want('password-status', 2, encodePassword(this.#credentials));
     }
-    if (method === socks5Methods.noneAcceptable) {
+    // One that insists on a password may say so although none was offered.
+    if (method === socks5Methods.noneAcceptable || method === socks5Methods.password) {
       const wanted =
         this.#credentials === undefined ? 'wants a user name and password' : 'accepts no user name and password';
       return failed({ why: 'auth', message: `the proxy ${wanted}` });

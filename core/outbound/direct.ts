@@ -1,13 +1,13 @@
 /** Dials the target itself. A name is resolved by our own resolver, because the OS would ask us. */
-import { type Ip, parseIp } from '../base/address.ts';
+import { type Ip, isLoopback, isUnspecified, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import { isLinkLocal } from '../base/scoped-address.ts';
 import type { Endpoint } from '../contract/flow.ts';
-import type { DialPlan } from '../flow/dial-plan.ts';
+import type { FlowPlan } from '../flow/dial-plan.ts';
 import type { Network } from '../flow/metadata.ts';
 import { SocketStream } from '../net/socket-stream.ts';
 import type { Stream } from '../net/stream.ts';
-import type { AddressResolver, DialOptions, Outbound } from './dialer.ts';
+import type { AddressResolver, DialOptions, IsElsewhere, Outbound } from './dialer.ts';
 import type { Egress } from './egress.ts';
 
 export interface DirectOptions {
@@ -23,8 +23,9 @@ export interface DirectOptions {
 
 export class DirectOutbound implements Outbound {
   readonly tag: string;
-  readonly kind = 'direct';
-  readonly udp = true;
+  readonly way = 'direct';
+  readonly resolvesAt = 'here';
+  readonly carriesUdp = true;
   readonly #options: DirectOptions;
 
   constructor(tag: string, options: DirectOptions) {
@@ -32,16 +33,21 @@ export class DirectOutbound implements Outbound {
     this.#options = options;
   }
 
-  async plan(to: Endpoint, network: Network, signal: AbortSignal): Promise<DialPlan> {
+  async plan(
+    to: Endpoint,
+    network: Network | 'icmp',
+    signal: AbortSignal,
+    isElsewhere?: IsElsewhere,
+  ): Promise<FlowPlan> {
     const { egress, timeoutMs } = this.#options;
-    const addresses = await this.#addressesOf(to, signal);
+    const addresses = withoutInmost(to.host, await this.#addressesOf(to, signal), isElsewhere);
     const hops = egress.hopsFor(addresses, { network, port: to.port });
     if (hops.length === 0) throw new AppError('DIAL_NETWORK_UNREACHABLE', `there is no route to ${to.host}`);
-    return { kind: 'native', dial: { via: 'direct', hops, port: to.port, timeoutMs } };
+    return { kind: 'dial', hops, port: to.port, layers: [], target: to, udp: network === 'udp', timeoutMs };
   }
 
   async dialStream(to: Endpoint, options: DialOptions): Promise<Stream> {
-    const addresses = await this.#addressesOf(to, options.signal);
+    const addresses = withoutInmost(to.host, await this.#addressesOf(to, options.signal), options.isElsewhere);
     return new SocketStream(await this.#options.egress.connectTcp(addresses, to.port, options));
   }
 
@@ -72,4 +78,18 @@ export class DirectOutbound implements Outbound {
       expected: 'if that is meant, an entry in hosts',
     });
   }
+}
+
+/** Another device never reaches what this machine or its link has for itself: not by `localhost`, hosts or an address either. */
+function withoutInmost(host: string, addresses: readonly Ip[], isElsewhere: IsElsewhere = () => false): Ip[] {
+  const outer = addresses.filter((address) => !isInmost(address));
+  if (outer.length === addresses.length || !isElsewhere()) return [...addresses];
+  if (outer.length > 0) return outer;
+  throw new AppError('DIAL_REJECTED', `${host} is this machine or its link, and the client is another device`, {
+    expected: 'an address of this machine in the network',
+  });
+}
+
+function isInmost(address: Ip): boolean {
+  return isLoopback(address) || isLinkLocal(address) || isUnspecified(address);
 }

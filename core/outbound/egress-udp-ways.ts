@@ -3,8 +3,10 @@ import type dgram from 'node:dgram';
 import { type Ip, ipFamily, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
+import { GradualReview } from '../base/gradual-review.ts';
+import { unreachable } from '../base/unreachable.ts';
 import type { Endpoint } from '../contract/flow.ts';
-import type { NativeDial } from '../flow/dial-plan.ts';
+import type { DialPlan, Socks5Layer } from '../flow/dial-plan.ts';
 import type { UdpWay, UdpWayHandlers, UdpWays } from '../flow/udp-way.ts';
 import { socks5Commands } from '../net/socks5.ts';
 import { Socks5Client } from '../net/socks5-client.ts';
@@ -14,37 +16,64 @@ import type { Egress } from './egress.ts';
 import { socks5Handshake } from './socks5-handshake.ts';
 import { udpRelayAddress } from './udp-relay-address.ts';
 
+/** How a way leaves, and did when it was opened. */
+interface OpenWay {
+  readonly address: Ip;
+  readonly device: string | null | undefined;
+  end(): void;
+}
+
 /** What a SOCKS5 client says that does not know where it will send from (RFC 1928 section 4). */
 const anywhere: Endpoint = { host: '0.0.0.0', port: 0 };
 
 export class EgressUdpWays implements UdpWays {
   readonly #egress: Egress;
   readonly #clock: Clock;
-  /** How those that are open would leave, and did when they were opened. */
-  readonly #open = new Set<{ readonly address: Ip; readonly device: string | null | undefined; end(): void }>();
+  readonly #open = new Set<OpenWay>();
+  readonly #review = new GradualReview(
+    () => this.#open,
+    (way) => this.#endIfStale(way),
+  );
 
   constructor(egress: Egress, clock: Clock) {
     this.#egress = egress;
     this.#clock = clock;
   }
 
-  keyOf({ via, hops, port, username = '', password = '' }: NativeDial): string {
+  keyOf({ hops, port, layers }: DialPlan): string {
     const [hop] = hops;
-    if (via === 'direct') return `direct ${ipFamily(hop?.address ?? '')} ${hop?.device ?? ''}`;
-    return JSON.stringify([via, hops.map(({ address }) => address), port, username, password]);
+    if (layers.length === 0) return `direct ${ipFamily(hop?.address ?? '')} ${hop?.device ?? ''}`;
+    return JSON.stringify([hops.map(({ address }) => address), port, layers]);
   }
 
-  targetOf({ via, hops, port, target }: NativeDial): Endpoint {
-    return via === 'socks5' && target !== undefined ? target : { host: hops[0]?.address ?? '', port };
+  targetOf({ hops, port, layers, target }: DialPlan): Endpoint {
+    return layers.length > 0 ? target : { host: hops[0]?.address ?? '', port };
   }
 
-  async open(dial: NativeDial, handlers: UdpWayHandlers, signal: AbortSignal): Promise<UdpWay> {
-    return dial.via === 'direct' ? this.#openDirect(dial, handlers) : this.#openRelay(dial, handlers, signal);
+  async open(dial: DialPlan, handlers: UdpWayHandlers, signal: AbortSignal): Promise<UdpWay> {
+    const [layer] = dial.layers;
+    switch (layer?.protocol) {
+      case undefined:
+        return this.#openDirect(dial, handlers);
+      case 'socks5':
+        return await this.#openRelay(dial, layer, handlers, signal);
+      case 'http-connect':
+        throw new AppError('DIAL_PROXY_FAILED', 'an HTTP proxy carries no datagrams');
+      default:
+        return unreachable(layer);
+    }
   }
 
-  /** Ends the ways that the kernel would no longer take, after the machine's network has changed: the next datagram opens another. */
+  /**
+   * Ends the ways that the kernel would no longer take, after the machine's network has changed: the next datagram opens another.
+   * Some in each turn of the event loop.
+   */
   review(): void {
-    for (const way of this.#open) if (this.#deviceFor(way.address) !== way.device) way.end();
+    this.#review.demand();
+  }
+
+  #endIfStale(way: OpenWay): void {
+    if (this.#open.has(way) && this.#deviceFor(way.address) !== way.device) way.end();
   }
 
   /** Has `review` end the way to this address; returns what its owner closes it with. */
@@ -62,7 +91,7 @@ export class EgressUdpWays implements UdpWays {
     return closeForGood;
   }
 
-  #openDirect({ hops }: NativeDial, handlers: UdpWayHandlers): UdpWay {
+  #openDirect({ hops }: DialPlan, handlers: UdpWayHandlers): UdpWay {
     const [hop] = hops;
     if (hop === undefined) throw new AppError('DIAL_NETWORK_UNREACHABLE', 'there is no route');
     const socket = this.#egress.openUdp(hop.address);
@@ -76,8 +105,12 @@ export class EgressUdpWays implements UdpWays {
   }
 
   /** The association lives as long as its TCP connection (RFC 1928 section 6). */
-  async #openRelay(dial: NativeDial, handlers: UdpWayHandlers, signal: AbortSignal): Promise<UdpWay> {
-    const { hops, port, username, password = '', timeoutMs } = dial;
+  async #openRelay(
+    { hops, port, timeoutMs }: DialPlan,
+    { username, password = '' }: Socks5Layer,
+    handlers: UdpWayHandlers,
+    signal: AbortSignal,
+  ): Promise<UdpWay> {
     const addresses = hops.map(({ address }) => address);
     const control = await this.#egress.connectTcp(addresses, port, { timeoutMs, signal }).catch((error: unknown) => {
       throw asProxyError(AppError.from(error, 'DIAL_IO'), `${addresses.join(', ')} port ${port}`);
@@ -89,23 +122,17 @@ export class EgressUdpWays implements UdpWays {
       socks5Commands.udpAssociate,
     );
     const bound = await socks5Handshake(control, client, this.#clock, { timeoutMs, signal });
-    const relay: Ip = udpRelayAddress(bound.host, peer);
-    if (bound.port === 0) {
-      control.destroy();
-      throw new AppError('DIAL_PROXY_FAILED', 'the proxy names no port for UDP', {
-        expected: 'a proxy that carries UDP',
-      });
-    }
+    const relay = udpRelayAddress(bound, { host: peer, port });
     const socket = openOr(
-      () => this.#egress.openUdp(relay),
+      () => this.#egress.openUdp(relay.host),
       () => control.destroy(),
     );
     socket.on('message', (bytes, from) => {
-      if (from.port !== bound.port || parseIp(from.address) !== relay) return;
+      if (from.port !== relay.port || parseIp(from.address) !== relay.host) return;
       const datagram = parseSocksDatagram(bytes);
       if (datagram !== undefined) handlers.onDatagram(datagram.peer, datagram.data);
     });
-    const close = this.#watch(relay, handlers, () => {
+    const close = this.#watch(relay.host, handlers, () => {
       closeOnce(socket);
       control.destroy();
     });
@@ -115,7 +142,7 @@ export class EgressUdpWays implements UdpWays {
       handlers.onEnd('reset-by-remote');
     });
     return {
-      send: (peerOfData, data) => send(socket, encodeSocksDatagram({ peer: peerOfData, data }), bound.port, relay),
+      send: (peerOfData, data) => send(socket, encodeSocksDatagram({ peer: peerOfData, data }), relay.port, relay.host),
       close,
     };
   }

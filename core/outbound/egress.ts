@@ -8,6 +8,8 @@ import fs from 'node:fs';
 import net from 'node:net';
 import { type Ip, ipFamily, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
+import { orAborted } from '../base/deadline.ts';
+import { GradualReview } from '../base/gradual-review.ts';
 import type { Hop } from '../flow/dial-plan.ts';
 import { dialErrorOf } from './dial-error.ts';
 import type { DialOptions } from './dialer.ts';
@@ -19,6 +21,10 @@ export class Egress {
   readonly #mark: number;
   /** The TCP connections that are open, and the way each has taken. */
   readonly #open = new Map<net.Socket, Hop & { readonly port: number }>();
+  readonly #review = new GradualReview(
+    () => this.#open.keys(),
+    (socket) => this.#endIfStale(socket),
+  );
 
   /** `mark` is the SO_MARK by which our own packets are known (0 = none). */
   constructor(opener: SocketOpener, routes: RouteView, mark: number) {
@@ -54,7 +60,7 @@ export class Egress {
     if (signal.aborted) throw aborted(signal);
     const hops = this.hopsFor(addresses, { network: 'tcp', port });
     if (hops.length === 0) throw noRoute(addresses);
-    const fd = await orAborted(this.#openTcp(hops, port, timeoutMs), signal).catch((error: unknown) => {
+    const fd = await openedOrAborted(this.#openTcp(hops, port, timeoutMs), signal).catch((error: unknown) => {
       throw dialErrorOf(error, `${addresses.join(', ')} port ${port}`);
     });
     const socket = new net.Socket({ fd, allowHalfOpen: true });
@@ -66,13 +72,18 @@ export class Egress {
 
   /**
    * Ends the connections whose way is no longer the kernel's choice, after the machine's network has changed: their source
-   * address or interface may be gone, and nobody would tell them.
+   * address or interface may be gone, and nobody would tell them. Some in each turn of the event loop.
    */
   review(): void {
-    for (const [socket, { address, device, port }] of this.#open) {
-      if (this.#routes.deviceFor(address, { network: 'tcp', port }) === device && this.#hasOwnSource(socket)) continue;
-      socket.destroy(new AppError('DIAL_IO', 'the way out of this machine has changed'));
-    }
+    this.#review.demand();
+  }
+
+  #endIfStale(socket: net.Socket): void {
+    const way = this.#open.get(socket);
+    if (way === undefined) return;
+    const { address, device, port } = way;
+    if (this.#routes.deviceFor(address, { network: 'tcp', port }) === device && this.#hasOwnSource(socket)) return;
+    socket.destroy(new AppError('DIAL_IO', 'the way out of this machine has changed'));
   }
 
   #watch(socket: net.Socket, hops: readonly Hop[], port: number): void {
@@ -127,17 +138,12 @@ function adoptUdp(fd: number, family: 4 | 6): dgram.Socket {
 }
 
 /** Gives up waiting when aborted; a descriptor that comes later is closed. */
-async function orAborted(opening: Promise<number>, signal: AbortSignal): Promise<number> {
-  const gaveUp = Promise.withResolvers<never>();
-  const onAbort = (): void => gaveUp.reject(aborted(signal));
-  signal.addEventListener('abort', onAbort, { once: true });
+async function openedOrAborted(opening: Promise<number>, signal: AbortSignal): Promise<number> {
   try {
-    return await Promise.race([opening, gaveUp.promise]);
+    return await orAborted(opening, signal, 'DIAL_IO');
   } catch (error) {
     if (signal.aborted) opening.then(fs.closeSync, () => undefined);
     throw error;
-  } finally {
-    signal.removeEventListener('abort', onAbort);
   }
 }
 

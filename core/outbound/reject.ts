@@ -2,14 +2,15 @@
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Endpoint } from '../contract/flow.ts';
-import type { DialPlan } from '../flow/dial-plan.ts';
+import type { FlowPlan } from '../flow/dial-plan.ts';
 import type { Stream } from '../net/stream.ts';
 import type { DialOptions, Outbound } from './dialer.ts';
 
 export class RejectOutbound implements Outbound {
   readonly tag: string;
-  readonly kind = 'reject';
-  readonly udp = true;
+  readonly way = 'rejected';
+  readonly resolvesAt = 'here';
+  readonly carriesUdp = true;
   readonly #drop: boolean;
   readonly #clock: Clock;
 
@@ -19,7 +20,7 @@ export class RejectOutbound implements Outbound {
     this.#clock = options.clock;
   }
 
-  plan(): Promise<DialPlan> {
+  plan(): Promise<FlowPlan> {
     return Promise.resolve({ kind: 'reject', how: this.#drop ? 'drop' : 'reset' });
   }
 

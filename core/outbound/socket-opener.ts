@@ -12,7 +12,8 @@ export interface SocketOpener {
 
 /** What rules of routing may look at besides the address (ip-rule(8)). */
 export interface Transport {
-  readonly network: Network;
+  readonly network: Network | 'icmp';
+  /** 0 of what has none (a ping) or is for any (a UDP socket without a peer). */
   readonly port: number;
 }
 

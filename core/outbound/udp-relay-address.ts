@@ -1,24 +1,62 @@
-/** Where the relay of a SOCKS5 proxy really is (RFC 1928 section 6): many proxies do not know the address they are reached by. */
-import { type Ip, ipFamily, isLoopback, isMulticast, isUnspecified, parseIp } from '../base/address.ts';
+/**
+ * Where the relay of a SOCKS5 proxy is (RFC 1928 section 6): many proxies say what is true for themselves only, the wildcard they
+ * are bound to or an address behind their NAT. The engine has the same for flows from the TUN
+ * (`native/src/socks5/relay_address.rs`); both are held to `native/src/socks5/relay-addresses.txt`.
+ */
+import { type Ip, ipFamily, ipToBytes, isLoopback, parseIp } from '../base/address.ts';
 import { type Cidr, cidrContains, parseCidr } from '../base/cidr.ts';
+import type { Endpoint } from '../contract/flow.ts';
 
-/** Addresses that mean something in one network only (RFC 1918, 6598, 3927; 4193, 4291). */
-const privateRanges: readonly Cidr[] = [
-  '10.0.0.0/8',
-  '100.64.0.0/10',
-  '169.254.0.0/16',
-  '172.16.0.0/12',
-  '192.168.0.0/16',
-  'fc00::/7',
-  'fe80::/10',
-].flatMap((text) => parseCidr(text) ?? []);
+/** From where an address can be reached. */
+type Reach = 'nobody' | 'machine' | 'link' | 'site' | 'world';
 
-/** The address in the reply where it can be meant; else the proxy's own, `peer`. `bound` may be a name. */
-export function udpRelayAddress(bound: string, peer: Ip): Ip {
-  const address = parseIp(bound);
-  if (address === undefined || isUnspecified(address) || isMulticast(address)) return peer;
-  if (ipFamily(address) !== ipFamily(peer)) return peer;
-  if (isLoopback(address) !== isLoopback(peer)) return peer;
-  const range = privateRanges.find((each) => cidrContains(each, address));
-  return range === undefined || cidrContains(range, peer) ? address : peer;
+/** After the IANA special-purpose address registries (RFC 6890). Fake addresses (RFC 2544) are a site's own as well. */
+const reaches: readonly (readonly [Cidr, Reach])[] = (
+  [
+    ['nobody', ['0.0.0.0/8', '224.0.0.0/3', '::/96', 'ff00::/8']],
+    ['link', ['169.254.0.0/16', 'fe80::/10']],
+    [
+      'site',
+      ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '198.18.0.0/15', 'fc00::/7', 'fec0::/10'],
+    ],
+  ] as const
+).flatMap(([reach, texts]) => texts.flatMap((text) => parseCidr(text) ?? []).map((cidr) => [cidr, reach] as const));
+
+/** The reply's address where it can be meant for us; else that of the proxy, which the control connection has reached. */
+export function udpRelayAddress(bound: Endpoint, proxy: { readonly host: Ip; readonly port: number }): Endpoint {
+  // A real name is resolved by nobody: it could be anybody's.
+  const said = parseIp(bound.host);
+  const host = said !== undefined && canBeMeant(said, proxy.host) ? said : proxy.host;
+  // Port 0 is nobody's; servers that relay UDP at the port of their TCP listener say it.
+  return { host, port: bound.port === 0 ? proxy.port : bound.port };
+}
+
+function canBeMeant(address: Ip, own: Ip): boolean {
+  if (address === own) return true;
+  if (ipFamily(address) !== ipFamily(own)) return false;
+  const [there, here] = [reachOf(address), reachOf(own)];
+  switch (there) {
+    case 'nobody':
+    case 'link':
+      return false;
+    case 'machine':
+      return here === 'machine';
+    case 'site':
+      // A network of the proxy's own, unless we share it.
+      return here === 'site' ? shareNetwork(address, own) : here === 'machine';
+    case 'world':
+      return true;
+  }
+}
+
+function reachOf(ip: Ip): Reach {
+  if (isLoopback(ip)) return 'machine';
+  return reaches.find(([cidr]) => cidrContains(cidr, ip))?.[1] ?? 'world';
+}
+
+/** The same /24, or /64. */
+function shareNetwork(one: Ip, other: Ip): boolean {
+  const [a, b] = [ipToBytes(one), ipToBytes(other)];
+  const length = a.length === 4 ? 3 : 8;
+  return a.subarray(0, length).every((byte, i) => byte === b[i]);
 }

@@ -3,6 +3,7 @@ import {
   type Config,
   type DnsConfig,
   defaultConfig,
+  type GroupConfig,
   type MixedConfig,
   type ProxyConfig,
   type RuleConfig,
@@ -18,8 +19,12 @@ export interface ProfileParts {
   readonly hosts: DnsConfig['hosts'];
   readonly tun: TunSection;
   readonly mixed: MixedConfig | null;
+  readonly mode: Config['mode'];
   readonly proxies: ProxyConfig[];
+  readonly groups: GroupConfig[];
   readonly rules: RuleConfig[];
+  readonly subRules: Config['subRules'];
+  readonly sets: Config['sets'];
 }
 
 /**
@@ -34,7 +39,11 @@ export function effectiveConfig(parts: ProfileParts): Config {
     sniffer: { ...defaultConfig.sniffer, ...parts.sniffer },
     tun: { ...defaultConfig.tun, ...parts.tun },
     mixed: parts.mixed,
+    mode: parts.mode,
     proxies: parts.proxies,
+    groups: parts.groups,
     rules: parts.rules,
+    subRules: parts.subRules,
+    sets: parts.sets,
   };
 }

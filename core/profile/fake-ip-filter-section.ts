@@ -3,12 +3,20 @@ import { domainPatternProblem } from '../base/domain.ts';
 import type { FakeIpFilterConfig } from '../contract/config.ts';
 import { fillText, problemTexts } from '../contract/problem-texts.ts';
 import { parseRule } from '../rule/rule-parser.ts';
+import { nameSetOf } from './name-set.ts';
 import type { YamlMap } from './yaml-map.ts';
 import { clip, type YamlValue } from './yaml-value.ts';
 
 type FilterRule = Extract<FakeIpFilterConfig, { mode: 'rule' }>['rules'][number];
 
-const ruleTypes: readonly FilterRule['type'][] = ['DOMAIN', 'DOMAIN-SUFFIX', 'DOMAIN-KEYWORD', 'MATCH'];
+const ruleTypes: readonly FilterRule['type'][] = [
+  'DOMAIN',
+  'DOMAIN-SUFFIX',
+  'DOMAIN-KEYWORD',
+  'GEOSITE',
+  'RULE-SET',
+  'MATCH',
+];
 const longestList = 100_000;
 
 /** Undefined when the profile says nothing of it. Wrong entries are reported and left out. */
@@ -22,27 +30,24 @@ export function readFakeIpFilter(map: YamlMap): FakeIpFilterConfig | undefined {
     case 'whitelist':
     case 'blacklist':
     case undefined:
-      return {
-        mode: mode ?? 'blacklist',
-        patterns: value === undefined ? [] : readPatterns(value, mode === 'whitelist'),
-      };
+      return { mode: mode ?? 'blacklist', ...(value === undefined ? { patterns: [] } : readPatterns(value)) };
   }
 }
 
-function readPatterns(value: YamlValue, isWhitelist: boolean): string[] {
+function readPatterns(value: YamlValue): { patterns: string[]; sets?: string[] } {
   const patterns: string[] = [];
+  const sets: string[] = [];
   for (const item of value.oneOrList('PATTERN') ?? []) {
     const text = item.text('PATTERN')?.trim();
     if (text === undefined) continue;
-    const set = /^(geosite|rule-set):/i.exec(text);
+    const set = nameSetOf(text);
     const reason = text.length > 255 ? 'the pattern is longer than 255 characters' : domainPatternProblem(text);
-    if (set !== null) item.warning('FILTER_SET_LATER', { found: clip(text), answer: isWhitelist ? 'real' : 'fake' });
+    if (set !== undefined) sets.push(set);
     else if (reason === undefined) patterns.push(text);
     else item.warning('BAD_PATTERN', { found: clip(text), reason }, 'PATTERN');
   }
-  if (patterns.length <= longestList) return patterns;
-  value.warning('TOO_MANY', { limit: '100,000' });
-  return patterns.slice(0, longestList);
+  if (patterns.length > longestList) value.warning('TOO_MANY', { limit: '100,000' });
+  return { patterns: patterns.slice(0, longestList), ...(sets.length === 0 ? {} : { sets: sets.slice(0, 1000) }) };
 }
 
 function readRules(value: YamlValue): FilterRule[] {

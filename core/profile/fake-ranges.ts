@@ -77,7 +77,9 @@ function checked(
   const reason = written === undefined ? `"${clip(text)}" is no IP prefix` : problemOf(written);
   if (cidr === undefined || reason !== undefined) {
     const usual = hint === 'RANGE' ? defaultConfig.dns.fakeIpRange : defaultConfig.dns.fakeIpRange6;
-    value.warning('RANGE', { reason: reason ?? 'no IP prefix', used: usual ?? '-' }, hint);
+    const why = reason ?? 'no IP prefix';
+    if (usual === null) value.warning('RANGE_LEFT_OUT', { reason: why }, hint);
+    else value.warning('RANGE', { reason: why, used: usual }, hint);
     return undefined;
   }
   if (!unroutedRanges.some((range) => isWithin(cidr, range))) {

@@ -17,6 +17,9 @@ interface Alias {
 /** As many names as the helper follows, the asked one and the last one included. */
 const longestChain = 8;
 
+/** A name that never exists (RFC 6761, 6.4). */
+const nowhere = 'invalid';
+
 /** Reads the map; wrong entries are reported and left out. */
 export function readHosts(value: YamlValue): Hosts {
   const map = YamlMap.of(value);
@@ -83,8 +86,9 @@ function readOne(value: YamlValue): Hosts[string] | undefined {
   }
   const reason = domainNameProblem(text);
   if (reason === undefined) return comparableDomain(text);
-  value.error('HOST_TARGET', { reason }, 'HOST');
-  return undefined;
+  // Clash looks for it as a name, in vain; without the entry the name would lead to where it was not to lead.
+  value.warning('HOST_TARGET', { reason }, 'HOST');
+  return nowhere;
 }
 
 /** Tells of aliases in a circle and of those that lead too far, which the helper would refuse: once for those that hang together. */

@@ -3,8 +3,9 @@ import { parseIp } from '../base/address.ts';
 import { type Cidr, cidrContains, parseCidr } from '../base/cidr.ts';
 import { domainPatternProblem } from '../base/domain.ts';
 import { type DnsConfig, defaultConfig, type UpstreamConfig } from '../contract/config.ts';
-import { fillText, problemTexts } from '../contract/problem-texts.ts';
+import { fillText, laterCodes, problemTexts } from '../contract/problem-texts.ts';
 import { keyOf } from './fake-ranges.ts';
+import { namedParts, nameSetOf } from './name-set.ts';
 import { parseNameserver } from './nameserver.ts';
 import type { PolicyNames } from './policy-names.ts';
 import { YamlMap } from './yaml-map.ts';
@@ -34,33 +35,38 @@ export function readNameservers(
 ): UpstreamConfig[] {
   const items = value.oneOrList('NAMESERVER');
   if (items === undefined) return [];
-  const upstreams = items.flatMap((item) => readNameserver(item, context) ?? []);
+  const read = items.map((item) => readNameserver(item, context));
+  const upstreams = read.filter((server) => typeof server !== 'string');
   if (upstreams.length > 32) value.error('TOO_MANY', { limit: '32' });
-  if (upstreams.length === 0 && without !== 'may-be-empty') value.error(without, {}, 'NAMESERVER');
+  if (upstreams.length === 0 && without !== 'may-be-empty') {
+    if (read.includes('later')) value.error('NAMESERVERS_LATER', {}, 'NAMESERVER');
+    else value.error(without, {}, 'NAMESERVER');
+  }
   return upstreams;
 }
 
-function readNameserver(item: YamlValue, context: NameserverContext): UpstreamConfig | undefined {
+/** `later`: right in Clash, but not supported yet. Why a server cannot be asked is reported. */
+function readNameserver(item: YamlValue, context: NameserverContext): UpstreamConfig | 'later' | 'wrong' {
   const text = item.lenient.text('NAMESERVER')?.trim();
-  if (text === undefined) return undefined;
+  if (text === undefined) return 'wrong';
   const parsed = parseNameserver(text);
   if (!parsed.ok) {
     item.warning(parsed.note.code, parsed.note.values, 'NAMESERVER');
-    return undefined;
+    return parsed.note.code === 'NAMESERVER_LATER' ? 'later' : 'wrong';
   }
   const host = hostOf(parsed.upstream);
   const address = host === undefined ? undefined : parseIp(host);
   const fake = address === undefined ? undefined : context.fakeRanges.find((range) => cidrContains(range, address));
   if (fake !== undefined) {
     item.warning('NAMESERVER_FAKE', { address: address ?? '', key: keyOf(fake) }, 'NAMESERVER');
-    return undefined;
+    return 'wrong';
   }
   for (const { code, values } of parsed.notes) item.warning(code, values);
   return withWay(item, parsed.upstream, context.names);
 }
 
 /** What is named behind `#` is an outbound, or else an interface, as in Clash. */
-function withWay(item: YamlValue, upstream: UpstreamConfig, names: PolicyNames): UpstreamConfig | undefined {
+function withWay(item: YamlValue, upstream: UpstreamConfig, names: PolicyNames): UpstreamConfig | 'later' | 'wrong' {
   if (upstream.kind === 'system' || upstream.kind === 'rcode' || upstream.via === undefined) return upstream;
   const { via, ...rest } = upstream;
   // Clash's word, whatever proxies are named.
@@ -70,7 +76,7 @@ function withWay(item: YamlValue, upstream: UpstreamConfig, names: PolicyNames):
   if (names.has(via) || !interfaceName.test(via)) {
     const reason = fillText(problemTexts[problem.code], problem.values);
     item.warning('NAMESERVER_WAY', { reason }, problem.hint);
-    return undefined;
+    return laterCodes.has(problem.code) ? 'later' : 'wrong';
   }
   item.warning('NAMESERVER_DEVICE', { name: clip(via) });
   return { ...rest, device: via };
@@ -88,15 +94,16 @@ export function readBootstrap(value: YamlValue, context: NameserverContext): Ups
 
 /** Pattern (or several, separated by commas) -> servers, in the order written. */
 export function readPolicy(value: YamlValue, context: NameserverContext): DnsConfig['nameserverPolicy'] {
-  const map = YamlMap.of(value);
+  const map = YamlMap.of(value, 'exact', 'last-counts');
   const entries: DnsConfig['nameserverPolicy'] = [];
   for (const [key, servers] of map?.entries() ?? []) {
     const patterns: string[] = [];
-    for (const part of key.split(',').map((text) => text.trim())) {
-      const set = /^(geosite|rule-set):/i.test(part);
+    const sets: string[] = [];
+    for (const part of namedParts(key)) {
+      const set = nameSetOf(part);
       const reason = domainPatternProblem(part);
-      // Names of a set would be asked of others; what can be no name is asked of nobody.
-      if (set) map?.keyProblem('error', key, 'SETS_LATER', { found: clip(part) }, 'PATTERN');
+      // What can be no name is asked of nobody.
+      if (set !== undefined) sets.push(set);
       else if (reason === undefined) patterns.push(part);
       else map?.keyProblem('warning', key, 'BAD_PATTERN', { found: clip(part), reason }, 'PATTERN');
     }
@@ -104,10 +111,18 @@ export function readPolicy(value: YamlValue, context: NameserverContext): DnsCon
       map?.keyProblem('warning', key, 'ITEM_EMPTY');
       continue;
     }
-    const list = readNameservers(servers, context, 'NAMESERVER_NONE_OF_POLICY');
-    if (patterns.length > 0 && list.length > 0) entries.push({ patterns, servers: list });
+    const list = servers.isEmptyList ? nobody(servers) : readNameservers(servers, context, 'NAMESERVER_NONE_OF_POLICY');
+    if (list.length === 0) continue;
+    if (patterns.length > 0 || sets.length > 0)
+      entries.push({ patterns, servers: list, ...(sets.length === 0 ? {} : { sets }) });
   }
   return entries;
+}
+
+/** Who is asked where a list is empty on purpose: nobody, and no other servers either, as in Clash. */
+function nobody(list: YamlValue): UpstreamConfig[] {
+  list.warning('NAMESERVER_NOBODY', {}, 'NAMESERVER');
+  return [{ kind: 'rcode', rcode: 'SERVFAIL' }];
 }
 
 /** When the fallback's answer is taken; what is not written is as in the default. */

@@ -1,8 +1,10 @@
 /** One entry of `dns.nameserver`: where questions go that are not answered by us. Pure. */
 import { parseEndpoint, parseIp } from '../base/address.ts';
-import { parseCidr } from '../base/cidr.ts';
+import { cidrContains, parseCidr } from '../base/cidr.ts';
 import { comparableDomain } from '../base/domain.ts';
+import { domainNameProblem } from '../base/domain-name.ts';
 import { parseScopedIp, type ScopedIp } from '../base/scoped-address.ts';
+import { endsInNumber } from '../base/special-names.ts';
 import type { UpstreamConfig } from '../contract/config.ts';
 import type { ProblemCode, ProblemValues } from '../contract/problem-texts.ts';
 
@@ -46,9 +48,17 @@ interface Parameters {
 
 /** Reads an entry in Clash's spelling. */
 export function parseNameserver(text: string): NameserverParse {
-  if (/^system(?::\/\/)?$/i.test(text)) return { ok: true, upstream: { kind: 'system' }, notes: [] };
   const hash = text.indexOf('#');
   const address = hash < 0 ? text : text.slice(0, hash);
+  // The second is how Clash once wrote it.
+  if (/^(?:system(?::\/\/)?|dhcp:\/\/system)$/i.test(address)) {
+    const parameters = text
+      .slice(address.length + 1)
+      .split('&')
+      .filter((part) => part !== '');
+    const notes = parameters.map((part) => ignored(part.split('=', 1)[0] ?? part));
+    return { ok: true, upstream: { kind: 'system' }, notes };
+  }
   const [, scheme, rest] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(address) ?? [undefined, 'udp', address];
   const name = scheme?.toLowerCase() ?? 'udp';
   const target = rest ?? address;
@@ -77,7 +87,8 @@ export function parseNameserver(text: string): NameserverParse {
       kind: 'https',
       host,
       port,
-      path: path === '' ? '/dns-query' : path,
+      // As a template of RFC 8484 section 4.1.1 it names the parameter.
+      path: path === '' ? '/dns-query' : path.replace(/\{\?dns\}$/, ''),
       method: method ?? 'POST',
     } as const;
     return { ok: true, upstream: { ...https, ...options }, notes };
@@ -102,6 +113,10 @@ function wrong(reason: string): NameserverParse & { ok: false } {
   return { ok: false, note: { code: 'NAMESERVER_UNKNOWN', values: { reason } } };
 }
 
+function ignored(parameter: string): NameserverNote {
+  return { code: 'NAMESERVER_PARAMETER', values: { parameter: clip(parameter) } };
+}
+
 function clip(text: string): string {
   return text.slice(0, 60);
 }
@@ -122,16 +137,26 @@ function parseAuthority(written: string, usualPort: number): Authority | { messa
   const endpoint = /:\d+$/.test(text) ? parseEndpoint(text) : { host: text, port: usualPort };
   if (endpoint === undefined) return { message: `"${text.slice(0, 60)}" is no address` };
   if (endpoint.port === 0) return { message: 'port 0 is out of range' };
-  const host = parseIp(endpoint.host) ?? comparableDomain(endpoint.host);
-  if (parseIp(host) === undefined && !/^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?$/.test(host)) {
-    return { message: `"${text.slice(0, 60)}" is no address` };
-  }
+  const address = parseIp(endpoint.host);
+  if (address !== undefined) return groupProblem(address) ?? { host: address, port: endpoint.port };
+  const host = comparableDomain(endpoint.host);
+  const isName = /^[a-z0-9_](?:.*[a-z0-9_])?$/.test(host) && domainNameProblem(host) === undefined;
+  // `1.1.1` is a mistyped address, and no name.
+  if (!isName || endsInNumber(host)) return { message: `"${text.slice(0, 60)}" is no address` };
   return { host, port: endpoint.port };
+}
+
+/** RFC 5771, RFC 4291 section 2.7. */
+const groups = ['224.0.0.0/4', '255.255.255.255/32', 'ff00::/8'].flatMap((text) => parseCidr(text) ?? []);
+
+function groupProblem(address: string): { message: string } | undefined {
+  const isGroup = groups.some((group) => cidrContains(group, address));
+  return isGroup ? { message: `"${address}" is the address of many, and nobody is asked by it` } : undefined;
 }
 
 function scopedAuthority({ address, zone }: ScopedIp, port: number): Authority | { message: string } {
   if (port < 1 || port > 65_535) return { message: `port ${port} is out of range` };
-  if (zone === undefined) return { host: address, port };
+  if (zone === undefined) return groupProblem(address) ?? { host: address, port };
   // An interface's number changes; what binds to it is its name.
   return /^\d+$/.test(zone)
     ? { message: `"${address}%${zone}" has the number of an interface, not its name` }
@@ -141,8 +166,7 @@ function scopedAuthority({ address, zone }: ScopedIp, port: number): Authority |
 function parseParameters(text: string): { found: Parameters; notes: NameserverNote[] } | { message: string } {
   const found: Parameters = {};
   const notes: NameserverNote[] = [];
-  const ignore = (key: string): number =>
-    notes.push({ code: 'NAMESERVER_PARAMETER', values: { parameter: clip(key) } });
+  const ignore = (key: string): number => notes.push(ignored(key));
   for (const [index, part] of text.split('&').entries()) {
     const [key = '', value] = part.split('=', 2);
     if (part === '') continue;

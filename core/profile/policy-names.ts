@@ -1,4 +1,5 @@
 /** Every name that a rule may have meant as its policy, and why some of them cannot be used. */
+import { builtInPolicies, globalGroup } from '../contract/config.ts';
 import type { ProblemCode, ProblemValues } from '../contract/problem-texts.ts';
 import type { Hint } from './problem-list.ts';
 import { clip } from './yaml-value.ts';
@@ -7,9 +8,7 @@ export type PolicyKind =
   | { readonly kind: 'proxy' }
   | { readonly kind: 'group' }
   /** Something is wrong with it, and was reported. */
-  | { readonly kind: 'left-out' }
-  /** Of a type that a later version will carry. */
-  | { readonly kind: 'later'; readonly type: string };
+  | { readonly kind: 'left-out' };
 
 export interface PolicyProblem {
   readonly code: ProblemCode;
@@ -17,9 +16,7 @@ export interface PolicyProblem {
   readonly hint: Hint;
 }
 
-const builtIn: readonly string[] = ['DIRECT', 'REJECT', 'REJECT-DROP'];
-/** Built into Clash, not here yet. */
-const laterBuiltIn: readonly string[] = ['PASS', 'GLOBAL', 'COMPATIBLE'];
+const builtIn: readonly string[] = builtInPolicies;
 
 export class PolicyNames {
   readonly #names = new Map<string, PolicyKind>();
@@ -38,29 +35,34 @@ export class PolicyNames {
 
   /** Whether it is anything, usable or not. */
   has(name: string): boolean {
-    return this.#names.has(name) || builtIn.includes(name) || laterBuiltIn.includes(name);
+    return this.#names.has(name) || isAlwaysThere(name);
+  }
+
+  /** What a built-in policy is called where kinds are named (`exclude-type`); undefined for every other name. */
+  builtInKind(name: string): string | undefined {
+    return builtIn.includes(name) ? name.toLowerCase() : undefined;
   }
 
   /** Why a rule cannot name this policy, or undefined. */
   problem(name: string): PolicyProblem | undefined {
-    if (builtIn.includes(name)) return undefined;
     const known = this.#names.get(name);
     const shown = clip(name);
     switch (known?.kind) {
       case 'proxy':
-        return undefined;
       case 'group':
-        return { code: 'POLICY_IS_GROUP', values: { name: shown }, hint: 'POLICY' };
-      case 'later':
-        return { code: 'POLICY_TYPE_LATER', values: { name: shown, type: known.type }, hint: 'POLICY' };
+        return undefined;
       case 'left-out':
         return { code: 'POLICY_LEFT_OUT', values: { name: shown }, hint: 'POLICY' };
       case undefined:
-        break;
+        if (isAlwaysThere(name)) return undefined;
     }
-    if (laterBuiltIn.includes(name)) return { code: 'POLICY_LATER', values: { name }, hint: 'POLICY' };
     const upper = name.toUpperCase();
     const hint: Hint = builtIn.includes(upper) ? { write: upper } : 'POLICY';
     return { code: 'POLICY_UNKNOWN', values: { name: shown }, hint };
   }
+}
+
+/** The built-in policies, and the group of mode `global`, which the profile may have itself. */
+function isAlwaysThere(name: string): boolean {
+  return builtIn.includes(name) || name === globalGroup;
 }

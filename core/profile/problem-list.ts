@@ -4,13 +4,16 @@ import {
   fillText,
   type HintCode,
   hintTexts,
+  laterCodes,
   type ProblemCode,
   type ProblemValues,
   problemTexts,
 } from '../contract/problem-texts.ts';
 
-/** More problems than this are counted, not listed. */
+/** More problems than this are counted, not listed; errors go before warnings. */
 export const maxProblems = 1000;
+/** Problems with the same text that are listed, so that one slip in every entry of a long list hides nothing else. */
+export const maxAlike = 100;
 
 /** What would be right: in words, with values of their own, or as it would be written. */
 export type Hint = HintCode | { readonly code: HintCode; readonly values: ProblemValues } | { readonly write: string };
@@ -45,35 +48,53 @@ export function problemOf(
 }
 
 export class ProblemList {
-  readonly #problems: ConfigProblem[] = [];
-  #errors = 0;
-  #unlistedErrors = 0;
-  #unlistedWarnings = 0;
+  readonly #listed = { error: [] as ConfigProblem[], warning: [] as ConfigProblem[] };
+  /** `later`: those of the errors that only say what is not supported yet. */
+  readonly #unlisted = { error: 0, warning: 0, later: 0 };
+  #forbids = false;
+  /** How many of a text are listed. */
+  readonly #alike = new Map<string, number>();
 
-  /** Always counts: `hasErrors` holds for errors that are not listed, too. */
+  /** Always counts: `forbids` holds for errors that are not listed, too. */
   add(problem: ConfigProblem): void {
-    const isError = problem.severity === 'error';
-    if (isError) this.#errors += 1;
-    if (!this.isFull) this.#problems.push(problem);
-    else if (isError) this.#unlistedErrors += 1;
-    else this.#unlistedWarnings += 1;
+    const { severity, code, message, leftOut } = problem;
+    if (severity === 'error' && leftOut !== true) this.#forbids = true;
+    const text = `${severity} ${code} ${message}`;
+    const alike = this.#alike.get(text) ?? 0;
+    if (alike >= maxAlike || this.#listed[severity].length >= maxProblems) {
+      this.#unlisted[severity] += 1;
+      if (severity === 'error' && laterCodes.has(code)) this.#unlisted.later += 1;
+      return;
+    }
+    this.#alike.set(text, alike + 1);
+    this.#listed[severity].push(problem);
   }
 
+  /** Whether further warnings are only counted, whatever they say. */
   get isFull(): boolean {
-    return this.#problems.length >= maxProblems;
+    return this.#listed.warning.length >= maxProblems;
   }
 
-  get hasErrors(): boolean {
-    return this.#errors > 0;
+  /** Whether there is an error that costs more than the part that it is about. */
+  get forbids(): boolean {
+    return this.#forbids;
   }
 
   /** By line and column; ones without a place first. The last entry says how many are not listed, if any are not. */
   sorted(): ConfigProblem[] {
-    const sorted = this.#problems.toSorted(
+    const { error, warning } = this.#listed;
+    const warnings = warning.slice(0, maxProblems - error.length);
+    const sorted = [...error, ...warnings].toSorted(
       (a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
     );
-    if (this.#unlistedErrors + this.#unlistedWarnings === 0) return sorted;
-    const counts = { errors: String(this.#unlistedErrors), warnings: String(this.#unlistedWarnings) };
-    return [...sorted, problemOf(this.#unlistedErrors > 0 ? 'error' : 'warning', '', 'MORE_UNLISTED', counts)];
+    const counts = {
+      errors: this.#unlisted.error,
+      warnings: this.#unlisted.warning + warning.length - warnings.length,
+    };
+    if (counts.errors + counts.warnings === 0) return sorted;
+    const { later } = this.#unlisted;
+    const values = { errors: String(counts.errors), warnings: String(counts.warnings), later: String(later) };
+    // Nothing new where all of them say what is not supported yet, as those above.
+    return [...sorted, problemOf(counts.errors > later ? 'error' : 'warning', '', 'MORE_UNLISTED', values)];
   }
 }

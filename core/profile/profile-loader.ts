@@ -5,24 +5,40 @@
 import { type Config, configSchema } from '../contract/config.ts';
 import type { ConfigProblem } from '../contract/error.ts';
 import type { ProblemCode } from '../contract/problem-texts.ts';
+import { nodeKindOf } from '../contract/proxies.ts';
 import { fakeRangesOf, readDns } from './dns-section.ts';
 import { effectiveConfig, type ProfileParts } from './effective-config.ts';
+import { type ForeignText, foreignMap, foreignText } from './foreign-text.ts';
+import { readGroupNames, readGroups } from './group-section.ts';
 import { readHosts } from './hosts-section.ts';
 import { inboundNotes, readInbound } from './inbound-section.ts';
 import { PolicyNames } from './policy-names.ts';
 import { ProblemList, problemOf } from './problem-list.ts';
-import { readGroups, readProxies } from './proxy-section.ts';
+import { readProvided } from './provided-nodes.ts';
+import { noContents, type ProviderSource, type ProxyProvider, type WantedSet } from './provider-contents.ts';
+import { readGeoPlaces, readProxyProviders, readRuleProviders } from './provider-section.ts';
+import { readProxies } from './proxy-section.ts';
 import { readRules } from './rule-section.ts';
+import { readSets } from './set-section.ts';
 import { readSniffer } from './sniffer-section.ts';
 import { readTun } from './tun-section.ts';
 import { YamlMap } from './yaml-map.ts';
 import { YamlSource } from './yaml-source.ts';
 import { clip, YamlValue } from './yaml-value.ts';
 
+/** Proxies of a configuration, those of providers too. */
+const maxProxies = 10_000;
+
 /** Bytes (UTF-8) that a profile may have. */
 export const maxProfileBytes = 8 * 1024 * 1024;
 
 export type ProfileFailure = 'CONFIG_SYNTAX' | 'CONFIG_INVALID' | 'CONFIG_TOO_LARGE';
+
+/** What the profile names and does not contain, so that it can be fetched. */
+export interface Wanted {
+  sets: readonly WantedSet[];
+  nodes: readonly ProxyProvider[];
+}
 
 export interface ParsedProfile {
   /** Absent when an error among `problems` forbids its use. */
@@ -31,6 +47,8 @@ export interface ParsedProfile {
   readonly failure?: ProfileFailure;
   /** In the order of the text. */
   readonly problems: ConfigProblem[];
+  /** Absent when it is not a profile at all. */
+  readonly wanted?: Wanted;
 }
 
 /** Keys that Clash's users know: what becomes of them here. */
@@ -57,18 +75,21 @@ const notes: Readonly<Record<string, ProblemCode>> = {
   'keep-alive-idle': 'NOTE_KEEP_ALIVE',
   'disable-keep-alive': 'NOTE_KEEP_ALIVE',
   'global-client-fingerprint': 'NOTE_NO_TLS',
-  'global-ua': 'NOTE_NO_DOWNLOAD',
-  'etag-support': 'NOTE_NO_DOWNLOAD',
-  'geodata-mode': 'NOTE_GEODATA',
-  'geodata-loader': 'NOTE_GEODATA',
-  'geosite-matcher': 'NOTE_GEODATA',
-  'geo-auto-update': 'NOTE_GEODATA',
-  'geo-update-interval': 'NOTE_GEODATA',
-  'geox-url': 'NOTE_GEODATA',
+  'etag-support': 'NOTE_ETAG',
   profile: 'NOTE_STORED',
-  'rule-providers': 'NOTE_RULE_SETS',
-  'proxy-providers': 'NOTE_PROXY_SETS',
-  'sub-rules': 'NOTE_RULE_SETS',
+  script: 'NOTE_SCRIPTS',
+  'script-providers': 'NOTE_SCRIPTS',
+  cron: 'NOTE_SCRIPTS',
+  http: 'NOTE_OTHER_CLIENT',
+  tiles: 'NOTE_OTHER_CLIENT',
+  name: 'NOTE_OTHER_CLIENT',
+  desc: 'NOTE_OTHER_CLIENT',
+  icon: 'NOTE_OTHER_CLIENT',
+  mixin: 'NOTE_OTHER_CLIENT',
+  parsers: 'NOTE_OTHER_CLIENT',
+  'prepend-*': 'NOTE_OTHER_CLIENT',
+  'append-*': 'NOTE_OTHER_CLIENT',
+  'auto-redir': 'NOTE_OTHER_CLIENT',
   'clash-for-android': 'NOTE_OTHER_CLIENT',
   'cfw-*': 'NOTE_OTHER_CLIENT',
   'cfa-*': 'NOTE_OTHER_CLIENT',
@@ -78,29 +99,47 @@ const notes: Readonly<Record<string, ProblemCode>> = {
   ntp: 'NOTE_TIME',
 };
 
-/** Reads a profile. Every problem of a text that is YAML is found at once; broken YAML yields its syntax errors only. */
-export function loadProfile(text: string): ParsedProfile {
+/**
+ * Reads a profile, with what there is now of what it names and does not contain. Every problem of a text that is YAML is found at
+ * once; broken YAML yields its syntax errors only.
+ */
+export function loadProfile(text: string, contents = noContents): ParsedProfile {
   if (Buffer.byteLength(text) > maxProfileBytes) {
     const limit = String(maxProfileBytes / 1024 / 1024);
     return { failure: 'CONFIG_TOO_LARGE', problems: [problemOf('error', '', 'FILE_TOO_LARGE', { limit })] };
   }
+  const bare = text.startsWith('\ufeff') ? text.slice(1) : text;
+  const foreign = foreignText(bare);
+  if (foreign !== undefined) return { failure: 'CONFIG_INVALID', problems: [foreignProblem(foreign)] };
   const problems = new ProblemList();
-  const source = new YamlSource(text.startsWith('\ufeff') ? text.slice(1) : text, problems);
+  const source = new YamlSource(bare, problems);
   if (!source.complete) return { failure: 'CONFIG_SYNTAX', problems: problems.sorted() };
   const root = new YamlValue(source, source.root, null, '', 0);
-  const config = readProfile(root);
-  if (!problems.hasErrors && config !== undefined) checkContract(config, root);
-  if (problems.hasErrors || config === undefined) return { failure: 'CONFIG_INVALID', problems: problems.sorted() };
-  return { config, problems: problems.sorted() };
+  const wanted: { sets: WantedSet[]; nodes: ProxyProvider[] } = { sets: [], nodes: [] };
+  const config = readProfile(root, contents, wanted);
+  if (!problems.forbids && config !== undefined) checkContract(config, root);
+  if (problems.forbids || config === undefined) return { failure: 'CONFIG_INVALID', problems: problems.sorted() };
+  return { config, problems: problems.sorted(), wanted };
 }
 
-function readProfile(root: YamlValue): Config | undefined {
+function readProfile(root: YamlValue, contents: ProviderSource, wanted: Wanted): Config | undefined {
   if (root.isNothing) {
     root.error('PROFILE_EMPTY', {}, 'PROFILE_KEYS');
     return undefined;
   }
   const map = YamlMap.of(root);
-  return map === undefined ? undefined : effectiveConfig(readParts(map));
+  if (map === undefined) return undefined;
+  const foreign = foreignMap(
+    map.entries().map(([key]) => key),
+    (key) => map.plainText(key),
+  );
+  if (foreign === undefined) return effectiveConfig(readParts(map, contents, wanted));
+  root.error(foreign.code, foreign.values, foreign.hint);
+  return undefined;
+}
+
+function foreignProblem({ code, values, hint }: ForeignText): ConfigProblem {
+  return { ...problemOf('error', '', code, values, hint), line: 1, column: 1 };
 }
 
 /** The sections let nothing through that the helper would refuse; should one of them err, it is told here and not by it. */
@@ -110,7 +149,7 @@ function checkContract(config: Config, root: YamlValue): void {
   }
 }
 
-function readParts(map: YamlMap): ProfileParts {
+function readParts(map: YamlMap, contents: ProviderSource, wanted: Wanted): ProfileParts {
   const logLevel = map
     .take('log-level')
     ?.lenient.choice(['debug', 'info', 'warning', 'error', 'silent'], { warn: 'warning', trace: 'debug' });
@@ -127,13 +166,41 @@ function readParts(map: YamlMap): ProfileParts {
   const names = new PolicyNames();
   const proxyList = takeNamed(map, 'proxies', ['proxy'], 'Proxy');
   const proxies = proxyList === undefined ? [] : readProxies(proxyList, names);
-  const groups = takeNamed(map, 'proxy-groups', ['proxy-group', 'proxygroups', 'proxygroup'], 'Proxy Group');
-  if (groups !== undefined) readGroups(groups, names);
+  const userAgent = map.take('global-ua')?.lenient.text();
+  const nodeProviders = readProxyProviders(
+    takeNamed(map, 'proxy-providers', ['proxy-provider'], 'Proxy Provider'),
+    userAgent,
+  );
+  const ruleProviders = readRuleProviders(
+    takeNamed(map, 'rule-providers', ['rule-provider'], 'Rule Provider'),
+    userAgent,
+  );
+  const geo = readGeoPlaces(map);
+  const groupList = takeNamed(map, 'proxy-groups', ['proxy-group', 'proxygroups', 'proxygroup'], 'Proxy Group');
+  const writtenGroups = groupList === undefined ? [] : readGroupNames(groupList, names);
   // As in Clash: without IPv6 its addresses are of no use, unless the section says otherwise.
   const dns = { ...(ipv6 === false ? { ipv6 } : {}), ...(dnsMap === undefined ? {} : readDns(dnsMap, names)) };
   const ruleList = takeNamed(map, 'rules', ['rule'], 'Rule');
-  if (ruleList === undefined && mode !== 'direct') map.warning('NO_RULES', {}, 'MATCH_LAST');
-  const rules = ruleList === undefined ? [] : readRules(mode === 'direct' ? ruleList.lenient : ruleList, names);
+  if (ruleList === undefined && (mode === undefined || mode === 'rule')) map.warning('NO_RULES', {}, 'MATCH_LAST');
+  const subRuleMap = map.take('sub-rules');
+  const isIdle = mode === 'direct' || mode === 'global';
+  const { rules, subRules } = readRules(
+    isIdle ? ruleList?.lenient : ruleList,
+    isIdle ? subRuleMap?.lenient : subRuleMap,
+    names,
+  );
+  const own = proxies.map((proxy) => ({ name: proxy.name, kind: nodeKindOf(proxy) }));
+  const provided = readProvided(nodeProviders, contents, names, map);
+  const groups = readGroups(writtenGroups, { own, providers: provided.known }, names);
+  const named = readSets(
+    [rules, ...Object.values(subRules)].flat(),
+    dns,
+    { providers: ruleProviders, geo },
+    contents,
+    map,
+  );
+  wanted.nodes = Array.from(nodeProviders.values(), ({ provider }) => provider);
+  wanted.sets = named.wanted;
   map.warnOfRest(notes);
   return {
     ...(logLevel === undefined ? {} : { logLevel }),
@@ -143,8 +210,12 @@ function readParts(map: YamlMap): ProfileParts {
     ...(snifferMap === undefined ? {} : { sniffer: readSniffer(snifferMap) }),
     hosts: useHosts ? hosts : {},
     tun: tunMap === undefined ? {} : readTun(tunMap, fakeRangesOf(dns)),
-    proxies,
-    rules: mode === 'direct' ? [{ type: 'MATCH', payload: '', policy: 'DIRECT', noResolve: false }] : rules,
+    mode: mode ?? 'rule',
+    proxies: [...proxies, ...provided.proxies].slice(0, maxProxies),
+    groups,
+    rules,
+    subRules,
+    sets: named.sets,
   };
 }
 
@@ -176,9 +247,10 @@ function takeNamed(map: YamlMap, key: string, others: readonly string[], former:
 
 function readMode(map: YamlMap): 'rule' | 'global' | 'direct' | undefined {
   const mode = map.take('mode');
-  const word = mode?.choice(['rule', 'global', 'direct']);
-  // The rules would send other connections DIRECT than the mode does: everything through one proxy.
-  if (word === 'global') mode?.error('MODE_LATER', { found: word }, { write: 'rule' });
+  const word = mode?.choice(['rule', 'global', 'direct', 'script']);
+  // The rules would send connections another way than a program does.
+  if (word === 'script') mode?.error('MODE_LATER', { found: word }, { write: 'rule' });
+  if (word === 'global') mode?.warning('MODE_GLOBAL', {}, { write: 'rule' });
   if (word === 'direct') mode?.warning('MODE_DIRECT', {}, { write: 'rule' });
-  return word;
+  return word === 'script' ? undefined : word;
 }

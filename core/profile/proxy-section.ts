@@ -1,21 +1,26 @@
 /**
- * The `proxies` and `proxy-groups` of a profile, and what a rule may name as its policy. A proxy that cannot be used is left out
- * with a warning: it does no harm until a rule names it.
+ * The `proxies` of a profile. One of a protocol that is not spoken yet is kept and told; one with a mistake is left out with a
+ * warning: it does no harm until a rule names it.
  */
 
 import { domainNameProblem } from '../base/domain-name.ts';
 import { formatScopedIp, parseScopedIp } from '../base/scoped-address.ts';
-import type { ProxyConfig, Socks5ProxyConfig } from '../contract/config.ts';
-import type { ProblemCode } from '../contract/problem-texts.ts';
+import {
+  type HttpProxyConfig,
+  httpHeaderSchema,
+  maxHttpHeaders,
+  type ProxyConfig,
+  type Socks5ProxyConfig,
+} from '../contract/config.ts';
+import type { ProblemCode, ProblemValues } from '../contract/problem-texts.ts';
 import type { PolicyNames } from './policy-names.ts';
 import { YamlMap } from './yaml-map.ts';
 import { clip, type YamlValue } from './yaml-value.ts';
 
-/** Types that Clash's users know and that a later version will carry. */
+/** Types that Clash's users know and that a later version will speak. */
 const laterTypes: readonly string[] = [
   'anytls',
   'dns',
-  'http',
   'hysteria',
   'hysteria2',
   'masque',
@@ -34,7 +39,7 @@ const laterTypes: readonly string[] = [
   'vmess',
   'wireguard',
 ];
-const types: readonly string[] = ['socks5', 'direct', 'reject', 'reject-drop'];
+const types: readonly string[] = ['socks5', 'http', 'direct', 'reject', 'reject-drop'];
 const expectedType = { code: 'PROXY_TYPES', values: { types: types.join(', ') } } as const;
 
 const notes: Readonly<Record<string, ProblemCode>> = {
@@ -63,27 +68,13 @@ export function readProxies(value: YamlValue, names: PolicyNames): ProxyConfig[]
       proxies.delete(name.text);
       continue;
     }
-    const proxy = readProxy(map, name.text, names);
+    const proxy = readProxy(map, name.text);
     if (proxy === undefined) continue;
     names.change(name.text, { kind: 'proxy' });
     proxies.set(name.text, proxy);
   }
   if (proxies.size > 10_000) value.error('TOO_MANY', { limit: '10,000' });
   return [...proxies.values()];
-}
-
-/** Groups are understood by a later version: their names are made known, so that rules can say so. */
-export function readGroups(value: YamlValue, names: PolicyNames): void {
-  const items = value.lenient.list('GROUPS') ?? [];
-  for (const item of items) {
-    const map = YamlMap.of(item, 'any');
-    const name = map?.need('name', 'GROUP_NAME');
-    const text = name?.text();
-    if (text === undefined || names.add(text, { kind: 'group' })) continue;
-    name?.warning('NAME_TAKEN', { name: clip(text) }, 'ANOTHER_NAME');
-    names.change(text, { kind: 'group' });
-  }
-  if (items.length > 0) value.warning('GROUPS_LATER');
 }
 
 function readName(map: YamlMap): { readonly value: YamlValue; readonly text: string } | undefined {
@@ -96,7 +87,7 @@ function readName(map: YamlMap): { readonly value: YamlValue; readonly text: str
 }
 
 /** Undefined for one that is left out; why is reported. */
-function readProxy(map: YamlMap, name: string, names: PolicyNames): ProxyConfig | undefined {
+function readProxy(map: YamlMap, name: string): ProxyConfig | undefined {
   const value = map.need('type', expectedType);
   const type = value?.text(expectedType)?.trim().toLowerCase();
   switch (type) {
@@ -104,6 +95,8 @@ function readProxy(map: YamlMap, name: string, names: PolicyNames): ProxyConfig 
       return undefined;
     case 'socks5':
       return readSocks5(map, name);
+    case 'http':
+      return readHttp(map, name);
     case 'direct': {
       const udp = map.take('udp');
       if (udp?.boolean() === false) udp.warning('PROXY_DIRECT_UDP');
@@ -116,46 +109,80 @@ function readProxy(map: YamlMap, name: string, names: PolicyNames): ProxyConfig 
       map.warnOfRest(notes);
       return { type: 'reject', name, drop: type === 'reject-drop' };
     default:
-      if (laterTypes.includes(type)) {
-        names.change(name, { kind: 'later', type });
-        value?.warning('PROXY_TYPE_LATER', { type, name: clip(name) });
-      } else value?.warning('PROXY_UNKNOWN_TYPE', { found: clip(type) }, expectedType);
-      return undefined;
+      if (laterTypes.includes(type)) value?.warning('PROXY_TYPE_LATER', { type });
+      else value?.warning('PROXY_UNKNOWN_TYPE', { found: clip(type) }, expectedType);
+      return type === '' || type.length > 32 ? undefined : { type: 'unspoken', name, kind: type };
   }
 }
 
-/** What would change the way to the proxy, or the proof to it, makes it unusable; all else is only told. */
-function readSocks5(map: YamlMap, name: string): Socks5ProxyConfig | undefined {
+function readSocks5(map: YamlMap, name: string): ProxyConfig | undefined {
+  const udp = map.take('udp')?.boolean() ?? false;
+  const access = readAccess(map, 'SOCKS5');
+  map.warnOfRest(notes);
+  if (access === 'unspoken') return { type: 'unspoken', name, kind: 'socks5' };
+  return access && { type: 'socks5', name, ...access, udp };
+}
+
+function readHttp(map: YamlMap, name: string): ProxyConfig | undefined {
+  const udp = map.take('udp');
+  if (udp?.boolean() === true) udp.warning('PROXY_HTTP_UDP');
+  const headers = readHeaders(map.take('headers'));
+  const access = readAccess(map, 'HTTP');
+  map.warnOfRest(notes);
+  if (access === 'unspoken') return { type: 'unspoken', name, kind: 'http' };
+  return access && { type: 'http', name, ...access, headers };
+}
+
+/** The fields of a map as they are written; one that cannot be sent is left out with a warning, which shows no value. */
+function readHeaders(value: YamlValue | undefined): HttpProxyConfig['headers'] {
+  const headers: HttpProxyConfig['headers'] = [];
+  for (const [field, given] of (value && YamlMap.of(value))?.entries() ?? []) {
+    const text = given.isNothing ? '' : given.exactText();
+    if (text === undefined) continue;
+    if (!httpHeaderSchema.safeParse([field, text]).success) given.warning('PROXY_HEADER', { name: clip(field) });
+    else if (headers.length === maxHttpHeaders) given.warning('TOO_MANY', { limit: String(maxHttpHeaders) });
+    else headers.push([field, text]);
+  }
+  return headers;
+}
+
+type Access = Pick<Socks5ProxyConfig, 'server' | 'port' | 'username' | 'password'>;
+
+/** What would change the way to the proxy, or the proof to it, is not spoken; all else is only told. */
+function readAccess(map: YamlMap, protocol: string): Access | 'unspoken' | undefined {
   const server = readServer(map.need('server', 'PROXY_SERVER'));
   const port = map.need('port', { code: 'INTEGER', values: { min: '1', max: '65535' } })?.integer(1, 65_535);
   const username = readSecret(map.take('username'));
   const password = readSecret(map.take('password'));
-  const udp = map.take('udp')?.boolean() ?? false;
-  const isTls = refuses(map, 'tls', 'PROXY_TLS_LATER', (value) => value.boolean() !== false);
-  const isChained = refuses(map, 'dialer-proxy', 'PROXY_CHAIN_LATER', (value) => {
+  const isTls = refuses(map, 'tls', { code: 'PROXY_TLS_LATER', values: { protocol } }, (value) => {
+    return value.boolean() !== false;
+  });
+  const isChained = refuses(map, 'dialer-proxy', { code: 'PROXY_CHAIN_LATER', values: {} }, (value) => {
     const text = value.text();
     return text !== '' && text !== 'DIRECT';
   });
-  map.warnOfRest(notes);
-  if (server === undefined || port === undefined || isTls || isChained) return undefined;
+  if (server === undefined || port === undefined) return undefined;
   if (username === 'unusable' || password === 'unusable') return undefined;
+  if (isTls || isChained) return 'unspoken';
   if (password !== undefined && (username?.text ?? '') === '') password.value.warning('PROXY_PASSWORD_ALONE');
   return {
-    type: 'socks5',
-    name,
     server,
     port,
-    udp,
     ...(username === undefined || username.text === '' ? {} : { username: username.text }),
     ...(username === undefined || username.text === '' || password === undefined ? {} : { password: password.text }),
   };
 }
 
 /** Whether the key asks for something that is not there; it is reported then. */
-function refuses(map: YamlMap, key: string, code: ProblemCode, asks: (value: YamlValue) => boolean): boolean {
+function refuses(
+  map: YamlMap,
+  key: string,
+  problem: { readonly code: ProblemCode; readonly values: ProblemValues },
+  asks: (value: YamlValue) => boolean,
+): boolean {
   const value = map.take(key);
   if (value === undefined || !asks(value)) return false;
-  value.warning(code, {}, 'NO_KEY');
+  value.warning(problem.code, problem.values, 'NO_KEY');
   return true;
 }
 

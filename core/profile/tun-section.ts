@@ -14,8 +14,10 @@ const notes: Readonly<Record<string, ProblemCode>> = {
   enable: 'NOTE_TUN_ENABLE',
   stack: 'NOTE_TUN_STACK',
   'auto-detect-interface': 'NOTE_TUN_DETECT',
+  'macOS-auto-route': 'NOTE_TUN_NO_EFFECT',
+  'macOS-auto-detect-interface': 'NOTE_TUN_NO_EFFECT',
   'auto-redirect': 'NOTE_TUN_REDIRECT',
-  'strict-route': 'NOTE_TUN_STRICT',
+  'auto-redir': 'NOTE_TUN_REDIRECT',
   'gso-max-size': 'NOTE_TUN_KERNEL',
   'udp-timeout': 'NOTE_TUN_UDP',
   'endpoint-independent-nat': 'NOTE_TUN_NO_EFFECT',
@@ -70,6 +72,8 @@ export function readTun(map: YamlMap, fakeRanges: readonly Cidr[]): TunSection {
   }
   const gso = map.take('gso')?.lenient.boolean();
   if (gso !== undefined) section.gso = gso;
+  const strictRoute = map.take('strict-route')?.lenient.boolean();
+  if (strictRoute !== undefined) section.strictRoute = strictRoute;
   const autoRoute = map.take('auto-route')?.lenient;
   if (autoRoute?.boolean() === false) autoRoute.warning('NOTE_TUN_ROUTING');
   const excluded = ['route-exclude-address', 'inet4-route-exclude-address', 'inet6-route-exclude-address']

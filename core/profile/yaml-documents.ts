@@ -11,8 +11,8 @@ export interface YamlDocuments {
  * where none does, the strict one knows better where the mistake is.
  */
 export function parseYamlDocuments(text: string): YamlDocuments {
-  // YAML 1.1 breaks lines at a lone CR and at NEL, too; one character stays one.
-  const broken = text.replaceAll(/\r(?!\n)|\u0085/g, '\n');
+  // YAML 1.1 breaks lines at a lone CR, NEL, LS and PS, too (section 5.4); one character stays one.
+  const broken = text.replaceAll(/\r(?!\n)|[\u0085\u2028\u2029]/g, '\n');
   const strict = parseWith(new Lexer(), broken);
   if (isSound(strict)) return strict;
   const loose = parseWith(looseLexer(), broken);

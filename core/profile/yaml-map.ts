@@ -17,22 +17,27 @@ interface Entry {
 /** `exact`, or as Clash finds the keys of proxies and groups: in any case, and with `_` for `-`. */
 export type KeySpelling = 'exact' | 'any';
 
+/** What a key that stands twice is: a mistake, as nearly everywhere in Clash, or said anew, so that the last one counts. */
+export type KeyTwice = 'mistake' | 'last-counts';
+
 export class YamlMap {
   readonly #owner: YamlValue;
   readonly #entries = new Map<string, Entry>();
   readonly #taken = new Set<string>();
   /** Folded keys to those that are written; absent for exact spelling. */
   readonly #folded: Map<string, string> | undefined;
+  readonly #twice: KeyTwice;
 
   /** Reads a value that must be a map; another type is reported. */
-  static of(value: YamlValue, spelling: KeySpelling = 'exact'): YamlMap | undefined {
-    if (isMap<Node, Node | null>(value.node)) return new YamlMap(value, value.node, spelling);
+  static of(value: YamlValue, spelling: KeySpelling = 'exact', twice: KeyTwice = 'mistake'): YamlMap | undefined {
+    if (isMap<Node, Node | null>(value.node)) return new YamlMap(value, value.node, spelling, twice);
     return value.wrongType('MAP');
   }
 
   /** Reports keys that stand twice and keys that are no text; `owner` is the value that is this map. */
-  private constructor(owner: YamlValue, node: YAMLMap<Node, Node | null>, spelling: KeySpelling) {
+  private constructor(owner: YamlValue, node: YAMLMap<Node, Node | null>, spelling: KeySpelling, twice: KeyTwice) {
     this.#owner = owner;
+    this.#twice = twice;
     this.#folded = spelling === 'any' ? new Map() : undefined;
     const merged: (Node | null)[] = [];
     this.#addOwn(node, merged);
@@ -52,6 +57,12 @@ export class YamlMap {
   take(key: string): YamlValue | undefined {
     const value = this.#find(key)?.value;
     return value === undefined || value.isNothing ? undefined : value;
+  }
+
+  /** The text behind a key, without a word about what is wrong with it; the key is not taken. */
+  plainText(key: string): string | undefined {
+    const node = this.#entries.get(key)?.value.node;
+    return isScalar(node) && typeof node.value === 'string' ? node.value : undefined;
   }
 
   /** The value of a key that must be there; its absence is reported. */
@@ -122,9 +133,10 @@ export class YamlMap {
         );
       } else if (key === '<<' && isScalar(keyNode) && keyNode.type === 'PLAIN') {
         merged.push(pair.value);
-      } else if (this.#entries.has(key)) {
-        this.#reportTwice(key, keyOffset);
       } else {
+        const isSecond = this.#entries.has(key);
+        if (isSecond) this.#reportTwice(key, keyOffset);
+        if (isSecond && this.#twice === 'mistake') continue;
         this.#entries.set(key, { value: new YamlValue(source, pair.value, this.#owner, key, keyOffset), keyOffset });
       }
     }
@@ -161,8 +173,9 @@ export class YamlMap {
 
   #reportTwice(key: string, offset: number): void {
     const path = this.#entries.get(key)?.value.path ?? this.#owner.path;
-    const severity = this.#owner.isLenient ? 'warning' : 'error';
-    this.#owner.source.report(problemOf(severity, path, 'KEY_TWICE', { key: clip(key) }, 'ONCE'), offset);
+    const isTold = this.#owner.isLenient || this.#twice === 'last-counts';
+    const code = this.#twice === 'last-counts' ? 'KEY_TWICE_LAST' : 'KEY_TWICE';
+    this.#owner.source.report(problemOf(isTold ? 'warning' : 'error', path, code, { key: clip(key) }, 'ONCE'), offset);
   }
 }
 

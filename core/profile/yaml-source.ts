@@ -113,14 +113,20 @@ export class YamlSource {
   #reportSyntax(): boolean {
     const lines = new Set<number>();
     let isSound = true;
+    let isLost = false;
     for (const error of this.#document?.errors ?? []) {
       const isLoose = error.code === 'MISSING_CHAR' && error.message.startsWith('Comments must be separated');
       isSound &&= isLoose;
       const place = this.#place(error.pos[0]);
       // What the parser says later about the same line follows from the first.
       if (lines.has(place.line)) continue;
+      // Nor does it find its way back: each further token would be told.
+      if (isLost && error.code === 'UNEXPECTED_TOKEN') continue;
       if (!isLoose) lines.add(place.line);
-      const [code, values] = isLoose ? (['YAML_LOOSE', { reason: error.message }] as const) : syntaxProblem(error);
+      isLost ||= error.code === 'UNEXPECTED_TOKEN';
+      const [code, values] = isLoose
+        ? (['YAML_LOOSE', { reason: error.message }] as const)
+        : syntaxProblem(error, place.column);
       this.#problems.add({ ...problemOf(isLoose ? 'warning' : 'error', '', code, values), ...place });
       if (error.code === 'RESOURCE_EXHAUSTION') break;
     }
@@ -153,7 +159,10 @@ const plainCodes: Partial<Record<YAMLParseError['code'], ProblemCode>> = {
   BAD_SCALAR_START: 'YAML_QUOTE',
 };
 
-function syntaxProblem(error: YAMLParseError): [ProblemCode, ProblemValues] {
+function syntaxProblem(error: YAMLParseError, column: number): [ProblemCode, ProblemValues] {
+  // A line that is indented less than the first one: the document ended before it.
+  if (error.code === 'UNEXPECTED_TOKEN' && column === 1 && error.message.includes('at node end'))
+    return ['YAML_KEY_PLACE', {}];
   return [plainCodes[error.code] ?? 'YAML_SYNTAX', { reason: error.message }];
 }
 

@@ -47,8 +47,12 @@ export class YamlValue implements YamlParent {
 
   /** The same value, read so that mistakes in it and below it are only warnings. */
   get lenient(): YamlValue {
-    const parent = this.#parent === null ? null : { path: this.#parent.path, isLenient: true };
-    return new YamlValue(this.source, this.node, parent, this.#key, this.#offset, true);
+    return this.#read(true);
+  }
+
+  /** The same value, with mistakes as errors again. */
+  get strict(): YamlValue {
+    return this.#read(false);
   }
 
   /** As in `proxies[2].port`; empty for the whole profile. */
@@ -73,6 +77,11 @@ export class YamlValue implements YamlParent {
     this.#report(this.isLenient ? 'warning' : 'error', code, values, hint, index);
   }
 
+  /** An error that costs only this part, and not the profile (`ConfigProblem.leftOut`). */
+  leftOut(code: ProblemCode, values?: ProblemValues, hint?: Hint, index?: number): void {
+    this.#report(this.isLenient ? 'warning' : 'left-out', code, values, hint, index);
+  }
+
   warning(code: ProblemCode, values?: ProblemValues, hint?: Hint, index?: number): void {
     this.#report('warning', code, values, hint, index);
   }
@@ -89,6 +98,13 @@ export class YamlValue implements YamlParent {
       if (item.isNothing && !item.isBroken) item.warning('ITEM_EMPTY');
       return !item.isNothing;
     });
+  }
+
+  /** Takes items out of the list that this is, for good; returns false where it is no list. */
+  keepItems(keep: (item: Node) => boolean): boolean {
+    if (!isSeq<Node>(this.node)) return false;
+    this.node.items = this.node.items.filter(keep);
+    return true;
   }
 
   /** Items of a list, or the value itself where one alone is written. */
@@ -136,6 +152,12 @@ export class YamlValue implements YamlParent {
     return this.wrongType('BOOLEAN');
   }
 
+  /** What a scalar is, in YAML's own types; undefined for anything else, without a word. */
+  scalar(): string | number | boolean | undefined {
+    const value: unknown = isScalar(this.node) ? this.node.value : undefined;
+    return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : undefined;
+  }
+
   /** One of some words, in any case; `others` are further spellings of them. */
   choice<T extends string>(words: readonly T[], others: Readonly<Record<string, T>> = {}): T | undefined {
     const expected: Hint = { code: 'WORDS', values: { words: words.join(', ') } };
@@ -160,6 +182,11 @@ export class YamlValue implements YamlParent {
     return undefined;
   }
 
+  #read(isLenient: boolean): YamlValue {
+    const parent = this.#parent === null ? null : { path: this.#parent.path, isLenient };
+    return new YamlValue(this.source, this.node, parent, this.#key, this.#offset, isLenient);
+  }
+
   #binaryText(bytes: Uint8Array): string | undefined {
     try {
       return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -170,14 +197,15 @@ export class YamlValue implements YamlParent {
   }
 
   #report(
-    severity: 'error' | 'warning',
+    weight: 'error' | 'left-out' | 'warning',
     code: ProblemCode,
     values: ProblemValues | undefined,
     hint: Hint | undefined,
     index: number | undefined,
   ): void {
     const offset = index === undefined ? this.#offset : this.source.offsetInScalar(this.node, index);
-    this.source.report(problemOf(severity, this.path, code, values, hint), offset);
+    const problem = problemOf(weight === 'warning' ? 'warning' : 'error', this.path, code, values, hint);
+    this.source.report(weight === 'left-out' ? { ...problem, leftOut: true } : problem, offset);
   }
 
   #reportAlias(offset: number): void {

@@ -5,14 +5,12 @@
 import { stackOf } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import type { Steps } from '../base/steps.ts';
 
 /** Milliseconds of work without a pause. */
 const sliceMs = 2;
 /** The pause after a slice, in times of what the slice took: work gets a third of the thread at most. */
 const pauseFactor = 2;
-
-/** One step is what is done between two `yield`s, and takes well below a millisecond. */
-export type Steps<T> = Generator<void, T, void>;
 
 /** Takes one step; returns how to tell the outcome once there is one. */
 type Task = () => (() => void) | undefined;

@@ -27,7 +27,6 @@ export interface ConnectionEvents {
 }
 
 const greetMs = 5_000;
-const startHint = 'start it with "npm start"';
 
 export class ClientConnection {
   readonly #socket: Socket;
@@ -147,8 +146,5 @@ function connectError(caught: unknown): AppError {
 }
 
 function notRunning(message: string, cause?: unknown): AppError {
-  return new AppError('HELPER_NOT_RUNNING', message, {
-    expected: startHint,
-    ...(cause === undefined ? {} : { cause }),
-  });
+  return new AppError('HELPER_NOT_RUNNING', message, cause === undefined ? {} : { cause });
 }

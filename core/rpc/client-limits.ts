@@ -38,6 +38,9 @@ export interface ServerLimits {
   readonly deadlineMs: number;
   /** Unread bytes beyond which a client gets no rows and its next requests wait. */
   readonly unreadBytes: number;
+  /** The same of all connections of a user; one that has little unread goes on all the same. */
+  readonly unreadBytesOfUser: number;
+  readonly littleUnreadBytes: number;
 }
 
 const mebibyte = 1024 * 1024;
@@ -60,7 +63,9 @@ export const defaultServerLimits: ServerLimits = {
   helloMs: 5_000,
   messageMs: 30_000,
   deadlineMs: 60_000,
-  unreadBytes: 4 * mebibyte,
+  unreadBytes: mebibyte / 2,
+  unreadBytesOfUser: 2 * mebibyte,
+  littleUnreadBytes: 64 * 1024,
 };
 
 /** Bytes of JSON in a message that is read at once; larger ones are read in steps, for these methods only. */
@@ -81,6 +86,8 @@ export interface ClientAccount {
   readonly connects: TokenBucket;
   readonly requests: TokenBucket;
   readonly reading: TokenBucket;
+  /** Its connections, by what waits in them to be read. */
+  readonly unread: Set<{ readonly writableLength: number }>;
 }
 
 export class ClientLimits {
@@ -114,6 +121,7 @@ export class ClientLimits {
       connects: new TokenBucket(this.#clock, limits.connectsPerSecond, limits.connectBurst),
       requests: new TokenBucket(this.#clock, limits.requestsPerSecond, limits.requestBurst),
       reading: new TokenBucket(this.#clock, limits.bytesPerSecond, limits.byteBurst),
+      unread: new Set(),
     };
     this.#accounts.set(uid, account);
     return account;

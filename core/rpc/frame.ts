@@ -16,7 +16,8 @@ export function encodeFrame(value: unknown): Buffer {
 export function frameText(text: string): Buffer {
   const length = Buffer.byteLength(text);
   if (length > maxFrameBytes) throw tooLarge(length);
-  const frame = Buffer.allocUnsafe(headerBytes + length);
+  // Not from the pool of small buffers: one that waits for a slow reader would keep 64 KiB of it.
+  const frame = Buffer.allocUnsafeSlow(headerBytes + length);
   frame.writeUInt32BE(length, 0);
   frame.write(text, headerBytes);
   return frame;

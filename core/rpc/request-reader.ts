@@ -3,8 +3,8 @@
  * their method and size were allowed, and then as bytes that are made a value later, in steps.
  */
 import { AppError } from '../base/app-error.ts';
+import type { Steps } from '../base/steps.ts';
 import { type MethodName, methods } from '../contract/rpc.ts';
-import type { Steps } from './background-work.ts';
 import { largestMessage, smallMessage } from './client-limits.ts';
 import { decodeText, maxFrameBytes, parseJson } from './frame.ts';
 import { clientMessageSchema, isMethod } from './message.ts';

@@ -41,6 +41,7 @@ const searchableFields: Searchable = {
   ],
   dnsLog: (row) => [row.name, row.type, row.client, row.process, row.verdict, row.rcode, row.answer, row.upstream],
   logs: (row) => [row.message, row.component, row.level],
+  proxies: (row) => [row.name, row.kind, row.group?.now ?? undefined],
 };
 
 function isClosed(row: Row<TopicName>): boolean {

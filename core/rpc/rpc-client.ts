@@ -27,7 +27,8 @@ export type RpcClientOptions = ClientConnectionOptions;
 type Settle = (answer: { result: unknown } | { error: AppError }) => void;
 
 const callMs = 30_000;
-const backoffMs = [250, 500, 1_000, 2_000, 5_000] as const;
+/** Short at first: a helper that died is started again within a second or two, and names do not resolve meanwhile. */
+const backoffMs = [100, 200, 300, 400, 500, 500, 1_000, 2_000, 5_000] as const;
 
 export class RpcClient {
   readonly #options: RpcClientOptions;

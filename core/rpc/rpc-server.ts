@@ -11,10 +11,12 @@ import type { Logger } from '../base/logger.ts';
 import { TokenBucket } from '../base/token-bucket.ts';
 import type { EventName, MethodName } from '../contract/rpc.ts';
 import { ClientLimits, defaultServerLimits, type ServerLimits } from './client-limits.ts';
+import type { Feeds } from './connection-tables.ts';
 import { endAfterLastWords } from './last-words.ts';
 import { encodeMessage } from './message-stream.ts';
+import type { Handlers } from './outstanding-requests.ts';
 import type { PeerAuth, PeerCredentials } from './peer-auth.ts';
-import { type Feeds, type Handlers, ServerConnection } from './server-connection.ts';
+import { ServerConnection } from './server-connection.ts';
 import { TopicFeed } from './topic-feed.ts';
 import type { EventSource, EventSources, RowView, TopicSources } from './topic-source.ts';
 
@@ -69,6 +71,7 @@ export class RpcServer implements Service {
       mappings: new TopicFeed('mappings', topics.mappings, { view, clock, work, epoch }),
       dnsLog: new TopicFeed('dnsLog', topics.dnsLog, { view, clock, work, epoch }),
       logs: new TopicFeed('logs', topics.logs, { view, clock, work, epoch }),
+      proxies: new TopicFeed('proxies', topics.proxies, { view, clock, work, epoch }),
     };
   }
 

@@ -1,64 +1,26 @@
 /** One authorised client of the control socket: its handshake, requests, subscriptions and limits. */
 import type { Socket } from 'node:net';
 import { AppError, stackOf } from '../base/app-error.ts';
-import type { Clock } from '../base/clock.ts';
-import type { Logger } from '../base/logger.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { ErrorCode } from '../contract/error.ts';
-import {
-  type EventData,
-  type EventName,
-  type MethodName,
-  methods,
-  type Params,
-  protocolVersion,
-  type Result,
-  type TopicName,
-} from '../contract/rpc.ts';
-import type { ClientAccount, ClientLimits } from './client-limits.ts';
+import { type EventData, type EventName, type MethodName, methods, protocolVersion } from '../contract/rpc.ts';
+import type { ClientAccount } from './client-limits.ts';
+import { ConnectionTables, type TableServices } from './connection-tables.ts';
 import { endAfterLastWords } from './last-words.ts';
-import {
-  type ClientMessage,
-  clientMessageSchema,
-  helloSchema,
-  isMethod,
-  isTopic,
-  type ServerMessage,
-} from './message.ts';
+import { type ClientMessage, clientMessageSchema, helloSchema, isMethod, type ServerMessage } from './message.ts';
 import { encodeMessage } from './message-stream.ts';
+import { type Answer, OutstandingRequests, type RequestServices } from './outstanding-requests.ts';
 import type { PeerCredentials } from './peer-auth.ts';
 import { type LargeRequest, type Received, RequestReader, readParameters } from './request-reader.ts';
 import { describeIssues } from './sliced-check.ts';
-import type { TopicFeed, TopicSubscription } from './topic-feed.ts';
-import { defaultTopicLimit, type TopicViewer } from './topic-picture.ts';
-import { unchecked } from './unchecked.ts';
-
-export interface Caller extends PeerCredentials {
-  /** Aborted at the deadline and when the client is gone. */
-  readonly signal: AbortSignal;
-}
-
-/** One handler for each method of the contract; the compiler lists what is missing. */
-export type Handlers = {
-  readonly [M in MethodName]: (params: Params<M>, caller: Caller) => Result<M> | Promise<Result<M>>;
-};
-export type Feeds = { readonly [T in TopicName]: TopicFeed<T> };
 
 /** Bytes that nobody wants count as so many: they are read slowly. */
 const passedOverCost = 4;
-const notYet: TopicSubscription = { resume: () => undefined, cancel: () => undefined };
 
-export interface ConnectionServices {
-  readonly handlers: Handlers;
-  readonly feeds: Feeds;
-  readonly clock: Clock;
-  readonly log: Logger;
+export interface ConnectionServices extends RequestServices, TableServices {
   readonly version: string;
-  readonly clients: ClientLimits;
   /** Throws when this caller may not send a large message of this method now: before it is read. */
   readonly admit: (method: MethodName, caller: PeerCredentials) => void;
-  /** Whether results are checked against the contract before they are sent: in development and tests. */
-  readonly checkResults: boolean;
 }
 
 export class ServerConnection {
@@ -69,8 +31,8 @@ export class ServerConnection {
   readonly #account: ClientAccount;
   readonly #reader: RequestReader;
   readonly #inbox: Received[] = [];
-  readonly #outstanding = new Map<number, AbortController>();
-  readonly #subscriptions = new Map<number, { feed: TopicSubscription; readonly rows: number }>();
+  readonly #requests: OutstandingRequests;
+  readonly #subscriptions: ConnectionTables;
   readonly #missedEvents = new Map<EventName, () => EventData<EventName> | undefined>();
   readonly #cancelHello: () => void;
   /** Ends the wait for the rest of a message, and the pause that a user who says too much gets. */
@@ -89,10 +51,19 @@ export class ServerConnection {
     this.#services = services;
     this.#onReady = onReady;
     this.#account = clients.accountOf(caller.uid);
+    this.#account.unread.add(socket);
     this.#reader = new RequestReader({
       admit: (method) => admit(method, caller),
       takeBytes: (bytes) => clients.messageBytes.take(caller.uid, bytes),
       giveBytes: (bytes) => clients.messageBytes.give(caller.uid, bytes),
+    });
+    this.#requests = new OutstandingRequests(caller, services, (id, method, answer) =>
+      this.#respond(id, method, answer),
+    );
+    this.#subscriptions = new ConnectionTables(caller, services, {
+      congested: () => this.congested(),
+      send: (id, batch) => this.#write({ kind: 'batch', id, batch }),
+      fail: (id, error) => this.#fail(id, error),
     });
     this.#cancelHello = clock.after(clients.limits.helloMs, () => this.close('RPC_TIMEOUT', 'no hello came'));
     socket.on('data', (chunk) => this.#receive(chunk));
@@ -110,7 +81,13 @@ export class ServerConnection {
 
   /** Whether more bytes than allowed wait for the client to read them. */
   congested(): boolean {
-    return this.#ended || this.#socket.writableLength > this.#services.clients.limits.unreadBytes;
+    const { unreadBytes, unreadBytesOfUser, littleUnreadBytes } = this.#services.clients.limits;
+    const unread = this.#socket.writableLength;
+    if (this.#ended || unread > unreadBytes) return true;
+    if (unread <= littleUnreadBytes) return false;
+    let ofUser = 0;
+    for (const { writableLength } of this.#account.unread) ofUser += writableLength;
+    return ofUser > unreadBytesOfUser;
   }
 
   /** Pushes an event; a client that does not read gets the value of the moment it reads again, and none between. */
@@ -198,7 +175,7 @@ export class ServerConnection {
     const missed = [...this.#missedEvents];
     this.#missedEvents.clear();
     for (const [event, current] of missed) this.push(event, current);
-    for (const { feed } of this.#subscriptions.values()) feed.resume();
+    this.#subscriptions.resume();
     this.#pump();
   }
 
@@ -236,9 +213,9 @@ export class ServerConnection {
       case 'request':
         return this.#request(message);
       case 'subscribe':
-        return this.#subscribe(message);
+        return this.#subscriptions.add(message);
       case 'unsubscribe':
-        return this.#unsubscribe(message.id);
+        return this.#subscriptions.remove(message.id);
       default:
         return unreachable(message);
     }
@@ -286,47 +263,14 @@ export class ServerConnection {
     if (this.#reading !== undefined) this.#reading = { cancel };
   }
 
-  /** Calls the handler with parameters that keep to the contract. */
   #start(id: number, method: MethodName, params: unknown): void {
-    const { clock, clients, log } = this.#services;
-    const { limits, outstanding } = clients;
-    const { uid } = this.caller;
     if (this.#ended) return;
-    if (this.#outstanding.has(id)) return this.close('RPC_BAD_FRAME', `request ${id} is outstanding already`);
-    if (this.#outstanding.size >= limits.outstanding || !outstanding.take(uid))
-      return this.#fail(id, new AppError('RPC_BUSY', `more than ${limits.outstanding} requests at once`));
-    const abort = new AbortController();
-    this.#outstanding.set(id, abort);
-    const finish = (answer: { result: unknown } | { error: AppError }) => {
-      if (!this.#outstanding.delete(id)) return; // answered by the deadline already, or the client is gone
-      cancelDeadline();
-      this.#respond(id, method, answer);
-    };
-    const cancelDeadline = clock.after(limits.deadlineMs, () => {
-      finish({ error: new AppError('RPC_TIMEOUT', `${method} took longer than ${limits.deadlineMs} ms`) });
-      abort.abort();
-    });
-    this.#call(method, params, abort.signal)
-      .finally(() => outstanding.give(uid))
-      .then(
-        (result) => finish({ result }),
-        (caught: unknown) => {
-          const error = AppError.from(caught);
-          if (error.code === 'INTERNAL') log.error('request failed by a defect', { method, error: stackOf(caught) });
-          finish({ error });
-        },
-      );
-  }
-
-  async #call<M extends MethodName>(method: M, params: unknown, signal: AbortSignal): Promise<Result<M>> {
-    const handler = this.#services.handlers[method];
-    const result = await handler(unchecked<Params<M>>(params), { ...this.caller, signal });
-    if (this.#services.checkResults) methods[method].result.parse(result);
-    return result;
+    if (this.#requests.has(id)) return this.close('RPC_BAD_FRAME', `request ${id} is outstanding already`);
+    this.#requests.start(id, method, params);
   }
 
   /** An answer that cannot be written is an error to whoever asked. */
-  #respond(id: number, method: string, answer: { result: unknown } | { error: AppError }): void {
+  #respond(id: number, method: string, answer: Answer): void {
     if ('error' in answer) {
       this.#fail(id, answer.error);
     } else {
@@ -341,46 +285,6 @@ export class ServerConnection {
 
   #fail(id: number, error: AppError): void {
     this.#write({ kind: 'response', id, error: error.toData() });
-  }
-
-  #subscribe({ id, topic, options }: ClientMessage & { kind: 'subscribe' }): void {
-    const { feeds, clients, log } = this.#services;
-    const { uid } = this.caller;
-    if (!isTopic(topic)) return this.#fail(id, new AppError('RPC_BAD_PARAMS', `there is no table "${topic}"`));
-    if (this.#subscriptions.has(id))
-      return this.#fail(id, new AppError('RPC_BAD_PARAMS', `subscription ${id} exists already`));
-    const busy = new AppError('RPC_BUSY', 'too many subscriptions');
-    if (this.#subscriptions.size >= clients.limits.subscriptions || !clients.subscriptions.take(uid))
-      return this.#fail(id, busy);
-    const rows = options.limit ?? defaultTopicLimit;
-    if (!clients.rows.take(uid, rows)) {
-      clients.subscriptions.give(uid);
-      return this.#fail(id, busy);
-    }
-    const viewer: TopicViewer = {
-      caller: this.caller,
-      congested: () => this.congested(),
-      send: (batch) => this.#write({ kind: 'batch', id, batch }),
-      failed: (error) => {
-        log.error('a table cannot be drawn, by a defect', { topic, error: stackOf(error) });
-        this.#unsubscribe(id);
-        this.#fail(id, AppError.from(error, 'INTERNAL', `the table "${topic}" cannot be shown`));
-      },
-    };
-    const subscription = { feed: notYet, rows };
-    this.#subscriptions.set(id, subscription);
-    subscription.feed = feeds[topic].subscribe(viewer, options);
-    if (this.#subscriptions.get(id) !== subscription) subscription.feed.cancel();
-  }
-
-  #unsubscribe(id: number): void {
-    const subscription = this.#subscriptions.get(id);
-    if (subscription === undefined) return;
-    const { clients } = this.#services;
-    this.#subscriptions.delete(id);
-    subscription.feed.cancel();
-    clients.subscriptions.give(this.caller.uid);
-    clients.rows.give(this.caller.uid, subscription.rows);
   }
 
   /** What cannot be written ends this connection, and no other. */
@@ -402,15 +306,14 @@ export class ServerConnection {
 
   #dispose(): void {
     this.#ended = true;
+    this.#account.unread.delete(this.#socket);
     this.#cancelHello();
     this.#cancelUnfinished?.();
     this.#cancelPause?.();
     this.#reading?.cancel();
     this.#reader.dispose();
     for (const received of this.#inbox.splice(0)) if (received.kind === 'large') received.release();
-    for (const id of this.#subscriptions.keys()) this.#unsubscribe(id);
-    const outstanding = [...this.#outstanding.values()];
-    this.#outstanding.clear();
-    for (const abort of outstanding) abort.abort();
+    this.#subscriptions.dispose();
+    this.#requests.dispose();
   }
 }

@@ -3,7 +3,7 @@
  * records are checked by pieces; everything else by its own schema.
  */
 import { z } from 'zod';
-import type { Steps } from './background-work.ts';
+import type { Steps } from '../base/steps.ts';
 
 export type Checked = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly problem: string };
 
@@ -87,10 +87,11 @@ function* checkRecord(schema: z.ZodRecord, value: Record<string, unknown>, path:
   return checked;
 }
 
-/** What stands behind `nullable` and `optional`, or the alternative that a value says it is. */
+/** What stands behind `nullable`, `optional` and `default`, or the alternative that a value says it is. */
 function innerOf(schema: Schema, value: unknown): Schema | undefined {
   if (schema instanceof z.ZodNullable) return value === null ? undefined : schema.unwrap();
-  if (schema instanceof z.ZodOptional) return value === undefined ? undefined : schema.unwrap();
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault)
+    return value === undefined ? undefined : schema.unwrap();
   if (!(schema instanceof z.ZodDiscriminatedUnion) || !isRecord(value)) return undefined;
   const { discriminator } = schema.def;
   return schema.options.find((option) => {
@@ -103,7 +104,8 @@ function innerOf(schema: Schema, value: unknown): Schema | undefined {
 /** Whether values of this schema may hold lists or records, and be large by themselves. */
 function mayHoldMany(schema: Schema): boolean {
   if (schema instanceof z.ZodArray || schema instanceof z.ZodRecord) return true;
-  if (schema instanceof z.ZodNullable || schema instanceof z.ZodOptional) return mayHoldMany(schema.unwrap());
+  if (schema instanceof z.ZodNullable || schema instanceof z.ZodOptional || schema instanceof z.ZodDefault)
+    return mayHoldMany(schema.unwrap());
   if (schema instanceof z.ZodDiscriminatedUnion) return schema.options.some(mayHoldMany);
   return schema instanceof z.ZodObject && Object.values(schema.shape).some(mayHoldMany);
 }

@@ -3,7 +3,7 @@
  * or too deeply nested values is refused before it does.
  */
 import { AppError } from '../base/app-error.ts';
-import type { Steps } from './background-work.ts';
+import type { Steps } from '../base/steps.ts';
 import { parseJson } from './frame.ts';
 
 /** How deeply lists and objects may stand in each other; no message of ours needs a quarter of it. */

@@ -2,8 +2,10 @@
  * What one viewer holds of a table, as far as the server must know it to send differences: drawn and kept up to date in
  * steps. A viewer that reads too slowly loses batches and gets a new picture when it reads again.
  */
+
+import type { Steps } from '../base/steps.ts';
 import { type Row, type SubscribeOptions, type TopicBatch, type TopicName, topics } from '../contract/rpc.ts';
-import type { BackgroundWork, Steps } from './background-work.ts';
+import type { BackgroundWork } from './background-work.ts';
 import type { PeerCredentials } from './peer-auth.ts';
 import { rowFilterOf } from './row-filter.ts';
 import type { RowView, TopicSource } from './topic-source.ts';
@@ -26,7 +28,7 @@ export interface TopicPictureServices {
 
 /** Rows that a viewer holds when it does not say how many. */
 export const defaultTopicLimit = 10_000;
-/** Rows in one batch, and counters of rows in one. */
+/** Rows in one batch, and rows whose counters are in one. */
 const pageRows = 1_000;
 const pageCounters = 10_000;
 /** Rows, and counters, that are looked at between two steps. */
@@ -48,10 +50,14 @@ export class TopicPicture<T extends TopicName> {
   readonly #held = new Map<string, readonly number[]>();
   /** Rows of the first picture that are still to be sent. */
   #waiting: string[] = [];
+  /** The newest rows of the first picture: they are sent first. */
+  #newest: readonly string[] = [];
   /** Keys of changed rows that were not looked at yet. */
   #changes: (readonly string[])[] = [];
   #changeCount = 0;
   #countersDue = false;
+  /** Whether counters were sent when they were due last. */
+  #countersMoved = false;
   #lost = false;
   #first = true;
   #sequence = 0;
@@ -134,7 +140,10 @@ export class TopicPicture<T extends TopicName> {
       if (++looked % stepRows === 0) yield;
       if (this.#lost) return;
     }
-    this.#waiting = [...this.#matching].slice(-this.#limit);
+    const keys = [...this.#matching].slice(-this.#limit);
+    // A table shows the newest rows at its top: the first screen is there before all rows are.
+    this.#newest = keys.slice(-pageRows);
+    this.#waiting = [...this.#newest, ...keys.slice(0, -pageRows)];
   }
 
   #sendPage(): void {
@@ -147,20 +156,33 @@ export class TopicPicture<T extends TopicName> {
       this.#hold(key, row);
       rows.push(row);
     }
+    if (this.#waiting.length === 0) this.#restoreOrder();
     this.#send(rows, [], this.#shrink());
   }
 
-  /** Sends what has changed, in batches, and the counters that have moved. */
+  /** The rows that were sent first are the last to give way. */
+  #restoreOrder(): void {
+    for (const key of this.#newest) {
+      const counters = this.#held.get(key);
+      if (counters === undefined) continue;
+      this.#held.delete(key);
+      this.#held.set(key, counters);
+    }
+    this.#newest = [];
+  }
+
+  /** Sends what has changed, in batches, and the counters that have moved: in the last of them, where there is room. */
   *#sendChanges(): Steps<void> {
     const keys = new Set(this.#changes.flat());
     this.#forgetChanges();
     const fresh = new Set<string>();
     let rows: Row<T>[] = [];
     let removed: string[] = [];
-    const flush = (): void => {
+    const flush = (counters: number[] = [], even = false): void => {
       const gone = new Set(this.#shrink());
       const kept = gone.size === 0 ? rows : rows.filter((row) => !gone.has(keyOf(this.#topic, row)));
-      if (kept.length + removed.length + gone.size > 0) this.#send(kept, [], [...removed, ...gone]);
+      const isEmpty = kept.length + removed.length + gone.size + counters.length === 0;
+      if (!isEmpty || even) this.#send(kept, counters, [...removed, ...gone]);
       rows = [];
       removed = [];
     };
@@ -181,14 +203,19 @@ export class TopicPicture<T extends TopicName> {
       if (++looked % stepRows === 0) yield;
       if (this.#lost) return;
     }
-    flush();
-    if (this.#countersDue) yield* this.#sendCounters(fresh);
+    if (this.#countersDue) yield* this.#readCounters(fresh, flush);
+    else flush();
   }
 
-  /** Of the rows that were not sent whole just now. */
-  *#sendCounters(fresh: ReadonlySet<string>): Steps<void> {
+  /**
+   * Counters of the rows that were not sent whole just now, a page at a time to `flush`. The first time that none has moved is
+   * told as well: whoever shows speeds must learn that they are zero.
+   */
+  *#readCounters(fresh: ReadonlySet<string>, flush: (counters: number[], even: boolean) => void): Steps<void> {
     this.#countersDue = false;
-    let moved: [string, ...number[]][] = [];
+    const pageLength = pageCounters * (1 + topics[this.#topic].counters.length);
+    let page: number[] = [];
+    let moved = false;
     let looked = 0;
     for (const [key, known] of this.#held) {
       if (++looked % stepCounters === 0) yield;
@@ -197,12 +224,14 @@ export class TopicPicture<T extends TopicName> {
       const present = this.#source.counters?.(key);
       if (present === undefined || present.every((value, i) => value === known[i])) continue;
       this.#held.set(key, present);
-      moved.push([key, ...present]);
-      if (moved.length < pageCounters) continue;
-      this.#send([], moved, []);
-      moved = [];
+      page.push(Number(key), ...present);
+      moved = true;
+      if (page.length < pageLength) continue;
+      flush(page, false);
+      page = [];
     }
-    if (moved.length > 0) this.#send([], moved, []);
+    flush(page, this.#countersMoved && !moved);
+    this.#countersMoved = moved;
   }
 
   /** Drops the oldest rows beyond the limit; returns their keys. */
@@ -235,7 +264,7 @@ export class TopicPicture<T extends TopicName> {
     this.#changeCount = 0;
   }
 
-  #send(rows: Row<T>[], counters: [string, ...number[]][], removed: string[]): void {
+  #send(rows: Row<T>[], counters: number[], removed: string[]): void {
     const reset = this.#first;
     this.#first = false;
     const { epoch } = this.#services;

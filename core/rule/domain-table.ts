@@ -1,12 +1,7 @@
 /** All rules about names, compiled: hash look-ups for whole names and suffixes, a list for keywords. */
 import { comparableDomain } from '../base/domain.ts';
-import { noRule } from './no-rule.ts';
-
-export interface DomainEntry {
-  readonly type: 'DOMAIN' | 'DOMAIN-SUFFIX' | 'DOMAIN-KEYWORD';
-  readonly payload: string;
-  readonly index: number;
-}
+import { KeyedIndexes, placeFrom } from './keyed-indexes.ts';
+import type { RuleEntry } from './rule-kind.ts';
 
 const dot = '.'.charCodeAt(0);
 
@@ -14,53 +9,57 @@ const dot = '.'.charCodeAt(0);
 const maxJointKeywords = 1000;
 
 export class DomainTable {
-  /** Comparable name -> lowest index. */
-  readonly #exact = new Map<string, number>();
-  readonly #suffix = new Map<string, number>();
-  /** In the order of the rules. */
-  readonly #keywords: { readonly keyword: string; readonly index: number }[] = [];
+  /** By comparable name. */
+  readonly #exact = new KeyedIndexes();
+  readonly #suffix = new KeyedIndexes();
+  /** In the order of the rules, with their indexes beside them. */
+  readonly #keywords: string[] = [];
+  readonly #keywordIndexes: number[] = [];
   /** Whether any keyword occurs; undefined when that is not worth asking. */
   readonly #anyKeyword: RegExp | undefined;
   readonly #filter: NameFilter;
 
-  /** Entries must come in the order of their indexes: the first of equal payloads stays. */
-  constructor(entries: readonly DomainEntry[]) {
+  /** Of `DOMAIN`, `DOMAIN-SUFFIX` and `DOMAIN-KEYWORD`, in the order of their indexes. */
+  constructor(entries: readonly RuleEntry[]) {
     for (const { type, payload, index } of entries) {
       if (type === 'DOMAIN-KEYWORD') {
-        this.#keywords.push({ keyword: payload.toLowerCase(), index });
-        continue;
-      }
-      const map = type === 'DOMAIN' ? this.#exact : this.#suffix;
-      const name = comparableDomain(payload);
-      if (!map.has(name)) map.set(name, index);
+        this.#keywords.push(payload.toLowerCase());
+        this.#keywordIndexes.push(index);
+      } else (type === 'DOMAIN' ? this.#exact : this.#suffix).add(comparableDomain(payload), index);
     }
-    this.#anyKeyword = jointKeywords(this.#keywords.map((entry) => entry.keyword));
+    this.#anyKeyword = jointKeywords(this.#keywords);
     this.#filter = new NameFilter(this.#exact.size + this.#suffix.size);
     for (const name of this.#exact.keys()) this.#filter.add(name);
     for (const name of this.#suffix.keys()) this.#filter.add(name);
   }
 
-  /** The lowest index below `limit` that matches a comparable name; else `limit`. */
-  lookup(name: string, limit: number): number {
+  /** The lowest index from `from` on and below `limit` that matches a comparable name; else `limit`. */
+  lookup(name: string, from: number, limit: number): number {
     let best = limit;
     let hash = NameFilter.start;
     for (let i = name.length - 1; i >= 0; i--) {
       hash = NameFilter.extend(hash, name.charCodeAt(i));
       if (i > 0 && name.charCodeAt(i - 1) !== dot) continue;
       if (!this.#filter.mayContain(hash)) continue;
-      best = Math.min(best, this.#suffix.get(name.slice(i)) ?? noRule);
-      if (i === 0) best = Math.min(best, this.#exact.get(name) ?? noRule);
+      best = Math.min(best, this.#suffix.first(name.slice(i), from));
+      if (i === 0) best = Math.min(best, this.#exact.first(name, from));
     }
-    if ((this.#keywords[0]?.index ?? noRule) >= best || this.#anyKeyword?.test(name) === false) return best;
-    for (const { keyword, index } of this.#keywords) {
-      if (index >= best) break;
-      if (name.includes(keyword)) return index;
+    return this.#lookupKeyword(name, from, best);
+  }
+
+  #lookupKeyword(name: string, from: number, limit: number): number {
+    const begin = from === 0 ? 0 : placeFrom(this.#keywordIndexes, from);
+    if ((this.#keywordIndexes[begin] ?? limit) >= limit || this.#anyKeyword?.test(name) === false) return limit;
+    for (let place = begin; place < this.#keywords.length; place++) {
+      const index = this.#keywordIndexes[place] ?? limit;
+      if (index >= limit) break;
+      if (name.includes(this.#keywords[place] ?? '')) return index;
     }
-    return best;
+    return limit;
   }
 }
 
-/** Keywords are letters, digits, `.`, `-` and `_` (see `rule-payload.ts`), so that only the dot needs care. */
+/** Keywords are letters, digits, `.`, `-` and `_` (see `kinds/domain.ts`), so that only the dot needs care. */
 function jointKeywords(keywords: readonly string[]): RegExp | undefined {
   if (keywords.length < 2 || keywords.length > maxJointKeywords) return undefined;
   return new RegExp(keywords.map((keyword) => keyword.replaceAll('.', '\\.')).join('|'));

@@ -1,24 +1,26 @@
 /**
- * Which policy a flow takes: the first rule that matches, found in compiled tables. It asks for an address at most once
- * per match, uses it for matching only, and knows nothing of the policies it names.
+ * Which policy a flow takes: the first rule that matches. It asks for an address at most once per match, uses it for matching
+ * only, and knows nothing of the policies it names.
  */
 import type { Ip } from '../base/address.ts';
-import { AppError } from '../base/app-error.ts';
-import { parseCidr } from '../base/cidr.ts';
 import { comparableDomain } from '../base/domain.ts';
-import { unreachable } from '../base/unreachable.ts';
-import type { RuleConfig } from '../contract/config.ts';
+import { directPolicy, type RuleConfig } from '../contract/config.ts';
 import type { MatchedRule, RuleTrace } from '../contract/flow.ts';
-import { fillText, problemTexts } from '../contract/problem-texts.ts';
 import type { RuleRow } from '../contract/rpc.ts';
+import type { RuleReasonCode } from '../contract/rule-reasons.ts';
 import type { Metadata } from '../flow/metadata.ts';
-import { type DomainEntry, DomainTable } from './domain-table.ts';
-import { type IpEntry, IpTable } from './ip-table.ts';
+import { compileRules, type SubRules } from './compile-rules.ts';
+import { type View, viewOf } from './condition.ts';
+import type { Asked, Decision } from './decision.ts';
+import { type KnownRules, ruleText } from './known-rules.ts';
+import { nameAsked, nameOnly } from './list-survey.ts';
 import { type MatchFacts, matchFacts } from './match-facts.ts';
 import { noRule } from './no-rule.ts';
-import { isPortListed, type PortRange, parsePortList } from './port-ranges.ts';
-import { readPayload } from './rule-payload.ts';
-import { explainRules, testRule } from './rule-trace.ts';
+import { RuleCounters } from './rule-counters.ts';
+import type { Fact } from './rule-kind.ts';
+import type { Found, Place, RuleList } from './rule-list.ts';
+import { noSets, type RuleSets } from './rule-set.ts';
+import { explainRules } from './rule-trace.ts';
 
 /** Real address of a name, or undefined when there is none. A rejection counts as none. */
 export type ResolveIp = (name: string) => Promise<Ip | undefined>;
@@ -27,6 +29,15 @@ export interface Match {
   readonly rule: MatchedRule;
   /** The address that was looked up for an IP rule; for matching only, never for connecting. */
   readonly resolved?: Ip;
+  /** Present once the name was looked up. */
+  readonly asked?: Asked;
+}
+
+export interface MatchOptions {
+  /** Rules before this place are passed over: a policy that cannot carry the flow leaves it to the rules below. */
+  readonly from?: number;
+  /** What was found when an earlier rule asked. */
+  readonly asked?: Asked | undefined;
 }
 
 export interface Explanation extends Match {
@@ -34,89 +45,57 @@ export interface Explanation extends Match {
   readonly steps: RuleTrace['steps'];
 }
 
-/** What a verdict was based on. */
-interface Decision {
-  readonly index: number;
-  readonly facts: MatchFacts;
-  readonly asked: boolean;
-  readonly resolved?: Ip;
+/** Why a policy leaves what comes to it to the rules below; undefined if it takes it. */
+export type PassesOn = (policy: string) => RuleReasonCode | undefined;
+
+export interface RuleEngineOptions {
+  readonly subRules?: SubRules;
+  readonly sets?: RuleSets;
+  /** What is known of rules of the same text, to go on from. */
+  readonly known?: KnownRules;
 }
 
-export class RuleEngine {
-  /** What matching may need: the process of the flow, the address of a name. */
-  readonly needs: { readonly process: boolean; readonly ip: boolean };
-  readonly #rules: readonly RuleConfig[];
-  readonly #hits: Float64Array;
-  /** Rules that may hit a connection to a name by its port or its looked-up address. In order. */
-  readonly #maybes: readonly { readonly index: number; readonly policy: string }[];
-  readonly #domains: DomainTable;
-  readonly #ports: { readonly ranges: readonly PortRange[]; readonly index: number }[] = [];
-  /** All IP rules, for flows whose address is known. */
-  readonly #ips: IpTable;
-  /** The IP rules from the first one that asks on: the ones before it never see a looked-up address. */
-  readonly #askedIps: IpTable;
-  /** First IP rule without `no-resolve`. */
-  readonly #firstAsking: number;
-  readonly #firstMatch: number;
-  readonly #firstDomain: number;
+const nameOpen: ReadonlySet<Fact> = new Set(['name']);
+const processOpen: ReadonlySet<Fact> = new Set(['process']);
+const processAndAddressOpen: ReadonlySet<Fact> = new Set(['process', 'address']);
+const passesNever: (policy: string) => boolean = () => false;
 
-  /** Throws `CONFIG_INVALID` for a payload that `readPayload` does not take as it is. */
-  constructor(rules: readonly RuleConfig[]) {
+export class RuleEngine {
+  readonly #rules: readonly RuleConfig[];
+  readonly #list: RuleList;
+  readonly #counters: RuleCounters;
+  readonly #usesProcess: boolean;
+  #revision = 0;
+
+  /** Throws `CONFIG_INVALID` for what `compileRules` refuses. */
+  constructor(rules: readonly RuleConfig[], { subRules = {}, sets = noSets, known }: RuleEngineOptions = {}) {
     this.#rules = rules;
-    this.#hits = new Float64Array(rules.length);
-    const domains: DomainEntry[] = [];
-    const entries: IpEntry[] = [];
-    let firstAsking = noRule;
-    let firstMatch = noRule;
-    for (const [index, rule] of rules.entries()) {
-      checkPayload(rule, index);
-      switch (rule.type) {
-        case 'DOMAIN':
-        case 'DOMAIN-SUFFIX':
-        case 'DOMAIN-KEYWORD':
-          domains.push({ type: rule.type, payload: rule.payload, index });
-          break;
-        case 'IP-CIDR':
-        case 'IP-CIDR6': {
-          const cidr = parseCidr(rule.payload);
-          if (cidr !== undefined) entries.push({ cidr, index });
-          if (!rule.noResolve) firstAsking = Math.min(firstAsking, index);
-          break;
-        }
-        case 'DST-PORT':
-          this.#ports.push({ ranges: parsePortList(rule.payload).ranges, index });
-          break;
-        case 'MATCH':
-          firstMatch = Math.min(firstMatch, index);
-          break;
-        default:
-          unreachable(rule.type);
-      }
-    }
-    const asked = entries.filter((entry) => entry.index >= firstAsking);
-    // A rule with no-resolve sees the address that an earlier rule has asked for.
-    this.#maybes = rules.flatMap(({ type, policy }, index) =>
-      type === 'DST-PORT' || ((type === 'IP-CIDR' || type === 'IP-CIDR6') && index >= firstAsking)
-        ? [{ index, policy }]
-        : [],
-    );
-    this.#domains = new DomainTable(domains);
-    this.#ips = new IpTable(entries);
-    this.#askedIps = asked.length === entries.length ? this.#ips : new IpTable(asked);
-    this.#firstAsking = firstAsking;
-    this.#firstMatch = firstMatch;
-    this.#firstDomain = domains[0]?.index ?? noRule;
-    this.needs = { process: false, ip: firstAsking !== noRule };
+    this.#list = compileRules(rules, subRules, sets);
+    this.#usesProcess = this.#list.facts.has('process');
+    this.#counters = new RuleCounters(rules, known);
+    this.#list.switchOff(this.#counters.off);
+  }
+
+  /** Grows when rules are switched off or on: what was concluded from them holds for one revision. */
+  get revision(): number {
+    return this.#revision;
   }
 
   /**
    * The first rule that matches, counted as a hit; rule `NONE` with DIRECT if none does. A promise only when a rule that
-   * needs the address of a name is reached before any hit: then `resolveIp` is called exactly once. With `from`, rules
-   * before that place are passed over: a policy that cannot carry the flow leaves it to the rules below.
+   * needs the address of a name is reached before any hit: then `resolveIp` is called exactly once.
    */
-  match(metadata: Metadata, resolveIp: ResolveIp, from = 0): Match | Promise<Match> {
-    const decision = from > 0 ? this.#decideFrom(metadata, resolveIp, from) : this.#decide(metadata, resolveIp);
-    return decision instanceof Promise ? decision.then((late) => this.#count(late)) : this.#count(decision);
+  match(metadata: Metadata, resolveIp: ResolveIp, { from = 0, asked }: MatchOptions = {}): Match | Promise<Match> {
+    const decision = this.#decide(matchFacts(metadata), resolveIp, from, asked);
+    return decision instanceof Promise ? decision.then((late) => this.#count(late, from)) : this.#count(decision, from);
+  }
+
+  /** Whether the program must be known before `match`: a rule about it stands before the first hit of what is known. */
+  needsProcess(metadata: Metadata, from = 0): boolean {
+    if (!this.#usesProcess) return false;
+    const facts = matchFacts(metadata);
+    const view: View = { facts, failed: false, open: facts.ip === undefined ? processAndAddressOpen : processOpen };
+    return this.#list.survey({ before: view, after: view, about: 'process' }, from).maybe;
   }
 
   /**
@@ -125,121 +104,156 @@ export class RuleEngine {
    */
   byAddress(metadata: Metadata): { readonly policy: string; readonly certain: boolean } {
     const facts = matchFacts(metadata);
-    let index = this.#lookupPort(facts.port, this.#firstMatch);
-    if (facts.ip !== undefined) index = Math.min(index, this.#ips.lookup(facts.ip));
-    return { policy: this.#rules[index]?.policy ?? 'DIRECT', certain: !(this.#firstDomain < index) };
+    const view: View = { facts, failed: false, open: nameOpen };
+    const { maybe } = this.#list.survey({ before: view, after: view });
+    return { policy: policyOf(this.#list.find(viewOf(facts, true))), certain: !maybe };
   }
 
-  /** The policy as far as it can be told without a look-up: rules on the address of a name are passed over. Counts nothing. */
-  withoutLookup(metadata: Metadata): string {
+  /**
+   * The policy as far as it can be told without a look-up: rules on the address of a name are passed over, and those whose policy
+   * `passes` on. Counts nothing.
+   */
+  withoutLookup(metadata: Metadata, passes = passesNever): string {
+    const view = viewOf(matchFacts(metadata), true);
+    for (let from = 0; ; ) {
+      const found = this.#list.find(view, [from]);
+      if (found.kind !== 'hit') return directPolicy;
+      if (!passes(found.policy)) return found.policy;
+      from = (found.place[0] ?? from) + 1;
+    }
+  }
+
+  /**
+   * The verdict that `match` gives, with every rule tested on the way; goes on below what a policy passes on. Counts nothing.
+   */
+  async explain(metadata: Metadata, resolveIp: ResolveIp, passesOn: PassesOn = () => undefined): Promise<Explanation> {
     const facts = matchFacts(metadata);
-    let index = this.#lookupPort(facts.port, this.#firstMatch);
-    if (facts.name !== undefined) index = this.#domains.lookup(facts.name, index);
-    if (facts.ip !== undefined) index = Math.min(index, this.#ips.lookup(facts.ip));
-    return this.#rules[index]?.policy ?? 'DIRECT';
-  }
-
-  /** The verdict that `match` gives, with every rule tested on the way; counts nothing. */
-  async explain(metadata: Metadata, resolveIp: ResolveIp): Promise<Explanation> {
-    const decision = await this.#decide(metadata, resolveIp);
-    const steps = explainRules(this.#rules, {
-      facts: decision.facts,
-      hit: decision.index,
-      ...(decision.asked ? { askedBy: this.#firstAsking } : {}),
-      ...(decision.resolved === undefined ? {} : { resolved: decision.resolved }),
-    });
-    return { ...this.#matchOf(decision), steps };
+    const decisions: Decision[] = [];
+    const passed = new Map<number, RuleReasonCode>();
+    let asked: Asked | undefined;
+    for (let from = 0; ; ) {
+      const decision = await this.#decide(facts, resolveIp, from, asked);
+      decisions.push(decision);
+      const at = decision.place[0] ?? noRule;
+      const why = at === noRule ? undefined : passesOn(decision.policy);
+      if (why === undefined) return { ...this.#matchOf(decision), steps: explainRules(this.#list, decisions, passed) };
+      passed.set(at, why);
+      from = at + 1;
+      asked = decision.asked;
+    }
   }
 
   /**
    * What a connection to this normalised name could get, whatever its port, address or process. `policy` is that of the first
    * rule that hits the name for certain, `named` when that rule is about names (not MATCH); `before` are those of rules before
-   * it on what is not known yet.
+   * it on what is not known yet. Rules whose policy `passes` on do not count.
    */
-  byName(name: string): { readonly policy: string; readonly named: boolean; readonly before: readonly string[] } {
-    const certain = this.#domains.lookup(comparableDomain(name), this.#firstMatch);
-    const before: string[] = [];
-    for (const { index, policy } of this.#maybes) {
-      if (index >= certain) break;
-      if (!before.includes(policy)) before.push(policy);
-    }
-    return { policy: this.#rules[certain]?.policy ?? 'DIRECT', named: certain < this.#firstMatch, before };
+  byName(
+    name: string,
+    passes: (policy: string) => boolean = passesNever,
+  ): { readonly policy: string; readonly named: boolean; readonly before: readonly string[] } {
+    const facts = { ...nobody, name: comparableDomain(name) };
+    const before = new Set<string>();
+    const told = this.#list.survey({
+      before: { facts, failed: false, open: nameOnly },
+      after: { facts, failed: false, open: nameAsked },
+      passes,
+      onMaybe: (policy) => {
+        if (!passes(policy)) before.add(policy);
+      },
+    });
+    return { policy: told.policy ?? directPolicy, named: told.named, before: [...before] };
   }
 
-  /** The list as people see it, with the number of flows each rule has decided. */
+  /** The list as people see it, with what each rule has decided. */
   rows(): RuleRow[] {
-    return this.#rules.map((rule, index) => ({ index, ...rule, hits: this.#hits[index] ?? 0 }));
+    const counted = this.#counters.all();
+    return this.#rules.map((rule, index) => ({ index, ...rule, hits: 0, misses: 0, off: false, ...counted[index] }));
   }
 
-  #decide(metadata: Metadata, resolveIp: ResolveIp): Decision | Promise<Decision> {
-    const facts = matchFacts(metadata);
-    let index = this.#firstMatch;
-    if (facts.name !== undefined) index = this.#domains.lookup(facts.name, index);
-    index = this.#lookupPort(facts.port, index);
-    if (facts.ip !== undefined) return { index: Math.min(index, this.#ips.lookup(facts.ip)), facts, asked: false };
-    if (facts.name === undefined || this.#firstAsking >= index) return { index, facts, asked: false };
-    return this.#decideByAddress(facts, facts.name, index, resolveIp);
+  /** Policies that a connection may be led to. */
+  *policies(): Iterable<{ readonly policy: string; readonly where: string }> {
+    yield* policiesOf(this.#list, 'rules', new Set());
   }
 
-  async #decideByAddress(facts: MatchFacts, name: string, index: number, resolveIp: ResolveIp): Promise<Decision> {
-    const resolved = await resolveOrNone(name, resolveIp);
-    if (resolved === undefined) return { index, facts, asked: true };
-    return { index: Math.min(index, this.#askedIps.lookup(resolved)), facts, asked: true, resolved };
+  /** Switches the rule at `index` off or on, if it is still the one that is meant. Returns whether it is. */
+  switchRule(index: number, meant: RuleConfig, on: boolean): boolean {
+    const rule = this.#rules[index];
+    if (rule === undefined || ruleText(rule) !== ruleText(meant)) return false;
+    this.#counters.switchRule(index, on);
+    this.#list.switchOff(this.#counters.off);
+    this.#revision += 1;
+    return true;
   }
 
-  /** One rule after the other: rare, and the compiled tables know only the first hit of all. */
-  async #decideFrom(metadata: Metadata, resolveIp: ResolveIp, from: number): Promise<Decision> {
-    const facts = matchFacts(metadata);
-    let asked: { readonly askedBy: number; readonly resolved: Ip | undefined } | undefined;
-    for (let index = from; index < this.#rules.length; index++) {
-      const rule = this.#rules[index];
-      if (rule === undefined) break;
-      const wantsAddress = (rule.type === 'IP-CIDR' || rule.type === 'IP-CIDR6') && !rule.noResolve;
-      if (wantsAddress && asked === undefined && facts.ip === undefined && facts.name !== undefined) {
-        asked = { askedBy: index, resolved: await resolveOrNone(facts.name, resolveIp) };
-      }
-      const resolved = asked?.resolved === undefined ? {} : { resolved: asked.resolved };
-      const known = { facts, ...(asked === undefined ? {} : { askedBy: asked.askedBy }), ...resolved };
-      if (testRule(rule, index, known).hit) return { index, facts, asked: asked !== undefined, ...resolved };
-    }
-    const resolved = asked?.resolved === undefined ? {} : { resolved: asked.resolved };
-    return { index: noRule, facts, asked: asked !== undefined, ...resolved };
+  /** Hands on what is known of the rules. */
+  note(known: KnownRules): void {
+    this.#counters.note(known);
   }
 
-  #lookupPort(port: number, limit: number): number {
-    for (const { ranges, index } of this.#ports) {
-      if (index >= limit) return limit;
-      if (isPortListed(ranges, port)) return index;
-    }
-    return limit;
+  #decide(facts: MatchFacts, resolveIp: ResolveIp, from: number, asked?: Asked): Decision | Promise<Decision> {
+    if (asked !== undefined) return this.#decideAsked(facts, asked, [from]);
+    const found = this.#list.find(viewOf(facts), from === 0 ? undefined : [from]);
+    if (found.kind !== 'ask') return { ...placeOf(found), facts };
+    return askedFor(facts.name ?? '', resolveIp).then((late) => this.#decideAsked(facts, late, found.place));
   }
 
-  #count(decision: Decision): Match {
-    if (decision.index !== noRule) this.#hits[decision.index] = (this.#hits[decision.index] ?? 0) + 1;
+  #decideAsked(facts: MatchFacts, asked: Asked, askedAt: Place): Decision {
+    const view = asked.ip === undefined ? viewOf(facts, true) : viewOf({ ...facts, ip: asked.ip });
+    return { ...placeOf(this.#list.find(view, askedAt)), facts, askedAt, asked };
+  }
+
+  #count(decision: Decision, from: number): Match {
+    this.#counters.count(from, decision.place[0]);
     return this.#matchOf(decision);
   }
 
-  #matchOf({ index, resolved }: Decision): Match {
+  #matchOf({ place: [index = -1], policy, asked }: Decision): Match {
     const rule = this.#rules[index];
     const matched: MatchedRule =
       rule === undefined
-        ? { index: -1, type: 'NONE', payload: '', policy: 'DIRECT' }
-        : { index, type: rule.type, payload: rule.payload, policy: rule.policy };
-    return resolved === undefined ? { rule: matched } : { rule: matched, resolved };
+        ? { index: -1, type: 'NONE', payload: '', policy: directPolicy }
+        : { index, type: rule.type, payload: rule.payload, policy };
+    if (asked === undefined) return { rule: matched };
+    return asked.ip === undefined ? { rule: matched, asked } : { rule: matched, resolved: asked.ip, asked };
   }
 }
 
-function checkPayload(rule: RuleConfig, index: number): void {
-  const read = readPayload(rule.type, rule.payload);
-  if (read.kind === 'ok' && read.payload === rule.payload) return;
-  const { code, values } = read.note ?? { code: 'RULE_NO_PAYLOAD', values: { type: rule.type } };
-  throw new AppError('CONFIG_INVALID', `rules[${index}]: ${fillText(problemTexts[code], values)}`);
+/** Of a connection of which only the name is known. */
+const nobody = {
+  port: 0,
+  network: 'tcp',
+  source: { host: '', port: 0 },
+  inbound: { type: 'TUN', name: '', port: 0, user: '' },
+} as const;
+
+function placeOf(found: Found): { readonly place: Place; readonly policy: string } {
+  return found.kind === 'hit' ? found : { place: [], policy: directPolicy };
 }
 
-async function resolveOrNone(name: string, resolveIp: ResolveIp): Promise<Ip | undefined> {
+function policyOf(found: Found): string {
+  return found.kind === 'hit' ? found.policy : directPolicy;
+}
+
+function* policiesOf(
+  list: RuleList,
+  where: string,
+  seen: Set<RuleList>,
+): Iterable<{ readonly policy: string; readonly where: string }> {
+  if (seen.has(list)) return;
+  seen.add(list);
+  for (const [index, { type, policy }] of list.rules.entries()) {
+    const inner = type === 'SUB-RULE' ? list.lone(index)?.list : undefined;
+    if (inner === undefined) yield { policy, where: `${where}[${index}]` };
+    else yield* policiesOf(inner, `subRules.${policy}`, seen);
+  }
+}
+
+async function askedFor(name: string, resolveIp: ResolveIp): Promise<Asked> {
   try {
-    return await resolveIp(name);
+    const ip = await resolveIp(name);
+    return ip === undefined ? {} : { ip };
   } catch {
-    return undefined;
+    return {};
   }
 }

@@ -1,116 +1,153 @@
-/** Why each rule matched or did not, in words: the trace behind "what would happen to this host?". */
-import { type Ip, ipFamily } from '../base/address.ts';
-import { cidrContains, parseCidr } from '../base/cidr.ts';
-import { comparableDomain, isWithinDomain } from '../base/domain.ts';
-import { unreachable } from '../base/unreachable.ts';
-import type { RuleConfig } from '../contract/config.ts';
-import type { RuleTrace } from '../contract/flow.ts';
-import type { MatchFacts } from './match-facts.ts';
-import { isPortListed, parsePortList } from './port-ranges.ts';
-
-export type TraceStep = RuleTrace['steps'][number];
+/** Why each rule matched or did not: the trace behind "what would happen to this host?". */
+import type { RuleTraceStep } from '../contract/flow.ts';
+import type { RuleReasonCode } from '../contract/rule-reasons.ts';
+import type { ExplainedRule, TraceView } from './condition.ts';
+import { TestCondition, viewOf } from './condition.ts';
+import type { Decision } from './decision.ts';
+import { noRule } from './no-rule.ts';
+import { ruleKinds } from './rule-kinds.ts';
+import type { RuleList } from './rule-list.ts';
 
 /** At most this many rules are listed. */
 export const maxTraceSteps = 500;
+/** Rules of a sub-rule that are listed, and of all sub-rules and logic together. */
+const maxSubSteps = 100;
+const maxInnerSteps = 5_000;
 
-export interface TraceInput {
-  readonly facts: MatchFacts;
-  /** Index of the rule that matched; `noRule` if none did. */
-  readonly hit: number;
-  /** Index of the rule for which the name was looked up, if it was. */
-  readonly askedBy?: number;
-  /** What the look-up found. */
-  readonly resolved?: Ip;
+interface Room {
+  left: number;
 }
 
 /**
  * The rules in the order they are tested, up to the hit. Of a longer list the last `maxTraceSteps` are given, preceded by
  * one step of type `OMITTED` (index -1) that says how many are not shown; the rule that caused a look-up is always there.
+ * Rules that matched and whose policy passed the flow on are `passed`, with the reason; then there are several decisions.
  */
-export function explainRules(rules: readonly RuleConfig[], input: TraceInput): TraceStep[] {
-  const end = Math.min(input.hit + 1, rules.length);
-  const begin = Math.max(0, end - maxTraceSteps);
-  const steps: TraceStep[] = [];
-  if (begin > 0) {
-    const why = `${begin} rules above were tested and did not match; the last ${maxTraceSteps} are shown`;
-    steps.push({ index: -1, type: 'OMITTED', payload: '', policy: '', hit: false, why });
+export function explainRules(
+  list: RuleList,
+  decisions: readonly Decision[],
+  passed: ReadonlyMap<number, RuleReasonCode>,
+): RuleTraceStep[] {
+  const room = { left: maxInnerSteps };
+  const last = decisions.at(-1);
+  if (last === undefined) return [];
+  const begins = decisions.map((_, i) => (i === 0 ? 0 : (decisions[i - 1]?.place[0] ?? noRule) + 1));
+  const end = Math.min((last.place[0] ?? noRule) + 1, list.rules.length);
+  const first = Math.max(0, end - maxTraceSteps);
+  const steps: RuleTraceStep[] = first > 0 ? [omitted(first, maxTraceSteps)] : [];
+  for (const [i, decision] of decisions.entries()) {
+    const from = begins[i] ?? 0;
+    const to = Math.min((decision.place[0] ?? noRule) + 1, list.rules.length);
+    const askedAt = decision.askedAt?.[0];
+    if (askedAt !== undefined && askedAt < first && askedAt >= from) {
+      steps.push(...stepsOf(list, { begin: askedAt, end: askedAt + 1, decision, room }));
+    }
+    for (const step of stepsOf(list, { begin: Math.max(from, first), end: to, decision, room })) {
+      const code = passed.get(step.index);
+      if (code === undefined || !step.hit) steps.push(step);
+      else steps.push({ ...step, hit: false, why: { code, values: { policy: step.policy } } });
+    }
   }
-  const { askedBy } = input;
-  if (askedBy !== undefined && askedBy < begin) steps.push(...stepsOf(rules, askedBy, askedBy + 1, input));
-  steps.push(...stepsOf(rules, begin, end, input));
   return steps;
 }
 
-function stepsOf(rules: readonly RuleConfig[], begin: number, end: number, input: TraceInput): TraceStep[] {
-  return rules.slice(begin, end).map(({ type, payload, policy, noResolve }, i) => {
-    const index = begin + i;
-    const test = testRule({ type, payload, policy, noResolve }, index, input);
-    return { index, type, payload, policy, hit: test.hit, why: test.why };
+function omitted(count: number, shown: number): RuleTraceStep {
+  const why = { code: 'OMITTED', values: { count: String(count), shown: String(shown) } } as const;
+  return { index: -1, type: 'OMITTED', payload: '', policy: '', hit: false, why };
+}
+
+interface Part {
+  readonly begin: number;
+  readonly end: number;
+  readonly decision: Pick<Decision, 'facts' | 'askedAt' | 'asked' | 'place'>;
+  readonly room: Room;
+}
+
+function stepsOf(list: RuleList, { begin, end, decision, room }: Part): RuleTraceStep[] {
+  const steps: RuleTraceStep[] = [];
+  for (let index = begin; index < end; index++) {
+    const step = stepOf(list, index, decision, room);
+    if (step !== undefined) steps.push(step);
+  }
+  return steps;
+}
+
+function stepOf(list: RuleList, index: number, decision: Part['decision'], room: Room): RuleTraceStep | undefined {
+  const rule = list.rules[index];
+  if (rule === undefined) return undefined;
+  const { type, payload, policy } = rule;
+  const told = { index, type, payload, policy };
+  if (list.off.has(index)) return { ...told, hit: false, why: { code: 'OFF', values: {} } };
+  const lone = list.lone(index);
+  const view = viewAt(index, decision);
+  const kind = ruleKinds[type];
+  const condition = lone?.condition ?? (kind.is === 'test' ? new TestCondition(rule, kind) : undefined);
+  if (condition === undefined) return undefined;
+  const { verdict, why, steps } = condition.why(view);
+  const within = steps === undefined ? [] : innerSteps(steps, room);
+  if (lone?.list === undefined && verdict === 'yes' && list.isIdle(index)) {
+    return { ...told, hit: false, why: { code: 'PASSED', values: { policy } }, ...stepsIf(within) };
+  }
+  if (lone?.list === undefined) return { ...told, hit: verdict === 'yes', why, ...stepsIf(within) };
+  // Its condition stands first, then the rules that it leads to.
+  const lead: RuleTraceStep = {
+    index: -1,
+    type: condition.rule.type,
+    payload: condition.rule.payload,
+    policy: '',
+    hit: verdict === 'yes',
+    why,
+    ...stepsIf(within),
+  };
+  if (verdict !== 'yes') return { ...told, hit: false, why: { code: 'SUB_RULE_NOT', values: {} }, steps: [lead] };
+  const inner = subDecision(index, decision);
+  const found = lone.list.find(viewAt(0, inner, true), inner.askedAt);
+  const hit = found.kind === 'hit' ? found.place[0] : undefined;
+  const to = hit === undefined ? lone.list.rules.length : hit + 1;
+  const from = Math.max(0, to - maxSubSteps);
+  const shown = stepsOf(lone.list, {
+    begin: from,
+    end: to,
+    decision: { ...inner, place: found.kind === 'hit' ? found.place : [] },
+    room,
   });
+  const list1 = [lead, ...(from > 0 ? [omitted(from, maxSubSteps)] : []), ...shown];
+  const values = { list: policy, number: String((hit ?? -1) + 1) };
+  if (hit === undefined) return { ...told, hit: false, why: { code: 'SUB_RULE_NONE', values }, steps: list1 };
+  const taken = found.kind === 'hit' ? found.policy : policy;
+  return { ...told, policy: taken, hit: true, why: { code: 'SUB_RULE', values }, steps: list1 };
 }
 
-interface Test {
-  readonly hit: boolean;
-  readonly why: string;
+/** What the rule at `index` sees: the address of a name from the rule on that had it looked up. */
+function viewAt(index: number, { facts, askedAt, asked: found }: Part['decision'], whole = false): TraceView {
+  const asked =
+    askedAt !== undefined && (whole || index > (askedAt[0] ?? 0) || (index === askedAt[0] && askedAt.length === 1));
+  if (!asked) return { ...viewOf(facts), asked };
+  return found?.ip === undefined ? { ...viewOf(facts, true), asked } : { ...viewOf({ ...facts, ip: found.ip }), asked };
 }
 
-/** One rule against what is known; `index` is its place, `input.hit` is not looked at. */
-export function testRule(rule: RuleConfig, index: number, input: Omit<TraceInput, 'hit'>): Test {
-  const { name, port } = input.facts;
-  const payload = rule.payload;
-  switch (rule.type) {
-    case 'DOMAIN':
-      return testName(name, (known) => known === comparableDomain(payload), `is ${payload}`, `is not ${payload}`);
-    case 'DOMAIN-SUFFIX': {
-      const suffix = comparableDomain(payload);
-      const where = `${payload} or below it`;
-      return testName(name, (known) => isWithinDomain(known, suffix), `is ${where}`, `is not ${where}`);
-    }
-    case 'DOMAIN-KEYWORD': {
-      const keyword = payload.toLowerCase();
-      return testName(
-        name,
-        (known) => known.includes(keyword),
-        `contains "${keyword}"`,
-        `does not contain "${keyword}"`,
-      );
-    }
-    case 'IP-CIDR':
-    case 'IP-CIDR6':
-      return testAddress(rule, index, input);
-    case 'DST-PORT': {
-      const hit = isPortListed(parsePortList(payload).ranges, port);
-      return { hit, why: `port ${port} is ${hit ? '' : 'not '}in ${payload}` };
-    }
-    case 'MATCH':
-      return { hit: true, why: 'matches everything' };
-    default:
-      return unreachable(rule.type);
+/** The decision as the list sees it that the rule at `index` leads to. */
+function subDecision(index: number, decision: Part['decision']): Part['decision'] {
+  const { askedAt, facts, asked, place } = decision;
+  const inner = place.slice(1);
+  if (askedAt === undefined || index < (askedAt[0] ?? 0)) return { facts, place: inner };
+  const isWithin = index === askedAt[0] && askedAt.length > 1;
+  const found = { facts, place: inner, ...(asked === undefined ? {} : { asked }) };
+  return { ...found, askedAt: isWithin ? askedAt.slice(1) : [0] };
+}
+
+function innerSteps(steps: readonly ExplainedRule[], room: Room): RuleTraceStep[] {
+  const told: RuleTraceStep[] = [];
+  for (const { rule, verdict, why, steps: within } of steps) {
+    if (room.left <= 0) break;
+    room.left -= 1;
+    const inner = within === undefined ? [] : innerSteps(within, room);
+    const { type, payload } = rule;
+    told.push({ index: told.length, type, payload, policy: '', hit: verdict === 'yes', why, ...stepsIf(inner) });
   }
+  return told;
 }
 
-function testName(name: string | undefined, test: (name: string) => boolean, yes: string, no: string): Test {
-  if (name === undefined) return { hit: false, why: 'the destination is an address without a name' };
-  const hit = test(name);
-  return { hit, why: `${name} ${hit ? yes : no}` };
-}
-
-function testAddress(rule: RuleConfig, index: number, { facts, askedBy, resolved }: Omit<TraceInput, 'hit'>): Test {
-  if (facts.ip !== undefined) return testContains(rule, facts.ip, facts.ip);
-  if (askedBy === undefined || index < askedBy) {
-    return { hit: false, why: 'no address is known, and no-resolve forbids to look one up' };
-  }
-  if (resolved === undefined) {
-    return { hit: false, why: `${facts.name ?? ''} could not be resolved, so rules about addresses do not match` };
-  }
-  return testContains(rule, resolved, `${facts.name ?? ''} resolves to ${resolved}, which`);
-}
-
-function testContains(rule: RuleConfig, ip: Ip, subject: string): Test {
-  const cidr = parseCidr(rule.payload);
-  if (cidr !== undefined && cidr.family !== ipFamily(ip)) {
-    return { hit: false, why: `${subject} is an IPv${ipFamily(ip)} address, the prefix is IPv${cidr.family}` };
-  }
-  const hit = cidr !== undefined && cidrContains(cidr, ip);
-  return { hit, why: `${subject} is ${hit ? '' : 'not '}in ${rule.payload}` };
+function stepsIf(steps: RuleTraceStep[]): { steps?: RuleTraceStep[] } {
+  return steps.length === 0 ? {} : { steps };
 }

@@ -26,7 +26,15 @@ export function loadInstallKey(file: string, options: InstallKeyOptions): Uint8A
 
 function read(file: string): Uint8Array | undefined {
   try {
-    return Uint8Array.from(fs.readFileSync(file));
+    // Without waiting, should somebody have put a FIFO there, and no further than tells a key from what is none.
+    const { O_NONBLOCK, O_RDONLY } = fs.constants;
+    const handle = fs.openSync(file, O_RDONLY | O_NONBLOCK);
+    try {
+      const bytes = new Uint8Array(installKeyBytes + 1);
+      return bytes.subarray(0, fs.readSync(handle, bytes));
+    } finally {
+      fs.closeSync(handle);
+    }
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;

@@ -1,7 +1,10 @@
-/** Mappings in memory, for tests and for tools that keep nothing. */
-import type { MappingStore, StoredMapping } from './state-store.ts';
+/** Mappings and choices in memory, for tests and for tools that keep nothing. */
+import { type StoredMapping, storedMapping } from '../base/stored-mapping.ts';
+import type { ChoiceStore } from './choice-store.ts';
+import type { MappingStore } from './state-store.ts';
 
-export class MemoryStateStore implements MappingStore {
+export class MemoryStateStore implements MappingStore, ChoiceStore {
+  readonly #choices = new Map<number, Map<string, string>>();
   readonly #mappings = new Map<number, StoredMapping>();
   readonly #ranges = new Set<string>();
   #lastId = 0;
@@ -18,12 +21,12 @@ export class MemoryStateStore implements MappingStore {
   }
 
   put(mappings: readonly StoredMapping[]): void {
-    for (const mapping of mappings) this.#mappings.set(mapping.id, copyOf(mapping));
+    for (const mapping of mappings) this.#mappings.set(mapping.id, storedMapping(mapping));
   }
 
   updateStatistics(mappings: readonly StoredMapping[]): void {
     for (const mapping of mappings) {
-      if (this.#mappings.get(mapping.id)?.name === mapping.name) this.#mappings.set(mapping.id, copyOf(mapping));
+      if (this.#mappings.get(mapping.id)?.name === mapping.name) this.#mappings.set(mapping.id, storedMapping(mapping));
     }
   }
 
@@ -43,6 +46,17 @@ export class MemoryStateStore implements MappingStore {
     this.#ranges.delete(range);
   }
 
+  choices(uid: number): Map<string, string> {
+    return new Map(this.#choices.get(uid));
+  }
+
+  choose(uid: number, group: string, member: string | null): void {
+    const choices = this.choices(uid);
+    choices.delete(group);
+    if (member !== null) choices.set(group, member);
+    this.#choices.set(uid, choices);
+  }
+
   /** As when the database is deleted. */
   lose(at: number): void {
     this.#mappings.clear();
@@ -54,25 +68,4 @@ export class MemoryStateStore implements MappingStore {
   close(): void {
     // Nothing is held open.
   }
-}
-
-function copyOf(mapping: StoredMapping): StoredMapping {
-  const { id, address, name, client, firstSeen, lastAnswered, lastConnected, answers, flows, outcome } = mapping;
-  const { pinned, retired, former, formerUntil } = mapping;
-  return {
-    id,
-    address,
-    name,
-    client,
-    firstSeen,
-    lastAnswered,
-    lastConnected,
-    answers,
-    flows,
-    outcome,
-    pinned,
-    retired,
-    former,
-    formerUntil,
-  };
 }

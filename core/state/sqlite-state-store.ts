@@ -5,12 +5,16 @@
 import fs from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { AppError } from '../base/app-error.ts';
-import type { MappingStore, StoredMapping } from './state-store.ts';
+import { causeOf } from '../base/cause-of.ts';
+import type { StoredMapping } from '../base/stored-mapping.ts';
+import type { Cause } from '../contract/causes.ts';
+import { type ChoiceStore, maxChoices } from './choice-store.ts';
+import type { MappingStore } from './state-store.ts';
 
 export interface SetAside {
   /** Where the unusable database is now. */
   readonly path: string;
-  readonly reason: string;
+  readonly reason: Cause;
 }
 
 export interface SqliteStateStoreOptions {
@@ -72,7 +76,12 @@ const columns =
 /** The run of the machine that has the database open; empty once it is closed. On disk before anything else is written. */
 const openTable = 'CREATE TABLE IF NOT EXISTS open_by (boot TEXT NOT NULL) STRICT;';
 
-export class SqliteStateStore implements MappingStore {
+/** Besides what earlier helpers of version 2 know, who pass it over. */
+const choiceTable = `CREATE TABLE IF NOT EXISTS choice (
+  uid INTEGER NOT NULL, policy TEXT NOT NULL, member TEXT NOT NULL, PRIMARY KEY (uid, policy)
+) STRICT;`;
+
+export class SqliteStateStore implements MappingStore, ChoiceStore {
   readonly #database: DatabaseSync;
   readonly #put: StatementSync;
   readonly #update: StatementSync;
@@ -201,6 +210,27 @@ export class SqliteStateStore implements MappingStore {
     attempt(() => this.#database.prepare('DELETE FROM range WHERE prefix = ?').run(range));
   }
 
+  choices(uid: number): Map<string, string> {
+    return attempt(() => {
+      const rows = this.#database.prepare('SELECT policy, member FROM choice WHERE uid = ? ORDER BY rowid').all(uid);
+      return new Map(rows.map((row) => [String(row['policy']), String(row['member'])]));
+    });
+  }
+
+  choose(uid: number, group: string, member: string | null): void {
+    this.#inOneTransaction(() => {
+      this.#database.prepare('DELETE FROM choice WHERE uid = ? AND policy = ?').run(uid, group);
+      if (member === null) return;
+      this.#database.prepare('INSERT INTO choice VALUES (?, ?, ?)').run(uid, group, member);
+      this.#database
+        .prepare(
+          `DELETE FROM choice WHERE uid = ? AND rowid <=
+             (SELECT rowid FROM choice WHERE uid = ? ORDER BY rowid DESC LIMIT 1 OFFSET ?)`,
+        )
+        .run(uid, uid, maxChoices);
+    });
+  }
+
   /** Idempotent; later calls of the other methods throw FAKE_IP_STORE. */
   close(): void {
     if (!this.#database.isOpen) return;
@@ -243,7 +273,14 @@ type Row = [
 ];
 
 /** A database that is no database, damaged or of another version: such a file is set aside. */
-class UnusableDatabase extends Error {}
+class UnusableDatabase extends Error {
+  readonly why: Cause;
+
+  constructor(message: string, why: Cause) {
+    super(message);
+    this.why = why;
+  }
+}
 
 function openOrReplace(path: string, options: SqliteStateStoreOptions): DatabaseSync {
   try {
@@ -251,7 +288,7 @@ function openOrReplace(path: string, options: SqliteStateStoreOptions): Database
   } catch (error) {
     if (!(error instanceof UnusableDatabase)) throw storeError(error);
     const aside = attempt(() => setAside(path, options.now()));
-    options.onSetAside({ path: aside, reason: error.message });
+    options.onSetAside({ path: aside, reason: error.why });
     return attempt(() => open(path, options, true));
   }
 }
@@ -259,7 +296,7 @@ function openOrReplace(path: string, options: SqliteStateStoreOptions): Database
 /** `isLoss`: a database that has to be made stands for one that is gone. */
 function open(path: string, options: SqliteStateStoreOptions, isLoss: boolean): DatabaseSync {
   if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
-    throw new UnusableDatabase('is a directory');
+    throw new UnusableDatabase('is a directory', { code: 'FILE_IS_DIRECTORY', values: {} });
   // Created with its final mode: SQLite gives its own files the mode of the database.
   fs.closeSync(fs.openSync(path, 'a', 0o600));
   const database = new DatabaseSync(path, { timeout: 2_000 });
@@ -272,15 +309,19 @@ function open(path: string, options: SqliteStateStoreOptions, isLoss: boolean): 
       if (isLoss) database.prepare('INSERT INTO loss VALUES (?)').run(options.now());
     } else if (version === 1) database.exec(migration);
     else if (version !== schemaVersion)
-      throw new UnusableDatabase(`has version ${String(version)}, not ${schemaVersion}`);
+      throw new UnusableDatabase(`has version ${String(version)}, not ${schemaVersion}`, {
+        code: 'FILE_OTHER_VERSION',
+        values: {},
+      });
     const check = onlyValue(database, 'PRAGMA quick_check(1)');
-    if (check !== 'ok') throw new UnusableDatabase(String(check));
+    if (check !== 'ok') throw new UnusableDatabase(String(check), { code: 'FILE_DAMAGED', values: {} });
+    database.exec(choiceTable);
     if (options.boot !== undefined) noteBoot(database, options.boot, options.now());
     database.prepare(`SELECT ${columns}, prefix, at FROM mapping, range, loss`);
     return database;
   } catch (error) {
     database.close();
-    throw isDamage(error) ? new UnusableDatabase(messageOf(error), { cause: error }) : error;
+    throw isDamage(error) ? new UnusableDatabase(messageOf(error), causeOf(error)) : error;
   }
 }
 

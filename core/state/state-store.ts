@@ -1,26 +1,5 @@
 /** Durable state as narrow interfaces; SQLite in the helper, memory in tests. */
-import type { Ip } from '../base/address.ts';
-
-export interface StoredMapping {
-  /** Its row, of `newId`; an address keeps it whatever it comes to mean. */
-  readonly id: number;
-  readonly address: Ip;
-  readonly name: string;
-  /** Whose share of the range it counts against. */
-  readonly client: string;
-  readonly firstSeen: number;
-  readonly lastAnswered: number;
-  readonly lastConnected: number;
-  readonly answers: number;
-  readonly flows: number;
-  readonly outcome: string;
-  readonly pinned: boolean;
-  /** Flushed: understood until its rest ends, not given out any more. */
-  readonly retired: boolean;
-  /** Name that the address meant before, and until when (Unix time in milliseconds) it may still mean that; empty and 0 = none. */
-  readonly former: string;
-  readonly formerUntil: number;
-}
+import type { StoredMapping } from '../base/stored-mapping.ts';
 
 /** All methods may throw FAKE_IP_STORE; nothing has changed then. None keeps the objects it is given: their owner may change them. */
 export interface MappingStore {

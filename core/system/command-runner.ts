@@ -137,10 +137,10 @@ function finished(child: ChildProcess): Promise<Outcome> {
 }
 
 function commandError(program: string, args: readonly string[], outcome: Omit<Outcome, 'stdout'>): AppError {
-  const said = outcome.stderr.trim().slice(0, 2_000);
+  const said = outcome.stderr.trim().slice(0, 65_536);
   const how =
     outcome.code === null ? (outcome.signal === null ? 'could not be started' : `was ended by ${outcome.signal}`) : '';
-  const reason = [how, said.split('\n')[0] ?? ''].filter((part) => part !== '').join(': ');
+  const reason = [how, said.slice(0, 2_000).split('\n')[0] ?? ''].filter((part) => part !== '').join(': ');
   return new AppError(
     'SYSTEM_COMMAND_FAILED',
     `${program} ${args.join(' ')} failed: ${reason === '' ? `exit code ${outcome.code}` : reason}`,

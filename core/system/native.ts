@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import type * as native from '../../native/index.d.ts';
 import { AppError, errnoOf } from '../base/app-error.ts';
+import { systemName } from '../base/system-name.ts';
 
 /** What `native/index.d.ts` declares. */
 export type NativeAddon = typeof native;
@@ -26,13 +27,14 @@ export function loadNative(path: string): NativeAddon {
         cause: error,
         expected: missing
           ? 'build it with "npm run build", or install Mirage again'
-          : `one built for ${process.platform}-${process.arch} and this version: run "npm run build", or install again`,
+          : `one built for ${systemName}-${process.arch} and this version: run "npm run build", or install again`,
       },
     );
   }
 }
 
-const functions = [
+/** What an addon of this version must have. */
+export const nativeFunctions = [
   'Engine',
   'openTcp',
   'openUdp',
@@ -40,13 +42,16 @@ const functions = [
   'findProcess',
   'findListeners',
   'findRoute',
+  'sourceTowards',
   'socketUid',
+  'spareProcesses',
   'parentOf',
   'destroySockets',
+  'trimMemory',
 ];
 
 function isNativeAddon(addon: unknown): addon is NativeAddon {
   if (typeof addon !== 'object' || addon === null) return false;
   const members = new Map<string, unknown>(Object.entries(addon));
-  return functions.every((name) => typeof members.get(name) === 'function');
+  return nativeFunctions.every((name) => typeof members.get(name) === 'function');
 }

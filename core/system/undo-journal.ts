@@ -7,9 +7,9 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 import { AppError, errnoOf } from '../base/app-error.ts';
 import type { Logger } from '../base/logger.ts';
+import { SerialQueue } from '../base/serial-queue.ts';
 import type { NetworkChange } from '../contract/status.ts';
 import { readRegularFile } from './regular-file.ts';
-import { SerialQueue } from './serial-queue.ts';
 import {
   type NewUndoRecord,
   type Undoers,

@@ -31,6 +31,12 @@ export const undoRecordSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('ip-rule'), ...common, previous: z.null(), ours: routeEntry }),
   z.strictObject({ kind: z.literal('ip-route'), ...common, previous: z.null(), ours: routeEntry }),
   z.strictObject({
+    kind: z.literal('nft-table'),
+    ...common,
+    previous: z.null(),
+    ours: z.strictObject({ table: z.literal('mirage_strict') }),
+  }),
+  z.strictObject({
     kind: z.literal('resolv-conf'),
     ...common,
     previous: resolvConfStateSchema,
@@ -49,4 +55,4 @@ export type NewUndoRecord = { [K in UndoKind]: Omit<UndoRecordOf<K>, 'id' | 'sin
 export type Undoers = { readonly [K in UndoKind]: (records: readonly UndoRecordOf<K>[]) => Promise<void> };
 
 /** DNS first, so that no name is answered by a server whose address is no longer routed. */
-export const undoOrder: readonly UndoKind[] = ['resolv-conf', 'ip-rule', 'ip-route'];
+export const undoOrder: readonly UndoKind[] = ['resolv-conf', 'nft-table', 'ip-rule', 'ip-route'];

@@ -6,40 +6,40 @@ import type { Clock } from '../base/clock.ts';
 import { normaliseDomain } from '../base/domain.ts';
 import type { Logger } from '../base/logger.ts';
 import { parseScopedIp } from '../base/scoped-address.ts';
-import type { Config, DnsConfig, DnsMode } from '../contract/config.ts';
+import type { Config, DnsConfig } from '../contract/config.ts';
 import type { Endpoint, RuleTrace } from '../contract/flow.ts';
-import type { AddressMemory } from '../dns/address-memory.ts';
+import type { RuleRow } from '../contract/rpc.ts';
 import { DnsGraph } from '../dns/dns-graph.ts';
-import type { FakeIpPool } from '../dns/fake-ip-pool.ts';
-import { FakeIp6Range } from '../dns/fake-ip6-range.ts';
-import type { MissingNames } from '../dns/missing-names.ts';
-import type { NamePolicy } from '../dns/name-ways.ts';
-import type { SearchList } from '../dns/search-list.ts';
-import type { SystemHosts } from '../dns/system-hosts.ts';
-import type { BaseResolver } from '../dns/system-resolver.ts';
+import type { FakeIpPool } from '../dns/fake-ip/fake-ip-pool.ts';
+import { FakeIp6Range } from '../dns/fake-ip/fake-ip6-range.ts';
+import type { BaseResolver } from '../dns/resolver/system-resolver.ts';
 import type { Metadata, Network } from '../flow/metadata.ts';
-import type { Outbound, StreamDialer } from '../outbound/dialer.ts';
+import { ConfiguredPolicies } from '../outbound/configured-policies.ts';
+import type { StreamDialer } from '../outbound/dialer.ts';
 import type { Egress } from '../outbound/egress.ts';
-import { OutboundManager } from '../outbound/outbound-manager.ts';
+import { LocalServers } from '../outbound/local-servers.ts';
+import { serversOf } from '../outbound/outbound-types.ts';
 import { RuleEngine } from '../rule/rule-engine.ts';
+import type { RuleSets } from '../rule/rule-set.ts';
 import { Sniffer } from '../sniff/sniffer.ts';
 import type { FakeIpView } from './enrich.ts';
+import type { LastingState } from './lasting-state.ts';
 import type { DispatchPolicy } from './name-search.ts';
+import { passesOn } from './policy.ts';
+import { RuledNameSets } from './ruled-name-sets.ts';
+import { RuledNames } from './ruled-names.ts';
+import { RulesByMode } from './rules-by-mode.ts';
 
 export interface ConfigGraphServices {
-  /** Which names do not exist, and which name an address was answered for: older than one configuration. */
-  readonly missing: MissingNames;
-  readonly memory: AddressMemory;
-  /** Chosen instead of the configuration's; null = as it says. */
-  readonly dnsMode: DnsMode | null;
+  /** What is older than this configuration, and outlives it. */
+  readonly lasting: LastingState;
+  /** What is in the sets that its rules name. */
+  readonly sets: RuleSets;
   readonly egress: Egress;
   /** All fake addresses that are understood, of former ranges too. */
   readonly fakeIp: FakeIpView;
   /** The DNS servers that this machine used before us. */
   readonly base: () => Promise<BaseResolver>;
-  readonly searchList: SearchList;
-  /** The machine's own hosts file. */
-  readonly systemHosts: SystemHosts;
   /** Whether IPv6 destinations can be reached now. */
   readonly ipv6: () => boolean;
   /** Whether programs of this machine can use IPv6 at all. */
@@ -62,59 +62,87 @@ export class ConfigGraph implements DispatchPolicy {
   readonly pool: FakeIpPool;
   /** IPv6 addresses to go with them; undefined = none. */
   readonly fake6: FakeIp6Range | undefined;
-  readonly rules: RuleEngine;
-  readonly outbounds: OutboundManager;
+  /** The list itself; what decides is `rules`. */
+  readonly ruleList: RuleEngine;
+  readonly rules: RulesByMode;
+  readonly policies: ConfiguredPolicies;
+  readonly ownServers: LocalServers;
   readonly dns: DnsGraph;
   readonly sniffer: Sniffer;
   #base: readonly Endpoint[] = [];
 
   /** Throws CONFIG_INVALID for what cannot be put in force. Opens nothing. */
   constructor(config: Config, pool: FakeIpPool, services: ConfigGraphServices) {
-    const { egress, fakeIp, base, ipv6, hasIpv6, missing, memory, dnsMode, onForged, clock, log } = services;
+    const { egress, fakeIp, base, ipv6, hasIpv6, lasting, onForged, clock, log } = services;
     const { fakeIpRange6 } = config.dns;
     this.fake6 = fakeIpRange6 === null || !hasIpv6 ? undefined : new FakeIp6Range(fakeIpRange6);
     const isFake = (ip: Ip) => this.fake6?.embeddedIn(ip) !== undefined || pool.contains(ip) || fakeIp.contains(ip);
+    const proxyServers = config.proxies.flatMap((proxy) => serversOf(proxy));
     this.config = config;
     this.pool = pool;
-    this.rules = new RuleEngine(config.rules);
+    this.ruleList = new RuleEngine(config.rules, {
+      subRules: config.subRules,
+      sets: services.sets,
+      known: lasting.knownRules,
+    });
+    this.rules = new RulesByMode(this.ruleList, lasting.policies.modeOver(config.mode));
+    // DNS and outbounds need each other: names are asked for only later.
+    const names = new RuledNames(this.rules, () => this.policies);
     this.sniffer = new Sniffer(config.sniffer);
     this.dns = new DnsGraph({
       config: config.dns,
-      mode: dnsMode ?? config.dns.mode,
+      lasting: lasting.dns,
+      outboundTexts: new Map(
+        [...config.proxies, ...config.groups].map((policy) => [policy.name, JSON.stringify(policy)]),
+      ),
       pool: {
         allocateAll: (requests) => pool.allocateAll(requests),
-        answerKnown: (name) => pool.answerKnown(name),
+        answerKnown: (asked, now) => pool.answerKnown(asked, now),
         lookup: (ip) => pool.lookup(ip) ?? fakeIp.lookup(ip),
         contains: isFake,
       },
       fake6: this.fake6,
       opener: egress,
       base,
-      searchList: services.searchList,
-      systemHosts: services.systemHosts,
-      outbound: (tag) => this.outbounds.get(tag),
+      searchList: lasting.searchList,
+      systemHosts: lasting.systemHosts,
+      sets: new RuledNameSets(config, services.sets),
+      outbound: (policy) => this.policies.route(policy)?.outbound,
       route: (to, network) => this.#routeOf(to, network),
-      ownNames: config.proxies.flatMap((proxy) =>
-        proxy.type === 'socks5' && parseScopedIp(proxy.server) === undefined ? [normaliseDomain(proxy.server)] : [],
-      ),
-      policyOf: (name) => this.#policyOf(name),
+      ownNames: proxyServers.flatMap(({ host }) => (parseScopedIp(host) === undefined ? [normaliseDomain(host)] : [])),
+      policies: names,
       onPublicSearchDomain: services.onPublicSearchDomain,
-      missing,
-      memory,
+      missing: lasting.missing,
+      memory: lasting.memory,
       ipv6,
       onForged,
       clock,
       logger: log,
     });
-    const { addresses: resolver, proxyServers } = this.dns;
-    const isNear = (name: string) => this.dns.isNear(normaliseDomain(name));
-    const outboundServices = { egress, resolver, proxyServers, isFake, isNear, clock, timeoutMs: dialMs };
-    this.outbounds = new OutboundManager(config.proxies, outboundServices, () => [
-      ...serversOf(config.dns),
-      ...this.#baseServers(base),
-    ]);
+    const outboundServices = {
+      egress,
+      resolver: this.dns.addresses,
+      proxyServers: this.dns.proxyServers,
+      isFake,
+      isNear: (name: string) => this.dns.isNear(normaliseDomain(name)),
+      clock,
+      timeoutMs: dialMs,
+    };
+    this.policies = new ConfiguredPolicies(config, outboundServices, lasting.policies);
+    this.ownServers = new LocalServers({
+      proxies: proxyServers,
+      others: () => [...nameserversOf(config.dns), ...this.#baseServers(base)],
+      egress,
+      clock,
+    });
     this.#checkPolicies();
     this.#checkExcluded();
+  }
+
+  /** This graph is in force from now on. */
+  takeOver(): void {
+    this.policies.takeOver();
+    this.dns.takeOver();
   }
 
   /** The machine's own servers as they were read last; they are read anew meanwhile. */
@@ -128,7 +156,7 @@ export class ConfigGraph implements DispatchPolicy {
       const servers = (await base()).servers.map((host) => ({ host, port: dnsPort }));
       if (JSON.stringify(servers) === JSON.stringify(this.#base)) return;
       this.#base = servers;
-      this.outbounds.forgetLocal();
+      this.ownServers.forget();
     } catch {
       // Who cannot be told cannot be asked either.
     }
@@ -150,7 +178,11 @@ export class ConfigGraph implements DispatchPolicy {
   /** What would become of a flow to this host, with every rule tested on the way. */
   async explain(metadata: Metadata, signal: AbortSignal): Promise<RuleTrace> {
     const resolveIp = async (name: string) => (await this.dns.matching.resolve(name, signal))[0];
-    const { rule, steps, resolved } = await this.rules.explain(metadata, resolveIp);
+    const { rule, steps, resolved } = await this.rules.explain(metadata, resolveIp, (policy) => {
+      const outbound = this.policies.route(policy)?.outbound;
+      return outbound && passesOn(outbound, metadata.network);
+    });
+    const route = this.policies.route(rule.policy);
     return {
       host: metadata.destination.host,
       port: metadata.destination.port,
@@ -158,27 +190,31 @@ export class ConfigGraph implements DispatchPolicy {
       steps,
       ...(resolved === undefined ? {} : { resolved }),
       rule,
-      chain: [...(this.outbounds.route(rule.policy)?.chain ?? [])],
+      chain: [...(route?.chain ?? [])],
+      ...(route === undefined ? {} : { way: route.outbound.way }),
+      ...(route?.outbound.refusal === undefined ? {} : { refusal: route.outbound.refusal }),
     };
   }
 
-  /** What the rules say about a name, whatever connection comes to it. */
-  #policyOf(name: string): NamePolicy {
-    const { policy, named, before } = this.rules.byName(name);
-    const isDirect = (possible: string): boolean => this.outbounds.route(possible)?.outbound.kind === 'direct';
-    const surelyDirect = isDirect(policy) && before.every(isDirect);
-    const outbound = this.outbounds.route(policy)?.outbound;
-    return { surelyDirect, outcome: outcomeOf(outbound?.kind), tag: outbound?.tag ?? policy, named };
+  /** The list as people see it. */
+  ruleRows(): RuleRow[] {
+    return this.ruleList.rows().map((row) => {
+      // Where a sub-rule leads, its list says.
+      const way = row.type === 'SUB-RULE' ? undefined : this.policies.route(row.policy)?.outbound.way;
+      return way === undefined ? row : { ...row, way };
+    });
   }
 
   /** As a connection of ours to it would go. A name is not looked up for the rules: that would ask the very server. */
   #routeOf(to: Endpoint, network: Network): StreamDialer | 'direct' {
     const source = { host: '0.0.0.0', port: 0 };
     const facts = { network, inbound: 'mixed', source, destination: to, originalDestination: to } as const;
-    const outbound = this.outbounds.route(this.rules.withoutLookup(facts))?.outbound;
-    if (outbound === undefined || outbound.kind === 'reject')
+    const outbound = this.policies.route(
+      this.rules.withoutLookup(facts, (name) => this.policies.route(name)?.outbound.passes === true),
+    )?.outbound;
+    if (outbound === undefined || outbound.way === 'rejected')
       throw new AppError('DNS_NO_UPSTREAM', `the rules refuse connections to the nameserver ${to.host}`);
-    return outbound.kind === 'direct' ? 'direct' : outbound;
+    return outbound.way === 'direct' ? 'direct' : outbound;
   }
 
   #checkExcluded(): void {
@@ -194,29 +230,25 @@ export class ConfigGraph implements DispatchPolicy {
 
   #checkPolicies(): void {
     for (const tag of viaOf(this.config.dns)) {
-      if (this.outbounds.get(tag) !== undefined) continue;
+      if (this.policies.leavesOf(tag).length > 0) continue;
       throw new AppError('CONFIG_INVALID', `dns: there is no outbound named "${tag}"`);
     }
-    for (const [index, { policy }] of this.config.rules.entries()) {
-      if (this.outbounds.get(policy) !== undefined) continue;
-      throw new AppError('CONFIG_INVALID', `rules[${index}]: there is no outbound named "${policy}"`, {
-        expected: `one of ${this.outbounds.tags().slice(0, 20).join(', ')}`,
+    for (const { policy, where } of this.ruleList.policies()) {
+      if (this.policies.leavesOf(policy).length > 0) continue;
+      throw new AppError('CONFIG_INVALID', `${where}: there is no outbound named "${policy}"`, {
+        expected: `one of ${this.policies.names().slice(0, 20).join(', ')}`,
       });
     }
   }
 }
 
-function outcomeOf(kind: Outbound['kind'] | undefined): NamePolicy['outcome'] {
-  return kind === 'direct' || kind === 'reject' ? kind : 'proxied';
-}
-
 /** The outbounds that questions go through. */
 function viaOf(dns: DnsConfig): Set<string> {
-  return new Set(serversOf(dns).flatMap((server) => server.via ?? []));
+  return new Set(nameserversOf(dns).flatMap((server) => server.via ?? []));
 }
 
 /** Nameservers that are reached by a connection. */
-function serversOf(dns: DnsConfig): { host: string; port: number; via?: string | undefined }[] {
+function nameserversOf(dns: DnsConfig): { host: string; port: number; via?: string | undefined }[] {
   const all = [
     ...dns.nameserver,
     ...dns.fallback,

@@ -45,9 +45,11 @@ export class ConnectionTopic implements TopicSource<'connections'> {
     const unwatch = this.#flows.changed.on((ids) => {
       if (!this.#sampling) changed(ids);
     });
+    const unwatchAnswers = this.#flows.answered.on(changed);
     this.#watchers += 1;
     return () => {
       unwatch();
+      unwatchAnswers();
       this.#watchers -= 1;
     };
   }

@@ -56,20 +56,24 @@ export class EchoPolicy {
     );
     if (enriched.kind === 'unknown') throw new AppError('FAKE_IP_UNKNOWN_ADDRESS', 'the fake address means nothing');
     const { metadata } = enriched;
-    const { route } = await decide(this.#options.policy(), metadata, async (name) => {
-      const [first] = await resolver.resolve(name, signal);
-      return first;
-    });
+    const { route } = await decide(
+      this.#options.policy(),
+      { metadata, withProcess: async () => metadata },
+      async (name) => {
+        const [first] = await resolver.resolve(name, signal);
+        return first;
+      },
+    );
     const { outbound } = route;
     const told = { host: metadata.destination.host, policy: outbound.tag };
     // A name that is only remembered is no reason to ping another address.
     const target = enriched.kind === 'guessed' ? to : metadata.destination;
-    if (outbound.kind === 'socks5') return { verdict: refused, ...told };
-    const plan = await outbound.plan(target, 'udp', signal);
+    if (outbound.way === 'proxied') return { verdict: refused, ...told };
+    const plan = await outbound.plan(target, 'icmp', signal);
     if (plan.kind === 'reject') return { verdict: { kind: 'refuse', silently: plan.how === 'drop' }, ...told };
-    if (plan.kind !== 'native' || plan.dial.via !== 'direct') return { verdict: refused, ...told };
+    if (plan.layers.length > 0) return { verdict: refused, ...told };
     // A ping of one IP version cannot be answered by the other.
-    const hops = plan.dial.hops.filter(({ address }) => ipFamily(address) === ipFamily(destination));
+    const hops = plan.hops.filter(({ address }) => ipFamily(address) === ipFamily(destination));
     return { verdict: hops.length === 0 ? refused : { kind: 'direct', hops }, ...told };
   }
 }

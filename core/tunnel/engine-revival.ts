@@ -5,6 +5,7 @@
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import { warningOf } from '../contract/warning-texts.ts';
 import type { HealthSink } from '../system/health-sink.ts';
 
 /** So many revivals within this time; the next death is final. */
@@ -19,6 +20,8 @@ export interface EngineRevivalOptions {
   readonly revive: () => void;
   /** It is over: everything is to be undone. */
   readonly onOver: (reason: string) => void;
+  /** The device went with it: another program has deleted it. */
+  readonly onDeviceLost: (reason: string) => void;
   readonly health: HealthSink;
   readonly clock: Clock;
   readonly log: Logger;
@@ -36,10 +39,10 @@ export class EngineRevival {
 
   /** The engine has ended by itself; `revivable`: its device is still there. */
   died(reason: string, revivable: boolean): void {
-    const { onOver, log, clock } = this.#options;
+    const { onDeviceLost, onOver, log, clock } = this.#options;
     const now = clock.monotonic();
     this.#times = this.#times.filter((time) => now - time < withinMs);
-    if (!revivable) return onOver(reason);
+    if (!revivable) return onDeviceLost(reason);
     if (this.#times.length >= maxRevivals) {
       return onOver(`${reason} (for the ${maxRevivals + 1}th time within a minute)`);
     }
@@ -59,12 +62,6 @@ export class EngineRevival {
     const { health, clock } = this.#options;
     this.#cancel?.();
     this.#cancel = clock.after(calmMs, () => health.clear(code));
-    health.raise({
-      code,
-      severity: 'warning',
-      title: 'The data plane failed and was started again',
-      text: `All connections through it were reset; nothing went around it meanwhile. ${reason}`,
-      action: 'Please report this with the log of the helper: it is a defect.',
-    });
+    health.raise(warningOf(code, { reason }));
   }
 }

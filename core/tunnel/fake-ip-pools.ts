@@ -5,8 +5,8 @@
 import type { Ip } from '../base/address.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { MappingRow } from '../contract/dns.ts';
-import type { FakeIpPool } from '../dns/fake-ip-pool.ts';
-import type { FakeIp6Range } from '../dns/fake-ip6-range.ts';
+import type { FakeIpPool } from '../dns/fake-ip/fake-ip-pool.ts';
+import type { FakeIp6Range } from '../dns/fake-ip/fake-ip6-range.ts';
 import type { TopicSource } from '../rpc/topic-source.ts';
 import type { FakeIpView } from './enrich.ts';
 

@@ -2,27 +2,28 @@
  * One flow on the dispatcher's path, from its opening to its one terminal event. It carries out what rules and outbound
  * say and tells the application the outcome; whatever comes after the end is ignored.
  */
-import { type Ip, parseIp } from '../base/address.ts';
+import { formatEndpoint, type Ip, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
-import { mayBePublicHost } from '../base/special-names.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { Endpoint } from '../contract/flow.ts';
-import { isPrivateAddress } from '../dns/private-address.ts';
-import type { DialPlan } from '../flow/dial-plan.ts';
+import type { FlowPlan } from '../flow/dial-plan.ts';
 import type { Flow } from '../flow/flow.ts';
 import type { FlowCarrier } from '../flow/flow-carrier.ts';
 import type { FlowTable } from '../flow/flow-table.ts';
 import type { ProcessFinder } from '../flow/process-finder.ts';
 import type { DialOutcome, FlowClose } from '../inbound/flow-engine.ts';
-import type { DispatchedFlow, InboundFlow } from '../inbound/inbound.ts';
+import type { DispatchedFlow, InboundFlow, StreamFlow } from '../inbound/inbound.ts';
 import { type RelayResult, relayStreams } from '../net/relay-streams.ts';
 import type { Stream } from '../net/stream.ts';
 import { rejectHowOf } from '../outbound/dial-error.ts';
 import type { AddressResolver, Outbound } from '../outbound/dialer.ts';
+import type { Route } from '../outbound/route.ts';
 import type { AddressNames, Enriched, FakeIpView } from './enrich.ts';
 import { flowSummary } from './flow-summary.ts';
+import { findTarget } from './flow-target.ts';
+import { loopDecision } from './loop-decision.ts';
 import type { LoopGuard } from './loop-guard.ts';
 import { type DispatchPolicy, type FoundName, search, searchFor } from './name-search.ts';
 import { type Decision, decide } from './policy.ts';
@@ -44,10 +45,12 @@ export interface FlowServices {
   readonly loopGuard: LoopGuard;
   /** Where clients were seen to wait for the server's first word. */
   readonly silentClients: SilentClients;
+  /** Whether an address is this machine's. */
+  readonly isOwnAddress: (address: Ip) => boolean;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Whether somebody watches connections and would like to see their processes. */
-  readonly processesWanted: () => boolean;
+  /** Looks the process of a flow up for people alone, without a rule that asks, if there is time for it. */
+  readonly lookUpForPeople: (find: () => Promise<unknown>) => void;
 }
 
 export interface FlowLimits {
@@ -69,7 +72,7 @@ export interface FlowSessionOptions extends FlowServices {
   readonly onUnknown: (address: Ip, name: string | undefined) => void;
 }
 
-type End = Pick<FlowClose, 'up' | 'down' | 'reason'>;
+type End = Omit<FlowClose, 'id'>;
 
 export class FlowSession implements DispatchedFlow {
   readonly #options: FlowSessionOptions;
@@ -77,10 +80,11 @@ export class FlowSession implements DispatchedFlow {
   /** Aborted when the flow ends, for whatever reason: cancels name queries, dials and relays. */
   readonly #life = new AbortController();
   #relaying = false;
+  #process: Promise<Flow['metadata']['process']> | undefined;
   /** The name is the application's own word, not the meaning of its fake address. */
   #renamed = false;
   #peeked = false;
-  #outbound: Outbound | undefined;
+  #route: Route | undefined;
   /** What it is asked to dial. */
   #target: Endpoint | undefined;
 
@@ -96,11 +100,13 @@ export class FlowSession implements DispatchedFlow {
   /** Takes the flow along its path. Resolves when nothing is left to do here; never rejects. */
   async run(): Promise<void> {
     if (this.#over) return;
+    // At once, and whoever watches: later the program may be gone.
+    this.#options.lookUpForPeople(() => this.#findProcess());
     try {
       const decision = await this.#decide();
       if (this.#over) return;
-      this.#flow.decided(decision.rule, decision.route.chain, decision.resolved);
-      await this.#connect(decision.route.outbound);
+      this.#flow.decided(decision.rule, decision.route, decision.resolved, this.#since());
+      await this.#connect(decision.route);
     } catch (caught) {
       this.#fail(AppError.from(caught));
     }
@@ -108,8 +114,9 @@ export class FlowSession implements DispatchedFlow {
 
   dialed(outcome: DialOutcome): void {
     if (this.#flow.state !== 'dialing') return;
+    if (outcome.attempts !== undefined) this.#flow.attempted(outcome.attempts);
     if (outcome.ok) this.#flow.opened(outcome.address, Math.round(outcome.ms));
-    else this.#dialFailed(new AppError(outcome.code, outcome.message));
+    else this.#fail(this.#noteDial(new AppError(outcome.code, outcome.message)), Math.round(outcome.ms));
   }
 
   ended(close: End): void {
@@ -122,13 +129,14 @@ export class FlowSession implements DispatchedFlow {
   }
 
   async #decide(): Promise<Decision> {
-    const { enriched, policy } = this.#options;
+    const { enriched, policy, loopGuard } = this.#options;
     if (enriched.kind === 'unknown') await this.#recover(enriched.address);
-    const looping = await this.#loopDecision();
+    const looping = await loopDecision(this.#flow.metadata, policy, loopGuard, () => this.#findProcess());
     if (looping !== undefined) return looping;
     if (enriched.kind !== 'unknown') await this.#findName();
     this.#life.signal.throwIfAborted();
-    return decide(policy, await this.#metadataForRules(), this.#resolveOnce());
+    const flow = { metadata: this.#flow.metadata, withProcess: () => this.#withProcess() };
+    return decide(policy, flow, this.#resolveOnce());
   }
 
   /** A name in the first bytes is for this flow only; without one the application must ask again. */
@@ -183,26 +191,18 @@ export class FlowSession implements DispatchedFlow {
     });
   }
 
-  /** A flow of a proxy on this machine goes DIRECT, whatever the rules say. */
-  async #loopDecision(): Promise<Decision | undefined> {
-    const { loopGuard, policy } = this.#options;
-    const proxies = policy.outbounds.localProxies();
-    const direct = policy.outbounds.get('DIRECT');
-    if (proxies.length === 0 || direct === undefined) return undefined;
-    const process = await this.#findProcess();
-    if (process === undefined || !(await loopGuard.isProxyProcess(process, proxies))) return undefined;
-    const rule = { index: -1, type: 'LOOP-GUARD', payload: process.name, policy: direct.tag } as const;
-    return { rule, route: { outbound: direct, chain: [direct.tag] } };
-  }
-
-  async #metadataForRules(): Promise<Flow['metadata']> {
-    if (this.#options.policy.rules.needs.process) await this.#findProcess();
-    else if (this.#options.processesWanted()) void this.#findProcess();
+  async #withProcess(): Promise<Flow['metadata']> {
+    await this.#findProcess();
     return this.#flow.metadata;
   }
 
-  /** Looks the process up and remembers it in the flow. */
-  async #findProcess(): Promise<Flow['metadata']['process']> {
+  /** Looks the process up, once, and remembers it in the flow. */
+  #findProcess(): Promise<Flow['metadata']['process']> {
+    this.#process ??= this.#lookUpProcess();
+    return this.#process;
+  }
+
+  async #lookUpProcess(): Promise<Flow['metadata']['process']> {
     const { network, source, destination } = this.#options.inbound.metadata;
     const target = this.#options.inbound.kind === 'stream' ? this.#options.inbound.local : destination;
     const process = await this.#options.processes.find(network, source, target);
@@ -221,23 +221,20 @@ export class FlowSession implements DispatchedFlow {
     };
   }
 
-  async #connect(outbound: Outbound): Promise<void> {
-    const { inbound } = this.#options;
-    this.#outbound = outbound;
-    const target = await this.#findTarget(outbound);
+  async #connect(route: Route): Promise<void> {
+    const { inbound, policy } = this.#options;
+    const { outbound } = route;
+    this.#route = route;
+    const target = await findTarget(this.#flow.metadata, outbound, policy, this.#life.signal);
     if (this.#over) return;
     this.#target = target;
-    if (inbound.kind === 'stream') return this.#connectStream(inbound, outbound, target, () => inbound.accept());
+    if (inbound.kind === 'stream') return await this.#connectStream(inbound, outbound, target);
     const plan = await this.#plan(outbound, target);
     if (this.#over) return;
     switch (plan.kind) {
-      case 'native':
-        return inbound.decide({ kind: 'dial', dial: plan.dial });
-      case 'stream':
-        return this.#connectStream(inbound, outbound, target, () => {
-          inbound.decide({ kind: 'stream' });
-          return inbound.takeStream();
-        });
+      case 'dial':
+        this.#flow.dials(plan.hops.map(({ address }) => formatEndpoint({ host: address, port: plan.port })));
+        return inbound.decide({ kind: 'dial', dial: plan });
       case 'reject':
         this.#flow.failed(new AppError('DIAL_REJECTED', `refused by ${outbound.tag}`));
         return inbound.decide({ kind: 'reject', how: plan.how });
@@ -246,74 +243,52 @@ export class FlowSession implements DispatchedFlow {
     }
   }
 
-  async #plan(outbound: Outbound, target: Endpoint): Promise<DialPlan> {
+  /** Whether its client is another device: one that this machine forwards for, or lets use the mixed port. */
+  #isElsewhere(): boolean {
+    const address = parseIp(this.#flow.metadata.source.host.replace(/%.*$/, ''));
+    return address === undefined || !this.#options.isOwnAddress(address);
+  }
+
+  async #plan(outbound: Outbound, target: Endpoint): Promise<FlowPlan> {
     try {
-      return await outbound.plan(target, this.#flow.metadata.network, this.#life.signal);
+      const { network } = this.#flow.metadata;
+      return await outbound.plan(target, network, this.#life.signal, () => this.#isElsewhere());
     } catch (error) {
       throw this.#noteDial(AppError.from(error));
     }
   }
 
-  /**
-   * What is dialled: the name, but for a direct connection the real address that the application chose itself, where it has
-   * one. A name that was guessed or sniffed is no reason to go to another address. A proxy gets the address too where it cannot
-   * know the name: one of the network, and what the first bytes claim if no public host can have it or the address is private.
-   */
-  async #findTarget(outbound: Outbound): Promise<Endpoint> {
-    const { destination, originalDestination, domainSource, fakeIp } = this.#flow.metadata;
-    const { host, port } = destination;
-    const found = domainSource === 'sniffed' || domainSource === 'redir-host';
-    const hasAddress = found && fakeIp === undefined;
-    if (outbound.kind === 'direct') return hasAddress ? originalDestination : destination;
-    if (outbound.kind === 'reject' || parseIp(host) !== undefined) return destination;
-    const { policy } = this.#options;
-    if (!hasAddress) {
-      const address = await policy.addressInNetwork(host, this.#life.signal);
-      return address === undefined ? destination : { host: address, port };
-    }
-    const isHint = domainSource === 'sniffed';
-    const isUseless = isHint && !(mayBePublicHost(host) && !isPrivateAddress(originalDestination.host));
-    return isUseless || policy.isOfNetwork(host) ? originalDestination : destination;
-  }
-
-  /** A dial by name that failed may mean that there is no such name. */
+  /** A dial that failed may mean that the node is dead; one by name, that there is no such name. */
   #noteDial(error: AppError): AppError {
-    if (this.#over || this.#outbound === undefined || this.#target === undefined) return error;
+    if (this.#over || this.#route === undefined || this.#target === undefined) return error;
     const { host } = this.#target;
-    if (parseIp(host) === undefined) this.#options.names.dialFailed(host, this.#outbound, error);
+    this.#options.policy.policies.dialFailed(this.#route, error);
+    if (parseIp(host) === undefined) this.#options.names.dialFailed(host, this.#route.outbound, error);
     return error;
   }
 
-  #dialFailed(error: AppError): void {
-    this.#fail(this.#noteDial(error));
+  /** Milliseconds since the flow opened. */
+  #since(): number {
+    return Math.max(0, this.#options.clock.now() - this.#flow.openedAt);
   }
 
-  async #connectStream(
-    inbound: InboundFlow,
-    outbound: Outbound,
-    target: Endpoint,
-    accept: () => Stream | Promise<Stream>,
-  ): Promise<void> {
+  async #connectStream(inbound: StreamFlow, outbound: Outbound, target: Endpoint): Promise<void> {
     const { clock, limits } = this.#options;
     const started = clock.monotonic();
-    const options = { signal: this.#life.signal, timeoutMs: limits.dialMs };
+    const isElsewhere = (): boolean => this.#isElsewhere();
+    const options = { signal: this.#life.signal, timeoutMs: limits.dialMs, isElsewhere };
     const remote = await outbound.dialStream(target, options).catch((error: unknown) => {
       throw this.#noteDial(AppError.from(error));
     });
     if (this.#over) return remote.reset();
     const ms = Math.round(clock.monotonic() - started);
     try {
-      const client = await accept();
-      if (this.#over) {
-        client.reset();
-        return remote.reset();
-      }
+      const client = inbound.accept();
       this.#flow.opened(remote.remote, ms);
       await this.#relay(client, remote);
     } catch (error) {
       remote.reset();
-      // A held flow whose client is gone is ended by the engine.
-      if (inbound.kind === 'stream') throw error;
+      throw error;
     }
   }
 
@@ -321,7 +296,7 @@ export class FlowSession implements DispatchedFlow {
     this.#relaying = true;
     const { clock, limits } = this.#options;
     const stopped = new AbortController();
-    const carrier = new RelayCarrier(stopped);
+    const carrier = new RelayCarrier(stopped, () => this.#since());
     this.#flow.carriedBy(carrier);
     const result: RelayResult = await relayStreams(client, remote, {
       onBytes: (up, down) => carrier.count(up, down),
@@ -330,14 +305,14 @@ export class FlowSession implements DispatchedFlow {
       idleMs: limits.idleMs,
       halfCloseMs: limits.halfCloseMs,
     });
-    this.#finish(result);
+    this.#finish({ ...result, firstByteMs: carrier.bytes().firstByteMs });
   }
 
   /** Tells the application why there is no connection. A held flow ends when the engine has done so. */
-  #fail(error: AppError): void {
+  #fail(error: AppError, dialMs?: number): void {
     if (this.#over) return;
     const { inbound } = this.#options;
-    this.#flow.failed(error);
+    this.#flow.failed(error, dialMs);
     if (inbound.kind === 'held') {
       const { network } = inbound.metadata;
       // A connection that was accepted for a look can only be told by RST, also that nobody answered.
@@ -349,12 +324,12 @@ export class FlowSession implements DispatchedFlow {
     this.#finish({ up: 0, down: 0, reason: error.code === 'DIAL_REJECTED' ? 'rejected' : 'failed' });
   }
 
-  #finish({ up, down, reason }: End): void {
+  #finish({ up, down, firstByteMs, reason }: End): void {
     const { clock, enriched, fakeIp } = this.#options;
     const error = this.#flow.error;
     const failed = reason === 'rejected' && error !== undefined && error.code !== 'DIAL_REJECTED';
     const opened = this.#flow.state === 'open';
-    if (!this.#flow.close({ at: clock.now(), up, down, reason: failed ? 'failed' : reason })) return;
+    if (!this.#flow.close({ at: clock.now(), up, down, firstByteMs, reason: failed ? 'failed' : reason })) return;
     this.#life.abort(new AppError('DIAL_IO', 'the flow has ended'));
     if (enriched.kind === 'mapped') {
       // What came of another name says nothing about the mapping's.

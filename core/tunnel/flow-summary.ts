@@ -18,6 +18,7 @@ export function flowSummary(row: ConnectionRow): Record<string, string | number 
     via: row.chain.join(' > ') || undefined,
     remote: row.remote,
     dialMs: row.dialMs,
+    firstByteMs: row.firstByteMs,
     up: row.up,
     down: row.down,
     ms: (row.closedAt ?? row.openedAt) - row.openedAt,

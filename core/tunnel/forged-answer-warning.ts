@@ -1,5 +1,6 @@
 /** Tells people that somebody on the way forges answers of a plain DNS server; taken back when it has not happened for a while. */
 import type { Clock } from '../base/clock.ts';
+import { warningOf } from '../contract/warning-texts.ts';
 import type { HealthSink } from '../system/health-sink.ts';
 
 const calmMs = 3_600_000;
@@ -28,12 +29,6 @@ export class ForgedAnswerWarning {
     });
     if (this.#raised === server) return;
     this.#raised = server;
-    this.#health.raise({
-      code,
-      severity: 'warning',
-      title: 'Somebody forges DNS answers',
-      text: `Questions to ${server} are answered twice and differently: somebody on the way answers sooner than the server. The later answers are taken.`,
-      action: 'Use an encrypted nameserver (tls:// or https://), or ask this one through a proxy (#NAME).',
-    });
+    this.#health.raise(warningOf(code, { server }));
   }
 }

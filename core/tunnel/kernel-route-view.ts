@@ -1,17 +1,21 @@
-/** The way of our own sockets, asked of the kernel for each: its rules and tables decide, whoever made them. Nothing is kept. */
-import { type Ip, isLoopback, isUnspecified } from '../base/address.ts';
+/**
+ * The way of our own sockets, asked of the kernel for each: its rules and tables decide, whoever made them. What it said is kept
+ * below (`native/src/sys/linux/route/`), until it tells of a change.
+ */
+import { type Ip, isLoopback, isUnspecified, parseIp } from '../base/address.ts';
 import type { Logger } from '../base/logger.ts';
 import type { RouteView, Transport } from '../outbound/socket-opener.ts';
 import type { NativeAddon } from '../system/native.ts';
 
 export interface KernelRouteViewOptions {
   readonly findRoute: NativeAddon['findRoute'];
+  readonly sourceTowards: NativeAddon['sourceTowards'];
   /** SO_MARK of our sockets, which leads past our own rules. */
   readonly mark: number;
   /** Tells our TUN. */
   readonly isOwn: (device: string) => boolean;
   /** Asked where the kernel's answer is our own TUN: our rules are not in place, or somebody has led a route into it. */
-  readonly otherwise: RouteView;
+  readonly otherwise: RouteView & { deviceWith(address: Ip): string | undefined };
   readonly logger: Logger;
 }
 
@@ -27,22 +31,35 @@ export class KernelRouteView implements RouteView {
     if (isLoopback(address) || isUnspecified(address)) return null;
     const { findRoute, mark, isOwn, otherwise } = this.#options;
     try {
-      // Port 0 is none: of a ping, or of a socket for any port. Rules by protocol and port are not for these.
-      const { network, port } = transport === undefined || transport.port === 0 ? {} : transport;
-      const route = findRoute(address, mark, network, port);
+      const route = findRoute(address, mark, transport?.network, transport?.port);
       if (route === null) return undefined;
       if (route.local) return null;
       return isOwn(route.device) ? otherwise.deviceFor(address, transport) : route.device;
     } catch (error) {
       this.#tellFailure(error);
-      return otherwise.deviceFor(address, transport);
+      return this.#bySource(address);
     }
+  }
+
+  /** The interface that has the address from which the kernel would send: it says so without the lock that other answers wait for. */
+  #bySource(address: Ip): string | null | undefined {
+    const { isOwn, mark, otherwise, sourceTowards } = this.#options;
+    try {
+      const source = sourceTowards(address, mark);
+      if (source === null) return undefined;
+      if (source === address) return null;
+      const device = otherwise.deviceWith(parseIp(source) ?? address);
+      if (device !== undefined && !isOwn(device)) return device;
+    } catch {
+      // What the main table says is all that is left.
+    }
+    return otherwise.deviceFor(address);
   }
 
   #tellFailure(error: unknown): void {
     if (this.#failed) return;
     this.#failed = true;
-    this.#options.logger.warning('the kernel cannot be asked for routes; the main table is used', {
+    this.#options.logger.warning('the kernel does not say by which interface; the source address tells', {
       error: String(error),
     });
   }

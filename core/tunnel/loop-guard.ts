@@ -82,6 +82,6 @@ export class ProcessLoopGuard implements LoopGuard {
 }
 
 /** Socket activation: the manager holds the port, and every program of the session descends from it. */
-function isServiceManager({ pid, name }: ProcessInfo): boolean {
+export function isServiceManager({ pid, name }: ProcessInfo): boolean {
   return pid <= 1 || name === 'systemd';
 }

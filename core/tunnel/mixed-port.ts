@@ -1,9 +1,11 @@
 /** The mixed port as configured: on or off, moved by a reload. A port that is taken is standing trouble, not a failure. */
 import { formatEndpoint, isLoopback } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
+import { causeOf } from '../base/cause-of.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { MixedConfig } from '../contract/config.ts';
 import type { Snapshot } from '../contract/status.ts';
+import { warningOf } from '../contract/warning-texts.ts';
 import { MixedInbound, type MixedInboundServices } from '../inbound/mixed-inbound.ts';
 import type { HealthSink } from '../system/health-sink.ts';
 
@@ -46,23 +48,16 @@ export class MixedPort {
     } catch (caught) {
       const { message } = AppError.from(caught);
       this.#services.log.warning('the mixed port cannot be opened', { reason: message });
-      this.#health.raise({
-        code: 'MIXED_PORT_BUSY',
-        severity: 'warning',
-        title: `The mixed port ${formatEndpoint({ host: config.address, port: config.port })} cannot be opened`,
-        text: `${message}. Programs that use it explicitly cannot connect; Enhanced Mode works without it.`,
-        action: 'End the other program, or choose another mixed-port, then reload the profile.',
-      });
+      this.#health.raise(
+        warningOf('MIXED_PORT_BUSY', {
+          endpoint: formatEndpoint({ host: config.address, port: config.port }),
+          reason: causeOf(caught),
+        }),
+      );
     }
   }
 
   #raiseOpen({ address, port }: MixedConfig): void {
-    this.#health.raise({
-      code: 'MIXED_PORT_OPEN',
-      severity: 'warning',
-      title: 'The mixed port is open to the network without a password',
-      text: `Whoever reaches ${formatEndpoint({ host: address, port })} can use your proxies and reach what this machine reaches.`,
-      action: 'Listen on 127.0.0.1, or give users and passwords.',
-    });
+    this.#health.raise(warningOf('MIXED_PORT_OPEN', { endpoint: formatEndpoint({ host: address, port }) }));
   }
 }

@@ -83,10 +83,10 @@ function isInner({ outer }: FoundName): boolean {
 }
 
 /** Whether rules, or a dial by name where `dialsByName`, could come out otherwise for another name. */
-function nameMatters({ rules, outbounds }: DispatchPolicy, metadata: Metadata, dialsByName: boolean): boolean {
+function nameMatters({ rules, policies }: DispatchPolicy, metadata: Metadata, dialsByName: boolean): boolean {
   const { domainSource: _, ...rest } = metadata;
   const { policy, certain } = rules.byAddress({ ...rest, destination: metadata.originalDestination });
-  return !certain || (dialsByName && outbounds.route(policy)?.outbound.kind !== 'direct');
+  return !certain || (dialsByName && policies.route(policy)?.outbound.resolvesAt === 'there');
 }
 
 export interface SearchOutcome {

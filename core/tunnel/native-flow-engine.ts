@@ -1,10 +1,11 @@
 /** The native engine as the `FlowEngine` of the control plane: one TUN device from `start` to `stop`. Decides nothing. */
-import net from 'node:net';
 import { AppError, errnoOf } from '../base/app-error.ts';
 import type { Logger } from '../base/logger.ts';
+import { RoundRobin } from '../base/round-robin.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { DnsHijack } from '../contract/config.ts';
-import type { NativeDial } from '../flow/dial-plan.ts';
+import type { DialAttempt, Endpoint } from '../contract/flow.ts';
+import type { DialPlan, Layer } from '../flow/dial-plan.ts';
 import type { Network } from '../flow/metadata.ts';
 import type {
   DialOutcome,
@@ -14,8 +15,7 @@ import type {
   FlowId,
   Verdict,
 } from '../inbound/flow-engine.ts';
-import { SocketStream } from '../net/socket-stream.ts';
-import type { Stream } from '../net/stream.ts';
+import { encodeConnectRequest } from '../net/http-connect-client.ts';
 import { dialCodeOfFailure } from '../outbound/dial-error.ts';
 import type { NativeAddon } from '../system/native.ts';
 
@@ -23,6 +23,7 @@ type EngineClass = NativeAddon['Engine'];
 export type NativeEngine = InstanceType<EngineClass>;
 export type NativeEvent = Parameters<ConstructorParameters<EngineClass>[1]>[0][number];
 type NativeVerdict = Parameters<NativeEngine['decide']>[1];
+type NativeLayer = Extract<NativeVerdict, { kind: 'dial' }>['layers'][number];
 
 /** Makes the engine and with it the device; `onEvents` is called with batches, in order. */
 export type CreateNativeEngine = (onEvents: (events: NativeEvent[]) => void) => NativeEngine;
@@ -30,32 +31,25 @@ export type CreateNativeEngine = (onEvents: (events: NativeEvent[]) => void) => 
 /** Told of UDP flows that were ended, and of TCP connections that were refused, because there were too many. */
 export type OnCrowded = (network: Network, count: number) => void;
 
-/** Milliseconds for which new flows are told without a pause. */
-const sliceMs = 3;
-/** How often the clock is looked at meanwhile. */
-const between = 8;
-
-interface Taker {
-  resolve(stream: Stream): void;
-  reject(error: AppError): void;
-}
-
-const gone = () => new AppError('DIAL_IO', 'the client is gone');
+/**
+ * New flows told in one turn of the event loop. Deciding one takes some tenths of a millisecond, most of it in microtasks: those
+ * run when the turn ends, so a limit by the clock would not see them.
+ */
+const toldPerTurn = 8;
 
 export class NativeFlowEngine implements FlowEngine {
   readonly #create: CreateNativeEngine;
   readonly #log: Logger;
   readonly #onCrowded: OnCrowded;
   /**
-   * New flows that were not told yet, oldest first, and what has become of them since: a flood of them must not hold up
-   * questions, and what happens to others.
+   * New flows that were not told yet, and what has become of them since: a flood of them must not hold up questions, and what
+   * happens to others. Their owners' turns come one after the other.
    */
   readonly #waiting = new Map<FlowId, NativeEvent[]>();
+  readonly #turns = new RoundRobin<string, FlowId>();
   #tellsLater = false;
   /** Slots of the flows whose end was not told yet. */
   readonly #open = new Map<FlowId, number>();
-  readonly #accepted = new Set<FlowId>();
-  readonly #takers = new Map<FlowId, Taker>();
   #handlers: FlowEngineHandlers | undefined;
   #engine: NativeEngine | undefined;
   #counters: BigUint64Array = new BigUint64Array(0);
@@ -75,6 +69,7 @@ export class NativeFlowEngine implements FlowEngine {
     if (this.#engine !== undefined) return;
     try {
       const engine = this.#create((events) => {
+        setImmediate(() => engine.ready());
         if (this.#engine === engine) this.#receive(events);
       });
       this.#engine = engine;
@@ -97,6 +92,7 @@ export class NativeFlowEngine implements FlowEngine {
     if (engine === undefined) return;
     engine.stop();
     this.#waiting.clear();
+    this.#turns.clear();
     // What the engine's threads have still told is waiting in the event loop.
     await new Promise((resolve) => setImmediate(resolve));
     for (const [id, slot] of this.#open) {
@@ -135,14 +131,6 @@ export class NativeFlowEngine implements FlowEngine {
     );
   }
 
-  takeStream(id: FlowId): Promise<Stream> {
-    return new Promise((resolve, reject) => {
-      if (!this.#open.has(id)) return reject(gone());
-      this.#takers.set(id, { resolve, reject });
-      if (this.#accepted.delete(id)) this.#onAccepted(id);
-    });
-  }
-
   close(id: FlowId, how: 'graceful' | 'reset'): void {
     this.#engine?.close(id, how);
   }
@@ -159,6 +147,11 @@ export class NativeFlowEngine implements FlowEngine {
   /** The machine's network has changed: flows whose way out is no longer the kernel's choice end, TCP by reset. */
   review(): void {
     this.#engine?.review();
+  }
+
+  /** The device has another MTU now. */
+  setMtu(mtu: number): void {
+    this.#engine?.setMtu(mtu);
   }
 
   /** The IPv6 destinations whose flows are carried; those of others are unreachable. */
@@ -179,11 +172,12 @@ export class NativeFlowEngine implements FlowEngine {
   /** What concerns one flow is told in order. */
   #receive(events: readonly NativeEvent[]): void {
     for (const event of events) {
-      const isOfFlow =
-        event.kind === 'close' || event.kind === 'dialed' || event.kind === 'peeked' || event.kind === 'accepted';
+      const isOfFlow = event.kind === 'close' || event.kind === 'dialed' || event.kind === 'peeked';
       const waiting = isOfFlow ? this.#waiting.get(event.id) : undefined;
-      if (event.kind === 'open') this.#waiting.set(event.id, [event]);
-      else if (waiting !== undefined) waiting.push(event);
+      if (event.kind === 'open') {
+        this.#waiting.set(event.id, [event]);
+        this.#turns.add(event.owner, event.id);
+      } else if (waiting !== undefined) waiting.push(event);
       else this.#dispatch(event);
     }
     if (!this.#tellsLater) this.#tellWaiting();
@@ -191,14 +185,14 @@ export class NativeFlowEngine implements FlowEngine {
 
   #tellWaiting(): void {
     this.#tellsLater = false;
-    const until = performance.now() + sliceMs;
-    let told = 0;
-    for (const [id, events] of this.#waiting) {
-      if (++told % between === 0 && performance.now() > until) break;
+    for (let told = 0; told < toldPerTurn; told++) {
+      const id = this.#turns.take();
+      if (id === undefined) break;
+      const events = this.#waiting.get(id) ?? [];
       this.#waiting.delete(id);
       for (const event of events) this.#dispatch(event);
     }
-    this.#tellsLater = this.#waiting.size > 0;
+    this.#tellsLater = !this.#turns.isEmpty;
     if (this.#tellsLater) setImmediate(() => this.#tellWaiting());
   }
 
@@ -225,16 +219,11 @@ export class NativeFlowEngine implements FlowEngine {
         return handlers.onDialed(event.id, outcomeOf(event));
       case 'peeked':
         return handlers.onPeeked(event.id, { chunks: event.chunks, reason: event.reason });
-      case 'accepted':
-        return this.#takers.has(event.id) ? this.#onAccepted(event.id) : void this.#accepted.add(event.id);
       case 'close': {
-        const { id, up, down, reason } = event;
+        const { id, up, down, firstByteMs, reason } = event;
         if (!this.#open.delete(id)) return;
-        this.#accepted.delete(id);
-        this.#takers.get(id)?.reject(gone());
-        this.#takers.delete(id);
-        if (reason === 'gave-way') this.#onCrowded('udp', 1);
-        return handlers.onClose({ id, up, down, reason });
+        if (reason === 'gave-way') this.#onCrowded(id % 2 === 1 ? 'udp' : 'tcp', 1);
+        return handlers.onClose({ id, up, down, firstByteMs, reason });
       }
       case 'dns': {
         const { firstToken, count, questions } = event;
@@ -253,18 +242,6 @@ export class NativeFlowEngine implements FlowEngine {
     }
   }
 
-  #onAccepted(id: FlowId): void {
-    const taker = this.#takers.get(id);
-    this.#takers.delete(id);
-    try {
-      const fd = this.#engine?.takeStream(id);
-      if (fd === undefined) throw gone();
-      taker?.resolve(new SocketStream(new net.Socket({ fd, allowHalfOpen: true })));
-    } catch (caught) {
-      taker?.reject(AppError.from(caught, 'DIAL_IO', 'the accepted connection cannot be taken'));
-    }
-  }
-
   #counter(index: number): number {
     return Number(this.#counters[index] ?? 0n);
   }
@@ -275,8 +252,13 @@ function endpoint({ address, port }: { address: string; port: number }): { host:
 }
 
 function outcomeOf(event: NativeEvent & { kind: 'dialed' }): DialOutcome {
-  if (event.ok) return { ok: true, address: event.address, ms: event.ms };
-  return { ok: false, code: dialCodeOfFailure(event.failure), message: event.message, ms: event.ms };
+  const attempts = event.attempts?.map(({ address, begun, took, end }): DialAttempt => {
+    const known = end === 'connected' || end === 'unanswered';
+    return { address, begunMs: begun, tookMs: took, end: known ? end : dialCodeOfFailure(end) };
+  });
+  const told = attempts === undefined ? {} : { attempts };
+  if (event.ok) return { ok: true, address: event.address, ms: event.ms, ...told };
+  return { ok: false, code: dialCodeOfFailure(event.failure), message: event.message, ms: event.ms, ...told };
 }
 
 function nativeVerdict(verdict: Verdict): NativeVerdict {
@@ -285,8 +267,6 @@ function nativeVerdict(verdict: Verdict): NativeVerdict {
       return nativeDial(verdict.dial);
     case 'reject':
       return { kind: 'reject', how: verdict.how };
-    case 'stream':
-      return { kind: 'stream' };
     case 'peek':
       return { kind: 'peek', atLeast: verdict.atLeast, timeoutMs: verdict.timeoutMs };
     default:
@@ -294,18 +274,25 @@ function nativeVerdict(verdict: Verdict): NativeVerdict {
   }
 }
 
-function nativeDial(dial: NativeDial): NativeVerdict {
-  const { via, hops, port, username, password, target, timeoutMs } = dial;
+function nativeDial({ hops, port, layers, target, timeoutMs }: DialPlan): NativeVerdict {
   return {
     kind: 'dial',
-    via,
     hops: hops.map(({ address, device }) => ({ address, device })),
     port,
+    layers: layers.map((layer) => nativeLayer(layer, target)),
     timeoutMs,
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    ...(target === undefined ? {} : { targetHost: target.host, targetPort: target.port }),
   };
+}
+
+function nativeLayer(layer: Layer, { host, port }: Endpoint): NativeLayer {
+  switch (layer.protocol) {
+    case 'socks5':
+      return { ...layer, targetHost: host, targetPort: port };
+    case 'http-connect':
+      return { protocol: layer.protocol, request: encodeConnectRequest({ host, port }, layer) };
+    default:
+      return unreachable(layer);
+  }
 }
 
 function deviceError(caught: unknown): AppError {

@@ -1,4 +1,5 @@
 /** Tells people that the network's search list names public domains, which it is not given. */
+import { warningOf } from '../contract/warning-texts.ts';
 import type { HealthSink } from '../system/health-sink.ts';
 
 const code = 'DNS_SEARCH_PUBLIC';
@@ -18,15 +19,7 @@ export class SearchListWarning {
     if (this.#domains.has(domain)) return;
     this.#domains.add(domain);
     const named = [...this.#domains].slice(0, most).join(', ');
-    const rest = this.#domains.size > most ? ' and more' : '';
-    this.#health.raise({
-      code,
-      severity: 'warning',
-      title: 'This network claims public domains as its own',
-      text: `Its search list names ${named}${rest}. Names in them go by your rules, and its servers are not asked about them.`,
-      action:
-        'If one is the domain of your company, add it to nameserver-policy (system), or write a rule that sends it DIRECT.',
-    });
+    this.#health.raise(warningOf(code, { domains: named, count: this.#domains.size }));
   }
 
   /** Another network, or other rules. */

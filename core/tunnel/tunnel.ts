@@ -2,55 +2,46 @@
  * The object graph of the helper: what lives as long as the process (pools, flows, dispatcher, inbounds) around what one
  * configuration decides, which is swapped whole on reload. Who may ask for what is not known here.
  */
+
 import { AppError } from '../base/app-error.ts';
-import { normaliseDomain } from '../base/domain.ts';
 import { Emitter } from '../base/emitter.ts';
-import { type Config, type DnsMode, defaultConfig } from '../contract/config.ts';
+import type { Cause } from '../contract/causes.ts';
+import { type Config, type DnsMode, defaultConfig, type PolicyMode } from '../contract/config.ts';
 import type { ConnectionRow, Endpoint, RuleTrace } from '../contract/flow.ts';
 import type { Params, Result, RuleRow } from '../contract/rpc.ts';
 import type { Snapshot } from '../contract/status.ts';
-import { AddressMemory } from '../dns/address-memory.ts';
-import { askAsApplication } from '../dns/application-view.ts';
-import { DnsLog } from '../dns/dns-log.ts';
-import { DnsServer } from '../dns/dns-server.ts';
-import { FakeIpPool } from '../dns/fake-ip-pool.ts';
-import { Forwarders } from '../dns/forwarders.ts';
-import { MissingNames } from '../dns/missing-names.ts';
-import { NameInquiry } from '../dns/name-inquiry.ts';
-import { SearchList } from '../dns/search-list.ts';
-import { SystemHosts } from '../dns/system-hosts.ts';
+import { FakeIpPool } from '../dns/fake-ip/fake-ip-pool.ts';
+import { DnsLog } from '../dns/server/dns-log.ts';
 import { FlowTable } from '../flow/flow-table.ts';
-import type { Metadata } from '../flow/metadata.ts';
 import { CachedProcessFinder } from '../flow/process-finder.ts';
-import { TunInbound } from '../inbound/tun-inbound.ts';
 import { Egress } from '../outbound/egress.ts';
 import { EgressUdpWays } from '../outbound/egress-udp-ways.ts';
+import { noSets, type RuleSets } from '../rule/rule-set.ts';
 import { ClientNames } from './client-names.ts';
 import { ConfigGraph } from './config-graph.ts';
 import { ConnectionTopic } from './connection-topic.ts';
-import { CrowdWarning } from './crowd-warning.ts';
+import { DataPath } from './data-path.ts';
+import { DeviceRoutes } from './device-routes.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { EchoPolicy } from './echo-policy.ts';
-import { EngineRevival } from './engine-revival.ts';
+import { DnsDesk } from './dns-desk.ts';
+import { DnsNotes } from './dns-notes.ts';
+import { tellEmptyGroups } from './empty-groups-warning.ts';
 import { FakeIpPools } from './fake-ip-pools.ts';
 import { ForgedAnswerWarning } from './forged-answer-warning.ts';
+import { Inspector } from './inspector.ts';
 import { KernelRouteView } from './kernel-route-view.ts';
+import { LastingState } from './lasting-state.ts';
 import { ProcessLoopGuard } from './loop-guard.ts';
 import { MixedPort } from './mixed-port.ts';
 import { NativeFlowEngine } from './native-flow-engine.ts';
+import { NetworkWatch } from './network-watch.ts';
+import { PolicyDesk } from './policy-desk.ts';
 import { SearchListWarning } from './search-list-warning.ts';
-import { SilentClients } from './silent-clients.ts';
-import { TunnelMachine, type TunnelSteps } from './tunnel-machine.ts';
-import { socketMark, type TunnelServices, tunAddress6, tunPrefix6 } from './tunnel-services.ts';
-import { UnknownAddressWarning } from './unknown-address-warning.ts';
+import { SparedPrograms } from './spared-programs.ts';
+import { TunnelMachine } from './tunnel-machine.ts';
+import { ipv6Probe, socketMark, type TunnelServices, tunAddress6 } from './tunnel-services.ts';
+import { tunnelSteps } from './tunnel-steps.ts';
 import { Upkeep } from './upkeep.ts';
-
-/** Packets that wait for the engine; fewer are lost under load (ip-link(8), txqueuelen). */
-const queueLength = 2_000;
-/** Flows that wait for a verdict at once. */
-const maxHeld = 8_192;
-/** An address that only IPv6 can reach, to ask whether there is a route. */
-const ipv6Probe = '2001:4860:4860::8888';
 
 export class Tunnel {
   readonly machine: TunnelMachine;
@@ -59,6 +50,7 @@ export class Tunnel {
   readonly connections: ConnectionTopic;
   readonly mappings: FakeIpPools;
   readonly dnsLog: DnsLog;
+  readonly proxies: PolicyDesk;
   readonly #services: TunnelServices;
   readonly #flows: FlowTable;
   /** Where the machine's own routing leads. */
@@ -67,25 +59,20 @@ export class Tunnel {
   readonly #egress: Egress;
   readonly #dispatcher: Dispatcher;
   readonly #engine: NativeFlowEngine;
-  readonly #inbound: TunInbound;
+  readonly #desk: DnsDesk;
   readonly #mixedPort: MixedPort;
-  readonly #missing: MissingNames;
-  readonly #memory: AddressMemory;
-  readonly #systemHosts: SystemHosts;
-  readonly #searchList: SearchList;
-  readonly #clients: ClientNames;
-  readonly #loopGuard: ProcessLoopGuard;
-  readonly #processes: CachedProcessFinder;
+  readonly #lasting: LastingState;
   readonly #searchWarning: SearchListWarning;
   readonly #forgedAnswers: ForgedAnswerWarning;
-  #dnsMode: DnsMode | null = null;
   #graph: ConfigGraph;
-  #dnsServer: DnsServer | undefined;
   #device: string | undefined;
   #mixedWanted = false;
   readonly #upkeep: Upkeep;
-  #network: Promise<void> | undefined;
-  #unwatchNetwork: (() => void) | undefined;
+  readonly #spared: SparedPrograms;
+  readonly #watch: NetworkWatch;
+  readonly #routes: DeviceRoutes;
+  readonly #notes: DnsNotes;
+  readonly #inspector: Inspector;
 
   /** `defaultConfig` is in force at first. Touches nothing of the machine. */
   constructor(services: TunnelServices) {
@@ -93,9 +80,14 @@ export class Tunnel {
     this.#services = services;
     this.#flows = new FlowTable(clock);
     this.connections = new ConnectionTopic(this.#flows);
-    this.#loopGuard = new ProcessLoopGuard(services.loopGuard, clock);
+    const loopGuard = new ProcessLoopGuard(services.loopGuard, clock);
+    this.#spared = new SparedPrograms({
+      findListeners: (...at) => services.loopGuard.findListeners(...at),
+      spare: services.spareProcesses,
+      clock,
+      log: log.child('spared'),
+    });
     const processes = new CachedProcessFinder(services.findProcess, () => clock.monotonic());
-    this.#processes = processes;
     this.dnsLog = new DnsLog({
       findProcess: async (...asker) => (await processes.find(...asker))?.name,
       logger: log,
@@ -104,74 +96,56 @@ export class Tunnel {
     this.mappings = new FakeIpPools(fakeIpRange, (range) => this.#createPool(range), services.store);
     this.#ways = new KernelRouteView({
       findRoute: services.findRoute,
+      sourceTowards: services.sourceTowards,
       mark: socketMark,
       isOwn: (device) => this.owns(device),
       otherwise: network,
       logger: log,
     });
     this.#egress = new Egress(sockets, this.#ways, socketMark);
-    this.#missing = new MissingNames(clock);
-    this.#memory = new AddressMemory(clock);
-    this.#clients = new ClientNames(services.socketUid, clock);
-    this.#systemHosts = new SystemHosts(services.hostsFile, clock, log);
-    this.#searchList = new SearchList(() => services.systemDns.baseSearch(), log);
+    const notes = new DnsNotes(this.dnsLog, clock);
+    this.#notes = notes;
+    this.#lasting = new LastingState({
+      hostsFile: services.hostsFile,
+      systemDns: services.systemDns,
+      clock,
+      log,
+    });
+    const clients = new ClientNames(services.socketUid, clock);
     this.#searchWarning = new SearchListWarning(health);
     this.#forgedAnswers = new ForgedAnswerWarning(health, clock);
-    this.#graph = this.#build(defaultConfig, this.mappings.current);
-    const inquiry = new NameInquiry({
-      remote: (outbound) => this.#graph.dns.remote(outbound),
-      missing: this.#missing,
-      workedRecently: (name) => this.mappings.workedRecently(name),
-      onMissing: (name, upstream, ms) => this.#noteMissing(name, upstream, ms),
-      clock,
-      logger: log,
-    });
-    const unknownAddresses = new UnknownAddressWarning(health, clock);
-    const crowds = { udp: new CrowdWarning('udp', health, clock), tcp: new CrowdWarning('tcp', health, clock) };
-    this.#dispatcher = new Dispatcher(this.#graph, {
-      flows: this.#flows,
-      fakeIp: this.mappings,
-      addressMemory: this.#memory,
-      names: inquiry,
-      onRecovered: (address, name) => this.#noteRecovered(address, name),
-      resolver: { resolve: (name, signal) => this.#graph.dns.matching.resolve(name, signal) },
+    this.#graph = this.#build(defaultConfig, noSets, this.mappings.current);
+    const graph = (): ConfigGraph => this.#graph;
+    this.proxies = new PolicyDesk({ policies: () => graph().policies, lasting: this.#lasting.policies, clock });
+    this.#desk = new DnsDesk({
+      graph,
+      dnsLog: this.dnsLog,
+      clients,
       processes,
-      silentClients: new SilentClients(clock),
-      loopGuard: this.#loopGuard,
+      loopGuard,
+      egress: this.#egress,
       clock,
-      log: log.child('flow'),
-      processesWanted: () => this.connections.watched,
-      onUnknownFakeAddress: (...told) => unknownAddresses.raise(...told),
+      log,
     });
-    this.#engine = new NativeFlowEngine(
-      (onEvents) => this.#createEngine(onEvents),
-      log.child('engine'),
-      (network, count) => crowds[network].crowded(count),
-    );
-    const echo = new EchoPolicy({
-      policy: () => this.#graph,
-      fakeIp: this.mappings,
-      names: this.#memory,
-      resolver: { resolve: (name, signal) => this.#graph.dns.matching.resolve(name, signal) },
-      log: log.child('flow'),
-      timeoutMs: 8_000,
-    });
-    const revival = new EngineRevival({
-      revive: () => this.#inbound.revive(),
+    const path = new DataPath({
+      services,
+      graph,
+      lasting: this.#lasting,
+      mappings: this.mappings,
+      flows: this.#flows,
+      connections: this.connections,
+      processes,
+      loopGuard,
+      egress: this.#egress,
+      desk: this.#desk,
+      notes,
+      carried6: () => this.#routes.carried6(),
       onOver: (reason) => void this.machine.died(reason),
-      health,
-      clock,
-      log: log.child('engine'),
+      onDeviceLost: (reason) => this.#upkeep.deviceLost(this.#engine.device(), reason),
     });
-    this.#inbound = new TunInbound({
-      engine: this.#engine,
-      dispatcher: this.#dispatcher,
-      decideEcho: (asked) => echo.decide(asked),
-      dns: { answerBatch: (questions, send) => this.#dnsServer?.answerBatch(questions, send) },
-      onDead: (message, revivable) => revival.died(message, revivable),
-      log: log.child('tun'),
-    });
-    const clientOf = (source: Endpoint, local: Endpoint) => this.#clients.clientOfAccepted(source, local);
+    this.#engine = path.engine;
+    this.#dispatcher = path.dispatcher;
+    const clientOf = (source: Endpoint, local: Endpoint) => clients.clientOfAccepted(source, local);
     this.#udpWays = new EgressUdpWays(this.#egress, clock);
     const mixedServices = {
       dispatcher: this.#dispatcher,
@@ -182,11 +156,42 @@ export class Tunnel {
     };
     this.#mixedPort = new MixedPort(mixedServices, health);
     this.changed = this.#mixedPort.changed;
-    this.machine = new TunnelMachine(this.#steps(), clock, log.child('tunnel'));
+    this.#watch = this.#makeWatch();
+    this.#routes = new DeviceRoutes({
+      ...services,
+      graph,
+      engine: this.#engine,
+      mappings: this.mappings,
+      ways: this.#ways,
+      spared: this.#spared,
+    });
+    this.#inspector = new Inspector({
+      graph,
+      flows: this.#flows,
+      mappings: this.mappings,
+      dispatcher: this.#dispatcher,
+      watch: this.#watch,
+      clock,
+    });
+    const steps = tunnelSteps({
+      ...services,
+      graph,
+      watch: this.#watch,
+      inbound: path.inbound,
+      routes: this.#routes,
+      mappings: this.mappings,
+      nameDevice: (name) => {
+        this.#device = name;
+      },
+      device: () => this.#engine.device(),
+      desk: this.#desk,
+    });
+    this.machine = new TunnelMachine(steps, clock, log.child('tunnel'));
     this.#upkeep = new Upkeep({
       machine: this.machine,
       deviceTrouble: () => this.#deviceTrouble(),
       missingRoutes: () => services.routes.missing(),
+      putBackRoutes: () => services.routes.putBack(),
       health,
       clock,
       log: log.child('upkeep'),
@@ -203,55 +208,99 @@ export class Tunnel {
   }
 
   /** Throws CONFIG_INVALID or FAKE_IP_RANGE_TOO_SMALL for a configuration that cannot be put in force; changes nothing. */
-  check(config: Config): void {
-    this.#build(config, this.mappings.prepare(config.dns.fakeIpRange));
+  check(config: Config, sets: RuleSets = noSets): void {
+    this.#build(config, sets, this.mappings.prepare(config.dns.fakeIpRange));
   }
 
   /**
    * Puts a configuration in force; open flows keep the old one. Another device or fake range needs a restart of what is
-   * running, whose failure is told by the machine's state. Rejects as `check` throws, and changes nothing then.
+   * running, whose failure is told by the machine's state. Rejects as `check` throws, and changes nothing then. `prepare` is
+   * called right before it is in force.
    */
-  async reload(config: Config): Promise<void> {
+  async reload(config: Config, sets: RuleSets = noSets, prepare: () => void = () => undefined): Promise<void> {
     const { log } = this.#services;
-    const graph = this.#build(config, this.mappings.prepare(config.dns.fakeIpRange));
+    this.#graph.ruleList.note(this.#lasting.knownRules);
+    const graph = this.#build(config, sets, this.mappings.prepare(config.dns.fakeIpRange));
     const before = this.#graph;
-    if (deviceOf(before) === deviceOf(graph)) {
+    const use = (): void => {
+      prepare();
       this.#use(graph);
+    };
+    if (deviceOf(before) === deviceOf(graph)) {
+      use();
+      if (before.config.tun.mtu !== config.tun.mtu) await this.#takeMtu(config.tun.mtu);
       await this.#refreshRoutes();
     } else {
-      await this.machine
-        .restart(() => this.#use(graph))
-        .catch((error: unknown) => {
-          log.error('could not be started again with the new configuration', { reason: AppError.from(error).message });
-        });
+      await this.machine.restart(use).catch((error: unknown) => {
+        log.error('could not be started again with the new configuration', { reason: AppError.from(error).message });
+      });
     }
     if (this.#mixedWanted) await this.setMixed(true);
+  }
+
+  /** Flows go on: the kernel tells programs of the new size by itself. A device that does not take it is made anew. */
+  async #takeMtu(mtu: number): Promise<void> {
+    try {
+      await this.machine.whenRunning(async () => {
+        await this.#services.setMtu(this.#engine.device(), mtu);
+        this.#engine.setMtu(mtu);
+      });
+    } catch (error) {
+      const { log } = this.#services;
+      log.warning('the device does not take another MTU, and starts anew', { reason: AppError.from(error).message });
+      await this.machine
+        .restart(() => undefined)
+        .catch((again: unknown) => {
+          log.error('could not be started again with another MTU', { reason: AppError.from(again).message });
+        });
+    }
   }
 
   /** Whether the mixed port of the configuration in force listens. A port that is taken is a warning, not an error. */
   async setMixed(on: boolean): Promise<void> {
     this.#mixedWanted = on;
     const config = on ? this.#graph.config.mixed : null;
-    if (config !== null) await this.#watchNetwork();
+    if (config !== null) await this.#watch.start();
     await this.#mixedPort.apply(config);
   }
 
   fakeIp(): Snapshot['fakeIp'] {
-    const { range, used, capacity } = this.mappings.current;
-    const { unknownFakeAddresses: unknown, recoveredFlows: recovered } = this.#dispatcher;
-    const range6 = this.#graph.fake6?.text ?? null;
-    return { range: range.text, range6, used, capacity, unknown, recovered };
+    return this.#inspector.fakeIp();
   }
 
   dnsMode(): Snapshot['dnsMode'] {
-    return { mode: this.#dnsMode ?? this.#graph.config.dns.mode, chosen: this.#dnsMode !== null };
+    const { chosenMode } = this.#lasting.dns;
+    return { mode: chosenMode ?? this.#graph.config.dns.mode, chosen: chosenMode !== null };
   }
 
-  /** Instead of the configuration's; null = as it says. Open flows and fake addresses stay understood. */
+  /** Instead of the configuration's; null = as it says. Nothing is built anew: the next question is answered so. */
   async setDnsMode(mode: DnsMode | null): Promise<void> {
-    if (mode === this.#dnsMode) return;
-    this.#dnsMode = mode;
-    this.#use(this.#build(this.#graph.config, this.#graph.pool));
+    this.#lasting.dns.chooseMode(mode);
+  }
+
+  mode(): Snapshot['mode'] {
+    const { chosenMode } = this.#lasting.policies;
+    return { mode: chosenMode ?? this.#graph.config.mode, chosen: chosenMode !== null };
+  }
+
+  setMode(mode: PolicyMode | null): void {
+    this.#lasting.policies.chooseMode(mode);
+  }
+
+  useChoices(choices: ReadonlyMap<string, string>): void {
+    this.#lasting.policies.useChoices(choices);
+  }
+
+  selectProxy(choice: Params<'selectProxy'>): Result<'selectProxy'> {
+    return this.proxies.select(choice);
+  }
+
+  testProxies(wanted: Params<'testProxies'>): Result<'testProxies'> {
+    return this.proxies.test(wanted);
+  }
+
+  stopTests(): number {
+    return this.proxies.stopTests();
   }
 
   flushDnsCache(): number {
@@ -269,29 +318,19 @@ export class Tunnel {
   }
 
   rules(): RuleRow[] {
-    return this.#graph.rules.rows();
+    return this.#inspector.rules();
   }
 
-  /** A fake address is understood as its name. */
-  async testRule({ host, port, network }: Params<'testRule'>, signal: AbortSignal): Promise<RuleTrace> {
-    await this.#watchNetwork();
-    const name = this.mappings.lookup(host)?.name;
-    const destination = { host: name ?? normaliseDomain(host), port };
-    const metadata: Metadata = {
-      network,
-      inbound: 'tun',
-      source: { host: this.mappings.current.range.tunAddress, port: 0 },
-      destination,
-      originalDestination: { host, port },
-      ...(name === undefined ? {} : { domainSource: 'fake-ip' }),
-    };
-    return await this.#graph.explain(metadata, signal);
+  switchRule(wanted: Params<'switchRule'>): boolean {
+    return this.#inspector.switchRule(wanted);
   }
 
-  async dnsQuery(question: Params<'dnsQuery'>, signal: AbortSignal): Promise<Result<'dnsQuery'>> {
-    await this.#watchNetwork();
-    const client = this.mappings.current.range.tunAddress;
-    return await askAsApplication(this.#graph.dns.router, question, client, this.#services.clock, signal);
+  testRule(question: Params<'testRule'>, signal: AbortSignal): Promise<RuleTrace> {
+    return this.#inspector.testRule(question, signal);
+  }
+
+  dnsQuery(question: Params<'dnsQuery'>, signal: AbortSignal): Promise<Result<'dnsQuery'>> {
+    return this.#inspector.dnsQuery(question, signal);
   }
 
   /** Ends the live flows of which `which` is true; answers how many. */
@@ -308,30 +347,30 @@ export class Tunnel {
   /** Ends what the machine does not: ports, timers, the watch on the network. The store stays open; it is the caller's. */
   async dispose(): Promise<void> {
     await this.setMixed(false);
+    this.#graph.policies.stop();
     this.mappings.stop();
     this.#upkeep.stop();
-    this.#unwatchNetwork?.();
-    await this.#services.network.stop();
+    await this.#watch.stop();
   }
 
-  #build(config: Config, pool: FakeIpPool): ConfigGraph {
+  #build(config: Config, sets: RuleSets, pool: FakeIpPool): ConfigGraph {
     const { clock, log, network, systemDns } = this.#services;
     return new ConfigGraph(config, pool, {
+      sets,
       egress: this.#egress,
       fakeIp: this.mappings,
       base: async () => {
         const [servers, options] = await Promise.all([systemDns.baseServers(), systemDns.baseOptions()]);
         return { servers, options };
       },
-      searchList: this.#searchList,
-      systemHosts: this.#systemHosts,
-      missing: this.#missing,
-      memory: this.#memory,
-      dnsMode: this.#dnsMode,
+      lasting: this.#lasting,
       ipv6: () => this.#ways.deviceFor(ipv6Probe) !== undefined,
       hasIpv6: network.ipv6Available(),
       onForged: (...told) => this.#forgedAnswers.raise(...told),
-      onPublicSearchDomain: (domain) => this.#notePublicSearchDomain(domain),
+      onPublicSearchDomain: (domain) => {
+        this.#searchWarning.raise(domain);
+        this.#notes.publicSearchDomain(domain);
+      },
       clock,
       log,
     });
@@ -342,27 +381,11 @@ export class Tunnel {
     this.#searchWarning.clear();
     this.mappings.use(graph);
     this.#graph = graph;
+    graph.takeOver();
+    tellEmptyGroups(graph.policies.emptyGroups(), this.#services.health);
     this.#dispatcher.swap(graph);
-    this.#dnsServer?.setRouter(graph.dns.router);
+    this.#desk.takeRouter();
     this.#engine.hijackDns(graph.config.tun.dnsHijack);
-  }
-
-  /** What connections tell of names stands in the log beside what was asked. */
-  #noteRecovered(address: string, name: string): void {
-    const row = { client: '', name, type: '', verdict: 'recovered', rcode: '', answer: address, ms: 0 } as const;
-    this.dnsLog.record({ time: this.#services.clock.now(), ...row });
-  }
-
-  #notePublicSearchDomain(domain: string): void {
-    this.#searchWarning.raise(domain);
-    const answer = 'a public domain in the search list of this network: its names go by the rules';
-    const row = { client: '', name: domain, type: '', verdict: 'refused', rcode: '', answer, ms: 0 } as const;
-    this.dnsLog.record({ time: this.#services.clock.now(), ...row });
-  }
-
-  #noteMissing(name: string, upstream: string, ms: number): void {
-    const row = { client: '', name, type: 'A', verdict: 'absent', rcode: 'NXDOMAIN', answer: '' } as const;
-    this.dnsLog.record({ time: this.#services.clock.now(), ...row, upstream, upstreamMs: ms, ms });
   }
 
   #createPool(range: string): FakeIpPool {
@@ -370,119 +393,22 @@ export class Tunnel {
     return new FakeIpPool({ range, key: fakeIpKey, store, clock, health, logger: log });
   }
 
-  #createEngine(onEvents: Parameters<TunnelServices['createEngine']>[1]): ReturnType<TunnelServices['createEngine']> {
-    const { createEngine, network } = this.#services;
-    const { device, mtu, gso, dnsHijack } = this.#graph.config.tun;
-    const { tunAddress, dnsAddress } = this.#graph.pool.range;
-    const options = {
-      name: device,
-      mtu,
-      gso,
-      queueLength,
-      address4: tunAddress,
-      peer4: dnsAddress,
-      address6: network.ipv6Available() ? tunAddress6 : null,
-      carried6: this.#carried6(),
-      mark: socketMark,
-      maxHeld,
-      dnsHijack,
-    };
-    return createEngine(options, onEvents);
-  }
-
-  #steps(): TunnelSteps {
-    const { routes, systemDns, flushCaches, destroySockets, clock, log } = this.#services;
-    return {
-      steps: {
-        tun: {
-          begin: async () => {
-            await this.#watchNetwork();
-            // While it was off, nobody told of what other programs wrote.
-            await this.#takeBaseDns();
-            this.#device = this.#graph.config.tun.device;
-            await this.#inbound.start();
-          },
-          undo: async () => {
-            await this.#inbound.stop();
-            this.#device = undefined;
-          },
-        },
-        'dns-server': {
-          begin: async () => {
-            const { router } = this.#graph.dns;
-            this.mappings.start();
-            this.#dnsServer = new DnsServer({
-              router,
-              log: this.dnsLog,
-              clock,
-              logger: log,
-              clientOf: (...asker) =>
-                this.#clients.clientOf([this.mappings.current.range.tunAddress, tunAddress6], ...asker),
-              forwarders: this.#forwarders(),
-            });
-          },
-          undo: async () => {
-            this.#dnsServer?.stop();
-            this.#dnsServer = undefined;
-            this.mappings.stop();
-          },
-        },
-        routes: {
-          begin: (_signal, { autoRoute }) => this.#applyRoutes(autoRoute),
-          undo: () => routes.apply(undefined),
-        },
-        'system-dns': {
-          begin: () => systemDns.apply({ server: this.#graph.pool.range.dnsAddress }),
-          undo: () => systemDns.apply(undefined),
-        },
+  #makeWatch(): NetworkWatch {
+    return new NetworkWatch({
+      ...this.#services,
+      searchList: this.#lasting.searchList,
+      ways: this.#ways,
+      onNewWays: () => this.#takeNewWays(),
+      onNewBaseDns: () => {
+        this.#searchWarning.clear();
+        this.#graph.dns.reset();
       },
-      destroySockets: async (which) => {
-        const fake = this.mappings.ranges();
-        const { tunAddress } = this.mappings.current.range;
-        const count = destroySockets([...fake, `${tunAddress}/32`, tunPrefix6], which === 'all' ? [] : fake);
-        log.debug('connections through the TUN ended', { which, count });
+      // A new network of the main table needs nothing of ours, but leave of strict-route.
+      onPolicyEvent: (event) => {
+        if (event === 'rule' || this.#graph.config.tun.strictRoute) void this.#refreshRoutes();
       },
-      flushCaches: async () => void (await flushCaches()),
-      device: () => this.#engine.device(),
-    };
-  }
-
-  /** Resolvers of this machine that the configuration in force asks. */
-  #forwarders(): Forwarders {
-    const local = () => this.#graph.outbounds.localServers();
-    return new Forwarders({
-      expected: () => local().length > 0,
-      isForwarder: async ({ network, source, destination }) => {
-        const process = await this.#processes.find(network, source, destination);
-        return process !== undefined && (await this.#loopGuard.isProxyProcess(process, local()));
-      },
-      isOurs: (address) => address === this.#graph.pool.range.dnsAddress,
-      opener: this.#egress,
-      clock: this.#services.clock,
-    });
-  }
-
-  /** Fake addresses in any case; others by the configuration, and where they are not, never around us either. */
-  #carried6(): string[] {
-    const { ipv6 } = this.#graph.config;
-    const others = ipv6 === 'always' || (ipv6 === 'auto' && this.#ways.deviceFor(ipv6Probe) !== undefined);
-    return [...this.mappings.ranges6(), ...(others ? ['::/0'] : [])];
-  }
-
-  #applyRoutes(autoRoute: boolean): Promise<void> {
-    const { routes, network } = this.#services;
-    const ipv6 = network.ipv6Available();
-    this.#engine.carry6(this.#carried6());
-    return routes.apply({
-      capture: autoRoute ? 'everything' : 'fake-ranges',
-      device: this.#engine.device(),
-      tunAddress4: this.#graph.pool.range.tunAddress,
-      mark: socketMark,
-      otherDevices: network.devicesWithIpv4(),
-      ...(ipv6 ? { tunPrefix6 } : {}),
-      fakeRanges: this.mappings.ranges(),
-      exclude: this.#graph.config.tun.routeExclude,
-      ipv6,
+      onOwnEvent: () => this.#upkeep.check(),
+      onOwnRemoval: () => this.#upkeep.removed(),
     });
   }
 
@@ -495,55 +421,23 @@ export class Tunnel {
   /** Connections are judged by the routes as they are when ours stand beside those of others again. */
   async #takeNewWays(): Promise<void> {
     await this.#refreshRoutes();
+    this.#graph.policies.networkChanged();
     this.#engine.review();
     this.#egress.review();
     this.#udpWays.review();
   }
 
-  /** Names are asked of the servers, and with the search list, that the machine has now; answers of others are forgotten. */
-  async #takeBaseDns(): Promise<void> {
-    await this.#searchList.read();
-    this.#searchWarning.clear();
-    this.#graph.dns.reset();
-  }
-
-  async #deviceTrouble(): Promise<string | undefined> {
+  async #deviceTrouble(): Promise<Cause | undefined> {
     const index = this.#engine.deviceIndex();
     if (index === undefined) return undefined;
     const { network, deviceTrouble } = this.#services;
     const addresses = [this.#graph.pool.range.tunAddress, ...(network.ipv6Available() ? [tunAddress6] : [])];
     return await deviceTrouble({ name: this.#engine.device(), index, addresses });
   }
-
-  /** Knows the machine's network from the first need on. */
-  async #watchNetwork(): Promise<void> {
-    const { network, systemDns } = this.#services;
-    this.#unwatchNetwork ??= together(
-      network.onChange(() => {
-        void this.#takeBaseDns();
-        void this.#takeNewWays();
-      }),
-      network.onOwnEvent(() => this.#upkeep.check()),
-      systemDns.onBaseChange(() => void this.#takeBaseDns()),
-    );
-    this.#network ??= Promise.all([network.start(), this.#searchList.read()]).then(() => undefined);
-    try {
-      await this.#network;
-    } catch (error) {
-      this.#network = undefined;
-      throw error;
-    }
-  }
 }
 
-function together(...ends: readonly (() => void)[]): () => void {
-  return () => {
-    for (const end of ends) end();
-  };
-}
-
-/** What of a configuration is in the device itself. */
+/** What of a configuration is in the device itself, and cannot be changed while it is there. */
 function deviceOf({ config, pool }: ConfigGraph): string {
-  const { device, mtu, gso } = config.tun;
-  return JSON.stringify([device, mtu, gso, pool.range.text]);
+  const { device, gso } = config.tun;
+  return JSON.stringify([device, gso, pool.range.text]);
 }

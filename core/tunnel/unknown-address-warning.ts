@@ -1,6 +1,7 @@
 /** Tells people that programs connect to fake addresses whose meaning is lost; taken back when it has not happened for a while. */
 import type { Ip } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
+import { warningOf } from '../contract/warning-texts.ts';
 import type { HealthSink } from '../system/health-sink.ts';
 
 const calmMs = 600_000;
@@ -26,18 +27,6 @@ export class UnknownAddressWarning {
     });
     if (address === this.#last) return; // the same program tries again; no news
     this.#last = address;
-    this.#health.raise({
-      code,
-      severity: 'warning',
-      title: 'A program uses an address that means nothing any more',
-      text: `It connected to ${address}, which no name has (${count} such ${count === 1 ? 'connection' : 'connections'} so far). ${outcome(count, recovered)}`,
-      action: 'Flush the DNS cache of the system (resolvectl flush-caches) or browser, or restart the program.',
-    });
+    this.#health.raise(warningOf(code, { address, count, recovered }));
   }
-}
-
-function outcome(count: number, recovered: number): string {
-  if (recovered === 0) return 'They are refused at once.';
-  if (recovered >= count) return 'The name was found in the first bytes of each.';
-  return `The name was found in the first bytes of ${recovered} of them; the others were refused at once.`;
 }

@@ -8,7 +8,6 @@ use crate::socks5::{Credentials, Target};
 pub enum Verdict {
     Dial(DialPlan),
     Reject(Rejection),
-    Stream,
     Peek(Peek),
 }
 
@@ -25,16 +24,30 @@ pub struct Peek {
 pub struct DialPlan {
     pub hops: Vec<Hop>,
     pub port: u16,
-    /// What the hops are asked for if they are a SOCKS5 proxy's.
-    pub proxied: Option<Proxied>,
+    /// What is spoken with the host that the hops lead to. `None` if that is the target itself.
+    pub layer: Option<Layer>,
     pub timeout_ms: u64,
+}
+
+/// What is spoken over a connected socket: a handshake that is over before the flow's first byte.
+#[derive(Clone)]
+pub enum Layer {
+    Socks5(Socks5),
+    HttpConnect(HttpConnect),
 }
 
 /// What a SOCKS5 proxy is told.
 #[derive(Clone)]
-pub struct Proxied {
+pub struct Socks5 {
     pub credentials: Option<Credentials>,
     pub target: Target,
+}
+
+/// What an HTTP proxy is told.
+#[derive(Clone)]
+pub struct HttpConnect {
+    /// The whole head of the CONNECT request.
+    pub request: Vec<u8>,
 }
 
 /// What becomes of echo requests between two addresses.
@@ -82,6 +95,10 @@ pub enum Command {
     /// The IPv6 destinations whose flows are carried.
     Carry6 {
         prefixes: Vec<Prefix>,
+    },
+    /// The device has another MTU now.
+    SetMtu {
+        mtu: u32,
     },
     /// Whose questions to port 53 are answered here.
     HijackDns {

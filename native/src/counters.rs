@@ -1,11 +1,12 @@
-//! Byte counters of the live flows, in memory that JavaScript reads without a call.
+//! Byte counters of the live flows, and when their first byte came, in memory that JavaScript reads without a call.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Flows that may live at once.
 pub const SLOTS: usize = 131_072;
 
-/// Two counters per slot: up at `2 * slot`, down at `2 * slot + 1`.
+/// Two counters per slot: up at `2 * slot`, down at `2 * slot + 1`. Behind all of them, at `2 * SLOTS + slot`, the milliseconds
+/// from the opening of the flow to the first byte that came back, and one; 0 before.
 pub struct Counters {
     cells: Box<[AtomicU64]>,
 }
@@ -13,15 +14,32 @@ pub struct Counters {
 impl Counters {
     /// All zero.
     pub fn new() -> Self {
-        let cells = std::iter::repeat_with(AtomicU64::default).take(SLOTS * 2);
+        let cells = std::iter::repeat_with(AtomicU64::default).take(SLOTS * 3);
         Self {
             cells: cells.collect(),
         }
     }
 
-    /// The memory, for JavaScript to read: `SLOTS * 2` entries that live as long as this object.
+    /// The memory, for JavaScript to read: `SLOTS * 3` entries that live as long as this object.
     pub fn cells(&self) -> &[AtomicU64] {
         &self.cells
+    }
+
+    /// Notes the first byte of a slot. Only the engine's thread writes.
+    pub fn set_first_byte(&self, slot: u32, ms: u64) {
+        self.cells[SLOTS * 2 + slot as usize].store(ms + 1, Ordering::Relaxed);
+    }
+
+    /// Milliseconds until the first byte; `None` before.
+    pub fn first_byte(&self, slot: u32) -> Option<u64> {
+        let cell = &self.cells[SLOTS * 2 + slot as usize];
+        cell.load(Ordering::Relaxed).checked_sub(1)
+    }
+
+    /// All zero, for a flow that begins.
+    pub fn clear(&self, slot: u32) {
+        self.set(slot, 0, 0);
+        self.cells[SLOTS * 2 + slot as usize].store(0, Ordering::Relaxed);
     }
 
     /// Sets both counters of a slot. Only the engine's thread writes.

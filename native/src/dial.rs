@@ -1,6 +1,7 @@
 //! Opens one TCP connection by trying several addresses 250 ms apart (RFC 8305, 5), without blocking.
 
 use crate::egress;
+use crate::event::{Attempt, AttemptEnd, Failure};
 use crate::options::Hop;
 use crate::sys::{epoll, socket};
 use std::io;
@@ -24,15 +25,26 @@ pub enum Progress {
     Failed(i32),
 }
 
+struct Connecting {
+    fd: OwnedFd,
+    peer: SocketAddr,
+    begun: u64,
+}
+
 /// A dial under way.
 pub struct Dial {
     hops: Vec<Hop>,
     port: u16,
     mark: u32,
+    /// Whether the addresses are a proxy's.
+    to_proxy: bool,
     next: usize,
     next_at: u64,
     deadline: u64,
-    attempts: Vec<(OwnedFd, SocketAddr)>,
+    begun: u64,
+    attempts: Vec<Connecting>,
+    /// Those that are over.
+    tried: Vec<Attempt>,
     errors: Vec<i32>,
 }
 
@@ -43,12 +55,20 @@ impl Dial {
             hops,
             port,
             mark,
+            to_proxy: false,
             next: 0,
             next_at: now,
             deadline: now + timeout_ms,
+            begun: now,
             attempts: Vec::new(),
+            tried: Vec::new(),
             errors: Vec::new(),
         }
+    }
+
+    /// The addresses are those of a proxy: its failures are told as such.
+    pub fn for_proxy(self, to_proxy: bool) -> Self {
+        Self { to_proxy, ..self }
     }
 
     /// Looks at the attempts and starts those that are due. `watch` registers a new socket for (edge-triggered) events.
@@ -57,7 +77,7 @@ impl Dial {
         now: u64,
         watch: &mut dyn FnMut(BorrowedFd) -> io::Result<()>,
     ) -> Progress {
-        if let Some((fd, peer)) = self.take_connected() {
+        if let Some((fd, peer)) = self.take_connected(now) {
             return Progress::Connected { fd, peer };
         }
         if now >= self.deadline {
@@ -77,6 +97,34 @@ impl Dial {
         Progress::Pending { wake }
     }
 
+    /// What came of each address that was tried, once the dial is over. Nothing if the first one answered while it was alone.
+    pub fn report(&mut self, now: u64) -> Vec<Attempt> {
+        for connecting in std::mem::take(&mut self.attempts) {
+            self.note(&connecting, now, AttemptEnd::Unanswered);
+        }
+        let mut tried = std::mem::take(&mut self.tried);
+        tried.sort_by_key(|attempt| attempt.begun);
+        if matches!(
+            tried[..],
+            [Attempt {
+                end: AttemptEnd::Connected,
+                ..
+            }]
+        ) {
+            tried.clear();
+        }
+        tried
+    }
+
+    fn note(&mut self, connecting: &Connecting, now: u64, end: AttemptEnd) {
+        self.tried.push(Attempt {
+            address: connecting.peer.ip(),
+            begun: connecting.begun - self.begun,
+            took: now - connecting.begun,
+            end,
+        });
+    }
+
     fn start_next(&mut self, now: u64, watch: &mut dyn FnMut(BorrowedFd) -> io::Result<()>) {
         let hop = &self.hops[self.next];
         self.next += 1;
@@ -84,28 +132,50 @@ impl Dial {
             .and_then(|fd| watch(fd.as_fd()).map(|()| fd));
         match begun {
             Ok(fd) => {
-                self.attempts.push((fd, hop.socket_address(self.port)));
+                self.attempts.push(Connecting {
+                    fd,
+                    peer: hop.socket_address(self.port),
+                    begun: now,
+                });
                 self.next_at = now + ATTEMPT_DELAY_MS;
             }
-            Err(error) => self.errors.push(error.raw_os_error().unwrap_or(libc::EIO)),
+            Err(error) => {
+                let errno = error.raw_os_error().unwrap_or(libc::EIO);
+                self.errors.push(errno);
+                self.tried.push(Attempt {
+                    address: hop.address,
+                    begun: now - self.begun,
+                    took: 0,
+                    end: AttemptEnd::Failed(Failure::of(errno, self.to_proxy)),
+                });
+            }
         }
     }
 
     /// Takes the first attempt that has connected, and drops those that have failed.
-    fn take_connected(&mut self) -> Option<(OwnedFd, SocketAddr)> {
+    fn take_connected(&mut self, now: u64) -> Option<(OwnedFd, SocketAddr)> {
         if self.attempts.is_empty() {
             return None;
         }
-        let fds: Vec<BorrowedFd> = self.attempts.iter().map(|(fd, _)| fd.as_fd()).collect();
+        let fds: Vec<BorrowedFd> = self.attempts.iter().map(|each| each.fd.as_fd()).collect();
         let ready = epoll::poll_writable(&fds).unwrap_or_default();
         for index in (0..self.attempts.len()).rev() {
             if !ready.get(index).copied().unwrap_or(false) {
                 continue;
             }
             let attempt = self.attempts.remove(index);
-            match socket::take_error(attempt.0.as_fd()) {
-                0 => return Some(attempt),
-                error => self.errors.push(error),
+            match socket::take_error(attempt.fd.as_fd()) {
+                0 => {
+                    if !(self.tried.is_empty() && self.attempts.is_empty()) {
+                        self.note(&attempt, now, AttemptEnd::Connected);
+                    }
+                    return Some((attempt.fd, attempt.peer));
+                }
+                error => {
+                    self.errors.push(error);
+                    let end = AttemptEnd::Failed(Failure::of(error, self.to_proxy));
+                    self.note(&attempt, now, end);
+                }
             }
         }
         None
@@ -166,6 +236,34 @@ mod tests {
             Progress::Connected { peer, .. } => assert_eq!(peer, listener.local_addr().unwrap()),
             _ => panic!("not connected"),
         }
+    }
+
+    #[test]
+    fn tells_what_came_of_each_address() {
+        let listener = TcpListener::bind("127.0.0.2:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let ends = |hops: Vec<Hop>| {
+            let mut dial = Dial::new(hops, port, 0, 10, 2000);
+            let mut now = 10;
+            while let Progress::Pending { .. } = dial.drive(now, &mut |_| Ok(())) {
+                std::thread::sleep(Duration::from_millis(5));
+                now += 5;
+            }
+            dial.report(now)
+        };
+        let refused = AttemptEnd::Failed(Failure::Refused);
+        let both = ends(vec![hop([127, 0, 0, 3]), hop([127, 0, 0, 2])]);
+        let told: Vec<_> = both.iter().map(|each| (each.address, each.end)).collect();
+        assert_eq!(
+            told,
+            [
+                (IpAddr::from([127, 0, 0, 3]), refused),
+                (IpAddr::from([127, 0, 0, 2]), AttemptEnd::Connected)
+            ]
+        );
+        assert!(both.iter().all(|each| each.begun < 100 && each.took < 100));
+        assert_eq!(ends(vec![hop([127, 0, 0, 2])]), []);
+        assert_eq!(ends(vec![hop([127, 0, 0, 3])])[0].end, refused);
     }
 
     #[test]

@@ -56,6 +56,7 @@ pub fn bind_udp(source: IpAddr, port: u16, device: Option<&str>, mark: u32) -> i
     mark_and_bind(fd.as_fd(), device, mark)?;
     report_errors(fd.as_fd(), source.is_ipv4())?;
     datagram::enable_gro(fd.as_fd());
+    datagram::enable_service(fd.as_fd(), source.is_ipv4());
     let wanted = socket::bind(fd.as_fd(), &address);
     if wanted.is_err() {
         socket::bind(fd.as_fd(), &SocketAddr::new(source, 0))?;
@@ -100,12 +101,15 @@ pub fn open_udp(v6: bool, device: Option<&str>, mark: u32) -> io::Result<OwnedFd
     Ok(fd)
 }
 
-/// No delay, little unsent data, dead peers noticed. Failing of any of these does not matter.
+/// No delay, little unsent data, dead peers noticed, urgent data in its place among the rest (RFC 6093, section 6: what relays
+/// bytes would lose it otherwise). Failing of any of these does not matter.
 pub fn tune_tcp(fd: BorrowedFd) {
     let tcp = |name, value: libc::c_int| socket::set_option(fd, libc::IPPROTO_TCP, name, value);
     let _ = tcp(libc::TCP_NODELAY, 1);
     let _ = tcp(libc::TCP_NOTSENT_LOWAT, NOT_SENT_LOW_WATER);
-    let _ = socket::set_option(fd, libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1 as libc::c_int);
+    for name in [libc::SO_KEEPALIVE, libc::SO_OOBINLINE] {
+        let _ = socket::set_option(fd, libc::SOL_SOCKET, name, 1 as libc::c_int);
+    }
     for (name, value) in KEEPALIVE {
         let _ = tcp(name, value);
     }
@@ -118,6 +122,23 @@ fn report_errors(fd: BorrowedFd, is_ipv4: bool) -> io::Result<()> {
         (libc::IPPROTO_IPV6, libc::IPV6_RECVERR)
     };
     socket::set_option(fd, level, name, 1 as libc::c_int)
+}
+
+/// Whether a UDP socket's datagrams are sent whole or not at all (EMSGSIZE, and the MTU in the error queue), or cut where they do
+/// not fit (ip(7), IP_MTU_DISCOVER).
+pub fn forbid_fragments(fd: BorrowedFd, is_ipv4: bool, forbids: bool) -> io::Result<()> {
+    let (level, name) = if is_ipv4 {
+        (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER)
+    } else {
+        (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER)
+    };
+    // The values are the same for both.
+    let value = if forbids {
+        libc::IP_PMTUDISC_DO
+    } else {
+        libc::IP_PMTUDISC_WANT
+    };
+    socket::set_option(fd, level, name, value as libc::c_int)
 }
 
 fn mark_and_bind(fd: BorrowedFd, device: Option<&str>, mark: u32) -> io::Result<()> {

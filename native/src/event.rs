@@ -1,6 +1,7 @@
 //! What the engine tells JavaScript.
 
 use crate::dns::Questions;
+use crate::engine::owner::Owner;
 use std::net::{IpAddr, SocketAddr};
 
 /// Transport of a flow or question.
@@ -79,6 +80,33 @@ pub enum Reason {
     Stopped,
 }
 
+/// One address of a dial, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    pub address: IpAddr,
+    /// Milliseconds since the dial began.
+    pub begun: u64,
+    /// Milliseconds since then until its end.
+    pub took: u64,
+    pub end: AttemptEnd,
+}
+
+/// How long a dial took, and what came of its addresses.
+#[derive(Debug)]
+pub struct DialReport {
+    pub ms: u64,
+    pub attempts: Vec<Attempt>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptEnd {
+    Connected,
+    Failed(Failure),
+    /// Another address answered first, or the time was over.
+    Unanswered,
+}
+
 /// Why a peek is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeekEnd {
@@ -93,6 +121,8 @@ pub enum Event {
     Open {
         id: u64,
         slot: u32,
+        /// Whose it is, as far as that was asked.
+        owner: Option<Owner>,
         network: Network,
         source: SocketAddr,
         destination: SocketAddr,
@@ -101,6 +131,8 @@ pub enum Event {
         id: u64,
         outcome: Result<IpAddr, (Failure, String)>,
         ms: u64,
+        /// The addresses that were tried; none where the first one answered.
+        attempts: Vec<Attempt>,
     },
     Peeked {
         id: u64,
@@ -108,13 +140,12 @@ pub enum Event {
         end: PeekEnd,
         ms: u64,
     },
-    Accepted {
-        id: u64,
-    },
     Close {
         id: u64,
         up: u64,
         down: u64,
+        /// Milliseconds from the opening to the first byte that came back.
+        first_byte: Option<u64>,
         reason: Reason,
     },
     Dns(Questions),
@@ -136,6 +167,14 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whether nobody waits for it: it is only noted, and may come a moment later.
+    pub fn is_note(&self) -> bool {
+        matches!(
+            self,
+            Event::Dialed { outcome: Ok(_), .. } | Event::Close { .. }
+        )
+    }
+
     /// How many questions it carries.
     pub fn questions(&self) -> usize {
         match self {

@@ -31,7 +31,9 @@ pub struct Metrics {
     pub dropped: Figure,
     pub held: Figure,
     pub tcp_flows: Figure,
+    /// Connections refused for want of a place, and those that gave one to somebody who had less.
     pub tcp_refused: Figure,
+    pub tcp_gave_way: Figure,
     pub udp_flows: Figure,
     /// Descriptors of outward UDP sockets.
     pub udp_sockets: Figure,

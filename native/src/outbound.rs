@@ -1,12 +1,12 @@
-//! One outward connection from verdict to outcome: the dial, and for a proxy the SOCKS5 conversation.
+//! One outward connection from verdict to outcome: the dial, and for a proxy the handshake.
 
-use crate::command::{DialPlan, Proxied};
+use crate::command::{DialPlan, Layer};
 use crate::dial::{self, Dial};
-use crate::event::Failure;
-use crate::socks5::{Action, Client, Command, Refusal, Target};
-use crate::sys::{self, socket};
+use crate::event::{Attempt, Failure};
+use crate::handshake::{End, Handshake};
+use crate::socks5::{Command, Target};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// How an outward connection stands after `drive`.
@@ -15,7 +15,7 @@ pub enum Progress {
     Pending {
         wake: u64,
     },
-    /// `bound` is what the proxy's reply says.
+    /// `bound` is what a SOCKS5 reply says.
     Ready {
         fd: OwnedFd,
         peer: SocketAddr,
@@ -29,25 +29,22 @@ pub enum Progress {
 
 enum Stage {
     Dialing(Dial),
-    Talking(Conversation),
+    Talking {
+        fd: OwnedFd,
+        peer: SocketAddr,
+        handshake: Handshake,
+    },
     Ended,
-}
-
-struct Conversation {
-    fd: OwnedFd,
-    peer: SocketAddr,
-    client: Client,
-    outgoing: Vec<u8>,
-    incoming: Vec<u8>,
 }
 
 /// An outward connection under way.
 pub struct Outbound {
     stage: Stage,
-    proxied: Option<Proxied>,
+    layer: Option<Layer>,
     command: Command,
     deadline: u64,
     started: u64,
+    attempts: Vec<Attempt>,
 }
 
 impl Outbound {
@@ -56,25 +53,32 @@ impl Outbound {
         Self::new(plan, Command::Connect, mark, now)
     }
 
-    /// The control connection of a UDP association; the plan names a proxy.
+    /// The control connection of a UDP association; the plan names a SOCKS5 proxy.
     pub fn associate(plan: DialPlan, mark: u32, now: u64) -> Self {
         Self::new(plan, Command::UdpAssociate, mark, now)
     }
 
     fn new(plan: DialPlan, command: Command, mark: u32, now: u64) -> Self {
-        let dial = Dial::new(plan.hops, plan.port, mark, now, plan.timeout_ms);
+        let dial = Dial::new(plan.hops, plan.port, mark, now, plan.timeout_ms)
+            .for_proxy(plan.layer.is_some());
         Self {
             stage: Stage::Dialing(dial),
-            proxied: plan.proxied,
+            layer: plan.layer,
             command,
             deadline: now + plan.timeout_ms,
             started: now,
+            attempts: Vec::new(),
         }
     }
 
     /// Milliseconds since the verdict.
     pub fn elapsed(&self, now: u64) -> u64 {
         now.saturating_sub(self.started)
+    }
+
+    /// What came of the addresses, once the dial is over; see `Dial::report`.
+    pub fn take_attempts(&mut self) -> Vec<Attempt> {
+        std::mem::take(&mut self.attempts)
     }
 
     /// Does what can be done now. `watch` registers a new socket for (edge-triggered) events.
@@ -84,12 +88,17 @@ impl Outbound {
         watch: &mut dyn FnMut(BorrowedFd) -> io::Result<()>,
     ) -> Progress {
         if let Stage::Dialing(dial) = &mut self.stage {
-            let (fd, peer) = match dial.drive(now, watch) {
+            let progress = dial.drive(now, watch);
+            if let dial::Progress::Pending { wake } = progress {
+                return Progress::Pending { wake };
+            }
+            self.attempts = dial.report(now);
+            let (fd, peer) = match progress {
                 dial::Progress::Pending { wake } => return Progress::Pending { wake },
                 dial::Progress::Failed(errno) => return self.fail_dial(errno),
                 dial::Progress::Connected { fd, peer } => (fd, peer),
             };
-            let Some(proxied) = self.proxied.take() else {
+            let Some(layer) = self.layer.take() else {
                 self.stage = Stage::Ended;
                 return Progress::Ready {
                     fd,
@@ -97,120 +106,42 @@ impl Outbound {
                     bound: None,
                 };
             };
-            let target = match self.command {
-                Command::Connect => proxied.target,
-                // The sender's address as the proxy would see it is not known behind NAT (RFC 1928, 4).
-                Command::UdpAssociate => {
-                    Target::Address(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0).into())
-                }
-            };
-            let client = Client::new(self.command, target, proxied.credentials);
-            self.stage = Stage::Talking(Conversation {
+            self.stage = Stage::Talking {
                 fd,
                 peer,
-                outgoing: client.greeting(),
-                client,
-                incoming: Vec::new(),
-            });
+                handshake: Handshake::new(layer, self.command),
+            };
         }
         self.talk(now)
     }
 
     fn talk(&mut self, now: u64) -> Progress {
-        let Stage::Talking(conversation) = &mut self.stage else {
+        let Stage::Talking { fd, handshake, .. } = &mut self.stage else {
             return failed(Failure::Io, "the dial has ended");
         };
-        let action = match conversation.advance() {
-            Ok(Some(action)) => action,
-            Ok(None) if now < self.deadline => {
+        let Some(end) = handshake.advance(fd.as_fd()) else {
+            if now < self.deadline {
                 return Progress::Pending {
                     wake: self.deadline,
                 };
             }
-            Ok(None) => {
-                self.stage = Stage::Ended;
-                return failed(Failure::Timeout, "the proxy did not answer in time");
-            }
-            Err(error) => {
-                self.stage = Stage::Ended;
-                let message = format!("the proxy ended the handshake: {error}");
-                return failed(Failure::ProxyFailed, &message);
-            }
+            self.stage = Stage::Ended;
+            return failed(Failure::Timeout, "the proxy did not answer in time");
         };
-        let Stage::Talking(conversation) = std::mem::replace(&mut self.stage, Stage::Ended) else {
+        let Stage::Talking { fd, peer, .. } = std::mem::replace(&mut self.stage, Stage::Ended)
+        else {
             return failed(Failure::Io, "the dial has ended");
         };
-        match action {
-            Action::Done(bound) => Progress::Ready {
-                fd: conversation.fd,
-                peer: conversation.peer,
-                bound: Some(bound),
-            },
-            Action::Refused(refusal) => refused(refusal),
-            Action::Send(_) | Action::Read => failed(Failure::Io, "unfinished handshake"),
+        match end {
+            End::Done { bound } => Progress::Ready { fd, peer, bound },
+            End::Refused { failure, message } => Progress::Failed { failure, message },
         }
     }
 
     fn fail_dial(&mut self, errno: i32) -> Progress {
         self.stage = Stage::Ended;
-        let failure = Failure::of(errno, self.proxied.is_some());
+        let failure = Failure::of(errno, self.layer.is_some());
         failed(failure, &io::Error::from_raw_os_error(errno).to_string())
-    }
-}
-
-impl Conversation {
-    /// Sends and receives until the conversation is over (`Some`) or the socket is not ready (`None`).
-    fn advance(&mut self) -> io::Result<Option<Action>> {
-        loop {
-            while !self.outgoing.is_empty() {
-                match socket::send(self.fd.as_fd(), &self.outgoing) {
-                    Ok(count) => drop(self.outgoing.drain(..count)),
-                    Err(error) if sys::would_block(&error) => return Ok(None),
-                    Err(error) => return Err(error),
-                }
-            }
-            let missing = self.client.next() - self.incoming.len();
-            let mut buffer = [0; 260];
-            match socket::receive(self.fd.as_fd(), &mut buffer[..missing], 0) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(count) => self.incoming.extend_from_slice(&buffer[..count]),
-                Err(error) if sys::would_block(&error) => return Ok(None),
-                Err(error) => return Err(error),
-            }
-            if self.incoming.len() < self.client.next() {
-                continue;
-            }
-            let action = self.client.advance(&self.incoming);
-            self.incoming.clear();
-            match action {
-                Action::Send(bytes) => self.outgoing = bytes,
-                Action::Read => {}
-                Action::Done(_) | Action::Refused(_) => return Ok(Some(action)),
-            }
-        }
-    }
-}
-
-fn refused(refusal: Refusal) -> Progress {
-    match refusal {
-        Refusal::Authentication => failed(
-            Failure::ProxyAuth,
-            "the proxy refused the user name or password, or wants one",
-        ),
-        Refusal::Protocol(text) => failed(Failure::ProxyFailed, text),
-        Refusal::Reply(code) => {
-            let (failure, text) = match code {
-                2 => (Failure::ProxyDenied, "not allowed by the proxy's rules"),
-                3 => (Failure::NetworkUnreachable, "network unreachable"),
-                4 => (Failure::HostUnreachable, "host unreachable"),
-                5 => (Failure::Refused, "connection refused"),
-                6 => (Failure::Timeout, "TTL expired"),
-                7 => (Failure::ProxyFailed, "command not supported"),
-                8 => (Failure::ProxyFailed, "address type not supported"),
-                _ => (Failure::ProxyFailed, "general failure"),
-            };
-            failed(failure, &format!("SOCKS5 reply {code}: {text}"))
-        }
     }
 }
 
@@ -224,15 +155,47 @@ fn failed(failure: Failure, message: &str) -> Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::{HttpConnect, Socks5};
     use crate::options::Hop;
     use crate::sys::process::monotonic_ms;
     use std::io::{Read, Write};
-    use std::net::{IpAddr, TcpListener, TcpStream};
+    use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
     use std::thread;
     use std::time::Duration;
 
+    const REQUEST: &[u8] = b"CONNECT a.example:80 HTTP/1.1\r\n\r\n";
+
+    fn socks5() -> Layer {
+        Layer::Socks5(Socks5 {
+            credentials: None,
+            target: Target::new("a.example", 80),
+        })
+    }
+
+    fn http() -> Layer {
+        Layer::HttpConnect(HttpConnect {
+            request: REQUEST.to_vec(),
+        })
+    }
+
+    /// What comes behind the handshake, to the end.
+    fn rest_of(progress: Progress) -> String {
+        let Progress::Ready { fd, .. } = progress else {
+            panic!("not ready");
+        };
+        let mut stream = TcpStream::from(fd);
+        stream.set_nonblocking(false).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    }
+
     /// Dials a proxy whose behaviour is `serve`.
-    fn dial(serve: impl FnOnce(TcpStream) + Send + 'static, timeout_ms: u64) -> Progress {
+    fn dial(
+        layer: Layer,
+        serve: impl FnOnce(TcpStream) + Send + 'static,
+        timeout_ms: u64,
+    ) -> Progress {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = thread::spawn(move || serve(listener.accept().unwrap().0));
@@ -243,10 +206,7 @@ mod tests {
         let plan = DialPlan {
             hops: vec![hop],
             port,
-            proxied: Some(Proxied {
-                credentials: None,
-                target: Target::new("a.example", 80),
-            }),
+            layer: Some(layer),
             timeout_ms,
         };
         let mut outbound = Outbound::connect(plan, 0, monotonic_ms());
@@ -270,6 +230,7 @@ mod tests {
     #[test]
     fn a_reply_may_come_byte_by_byte_and_is_not_overread() {
         let progress = dial(
+            socks5(),
             |mut stream| {
                 stream.set_nodelay(true).unwrap();
                 let mut greeting = [0; 3];
@@ -287,24 +248,97 @@ mod tests {
             },
             2_000,
         );
-        let Progress::Ready { fd, .. } = progress else {
-            panic!("not ready");
-        };
-        let mut stream = TcpStream::from(fd);
-        stream.set_nonblocking(false).unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        assert_eq!(text, "hello");
+        assert_eq!(rest_of(progress), "hello");
+    }
+
+    #[test]
+    fn a_reply_that_is_cut_short_is_understood_all_the_same() {
+        for (reply, failure) in [
+            (&[5, 5][..], Failure::Refused),
+            (&[5, 4, 0], Failure::HostUnreachable),
+            (&[5, 2, 0, 1], Failure::ProxyDenied),
+            (&[5, 0, 0, 1], Failure::ProxyFailed),
+            (&[5], Failure::ProxyFailed),
+        ] {
+            let progress = dial(
+                socks5(),
+                move |mut stream| {
+                    stream.read_exact(&mut [0; 3]).unwrap();
+                    stream.write_all(&[5, 0]).unwrap();
+                    stream.read_exact(&mut [0; 16]).unwrap();
+                    stream.write_all(reply).unwrap();
+                },
+                2_000,
+            );
+            assert_eq!(failure_of(progress), Some(failure), "{reply:?}");
+        }
     }
 
     #[test]
     fn a_proxy_that_hangs_up_or_says_nothing_fails() {
-        assert_eq!(failure_of(dial(drop, 2_000)), Some(Failure::ProxyFailed));
+        for layer in [socks5(), http()] {
+            let progress = dial(layer, drop, 2_000);
+            assert_eq!(failure_of(progress), Some(Failure::ProxyFailed));
+        }
         let silent = |mut stream: TcpStream| {
             let mut all = Vec::new();
             // Ends when the dialler gives up.
             let _ = stream.read_to_end(&mut all);
         };
-        assert_eq!(failure_of(dial(silent, 50)), Some(Failure::Timeout));
+        for layer in [socks5(), http()] {
+            assert_eq!(failure_of(dial(layer, silent, 50)), Some(Failure::Timeout));
+        }
+    }
+
+    #[test]
+    fn an_http_answer_in_any_pieces_leaves_the_target_its_bytes() {
+        let long = "Via: x\r\n".repeat(500);
+        let head = format!("HTTP/1.1 200 Connection established\r\n{long}\r\n");
+        for size in [1, 100, 3_000, 8_000] {
+            let bytes = format!("{head}hello");
+            let progress = dial(
+                http(),
+                move |mut stream| {
+                    stream.set_nodelay(true).unwrap();
+                    let mut request = [0; REQUEST.len()];
+                    stream.read_exact(&mut request).unwrap();
+                    assert_eq!(request, REQUEST);
+                    for piece in bytes.as_bytes().chunks(size) {
+                        stream.write_all(piece).unwrap();
+                    }
+                },
+                5_000,
+            );
+            assert_eq!(rest_of(progress), "hello", "pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_dribbles_is_given_up_when_the_time_is_over() {
+        let dribble = |mut stream: TcpStream| {
+            for byte in b"HTTP/1.1 200 OK\r\n".iter().cycle() {
+                if stream.write_all(&[*byte]).is_err() {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(5));
+            }
+        };
+        assert_eq!(
+            failure_of(dial(http(), dribble, 150)),
+            Some(Failure::Timeout)
+        );
+    }
+
+    #[test]
+    fn a_refusal_with_a_reset_behind_it_is_understood_all_the_same() {
+        let refuse = |mut stream: TcpStream| {
+            // What it has not read becomes a reset when it closes.
+            stream.read_exact(&mut [0; 10]).unwrap();
+            stream.write_all(b"HTTP/1.1 407 No\r\n\r\n").unwrap();
+        };
+        for _ in 0..20 {
+            let failure = failure_of(dial(http(), refuse, 2_000));
+            assert_eq!(failure, Some(Failure::ProxyAuth));
+        }
     }
 }

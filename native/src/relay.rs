@@ -1,7 +1,8 @@
 //! Carries bytes, half-closes and resets between two connected TCP sockets: small pieces by copying, bulk by splice(2).
 
+use crate::engine::owner::Owner;
+use crate::pipe_pool::{Lent, PipePool};
 use crate::sys::epoll::{CAN_READ, CAN_WRITE};
-use crate::sys::pipe::{Pipe, PipePool};
 use crate::sys::{self, socket};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -35,7 +36,7 @@ pub enum Outcome {
 #[derive(Default)]
 struct Half {
     /// Bytes on their way: in the pipe, or copied and not sent yet (never both).
-    pipe: Option<Pipe>,
+    pipe: Option<Lent>,
     pending: Vec<u8>,
     bulk: bool,
     /// The source has ended.
@@ -52,6 +53,8 @@ pub struct Relay {
     up: Half,
     down: Half,
     closing: bool,
+    /// Whose share of the pipes it takes from, if that was asked.
+    owner: Option<Owner>,
 }
 
 impl Relay {
@@ -62,12 +65,18 @@ impl Relay {
             up: Half::default(),
             down: Half::default(),
             closing: false,
+            owner: None,
         }
     }
 
     /// The socket towards the remote side.
     pub fn remote(&self) -> BorrowedFd<'_> {
         self.remote.as_fd()
+    }
+
+    /// Says whose it is.
+    pub fn belongs_to(&mut self, owner: Option<Owner>) {
+        self.owner = owner;
     }
 
     /// Bytes the remote side and the client have taken.
@@ -174,7 +183,7 @@ impl Relay {
 
     /// True if it stopped only because its share was used up.
     fn pump(&mut self, from: Side, pool: &mut PipePool, buffer: &mut [u8]) -> Result<bool, Side> {
-        let closing = self.closing;
+        let (closing, owner) = (self.closing, self.owner);
         let (source, target, half, to) = match from {
             Side::Client => (&self.client, &self.remote, &mut self.up, Side::Remote),
             Side::Remote => (&self.remote, &self.client, &mut self.down, Side::Client),
@@ -189,7 +198,7 @@ impl Relay {
             let sent = half.flush(target).map_err(named)?;
             let read = if closing {
                 half.discard(source, buffer).map_err(named)?
-            } else if half.bulk && half.has_pipe(pool) {
+            } else if half.bulk && half.has_pipe(pool, owner) {
                 half.fill(source).map_err(named)?
             } else {
                 half.copy(source, target, buffer).map_err(named)?
@@ -267,9 +276,9 @@ impl Half {
     }
 
     /// Whether there is a pipe, or one could be had.
-    fn has_pipe(&mut self, pool: &mut PipePool) -> bool {
+    fn has_pipe(&mut self, pool: &mut PipePool, owner: Option<Owner>) -> bool {
         if self.pipe.is_none() && self.pending.is_empty() {
-            self.pipe = pool.take();
+            self.pipe = pool.take(owner);
         }
         self.pipe.is_some()
     }

@@ -1,15 +1,15 @@
-//! What the JavaScript thread and the engine's thread have in common: two queues, the accepted streams, figures.
+//! What the JavaScript thread and the engine's thread have in common: two queues, and figures.
 
 use crate::command::Command;
 use crate::counters::Counters;
 use crate::event::Event;
 use crate::metrics::Metrics;
+use crate::question_pace::QuestionPace;
 use crate::sys::epoll::Waker;
-use std::collections::HashMap;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// Shared by reference count; every method may be called from any thread and none blocks for long.
 pub struct Shared {
@@ -17,9 +17,13 @@ pub struct Shared {
     events: Mutex<Vec<Event>>,
     /// Changed only with `events` locked.
     questions_waiting: AtomicUsize,
-    /// Whether JavaScript has been told that events wait and has not taken them yet.
+    pace: Mutex<QuestionPace>,
+    /// Of the pace: the engine asks at every question.
+    question_limit: AtomicUsize,
+    /// Whether the engine has more questions for JavaScript than it takes at a time.
+    wants_questions_taken: AtomicBool,
+    /// Whether JavaScript has been told that events wait, and is not ready for others yet.
     announced: AtomicBool,
-    streams: Mutex<HashMap<u64, OwnedFd>>,
     announce: Box<dyn Fn() + Send + Sync>,
     pub waker: Waker,
     pub counters: Counters,
@@ -28,14 +32,16 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// `announce` is called when events wait and none were announced before; it makes JavaScript call `take_events`.
+    /// `announce` is called when events wait and JavaScript is ready for them; it makes it call `take_events`, and `ready` later.
     pub fn new(announce: Box<dyn Fn() + Send + Sync>) -> io::Result<Self> {
         Ok(Self {
             commands: Mutex::default(),
             events: Mutex::default(),
             questions_waiting: AtomicUsize::new(0),
+            question_limit: AtomicUsize::new(QuestionPace::default().limit()),
+            pace: Mutex::default(),
+            wants_questions_taken: AtomicBool::new(false),
             announced: AtomicBool::new(false),
-            streams: Mutex::default(),
             announce,
             waker: Waker::new()?,
             counters: Counters::new(),
@@ -85,12 +91,53 @@ impl Shared {
         }
     }
 
-    /// All events so far, for JavaScript.
+    /// All events so far, for JavaScript, which begins a turn with them and ends it by `ready`.
+    pub fn begin_turn(&self) -> Vec<Event> {
+        lock(&self.pace).turn_begins(Instant::now(), self.questions_waiting());
+        self.take_events()
+    }
+
+    /// All events so far, for JavaScript. Nothing is announced until it is ready for the next ones.
     pub fn take_events(&self) -> Vec<Event> {
+        let taken = {
+            let mut events = lock(&self.events);
+            self.questions_waiting.store(0, Ordering::Relaxed);
+            std::mem::take(&mut *events)
+        };
+        if self.wants_questions_taken.load(Ordering::Acquire) {
+            self.waker.wake();
+        }
+        taken
+    }
+
+    /// JavaScript has dealt with what it took, and with what else waited for its thread: the next events are announced once.
+    pub fn ready(&self) {
+        let limit = {
+            let mut pace = lock(&self.pace);
+            pace.turn_ends(Instant::now());
+            pace.limit()
+        };
+        self.question_limit.store(limit, Ordering::Relaxed);
         self.announced.store(false, Ordering::Release);
-        let mut events = lock(&self.events);
-        self.questions_waiting.store(0, Ordering::Relaxed);
-        std::mem::take(&mut *events)
+        let has_events = !lock(&self.events).is_empty();
+        if has_events && !self.announced.swap(true, Ordering::AcqRel) {
+            (self.announce)();
+        }
+    }
+
+    /// Whether the engine is to be woken when JavaScript takes the questions that it has.
+    pub fn want_questions_taken(&self, is_wanted: bool) {
+        self.wants_questions_taken
+            .store(is_wanted, Ordering::Release);
+        // It may have taken them just before.
+        if is_wanted && self.questions_waiting() == 0 {
+            self.waker.wake();
+        }
+    }
+
+    /// Questions that JavaScript is to have at a time.
+    pub fn question_limit(&self) -> usize {
+        self.question_limit.load(Ordering::Relaxed)
     }
 
     /// Questions that JavaScript has not taken yet.
@@ -101,21 +148,6 @@ impl Shared {
     /// Events that JavaScript has not taken yet.
     pub fn event_backlog(&self) -> usize {
         lock(&self.events).len()
-    }
-
-    /// Keeps an accepted connection until it is taken.
-    pub fn put_stream(&self, id: u64, fd: OwnedFd) {
-        lock(&self.streams).insert(id, fd);
-    }
-
-    /// An accepted connection, once.
-    pub fn take_stream(&self, id: u64) -> Option<OwnedFd> {
-        lock(&self.streams).remove(&id)
-    }
-
-    /// Closes the connections nobody took.
-    pub fn clear_streams(&self) {
-        lock(&self.streams).clear();
     }
 }
 

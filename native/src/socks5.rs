@@ -117,6 +117,16 @@ impl Client {
         }
     }
 
+    /// What it means that the proxy ends the connection after only `received` of the `next()` bytes: some say no more to a wrong
+    /// password, and some cut their reply short. `None` where it tells nothing.
+    pub fn ended(&self, received: &[u8]) -> Option<Refusal> {
+        match (&self.state, received) {
+            (State::Authentication, _) => Some(Refusal::Authentication),
+            (State::ReplyHead, [VERSION, code, ..]) if *code != 0 => Some(Refusal::Reply(*code)),
+            _ => None,
+        }
+    }
+
     fn on_method(&mut self, bytes: &[u8]) -> Action {
         if bytes[0] != VERSION {
             return self.refuse(Refusal::Protocol("the answer is not SOCKS5"));

@@ -32,12 +32,10 @@ impl<T: Ord> Timers<T> {
         }
     }
 
-    /// Milliseconds to wait for the next one as epoll wants them: -1 = for ever.
-    pub fn wait_ms(&self, now: u64) -> i32 {
-        match self.heap.peek() {
-            Some(Reverse((at, _))) => i32::try_from(at.saturating_sub(now)).unwrap_or(i32::MAX),
-            None => -1,
-        }
+    /// Milliseconds until the next one.
+    pub fn wait_ms(&self, now: u64) -> Option<u64> {
+        let Reverse((at, _)) = self.heap.peek()?;
+        Some(at.saturating_sub(now))
     }
 }
 
@@ -48,15 +46,15 @@ mod tests {
     #[test]
     fn gives_back_in_order_of_time() {
         let mut timers = Timers::default();
-        assert_eq!(timers.wait_ms(0), -1);
+        assert_eq!(timers.wait_ms(0), None);
         timers.add(30, 'c');
         timers.add(10, 'a');
         timers.add(20, 'b');
-        assert_eq!(timers.wait_ms(4), 6);
+        assert_eq!(timers.wait_ms(4), Some(6));
         assert_eq!(timers.pop_due(9), None);
         assert_eq!(timers.pop_due(20), Some('a'));
         assert_eq!(timers.pop_due(20), Some('b'));
         assert_eq!(timers.pop_due(20), None);
-        assert_eq!(timers.wait_ms(40), 0);
+        assert_eq!(timers.wait_ms(40), Some(0));
     }
 }

@@ -22,13 +22,13 @@ pub struct VnetHeader {
 }
 
 impl VnetHeader {
-    /// For a packet whose datagrams of `size` bytes each the kernel cuts apart and completes.
-    pub fn udp_segments(ip_header: usize, udp_header: usize, size: usize) -> Self {
+    /// For a packet whose datagram the kernel completes, or cuts into datagrams of `segment` bytes each.
+    pub fn udp(ip_header: usize, udp_header: usize, segment: Option<usize>) -> Self {
         Self {
             flags: NEEDS_CHECKSUM,
-            gso_type: GSO_UDP_L4,
+            gso_type: segment.map_or(0, |_| GSO_UDP_L4),
             header_length: (ip_header + udp_header) as u16,
-            gso_size: size as u16,
+            gso_size: segment.unwrap_or(0) as u16,
             checksum_start: ip_header as u16,
             checksum_offset: UDP_CHECKSUM,
         }

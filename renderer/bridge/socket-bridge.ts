@@ -67,6 +67,7 @@ export class SocketBridge implements MirageBridge, HomeLink {
   readonly #subscriptions = new Map<number, Subscription>();
   readonly #events: { [E in keyof AppEvents]: EventChannel<AppEvents[E]> } = {
     link: new EventChannel(),
+    info: new EventChannel(),
     snapshot: new EventChannel(),
     traffic: new EventChannel(),
   };
@@ -185,6 +186,8 @@ export class SocketBridge implements MirageBridge, HomeLink {
     switch (frame.event) {
       case 'link':
         return this.#events.link.emit(frame.data);
+      case 'info':
+        return this.#events.info.emit(frame.data);
       case 'snapshot':
         return this.#events.snapshot.emit(frame.data);
       case 'traffic':

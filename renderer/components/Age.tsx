@@ -1,15 +1,14 @@
 /** Texts that move with the clock. They write themselves once a second: some dozens of them are not React's business. */
-import { useLayoutEffect, useRef } from 'react';
+import { createContext, useContext, useLayoutEffect, useRef } from 'react';
 import { useServices } from '../stores/services.ts';
 import type { DurationText } from './use-duration.ts';
 
+/** The moment at which the texts below stand still; undefined while they move. Unix milliseconds. */
+export const StillTime = createContext<number | undefined>(undefined);
+
 /** How long something has lasted, or lasted. */
-export function Age({ from, to, text }: { from: number; to?: number | undefined; text: DurationText }) {
-  return to === undefined ? (
-    <ClockText write={(now) => text.duration(now - from)} />
-  ) : (
-    <span>{text.duration(to - from)}</span>
-  );
+export function Age({ from, to, write }: { from: number; to?: number | undefined; write: (ms: number) => string }) {
+  return to === undefined ? <ClockText write={(now) => write(now - from)} /> : <span>{write(to - from)}</span>;
 }
 
 /** How long ago something was; `never` for 0. */
@@ -19,14 +18,15 @@ export function Ago({ time, text }: { time: number; text: DurationText }) {
 
 function ClockText({ write }: { write: (now: number) => string }) {
   const { clock } = useServices();
+  const still = useContext(StillTime);
   const span = useRef<HTMLSpanElement>(null);
   useLayoutEffect(() => {
     const update = () => {
-      const text = write(clock.time());
+      const text = write(still ?? clock.time());
       if (span.current !== null && span.current.textContent !== text) span.current.textContent = text;
     };
     update();
-    return clock.watch(update);
+    return still === undefined ? clock.watch(update) : undefined;
   });
   return <span ref={span} />;
 }

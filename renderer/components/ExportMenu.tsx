@@ -4,7 +4,7 @@ import { DropdownMenu } from 'radix-ui';
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { type CsvValue, toCsv } from '../text/csv.ts';
-import './menu.css';
+import { MenuButton } from './MenuButton.tsx';
 
 export interface ExportMenuProps<E> {
   /** First part of the file's name. */
@@ -49,25 +49,24 @@ function Menu({ name, records, rows, disabled }: MenuProps) {
       ),
     );
   };
-  const saveJson = () => saveFile(file('json'), 'application/json', `${JSON.stringify(rows(), null, 2)}\n`);
+  const saveJson = () => saveFile(file('json'), 'application/json', `${plainJson(rows())}\n`);
   return (
-    <DropdownMenu.Root modal={false}>
-      <DropdownMenu.Trigger asChild disabled={disabled}>
-        <button type="button" className="button button-icon" aria-label={t('action.export')} title={t('action.export')}>
-          <Download size={15} aria-hidden="true" />
-        </button>
-      </DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
-        <DropdownMenu.Content className="menu" align="end" sideOffset={4}>
-          <DropdownMenu.Item className="menu-item" onSelect={saveCsv}>
-            {t('action.exportCsv')}
-          </DropdownMenu.Item>
-          <DropdownMenu.Item className="menu-item" onSelect={saveJson}>
-            {t('action.exportJson')}
-          </DropdownMenu.Item>
-        </DropdownMenu.Content>
-      </DropdownMenu.Portal>
-    </DropdownMenu.Root>
+    <MenuButton label={t('action.export')} icon={<Download size={15} aria-hidden="true" />} disabled={disabled}>
+      <DropdownMenu.Item className="menu-item" onSelect={saveCsv}>
+        {t('action.exportCsv')}
+      </DropdownMenu.Item>
+      <DropdownMenu.Item className="menu-item" onSelect={saveJson}>
+        {t('action.exportJson')}
+      </DropdownMenu.Item>
+    </MenuButton>
+  );
+}
+
+/** The same values, with characters that would reorder or hide text in an editor written as escapes (RFC 8259, 7). */
+function plainJson(value: unknown): string {
+  return JSON.stringify(value, null, 2).replace(
+    /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }
 

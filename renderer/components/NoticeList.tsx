@@ -14,8 +14,12 @@ export function NoticeList() {
   const shown = useStore(notices.store);
   return (
     <div className="notice-list" role="status" aria-live="polite">
-      {shown.map(({ id, text, error }) => (
-        <div key={id} className="notice" data-tone={error === undefined ? 'plain' : 'bad'}>
+      {shown.map(({ id, text, error, sticky }) => (
+        <div
+          key={id}
+          className="notice"
+          data-tone={error !== undefined ? 'bad' : sticky === true ? 'warning' : 'plain'}
+        >
           <div>
             <p>
               {error === undefined ? text : t('error.inContext', { what: text, title: errorText(error.code).title })}

@@ -1,6 +1,7 @@
 /** The pages: icons and words, or icons alone. */
 import {
   ArrowLeftRight,
+  FileText,
   Gauge,
   ListTree,
   PanelLeftClose,
@@ -8,15 +9,19 @@ import {
   Rows3,
   ScrollText,
   Settings,
+  Waypoints,
 } from 'lucide-react';
 import type { ComponentType, KeyboardEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useServices, useUi } from '../stores/services.ts';
 import { type PageName, pages } from '../stores/ui-store.ts';
+import { useTroubles } from '../stores/use-troubles.ts';
 import { BrandMark } from './BrandMark.tsx';
 
 const icons: Readonly<Record<PageName, ComponentType<{ size: number; 'aria-hidden': 'true' }>>> = {
   overview: Gauge,
+  proxies: Waypoints,
+  profiles: FileText,
   connections: ArrowLeftRight,
   mappings: Rows3,
   dns: ScrollText,
@@ -56,16 +61,27 @@ function SidebarLink({ page, narrow }: { page: PageName; narrow: boolean }) {
   const current = useUi((state) => state.page === page);
   const Icon = icons[page];
   const name = t(`nav.${page}`);
+  const troubles = useTroubles().length;
+  const badge = page === 'overview' ? troubles : 0;
+  const badgeText = t('strip.troubles', { count: badge });
   return (
     <a
       className="sidebar-item"
       href={`#/${page}`}
       aria-current={current ? 'page' : undefined}
-      aria-label={name}
+      aria-label={narrow ? (badge === 0 ? name : `${name}, ${badgeText}`) : undefined}
       title={narrow ? name : undefined}
     >
       <Icon size={17} aria-hidden="true" />
       <span>{name}</span>
+      {badge === 0 ? null : (
+        <>
+          <b className="sidebar-badge" title={badgeText} aria-hidden="true">
+            {badge}
+          </b>
+          <span className="visually-hidden">{badgeText}</span>
+        </>
+      )}
     </a>
   );
 }

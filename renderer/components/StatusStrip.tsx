@@ -1,7 +1,8 @@
 /** The line at the lower edge: state, speeds, live connections, and whether the helper is there. */
-import { ArrowDown, ArrowUp } from 'lucide-react';
+import { ArrowDown, ArrowUp, TriangleAlert } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { useLive } from '../stores/services.ts';
+import { useTroubles } from '../stores/use-troubles.ts';
 import { formatRate } from '../text/format.ts';
 import { plainText } from '../text/plain-text.ts';
 
@@ -24,6 +25,7 @@ export function StatusStrip() {
         <span className="dot" data-tone={tones[state]} />
         {t('strip.enhanced', { state: t(`state.${state}`) })}
       </span>
+      <Troubles />
       {sample === undefined ? null : (
         <>
           <span className="strip-item strip-speed" title={t('overview.down')}>
@@ -41,6 +43,20 @@ export function StatusStrip() {
       <span className="strip-space" />
       <HelperState />
     </footer>
+  );
+}
+
+/** On every page, until there is nothing any more. */
+function Troubles() {
+  const { t } = useTranslation();
+  const troubles = useTroubles();
+  const [worst] = troubles;
+  if (worst === undefined) return null;
+  return (
+    <a className="strip-item strip-trouble" href="#/overview">
+      <TriangleAlert size={12} aria-hidden="true" />
+      {worst.kind === 'profile' ? t('profile.notApplied') : t('strip.troubles', { count: troubles.length })}
+    </a>
   );
 }
 

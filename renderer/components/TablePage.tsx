@@ -12,12 +12,13 @@ import { ExportMenu } from './ExportMenu.tsx';
 import { PageHeader } from './PageHeader.tsx';
 import { PauseButton } from './PauseButton.tsx';
 import { SearchBox } from './SearchBox.tsx';
-import { TableBody } from './TableBody.tsx';
+import { type SearchNames, TableBody } from './TableBody.tsx';
 
 export interface TablePageProps<E> {
   page: PageName;
   title: string;
   searchHint: string;
+  searchable: SearchNames;
   grid: Grid<E>;
   table: TableRows<E>;
   /** A row as a flat record, for CSV. */
@@ -35,6 +36,7 @@ export function TablePage<E>({
   page,
   title,
   searchHint,
+  searchable,
   grid,
   table,
   record,
@@ -46,7 +48,7 @@ export function TablePage<E>({
   const { t } = useTranslation();
   const search = useUi((state) => state.searches[page] ?? '');
   const on = useLive(({ snapshot }) => snapshot?.tunnel.kind === 'running');
-  const { rows, snapshot, paused } = table;
+  const { rows, snapshot, pausedAt } = table;
   const { entries } = snapshot;
   return (
     <>
@@ -59,7 +61,11 @@ export function TablePage<E>({
         }
       >
         <SearchBox page={page} hint={searchHint} />
-        <PauseButton paused={paused} disabled={table.refusal !== undefined} onChange={table.setPaused} />
+        <PauseButton
+          paused={pausedAt !== undefined}
+          disabled={table.refusal !== undefined}
+          onChange={table.setPaused}
+        />
         <ColumnMenu grid={grid} />
         <ExportMenu name={page} disabled={rows.length === 0} rows={table.currentRows} record={record} whole={whole} />
         {actions}
@@ -69,7 +75,8 @@ export function TablePage<E>({
         search={search}
         snapshot={snapshot}
         shown={rows.length}
-        paused={paused}
+        pausedAt={pausedAt}
+        searchable={searchable}
         refusal={table.refusal}
         empty={<EmptyState icon={empty.icon} title={empty.title} text={on ? empty.on : empty.off} />}
       >

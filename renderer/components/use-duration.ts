@@ -7,6 +7,8 @@ import { type DurationUnit, durationParts } from '../text/format.ts';
 export interface DurationText {
   /** `12 s`, `3 min 04 s`. */
   readonly duration: (ms: number) => string;
+  /** Of those the larger unit alone: `3 min`. */
+  readonly brief: (ms: number) => string;
   /** `12 s ago`; `never` for 0. */
   readonly ago: (time: number, now: number) => string;
 }
@@ -36,11 +38,15 @@ function durationText(t: TFunction): DurationText {
     durationParts(ms)
       .map(({ value, unit }) => units[unit](value))
       .join(' ');
+  const brief = (ms: number): string => {
+    const [first] = durationParts(ms);
+    return first === undefined ? '' : units[first.unit](first.value);
+  };
   const ago = (time: number, now: number): string => {
     if (time === 0) return never;
     return now - time < 1000 ? justNow : agoText(duration(now - time));
   };
-  return { duration, ago };
+  return { duration, brief, ago };
 }
 
 /** A character that no sentence has. */

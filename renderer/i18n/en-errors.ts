@@ -12,7 +12,45 @@ export const enErrors: { readonly [C in ErrorCode]: ErrorText } = {
     title: 'The profile has mistakes',
     action: 'Correct them, then reload the profile. The old configuration stays in force.',
   },
+  POLICY_UNKNOWN: {
+    title: 'There is no such node or policy group',
+    action: 'Look at the list under Proxies: the profile may have changed.',
+  },
+  POLICY_NOT_CHOSEN: {
+    title: 'Nobody chooses in this policy group',
+    action: 'It chooses by itself. Choose in the group that has it, or change its type in the profile.',
+  },
+  PROFILE_UNKNOWN: { title: 'There is no such profile', action: 'Choose one of the list.' },
+  PROFILE_IN_USE: { title: 'This profile is in use', action: 'Use another one first.' },
+  PROFILE_STORE: {
+    title: 'The list of profiles cannot be read or written',
+    action: 'Check profiles.json in the folder of Mirage, and the free space of the disk.',
+  },
   CONFIG_TOO_LARGE: { title: 'The profile is too large', action: 'Use rule providers for long lists.' },
+  DOWNLOAD_ADDRESS: {
+    title: 'This is not an address that can be downloaded',
+    action: 'Give one that begins with https:// or http://.',
+  },
+  DOWNLOAD_UNREACHABLE: {
+    title: 'The server of the download cannot be reached',
+    action: 'Check the address, and that this machine is online.',
+  },
+  DOWNLOAD_TLS: {
+    title: 'The server of the download does not prove who it is',
+    action: 'Nothing was taken from it. Check the address and the clock of this machine.',
+  },
+  DOWNLOAD_STATUS: {
+    title: 'The server refused the download',
+    action: 'The address may have expired: get a new one from your provider.',
+  },
+  DOWNLOAD_TOO_LARGE: { title: 'The download is too large', action: 'Nothing of it was taken. Check the address.' },
+  DOWNLOAD_TIMEOUT: { title: 'The download took too long', action: 'Try again later, or over another proxy.' },
+  DOWNLOAD_CUT: { title: 'The download broke off', action: 'Nothing of it was taken. Try again.' },
+  DOWNLOAD_UNREADABLE: {
+    title: 'What was downloaded cannot be used',
+    action: 'The earlier copy stays, if there is one. Check the address and the format.',
+  },
+  DOWNLOAD_FAILED: { title: 'The download failed', action: 'Try again later.' },
   DIAL_REFUSED: {
     title: 'The server refused the connection',
     action: 'Nothing listens on that port, or a firewall answers for it.',
@@ -51,6 +89,14 @@ export const enErrors: { readonly [C in ErrorCode]: ErrorText } = {
   DIAL_LOOP_DETECTED: {
     title: 'The connection came back to Mirage',
     action: 'A proxy on this machine sends its traffic through Mirage again: give it a DIRECT rule.',
+  },
+  DIAL_NOT_SPOKEN: {
+    title: 'This node cannot be used yet',
+    action: 'Its protocol is not supported yet: choose another node under Proxies, or in the profile.',
+  },
+  DIAL_GROUP_EMPTY: {
+    title: 'The policy group has no usable node',
+    action: 'Look at its nodes under Proxies: their protocols are not supported yet, or its filter leaves none.',
   },
   DIAL_IO: { title: 'The connection broke', action: 'Try again.' },
   DNS_TIMEOUT: { title: 'The DNS server did not answer in time', action: 'Check the name servers of the profile.' },

@@ -2,7 +2,7 @@
 import type { en } from './en.ts';
 
 /** Plural forms other than `_other` exist only in languages that have them. */
-type Shape<T> = T extends string
+export type Shape<T> = T extends string
   ? string
   : { readonly [K in keyof T as K extends `${string}_one` ? never : K]: Shape<T[K]> } & {
       readonly [K in keyof T as K extends `${string}_one` ? K : never]?: string;

@@ -6,6 +6,8 @@ export interface Notice {
   readonly id: number;
   /** Already in the person's language. */
   readonly text: string;
+  /** Stays until it is dismissed. */
+  readonly sticky?: boolean;
   /** Present when something failed: shown with its code and action, and stays until dismissed. */
   readonly error?: ErrorData;
 }
@@ -26,6 +28,11 @@ export class Notices {
   say(text: string): void {
     const id = this.#add({ text });
     this.#after(lifetimeMs, () => this.dismiss(id));
+  }
+
+  /** Says what a person should know who was not looking: it stays until dismissed. */
+  warn(text: string): void {
+    this.#add({ text, sticky: true });
   }
 
   fail(text: string, error: ErrorData): void {

@@ -1,68 +1,71 @@
-/** Filters and sorts the entries of a table for a view: the whole when the view changes, only what changed at each tick. */
-import type { Accept } from '../text/filter.ts';
+/** Filters and sorts the entries of a table for a view: the whole when the view changes, as little as possible at each tick. */
+import type { Selection } from '../text/filter.ts';
+import { NumberSorter } from './number-sorter.ts';
 import { type Entry, removed } from './row-table.ts';
 import type { TopicSnapshot } from './topic-store.ts';
 
-export type Compare<E> = (a: E, b: E) => number;
+/** What the rows of a view are sorted by. */
+export interface Ordering<E> {
+  /** Texts or numbers. A number always, where it moves. */
+  readonly value: (entry: E) => string | number | undefined;
+  readonly direction: 'asc' | 'desc';
+  /** Whether the value changes without a new row. */
+  readonly moving: boolean;
+}
+
+type Compare<E> = (a: E, b: E) => number;
 
 export class RowOrder<E extends Entry> {
+  readonly #sorter = new NumberSorter();
   #rows: readonly E[] = [];
   #snapshot: TopicSnapshot<E> | undefined;
-  #accept: Accept<E> | undefined;
-  #compare: Compare<E> | undefined;
+  #selection: Selection<E> | undefined;
+  #ordering: Ordering<E> | undefined;
 
   /** The last result. */
   readonly currentRows = (): readonly E[] => this.#rows;
 
-  /**
-   * The accepted entries in order. Entries that compare equal stay where they were, so that nothing jumps. `accept` must
-   * depend on the row alone, and so must `compare` unless `byCounters` says that it reads what moves without a new row.
-   */
-  arrange(
-    snapshot: TopicSnapshot<E>,
-    accept: Accept<E> | undefined,
-    compare: Compare<E>,
-    byCounters: boolean,
-  ): readonly E[] {
-    const same = accept === this.#accept && compare === this.#compare;
+  /** The selected entries in order. Entries that compare equal stay where they were, so that nothing jumps. */
+  arrange(snapshot: TopicSnapshot<E>, selection: Selection<E> | undefined, ordering: Ordering<E>): readonly E[] {
+    const same = selection === this.#selection && ordering === this.#ordering;
     if (same && snapshot === this.#snapshot) return this.#rows;
-    const next = same && this.#snapshot !== undefined && snapshot.previous === this.#snapshot.version;
-    this.#rows = next
-      ? weave(this.#rows, snapshot, accept, compare, byCounters)
-      : arrangeAll(snapshot, accept, compare);
+    const follows = same && this.#snapshot !== undefined && snapshot.previous === this.#snapshot.version;
+    this.#rows = follows
+      ? this.#follow(snapshot, selection, ordering)
+      : this.#sort(chosen(snapshot, selection), ordering);
     this.#snapshot = snapshot;
-    this.#accept = accept;
-    this.#compare = compare;
+    this.#selection = selection;
+    this.#ordering = ordering;
     return this.#rows;
   }
+
+  #follow(snapshot: TopicSnapshot<E>, selection: Selection<E> | undefined, ordering: Ordering<E>): readonly E[] {
+    if (selection?.moving === true) return this.#sort(chosen(snapshot, selection), ordering);
+    const { changed, since } = snapshot;
+    const kept = this.#rows.filter((row) => row.stamp !== removed && row.rowStamp < since);
+    const fresh = selection === undefined ? [...changed] : changed.filter(selection.accept);
+    if (ordering.moving) return this.#sort(kept.concat(fresh), ordering);
+    // Most entries keep their place. Nothing has changed for this view when all do.
+    if (fresh.length === 0 && kept.length === this.#rows.length) return this.#rows;
+    const compare = compareBy(ordering.value, ordering.direction);
+    return weave(kept, fresh.sort(compare), compare);
+  }
+
+  #sort(rows: E[], { value, direction, moving }: Ordering<E>): readonly E[] {
+    return moving ? this.#sorter.sort(rows, value, direction) : rows.sort(compareBy(value, direction));
+  }
 }
 
-function arrangeAll<E>(snapshot: TopicSnapshot<E>, accept: Accept<E> | undefined, compare: Compare<E>): E[] {
-  const rows: E[] = [];
-  for (const entry of snapshot.entries.values()) if (accept === undefined || accept(entry)) rows.push(entry);
-  return rows.sort(compare);
+function chosen<E>({ entries }: TopicSnapshot<E>, selection: Selection<E> | undefined): E[] {
+  const all = [...entries.values()];
+  return selection === undefined ? all : all.filter(selection.accept);
 }
 
-/** Most entries keep their place: those that may not are taken out, sorted, and put in again. */
-function weave<E extends Entry>(
-  rows: readonly E[],
-  { changed, since }: TopicSnapshot<E>,
-  accept: Accept<E> | undefined,
-  compare: Compare<E>,
-  byCounters: boolean,
-): E[] {
-  const kept: E[] = [];
-  for (const row of rows) {
-    if (row.stamp !== removed && (byCounters ? row.stamp : row.rowStamp) < since) kept.push(row);
-  }
-  const moved: E[] = [];
-  for (const entry of changed) {
-    if ((byCounters || entry.rowStamp >= since) && (accept === undefined || accept(entry))) moved.push(entry);
-  }
-  moved.sort(compare);
-  const runs: E[][] = [];
+/** Puts sorted entries into sorted ones. */
+function weave<E>(kept: readonly E[], fresh: readonly E[], compare: Compare<E>): E[] {
+  const runs: (readonly E[])[] = [];
   let at = 0;
-  for (const entry of moved) {
+  for (const entry of fresh) {
     const place = placeOf(entry, kept, at, compare);
     runs.push(kept.slice(at, place), [entry]);
     at = place;

@@ -7,6 +7,7 @@ export const topicFields = {
   mappings: { key: 'address', counters: [] },
   dnsLog: { key: 'id', counters: [] },
   logs: { key: 'id', counters: [] },
+  proxies: { key: 'name', counters: [] },
 } as const satisfies { [T in TopicName]: Pick<(typeof topics)[T], 'key' | 'counters'> };
 
 /**
@@ -34,7 +35,7 @@ export function rowOf<R>(entry: RowEntry<R>): R {
 /** Rows by key, of one topic. */
 export interface Table<T extends TopicName, E extends Entry> {
   readonly entries: ReadonlyMap<string, E>;
-  /** Entries of this batch, new and changed. */
+  /** Entries with a row in this batch. */
   readonly changed: readonly E[];
   /** Numbers that a view shows beside its rows, kept while rows come and go. */
   readonly counts: Readonly<Record<string, number>>;

@@ -3,8 +3,10 @@ import { createContext, useContext, useSyncExternalStore } from 'react';
 import { useStore } from 'zustand';
 import type { MirageBridge } from '../../core/contract/app.ts';
 import type { DnsRow, MappingRow } from '../../core/contract/dns.ts';
+import type { ProxyRow } from '../../core/contract/proxies.ts';
 import type { HomeLink } from '../bridge/home-link.ts';
 import type { ConnectionEntry } from './connection-table.ts';
+import type { DelayTest } from './delay-test.ts';
 import type { EnhancedToggle, ToggleState } from './enhanced-toggle.ts';
 import type { LiveState, LiveStore } from './live-store.ts';
 import type { Notices } from './notices.ts';
@@ -20,8 +22,12 @@ export interface Services {
   readonly toggle: EnhancedToggle;
   readonly connections: TopicStore<'connections', ConnectionEntry>;
   readonly mappings: TopicStore<'mappings', RowEntry<MappingRow>>;
+  readonly proxies: TopicStore<'proxies', RowEntry<ProxyRow>>;
+  readonly delayTest: DelayTest;
   readonly dnsLog: TopicStore<'dnsLog', RowEntry<DnsRow>>;
   readonly ui: UiStore;
+  /** What pages keep while another one is shown: see `useKept`. */
+  readonly kept: Map<string, unknown>;
   readonly notices: Notices;
   readonly clock: SecondClock;
 }

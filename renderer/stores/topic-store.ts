@@ -10,9 +10,9 @@ import { type Entry, removed, type Table } from './row-table.ts';
 /** What a view reads. A new object for every change (the map and its entries are reused): made for `useSyncExternalStore`. */
 export interface TopicSnapshot<E> {
   readonly entries: ReadonlyMap<string, E>;
-  /** Entries, new and changed, since the snapshot with the number `previous`. */
+  /** Entries with a new row since the snapshot with the number `previous`; those of which only counters have moved are not among them. */
   readonly changed: readonly E[];
-  /** Their stamps are this or higher. */
+  /** The stamps of whatever has changed are this or higher. */
   readonly since: number;
   readonly version: number;
   /** -1 when the entries are others altogether. */

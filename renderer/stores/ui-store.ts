@@ -8,7 +8,16 @@ import {
   writePreferences,
 } from './preferences.ts';
 
-export const pages = ['overview', 'connections', 'mappings', 'dns', 'rules', 'settings'] as const;
+export const pages = [
+  'overview',
+  'proxies',
+  'profiles',
+  'connections',
+  'rules',
+  'mappings',
+  'dns',
+  'settings',
+] as const;
 export type PageName = (typeof pages)[number];
 
 export interface UiState {
@@ -16,7 +25,12 @@ export interface UiState {
   readonly page: PageName;
   /** Search text per page, kept while the window lives. */
   readonly searches: Readonly<Partial<Record<PageName, string>>>;
+  readonly scope: ConnectionScope;
 }
+
+/** Which of the connections are shown. */
+export const connectionScopes = ['active', 'closed', 'all'] as const;
+export type ConnectionScope = (typeof connectionScopes)[number];
 
 /** The part of `location` that is used: the page is the fragment, so that links and the back button work. */
 export interface PageLocation {
@@ -35,6 +49,7 @@ export class UiStore {
       preferences: readPreferences(storage),
       page: pageOfHash(location.hash),
       searches: {},
+      scope: 'active',
     }));
   }
 
@@ -53,9 +68,14 @@ export class UiStore {
     this.store.setState(({ searches }) => ({ searches: { ...searches, [page]: text } }));
   }
 
-  /** Shows a page, with a search if one is given. */
+  showScope(scope: ConnectionScope): void {
+    this.store.setState({ scope });
+  }
+
+  /** Shows a page, with a search if one is given: then among connections that have ended, too. */
   open(page: PageName, search?: string): void {
     if (search !== undefined) this.search(page, search);
+    if (search !== undefined && page === 'connections') this.showScope('all');
     this.#location.hash = `#/${page}`;
     this.store.setState({ page });
   }

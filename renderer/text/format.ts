@@ -35,7 +35,7 @@ function significant(value: number): string {
 /** `0.4 ms`, `12 ms`, `1.24 s`. */
 export function formatMillis(ms: number): string {
   if (ms >= 1000) return `${(ms / 1000).toFixed(2)} s`;
-  return ms >= 10 || ms === 0 ? `${Math.round(ms)} ms` : `${ms.toFixed(1)} ms`;
+  return ms >= 10 || Number.isInteger(ms) ? `${Math.round(ms)} ms` : `${ms.toFixed(1)} ms`;
 }
 
 export type DurationUnit = 'second' | 'minute' | 'hour' | 'day';

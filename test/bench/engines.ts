@@ -32,8 +32,12 @@ export interface Engine {
 export const peerBinary = (name: 'mihomo' | 'sing-box'): string =>
   path.join(root, 'node_modules/.cache/mirage/peers/bin', name);
 
-/** In this order. `before` is another checkout, built, to compare with. */
-export async function startEngines(lab: Lab, server: Machine, before: string | undefined): Promise<Engine[]> {
+/** In this order. `before` is another checkout, built, to compare with; `peers` says whether they are to stand beside. */
+export async function startEngines(
+  lab: Lab,
+  server: Machine,
+  { before, peers }: { before: string | undefined; peers: boolean },
+): Promise<Engine[]> {
   const engines: Engine[] = [];
   const place = async (name: string) => {
     const net = `10.77.${engines.length}`;
@@ -56,7 +60,7 @@ export async function startEngines(lab: Lab, server: Machine, before: string | u
     await mirage.enhanced(mirageProfile(engine.server));
     engines.push({ ...engine, mirage, pid: mirage.helper.pid });
   }
-  for (const name of ['sing-box', 'mihomo'] as const) {
+  for (const name of peers ? (['sing-box', 'mihomo'] as const) : []) {
     const engine = await place(name);
     const directory = engine.machine.directory;
     const [file, text, args] =

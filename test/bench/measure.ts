@@ -35,7 +35,7 @@ export async function throughput(
     const report = JSON.parse(result.stdout) as Iperf3Report;
     const received = report.end?.sum_received;
     if (received !== undefined) return { gigabits: received.bits_per_second / 1e9, gigabytes: received.bytes / 1e9 };
-    if (tries === 40 || !report.error?.includes('busy'))
+    if (tries === 40 || !/busy|refused/.test(report.error ?? ''))
       throw new Error(`iperf3 to ${target}: ${report.error ?? result.stderr}`);
     await sleep(250);
   }
@@ -46,6 +46,7 @@ export interface Load {
   perSecond: number;
   p50: number;
   p99: number;
+  count: number;
   failed: number;
 }
 
@@ -123,11 +124,13 @@ export async function dnsLatency(
   return { p50, p99 };
 }
 
-/** User and system time of all threads of a process so far, in seconds (proc_pid_stat(5)). */
+/** User and system time of all threads of a process so far, in seconds (Documentation/scheduler/sched-stats.rst: to the ns). */
 export function cpuSeconds(pid: number): number {
-  const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
+  let nanoseconds = 0;
+  for (const thread of fs.readdirSync(`/proc/${pid}/task`)) {
+    nanoseconds += Number(fs.readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
+  }
+  return nanoseconds / 1e9;
 }
 
 /** MiB. */

@@ -41,6 +41,11 @@ export function median(values: readonly number[]): number {
     : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
 }
 
+/** One Markdown table a way. */
+export function tablesOf(samples: Samples): string {
+  return samples.tables.map((table) => `## ${titleOf(table)}\n\n${tableOf(samples.metrics(table))}`).join('\n\n');
+}
+
 export function writeReport(directory: string, report: Report): void {
   const { samples, ...head } = report;
   const rows = samples.tables.flatMap((table) =>
@@ -53,17 +58,17 @@ export function writeReport(directory: string, report: Report): void {
     path.join(directory, 'results', `${report.date}${report.part === undefined ? '' : `-${report.part}`}.json`),
     `${JSON.stringify({ ...head, samples: rows }, null, 2)}\n`,
   );
-  const tables = samples.tables.map((table) => `## ${titleOf(table)}\n\n${tableOf(samples.metrics(table))}`);
+  const tables = tablesOf(samples);
   const text = `${headOf(report)}
 
 ${report.date}, ${report.machine}. \`${report.command}\`
 
-${tables.join('\n\n')}
+${tables}
 
 ${report.notes.map((note) => `- ${note}`).join('\n')}
 `;
   fs.writeFileSync(path.join(directory, `${report.part ?? 'README'}.md`), text);
-  process.stdout.write(`\n${tables.join('\n\n')}\n\n${report.notes.join('\n')}\n`);
+  process.stdout.write(`\n${tables}\n\n${report.notes.join('\n')}\n`);
 }
 
 /** One column an engine, and last how the present build compares with the one before, measured beside it. */

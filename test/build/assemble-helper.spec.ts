@@ -26,13 +26,26 @@ describeInLab('the assembled helper', () => {
     expect(execFileSync(program.node, [program.main, '--version'], { encoding: 'utf8' })).toMatch(/\d+\.\d+\.\d+/);
   });
 
+  test('has a launcher for the command line beside the one for the helper', () => {
+    assembleHelper(home);
+    const run = (name: string) => execFileSync(path.join(home, name), ['--version'], { encoding: 'utf8' });
+    expect(run('mirage')).toBe(run('mirage-helper'));
+    expect(execFileSync(path.join(home, 'mirage'), ['check', '--help'], { encoding: 'utf8' })).toContain(
+      'mirage check',
+    );
+  });
+
   test('is left alone when the bytes are the same, and older ones go', () => {
     const first = assembleHelper(home);
     const born = fs.statSync(first.main).ino;
     fs.mkdirSync(path.join(home, 'helper-0123456789abcdef'));
     expect(assembleHelper(home)).toEqual(first);
     expect(fs.statSync(first.main).ino).toBe(born);
-    expect(fs.readdirSync(home).toSorted()).toEqual([path.basename(path.dirname(first.main)), 'mirage-helper']);
+    expect(fs.readdirSync(home).toSorted()).toEqual([
+      path.basename(path.dirname(first.main)),
+      'mirage',
+      'mirage-helper',
+    ]);
   });
 
   test('is written anew when what is there is not what was built', () => {

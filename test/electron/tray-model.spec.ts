@@ -1,13 +1,14 @@
 import { beforeEach, expect, test } from 'vitest';
+import { AppService } from '../../core/app/app-service.ts';
 import { AppError } from '../../core/base/app-error.ts';
 import { silentLogger } from '../../core/base/logger.ts';
-import { defaultConfig } from '../../core/contract/config.ts';
-import { AppService } from '../../core/controller/app-service.ts';
 import { TrayModel } from '../../electron/tray-model.ts';
 import { trayTextFor } from '../../electron/tray-text.ts';
 import type { TrayView } from '../../electron/tray-view.ts';
 import { HelperDouble, runningSnapshot, stoppedSnapshot } from '../support/helper-double.ts';
 import { ManualClock, settle } from '../support/manual-clock.ts';
+import { ProfileLibraryDouble } from '../support/profile-library-double.ts';
+import { ProvidersDouble } from '../support/providers-double.ts';
 
 let helper: HelperDouble;
 let clock: ManualClock;
@@ -20,11 +21,12 @@ beforeEach(async () => {
   views = [];
   const bridge = new AppService({
     helper,
-    profile: { load: async () => ({ path: null, text: '', config: defaultConfig, problems: [] }) },
+    profiles: new ProfileLibraryDouble(),
+    providers: new ProvidersDouble(),
     report: () => undefined,
     clock,
     logger: silentLogger,
-    info: { version: '0.1.0', home: 'electron', platform: 'linux' },
+    info: { version: '0.1.0', home: 'electron', platform: 'linux', cli: 'mirage', offlineRestore: null },
     enhancedAtStart: false,
   });
   await bridge.start();
@@ -40,6 +42,12 @@ test('shows a view at once, and only what has changed', () => {
   expect(statuses()).toEqual(['Connecting to the helper…', 'Enhanced Mode is off']);
   helper.push('snapshot', { ...stoppedSnapshot, fakeIp: { ...stoppedSnapshot.fakeIp, used: 9 } });
   expect(views).toHaveLength(2);
+});
+
+test('speaks another language at once when the window does', () => {
+  views.length = 0;
+  model.speak(trayTextFor('zh-CN'));
+  expect(statuses()).toEqual(['增强模式已关闭']);
 });
 
 test('a toggle is shown at once and becomes true', async () => {

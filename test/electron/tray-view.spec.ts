@@ -1,10 +1,19 @@
 import { describe, expect, test } from 'vitest';
+import { warningOf } from '../../core/contract/warning-texts.ts';
 import { trayTextFor } from '../../electron/tray-text.ts';
 import { type TrayState, trayViewOf } from '../../electron/tray-view.ts';
 import { runningSnapshot, stoppedSnapshot } from '../support/helper-double.ts';
 
 const text = trayTextFor('en-US');
-const base: TrayState = { link: { kind: 'connected' }, snapshot: stoppedSnapshot, wish: undefined, failure: undefined };
+const base: TrayState = {
+  link: { kind: 'connected' },
+  snapshot: stoppedSnapshot,
+  wish: undefined,
+  failure: undefined,
+  profileRefused: false,
+  profiles: [],
+  proxies: new Map(),
+};
 const view = (changes: Partial<TrayState>) => trayViewOf({ ...base, ...changes }, text);
 
 describe('trayViewOf', () => {
@@ -15,6 +24,9 @@ describe('trayViewOf', () => {
       status: 'Enhanced Mode is off',
       enhanced: { checked: false, enabled: true },
       restoreEnabled: true,
+      modes: expect.any(Array) as unknown,
+      groups: [],
+      profiles: [],
     });
     expect(view({ snapshot: runningSnapshot })).toMatchObject({
       icon: 'on',
@@ -36,6 +48,21 @@ describe('trayViewOf', () => {
       enhanced: { checked: false, enabled: false },
     });
     expect(view({ wish: 'restore', snapshot: runningSnapshot }).status).toBe('Restoring the network…');
+  });
+
+  test('a profile that is not applied is said beside what is in force, and is trouble', () => {
+    expect(view({ snapshot: runningSnapshot, profileRefused: true })).toMatchObject({
+      icon: 'trouble',
+      status: 'Enhanced Mode is on (profile not applied)',
+    });
+  });
+
+  test('without the helper, the way out can still be asked for', () => {
+    const error = { code: 'HELPER_NOT_RUNNING', message: 'gone' } as const;
+    expect(view({ link: { kind: 'failed', error }, snapshot: undefined })).toMatchObject({
+      enhanced: { enabled: false },
+      restoreEnabled: true,
+    });
   });
 
   test('steps of the helper', () => {
@@ -69,7 +96,7 @@ describe('trayViewOf', () => {
 
   test('an error among the warnings is trouble; a notice is not', () => {
     const warned = (severity: 'error' | 'notice') =>
-      view({ snapshot: { ...runningSnapshot, warnings: [{ code: 'X', severity, title: 't', text: 'x' }] } }).icon;
+      view({ snapshot: { ...runningSnapshot, warnings: [{ ...warningOf('RESTORE_INCOMPLETE', {}), severity }] } }).icon;
     expect(warned('error')).toBe('trouble');
     expect(warned('notice')).toBe('on');
   });

@@ -125,8 +125,8 @@ describeInLab('functions', () => {
   });
 
   test('destroySockets ends connections to a prefix and no others', async () => {
-    // As streams, so that no outward socket of the engine has this remote address as well.
-    await world.rules({ verdict: { kind: 'stream' } });
+    // Accepted and no more, so that no outward socket of the engine has this remote address as well.
+    await world.rules({ verdict: { kind: 'peek', atLeast: 1, timeoutMs: 60_000 } });
     await world.programs.call('open', { name: 'a', host, port: ports.watch });
     await world.client.sh(`ip route replace ${proxy} dev eth0`);
     await world.programs.call('open', { name: 'b', host: proxy, port: ports.watch });

@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeInLab } from '../support/tier.ts';
-import { device, direct, NativeWorld, proxy } from './support/native-world.ts';
+import { atOnce, device, direct, NativeWorld, proxy } from './support/native-world.ts';
 import { patternHash } from './support/pattern.ts';
 import { ports } from './support/ports.ts';
 
@@ -51,8 +51,8 @@ describeInLab('IPv6', () => {
     [
       'through SOCKS5, to an IPv4 address',
       {
-        kind: 'dial' as const,
-        via: 'socks5' as const,
+        kind: 'proxy' as const,
+        protocol: 'socks5' as const,
         hops: [{ address: proxy, device }],
         port: 1090,
         targetHost: '10.99.0.1',
@@ -62,7 +62,7 @@ describeInLab('IPv6', () => {
   ])('100 MiB arrive unharmed in each direction: %s', async (_name, verdict) => {
     const of = (port: number) => ({
       port,
-      verdict: verdict.kind === 'dial' ? { ...verdict, targetPort: port } : verdict,
+      verdict: verdict.kind === 'proxy' ? { ...verdict, targetPort: port } : verdict,
     });
     await world.rules(of(ports.source), of(ports.sink));
     const hash = patternHash(size);
@@ -109,7 +109,7 @@ describeInLab('IPv6', () => {
     expect(await connect('fd98::1', 80)).toMatchObject({ code: 'EHOSTUNREACH' });
     const [reset, unreachable] = [await connect(host, 1), await connect(host, 2)];
     expect([reset.code, unreachable.code]).toEqual(['ECONNREFUSED', 'EHOSTUNREACH']);
-    expect(Math.max(reset.ms, unreachable.ms)).toBeLessThan(200);
+    expect(Math.max(reset.ms, unreachable.ms)).toBeLessThan(atOnce);
     const failures = (await world.events('close', 4)).flatMap((event) =>
       event.kind === 'dialed' && !event.ok ? [event.failure] : [],
     );
@@ -135,7 +135,9 @@ describeInLab('IPv6', () => {
     ]) {
       const output = await world.client.sh(`dig +tries=1 +time=2 +noedns ${args} @2001:db8::53 example.com`);
       expect(output).toContain('status: NOERROR');
-      expect(await world.events('dns')).toEqual([{ kind: 'dns', network, destination: '2001:db8::53:53', length: 29 }]);
+      // The end of an earlier test's flow may be told with it.
+      const asked = (await world.events('dns')).filter((event) => event.kind === 'dns');
+      expect(asked).toEqual([{ kind: 'dns', network, destination: '2001:db8::53:53', length: 29 }]);
     }
   });
 
@@ -143,7 +145,7 @@ describeInLab('IPv6', () => {
     await world.rules({ verdict: direct });
     const answer = await connect('2001:db8::1', 443);
     expect(answer.code).toBe('ENETUNREACH');
-    expect(answer.ms).toBeLessThan(200);
+    expect(answer.ms).toBeLessThan(atOnce);
     expect((await connect('fd30::2', 80)).code).toBe('ENETUNREACH');
     expect(await world.client.sh(`perl ${ping} fd30::2`)).toBe('129 0\n');
     expect(await world.client.sh(`perl ${ping} ${host}`)).toBe('1 1\n');

@@ -7,8 +7,8 @@ import { ports } from './support/ports.ts';
 
 const host = '10.99.0.1';
 const through = (port: number, more: object = {}) => ({
-  kind: 'dial' as const,
-  via: 'socks5' as const,
+  kind: 'proxy' as const,
+  protocol: 'socks5' as const,
   hops: [{ address: proxy, device }],
   port,
   timeoutMs: 5_000,

@@ -15,8 +15,8 @@ const byName = (asked: string, ...real: string[]) => ({
   verdict: { kind: 'named' as const, hops: real.map(hop) },
 });
 const through = (port: number) => ({
-  kind: 'dial' as const,
-  via: 'socks5' as const,
+  kind: 'proxy' as const,
+  protocol: 'socks5' as const,
   hops: [hop(proxy)],
   port,
   timeoutMs: 20_000,
@@ -283,7 +283,7 @@ print(sorted((len(each), each[0]) for each in got) == sorted([(1000, n) for n in
       expect(await received()).toHaveLength(1);
     });
 
-    test('6,000 flows to a silent proxy cost little, and others go on', async () => {
+    test('4,000 flows to a silent proxy, which is what one user may have, cost little, and others go on', async () => {
       const silent = world.server.spawn('python3', [
         '-c',
         `import socket, time\ns = socket.create_server(('${proxy}', 1099), backlog=4096)\nprint('ready', flush=True)\nkept = []\nwhile True: kept.append(s.accept())`,
@@ -293,12 +293,12 @@ print(sorted((len(each), each[0]) for each in got) == sorted([(1000, n) for n in
       await open();
       await world.engine.call('collectGarbage');
       const [before, sockets] = [await world.engine.call<number>('memory'), (await metrics()).udpSockets];
-      const to = Array.from({ length: 6_000 }, (_, index) => at(`10.99.1.${index % 250}`, 1_024 + index));
+      const to = Array.from({ length: 4_000 }, (_, index) => at(`10.99.1.${index % 250}`, 1_024 + index));
       await world.client.sh('ip route add 10.99.1.0/24 dev tun9');
       for (let round = 0; round < 10; round++) await world.programs.call('udpSend', { name: socket, to, size: 1_400 });
       const grown = (await world.engine.call<number>('memory')) - before;
       const now = await metrics();
-      expect(now.udpFlows).toBeGreaterThan(5_000);
+      expect(now.udpFlows).toBeGreaterThanOrEqual(4_000);
       expect(now.udpSockets - sockets).toBe(2);
       expect(grown / 1024 / 1024).toBeLessThan(40);
       await world.rules({ verdict: direct });
@@ -333,7 +333,11 @@ print(sorted((len(each), each[0]) for each in got) == sorted([(1000, n) for n in
     expect(now.udpSockets).toBeLessThanOrEqual(before.udpSockets + 1);
     expect(await world.engine.call<number>('descriptors')).toBeLessThan(descriptors + 20);
     // The mapping has outlived it, and so has the answered destination.
-    await send(at('10.99.0.2'));
-    expect(outward((await received()).filter((answer) => answer.includes('10.99.0.2')))).toEqual([mapped]);
+    // What is left of the flood may still stand before a datagram: said again until it is heard.
+    const heard = async () => {
+      await send(at('10.99.0.2'));
+      return outward((await received()).filter((answer) => answer.includes('10.99.0.2')));
+    };
+    await expect.poll(heard).toEqual([mapped]);
   });
 });

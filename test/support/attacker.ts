@@ -1,83 +1,42 @@
 /**
  * A program of a user without rights that tries to harm everybody else's network, at random: `attacker.ts SEED SECONDS
- * CONTROL-SOCKET UI-PORT MIXED-PORT [ONLY]`; ONLY is a pattern of the attacks that are wanted. Whatever it does is what any program may do: it opens sockets and says things. What a
- * second holds is bounded, so that runs can be compared; prints how often it did what.
+ * CONTROL-SOCKET UI-PORT MIXED-PORT [ONLY]`; ONLY is a pattern of the attacks that are wanted. Whatever it does is what any
+ * program may do: it opens sockets and says things. What a second holds is bounded, so that runs can be compared; prints how
+ * often it did what.
  */
 import dgram from 'node:dgram';
-import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defaultConfig } from '../../core/contract/config.ts';
-import { protocolVersion, topics } from '../../core/contract/rpc.ts';
-import { encodeMessage } from '../../core/rpc/message-stream.ts';
-
-const [seed = 1, seconds = 10] = process.argv.slice(2, 4).map(Number);
-const [controlSocket = '', uiPort = '0', mixedPort = '0', only = ''] = process.argv.slice(4);
-const until = performance.now() + seconds * 1_000;
-const mebibyte = 1024 * 1024;
+import { topics } from '../../core/contract/rpc.ts';
+import {
+  below,
+  bytes,
+  connect,
+  control,
+  controlSocket,
+  hello,
+  many,
+  mebibyte,
+  message,
+  mixedPort,
+  most,
+  oneOf,
+  only,
+  open,
+  opening,
+  part,
+  question,
+  random,
+  request,
+  run,
+  uiPort,
+  until,
+  word,
+} from './attacker-tools.ts';
 
 /** Attacks at once. */
 const parallel = 4;
-/** Sockets, packets and messages that one attack makes at most. */
-const most = { sockets: 150, packets: 3_000, messages: 300 };
-
-/** mulberry32, by Tommy Ettinger (public domain). */
-function generator(state: number): () => number {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-const random = generator(seed);
-const below = (limit: number): number => Math.floor(random() * limit);
-const oneOf = <T>(values: readonly T[]): T => values[below(values.length)] as T;
-const bytes = (length: number): Buffer =>
-  Buffer.from(Array.from({ length: Math.min(length, 1_000) }, () => below(256)));
-const word = (): string => below(36 ** 8).toString(36);
-const open = new Set<net.Socket>();
-
-function connect(to: net.NetConnectOpts, said: readonly Uint8Array[] = []): net.Socket {
-  const socket = net.connect({ ...to, allowHalfOpen: true });
-  open.add(socket);
-  socket.on('error', () => undefined);
-  socket.on('close', () => open.delete(socket));
-  socket.on('connect', () => {
-    for (const each of said) socket.write(each);
-  });
-  if (random() < 0.7) socket.resume();
-  return socket;
-}
-
-/** Ends a socket in one of the ways there are, or leaves it. */
-function leave(socket: net.Socket): void {
-  const how = below(5);
-  if (how === 0) socket.destroy();
-  else if (how === 1 && socket.remoteAddress !== undefined) socket.resetAndDestroy();
-  else if (how === 2) socket.end();
-  else if (how === 3) socket.write(bytes(500));
-}
-
-const message = (value: object): Buffer => Buffer.concat(encodeMessage(value));
-const hello = message({ kind: 'hello', protocol: protocolVersion, version: 'attacker' });
-const request = (method: string, params: unknown, id = below(1e6)): Buffer =>
-  message({ kind: 'request', id, method, params });
-const part = (text: string, last = false): Buffer => message({ kind: 'part', last, text });
-const control = (...said: Uint8Array[]): net.Socket => connect({ path: controlSocket }, [hello, ...said]);
-const opening = '{"kind":"request","id":1,"method":"applyConfig","params":{"config":';
-
-async function many(count: number, one: (i: number) => net.Socket | undefined): Promise<void> {
-  const sockets: net.Socket[] = [];
-  for (let i = 0; i < count && performance.now() < until; i++) {
-    const socket = one(i);
-    if (socket !== undefined) sockets.push(socket);
-    if (i % 20 === 19) await sleep(5);
-  }
-  await sleep(below(800));
-  for (const socket of sockets) leave(socket);
-  await sleep(below(300));
-  for (const socket of sockets) if (random() < 0.9) socket.destroy();
-}
+const syscalls = new URL('attacker-syscalls.py', import.meta.url).pathname;
 
 const attacks: Record<string, () => Promise<void>> = {
   'connects and goes': () => many(most.sockets, () => control()),
@@ -221,32 +180,135 @@ const attacks: Record<string, () => Promise<void>> = {
       socket.pause();
       return socket;
     }),
-};
 
-/** A question for the address of a name (RFC 1035 section 4.1). */
-function question(name: string): Buffer {
-  const labels = name.split('.').flatMap((label) => [label.length, ...Buffer.from(label)]);
-  return Buffer.from([
-    below(256),
-    below(256),
-    1,
-    0,
-    0,
-    1,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    ...labels,
-    0,
-    0,
-    oneOf([1, 28, 16, 65]),
-    0,
-    1,
-  ]);
-}
+  'frames of all kinds to the window': () =>
+    many(30, () => {
+      const mask = bytes(4);
+      const opcode = below(16) | (random() < 0.5 ? 0x80 : 0) | (random() < 0.3 ? 0x40 : 0);
+      const length = oneOf([Buffer.from([0x80]), Buffer.from([0xfd]), Buffer.from([0xfe, 255, 255])]);
+      const endless = Buffer.from([0xff, 0x7f, 255, 255, 255, 255, 255, 255, 255]);
+      const upgrade = `GET /api/socket HTTP/1.1\r\nHost: 127.0.0.1:${uiPort}\r\nOrigin: http://127.0.0.1:${uiPort}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Key: ${bytes(16).toString('base64')}\r\n\r\n`;
+      const frame = Buffer.concat([Buffer.from([opcode]), oneOf([length, endless]), mask, bytes(below(900))]);
+      return connect({ port: Number(uiPort), host: '127.0.0.1' }, [Buffer.from(upgrade), frame, frame, frame]);
+    }),
+  'heads that two servers read differently': () =>
+    many(60, () => {
+      const toWindow = random() < 0.5;
+      const target = toWindow ? '/' : 'http://direct.test/bytes/10';
+      const framing = oneOf([
+        'Content-Length: 5\r\nTransfer-Encoding: chunked\r\n',
+        'Content-Length: 5\r\nContent-Length: 50\r\n',
+        'Transfer-Encoding: chunked, identity\r\n',
+        'Transfer-Encoding : chunked\r\n',
+        'Transfer-Encoding:\x0bchunked\r\n',
+        'Content-Length: 99999999999999999999\r\n',
+        'Content-Length: -1\r\n',
+        'X: y\r\n Content-Length: 5\r\n',
+        'Expect: 100-continue\r\nContent-Length: 1000000\r\n',
+        'Connection: Transfer-Encoding, Content-Length, Host\r\nContent-Length: 3\r\n',
+        'A: b\r\n'.repeat(2_000),
+        `Cookie: ${'c'.repeat(70_000)}\r\n`,
+      ]);
+      const body = oneOf(['0\r\n\r\n', 'fffffffffffffffff\r\n', '5;x="\r\nhello\r\n', 'abcde', '-1\r\n\r\n']);
+      const next = 'GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n';
+      const head = `${oneOf(['POST', 'GET', 'CONNECT', 'OPTIONS'])} ${target} HTTP/1.1\r\nHost: direct.test\r\n${framing}\r\n`;
+      const port = Number(toWindow ? uiPort : mixedPort);
+      return connect({ port, host: '127.0.0.1' }, [Buffer.from(head + body + next, 'latin1')]);
+    }),
+  'a byte at a time, to everywhere': () =>
+    many(40, () => {
+      const socket = oneOf([
+        () => connect({ path: controlSocket }),
+        () => connect({ port: Number(uiPort), host: '127.0.0.1' }),
+        () => connect({ port: Number(mixedPort), host: '127.0.0.1' }),
+        () => connect({ port: 53, host: '10.20.0.1' }),
+      ])();
+      const text = oneOf([hello, Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n'), Buffer.from([0, 40, 1, 2, 3, 4, 1])]);
+      let at = 0;
+      const timer = setInterval(() => {
+        if (socket.destroyed || at >= text.length) clearInterval(timer);
+        else socket.write(text.subarray(at, ++at));
+      }, 20);
+      return socket;
+    }),
+  'answers that nobody reads': () =>
+    many(12, () => {
+      const socket = oneOf([
+        () => control(...Array.from({ length: most.messages }, (_, i) => request('getSnapshot', {}, i))),
+        () =>
+          connect({ port: 53, host: '10.20.0.1' }, [
+            Buffer.concat(
+              Array.from({ length: most.messages }, () => {
+                const query = question(`${word()}.example`);
+                return Buffer.concat([Buffer.from([0, query.length]), query]);
+              }),
+            ),
+          ]),
+        () =>
+          connect({ port: Number(uiPort), host: '127.0.0.1' }, [
+            Buffer.from(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${uiPort}\r\n\r\n`.repeat(most.messages)),
+          ]),
+        () =>
+          connect({ port: Number(mixedPort), host: '127.0.0.1' }, [
+            Buffer.from('GET http://direct.test/bytes/1000000 HTTP/1.1\r\nHost: direct.test\r\n\r\n'.repeat(50)),
+          ]),
+      ])();
+      socket.pause();
+      return socket;
+    }),
+  'names until the range is used up': async () => {
+    const socket = dgram.createSocket('udp4').on('error', () => undefined);
+    for (let i = 0; i < most.packets && performance.now() < until; i++) {
+      socket.send(question(`${word()}${word()}.${word()}.example`), 53, '10.20.0.1', () => undefined);
+      if (i % 30 === 29) await sleep(4);
+    }
+    socket.close();
+  },
+  'associations without a way out': () =>
+    many(40, () => {
+      const socket = connect({ port: Number(mixedPort), host: '127.0.0.1' }, [
+        Buffer.from([5, 1, 0]),
+        Buffer.from([5, 3, 0, 1, 0, 0, 0, 0, 0, 0]),
+      ]);
+      const sender = dgram.createSocket('udp4').on('error', () => undefined);
+      socket.on('close', () => sender.close());
+      socket.on('data', (data) => {
+        if (data.length < 10 || data[1] !== 0) return;
+        const relay = data.readUInt16BE(data.length - 2);
+        for (let i = 0; i < 60; i++) {
+          const target = Buffer.from([0, 0, oneOf([0, 0, 0, 1]), oneOf([1, 1, 3, 4]), 203, 0, 113, below(256), 0, 9]);
+          sender.send(Buffer.concat([target, bytes(50)]), relay, '127.0.0.1', () => undefined);
+        }
+      });
+      return socket;
+    }),
+  "datagrams to ports that are others'": async () => {
+    const socket = dgram.createSocket('udp4').on('error', () => undefined);
+    for (let i = 0; i < most.packets && performance.now() < until; i++) {
+      const datagram = Buffer.concat([Buffer.from([0, 0, 0, 1, 203, 0, 113, below(256), 0, 9]), bytes(20)]);
+      socket.send(datagram, 32_768 + below(28_000), '127.0.0.1', () => undefined);
+      if (i % 30 === 29) await sleep(4);
+    }
+    socket.close();
+  },
+  'forks, sockets that come and go': async () => {
+    for (let round = 0; round < 8 && performance.now() < until; round++) {
+      const script = `import os,socket
+for i in range(40):
+  if os.fork()==0:
+    try:
+      s=[socket.socket(socket.AF_INET,socket.SOCK_STREAM) for _ in range(5)]
+      for x in s:
+        x.setblocking(False)
+        try: x.connect(('203.0.113.%d'%(${below(200)}+i%50),9))
+        except OSError: pass
+    finally: os._exit(0)
+for i in range(40): os.wait()`;
+      await run('python3', ['-c', script]);
+    }
+  },
+  'what needs system calls': () => run('python3', [syscalls, String(below(1e9)), controlSocket, uiPort, mixedPort]),
+};
 
 const done = new Map<string, number>();
 const wanted = Object.keys(attacks).filter((name) => new RegExp(only).test(name));
@@ -260,6 +322,5 @@ async function attack(): Promise<void> {
 }
 await Promise.all(Array.from({ length: parallel }, attack));
 for (const socket of open) socket.destroy();
-process.stdout.write(`${JSON.stringify({ done: Object.fromEntries(done), cpu: process.cpuUsage() })}\n`, () =>
-  process.exit(),
-);
+const report = { done: Object.fromEntries(done), cpu: process.cpuUsage(), kinds: Object.keys(attacks) };
+process.stdout.write(`${JSON.stringify(report)}\n`, () => process.exit());

@@ -26,6 +26,9 @@ export async function electronRuntime(): Promise<{ executable: string; version: 
   return { executable: path.join(directory, 'electron'), version };
 }
 
+/** Milliseconds until the app has its window: with a tenth of a processor Electron needs half a minute. */
+const patience = 90_000;
+
 export interface MenuEntry {
   id: number;
   label: string;
@@ -154,11 +157,11 @@ export class Desktop {
       executablePath: this.electron.executable,
       args: [...this.#electronArgs(), ...args],
       env: cleanEnvironment(this.#environment),
-      timeout: 30_000,
+      timeout: patience,
     });
     this.#children.push(app.process());
-    const page = await app.firstWindow();
-    await page.locator('#root > *').first().waitFor();
+    const page = await app.firstWindow({ timeout: patience });
+    await page.locator('#root > *').first().waitFor({ timeout: patience });
     return { app, page };
   }
 

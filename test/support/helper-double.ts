@@ -1,4 +1,6 @@
 /** A helper in memory behind the client's interface: answers from a table, records what it was asked, fails on request. */
+
+import type { HelperClient } from '../../core/app/helper-client.ts';
 import { AppError } from '../../core/base/app-error.ts';
 import { Emitter } from '../../core/base/emitter.ts';
 import type { HelperLink } from '../../core/contract/app.ts';
@@ -14,7 +16,7 @@ import type {
   TopicName,
 } from '../../core/contract/rpc.ts';
 import type { Snapshot } from '../../core/contract/status.ts';
-import type { HelperClient } from '../../core/controller/helper-client.ts';
+import { sampleResult } from './sample-result.ts';
 
 export type Answers = { [M in MethodName]?: (params: Params<M>) => Result<M> | Promise<Result<M>> };
 
@@ -26,8 +28,9 @@ export const stoppedSnapshot: Snapshot = {
   systemDns: true,
   autoRoute: true,
   dnsMode: { mode: 'fake-ip', chosen: false },
+  mode: { mode: 'rule', chosen: false },
   mixed: { address: '127.0.0.1', port: 7890 },
-  config: { hash: 'c0ffee', proxies: 1, rules: 2 },
+  config: { hash: 'c0ffee', proxies: 1, groups: 0, rules: 2, strictRoute: false },
   fakeIp: { range: '198.18.0.0/15', range6: null, used: 3, capacity: 131_067, unknown: 0, recovered: 0 },
   warnings: [],
   changes: [],
@@ -97,8 +100,8 @@ export class HelperDouble implements HelperClient {
   async call<M extends MethodName>(method: M, params: Params<M>): Promise<Result<M>> {
     if (this.link.kind !== 'connected') throw new AppError('HELPER_NOT_RUNNING', 'the helper is not running');
     this.calls.push([method, params]);
-    const answer = this.answers[method] ?? this.#standard[method];
-    return await answer(params);
+    const answer: Answers[M] = this.answers[method] ?? this.#standard[method];
+    return answer === undefined ? sampleResult(method) : await answer(params);
   }
 
   on<E extends EventName>(event: E, handler: (data: EventData<E>) => void): () => void {
@@ -124,7 +127,7 @@ export class HelperDouble implements HelperClient {
     };
   }
 
-  readonly #standard: { [M in MethodName]: (params: Params<M>) => Result<M> } = {
+  readonly #standard: Answers = {
     getSnapshot: () => this.snapshot,
     setEnhanced: ({ on, mode = 'session' }) => {
       this.snapshot = on
@@ -132,7 +135,7 @@ export class HelperDouble implements HelperClient {
         : { ...this.snapshot, tunnel: { kind: 'stopped' }, owner: null };
       return this.snapshot;
     },
-    setSwitches: ({ systemDns, autoRoute, dnsMode }) => ({
+    setSwitches: ({ systemDns, autoRoute, dnsMode, mode }) => ({
       ...this.snapshot,
       systemDns: systemDns ?? this.snapshot.systemDns,
       autoRoute: autoRoute ?? this.snapshot.autoRoute,
@@ -140,10 +143,11 @@ export class HelperDouble implements HelperClient {
         dnsMode === undefined
           ? this.snapshot.dnsMode
           : { mode: dnsMode ?? stoppedSnapshot.dnsMode.mode, chosen: dnsMode !== null },
+      mode:
+        mode === undefined ? this.snapshot.mode : { mode: mode ?? stoppedSnapshot.mode.mode, chosen: mode !== null },
     }),
     renewLease: () => ({ ttlMs: 20_000, resumed: false }),
     applyConfig: () => ({ hash: 'c0ffee' }),
-    listRules: () => [],
     closeFlows: ({ ids = [] }) => ({ closed: ids.length }),
     testRule: ({ host, port, network }) => ({
       host,
@@ -152,12 +156,10 @@ export class HelperDouble implements HelperClient {
       steps: [],
       rule: { index: -1, type: 'NONE', payload: '', policy: 'DIRECT' },
       chain: ['DIRECT'],
+      way: 'direct',
     }),
     dnsQuery: () => ({ rcode: 'NOERROR', verdict: 'fake', answers: [], ms: 0.1 }),
-    flushDnsCache: () => ({ answers: 0 }),
-    flushFakeIp: () => ({ retired: 0 }),
     changeMappings: ({ addresses }) => ({ changed: addresses.length }),
-    restore: () => ({ undone: [] }),
   };
 
   #setLink(link: HelperLink): void {

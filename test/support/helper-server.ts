@@ -16,6 +16,7 @@ import { PeerAuth } from '../../core/rpc/peer-auth.ts';
 import { RpcServer } from '../../core/rpc/rpc-server.ts';
 import type { TopicSource } from '../../core/rpc/topic-source.ts';
 import { stoppedSnapshot } from './helper-double.ts';
+import { handlersOf, sampleResult } from './sample-result.ts';
 
 /** Rows of one table, changed by the test. */
 class TableDouble<T extends TopicName> implements TopicSource<T> {
@@ -46,6 +47,7 @@ export class HelperServer {
   readonly mappings = new TableDouble<'mappings'>();
   readonly dnsLog = new TableDouble<'dnsLog'>();
   readonly logs = new TableDouble<'logs'>();
+  readonly proxies = new TableDouble<'proxies'>();
   /** What was asked, in order; without `getSnapshot` and `renewLease`. */
   readonly asked: [string, unknown][] = [];
   config: Config | undefined;
@@ -72,6 +74,7 @@ export class HelperServer {
       socketPath: join(this.runtimeDir, 'helper.sock'),
       auth: new PeerAuth(() => ({ pid: process.pid, uid, gid: uid }), [uid]),
       handlers: {
+        ...handlersOf((method) => () => sampleResult(method)),
         getSnapshot: () => this.#snapshot,
         setEnhanced: ({ on, mode }) => this.#setEnhanced(on, mode ?? 'session', uid),
         setSwitches: ({ systemDns, autoRoute }) => {
@@ -92,15 +95,30 @@ export class HelperServer {
           this.config = config;
           return { hash: 'c0ffee' };
         },
-        listRules: () => [{ index: 0, type: 'MATCH', payload: '', policy: 'DIRECT', noResolve: false, hits: 3 }],
+        listRules: () => [
+          {
+            index: 0,
+            type: 'MATCH',
+            payload: '',
+            policy: 'DIRECT',
+            way: 'direct',
+            noResolve: false,
+            hits: 3,
+            misses: 0,
+            off: false,
+          },
+        ],
         closeFlows: ({ ids = [] }) => ({ closed: ids.length }),
         testRule: ({ host, port, network }) => ({
           host,
           port,
           network,
-          steps: [{ index: 0, type: 'MATCH', payload: '', policy: 'DIRECT', hit: true, why: 'matches everything' }],
+          steps: [
+            { index: 0, type: 'MATCH', payload: '', policy: 'DIRECT', hit: true, why: { code: 'MATCH', values: {} } },
+          ],
           rule: { index: 0, type: 'MATCH', payload: '', policy: 'DIRECT' },
           chain: ['DIRECT'],
+          way: 'direct',
         }),
         dnsQuery: ({ name, type }) => ({
           rcode: 'NOERROR',
@@ -108,8 +126,6 @@ export class HelperServer {
           answers: [{ name, type, ttl: 1, data: '198.18.0.3' }],
           ms: 0.2,
         }),
-        flushDnsCache: () => ({ answers: 0 }),
-        flushFakeIp: () => ({ retired: 0 }),
         changeMappings: ({ addresses }) => ({ changed: addresses.length }),
         restore: () => {
           this.asked.push(['restore', {}]);
@@ -117,7 +133,13 @@ export class HelperServer {
           return { undone: [] };
         },
       },
-      topics: { connections: this.connections, mappings: this.mappings, dnsLog: this.dnsLog, logs: this.logs },
+      topics: {
+        connections: this.connections,
+        mappings: this.mappings,
+        dnsLog: this.dnsLog,
+        logs: this.logs,
+        proxies: this.proxies,
+      },
       events: {
         snapshot: { current: () => this.#snapshot, watch: (changed) => this.#snapshots.on(changed) },
         traffic: {
@@ -184,6 +206,7 @@ export const sampleConnection: ConnectionRow = {
   process: { pid: 4711, uid: 1000, name: 'curl', path: '/usr/bin/curl' },
   rule: { index: 0, type: 'DOMAIN-SUFFIX', payload: 'hidden.example', policy: 'dante' },
   chain: ['dante'],
+  way: 'proxied',
   remote: '10.20.0.1',
   state: 'open',
   up: 1_824,

@@ -45,7 +45,7 @@ export class Running {
   }
 
   /** Resolves when it has printed something that matches. */
-  async printed(pattern: RegExp, timeoutMs = 10_000): Promise<RegExpMatchArray> {
+  async printed(pattern: RegExp, timeoutMs = 30_000): Promise<RegExpMatchArray> {
     for (const end = Date.now() + timeoutMs; ; ) {
       const match = this.output.match(pattern);
       if (match) return match;
@@ -177,7 +177,7 @@ export class Machine {
   /** DNS, rules and routes as text: equal before and after means nothing was left behind. */
   async networkState(): Promise<string> {
     return await this.sh(
-      'stat -c "%N %a %u %g" /etc/resolv.conf; cat /etc/resolv.conf; ip rule; ip -6 rule; ip -4 route show table all | sort; ip -6 route show table all | grep -v fe80 | sed "s/ expires [0-9]*sec//" | sort; ip -o link | sed "s/^[0-9]*: //;s/@.*//;s/:.*//" | sort',
+      'stat -c "%N %a %u %g" /etc/resolv.conf; cat /etc/resolv.conf; nft list ruleset; ip rule; ip -6 rule; ip -4 route show table all | sort; ip -6 route show table all | grep -v fe80 | sed "s/ expires [0-9]*sec//" | sort; ip -o link | sed "s/^[0-9]*: //;s/@.*//;s/:.*//" | sort',
     );
   }
 

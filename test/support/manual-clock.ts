@@ -31,18 +31,34 @@ export class ManualClock implements Clock {
     return this.#add({ at: this.#now + ms, every: ms, callback });
   }
 
+  /** Timers that wait. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
   /** Moves on by `ms`, running what falls due, and lets pending promises settle after each. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
     for (let timer = this.#next(end); timer !== undefined; timer = this.#next(end)) {
-      this.#now = timer.at;
-      if (timer.every === undefined) this.#timers.delete(timer);
-      else timer.at += timer.every;
-      timer.callback();
+      this.#fire(timer);
       await settle();
     }
     this.#now = end;
     await settle();
+  }
+
+  /** The same at once: what waits for promises goes on later. */
+  run(ms: number): void {
+    const end = this.#now + ms;
+    for (let timer = this.#next(end); timer !== undefined; timer = this.#next(end)) this.#fire(timer);
+    this.#now = end;
+  }
+
+  #fire(timer: Timer): void {
+    this.#now = Math.max(this.#now, timer.at);
+    if (timer.every === undefined) this.#timers.delete(timer);
+    else timer.at += timer.every;
+    timer.callback();
   }
 
   #add(timer: Timer): () => void {

@@ -12,6 +12,8 @@ import type {
 } from '../../core/inbound/flow-engine.ts';
 import type { Stream } from '../../core/net/stream.ts';
 
+const slots = 256;
+
 export class MemoryFlowEngine implements FlowEngine {
   running = false;
   /** Every verdict in order. */
@@ -19,9 +21,8 @@ export class MemoryFlowEngine implements FlowEngine {
   readonly echoes: { id: number; verdict: EchoVerdict }[] = [];
   readonly answers: Uint8Array[] = [];
   readonly closes: { id: FlowId; how: 'graceful' | 'reset' }[] = [];
-  readonly #counters = new BigUint64Array(512);
+  readonly #counters = new BigUint64Array(3 * slots);
   readonly #open = new Map<FlowId, FlowOpen>();
-  readonly #takers = new Map<FlowId, PromiseWithResolvers<Stream>>();
   #handlers: FlowEngineHandlers | undefined;
   #nextId = 1;
 
@@ -60,13 +61,6 @@ export class MemoryFlowEngine implements FlowEngine {
     throw new Error('there is no device');
   }
 
-  takeStream(id: FlowId): Promise<Stream> {
-    const taker = Promise.withResolvers<Stream>();
-    if (this.#open.has(id)) this.#takers.set(id, taker);
-    else taker.reject(new Error('the client is gone'));
-    return taker.promise;
-  }
-
   close(id: FlowId, how: 'graceful' | 'reset'): void {
     this.closes.push({ id, how });
     queueMicrotask(() => this.end(id, { reason: 'closed' }));
@@ -99,26 +93,17 @@ export class MemoryFlowEngine implements FlowEngine {
     this.#handlers?.onDialed(id, outcome);
   }
 
-  count(id: FlowId, up: number, down: number): void {
+  count(id: FlowId, up: number, down: number, firstByteMs?: number): void {
     this.#counters[2 * id] = BigInt(up);
     this.#counters[2 * id + 1] = BigInt(down);
+    if (firstByteMs !== undefined) this.#counters[2 * slots + id] = BigInt(firstByteMs + 1);
   }
 
   /** The end of a flow with its counters; a second one for the same flow is ignored, as in the real engine. */
   end(id: FlowId, { reason }: { reason: string }): void {
     if (!this.#open.delete(id)) return;
-    this.#takers.get(id)?.reject(new Error('the client is gone'));
-    this.#takers.delete(id);
     const [up, down] = [Number(this.#counters[2 * id]), Number(this.#counters[2 * id + 1])];
     this.#handlers?.onClose({ id, up, down, reason });
-  }
-
-  /** Accepts a flow with verdict `stream`; answers the application's end. */
-  accept(id: FlowId): Stream {
-    const [application, ours] = memoryStreams();
-    this.#takers.get(id)?.resolve(ours);
-    this.#takers.delete(id);
-    return application;
   }
 
   ask(questions: DnsQuestions): void {

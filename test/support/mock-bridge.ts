@@ -21,8 +21,11 @@ import type { ErrorData } from '../../core/contract/error.ts';
 import type { RuleTrace } from '../../core/contract/flow.ts';
 import type { SubscribeOptions } from '../../core/contract/rpc.ts';
 import type { NetworkChange, Snapshot } from '../../core/contract/status.ts';
+import { RuleEngine } from '../../core/rule/rule-engine.ts';
+import { MockPolicies } from './mock-policies.ts';
 import { MockTables } from './mock-tables.ts';
-import { mockFakeIp, mockFakeRange, mockRules } from './mock-traffic.ts';
+import { mockFakeIp, mockFakeRange, mockRules, mockWay } from './mock-traffic.ts';
+import { sampleAppResult } from './sample-result.ts';
 
 export interface MockOptions {
   /** Live connections to begin with. */
@@ -32,7 +35,11 @@ export interface MockOptions {
   /** What happens when Enhanced Mode is turned on. */
   readonly turnOn?: 'works' | 'fails' | 'silent';
   readonly profile?: AppInfo['profile'];
+  readonly profiles?: AppInfo['profiles'];
   readonly warnings?: Snapshot['warnings'];
+  /** Nodes of the profile; none without. */
+  readonly nodes?: number;
+  readonly strictRoute?: boolean;
   /** Another use of fake addresses than none lost. */
   readonly fakeIp?: Partial<Snapshot['fakeIp']>;
   /** Methods that the helper refuses. */
@@ -44,18 +51,25 @@ export interface MockOptions {
   readonly clock: Clock;
 }
 
+export const offlineRestore = 'sudo /usr/local/lib/mirage/mirage-helper --restore';
 const stepMs = 350;
-const startSteps = ['opening mirage0', 'adding routes', 'changing system DNS'];
+const startSteps = ['tun', 'routes', 'system-dns'];
+
+type AppAnswers = { readonly [M in AppMethodName]?: (params: AppParams<M>) => AppResult<M> | Promise<AppResult<M>> };
 
 export class MockBridge implements MirageBridge {
   readonly calls: [AppMethodName, unknown][] = [];
   readonly tables: MockTables;
+  readonly policies: MockPolicies;
   readonly #options: MockOptions;
   readonly #events: { [E in keyof AppEvents]: Emitter<AppEvents[E]> } = {
     link: new Emitter(),
+    info: new Emitter(),
     snapshot: new Emitter(),
     traffic: new Emitter(),
   };
+  #profile: AppInfo['profile'];
+  #profiles: AppInfo['profiles'];
   #link: HelperLink = { kind: 'connected' };
   #snapshot: Snapshot;
   #tablesRefused: ErrorData | undefined;
@@ -63,6 +77,9 @@ export class MockBridge implements MirageBridge {
 
   constructor(options: MockOptions) {
     this.#options = options;
+    const { profile = { path: '/home/mira/.config/mirage/profile.yaml', problems: [], state: 'applied' } } = options;
+    this.#profile = profile;
+    this.#profiles = [...(options.profiles ?? [])];
     this.#tablesRefused = options.tablesRefused;
     this.tables = new MockTables({
       rows: options.tunnel === 'running' ? options.rows : 0,
@@ -70,6 +87,7 @@ export class MockBridge implements MirageBridge {
       bothFamilies: typeof options.fakeIp?.range6 === 'string',
       clock: options.clock,
     });
+    this.policies = new MockPolicies(options.nodes ?? 0, options.clock);
     this.#snapshot = {
       version: '0.1.0',
       tunnel: { kind: 'stopped' },
@@ -78,8 +96,15 @@ export class MockBridge implements MirageBridge {
       systemDns: true,
       autoRoute: true,
       dnsMode: { mode: 'fake-ip', chosen: false },
+      mode: { mode: 'rule', chosen: false },
       mixed: { address: '127.0.0.1', port: 7890 },
-      config: { hash: '5f1d6c0a9be2', proxies: 4, rules: mockRules.length },
+      config: {
+        hash: '5f1d6c0a9be2',
+        proxies: 4,
+        groups: 0,
+        rules: mockRules.length,
+        strictRoute: options.strictRoute ?? false,
+      },
       fakeIp: {
         range: mockFakeRange,
         range6: null,
@@ -107,6 +132,12 @@ export class MockBridge implements MirageBridge {
     if (link.kind === 'connected') this.#events.snapshot.emit(this.#snapshot);
   }
 
+  /** As if the profile had been read anew. */
+  setProfile(profile: AppInfo['profile']): void {
+    this.#profile = profile;
+    this.#events.info.emit(this.#appInfo());
+  }
+
   /** Tables that are asked for from now on are shown. */
   showTables(): void {
     this.#tablesRefused = undefined;
@@ -114,6 +145,7 @@ export class MockBridge implements MirageBridge {
 
   on<E extends keyof AppEvents>(event: E, handler: (data: AppEvents[E]) => void): Unsubscribe {
     if (event === 'link') (handler as (data: HelperLink) => void)(this.#link);
+    if (event === 'info') (handler as (data: AppInfo) => void)(this.#appInfo());
     if (event === 'snapshot' && this.#link.kind === 'connected') (handler as (data: Snapshot) => void)(this.#snapshot);
     return this.#events[event].on(handler);
   }
@@ -129,6 +161,7 @@ export class MockBridge implements MirageBridge {
       queueMicrotask(() => onRefused(error));
       return () => undefined;
     }
+    if (topic === 'proxies') return this.policies.subscribe(handler);
     return this.tables.subscribe(topic, options, handler);
   }
 
@@ -137,54 +170,57 @@ export class MockBridge implements MirageBridge {
     if (this.#options.refused?.includes(method) === true) {
       throw new AppError('HELPER_IN_USE', 'the configuration in force is that of user 1001');
     }
-    return (await this.#answer(method, params)) as AppResult<M>;
+    const answer: AppAnswers[M] = this.#answers[method];
+    return answer === undefined ? sampleAppResult(method) : await answer(params);
   }
 
-  async #answer(method: AppMethodName, params: unknown): Promise<unknown> {
-    switch (method) {
-      case 'getSnapshot':
-        return this.#snapshot;
-      case 'setEnhanced':
-        return await this.#setEnhanced((params as AppParams<'setEnhanced'>).on);
-      case 'setSwitches':
-        this.#show({ ...this.#snapshot, ...given(params as AppParams<'setSwitches'>) });
-        return this.#snapshot;
-      case 'listRules':
-        return mockRules;
-      case 'closeFlows': {
-        const { ids, all } = params as AppParams<'closeFlows'>;
-        return { closed: this.tables.close(all === true ? undefined : (ids ?? [])) };
-      }
-      case 'testRule':
-        return trace(params as AppParams<'testRule'>);
-      case 'dnsQuery':
-        return answerOf(params as AppParams<'dnsQuery'>);
-      case 'flushDnsCache':
-        return { answers: 37 };
-      case 'flushFakeIp':
-        return { retired: this.tables.retire(undefined) };
-      case 'changeMappings': {
-        const { addresses, action } = params as AppParams<'changeMappings'>;
-        return {
-          changed: action === 'retire' ? this.tables.retire(addresses) : this.tables.pin(addresses, action === 'pin'),
-        };
-      }
-      case 'restore': {
-        const undone = this.#snapshot.changes;
-        this.#show({ ...this.#snapshot, tunnel: { kind: 'stopped' }, owner: null, changes: [] });
-        return { undone };
-      }
-      case 'getAppInfo':
-      case 'reloadProfile':
-        return this.#appInfo();
-    }
-  }
+  readonly #rulesOff = new Set<number>();
+
+  /** What is more than the plainest answer. */
+  readonly #answers: AppAnswers = {
+    getSnapshot: () => this.#snapshot,
+    setEnhanced: ({ on }) => this.#setEnhanced(on),
+    setSwitches: (switches) => {
+      this.#show({ ...this.#snapshot, ...given(switches) });
+      return this.#snapshot;
+    },
+    listRules: () => mockRules.map((row) => ({ ...row, off: this.#rulesOff.has(row.index) })),
+    switchRule: ({ index, on }) => {
+      if (on) this.#rulesOff.delete(index);
+      else this.#rulesOff.add(index);
+      return { changed: true };
+    },
+    selectProxy: (params) => this.policies.select(params),
+    testProxies: (params) => this.policies.test(params),
+    stopTests: () => this.policies.stop(),
+    closeFlows: ({ ids, all }) => ({ closed: this.tables.close(all === true ? undefined : (ids ?? [])) }),
+    testRule: trace,
+    dnsQuery: answerOf,
+    flushDnsCache: () => ({ answers: 37 }),
+    flushFakeIp: () => ({ retired: this.tables.retire(undefined) }),
+    changeMappings: ({ addresses, action }) => ({
+      changed: action === 'retire' ? this.tables.retire(addresses) : this.tables.pin(addresses, action === 'pin'),
+    }),
+    restore: () => {
+      const undone = this.#snapshot.changes;
+      this.#show({ ...this.#snapshot, tunnel: { kind: 'stopped' }, owner: null, changes: [] });
+      return { undone };
+    },
+    getAppInfo: () => this.#appInfo(),
+    useProfile: ({ id }) => {
+      this.#profiles = this.#profiles.map((each) => ({ ...each, active: each.id === id }));
+      const used = this.#profiles.find(({ active }) => active);
+      this.setProfile(used === undefined ? null : { path: used.source.path, problems: [], state: 'applied' });
+      return this.#appInfo();
+    },
+    reloadProfile: () => this.#appInfo(),
+  };
 
   async #setEnhanced(on: boolean): Promise<Snapshot> {
     const how = this.#options.turnOn ?? 'works';
     if (how === 'silent') return await new Promise<Snapshot>(() => undefined);
     if (!on) {
-      await this.#step({ kind: 'stopping', step: 'restoring system DNS' });
+      await this.#step({ kind: 'stopping', step: 'system-dns' });
       this.#show({ ...this.#snapshot, tunnel: { kind: 'stopped' }, owner: null, changes: [] });
       return this.#snapshot;
     }
@@ -225,23 +261,33 @@ export class MockBridge implements MirageBridge {
   }
 
   #appInfo(): AppInfo {
-    const { profile = { path: '/home/mira/.config/mirage/profile.yaml', problems: [] } } = this.#options;
-    return { version: '0.1.0', home: 'browser', platform: 'linux x64', profile };
+    const profile = this.#profile;
+    return {
+      version: '0.1.0',
+      home: 'browser',
+      platform: 'linux x64',
+      profile,
+      profiles: this.#profiles,
+      cli: 'mirage',
+      offlineRestore,
+    };
   }
 
   #tick(): void {
     if (this.#link.kind !== 'connected') return;
     if (this.#snapshot.tunnel.kind === 'running') this.tables.move();
+    this.policies.move();
     this.#events.traffic.emit(this.tables.traffic());
   }
 }
 
 /** Only the switches that were named: `undefined` is not a value of a snapshot. The profile says fake-ip. */
-function given({ systemDns, autoRoute, dnsMode }: AppParams<'setSwitches'>): Partial<Snapshot> {
+function given({ systemDns, autoRoute, dnsMode, mode }: AppParams<'setSwitches'>): Partial<Snapshot> {
   return {
     ...(systemDns === undefined ? {} : { systemDns }),
     ...(autoRoute === undefined ? {} : { autoRoute }),
     ...(dnsMode === undefined ? {} : { dnsMode: { mode: dnsMode ?? 'fake-ip', chosen: dnsMode !== null } }),
+    ...(mode === undefined ? {} : { mode: { mode: mode ?? 'rule', chosen: mode !== null } }),
   };
 }
 
@@ -265,43 +311,19 @@ function answerOf({ name, type }: AppParams<'dnsQuery'>): AppResult<'dnsQuery'> 
 
 function mockChanges(since: number): NetworkChange[] {
   return [
-    { id: '1', what: 'device mirage0', where: 'network devices', since },
-    { id: '2', what: 'default route through mirage0', where: 'table 5380', since },
-    { id: '3', what: 'rules 5380 to 5385', where: 'ip rule', since },
-    { id: '4', what: 'nameserver 198.18.0.2', where: '/etc/resolv.conf', since },
+    { id: '1', what: 'ip route default dev mirage0', where: 'table 5380', since },
+    { id: '2', what: 'ip rule 5380', where: 'from 198.18.0.1 iif lo lookup 5380', since },
+    { id: '3', what: 'ip -6 rule 5383', where: 'not iif lo goto 5391', since },
+    { id: '4', what: 'system DNS 198.18.0.2', where: '/etc/resolv.conf', since },
   ];
 }
 
-function trace({ host, port, network }: AppParams<'testRule'>): RuleTrace {
-  const hits = (type: string, payload: string): boolean => {
-    if (type === 'DOMAIN') return host === payload;
-    if (type === 'DOMAIN-SUFFIX') return host === payload || host.endsWith(`.${payload}`);
-    if (type === 'DOMAIN-KEYWORD') return host.includes(payload);
-    return type === 'MATCH' || (type === 'DST-PORT' && String(port) === payload);
-  };
-  const at = mockRules.findIndex(({ type, payload }) => hits(type, payload));
-  const steps = mockRules.slice(0, at + 1).map(({ index, type, payload, policy }) => ({
-    index,
-    type,
-    payload,
-    policy,
-    hit: index === at,
-    why:
-      index === at
-        ? type === 'MATCH'
-          ? 'the last resort'
-          : `${host} is of ${payload}`
-        : `${host} is not of ${payload}`,
-  }));
-  const rule = mockRules[at];
-  if (rule === undefined) throw new AppError('INTERNAL', 'the list ends with MATCH');
-  const { index, type, payload, policy } = rule;
-  return {
-    host,
-    port,
-    network,
-    steps,
-    rule: { index, type: type as RuleTrace['rule']['type'], payload, policy },
-    chain: policy === 'HK-01' ? ['HK-01', 'Proxy'] : [policy],
-  };
+/** As the helper tells it, by the real engine. */
+async function trace({ host, port, network }: AppParams<'testRule'>): Promise<RuleTrace> {
+  const destination = { host, port };
+  const source = { host: '198.18.0.1', port: 40_000 };
+  const metadata = { network, inbound: 'tun', source, destination, originalDestination: destination } as const;
+  const { rule, steps } = await new RuleEngine(mockRules).explain(metadata, async () => undefined);
+  const chain = rule.policy === 'HK-01' ? ['HK-01', 'Proxy'] : [rule.policy];
+  return { host, port, network, steps, rule, chain, way: mockWay(rule.policy) };
 }

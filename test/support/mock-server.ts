@@ -3,10 +3,10 @@
  * `node test/support/mock-server.ts [rows]` prints a link.
  */
 import path from 'node:path';
+import { BrowserServer } from '../../core/app/browser/browser-server.ts';
+import { RendererFiles } from '../../core/app/browser/renderer-files.ts';
 import { systemClock } from '../../core/base/clock.ts';
 import { silentLogger } from '../../core/base/logger.ts';
-import { BrowserServer } from '../../core/controller/browser-server.ts';
-import { RendererFiles } from '../../core/controller/renderer-files.ts';
 import { MockBridge, type MockOptions } from './mock-bridge.ts';
 import { root } from './source-graph.ts';
 
@@ -33,6 +33,6 @@ export async function startMockServer(options: Omit<MockOptions, 'clock'>, port 
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const { server } = await startMockServer({ rows: Number(process.argv[2] ?? 120), tunnel: 'running' });
+  const { server } = await startMockServer({ rows: Number(process.argv[2] ?? 120), tunnel: 'running', nodes: 400 });
   process.stdout.write(`${server.issueLink()}\n`);
 }

@@ -2,8 +2,9 @@
 import type { Clock } from '../../core/base/clock.ts';
 import type { DnsRow, MappingRow } from '../../core/contract/dns.ts';
 import type { ConnectionRow } from '../../core/contract/flow.ts';
-import type { SubscribeOptions, TopicBatch, TopicName } from '../../core/contract/rpc.ts';
+import type { Row, SubscribeOptions, TopicBatch, TopicName } from '../../core/contract/rpc.ts';
 import type { Traffic } from '../../core/contract/status.ts';
+import { rowFilterOf } from '../../core/rpc/row-filter.ts';
 import { mockAnswer, rareMappings, rareQuestions } from './mock-dns.ts';
 import { isMockFakeIp, mockConnection, mockFakeIp6, seededRandom } from './mock-traffic.ts';
 
@@ -15,8 +16,10 @@ export interface MockTablesOptions {
   readonly clock: Clock;
 }
 
+type TableTopic = Exclude<TopicName, 'proxies'>;
+
 interface Subscriber {
-  readonly topic: TopicName;
+  readonly topic: TableTopic;
   readonly send: (batch: TopicBatch) => void;
   sequence: number;
 }
@@ -24,6 +27,8 @@ interface Subscriber {
 /** Closed connections that are kept for looking at. */
 const keptClosed = 200;
 const keptQuestions = 2000;
+/** Rows of one batch of a first picture. */
+const pageRows = 1000;
 
 export class MockTables {
   readonly #options: MockTablesOptions;
@@ -51,13 +56,21 @@ export class MockTables {
     return this.#mappings.size;
   }
 
-  subscribe(topic: TopicName, options: SubscribeOptions, send: (batch: TopicBatch) => void): () => void {
+  subscribe(topic: TableTopic, options: SubscribeOptions, send: (batch: TopicBatch) => void): () => void {
     const subscriber: Subscriber = { topic, send, sequence: 0 };
-    this.#subscribers.add(subscriber);
-    const rows = this.#rows(topic).slice(-(options.limit ?? 100_000));
-    queueMicrotask(() =>
-      send({ epoch: 1, sequence: 0, reset: true, rows, counters: [], removed: [], total: rows.length }),
-    );
+    const matches = rowFilterOf(topic, options);
+    const rows = this.#rows(topic)
+      .filter((row) => matches(row))
+      .slice(-(options.limit ?? 100_000));
+    // In parts as the helper sends them: the newest first, then from the oldest on.
+    const parts = [rows.slice(-pageRows)];
+    for (let at = 0; at < rows.length - pageRows; at += pageRows) {
+      parts.push(rows.slice(at, Math.min(at + pageRows, rows.length - pageRows)));
+    }
+    queueMicrotask(() => {
+      for (const part of parts) this.#sendTo(subscriber, rows.length, { reset: subscriber.sequence === 0, rows: part });
+      this.#subscribers.add(subscriber);
+    });
     return () => this.#subscribers.delete(subscriber);
   }
 
@@ -94,7 +107,7 @@ export class MockTables {
   /** One second of life: bytes flow, some connections end, others begin. */
   move(): void {
     const now = this.#options.clock.now();
-    const counters: [string, ...number[]][] = [];
+    const counters: number[] = [];
     this.#up = 0;
     this.#down = 0;
     let place = this.#next;
@@ -106,7 +119,7 @@ export class MockTables {
       row.down += down;
       this.#up += up;
       this.#down += down;
-      counters.push([row.id, row.up, row.down]);
+      counters.push(Number(row.id), row.up, row.down);
     }
     this.#upTotal += this.#up;
     this.#downTotal += this.#down;
@@ -127,7 +140,7 @@ export class MockTables {
     const now = this.#options.clock.now();
     const rows = (ids ?? [...this.#connections.keys()]).flatMap((id) => this.#connections.get(id) ?? []);
     const live = rows.filter((row) => row.state !== 'closed');
-    for (const row of live) this.#end(row, now, 'closed by request');
+    for (const row of live) this.#end(row, now, 'closed');
     this.#send('connections', { rows: live });
     return live.length;
   }
@@ -145,16 +158,18 @@ export class MockTables {
     };
   }
 
-  #send(topic: TopicName, change: Partial<Pick<TopicBatch, 'rows' | 'counters' | 'removed'>>): void {
+  #send(topic: TopicName, change: Partial<TopicBatch>): void {
     for (const subscriber of this.#subscribers) {
-      if (subscriber.topic !== topic) continue;
-      const total = this.#rows(topic).length;
-      const sequence = ++subscriber.sequence;
-      subscriber.send({ epoch: 1, sequence, reset: false, rows: [], counters: [], removed: [], total, ...change });
+      if (subscriber.topic === topic) this.#sendTo(subscriber, this.#rows(topic).length, change);
     }
   }
 
-  #rows(topic: TopicName): TopicBatch['rows'] {
+  #sendTo(subscriber: Subscriber, total: number, change: Partial<TopicBatch>): void {
+    const sequence = subscriber.sequence++;
+    subscriber.send({ epoch: 1, sequence, reset: false, rows: [], counters: [], removed: [], total, ...change });
+  }
+
+  #rows(topic: TableTopic): Row<TableTopic>[] {
     switch (topic) {
       case 'connections':
         return [...this.#connections.values()];
@@ -230,8 +245,13 @@ export class MockTables {
       down: 0,
       state: 'closed',
       closedAt: now - 3500,
-      closeReason: 'dial failed',
+      closeReason: 'failed',
       dialMs: 412,
+      tried: ['192.0.2.7', '192.0.2.8'],
+      attempts: [
+        { address: '192.0.2.7', begunMs: 0, tookMs: 3, end: 'DIAL_REFUSED' },
+        { address: '192.0.2.8', begunMs: 3, tookMs: 409, end: 'unanswered' },
+      ],
       error: { code: 'DIAL_PROXY_REFUSED', message: '192.0.2.7:1080: connection refused' },
     });
     special({

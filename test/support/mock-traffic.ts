@@ -1,5 +1,6 @@
 /** Made-up but plausible traffic: programs, names, rules and ways, the same for the same seed. */
-import type { ConnectionRow, MatchedRule } from '../../core/contract/flow.ts';
+import type { RuleType } from '../../core/contract/config.ts';
+import type { ConnectionRow, MatchedRule, PolicyWay } from '../../core/contract/flow.ts';
 import type { RuleRow } from '../../core/contract/rpc.ts';
 
 export interface MockSite {
@@ -10,7 +11,7 @@ export interface MockSite {
   readonly network: 'tcp' | 'udp';
 }
 
-export const mockRules: readonly RuleRow[] = [
+export const mockRules: readonly (RuleRow & { type: RuleType })[] = [
   ['DOMAIN-SUFFIX', 'lan', 'DIRECT', true],
   ['DOMAIN', 'telemetry.example.org', 'REJECT', true],
   ['DOMAIN-KEYWORD', 'adservice', 'REJECT', true],
@@ -27,11 +28,14 @@ export const mockRules: readonly RuleRow[] = [
   ['MATCH', '', 'HK-01', true],
 ].map(([type, payload, policy, noResolve], index) => ({
   index,
-  type: String(type),
+  type: type as RuleType,
   payload: String(payload),
   policy: String(policy),
+  way: mockWay(String(policy)),
   noResolve: noResolve === true && type !== 'MATCH',
   hits: (index * 7919) % 613,
+  misses: (index * 31) % 977,
+  off: false,
 }));
 
 export const mockSites: readonly MockSite[] = [
@@ -110,6 +114,12 @@ function chainOf(policy: string): string[] {
   return policy === 'Streaming' ? ['JP-03', 'Streaming', 'Proxy'] : [policy];
 }
 
+/** As the helper's outbounds say it of themselves. */
+export function mockWay(policy: string): PolicyWay {
+  if (policy === 'DIRECT') return 'direct';
+  return policy === 'REJECT' ? 'rejected' : 'proxied';
+}
+
 /** An open connection to the `number`th name. */
 export function mockConnection(number: number, openedAt: number, random: () => number): ConnectionRow {
   const site = mockSites[number % mockSites.length];
@@ -118,7 +128,7 @@ export function mockConnection(number: number, openedAt: number, random: () => n
   const rule = mockRules[site.rule];
   const matched: MatchedRule = {
     index: site.rule,
-    type: (rule?.type ?? 'MATCH') as MatchedRule['type'],
+    type: rule?.type ?? 'MATCH',
     payload: rule?.payload ?? '',
     policy: rule?.policy ?? 'DIRECT',
   };
@@ -128,7 +138,7 @@ export function mockConnection(number: number, openedAt: number, random: () => n
   const bare = number % 23 === 22;
   const [name, path, uid] = program;
   return {
-    id: `f${number}`,
+    id: String(number),
     network: site.network,
     inbound,
     source: { host: inbound === 'tun' ? '198.18.0.1' : '127.0.0.1', port: 32_768 + (number % 28_000) },
@@ -141,11 +151,13 @@ export function mockConnection(number: number, openedAt: number, random: () => n
     process: { pid: 1200 + (number % 4000), uid, name, path },
     rule: matched,
     chain,
+    way: mockWay(matched.policy),
     ...(rejected
       ? {}
       : {
           remote: matched.policy === 'DIRECT' ? `203.0.113.${number % 250}` : '192.0.2.7:1080',
-          dialMs: 4 + random() * 180,
+          dialMs: 4 + (number % 180),
+          firstByteMs: 30 + (number % 400),
         }),
     state: rejected ? 'closed' : 'open',
     up: rejected ? 0 : Math.floor(random() * 40_000),
@@ -154,7 +166,7 @@ export function mockConnection(number: number, openedAt: number, random: () => n
     ...(rejected
       ? {
           closedAt: openedAt + 1,
-          closeReason: 'rejected by rule',
+          closeReason: 'rejected',
           error: { code: 'DIAL_REJECTED', message: 'rule 2 says REJECT' },
         }
       : {}),

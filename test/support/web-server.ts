@@ -1,12 +1,16 @@
 /**
  * A server to connect to, run as a program: `web-server.ts ADDRESS`.
- * HTTP on 80: `/` tells host and client, `/bytes/N` sends N pseudo-random bytes, POST `/sha256` answers the body's hash.
+ * HTTP on 80: `/` tells host and client, `/bytes/N` sends N pseudo-random bytes, `/bytes/N/R` no more than R of them a second
+ * (curl's own --limit-rate lets megabytes pass at once), POST `/sha256` answers the body's hash.
  * TCP 7 echoes, TCP 8 answers what it got only after the client's FIN, UDP 9 echoes, UDP 10 tells the client, UDP 123 answers like NTP.
  */
 import { createHash } from 'node:crypto';
 import dgram from 'node:dgram';
 import http from 'node:http';
 import net from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const address = process.argv[2] ?? '127.0.0.1';
 
@@ -19,19 +23,25 @@ function* pseudoRandom(length: number): Generator<Buffer> {
   }
 }
 
+/** The same at `rate` bytes a second at most. */
+async function* paced(length: number, rate: number): AsyncGenerator<Buffer> {
+  const begun = performance.now();
+  let sent = 0;
+  for (const block of pseudoRandom(length)) {
+    sent += block.length;
+    await sleep(begun + (1000 * sent) / rate - performance.now());
+    yield block;
+  }
+}
+
 const web = http.createServer((request, response) => {
-  const bytes = /^\/bytes\/(\d+)$/.exec(request.url ?? '');
+  const bytes = /^\/bytes\/(\d+)(?:\/(\d+))?$/.exec(request.url ?? '');
   if (bytes) {
-    const source = pseudoRandom(Number(bytes[1]));
-    response.writeHead(200, { 'content-length': bytes[1], 'content-type': 'application/octet-stream' });
-    const more = (): void => {
-      for (;;) {
-        const next = source.next();
-        if (next.done) return void response.end();
-        if (!response.write(next.value)) return void response.once('drain', more);
-      }
-    };
-    more();
+    const [, length, rate] = bytes;
+    response.writeHead(200, { 'content-length': length, 'content-type': 'application/octet-stream' });
+    const source = rate === undefined ? pseudoRandom(Number(length)) : paced(Number(length), Number(rate));
+    // Whoever asked may be gone before the end.
+    pipeline(Readable.from(source), response).catch(() => undefined);
   } else if (request.method === 'POST') {
     const hash = createHash('sha256');
     request.on('data', (chunk: Buffer) => hash.update(chunk));

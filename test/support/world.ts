@@ -162,10 +162,13 @@ export class World implements AsyncDisposable {
     const args = [address, port, zone, delay, minimum].map(String);
     const server = this.router.spawn(process.execPath, [program, ...args]);
     await server.printed(/ready/);
+    let written = Promise.resolve();
     return {
-      publish: async (...lines) => {
+      // One after the other: of two that write at once the earlier might come last, without what the later adds.
+      publish: (...lines) => {
         known.push(...lines);
-        await this.router.write(zone, `${known.join('\n')}\n`);
+        written = written.then(() => this.router.write(zone, `${known.join('\n')}\n`));
+        return written;
       },
       questions: () => questionsIn(server),
     };

@@ -1,21 +1,21 @@
 //! What every part of the engine works with: the device, epoll, time, flow identities, and the way to JavaScript.
 
 use crate::counters::Slots;
-use crate::engine::dns_desk::{Asker, DnsDesk, MAX_WAITING};
+use crate::engine::datagram_run::DatagramRun;
+use crate::engine::dns_desk::{Asker, DnsDesk};
+use crate::engine::dns_line::{DnsLine, Question};
 use crate::engine::flow::{FlowRef, Identity, Tuple};
 use crate::engine::held::Held;
 use crate::engine::owner::Owner;
 use crate::event::{Event, Network, Reason};
 use crate::options::Options;
 use crate::outbox::Outbox;
-use crate::packet::fragment::fragment;
-use crate::packet::icmp::{self, Reported, Unreachable};
-use crate::packet::{ip, ipv4, ipv6, udp};
+use crate::packet::ipv6;
 use crate::shared::Shared;
+use crate::slab::Key;
 use crate::sys::epoll::Epoll;
+use crate::sys::tun::Tun;
 use crate::timers::Timers;
-use crate::tun::Tun;
-use crate::vnet_header::{self, VnetHeader};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -34,14 +34,21 @@ pub struct Core {
     pub now: u64,
     pub timers: Timers<FlowRef>,
     pub dns: DnsDesk,
+    line: DnsLine,
+    /// Answers to what was forgotten of it.
+    refused: Vec<(Key, Vec<u8>)>,
     /// Flows without a verdict.
     pub held: Held,
     flows: HashMap<u64, (FlowRef, Option<Owner>)>,
     slots: Slots,
     next_number: u64,
-    identification: u32,
+    pub(super) identification: u32,
     /// Memory for a packet that is made.
-    packet: Vec<u8>,
+    pub(super) packet: Vec<u8>,
+    /// Whether this turn began with waiting for something to do, and a single thing came.
+    pub has_slept: bool,
+    /// Datagrams for a program, of one remote address and type of service.
+    pub(super) answers: DatagramRun<(Tuple, u8)>,
 }
 
 /// The last numbers that were given out.
@@ -69,12 +76,16 @@ impl Core {
             now,
             timers: Timers::default(),
             dns: DnsDesk::new(numbers.question),
+            line: DnsLine::default(),
+            refused: Vec::new(),
             held: Held::default(),
             flows: HashMap::new(),
             slots: Slots::new(),
             next_number: numbers.flow,
             identification: 0,
             packet: Vec::new(),
+            answers: DatagramRun::default(),
+            has_slept: false,
         }
     }
 
@@ -83,107 +94,6 @@ impl Core {
         Numbers {
             flow: self.next_number,
             question: self.dns.last_token(),
-        }
-    }
-
-    /// Sends a packet with complete checksums to the programs.
-    pub fn inject(&mut self, packet: &[u8]) {
-        if self.tun.inject(packet) {
-            self.count_out(packet.len());
-        } else {
-            self.shared.metrics.dropped.add(1);
-        }
-    }
-
-    /// Sends a rewritten frame back through the device.
-    pub fn forward(&mut self, header: &VnetHeader, frame: &mut [u8]) {
-        if self.tun.forward(header, frame) {
-            self.count_out(frame.len() - vnet_header::LENGTH);
-        } else {
-            self.shared.metrics.dropped.add(1);
-        }
-    }
-
-    /// Sends one datagram to a program, in fragments if it is larger than the MTU.
-    pub fn send_datagram(&mut self, from: SocketAddr, to: SocketAddr, payload: &[u8]) {
-        if payload.len() > udp::MAX_PAYLOAD {
-            self.shared.metrics.dropped.add(1);
-            return;
-        }
-        self.identification = self.identification.wrapping_add(1);
-        let mut packet = std::mem::take(&mut self.packet);
-        let identification = self.identification;
-        udp::build(&mut packet, from, to, identification as u16, payload);
-        if packet.len() <= self.options.mtu as usize {
-            self.inject(&packet);
-        } else {
-            for piece in fragment(&packet, self.options.mtu as usize, identification) {
-                self.inject(&piece);
-            }
-        }
-        self.packet = packet;
-    }
-
-    /// Sends a program datagrams of `segment` bytes each (the last may be shorter), in one piece where the kernel takes it.
-    pub fn send_datagrams(
-        &mut self,
-        from: SocketAddr,
-        to: SocketAddr,
-        payload: &[u8],
-        segment: Option<usize>,
-    ) {
-        if let Some(size) = segment
-            && payload.len() > size
-            && self.tun.takes_super_datagrams()
-        {
-            self.identification = self.identification.wrapping_add(1);
-            let mut frame = std::mem::take(&mut self.packet);
-            let identification = self.identification as u16;
-            let header = udp::build_super(&mut frame, from, to, identification, payload, size);
-            let is_taken = self.tun.inject_super(&header, &frame);
-            if is_taken {
-                self.count_out(frame.len());
-            }
-            self.packet = frame;
-            if is_taken {
-                return;
-            }
-        }
-        for piece in payload.chunks(segment.unwrap_or(usize::MAX)) {
-            self.send_datagram(from, to, piece);
-        }
-        if payload.is_empty() {
-            self.send_datagram(from, to, payload);
-        }
-    }
-
-    /// Tells the sender of `packet` (or its beginning) that it cannot be delivered.
-    pub fn send_unreachable(&mut self, packet: &[u8], code: Unreachable) {
-        let reporter = match ip::version(packet) {
-            4 => Some(self.options.peer4.into()),
-            _ => self.peer6(),
-        };
-        if let Some(message) = icmp::unreachable(packet, code, reporter) {
-            self.inject(&message);
-        }
-    }
-
-    /// Passes an ICMP error on to the sender of `packet` (or its beginning).
-    pub fn send_icmp_error(&mut self, packet: &[u8], error: &Reported) {
-        if let Some(message) = icmp::passed_on(packet, error) {
-            self.inject(&message);
-        }
-    }
-
-    /// Sends a packet with complete checksums to the programs, in fragments if it is larger than the MTU.
-    pub fn inject_whole(&mut self, packet: &[u8]) {
-        self.identification = self.identification.wrapping_add(1);
-        let mut packet = packet.to_vec();
-        if ip::version(&packet) == 4 {
-            ipv4::set_identification(&mut packet, self.identification as u16);
-        }
-        for piece in fragment(&packet, self.options.mtu as usize, self.identification) {
-            self.inject(&piece);
         }
     }
 
@@ -251,46 +161,103 @@ impl Core {
         let owner = self.held.admit(who).ok()?;
         let slot = self.slots.take()?;
         self.next_number += 1;
+        // Numbers of TCP flows are even, of UDP flows odd.
         let id = self.next_number * 2 + u64::from(network == Network::Udp);
-        self.shared.counters.set(slot, 0, 0);
+        self.shared.counters.clear(slot);
         self.flows.insert(id, (place, owner));
         self.held.insert(id, place, owner);
         self.outbox.push(Event::Open {
             id,
             slot,
+            owner,
             network,
             source,
             destination,
         });
-        Some(Identity { id, slot })
+        Some(Identity {
+            id,
+            slot,
+            opened: self.now,
+        })
     }
 
-    /// Passes a question on, unless JavaScript is so far behind that its asker will have given up.
+    /// Passes a question on, at once or when its owner's turn comes.
     pub fn ask(&mut self, asker: Asker, ends: Tuple, message: &[u8]) {
-        if self.shared.questions_waiting() > MAX_WAITING {
-            self.shared.metrics.dropped.add(1);
-            return;
+        if self.line.is_empty() && self.takes_question() {
+            return self.put_question(asker, None, ends, message);
         }
+        let owner = self.line.owner_of(asker, ends, self.now);
+        let message = message.to_vec();
+        let question = Question {
+            asker,
+            ends,
+            message,
+        };
+        let forgotten = self.line.push(owner, question);
+        self.shared.metrics.dropped.add(forgotten.len() as u64);
+        // By UDP silence is what a flood is answered with anywhere.
+        self.refused
+            .extend(forgotten.into_iter().filter_map(|each| match each.asker {
+                Asker::Tcp(key) => Some((key, each.refused())),
+                Asker::Udp(_) => None,
+            }));
+    }
+
+    /// What connections to port 53 are owed for questions that nobody will answer; empty where there is nothing to say.
+    pub fn take_refused(&mut self) -> Vec<(Key, Vec<u8>)> {
+        let mut refused = std::mem::take(&mut self.refused);
+        let forgotten = self.dns.take_forgotten();
+        refused.extend(forgotten.into_iter().map(|key| (key, Vec::new())));
+        refused
+    }
+
+    /// Passes on questions that wait, as many as JavaScript takes. It wakes this thread when it takes more.
+    pub fn ask_waiting(&mut self) {
+        while !self.line.is_empty() && self.takes_question() {
+            if let Some((owner, question)) = self.line.take() {
+                self.put_question(
+                    question.asker,
+                    Some(owner),
+                    question.ends,
+                    &question.message,
+                );
+            }
+        }
+        self.shared.want_questions_taken(!self.line.is_empty());
+    }
+
+    fn takes_question(&self) -> bool {
+        self.shared.questions_waiting() + self.outbox.questions() < self.shared.question_limit()
+    }
+
+    fn put_question(&mut self, asker: Asker, owner: Option<Owner>, ends: Tuple, message: &[u8]) {
         let network = match asker {
             Asker::Tcp(_) => Network::Tcp,
             Asker::Udp(_) => Network::Udp,
         };
-        let token = self.dns.ask(asker, self.now);
+        let token = self.dns.ask(asker, owner, self.now);
         self.outbox
             .ask(token, network, ends.client, ends.destination, message);
+    }
+
+    /// The first byte of a flow has come back.
+    pub fn note_first_byte(&self, identity: Identity) {
+        let ms = self.now.saturating_sub(identity.opened);
+        self.shared.counters.set_first_byte(identity.slot, ms);
     }
 
     /// Announces the end of a flow.
     pub fn close(&mut self, identity: Identity, bytes: (u64, u64), reason: Reason) {
         self.flows.remove(&identity.id);
         self.held.remove(identity.id);
-        drop(self.shared.take_stream(identity.id));
         self.shared.counters.set(identity.slot, bytes.0, bytes.1);
+        let first_byte = self.shared.counters.first_byte(identity.slot);
         self.slots.give(identity.slot);
         self.outbox.push(Event::Close {
             id: identity.id,
             up: bytes.0,
             down: bytes.1,
+            first_byte,
             reason,
         });
     }
@@ -307,7 +274,13 @@ impl Core {
         self.flows.get(&id).map(|(place, _)| *place)
     }
 
-    fn count_out(&self, bytes: usize) {
+    /// How much is read at a time of what would give `most`. What woke this thread is likely to be alone: it goes on before more is
+    /// asked for, which would mostly be a system call for nothing. What is left is told by the next wait, which does not sleep.
+    pub fn burst(&self, most: usize) -> usize {
+        if self.has_slept { 1 } else { most }
+    }
+
+    pub(super) fn count_out(&self, bytes: usize) {
         self.shared.metrics.packets_out.add(1);
         self.shared.metrics.bytes_out.add(bytes as u64);
     }

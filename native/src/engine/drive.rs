@@ -7,7 +7,7 @@ use crate::command::Command;
 use crate::event::Event;
 use crate::options::{Hijack, Options, Servers};
 use crate::shared::Shared;
-use crate::tun::Tun;
+use crate::sys::tun::Tun;
 use std::fs::File;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
@@ -68,6 +68,7 @@ impl Driven {
     /// Takes a frame (virtio-net header and packet) as if it came from the device.
     pub fn feed(&mut self, frame: &mut [u8]) {
         self.engine.on_frame(frame);
+        self.engine.udp.flush(&mut self.engine.core);
         self.engine.trim_held();
     }
 
@@ -88,15 +89,31 @@ impl Driven {
         self.engine.sweep()
     }
 
+    /// There is room for so many TCP connections.
+    pub fn limit_connections(&mut self, most: usize) {
+        self.engine.tcp.limit_places(most);
+    }
+
+    /// There is room for so many outward UDP sockets.
+    pub fn limit_sockets(&mut self, most: usize) {
+        self.engine.udp.shares.limit_sockets(most);
+    }
+
+    /// Others need so many descriptors.
+    pub fn leave_descriptors(&mut self, count: usize) -> bool {
+        self.engine.tcp.leave(&mut self.engine.core, count)
+    }
+
     /// What the engine has told since the last call.
     pub fn events(&mut self) -> Vec<Event> {
+        self.engine.core.ask_waiting();
         self.engine.core.outbox.flush();
         self.shared.take_events()
     }
 
     /// The packets that the engine has sent to programs since the last call, without virtio-net headers.
     pub fn packets(&mut self) -> Vec<Vec<u8>> {
-        let mut buffer = vec![0; crate::tun::FRAME];
+        let mut buffer = vec![0; crate::sys::tun::FRAME];
         let mut packets = Vec::new();
         while let Ok(length) = self.device.recv(&mut buffer) {
             packets.push(buffer[crate::vnet_header::LENGTH..length].to_vec());

@@ -3,23 +3,19 @@
 //! come back with the addresses, identifier and sequence number that the program used.
 
 use crate::command::EchoVerdict;
-use crate::egress;
 use crate::engine::core::Core;
-use crate::engine::flow::Token;
+use crate::engine::echo_pair::{Identifiers, Pair, Phase, Request, open_phase};
 use crate::engine::owner::Owner;
 use crate::engine::quota::Quota;
-use crate::options::Hop;
 use crate::packet::icmp::{self, Echo, Unreachable};
-use crate::packet::ip::Packet;
-use crate::route::Review;
+use crate::packet::ip::{Packet, Treatment};
 use crate::slab::{Key, Slab};
 use crate::sys::datagram::{self, Failure};
-use crate::sys::epoll::READABLE;
+use crate::sys::route::Review;
 use crate::sys::socket;
-use std::collections::{HashMap, VecDeque};
-use std::io;
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// Pairs of addresses at once; requests beyond are dropped, as a busy router would.
 const MAX_PAIRS: usize = 1_024;
@@ -38,43 +34,6 @@ pub const REVIEW_MS: u64 = 1_000;
 const READ_BURST: usize = 64;
 /// Of a reply whose own is not known.
 const USUAL_HOPS: u8 = 64;
-
-enum Phase {
-    Asked {
-        requests: Vec<Request>,
-        bytes: usize,
-    },
-    Open {
-        socket: OwnedFd,
-        target: IpAddr,
-        identifiers: VecDeque<Identifiers>,
-    },
-    Refused {
-        silently: bool,
-    },
-}
-
-/// A request on hold: the message, and the hop limit it had.
-struct Request {
-    message: Vec<u8>,
-    hops: u8,
-}
-
-#[derive(Clone, Copy)]
-struct Identifiers {
-    program: u16,
-    ours: u16,
-}
-
-struct Pair {
-    id: u64,
-    owner: Owner,
-    client: IpAddr,
-    destination: IpAddr,
-    phase: Phase,
-    since: u64,
-    touched: u64,
-}
 
 /// All pairs.
 pub struct EchoFlows {
@@ -127,7 +86,7 @@ impl EchoFlows {
             return false;
         };
         pair.touched = core.now;
-        let (message, hops) = (packet.payload(), packet.hop_limit());
+        let (message, treatment) = (packet.payload(), packet.treatment());
         match &mut pair.phase {
             Phase::Asked { requests, bytes } => {
                 if requests.len() >= MAX_HELD
@@ -138,9 +97,9 @@ impl EchoFlows {
                 }
                 *bytes += message.len();
                 let message = message.to_vec();
-                requests.push(Request { message, hops });
+                requests.push(Request { message, treatment });
             }
-            Phase::Open { .. } => self.send(core, key, message, hops),
+            Phase::Open { .. } => self.send(core, key, message, treatment),
             Phase::Refused { silently: true } => return false,
             Phase::Refused { silently: false } => {
                 core.send_unreachable(packet.bytes(), Unreachable::Prohibited);
@@ -195,9 +154,9 @@ impl EchoFlows {
             return;
         };
         self.held.give(pair.owner, bytes);
-        for Request { message, hops } in requests {
+        for Request { message, treatment } in requests {
             match &self.pairs.get(key).map(|pair| &pair.phase) {
-                Some(Phase::Open { .. }) => self.send(core, key, &message, hops),
+                Some(Phase::Open { .. }) => self.send(core, key, &message, treatment),
                 Some(Phase::Refused { silently: false }) => {
                     self.tell(core, key, &message, Unreachable::Prohibited);
                 }
@@ -206,7 +165,7 @@ impl EchoFlows {
         }
     }
 
-    fn send(&mut self, core: &mut Core, key: Key, message: &[u8], hops: u8) {
+    fn send(&mut self, core: &mut Core, key: Key, message: &[u8], treatment: Treatment) {
         let Some(echo) = Echo::parse(message) else {
             return;
         };
@@ -240,7 +199,8 @@ impl EchoFlows {
             }
         };
         let request = icmp::with_identifier(message, ours, target.is_ipv4());
-        let result = datagram::send_with_hops(socket.as_fd(), &request, hops, target.is_ipv4());
+        let result =
+            datagram::send_connected(socket.as_fd(), &request, treatment, target.is_ipv4());
         if let Err(error) = result {
             let errno = error.raw_os_error();
             if !crate::sys::would_block(&error) && errno != Some(libc::EMSGSIZE) {
@@ -391,23 +351,4 @@ impl EchoFlows {
             self.held.give(pair.owner, bytes);
         }
     }
-}
-
-/// The first hop to which a socket can be opened.
-fn open_phase(core: &Core, key: Key, hops: &[Hop]) -> Phase {
-    for hop in hops {
-        let opened = egress::connect_icmp(hop, core.options.mark).and_then(|socket| {
-            let token = Token::Echo(key).pack();
-            core.epoll.add(socket.as_fd(), token, READABLE)?;
-            Ok::<_, io::Error>(socket)
-        });
-        if let Ok(socket) = opened {
-            return Phase::Open {
-                socket,
-                target: hop.address,
-                identifiers: VecDeque::new(),
-            };
-        }
-    }
-    Phase::Refused { silently: false }
 }

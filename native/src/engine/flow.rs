@@ -1,6 +1,6 @@
 //! What flows are known by: their ends, their place, their number, and what epoll says of them.
 
-use crate::event::Network;
+use crate::engine::tcp::TcpToken;
 use crate::slab::Key;
 use std::net::SocketAddr;
 
@@ -25,13 +25,14 @@ pub enum FlowRef {
 pub enum Token {
     Device,
     Commands,
-    Listener(usize),
-    TcpClient(Key),
-    TcpRemote(Key),
+    Tcp(TcpToken),
     UdpRemote(Key),
     UdpControl(Key),
     Echo(Key),
 }
+
+/// Kinds of tokens from this one on are of TCP sockets.
+const FIRST_TCP: u64 = 5;
 
 impl Token {
     /// The token in the 64 bits epoll keeps.
@@ -39,12 +40,13 @@ impl Token {
         let (kind, rest) = match self {
             Token::Device => (0, 0),
             Token::Commands => (1, 0),
-            Token::Listener(index) => (2, index as u64),
-            Token::TcpClient(key) => (3, key.pack()),
-            Token::TcpRemote(key) => (4, key.pack()),
-            Token::UdpRemote(key) => (5, key.pack()),
-            Token::UdpControl(key) => (6, key.pack()),
-            Token::Echo(key) => (7, key.pack()),
+            Token::UdpRemote(key) => (2, key.pack()),
+            Token::UdpControl(key) => (3, key.pack()),
+            Token::Echo(key) => (4, key.pack()),
+            Token::Tcp(token) => {
+                let (kind, rest) = token.parts();
+                (FIRST_TCP + kind, rest)
+            }
         };
         kind << 56 | rest
     }
@@ -56,13 +58,10 @@ impl Token {
         Some(match bits >> 56 {
             0 => Token::Device,
             1 => Token::Commands,
-            2 => Token::Listener(rest as usize),
-            3 => Token::TcpClient(key),
-            4 => Token::TcpRemote(key),
-            5 => Token::UdpRemote(key),
-            6 => Token::UdpControl(key),
-            7 => Token::Echo(key),
-            _ => return None,
+            2 => Token::UdpRemote(key),
+            3 => Token::UdpControl(key),
+            4 => Token::Echo(key),
+            kind => Token::Tcp(TcpToken::of_parts(kind - FIRST_TCP, rest)?),
         })
     }
 }
@@ -72,15 +71,8 @@ impl Token {
 pub struct Identity {
     pub id: u64,
     pub slot: u32,
-}
-
-/// The network of a flow by its number: TCP flows are even, UDP flows odd.
-pub fn network_of(id: u64) -> Network {
-    if id.is_multiple_of(2) {
-        Network::Tcp
-    } else {
-        Network::Udp
-    }
+    /// By the engine's clock.
+    pub opened: u64,
 }
 
 #[cfg(test)]
@@ -93,9 +85,9 @@ mod tests {
         for token in [
             Token::Device,
             Token::Commands,
-            Token::Listener(3),
-            Token::TcpClient(key),
-            Token::TcpRemote(key),
+            Token::Tcp(TcpToken::Listener(3)),
+            Token::Tcp(TcpToken::Client(key)),
+            Token::Tcp(TcpToken::Remote(key)),
             Token::UdpRemote(key),
             Token::UdpControl(key),
             Token::Echo(key),
@@ -103,11 +95,5 @@ mod tests {
             assert_eq!(Token::unpack(token.pack()), Some(token));
         }
         assert_eq!(Token::unpack(u64::MAX), None);
-    }
-
-    #[test]
-    fn numbers_tell_the_network() {
-        assert_eq!(network_of(4), Network::Tcp);
-        assert_eq!(network_of(5), Network::Udp);
     }
 }

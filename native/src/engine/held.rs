@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 /// than a third of it): one alone has about half (a quarter).
 pub const MAX_UNDECIDED: usize = 1_024;
 /// While fewer are held there is nothing to share out, and nobody is asked whose a new one is.
-const FEW: usize = 128;
+const FEW: usize = 32;
 
 #[derive(Default)]
 pub struct Held {
@@ -99,7 +99,7 @@ mod tests {
         let shares: Vec<usize> = (0..4)
             .map(|uid| take_all(&mut held, Owner::User(uid)))
             .collect();
-        assert_eq!(shares, [576, 224, 112, 56]);
+        assert_eq!(shares, [528, 248, 124, 62]);
         assert!(held.admit(|| Owner::User(9)).is_ok());
     }
 
@@ -114,10 +114,10 @@ mod tests {
             }
             counted.is_ok()
         };
-        assert_eq!((0..2_000).filter(|n| container(*n, 1)).count(), 352);
+        assert_eq!((0..2_000).filter(|n| container(*n, 1)).count(), 280);
         assert_eq!(
             (2_000..4_000).filter(|n| container(*n, *n as u32)).count(),
-            576 - 352
+            528 - 280
         );
         assert!(held.admit(|| Owner::User(1)).is_ok());
         while held.pop_oldest().is_some() {}

@@ -1,70 +1,62 @@
 //! The engine: one thread that owns the TUN device, all flows through it, and the sockets they go out by.
 
+mod commands;
 pub mod core;
-mod dns_connection;
+mod datagram_run;
 mod dns_desk;
+mod dns_line;
 #[cfg(test)]
 pub mod drive;
 mod echo;
+mod echo_pair;
+mod fair_share;
 #[cfg(feature = "fault")]
 mod fault;
 pub mod flow;
 mod held;
-mod owner;
+pub mod owner;
+mod packets;
 mod quota;
-mod redirection;
 mod sweep;
 mod tcp;
-mod tcp_end;
-mod tcp_flow;
-pub mod tcp_peek;
-mod tcp_share;
-mod tcp_stream;
-mod tcp_verdict;
 pub mod thread;
+mod to_programs;
 mod udp;
 mod udp_answers;
 mod udp_association;
 mod udp_flow;
-mod udp_io;
 mod udp_outlet;
+mod udp_receive;
+mod udp_send;
 mod udp_share;
 mod udp_verdict;
 mod udp_way;
 
-use crate::command::{Command, Verdict};
-use crate::dns::Answers;
+use crate::command::Command;
 use crate::engine::core::{Core, Numbers};
-use crate::engine::dns_desk::Asker;
 use crate::engine::echo::EchoFlows;
 use crate::engine::flow::{FlowRef, Token};
-use crate::engine::redirection::Redirection;
 use crate::engine::sweep::Sweep;
-use crate::engine::tcp::{Segment, TcpFlows};
+use crate::engine::tcp::TcpFlows;
 use crate::engine::udp::UdpFlows;
 use crate::event::Event;
 use crate::options::Options;
 use crate::outbox::Outbox;
-use crate::packet::icmp::{self, Unreachable};
-use crate::packet::reassembly::{Added, Reassembly, TIMEOUT_MS};
-use crate::packet::tcp::Tcp;
-use crate::packet::udp::Udp;
-use crate::packet::{header, ip};
-use crate::relay::Side;
+use crate::packet::reassembly::{Reassembly, TIMEOUT_MS};
 use crate::shared::Shared;
-use crate::sys;
 use crate::sys::epoll::{Epoll, Events, READABLE};
 use crate::sys::process::monotonic_ms;
-use crate::tun::{self, Tun};
-use crate::vnet_header::{self, VnetHeader};
+use crate::sys::tun::{self, Tun};
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Packets read before sockets get their turn.
 const READ_BURST: usize = 64;
+/// What a wait takes for which there was something to do already.
+const BRIEF_WAIT: Duration = Duration::from_micros(4);
 /// Epoll events taken at once.
 const EVENT_BURST: usize = 256;
 /// How often refused connections are told.
@@ -119,18 +111,12 @@ impl Engine {
         let epoll = Epoll::new()?;
         epoll.add(tun.fd(), Token::Device.pack(), READABLE)?;
         epoll.add(shared.waker.fd(), Token::Commands.pack(), READABLE)?;
-        let name = options.name.clone();
         let (device, mark) = (tun.index(), options.mark);
         let core = Core::new(options, tun, epoll, shared, numbers, monotonic_ms());
-        let own4 = core.options.address4.into();
-        let mut redirection4 = Redirection::new(own4, core.options.peer4.into(), &name);
-        redirection4.listen(&core.epoll)?;
-        // Its first listener comes with the first connection: the device's address is usable some time after it is up.
-        let ends6 = core.options.address6.zip(core.peer6());
-        let redirection6 = ends6.map(|(own, peer)| Redirection::new(own.into(), peer, &name));
+        let tcp = TcpFlows::new(&core)?;
         Ok(Self {
             core,
-            tcp: TcpFlows::new(redirection4, redirection6),
+            tcp,
             udp: UdpFlows::new(device, mark),
             echo: EchoFlows::new(monotonic_ms()),
             reassembly: Reassembly::default(),
@@ -162,8 +148,11 @@ impl Engine {
         let mut events = Events::new(EVENT_BURST);
         let mut is_busy = false;
         loop {
-            let wait = if is_busy { 0 } else { self.wait_ms() };
+            let wait = if is_busy { Some(0) } else { self.wait_ms() };
+            let begun = Instant::now();
             self.core.epoll.wait(&mut events, wait)?;
+            self.core.has_slept =
+                wait != Some(0) && events.get(1).is_none() && begun.elapsed() > BRIEF_WAIT;
             self.core.now = monotonic_ms();
             let mut index = 0;
             while let Some((token, bits)) = events.get(index) {
@@ -182,9 +171,14 @@ impl Engine {
             self.on_time();
             is_busy = self.tcp.pump_busy(&mut self.core);
             is_busy |= self.sweep();
+            is_busy |= self.tcp.leave(&mut self.core, self.udp.sockets() as usize);
             self.trim_held();
             self.measure();
-            self.core.outbox.flush();
+            self.core.ask_waiting();
+            for (key, message) in self.core.take_refused() {
+                self.tcp.answer_dns(&mut self.core, key, &message);
+            }
+            self.core.outbox.end_turn(self.core.now);
         }
     }
 
@@ -205,26 +199,26 @@ impl Engine {
         }
     }
 
-    /// How long nothing has to be done unless something happens, as epoll wants it.
-    fn wait_ms(&self) -> i32 {
-        let wait = self.core.timers.wait_ms(self.core.now);
-        if self.reassembly.is_empty() && self.echo.is_empty() {
-            return wait;
-        }
+    /// For how many milliseconds nothing has to be done unless something happens.
+    fn wait_ms(&self) -> Option<u64> {
+        let now = self.core.now;
         // Incomplete packets and pings are to be forgotten also when nothing else comes.
-        let longest = TIMEOUT_MS as i32;
-        if wait < 0 { longest } else { wait.min(longest) }
+        let is_remembering = !self.reassembly.is_empty() || !self.echo.is_empty();
+        let waits = [
+            self.core.timers.wait_ms(now),
+            self.sweep.wait_ms(now),
+            self.core.outbox.wait_ms(now),
+            is_remembering.then_some(TIMEOUT_MS),
+        ];
+        waits.into_iter().flatten().min()
     }
 
     /// After a fault: resets what programs have open, so that none of them waits for ever. Each on its own, for what the fault
     /// has left may be faulty too.
     pub fn reset_all(&mut self) {
-        for key in self.tcp.keys() {
-            let _ = catch_unwind(AssertUnwindSafe(|| self.tcp.stop_one(&mut self.core, key)));
-        }
+        self.tcp.reset_all(&mut self.core);
         let _ = catch_unwind(AssertUnwindSafe(|| self.udp.stop(&mut self.core)));
         self.core.outbox.close_all();
-        self.core.shared.clear_streams();
     }
 
     /// What the next engine needs of this one, and what is still to be told of it.
@@ -242,174 +236,22 @@ impl Engine {
     fn on_event(&mut self, token: Token, bits: u32) -> io::Result<()> {
         let core = &mut self.core;
         match token {
-            Token::Device => return self.read_device(READ_BURST),
+            Token::Device => {
+                let packets = core.burst(READ_BURST);
+                self.read_device(packets)?;
+                // Questions go to JavaScript together.
+                if packets < READ_BURST && self.core.outbox.questions() > 0 {
+                    self.read_device(READ_BURST)?;
+                }
+                return Ok(());
+            }
             Token::Commands => {}
-            Token::Listener(index) => self.tcp.on_listener(core, index),
-            Token::TcpClient(key) => self.tcp.on_ready(core, key, Side::Client, bits),
-            Token::TcpRemote(key) => self.tcp.on_ready(core, key, Side::Remote, bits),
+            Token::Tcp(token) => self.tcp.on_socket(core, token, bits),
             Token::UdpRemote(key) => self.udp.on_readable(core, key, bits),
             Token::UdpControl(key) => self.udp.on_control(core, key),
             Token::Echo(key) => self.echo.on_readable(core, key),
         }
         Ok(())
-    }
-
-    fn read_device(&mut self, packets: usize) -> io::Result<()> {
-        let mut frame = std::mem::take(&mut self.frame);
-        let mut result = Ok(());
-        for _ in 0..packets {
-            match self.core.tun.read(&mut frame) {
-                Ok(length) => {
-                    self.core.shared.metrics.packets_in.add(1);
-                    let bytes = length.saturating_sub(vnet_header::LENGTH);
-                    self.core.shared.metrics.bytes_in.add(bytes as u64);
-                    self.on_frame(&mut frame[..length]);
-                }
-                Err(error) if sys::would_block(&error) => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    result = Err(error);
-                    break;
-                }
-            }
-        }
-        self.frame = frame;
-        result
-    }
-
-    fn on_frame(&mut self, frame: &mut [u8]) {
-        if !self.on_packet(frame, false) {
-            self.core.shared.metrics.dropped.add(1);
-        }
-    }
-
-    /// `is_whole`: the packet was put together of fragments. One that says that it is a fragment again is refused: nobody sends
-    /// such, and taking it apart over and over would be work without end.
-    fn on_packet(&mut self, frame: &mut [u8], is_whole: bool) -> bool {
-        let Some(header) = VnetHeader::parse(frame) else {
-            return false;
-        };
-        let Some(packet) = header::parse(&frame[vnet_header::LENGTH..]) else {
-            return false;
-        };
-        if !packet.is_between_hosts() {
-            return false;
-        }
-        if let Some(piece) = packet.piece() {
-            if is_whole {
-                return false;
-            }
-            return match self.reassembly.add(&packet, piece, self.core.now) {
-                Added::Waiting => true,
-                Added::Refused => false,
-                Added::Whole(packet) => {
-                    let mut frame = VnetHeader::default().encode().to_vec();
-                    frame.extend_from_slice(&packet);
-                    self.on_packet(&mut frame, true)
-                }
-            };
-        }
-        #[cfg(feature = "fault")]
-        fault::strike(&packet);
-        match packet.protocol() {
-            ip::TCP => {
-                let Some(tcp) = Tcp::parse(packet.payload()) else {
-                    return false;
-                };
-                let segment = Segment {
-                    header,
-                    ip_header_length: packet.header_length(),
-                    source: SocketAddr::new(packet.source(), tcp.source_port),
-                    destination: SocketAddr::new(packet.destination(), tcp.destination_port),
-                    tcp,
-                    frame,
-                };
-                self.tcp.on_segment(&mut self.core, segment);
-            }
-            ip::UDP => {
-                let Some(datagram) = Udp::parse(packet.payload()) else {
-                    return false;
-                };
-                let is_whole = header.is_trusted()
-                    || datagram.checksum_holds(packet.source(), packet.destination());
-                if !is_whole {
-                    return false;
-                }
-                let segment = header.segment_size();
-                self.udp
-                    .on_datagram(&mut self.core, &packet, &datagram, segment);
-            }
-            _ if icmp::is_icmp(&packet) && !icmp::is_echo_request(&packet) => return false,
-            _ if icmp::is_icmp(&packet) && self.core.is_peer(packet.destination()) => {
-                if let Some(reply) = icmp::echo_reply(&packet) {
-                    self.core.inject(&reply);
-                }
-            }
-            _ if icmp::is_icmp(&packet) && self.core.carries(packet.destination()) => {
-                return self.echo.on_request(&mut self.core, &packet);
-            }
-            _ if self.core.carries(packet.destination()) => {
-                self.core
-                    .send_unreachable(packet.bytes(), Unreachable::Host);
-            }
-            _ => self
-                .core
-                .send_unreachable(packet.bytes(), Unreachable::NoRoute),
-        }
-        true
-    }
-
-    /// False after `stop`.
-    fn on_commands(&mut self) -> bool {
-        self.commands = self.core.shared.take_commands().into();
-        while let Some(command) = self.commands.pop_front() {
-            match command {
-                Command::Decide { id, verdict } => self.decide(id, verdict),
-                Command::DecideEcho { id, verdict } => {
-                    self.echo.decide(&mut self.core, id, verdict);
-                }
-                Command::Close { id, ending } => match self.core.find(id) {
-                    Some(FlowRef::Tcp(key)) => self.tcp.close(&mut self.core, key, ending),
-                    Some(FlowRef::Udp(key)) => self.udp.close(&mut self.core, key, ending),
-                    Some(FlowRef::UdpOutlet(_)) | None => {}
-                },
-                Command::AnswerDns { answers } => {
-                    for (token, message) in Answers(&answers).flatten() {
-                        self.answer_dns(token, message);
-                    }
-                }
-                Command::Carry6 { prefixes } => self.core.options.carried6 = prefixes,
-                Command::HijackDns { hijack } => self.core.options.hijack = hijack,
-                Command::Review => {
-                    self.sweep.demand();
-                    self.echo.reroute(self.core.options.mark);
-                }
-                Command::Stop => {
-                    self.stop();
-                    return false;
-                }
-            }
-        }
-        true
-    }
-
-    fn answer_dns(&mut self, token: u64, message: &[u8]) {
-        match self.core.dns.take(token) {
-            Some(Asker::Tcp(key)) => self.tcp.answer_dns(&mut self.core, key, message),
-            Some(Asker::Udp(ends)) => {
-                self.core
-                    .send_datagram(ends.destination, ends.client, message);
-            }
-            None => {}
-        }
-    }
-
-    fn decide(&mut self, id: u64, verdict: Verdict) {
-        match self.core.find(id) {
-            Some(FlowRef::Tcp(key)) => self.tcp.decide(&mut self.core, key, verdict),
-            Some(FlowRef::Udp(key)) => self.udp.decide(&mut self.core, key, verdict),
-            Some(FlowRef::UdpOutlet(_)) | None => {}
-        }
     }
 
     fn stop(&mut self) {
@@ -422,7 +264,6 @@ impl Engine {
         self.udp.stop(&mut self.core);
         self.measure();
         self.core.outbox.flush();
-        self.core.shared.clear_streams();
     }
 
     /// Drops the oldest flows that wait for a verdict if there are too many.

@@ -1,8 +1,8 @@
 //! Who a share belongs to. Nobody gets more by using more addresses: those whose addresses cost them nothing share one part.
 
 use crate::prefix::network64;
-use crate::route::{self, Query};
-use crate::sock_diag;
+use crate::sys::route::{self, Query};
+use crate::sys::sock_diag;
 use std::net::{IpAddr, SocketAddr};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,7 +31,8 @@ impl Owner {
 
     fn of_socket(protocol: i32, client: SocketAddr, destination: SocketAddr) -> Self {
         match sock_diag::find(protocol, client, destination) {
-            Ok(Some(socket)) => Owner::User(socket.uid),
+            // Of one that its program has closed the kernel tells no inode, and root instead of its user.
+            Ok(Some(socket)) if socket.inode != 0 => Owner::User(socket.uid),
             _ => Self::of_address(client.ip()),
         }
     }

@@ -19,11 +19,6 @@ impl Quota {
         }
     }
 
-    /// How much there is in all.
-    pub fn most(&self) -> usize {
-        self.most
-    }
-
     /// Takes so much if everybody whom it counts for still has room for it, and says whether.
     pub fn take(&mut self, owner: Owner, amount: usize) -> bool {
         if !self.has_room(owner, amount) {

@@ -6,11 +6,13 @@ use crate::engine::core::Core;
 use crate::engine::flow::FlowRef;
 use crate::engine::tcp::TcpFlows;
 use crate::engine::udp::UdpFlows;
-use crate::route::Review;
+use crate::sys::route::Review;
 use std::collections::VecDeque;
 
 /// Flows looked at in a turn: some 10 us each at most.
 const BURST: usize = 64;
+/// When those about which the kernel did not answer are looked at again.
+const AGAIN_MS: u64 = 200;
 
 #[derive(Default)]
 pub struct Sweep {
@@ -20,6 +22,8 @@ pub struct Sweep {
     review: Option<Review>,
     /// All are to be looked at after those.
     is_due: bool,
+    /// When all are to be looked at again.
+    again_at: Option<u64>,
 }
 
 impl Sweep {
@@ -27,10 +31,19 @@ impl Sweep {
     pub fn demand(&mut self) {
         self.is_due = true;
         self.review = None;
+        self.again_at = None;
+    }
+
+    /// How long there is nothing to do here; `None` is for ever.
+    pub fn wait_ms(&self, now: u64) -> Option<u64> {
+        self.again_at.map(|at| at.saturating_sub(now))
     }
 
     /// Looks at some. Whether there are more.
     pub fn step(&mut self, core: &mut Core, tcp: &mut TcpFlows, udp: &mut UdpFlows) -> bool {
+        if self.again_at.is_some_and(|at| at <= core.now) {
+            self.demand();
+        }
         if self.flows.is_empty() {
             if !self.is_due {
                 return false;
@@ -50,7 +63,9 @@ impl Sweep {
         }
         let is_busy = self.is_due || !self.flows.is_empty();
         if !is_busy {
+            let is_unsure = self.review.as_ref().is_some_and(Review::is_unsure);
             *self = Self::default();
+            self.again_at = is_unsure.then_some(core.now + AGAIN_MS);
         }
         is_busy
     }

@@ -1,12 +1,15 @@
 //! The engine driven by hand: packets that once ended it, and what must stay as it is.
 
+mod bounds;
+
 use super::drive::Driven;
-use crate::command::{Command, DialPlan, EchoVerdict, Verdict};
+use crate::command::{Command, DialPlan, Peek, Verdict};
 use crate::event::{Event, Reason};
 use crate::options::Hop;
 use crate::packet::{header, ip, ipv4, ipv6, tcp, udp};
 use crate::shared::Shared;
 use crate::vnet_header;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 fn engine() -> Driven {
@@ -139,53 +142,6 @@ fn another_engine_takes_over_and_numbers_are_not_given_twice() {
     assert!(*id > first && asked.first_token > first_token);
 }
 
-/// Two pings of 64,000 bytes from a container to each of so many hosts.
-fn ping(engine: &mut Driven, client: [u8; 4], hosts: u8) {
-    let message = [&[8, 0, 0, 0, 0, 7, 0, 1][..], &[0; 63_992]].concat();
-    for host in 0..hosts {
-        let packet = header::build(client.into(), [198, 18, 3, host].into(), ip::ICMP, &message);
-        feed(engine, &packet);
-        feed(engine, &packet);
-    }
-}
-
-/// Refuses all pings that are asked about: how many of them were on hold.
-fn refuse_pings(engine: &mut Driven) -> usize {
-    engine.packets();
-    for event in engine.events() {
-        if let Event::Echo { id, .. } = event {
-            let verdict = EchoVerdict::Refuse { silently: false };
-            engine.command(Command::DecideEcho { id, verdict });
-        }
-    }
-    engine.packets().len()
-}
-
-#[test]
-fn pings_on_hold_have_bounds() {
-    const MIB: usize = 1 << 20;
-    let mut engine = engine();
-    // Twice: a verdict gives all back.
-    for _ in 0..2 {
-        ping(&mut engine, [203, 0, 113, 7], 100);
-        assert_eq!(refuse_pings(&mut engine), MIB / 64_000);
-        engine.advance(60_000);
-    }
-    for client in 0..9 {
-        ping(&mut engine, [203, 0, 113, client], 30);
-    }
-    // Programs of this machine find their half.
-    ping(&mut engine, [127, 0, 0, 1], 40);
-    assert_eq!(refuse_pings(&mut engine), 2 * (2 * MIB / 64_000));
-    // Time without a verdict gives back, too.
-    engine.advance(60_000);
-    ping(&mut engine, [203, 0, 113, 7], 20);
-    engine.events();
-    engine.advance(60_000);
-    ping(&mut engine, [203, 0, 113, 7], 20);
-    assert_eq!(refuse_pings(&mut engine), MIB / 64_000);
-}
-
 /// Opens so many UDP flows of one port that go out by a socket bound to an interface by which the kernel would not send.
 fn open_strays(engine: &mut Driven, count: u16) {
     for number in 0..count {
@@ -202,7 +158,7 @@ fn open_strays(engine: &mut Driven, count: u16) {
                         device: Some("lo".into()),
                     }],
                     port,
-                    proxied: None,
+                    layer: None,
                     timeout_ms: 1_000,
                 });
                 engine.command(Command::Decide { id, verdict });
@@ -245,4 +201,56 @@ fn a_change_of_the_network_is_looked_at_in_turns() {
     engine.command(Command::Review);
     assert!(!engine.sweep());
     assert_eq!(rerouted(&mut engine), 3);
+}
+
+/// What the engine has sent to its own listener and to the program since the last call: flags and ends.
+fn segments(engine: &mut Driven) -> Vec<(u8, SocketAddr, SocketAddr)> {
+    let packets = engine.packets();
+    let read = |packet: &Vec<u8>| {
+        let ip = header::parse(packet)?;
+        let tcp = tcp::Tcp::parse(ip.payload())?;
+        let from = SocketAddr::new(ip.source(), tcp.source_port);
+        let to = SocketAddr::new(ip.destination(), tcp.destination_port);
+        Some((tcp.flags, from, to))
+    };
+    packets.iter().filter_map(read).collect()
+}
+
+#[test]
+fn a_firewall_that_refuses_for_the_listener_is_not_taken_for_the_far_side() {
+    let mut engine = engine();
+    for port in [2_000, 2_001] {
+        feed(&mut engine, &syn(port));
+        let told = engine.events();
+        let [Event::Open { id, .. }] = told[..] else {
+            panic!("{told:?}");
+        };
+        let verdict = Verdict::Peek(Peek {
+            at_least: 1,
+            timeout_ms: 1_000,
+        });
+        engine.command(Command::Decide { id, verdict });
+        let sent = segments(&mut engine);
+        let [(tcp::SYN, from, listener)] = sent[..] else {
+            panic!("{sent:?}");
+        };
+        let reset = tcp::reset(listener, from, 0, Some(1));
+        feed(&mut engine, &reset);
+        // The SYN goes to the listener once more, and nobody is told of anything.
+        assert_eq!(segments(&mut engine), [(tcp::SYN, from, listener)]);
+        assert!(engine.events().is_empty());
+        // It is refused all the same: so is the program.
+        feed(&mut engine, &reset);
+        let sent = segments(&mut engine);
+        assert_eq!(sent.len(), 1);
+        assert!(sent[0].0 & tcp::RST != 0 && sent[0].2.port() == port);
+        let told = engine.events();
+        assert!(matches!(
+            told[..],
+            [Event::Close {
+                reason: Reason::Abandoned,
+                ..
+            }]
+        ));
+    }
 }

@@ -3,6 +3,7 @@
 use crate::command::Ending;
 use crate::dns::{self, Judgement};
 use crate::engine::core::Core;
+use crate::engine::datagram_run::DatagramRun;
 use crate::engine::dns_desk::Asker;
 use crate::engine::flow::{FlowRef, Tuple};
 use crate::engine::owner::Owner;
@@ -15,8 +16,8 @@ use crate::event::{Network, Reason};
 use crate::packet::icmp::Unreachable;
 use crate::packet::ip::Packet;
 use crate::packet::udp::Udp;
-use crate::route::Review;
 use crate::slab::{Key, Slab};
+use crate::sys::route::Review;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
@@ -37,6 +38,8 @@ pub struct UdpFlows {
     answers: Answers,
     pub(super) buffer: Box<[u8]>,
     pub(super) outgoing: Vec<u8>,
+    /// Datagrams of one flow that are sent with the next of it, if that comes at once.
+    pub(super) run: DatagramRun<Key>,
     open: u64,
 }
 
@@ -52,6 +55,7 @@ impl UdpFlows {
             answers: Answers::new(device, mark),
             buffer: vec![0; 65_536].into_boxed_slice(),
             outgoing: Vec::new(),
+            run: DatagramRun::default(),
             open: 0,
         }
     }
@@ -71,7 +75,8 @@ impl UdpFlows {
         self.answers.is_able()
     }
 
-    /// Takes a datagram of a program, or several of `segment` bytes each (the last may be shorter).
+    /// Takes a datagram of a program, or several of `segment` bytes each (the last may be shorter). What is gathered of them is
+    /// sent by `flush` at the latest.
     pub fn on_datagram(
         &mut self,
         core: &mut Core,
@@ -83,6 +88,13 @@ impl UdpFlows {
             client: SocketAddr::new(packet.source(), datagram.source_port()),
             destination: SocketAddr::new(packet.destination(), datagram.destination_port()),
         };
+        // While others have their turn flows may end; nothing of them waits then.
+        let is_next = |flow: &UdpFlow| flow.tuple == tuple && flow.treatment == packet.treatment();
+        if let Some(key) = self.run.way()
+            && !self.flows.get(key).is_some_and(is_next)
+        {
+            self.flush(core);
+        }
         let payload = datagram.payload();
         if tuple.destination.port() != DNS_PORT {
             return self.on_payload(core, packet, tuple, payload, segment);
@@ -128,7 +140,8 @@ impl UdpFlows {
             return;
         };
         flow.touched = core.now;
-        flow.hops = packet.hop_limit();
+        flow.treatment = packet.treatment();
+        flow.forbids_fragments = packet.forbids_fragments();
         match &flow.phase {
             Phase::Held { .. } | Phase::Waiting { .. } => {
                 for piece in pieces(payload, segment) {
@@ -136,7 +149,7 @@ impl UdpFlows {
                 }
                 self.look(core, key);
             }
-            Phase::Open => self.send(core, key, payload, segment),
+            Phase::Open => self.gather(core, key, payload, segment),
             Phase::Muted { .. } => core.shared.metrics.dropped.add(1),
         }
     }
@@ -162,7 +175,7 @@ impl UdpFlows {
             Some(client) => client.owner,
             None => Owner::of_udp(tuple.client, tuple.destination),
         };
-        while !self.shares.has_room_for_flow(owner) {
+        while !self.shares.has_room_for_flow() {
             let oldest = self.shares.yielding_flow(owner)?;
             self.give_way(core, oldest);
         }
@@ -237,7 +250,7 @@ impl UdpFlows {
             && ending == Ending::Reset
             && !matches!(flow.phase, Phase::Muted { .. })
         {
-            core.send_unreachable(&flow.quote(), Unreachable::Port);
+            core.send_unreachable(&flow.quote(&[]), Unreachable::Port);
         }
         self.end(core, key, Reason::Closed);
     }

@@ -2,13 +2,13 @@
 //! answer into the TUN; it belongs to somebody who spoke first, so it is sent on as it would have left without us: from the
 //! address that was asked, at the server's own port, by no rule.
 
-use crate::callers::{Call, Callers};
 use crate::engine::core::Core;
 use crate::engine::flow::Tuple;
 use crate::engine::udp::pieces;
-use crate::packet::ip::{self, Packet};
+use crate::packet::ip::{Packet, Treatment};
 use crate::packet::udp;
-use crate::sock_diag::{self, Socket};
+use crate::sys::callers::{Call, Callers};
+use crate::sys::sock_diag::{self, Socket};
 use crate::sys::{self, datagram, socket};
 use std::collections::HashMap;
 use std::io;
@@ -71,9 +71,9 @@ impl Answers {
         let Some(source) = self.source_of(core, tuple) else {
             return false;
         };
-        let (service, hops) = ip::service_and_hops(packet.bytes());
+        let treatment = packet.treatment();
         for piece in pieces(payload, segment) {
-            match self.send(core.options.mark, tuple, source, piece, (service, hops)) {
+            match self.send(core.options.mark, tuple, source, piece, treatment) {
                 Ok(()) => core.shared.metrics.udp_answers.add(1),
                 Err(error) if is_source_gone(&error) => {
                     self.known.remove(&tuple);
@@ -114,7 +114,7 @@ impl Answers {
         tuple: Tuple,
         source: IpAddr,
         payload: &[u8],
-        (service, hops): (u8, u8),
+        treatment: Treatment,
     ) -> io::Result<()> {
         let from = SocketAddr::new(source, tuple.client.port());
         udp::build_bare(&mut self.datagram, from, tuple.destination, payload);
@@ -127,7 +127,7 @@ impl Answers {
             None => place.insert(open_raw(source.is_ipv4(), mark)?),
         };
         let to = tuple.destination.ip();
-        match datagram::send_raw_from(raw.as_fd(), &self.datagram, source, to, service, hops) {
+        match datagram::send_raw_from(raw.as_fd(), &self.datagram, source, to, treatment) {
             // The network is slower than the server: lost, as in any queue.
             Err(error) if sys::would_block(&error) => Ok(()),
             sent => sent.map(drop),

@@ -1,6 +1,6 @@
 //! Associations with SOCKS5 proxies (RFC 1928, 7): one carries all destinations whose answers can be told apart.
 
-use crate::command::DialPlan;
+use crate::command::{DialPlan, Socks5};
 use crate::egress;
 use crate::engine::core::Core;
 use crate::engine::flow::{FlowRef, Token};
@@ -12,7 +12,7 @@ use crate::options::Hop;
 use crate::outbound::{Outbound, Progress};
 use crate::slab::Key;
 use crate::socks5::relay_address::relay_address;
-use crate::socks5::{self, Target};
+use crate::socks5::{Target, datagram_header};
 use crate::sys::epoll::STREAM_EDGES;
 use crate::sys::{self, socket};
 use std::io;
@@ -21,10 +21,11 @@ use std::os::fd::{AsFd, OwnedFd};
 
 impl UdpFlows {
     /// Lets a flow go by an association with a proxy, which is opened if there is none that tells its answers apart.
-    pub(super) fn associate(&mut self, core: &mut Core, key: Key, plan: DialPlan) {
-        let Some(proxied) = plan.proxied.clone() else {
-            return;
-        };
+    pub(super) fn associate(&mut self, core: &mut Core, key: Key, plan: DialPlan, socks5: Socks5) {
+        let Socks5 {
+            credentials,
+            target,
+        } = socks5;
         let Some(flow) = self.flows.get_mut(key) else {
             return;
         };
@@ -32,15 +33,15 @@ impl UdpFlows {
         let way = Way::Proxy {
             hops: plan.hops.clone(),
             port: plan.port,
-            credentials: proxied.credentials,
+            credentials,
         };
-        let header = socks5::datagram_header(&proxied.target).into_boxed_slice();
+        let header = datagram_header(&target).into_boxed_slice();
         let fitting =
             self.outlets_of(client)
                 .filter(|(_, outlet)| outlet.way == way)
                 .find(|(_, outlet)| match &outlet.state {
                     OutletState::Associating { targets, .. }
-                    | OutletState::Relay { targets, .. } => targets.accepts(&proxied.target),
+                    | OutletState::Relay { targets, .. } => targets.accepts(&target),
                     OutletState::Direct { .. } => false,
                 })
                 .map(|(key, _)| key);
@@ -65,7 +66,7 @@ impl UdpFlows {
                 })
             }
         };
-        self.enter_outlet(key, outlet, Far::Proxied(proxied.target, header));
+        self.enter_outlet(key, outlet, Far::Proxied(target, header));
         let Some(flow) = self.flows.get_mut(key) else {
             return;
         };

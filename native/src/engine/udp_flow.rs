@@ -3,6 +3,7 @@
 use crate::engine::flow::{Identity, Tuple};
 use crate::engine::owner::Owner;
 use crate::engine::udp_share::{Rank, Standing};
+use crate::packet::ip::Treatment;
 use crate::packet::udp;
 use crate::slab::Key;
 use crate::socks5::Target;
@@ -95,8 +96,8 @@ pub enum Far {
     Proxied(Target, Box<[u8]>),
 }
 
-/// The hop limit that programs send with unless they mean something by another (RFC 1700).
-pub const USUAL_HOPS: u8 = 64;
+/// More of a payload is quoted by no ICMP error.
+const QUOTED: usize = 1_280;
 
 /// The conversation.
 pub struct UdpFlow {
@@ -108,8 +109,12 @@ pub struct UdpFlow {
     pub phase: Phase,
     /// Its outlet, and where it leads; set together.
     pub outlet: Option<(Key, Far)>,
-    /// Hop limit of the last datagram, which traceroute counts up.
-    pub hops: u8,
+    /// Of the last datagram: traceroute counts hop limits up, QUIC marks its packets for ECN.
+    pub treatment: Treatment,
+    /// Whether the last datagram is not to be cut.
+    pub forbids_fragments: bool,
+    /// Whether several of its datagrams may be sent by one call: not where the kernel has refused that.
+    pub takes_runs: bool,
     /// Times of the last datagram out and in.
     pub touched: u64,
     pub heard: u64,
@@ -134,7 +139,9 @@ impl UdpFlow {
                 since: now,
             },
             outlet: None,
-            hops: USUAL_HOPS,
+            treatment: Treatment::USUAL,
+            forbids_fragments: false,
+            takes_runs: true,
             touched: now,
             heard: 0,
             up: 0,
@@ -146,15 +153,15 @@ impl UdpFlow {
         }
     }
 
-    /// The beginning of a packet as the program has sent them, which ICMP errors quote.
-    pub fn quote(&self) -> Vec<u8> {
+    /// A packet as the program has sent it, with as much of its payload as is known, which ICMP errors quote.
+    pub fn quote(&self, payload: &[u8]) -> Vec<u8> {
         let mut packet = Vec::new();
         udp::build(
             &mut packet,
             self.tuple.client,
             self.tuple.destination,
             0,
-            &[],
+            &payload[..payload.len().min(QUOTED)],
         );
         packet
     }
@@ -273,7 +280,7 @@ mod tests {
 
     #[test]
     fn errors_quote_what_the_program_sent() {
-        let quote = flow(53).quote();
+        let quote = flow(53).quote(b"hello");
         let packet = crate::packet::header::parse(&quote).unwrap();
         assert_eq!(packet.protocol(), ip::UDP);
         let datagram = udp::Udp::parse(packet.payload()).unwrap();
@@ -281,5 +288,7 @@ mod tests {
             (datagram.source_port(), datagram.destination_port()),
             (40_000, 53)
         );
+        assert_eq!(datagram.payload(), b"hello");
+        assert!(flow(53).quote(&[0; 65_507]).len() < 1_500);
     }
 }

@@ -5,9 +5,10 @@ use crate::engine::owner::Owner;
 use crate::engine::udp_flow::Far;
 use crate::options::Hop;
 use crate::outbound::Outbound;
-use crate::route::Review;
+use crate::packet::ip;
 use crate::slab::Key;
 use crate::socks5::{Credentials, Target};
+use crate::sys::route::Review;
 use crate::sys::socket;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -42,6 +43,8 @@ pub enum OutletState {
     Direct {
         socket: OwnedFd,
         remotes: Remotes,
+        /// Whether the socket cuts no datagram.
+        forbids_fragments: bool,
     },
     /// Waits for the proxy.
     Associating {
@@ -76,7 +79,8 @@ impl Outlet {
                 Far::Direct(remote),
             ) => {
                 let device = socket::bound_device(socket.as_fd()).unwrap_or(0);
-                !review.is_own(*source) || !review.leads_by(remote.ip(), device)
+                let transport = Some((ip::UDP, remote.port()));
+                !review.is_own(*source) || !review.leads_by(remote.ip(), transport, device)
             }
             (
                 OutletState::Relay {

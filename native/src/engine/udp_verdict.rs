@@ -1,6 +1,6 @@
 //! Verdicts for UDP conversations: a way out, or a refusal.
 
-use crate::command::{Peek, Rejection, Verdict};
+use crate::command::{Layer, Peek, Rejection, Verdict};
 use crate::engine::core::Core;
 use crate::engine::udp::UdpFlows;
 use crate::engine::udp_flow::Phase;
@@ -22,11 +22,13 @@ impl UdpFlows {
         }
         match verdict {
             Verdict::Peek(peek) => self.peek(core, key, peek),
-            Verdict::Dial(plan) if plan.proxied.is_some() => self.associate(core, key, plan),
-            Verdict::Dial(plan) => self.connect(core, key, &plan),
+            Verdict::Dial(plan) => match plan.layer.clone() {
+                None => self.connect(core, key, &plan),
+                Some(Layer::Socks5(socks5)) => self.associate(core, key, plan, socks5),
+                // It carries streams only.
+                Some(Layer::HttpConnect(_)) => self.reject(core, key, Rejection::Reset),
+            },
             Verdict::Reject(how) => self.reject(core, key, how),
-            // Refused by the caller before it came here.
-            Verdict::Stream => self.reject(core, key, Rejection::Reset),
         }
     }
 
@@ -84,7 +86,7 @@ impl UdpFlows {
                 return self.schedule(core, key);
             }
         };
-        core.send_unreachable(&flow.quote(), code);
+        core.send_unreachable(&flow.quote(&[]), code);
         self.end(core, key, Reason::Rejected);
     }
 }

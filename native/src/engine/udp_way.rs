@@ -87,13 +87,18 @@ impl UdpFlows {
             client,
             way,
             owner,
-            state: OutletState::Direct { socket, remotes },
+            state: OutletState::Direct {
+                socket,
+                remotes,
+                forbids_fragments: false,
+            },
         });
         self.watch(core, outlet)?;
         Ok(outlet)
     }
 
-    /// Makes room for descriptors. Fails with EMFILE if there are only conversations.
+    /// Makes room for descriptors: whole sockets of whoever has most give way, with all their flows. Fails with EMFILE if nobody has
+    /// more than their owner, whose flows are all conversations.
     pub(super) fn make_room(
         &mut self,
         core: &mut Core,
@@ -102,15 +107,23 @@ impl UdpFlows {
         count: usize,
     ) -> io::Result<()> {
         for _ in 0..MAX_GIVING_WAY {
-            if self.shares.has_room_for_sockets(owner, count) {
+            if self.shares.has_room_for_sockets(count) {
                 return Ok(());
             }
-            match self.shares.yielding_socket(owner, count) {
-                Some(oldest) if oldest != key => self.give_way(core, oldest),
-                _ => break,
+            let oldest = self
+                .shares
+                .yielding_for_socket(owner)
+                .find_map(|flow| self.flows.get(flow)?.outlet.as_ref());
+            let Some(outlet) = oldest.and_then(|(outlet, _)| self.outlets.get(*outlet)) else {
+                break;
+            };
+            for flow in outlet.flows() {
+                if flow != key {
+                    self.give_way(core, flow);
+                }
             }
         }
-        if self.shares.has_room_for_sockets(owner, count) {
+        if self.shares.has_room_for_sockets(count) {
             return Ok(());
         }
         core.shared.metrics.udp_refused.add(1);
@@ -224,7 +237,12 @@ impl UdpFlows {
         self.shares.release(flow.owner, queue.bytes());
         if let Some(identity) = flow.identity {
             let (id, outcome) = (identity.id, Ok(address));
-            core.outbox.push(Event::Dialed { id, outcome, ms });
+            core.outbox.push(Event::Dialed {
+                id,
+                outcome,
+                ms,
+                attempts: Vec::new(),
+            });
         }
         for datagram in queue.into_datagrams() {
             self.send(core, key, &datagram, None);
@@ -253,6 +271,7 @@ impl UdpFlows {
                 id: identity.id,
                 outcome: Err((failure, message)),
                 ms,
+                attempts: Vec::new(),
             });
         }
         self.schedule(core, key);

@@ -7,6 +7,7 @@ mod random;
 mod scene;
 
 use crate::dns::{Answers, Deframer, MIN_MESSAGE};
+use crate::http_connect::Answer;
 use crate::packet::reassembly::{Added, Reassembly};
 use crate::packet::{header, ip, segment};
 use crate::socks5::{Action, Client, Command, Credentials, Target, parse_address, parse_datagram};
@@ -91,6 +92,24 @@ fn dns_frames() {
             }
         }
         assert!(Answers(bytes).count() <= bytes.len());
+    });
+}
+
+/// What an HTTP proxy answers to CONNECT, in pieces.
+#[test]
+fn http_connect() {
+    campaign::run("http_connect", |bytes| {
+        let mut answer = Answer::new();
+        let mut taken = 0;
+        for chunk in bytes.chunks(usize::from(bytes.first().copied().unwrap_or(1)).max(1)) {
+            let (used, outcome) = answer.take(chunk);
+            taken += used;
+            if outcome.is_some() {
+                break;
+            }
+        }
+        assert!(taken <= bytes.len());
+        answer.ended();
     });
 }
 

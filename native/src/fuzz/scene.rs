@@ -1,7 +1,9 @@
 //! A scene for the engine written as bytes: packets as they are or put together of parts, time that passes, verdicts, answers.
 //! Every sequence of bytes is a scene, so that a mutation of one is another.
 
-use crate::command::{Command, DialPlan, EchoVerdict, Ending, Peek, Proxied, Rejection, Verdict};
+use crate::command::{
+    Command, DialPlan, EchoVerdict, Ending, Layer, Peek, Rejection, Socks5, Verdict,
+};
 use crate::engine::drive::Driven;
 use crate::event::Event;
 use crate::options::Hop;
@@ -155,29 +157,28 @@ fn act(kind: u8, script: &mut Script, engine: &mut Driven, ids: &[u64], question
 }
 
 fn verdict(script: &mut Script) -> Verdict {
-    let plan = |proxied| DialPlan {
+    let plan = |layer| DialPlan {
         hops: vec![Hop {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             device: None,
         }],
         port: 1,
-        proxied,
+        layer,
         timeout_ms: 100,
     };
-    match script.byte() % 7 {
+    match script.byte() % 6 {
         0 => Verdict::Reject(Rejection::Reset),
         1 => Verdict::Reject(Rejection::Unreachable),
         2 => Verdict::Reject(Rejection::Drop),
-        3 => Verdict::Stream,
-        4 => Verdict::Peek(Peek {
+        3 => Verdict::Peek(Peek {
             at_least: script.byte().into(),
             timeout_ms: script.byte().into(),
         }),
-        5 => Verdict::Dial(plan(None)),
-        _ => Verdict::Dial(plan(Some(Proxied {
+        4 => Verdict::Dial(plan(None)),
+        _ => Verdict::Dial(plan(Some(Layer::Socks5(Socks5 {
             credentials: None,
             target: Target::new("name.example", 80),
-        }))),
+        })))),
     }
 }
 

@@ -1,17 +1,21 @@
 //! Reads arguments from JavaScript objects and checks them.
 
-use crate::command::{DialPlan, EchoVerdict, Ending, Peek, Proxied, Rejection, Verdict};
+use crate::command::{
+    DialPlan, EchoVerdict, Ending, HttpConnect, Layer, Peek, Rejection, Socks5, Verdict,
+};
 use crate::glue::error::{Result, invalid, mistyped};
 use crate::options::{Hijack, Hop, Options, Servers};
 use crate::prefix::Prefix;
 use crate::socks5::{Credentials, Target};
 use napi::ValueType;
-use napi::bindgen_prelude::{FromNapiValue, Object, Unknown};
+use napi::bindgen_prelude::{FromNapiValue, Object, Uint8Array, Unknown};
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 /// SOCKS5 keeps lengths of names in one byte (RFC 1928, RFC 1929).
 const MAX_SOCKS_TEXT: usize = 255;
+/// A CONNECT request with all its headers.
+const MAX_REQUEST: usize = 65_536;
 /// Larger would overflow nothing, but can only be a mistake: a day.
 const MAX_TIMEOUT_MS: f64 = 86_400_000.0;
 /// More bytes than any peek shows.
@@ -123,7 +127,6 @@ pub fn verdict(object: &Object) -> Result<Verdict> {
     let kind: String = field(object, "kind")?;
     match kind.as_str() {
         "dial" => Ok(Verdict::Dial(dial_plan(object)?)),
-        "stream" => Ok(Verdict::Stream),
         "peek" => Ok(Verdict::Peek(Peek {
             at_least: whole("atLeast", field(object, "atLeast")?, MAX_PEEK)?.max(1) as usize,
             timeout_ms: timeout(field(object, "timeoutMs")?)?,
@@ -156,21 +159,40 @@ pub fn echo_verdict(object: &Object) -> Result<EchoVerdict> {
 }
 
 fn dial_plan(object: &Object) -> Result<DialPlan> {
-    let via: String = field(object, "via")?;
-    let proxied = match via.as_str() {
-        "direct" => None,
-        "socks5" => Some(proxied(object)?),
-        _ => return Err(invalid(format!("via is unknown: {via}"))),
+    let layer = match field::<Vec<Object>>(object, "layers")?.as_slice() {
+        [] => None,
+        [only] => Some(layer(only)?),
+        _ => return Err(invalid("layers has more than one")),
     };
     Ok(DialPlan {
         hops: hops(&field::<Vec<Object>>(object, "hops")?)?,
         port: port("port", field(object, "port")?)?,
-        proxied,
+        layer,
         timeout_ms: timeout(field(object, "timeoutMs")?)?,
     })
 }
 
-fn proxied(object: &Object) -> Result<Proxied> {
+/// A `Layer`.
+fn layer(object: &Object) -> Result<Layer> {
+    let protocol: String = field(object, "protocol")?;
+    match protocol.as_str() {
+        "socks5" => Ok(Layer::Socks5(socks5(object)?)),
+        "http-connect" => Ok(Layer::HttpConnect(http_connect(object)?)),
+        _ => Err(invalid(format!("protocol is unknown: {protocol}"))),
+    }
+}
+
+fn http_connect(object: &Object) -> Result<HttpConnect> {
+    let request = field::<Uint8Array>(object, "request")?.to_vec();
+    if request.is_empty() || request.len() > MAX_REQUEST {
+        return Err(invalid(format!(
+            "request has no length from 1 to {MAX_REQUEST} bytes"
+        )));
+    }
+    Ok(HttpConnect { request })
+}
+
+fn socks5(object: &Object) -> Result<Socks5> {
     let text = |name: &str, value: String| match value.len() {
         1..=MAX_SOCKS_TEXT => Ok(value),
         _ => Err(invalid(format!(
@@ -194,7 +216,7 @@ fn proxied(object: &Object) -> Result<Proxied> {
             })
         }
     };
-    Ok(Proxied {
+    Ok(Socks5 {
         credentials,
         target,
     })

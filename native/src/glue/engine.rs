@@ -3,14 +3,11 @@
 use crate::command::Command;
 use crate::counters::{Counters, SLOTS};
 use crate::dns::Answers;
-use crate::engine::flow::network_of;
 use crate::engine::thread::EngineThread;
-use crate::event::Network;
 use crate::glue::arguments;
 use crate::glue::error::{Result, invalid, missing, mistyped, system};
 use crate::glue::events::Batch;
 use crate::shared::{Shared, lock};
-use crate::sys::process::raise_descriptor_limit;
 use napi::bindgen_prelude::{
     BigUint64ArraySlice, Function, JsValue, Object, ObjectFinalize, ObjectRef, Uint8Array, Unknown,
 };
@@ -18,7 +15,6 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
 use napi_derive::napi;
 use std::io;
-use std::os::fd::IntoRawFd;
 use std::sync::{Arc, Mutex};
 
 /// Calls `onEvents` on the JavaScript thread. It keeps Node alive for as long as it is there.
@@ -51,6 +47,7 @@ pub struct MetricsInfo {
     pub held: f64,
     pub tcp_flows: f64,
     pub tcp_refused: f64,
+    pub tcp_gave_way: f64,
     pub udp_flows: f64,
     pub udp_sockets: f64,
     pub udp_gave_way: f64,
@@ -64,8 +61,6 @@ impl Engine {
     #[napi(constructor, catch_unwind)]
     pub fn new(options: Object, on_events: Function<Batch, Unknown<'static>>) -> Result<Self> {
         let options = arguments::options(&options)?;
-        raise_descriptor_limit();
-
         let announcer: Arc<Mutex<Option<Announcer>>> = Arc::default();
         let announce = {
             let announcer = announcer.clone();
@@ -80,7 +75,7 @@ impl Engine {
         let source = shared.clone();
         let function = on_events
             .build_threadsafe_function::<()>()
-            .build_callback(move |_| Ok(Batch(source.take_events())))
+            .build_callback(move |_| Ok(Batch(source.begin_turn())))
             .map_err(mistyped)?;
         *lock(&announcer) = Some(function);
 
@@ -111,9 +106,6 @@ impl Engine {
     pub fn decide(&self, id: f64, verdict: Object) -> Result<()> {
         let id = flow_id(id)?;
         let verdict = arguments::verdict(&verdict)?;
-        if matches!(verdict, crate::command::Verdict::Stream) && network_of(id) == Network::Udp {
-            return Err(invalid("a UDP flow cannot be taken as a stream"));
-        }
         self.post(Command::Decide { id, verdict });
         Ok(())
     }
@@ -124,13 +116,6 @@ impl Engine {
         let verdict = arguments::echo_verdict(&verdict)?;
         self.post(Command::DecideEcho { id, verdict });
         Ok(())
-    }
-
-    #[napi(catch_unwind)]
-    pub fn take_stream(&self, id: f64) -> Result<i32> {
-        let stream = self.shared.take_stream(flow_id(id)?);
-        let fd = stream.ok_or_else(|| missing("there is no accepted connection of this number"))?;
-        Ok(fd.into_raw_fd())
     }
 
     #[napi(catch_unwind)]
@@ -154,6 +139,13 @@ impl Engine {
     pub fn carry6(&self, prefixes: Vec<String>) -> Result<()> {
         let prefixes = arguments::prefixes("prefixes", &prefixes)?;
         self.post(Command::Carry6 { prefixes });
+        Ok(())
+    }
+
+    #[napi(catch_unwind)]
+    pub fn set_mtu(&self, mtu: f64) -> Result<()> {
+        let mtu = arguments::whole("mtu", mtu, 65_535.0)? as u32;
+        self.post(Command::SetMtu { mtu });
         Ok(())
     }
 
@@ -195,6 +187,7 @@ impl Engine {
             held: metrics.held.get() as f64,
             tcp_flows: metrics.tcp_flows.get() as f64,
             tcp_refused: metrics.tcp_refused.get() as f64,
+            tcp_gave_way: metrics.tcp_gave_way.get() as f64,
             udp_flows: metrics.udp_flows.get() as f64,
             udp_sockets: metrics.udp_sockets.get() as f64,
             udp_gave_way: metrics.udp_gave_way.get() as f64,
@@ -202,6 +195,11 @@ impl Engine {
             udp_answers: metrics.udp_answers.get() as f64,
             knows_answers: metrics.knows_answers.get() != 0,
         }
+    }
+
+    #[napi(catch_unwind)]
+    pub fn ready(&self) {
+        self.shared.ready();
     }
 
     #[napi(catch_unwind)]
@@ -215,6 +213,7 @@ impl Engine {
     #[napi(catch_unwind)]
     pub fn stop(&mut self) {
         self.thread.stop();
+        self.shared.ready();
         // Calls that wait already are still made; after them Node may end.
         lock(&self.announcer).take();
     }
@@ -243,8 +242,8 @@ fn flow_id(value: f64) -> Result<u64> {
 /// An array over the counters' memory, which lives until the array is collected.
 fn counters_array(env: &Env, shared: Arc<Shared>) -> napi::Result<BigUint64ArraySlice<'_>> {
     let cells = Counters::cells(&shared.counters).as_ptr().cast_mut().cast();
-    // SAFETY: the memory holds SLOTS * 2 plain 64-bit atomics and is kept alive by `shared`, which the finaliser drops.
+    // SAFETY: the memory holds SLOTS * 3 plain 64-bit atomics and is kept alive by `shared`, which the finaliser drops.
     unsafe {
-        BigUint64ArraySlice::from_external(env, cells, SLOTS * 2, shared, |_, shared| drop(shared))
+        BigUint64ArraySlice::from_external(env, cells, SLOTS * 3, shared, |_, shared| drop(shared))
     }
 }

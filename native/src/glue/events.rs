@@ -1,6 +1,7 @@
 //! Engine events as JavaScript objects.
 
-use crate::event::{Event, Failure, Network, PeekEnd, Reason};
+use crate::engine::owner::Owner;
+use crate::event::{Attempt, AttemptEnd, Event, Failure, Network, PeekEnd, Reason};
 use napi::bindgen_prelude::{Array, BufferSlice, Object, ToNapiValue};
 use napi::{Env, Result, sys};
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ fn to_object<'env>(env: &'env Env, event: Event) -> Result<Object<'env>> {
         Event::Open {
             id,
             slot,
+            owner,
             network,
             source,
             destination,
@@ -33,11 +35,17 @@ fn to_object<'env>(env: &'env Env, event: Event) -> Result<Object<'env>> {
             object.set("kind", "open")?;
             object.set("id", id as f64)?;
             object.set("slot", slot)?;
+            object.set("owner", owner_name(owner))?;
             object.set("network", network_name(network))?;
             object.set("source", endpoint(env, source)?)?;
             object.set("destination", endpoint(env, destination)?)?;
         }
-        Event::Dialed { id, outcome, ms } => {
+        Event::Dialed {
+            id,
+            outcome,
+            ms,
+            attempts,
+        } => {
             object.set("kind", "dialed")?;
             object.set("id", id as f64)?;
             object.set("ok", outcome.is_ok())?;
@@ -49,6 +57,9 @@ fn to_object<'env>(env: &'env Env, event: Event) -> Result<Object<'env>> {
                 }
             }
             object.set("ms", ms as f64)?;
+            if !attempts.is_empty() {
+                object.set("attempts", attempt_list(env, &attempts)?)?;
+            }
         }
         Event::Peeked {
             id,
@@ -73,20 +84,20 @@ fn to_object<'env>(env: &'env Env, event: Event) -> Result<Object<'env>> {
             )?;
             object.set("ms", ms as f64)?;
         }
-        Event::Accepted { id } => {
-            object.set("kind", "accepted")?;
-            object.set("id", id as f64)?;
-        }
         Event::Close {
             id,
             up,
             down,
+            first_byte,
             reason,
         } => {
             object.set("kind", "close")?;
             object.set("id", id as f64)?;
             object.set("up", up as f64)?;
             object.set("down", down as f64)?;
+            if let Some(ms) = first_byte {
+                object.set("firstByteMs", ms as f64)?;
+            }
             object.set("reason", reason_name(reason))?;
         }
         Event::Dns(questions) => {
@@ -118,11 +129,38 @@ fn to_object<'env>(env: &'env Env, event: Event) -> Result<Object<'env>> {
     Ok(object)
 }
 
+fn attempt_list<'env>(env: &'env Env, attempts: &[Attempt]) -> Result<Array<'env>> {
+    let mut list = env.create_array(attempts.len() as u32)?;
+    for (index, attempt) in attempts.iter().enumerate() {
+        let mut object = Object::new(env)?;
+        object.set("address", attempt.address.to_string())?;
+        object.set("begun", attempt.begun as f64)?;
+        object.set("took", attempt.took as f64)?;
+        match attempt.end {
+            AttemptEnd::Connected => object.set("end", "connected")?,
+            AttemptEnd::Failed(failure) => object.set("end", failure_name(failure))?,
+            AttemptEnd::Unanswered => object.set("end", "unanswered")?,
+        }
+        list.set(index as u32, object)?;
+    }
+    Ok(list)
+}
+
 fn endpoint(env: &Env, address: SocketAddr) -> Result<Object<'_>> {
     let mut object = Object::new(env)?;
     object.set("address", address.ip().to_string())?;
     object.set("port", address.port())?;
     Ok(object)
+}
+
+/// Addresses cost those nothing whose packets are forwarded: they have one turn together.
+fn owner_name(owner: Option<Owner>) -> String {
+    match owner {
+        None => "few".to_owned(),
+        Some(Owner::User(uid)) => uid.to_string(),
+        Some(Owner::Machine) => "machine".to_owned(),
+        Some(Owner::Host(_) | Owner::Forwarded) => "forwarded".to_owned(),
+    }
 }
 
 fn network_name(network: Network) -> &'static str {

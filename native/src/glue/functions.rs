@@ -1,17 +1,41 @@
 //! Functions of the addon beside the engine: outward sockets and questions about processes.
 
+use crate::egress;
 use crate::glue::arguments;
 use crate::glue::error::{Result, invalid, mistyped, system};
 use crate::glue::promise::Promise;
-use crate::process_lookup::{self, Owner};
+use crate::options::Hop;
 use crate::reactor;
-use crate::sys::process::raise_descriptor_limit;
-use crate::{egress, peer_cred, route, sock_diag};
+use crate::sys::memory;
+use crate::sys::process::{block_signals, raise_descriptor_limit};
+use crate::sys::process_files;
+use crate::sys::process_lookup::{self, Owner};
+use crate::sys::spared::Spared;
+use crate::sys::{peer_cred, route, sock_diag};
 use napi::Env;
 use napi::bindgen_prelude::Object;
 use napi_derive::napi;
 use std::net::IpAddr;
 use std::os::fd::IntoRawFd;
+use std::sync::{Mutex, PoisonError};
+
+/// Once, when the addon is loaded.
+#[napi_derive::module_init]
+fn on_load() {
+    memory::prefer_little_memory();
+    raise_descriptor_limit();
+}
+
+/// On a thread of its own: it takes some milliseconds.
+#[napi(catch_unwind)]
+pub fn trim_memory() {
+    let thread = std::thread::Builder::new().name("mirage-trim".into());
+    // Without a thread the memory waits for the next time.
+    let _ = thread.spawn(|| {
+        block_signals();
+        memory::trim();
+    });
+}
 
 #[napi(object)]
 pub struct Credentials {
@@ -51,7 +75,6 @@ pub fn open_tcp<'env>(
     let port = arguments::port("port", port)?;
     let mark = arguments::mark(mark)?;
     let timeout = arguments::timeout(timeout_ms)?;
-    raise_descriptor_limit();
     let (promise, object) = Promise::<i32>::new(env).map_err(mistyped)?;
     let done = Box::new(move |result: std::io::Result<_>| match result {
         // The descriptor becomes a number at the last moment, or it would leak if nobody takes it.
@@ -139,9 +162,32 @@ pub fn find_listeners<'env>(env: &'env Env, address: String, port: f64) -> Resul
     Ok(object)
 }
 
+/// Who is spared now, if anybody.
+static SPARED: Mutex<Option<Spared>> = Mutex::new(None);
+
+#[napi(catch_unwind)]
+pub fn spare_processes(pids: Vec<u32>, mark: f64) -> Result<()> {
+    let mark = arguments::mark(mark)?;
+    let failed = |error| system("bpf", &error);
+    let mut spared = SPARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if pids.is_empty() || spared.as_ref().is_some_and(|each| each.mark() != mark) {
+        *spared = None;
+    }
+    if pids.is_empty() {
+        return Ok(());
+    }
+    if spared.is_none() {
+        *spared = Some(Spared::new(mark).map_err(failed)?);
+    }
+    match spared.as_mut() {
+        Some(each) => each.set(pids).map_err(failed),
+        None => Ok(()),
+    }
+}
+
 #[napi(catch_unwind)]
 pub fn parent_of(pid: u32) -> u32 {
-    process_lookup::parent_of(pid).unwrap_or(0)
+    process_files::parent_of(pid).unwrap_or(0)
 }
 
 #[napi(catch_unwind)]
@@ -166,14 +212,22 @@ pub fn find_route(
     port: Option<f64>,
     uid: Option<f64>,
 ) -> Result<Option<NativeRoute>> {
-    let transport = match (network, port) {
-        (Some(network), Some(port)) => {
-            Some((protocol_of(&network)? as u8, arguments::port("port", port)?))
-        }
+    let destination: IpAddr = arguments::address("destination", &destination)?;
+    let protocol = match network.as_deref() {
+        Some("icmp") if destination.is_ipv4() => Some(libc::IPPROTO_ICMP),
+        Some("icmp") => Some(libc::IPPROTO_ICMPV6),
+        Some(network) => Some(protocol_of(network)?),
+        None => None,
+    };
+    let transport = match (protocol, port) {
+        (Some(protocol), Some(port)) => Some((
+            protocol as u8,
+            arguments::whole("port", port, f64::from(u16::MAX))? as u16,
+        )),
         _ => None,
     };
     let query = route::Query {
-        destination: arguments::address("destination", &destination)?,
+        destination,
         mark: arguments::mark(mark)?,
         transport,
         uid: uid
@@ -190,4 +244,18 @@ pub fn find_route(
             source: route.source.map(|address| address.to_string()),
         })
     }))
+}
+
+#[napi(catch_unwind)]
+pub fn source_towards(destination: String, mark: f64) -> Result<Option<String>> {
+    let hop = Hop {
+        address: arguments::address("destination", &destination)?,
+        device: None,
+    };
+    // The discard port: nothing is sent.
+    match egress::source_towards(&hop, 9, arguments::mark(mark)?) {
+        Ok(source) => Ok(Some(source.to_string())),
+        Err(error) if route::says_no_way(&error) => Ok(None),
+        Err(error) => Err(system("UDP socket", &error)),
+    }
 }

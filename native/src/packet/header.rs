@@ -44,6 +44,17 @@ pub fn push_header(
     }
 }
 
+/// Writes the type of service, or traffic class, of a header that `push_header` made.
+pub fn set_service(packet: &mut [u8], service: u8) {
+    if ip::version(packet) == 4 {
+        packet[1] = service;
+        ipv4::seal(&mut packet[..ipv4::HEADER]);
+    } else {
+        packet[0] = 0x60 | service >> 4;
+        packet[1] = service << 4 | packet[1] & 15;
+    }
+}
+
 /// Two versions never meet in one packet; if they did, the IPv4 address would be written in its IPv6 form (RFC 4291, 2.5.5.2).
 fn as_ipv6(address: IpAddr) -> Ipv6Addr {
     match address {

@@ -12,6 +12,8 @@ pub enum Unreachable {
     Port,
     /// By policy.
     Prohibited,
+    /// It is larger than this, the most that gets there (RFC 1191, RFC 8201).
+    TooBig(u32),
 }
 
 impl Unreachable {
@@ -22,6 +24,7 @@ impl Unreachable {
             Unreachable::Host => [3, 1],
             Unreachable::Port => [3, 3],
             Unreachable::Prohibited => [3, 13],
+            Unreachable::TooBig(_) => [3, 4],
         }
     }
 
@@ -32,15 +35,23 @@ impl Unreachable {
             Unreachable::Host => [1, 3],
             Unreachable::Port => [1, 4],
             Unreachable::Prohibited => [1, 1],
+            Unreachable::TooBig(_) => [2, 0],
+        }
+    }
+
+    /// The second word of the message.
+    fn word(self) -> u32 {
+        match self {
+            Unreachable::TooBig(mtu) => mtu,
+            _ => 0,
         }
     }
 }
 
 /// Bytes in front of what a message carries.
 const HEADER: usize = 8;
-/// Payload bytes of a quoted IPv4 packet that are sent back (RFC 792 asks for eight).
-const QUOTED_PAYLOAD: usize = 8;
-/// Bytes of a quoted IPv6 packet: the whole message stays within the minimum MTU.
+/// Bytes of a quoted packet: the whole message stays within 576 bytes (RFC 1812, 4.3.2.3) or the minimum MTU of IPv6.
+const QUOTED4: usize = 576 - ipv4::HEADER - HEADER;
 const QUOTED: usize = 1280 - ipv6::HEADER - HEADER;
 const ECHO_REQUEST: u8 = 8;
 const ECHO_REPLY: u8 = 0;
@@ -52,26 +63,26 @@ const ECHO_REPLY6: u8 = 129;
 pub fn unreachable(packet: &[u8], why: Unreachable, reporter: Option<IpAddr>) -> Option<Vec<u8>> {
     match ip::version(packet) {
         4 if packet.len() >= ipv4::HEADER => {
-            let header_length = usize::from(packet[0] & 15) * 4;
-            let quoted = packet.get(..packet.len().min(header_length + QUOTED_PAYLOAD))?;
+            let quoted = &packet[..packet.len().min(QUOTED4)];
             let source = Ipv4Addr::from(long(packet, 12)).into();
             let own = Ipv4Addr::from(long(packet, 16)).into();
             let from = reporter.filter(IpAddr::is_ipv4).unwrap_or(own);
-            Some(message(from, source, why.kind4(), quoted))
+            Some(message(from, source, why.kind4(), why.word(), quoted))
         }
         6 if packet.len() >= ipv6::HEADER => {
             let quoted = &packet[..packet.len().min(QUOTED)];
             let source = ipv6::address(packet, 8).into();
             let own = ipv6::address(packet, 24).into();
             let from = reporter.filter(IpAddr::is_ipv6).unwrap_or(own);
-            Some(message(from, source, why.kind6(), quoted))
+            Some(message(from, source, why.kind6(), why.word(), quoted))
         }
         _ => None,
     }
 }
 
-fn message(from: IpAddr, to: IpAddr, kind: [u8; 2], quoted: &[u8]) -> Vec<u8> {
-    let mut message = vec![kind[0], kind[1], 0, 0, 0, 0, 0, 0];
+fn message(from: IpAddr, to: IpAddr, kind: [u8; 2], word: u32, quoted: &[u8]) -> Vec<u8> {
+    let mut message = vec![kind[0], kind[1], 0, 0];
+    message.extend_from_slice(&word.to_be_bytes());
     message.extend_from_slice(quoted);
     wrap(from, to, message)
 }
@@ -81,6 +92,8 @@ fn message(from: IpAddr, to: IpAddr, kind: [u8; 2], quoted: &[u8]) -> Vec<u8> {
 pub struct Reported {
     pub kind: u8,
     pub code: u8,
+    /// MTU of a link that a packet was too big for, place of what was wrong in it, else 0.
+    pub info: u32,
     /// Who sent it.
     pub from: IpAddr,
 }
@@ -90,12 +103,25 @@ pub fn passed_on(packet: &[u8], error: &Reported) -> Option<Vec<u8>> {
     let to: IpAddr = match (ip::version(packet), error.from, error.kind) {
         // Unreachable, time exceeded, parameter problem.
         (4, IpAddr::V4(_), 3 | 11 | 12) => Ipv4Addr::from(long(packet.get(..20)?, 12)).into(),
-        // The same and packet too big, whose number cannot be told here.
-        (6, IpAddr::V6(_), 1 | 3 | 4) => ipv6::address(packet.get(..40)?, 8).into(),
+        // The same and packet too big.
+        (6, IpAddr::V6(_), 1..=4) => ipv6::address(packet.get(..40)?, 8).into(),
         _ => return None,
     };
-    let quoted = &packet[..packet.len().min(QUOTED)];
-    Some(message(error.from, to, [error.kind, error.code], quoted))
+    let most = if to.is_ipv4() { QUOTED4 } else { QUOTED };
+    let quoted = &packet[..packet.len().min(most)];
+    // The pointer of IPv4 is a byte (RFC 792).
+    let word = match (error.from.is_ipv4(), error.kind) {
+        (true, 12) => error.info << 24,
+        (true, 3) if error.code != 4 => 0,
+        _ => error.info,
+    };
+    Some(message(
+        error.from,
+        to,
+        [error.kind, error.code],
+        word,
+        quoted,
+    ))
 }
 
 /// The head of an echo message.

@@ -8,6 +8,23 @@ pub const TCP: u8 = 6;
 pub const UDP: u8 = 17;
 pub const ICMPV6: u8 = 58;
 
+/// How the routers on its way are asked to treat a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Treatment {
+    /// Type of service, or traffic class: DSCP and ECN (RFC 2474, RFC 3168).
+    pub service: u8,
+    /// Time to live, or hop limit.
+    pub hops: u8,
+}
+
+impl Treatment {
+    /// Of programs that ask for nothing (RFC 1700).
+    pub const USUAL: Self = Self {
+        service: 0,
+        hops: 64,
+    };
+}
+
 /// What a fragment is of a larger packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece {
@@ -27,6 +44,7 @@ pub struct Packet<'a> {
     pub(super) destination: IpAddr,
     pub(super) protocol: u8,
     pub(super) piece: Option<Piece>,
+    pub(super) forbids_fragments: bool,
 }
 
 impl<'a> Packet<'a> {
@@ -48,9 +66,28 @@ impl<'a> Packet<'a> {
         self.piece
     }
 
-    /// Time to live, or hop limit.
-    pub fn hop_limit(&self) -> u8 {
-        self.bytes[if self.source.is_ipv4() { 8 } else { 7 }]
+    /// Whether its sender wants to hear how large a packet may be rather than have it cut: DF of IPv4, all of IPv6.
+    pub fn forbids_fragments(&self) -> bool {
+        self.forbids_fragments
+    }
+
+    /// As one that its sender has sent in fragments.
+    pub fn put_together(self) -> Self {
+        Self {
+            forbids_fragments: false,
+            ..self
+        }
+    }
+
+    pub fn treatment(&self) -> Treatment {
+        let (service, hops) = match version(self.bytes) {
+            4 => (self.bytes[1], self.bytes[8]),
+            _ => (
+                (self.bytes[0] & 15) << 4 | self.bytes[1] >> 4,
+                self.bytes[7],
+            ),
+        };
+        Treatment { service, hops }
     }
 
     pub fn header_length(&self) -> usize {
@@ -83,12 +120,4 @@ pub fn version(packet: &[u8]) -> u8 {
 /// Where the two addresses stand in a header of this version.
 pub fn addresses_of(version: u8) -> std::ops::Range<usize> {
     if version == 4 { 12..20 } else { 8..40 }
-}
-
-/// Type of service (RFC 2474) and hop limit of a packet with a whole header.
-pub fn service_and_hops(packet: &[u8]) -> (u8, u8) {
-    match version(packet) {
-        4 => (packet[1], packet[8]),
-        _ => ((packet[0] & 15) << 4 | packet[1] >> 4, packet[7]),
-    }
 }

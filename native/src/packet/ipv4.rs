@@ -42,6 +42,7 @@ pub fn parse(bytes: &[u8]) -> Option<Packet<'_>> {
         destination: Ipv4Addr::from(long(bytes, 16)).into(),
         protocol: bytes[9],
         piece: (piece.more || piece.offset > 0).then_some(piece),
+        forbids_fragments: forbids_fragments(bytes),
     })
 }
 

@@ -59,6 +59,7 @@ pub fn parse(bytes: &[u8]) -> Option<Packet<'_>> {
         destination: address(bytes, 24).into(),
         protocol,
         piece,
+        forbids_fragments: true,
     })
 }
 

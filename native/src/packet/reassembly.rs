@@ -16,8 +16,14 @@ pub const MAX_BYTES_OF_SOURCE: usize = 1 << 20;
 pub const MAX_BYTES: usize = 4 << 20;
 /// Fragments of one packet: 65,535 bytes over the smallest MTU of IPv4 that anybody uses (576) are 119.
 const MAX_PIECES: usize = 128;
-/// Bytes of a whole packet.
-const MAX_PACKET: usize = 65_535;
+/// Bytes of a whole packet: the length of an IPv6 packet does not count its header.
+const fn max_packet(is_ipv4: bool) -> usize {
+    if is_ipv4 {
+        65_535
+    } else {
+        ipv6::HEADER + 65_535
+    }
+}
 /// What a fragment costs beside its payload.
 const PIECE_OVERHEAD: usize = 64;
 
@@ -156,7 +162,10 @@ fn is_plausible(fragment: &Packet, piece: Piece) -> bool {
         _ => 1,
     };
     let is_aligned = !piece.more || length.is_multiple_of(8);
-    is_aligned && length >= least && fragment.header_length() + piece.offset + length <= MAX_PACKET
+    let is_ipv4 = fragment.source().is_ipv4();
+    // Without its fragment header, which goes.
+    let header = fragment.header_length() - if is_ipv4 { 0 } else { ipv6::FRAGMENT_HEADER };
+    is_aligned && length >= least && header + piece.offset + length <= max_packet(is_ipv4)
 }
 
 impl Partial {
@@ -220,7 +229,8 @@ impl Partial {
             ipv6::unfragmented_header(&self.header)
         };
         let total = self.total.unwrap_or_default();
-        let Some(mut packet) = header.filter(|header| header.len() + total <= MAX_PACKET) else {
+        let Some(mut packet) = header.filter(|header| header.len() + total <= max_packet(is_ipv4))
+        else {
             return Added::Refused;
         };
         let header_length = packet.len();

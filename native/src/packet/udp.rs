@@ -6,8 +6,12 @@ use std::net::{IpAddr, SocketAddr};
 
 /// Bytes of the header.
 pub const HEADER: usize = 8;
-/// The largest payload a datagram carries by either IP version.
-pub const MAX_PAYLOAD: usize = 65_535 - ipv4::HEADER - HEADER;
+
+/// The largest payload that a datagram carries: the length of an IPv6 packet does not count its header.
+pub const fn max_payload(is_ipv4: bool) -> usize {
+    let header = if is_ipv4 { ipv4::HEADER } else { 0 };
+    65_535 - header - HEADER
+}
 
 /// A datagram inside a packet.
 #[derive(Clone, Copy, Debug)]
@@ -52,15 +56,15 @@ impl<'a> Udp<'a> {
     }
 }
 
-/// Makes `packet` one large packet that the kernel cuts into datagrams of `size` bytes each; all of it fits a packet. Returns
-/// what the kernel is told with it.
-pub fn build_super(
+/// Makes `packet` a packet with one datagram that lacks its checksum, or with `segment` a large one that the kernel cuts into
+/// datagrams of so many bytes each; all of it fits a packet. Returns what the kernel is told with it.
+pub fn build_unfinished(
     packet: &mut Vec<u8>,
     source: SocketAddr,
     destination: SocketAddr,
     identification: u16,
     payload: &[u8],
-    size: usize,
+    segment: Option<usize>,
 ) -> VnetHeader {
     let length = HEADER + payload.len();
     let (from, to) = (source.ip(), destination.ip());
@@ -73,10 +77,10 @@ pub fn build_super(
     let pseudo = checksum::pseudo_header(from, to, ip::UDP, length);
     packet.extend_from_slice(&pseudo.to_be_bytes());
     packet.extend_from_slice(payload);
-    VnetHeader::udp_segments(header_length, HEADER, size)
+    VnetHeader::udp(header_length, HEADER, segment)
 }
 
-/// Makes `packet` a packet with one datagram; `payload` has at most `MAX_PAYLOAD` bytes.
+/// Makes `packet` a packet with one datagram; `payload` has at most `max_payload` bytes.
 pub fn build(
     packet: &mut Vec<u8>,
     source: SocketAddr,

@@ -5,6 +5,7 @@ use crate::sys::epoll::{Epoll, Events, STREAM_EDGES};
 use proptest::prelude::*;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 use std::thread;
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ fn run_with(mut relay: Relay, mut pool: PipePool) -> (Outcome, (u64, u64)) {
         if outcome == Outcome::Busy {
             outcome = relay.pump_both(&mut pool, &mut buffer);
         } else {
-            epoll.wait(&mut events, 20_000).unwrap();
+            epoll.wait(&mut events, Some(20_000)).unwrap();
             assert!(events.get(0).is_some(), "the relay hangs");
         }
         let mut index = 0;
@@ -176,4 +177,26 @@ fn finish_delivers_what_is_on_its_way_and_ends_both() {
     assert_eq!(client.read(&mut [0; 8]).unwrap(), 0);
     drop((client, remote));
     assert_eq!(runner.join().unwrap(), (Outcome::Finished, (10, 0)));
+}
+
+#[test]
+fn urgent_data_keeps_its_place() {
+    let ((mut client, near_client), (remote, near_remote)) = (pair(), pair());
+    for near in [&near_client, &near_remote] {
+        crate::egress::tune_tcp(near.as_fd());
+    }
+    client.write_all(b"before ").unwrap();
+    // SAFETY: the pointer is to a live byte.
+    let sent = unsafe { libc::send(client.as_raw_fd(), b"!".as_ptr().cast(), 1, libc::MSG_OOB) };
+    assert_eq!(sent, 1);
+    client.write_all(b" after").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    let reader = thread::spawn(move || {
+        let all = read_unevenly(remote.try_clone().unwrap(), 64, 8);
+        remote.shutdown(Shutdown::Write).unwrap();
+        all
+    });
+    let (outcome, _) = run(Relay::new(near_client, near_remote));
+    assert_eq!(outcome, Outcome::Finished);
+    assert_eq!(reader.join().unwrap(), b"before ! after");
 }

@@ -1,13 +1,12 @@
 //! Thin wrappers of system calls: the only place, beside the addon's glue, with `unsafe` code. No policy.
 
-pub mod bpf;
-pub mod datagram;
-pub mod epoll;
-pub mod interface;
-pub mod pipe;
-pub mod process;
+mod address;
+#[cfg(target_os = "linux")]
+mod linux;
 pub mod socket;
 
+#[cfg(target_os = "linux")]
+pub use linux::*;
 use std::io;
 
 /// The result of a system call that reports failure by a negative value.

@@ -1,9 +1,10 @@
 //! Sockets by address instead of by C structure. Every socket made here is non-blocking and closed on exec.
 
+use super::address::RawAddress;
 use super::{check, check_size};
 use std::io;
 use std::mem::size_of;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// A new socket of the address family of `address`; `kind` is SOCK_STREAM or SOCK_DGRAM.
@@ -86,98 +87,67 @@ pub fn take_nothing_in(fd: BorrowedFd) -> io::Result<()> {
     set_option(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, program)
 }
 
-/// SO_MARK of a socket.
-#[cfg(test)]
-pub fn mark(fd: BorrowedFd) -> io::Result<u32> {
-    let mut value = 0u32;
-    let mut length = size_of::<u32>() as libc::socklen_t;
-    // SAFETY: the value has the length given.
+/// An option of a socket (getsockopt(2)); `empty` is overwritten as far as the kernel writes.
+fn option<T: Copy>(
+    fd: BorrowedFd,
+    level: libc::c_int,
+    name: libc::c_int,
+    empty: T,
+) -> io::Result<T> {
+    let mut value = empty;
+    let mut length = size_of::<T>() as libc::socklen_t;
+    // SAFETY: the value has the length given; callers take types of which any bytes are a value.
     check(unsafe {
         libc::getsockopt(
             fd.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_MARK,
+            level,
+            name,
             (&raw mut value).cast(),
             &mut length,
         )
     })?;
     Ok(value)
+}
+
+/// SO_MARK of a socket.
+#[cfg(test)]
+pub fn mark(fd: BorrowedFd) -> io::Result<u32> {
+    option(fd, libc::SOL_SOCKET, libc::SO_MARK, 0)
 }
 
 /// SO_NETNS_COOKIE: the number of a socket's network namespace (Linux 5.14).
 pub fn namespace_cookie(fd: BorrowedFd) -> io::Result<u64> {
     const SO_NETNS_COOKIE: libc::c_int = 71;
-    number(fd, SO_NETNS_COOKIE)
+    option(fd, libc::SOL_SOCKET, SO_NETNS_COOKIE, 0)
 }
 
 /// SO_COOKIE: the kernel's own number for a socket.
 #[cfg(test)]
 pub fn cookie(fd: BorrowedFd) -> io::Result<u64> {
-    number(fd, libc::SO_COOKIE)
-}
-
-fn number(fd: BorrowedFd, option: libc::c_int) -> io::Result<u64> {
-    let mut value = 0u64;
-    let mut length = size_of::<u64>() as libc::socklen_t;
-    // SAFETY: the value has the length given.
-    check(unsafe {
-        libc::getsockopt(
-            fd.as_raw_fd(),
-            libc::SOL_SOCKET,
-            option,
-            (&raw mut value).cast(),
-            &mut length,
-        )
-    })?;
-    Ok(value)
+    option(fd, libc::SOL_SOCKET, libc::SO_COOKIE, 0)
 }
 
 /// SO_ERROR: the pending error of a socket, which is thereby taken; 0 = none.
 pub fn take_error(fd: BorrowedFd) -> i32 {
-    let mut value: libc::c_int = 0;
-    let mut length = size_of::<libc::c_int>() as libc::socklen_t;
-    // SAFETY: the value has the length given.
-    let result = check(unsafe {
-        libc::getsockopt(
-            fd.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_ERROR,
-            (&raw mut value).cast(),
-            &mut length,
-        )
-    });
-    match result {
-        Ok(_) => value,
-        Err(error) => error.raw_os_error().unwrap_or(libc::EIO),
-    }
+    let value: io::Result<libc::c_int> = option(fd, libc::SOL_SOCKET, libc::SO_ERROR, 0);
+    value.unwrap_or_else(|error| error.raw_os_error().unwrap_or(libc::EIO))
 }
 
 /// SO_PEERCRED of a connected Unix socket (unix(7)).
 pub fn peer_credentials(fd: BorrowedFd) -> io::Result<libc::ucred> {
-    let mut credentials = libc::ucred {
+    let empty = libc::ucred {
         pid: 0,
         uid: 0,
         gid: 0,
     };
-    let mut length = size_of::<libc::ucred>() as libc::socklen_t;
-    // SAFETY: the structure has the length given.
-    check(unsafe {
-        libc::getsockopt(
-            fd.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_PEERCRED,
-            (&raw mut credentials).cast(),
-            &mut length,
-        )
-    })?;
-    Ok(credentials)
+    option(fd, libc::SOL_SOCKET, libc::SO_PEERCRED, empty)
 }
 
 /// bind(2).
 pub fn bind(fd: BorrowedFd, address: &SocketAddr) -> io::Result<()> {
     let raw = RawAddress::from(address);
     // SAFETY: the pointer and length are those of a live address.
-    check(unsafe { libc::bind(fd.as_raw_fd(), raw.pointer(), raw.length) })?;
+    check(unsafe { libc::bind(fd.as_raw_fd(), raw.pointer(), raw.length()) })?;
     Ok(())
 }
 
@@ -185,7 +155,7 @@ pub fn bind(fd: BorrowedFd, address: &SocketAddr) -> io::Result<()> {
 pub fn connect(fd: BorrowedFd, address: &SocketAddr) -> io::Result<bool> {
     let raw = RawAddress::from(address);
     // SAFETY: the pointer and length are those of a live address.
-    match check(unsafe { libc::connect(fd.as_raw_fd(), raw.pointer(), raw.length) }) {
+    match check(unsafe { libc::connect(fd.as_raw_fd(), raw.pointer(), raw.length()) }) {
         Ok(_) => Ok(true),
         Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(false),
         Err(error) => Err(error),
@@ -207,7 +177,7 @@ pub fn accept(fd: BorrowedFd) -> io::Result<(OwnedFd, SocketAddr)> {
         OwnedFd::from_raw_fd(check(libc::accept4(
             fd.as_raw_fd(),
             raw.pointer_mut(),
-            &mut raw.length,
+            raw.length_mut(),
             libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC,
         ))?)
     };
@@ -219,7 +189,7 @@ pub fn accept(fd: BorrowedFd) -> io::Result<(OwnedFd, SocketAddr)> {
 pub fn local_address(fd: BorrowedFd) -> io::Result<SocketAddr> {
     let mut raw = RawAddress::empty();
     // SAFETY: the address has the length given.
-    check(unsafe { libc::getsockname(fd.as_raw_fd(), raw.pointer_mut(), &mut raw.length) })?;
+    check(unsafe { libc::getsockname(fd.as_raw_fd(), raw.pointer_mut(), raw.length_mut()) })?;
     raw.parse().ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
@@ -227,25 +197,20 @@ pub fn local_address(fd: BorrowedFd) -> io::Result<SocketAddr> {
 pub fn peer_address(fd: BorrowedFd) -> io::Result<SocketAddr> {
     let mut raw = RawAddress::empty();
     // SAFETY: the address has the length given.
-    check(unsafe { libc::getpeername(fd.as_raw_fd(), raw.pointer_mut(), &mut raw.length) })?;
+    check(unsafe { libc::getpeername(fd.as_raw_fd(), raw.pointer_mut(), raw.length_mut()) })?;
     raw.parse().ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 /// SO_BINDTOIFINDEX: index of the interface a socket is bound to; 0 = none.
 pub fn bound_device(fd: BorrowedFd) -> io::Result<u32> {
-    let mut value: libc::c_int = 0;
-    let mut length = size_of::<libc::c_int>() as libc::socklen_t;
-    // SAFETY: the value has the length given.
-    check(unsafe {
-        libc::getsockopt(
-            fd.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_BINDTOIFINDEX,
-            (&raw mut value).cast(),
-            &mut length,
-        )
-    })?;
+    let value: libc::c_int = option(fd, libc::SOL_SOCKET, libc::SO_BINDTOIFINDEX, 0)?;
     Ok(value as u32)
+}
+
+/// SO_PROTOCOL: the IP protocol of a socket.
+pub fn protocol(fd: BorrowedFd) -> io::Result<u8> {
+    let value: libc::c_int = option(fd, libc::SOL_SOCKET, libc::SO_PROTOCOL, 0)?;
+    Ok(value as u8)
 }
 
 /// recv(2) with flags.
@@ -259,6 +224,22 @@ pub fn receive(fd: BorrowedFd, buffer: &mut [u8], flags: libc::c_int) -> io::Res
             flags,
         )
     })
+}
+
+/// Gives a netlink(7) socket an address of the kernel's choice: without one it is sent no notices.
+pub fn bind_netlink(fd: BorrowedFd) -> io::Result<()> {
+    // SAFETY: all-zero bytes are a valid sockaddr_nl.
+    let mut address: libc::sockaddr_nl = unsafe { std::mem::zeroed() };
+    address.nl_family = libc::AF_NETLINK as libc::sa_family_t;
+    // SAFETY: the pointer and length are those of a live sockaddr_nl.
+    check(unsafe {
+        libc::bind(
+            fd.as_raw_fd(),
+            std::ptr::from_ref(&address).cast(),
+            size_of::<libc::sockaddr_nl>() as libc::socklen_t,
+        )
+    })?;
+    Ok(())
 }
 
 /// send(2), never raising SIGPIPE.
@@ -285,7 +266,7 @@ pub fn send_to(fd: BorrowedFd, bytes: &[u8], to: &SocketAddr) -> io::Result<usiz
             bytes.len(),
             libc::MSG_NOSIGNAL,
             raw.pointer(),
-            raw.length,
+            raw.length(),
         )
     })
 }
@@ -303,85 +284,4 @@ pub fn reset_on_close(fd: BorrowedFd) {
         l_linger: 0,
     };
     let _ = set_option(fd, libc::SOL_SOCKET, libc::SO_LINGER, linger);
-}
-
-/// A socket address in the kernel's form.
-pub(super) struct RawAddress {
-    storage: libc::sockaddr_storage,
-    length: libc::socklen_t,
-}
-
-impl RawAddress {
-    pub(super) fn empty() -> Self {
-        Self {
-            // SAFETY: all-zero bytes are a valid sockaddr_storage.
-            storage: unsafe { std::mem::zeroed() },
-            length: size_of::<libc::sockaddr_storage>() as libc::socklen_t,
-        }
-    }
-
-    pub(super) fn pointer(&self) -> *const libc::sockaddr {
-        (&raw const self.storage).cast()
-    }
-
-    pub(super) fn pointer_mut(&mut self) -> *mut libc::sockaddr {
-        (&raw mut self.storage).cast()
-    }
-
-    pub(super) fn length(&self) -> libc::socklen_t {
-        self.length
-    }
-
-    pub(super) fn from(address: &SocketAddr) -> Self {
-        let mut raw = Self::empty();
-        match address {
-            SocketAddr::V4(v4) => {
-                let value = libc::sockaddr_in {
-                    sin_family: libc::AF_INET as libc::sa_family_t,
-                    sin_port: v4.port().to_be(),
-                    sin_addr: libc::in_addr {
-                        s_addr: u32::from_ne_bytes(v4.ip().octets()),
-                    },
-                    sin_zero: [0; 8],
-                };
-                // SAFETY: sockaddr_storage is larger than and aligned for sockaddr_in.
-                unsafe { raw.pointer_mut().cast::<libc::sockaddr_in>().write(value) };
-                raw.length = size_of::<libc::sockaddr_in>() as libc::socklen_t;
-            }
-            SocketAddr::V6(v6) => {
-                let value = libc::sockaddr_in6 {
-                    sin6_family: libc::AF_INET6 as libc::sa_family_t,
-                    sin6_port: v6.port().to_be(),
-                    sin6_flowinfo: 0,
-                    sin6_addr: libc::in6_addr {
-                        s6_addr: v6.ip().octets(),
-                    },
-                    sin6_scope_id: v6.scope_id(),
-                };
-                // SAFETY: sockaddr_storage is larger than and aligned for sockaddr_in6.
-                unsafe { raw.pointer_mut().cast::<libc::sockaddr_in6>().write(value) };
-                raw.length = size_of::<libc::sockaddr_in6>() as libc::socklen_t;
-            }
-        }
-        raw
-    }
-
-    pub(super) fn parse(&self) -> Option<SocketAddr> {
-        match i32::from(self.storage.ss_family) {
-            libc::AF_INET => {
-                // SAFETY: the family says which structure the storage holds.
-                let value = unsafe { self.pointer().cast::<libc::sockaddr_in>().read() };
-                let ip = Ipv4Addr::from(value.sin_addr.s_addr.to_ne_bytes());
-                Some(SocketAddrV4::new(ip, u16::from_be(value.sin_port)).into())
-            }
-            libc::AF_INET6 => {
-                // SAFETY: the family says which structure the storage holds.
-                let value = unsafe { self.pointer().cast::<libc::sockaddr_in6>().read() };
-                let ip = Ipv6Addr::from(value.sin6_addr.s6_addr);
-                let port = u16::from_be(value.sin6_port);
-                Some(SocketAddrV6::new(ip, port, 0, value.sin6_scope_id).into())
-            }
-            _ => None,
-        }
-    }
 }

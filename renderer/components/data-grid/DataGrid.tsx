@@ -1,7 +1,8 @@
 /** A table of many rows: only those in sight exist. One tab stop; arrow keys move the active row. */
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type MouseEvent, useId, useMemo, useRef, useState } from 'react';
+import { type MouseEvent, useEffect, useId, useMemo, useRef, useState } from 'react';
 import type { Entry } from '../../stores/row-table.ts';
+import { useFocusBack } from '../use-focus-back.ts';
 import { columnTracks } from './column.ts';
 import type { DataGridProps } from './data-grid-props.ts';
 import { GridHeader } from './GridHeader.tsx';
@@ -36,7 +37,10 @@ export function DataGrid<E extends Entry>(props: DataGridProps<E>) {
   const [rowSlots] = useState(() => new RowSlots());
   const idPrefix = useId();
   const rowId = (key: string) => `${idPrefix}${key}`;
-  const { template, minimum } = useMemo(() => columnTracks(grid.shown, grid.layout.widths), [grid]);
+  const { template, minimum } = useMemo(
+    () => columnTracks(grid.shown, grid.layout.widths, grid.needs, Number.isFinite(grid.room) ? grid.room : 0),
+    [grid],
+  );
   // oxlint-disable-next-line react/incompatible-library -- about the React Compiler, which is not used here
   const virtualizer = useVirtualizer({
     // A new count makes it measure every row anew, and the number of rows changes every second: so it counts in steps.
@@ -54,10 +58,11 @@ export function DataGrid<E extends Entry>(props: DataGridProps<E>) {
     rowHeight,
     scrollTop: virtualizer.scrollOffset ?? 0,
     viewKey: `${viewKey}\n${sort.column} ${sort.direction}`,
-    enabled: !grid.moving,
+    enabled: !grid.ordering.moving,
     hold: props.hold === true || menu !== undefined,
   });
-  useRoom(scroller, grid.onRoom);
+  // Columns stay while a row is looked at, whatever is put beside the table: it scrolls sideways then.
+  useRoom(scroller, grid.onRoom, props.hold === true);
   const onKeyDown = useGridKeys({ ...props, selection, pageRows: () => visibleRows(scroller.current), virtualizer });
 
   const onClick = (event: MouseEvent) => {
@@ -77,19 +82,25 @@ export function DataGrid<E extends Entry>(props: DataGridProps<E>) {
   };
   const onContextMenu = (event: MouseEvent) => {
     event.preventDefault();
-    // The menu key has no place: it means the active row.
-    const key = keyAt(event.target) ?? (event.target === event.currentTarget ? active : undefined);
+    // The menu key has no place: it means the active row, and the menu stands there.
+    const byKey = event.target === event.currentTarget;
+    const key = byKey ? active : keyAt(event.target);
     if (key === undefined || renderMenu === undefined) return;
     onActive(key);
     // The menu means the selected rows only when it is asked for on one of them.
     if (!selection.has(key)) onSelect?.(new Set([key]));
-    setMenu({ key, x: event.clientX, y: event.clientY });
+    setMenu({ key, ...(byKey ? besideRow(rowId(key), event.currentTarget) : { x: event.clientX, y: event.clientY }) });
   };
   const menuEntry = menu === undefined ? undefined : rows.find((row) => entryKey(row) === menu.key);
+  useFocusBack(menuEntry !== undefined, scroller);
   const visible = virtualizer.getVirtualItems().flatMap(({ index, start }) => {
     const entry = rows[index];
     return entry === undefined ? [] : [{ entry, key: entryKey(entry), index, top: start }];
   });
+  const { onSight } = grid;
+  useEffect(() => onSight(visible.map(({ entry }) => entry)));
+  // The same element is not drawn again: its titles stay while rows move.
+  const header = useMemo(() => <GridHeader grid={grid} template={template} />, [grid, template]);
   const slots = rowSlots.assign(visible.map(({ key }) => key));
   const table = (
     <div
@@ -106,7 +117,7 @@ export function DataGrid<E extends Entry>(props: DataGridProps<E>) {
       onContextMenu={onContextMenu}
     >
       <div className="grid-inner" style={{ minWidth: minimum }}>
-        <GridHeader grid={grid} template={template} />
+        {header}
         <div
           className="grid-rows"
           role="rowgroup"
@@ -118,6 +129,8 @@ export function DataGrid<E extends Entry>(props: DataGridProps<E>) {
             <GridRow
               key={slots.get(key)}
               entry={entry}
+              stamp={entry.stamp}
+              rowStamp={entry.rowStamp}
               rowKey={key}
               id={rowId(key)}
               index={index}
@@ -148,6 +161,14 @@ export function DataGrid<E extends Entry>(props: DataGridProps<E>) {
 
 function keyAt(target: EventTarget): string | undefined {
   return target instanceof Element ? target.closest<HTMLElement>('[data-key]')?.dataset.key : undefined;
+}
+
+/** Below the beginning of a row; within the table when the row is out of sight. */
+function besideRow(id: string, table: Element): { x: number; y: number } {
+  const frame = table.getBoundingClientRect();
+  const row = document.getElementById(id)?.getBoundingClientRect() ?? frame;
+  const y = Math.min(Math.max(row.bottom, frame.top + rowHeight), frame.bottom);
+  return { x: Math.max(row.left, frame.left) + 24, y };
 }
 
 function visibleRows(scroller: HTMLElement | null): number {

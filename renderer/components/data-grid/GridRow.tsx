@@ -1,10 +1,13 @@
 /** One row of a table. Its place may change every second without drawing its cells again. */
-import { type ReactNode, useMemo } from 'react';
+import { memo, type ReactNode, useMemo } from 'react';
 import type { Entry } from '../../stores/row-table.ts';
 import type { Column } from './column.ts';
 
 export interface GridRowProps<E extends Entry> {
   entry: E;
+  /** Of the entry, which changes in place: they tell whether it is the same. */
+  stamp: number;
+  rowStamp: number;
   rowKey: string;
   /** Element id, for aria-activedescendant. */
   id: string;
@@ -17,14 +20,13 @@ export interface GridRowProps<E extends Entry> {
   tone: string | undefined;
 }
 
-export function GridRow<E extends Entry>(props: GridRowProps<E>) {
-  const { entry, rowKey, id, index, top, columns, template, active, selected, tone } = props;
-  // React does not draw the same elements again. Entries change in place, so their stamps tell whether they are the same;
-  // counters change every second, and most columns do not read them.
+function Row<E extends Entry>(props: GridRowProps<E>) {
+  const { entry, stamp, rowStamp, rowKey, id, index, top, columns, template, active, selected, tone } = props;
+  // React does not draw the same elements again. Counters change every second, and most columns do not read them.
   // oxlint-disable-next-line react/memo-dependencies, react-hooks/exhaustive-deps -- see above
-  const steady = useMemo(() => cellsOf(entry, columns, false), [entry, entry.rowStamp, columns]);
+  const steady = useMemo(() => cellsOf(entry, columns, false), [entry, rowStamp, columns]);
   // oxlint-disable-next-line react/memo-dependencies, react-hooks/exhaustive-deps -- see above
-  const moving = useMemo(() => cellsOf(entry, columns, true), [entry, entry.stamp, columns]);
+  const moving = useMemo(() => cellsOf(entry, columns, true), [entry, stamp, columns]);
   return (
     <div
       id={id}
@@ -41,6 +43,10 @@ export function GridRow<E extends Entry>(props: GridRowProps<E>) {
     </div>
   );
 }
+
+/** Not drawn again while nothing of it has changed. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `memo` forgets the type parameter
+export const GridRow = memo(Row) as typeof Row;
 
 /** The cells of the moving columns or of the others, each at the place of its column. */
 function cellsOf<E>(entry: E, columns: readonly Column<E>[], moving: boolean): readonly (ReactNode | undefined)[] {

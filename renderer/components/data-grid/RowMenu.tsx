@@ -1,4 +1,7 @@
-/** The context menu of a row. Exists only while it is open: a table is drawn every second, and menus are not cheap. */
+/**
+ * The context menu of a row. Exists only while it is open: a table is drawn every second, and menus are not cheap. Whoever shows it
+ * takes the focus back (`useFocusBack`).
+ */
 import { DropdownMenu } from 'radix-ui';
 import type { ReactNode } from 'react';
 import '../menu.css';
@@ -15,17 +18,16 @@ export function RowMenu({ x, y, onClose, children }: RowMenuProps) {
   return (
     <DropdownMenu.Root open modal={false} onOpenChange={onClose}>
       <DropdownMenu.Trigger asChild>
-        <span className="row-menu-anchor" style={{ left: x, top: y }} />
+        <button
+          type="button"
+          className="row-menu-anchor"
+          tabIndex={-1}
+          aria-hidden="true"
+          style={{ left: x, top: y }}
+        />
       </DropdownMenu.Trigger>
       <DropdownMenu.Portal>
-        <DropdownMenu.Content
-          className="menu"
-          align="start"
-          onCloseAutoFocus={(event) => {
-            // The table has kept the focus's place; the anchor is gone.
-            event.preventDefault();
-          }}
-        >
+        <DropdownMenu.Content className="menu" align="start" onCloseAutoFocus={(event) => event.preventDefault()}>
           {children}
         </DropdownMenu.Content>
       </DropdownMenu.Portal>

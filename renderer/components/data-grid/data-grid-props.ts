@@ -15,10 +15,10 @@ export interface DataGridProps<E extends Entry> {
   onSelect?: (keys: ReadonlySet<string>) => void;
   /** Enter, or a click without modifier keys. */
   onOpen?: (entry: E) => void;
-  /** The Delete key. */
-  onDelete?: (entry: E) => void;
+  /** The Delete key: of the row that the keyboard is at, if it is at one, and of what is selected. */
+  onDelete?: (entry: E | undefined) => void;
   onEscape?: () => void;
-  /** `muted`, `bad`, ...: see data-grid.css. */
+  /** `muted`, `failed`, `waiting`: see data-grid.css. */
   rowTone?: (entry: E) => string | undefined;
   /** Items of the context menu. */
   renderMenu?: (entry: E) => ReactNode;

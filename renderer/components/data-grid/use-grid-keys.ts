@@ -55,7 +55,8 @@ export function useGridKeys<E extends Entry>(options: GridKeysOptions<E>): (even
         case 'Enter':
           return entry === undefined || onOpen === undefined ? undefined : () => onOpen(entry);
         case 'Delete':
-          return entry === undefined || onDelete === undefined ? undefined : () => onDelete(entry);
+          if (onDelete === undefined || (entry === undefined && selection.size === 0)) return undefined;
+          return () => onDelete(entry);
         case 'Escape':
           return onEscape;
         default:

@@ -3,8 +3,11 @@ import { useCallback, useMemo, useState, useSyncExternalStore } from 'react';
 import type { ErrorData } from '../../../core/contract/error.ts';
 import { RowOrder } from '../../stores/row-order.ts';
 import type { Entry } from '../../stores/row-table.ts';
+import { useServices } from '../../stores/services.ts';
 import type { TopicSnapshot } from '../../stores/topic-store.ts';
-import type { Accept } from '../../text/filter.ts';
+import type { PageName } from '../../stores/ui-store.ts';
+import { useKept } from '../../stores/use-kept.ts';
+import type { Selection } from '../../text/filter.ts';
 import type { Grid } from './use-grid-layout.ts';
 
 export interface TableSource<E> {
@@ -19,38 +22,42 @@ export interface TableRows<E> {
   readonly currentRows: () => readonly E[];
   /** What the view chooses its rows from: that of the moment of pausing while paused. */
   readonly snapshot: TopicSnapshot<E>;
-  readonly paused: boolean;
+  /** When the rows were held still, Unix milliseconds: ages stay with them. */
+  readonly pausedAt: number | undefined;
   /** A table without rows to hold still is not paused. */
   readonly setPaused: (paused: boolean) => void;
   /** Why the helper does not show the table, and how to ask for it once more. */
   readonly refusal: { readonly error: ErrorData; readonly retry: () => void } | undefined;
 }
 
+/** `page`: what is held still there is so again when the person comes back to it. */
 export function useTableRows<E extends Entry>(
+  page: PageName,
   source: TableSource<E>,
-  accept: Accept<E> | undefined,
-  { compare, moving }: Pick<Grid<E>, 'compare' | 'moving'>,
+  selection: Selection<E> | undefined,
+  { ordering }: Pick<Grid<E>, 'ordering'>,
 ): TableRows<E> {
   const current = useSyncExternalStore(source.watch, source.snapshot);
-  const [frozen, setFrozen] = useState<TopicSnapshot<E> | undefined>();
-  const [order] = useState(() => new RowOrder<E>());
-  const snapshot = frozen ?? current;
-  const rows = useMemo(
-    () => order.arrange(snapshot, accept, compare, moving),
-    [order, snapshot, accept, compare, moving],
+  const { clock } = useServices();
+  const [frozen, setFrozen] = useKept<{ snapshot: TopicSnapshot<E>; at: number } | undefined>(
+    `${page}.frozen`,
+    undefined,
   );
+  const [order] = useState(() => new RowOrder<E>());
+  const snapshot = frozen?.snapshot ?? current;
+  const rows = useMemo(() => order.arrange(snapshot, selection, ordering), [order, snapshot, selection, ordering]);
   const setPaused = useCallback(
     (paused: boolean) => {
       const now = source.snapshot();
-      setFrozen(paused && now.loaded ? freeze(now) : undefined);
+      setFrozen(paused && now.loaded ? { snapshot: freeze(now), at: clock.time() } : undefined);
     },
-    [source],
+    [source, clock, setFrozen],
   );
   return {
     rows,
     currentRows: order.currentRows,
     snapshot,
-    paused: frozen !== undefined,
+    pausedAt: frozen?.at,
     setPaused,
     refusal: snapshot.refused === undefined ? undefined : { error: snapshot.refused, retry: source.retry },
   };

@@ -15,46 +15,63 @@ import { Segmented } from '../../components/Segmented.tsx';
 import { TableBody } from '../../components/TableBody.tsx';
 import type { ConnectionEntry } from '../../stores/connection-table.ts';
 import { useLive, useServices, useUi } from '../../stores/services.ts';
+import type { ConnectionScope } from '../../stores/ui-store.ts';
+import { useKept } from '../../stores/use-kept.ts';
 import { compileFilter } from '../../text/filter.ts';
 import { formatCount } from '../../text/format.ts';
 import { CloseButton } from './CloseButton.tsx';
+import { CloseDialog, type Closing } from './CloseDialog.tsx';
 import { ConnectionMenu } from './ConnectionMenu.tsx';
 import {
-  type ConnectionScope,
   ConnectionSearch,
   connectionKey,
   connectionRecord,
   currentRow,
   inScope,
+  shownState,
 } from './connection-fields.ts';
 import { DetailDrawer } from './DetailDrawer.tsx';
 import { useCloseFlows } from './use-close-flows.ts';
 import { useConnectionColumns } from './use-connection-columns.tsx';
 import './connections.css';
 
+const noRows: ReadonlySet<string> = new Set();
 const youngestFirst = { column: 'age', direction: 'asc' } as const;
 
 export function ConnectionsPage() {
   const { t } = useTranslation();
-  const { connections } = useServices();
-  const [scope, setScope] = useState<ConnectionScope>('active');
-  const [active, setActive] = useState<string | undefined>();
-  const [selection, setSelection] = useState<ReadonlySet<string>>(new Set());
-  const [details, setDetails] = useState(false);
+  const { connections, ui } = useServices();
+  const scope = useUi((state) => state.scope);
+  const [active, setActive] = useKept<string | undefined>('connections.active', undefined);
+  const [selection, setSelection] = useKept('connections.selection', noRows);
+  const [details, setDetails] = useKept('connections.details', false);
+  const [closing, setClosing] = useState<Closing | undefined>();
   const close = useCloseFlows();
   const search = useUi((state) => state.searches.connections ?? '');
   const searchable = useMemo(() => new ConnectionSearch(), []);
   const grid = useGridLayout('connections', useConnectionColumns(), youngestFirst);
-  const accept = useMemo(() => {
+  const shownRows = useMemo(() => {
     const filter = compileFilter(search, searchable);
-    return (entry: ConnectionEntry) => inScope(entry.row, scope) && (filter === undefined || filter(entry));
+    const accept = ({ row }: ConnectionEntry) => inScope(row, scope);
+    if (filter === undefined) return { accept, moving: false };
+    return { accept: (entry: ConnectionEntry) => accept(entry) && filter.accept(entry), moving: filter.moving };
   }, [search, scope, searchable]);
-  const table = useTableRows(connections, accept, grid);
-  const { rows, snapshot, paused } = table;
+  const table = useTableRows('connections', connections, shownRows, grid);
+  const { rows, snapshot, pausedAt } = table;
   const { entries } = snapshot;
   const closed = snapshot.counts.closed ?? 0;
   const shownEntry = active === undefined || !details ? undefined : entries.get(active);
-  const closeDetails = () => setDetails(false);
+  const closeDetails = () => {
+    setDetails(false);
+    focusTable();
+  };
+  const isNarrowed = search !== '' || scope !== 'active';
+  /** One is closed at once; more, after a question. */
+  const askToClose = (ids: readonly string[]) => {
+    const live = liveIdsOf(ids, entries);
+    if (live.length > 1) setClosing({ kind: 'selected', ids: live });
+    else if (live.length === 1) void close(live);
+  };
 
   return (
     <>
@@ -64,7 +81,7 @@ export function ConnectionsPage() {
           <Segmented
             label={t('connections.scope')}
             value={scope}
-            onChange={setScope}
+            onChange={(value) => ui.showScope(value)}
             options={[
               { value: 'active', label: t('connections.active'), count: formatCount(entries.size - closed) },
               { value: 'closed', label: t('connections.closed'), count: formatCount(closed) },
@@ -74,7 +91,11 @@ export function ConnectionsPage() {
         }
       >
         <SearchBox page="connections" hint={t('connections.searchHint')} />
-        <PauseButton paused={paused} disabled={table.refusal !== undefined} onChange={table.setPaused} />
+        <PauseButton
+          paused={pausedAt !== undefined}
+          disabled={table.refusal !== undefined}
+          onChange={table.setPaused}
+        />
         <ColumnMenu grid={grid} />
         <ExportMenu
           name="connections"
@@ -83,14 +104,19 @@ export function ConnectionsPage() {
           record={connectionRecord}
           whole={currentRow}
         />
-        <CloseButton rows={rows} selection={selection} narrowed={search !== ''} close={close} />
+        <CloseButton
+          rows={rows}
+          selection={selection}
+          onClose={(ids) => setClosing(ids === 'shown' ? shownToClose(rows, isNarrowed) : { kind: 'selected', ids })}
+        />
       </PageHeader>
       <TableBody
         page="connections"
         search={search}
         snapshot={snapshot}
         shown={rows.length}
-        paused={paused}
+        pausedAt={pausedAt}
+        searchable={searchable}
         refusal={table.refusal}
         empty={<Nothing scope={scope} />}
         beside={
@@ -107,7 +133,7 @@ export function ConnectionsPage() {
           selection={selection}
           onSelect={setSelection}
           onOpen={() => setDetails(true)}
-          onDelete={({ row }) => void close(selection.size > 1 ? [...selection] : [row.id])}
+          onDelete={(entry) => askToClose(selection.size > 1 || entry === undefined ? [...selection] : [entry.row.id])}
           onEscape={closeDetails}
           hold={details}
           rowTone={rowTone}
@@ -115,6 +141,9 @@ export function ConnectionsPage() {
           viewKey={`${scope} ${search}`}
         />
       </TableBody>
+      {closing === undefined ? null : (
+        <CloseDialog closing={closing} close={close} onClose={() => setClosing(undefined)} />
+      )}
     </>
   );
 }
@@ -135,6 +164,27 @@ function Nothing({ scope }: { scope: ConnectionScope }) {
   );
 }
 
+function liveIdsOf(ids: readonly string[], entries: ReadonlyMap<string, ConnectionEntry>): string[] {
+  return ids.filter((id) => {
+    const state = entries.get(id)?.row.state;
+    return state !== undefined && state !== 'closed';
+  });
+}
+
+function shownToClose(rows: readonly ConnectionEntry[], narrowed: boolean): Closing {
+  const ids = rows.filter(({ row }) => row.state !== 'closed').map(({ row }) => row.id);
+  return narrowed ? { kind: 'shown', ids } : { kind: 'all', ids };
+}
+
+/** What had the focus is gone: the keyboard goes on at the row. */
+function focusTable(): void {
+  document.querySelector<HTMLElement>('[role=grid]')?.focus({ preventScroll: true });
+}
+
+/** Seen also where there is no room for the column that says so. */
 function rowTone({ row }: ConnectionEntry): string | undefined {
-  return row.state === 'closed' ? 'muted' : undefined;
+  const state = shownState(row);
+  if (state === 'failed') return state;
+  if (state === 'open') return undefined;
+  return row.state === 'closed' ? 'muted' : 'waiting';
 }

@@ -1,8 +1,10 @@
-/** How a connection was decided, step by step, as far as its row tells: who, which name, which rule, which way, how much, the end. */
+/** How a connection was decided, step by step: who, which question, which name, which rule, which way, how much, the end. */
+import type { TFunction } from 'i18next';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { ConnectionRow } from '../../../core/contract/flow.ts';
-import { Age } from '../../components/Age.tsx';
+import type { DnsRow, MappingRow } from '../../../core/contract/dns.ts';
+import type { CloseReason, ConnectionRow, RuleTrace } from '../../../core/contract/flow.ts';
+import { Age, Ago } from '../../components/Age.tsx';
 import { FakeAddress } from '../../components/FakeAddress.tsx';
 import { PolicyChain } from '../../components/Policy.tsx';
 import { Timeline, TimelineStep } from '../../components/Timeline.tsx';
@@ -10,30 +12,60 @@ import { useDuration } from '../../components/use-duration.ts';
 import { useErrorText } from '../../i18n/use-error-text.ts';
 import type { ConnectionEntry } from '../../stores/connection-table.ts';
 import { useServices } from '../../stores/services.ts';
-import { formatBytes, formatDateTime, formatEndpoint, formatMillis, formatRate } from '../../text/format.ts';
+import {
+  formatBytes,
+  formatClock,
+  formatDateTime,
+  formatEndpoint,
+  formatMillis,
+  formatRate,
+} from '../../text/format.ts';
 import { plainText } from '../../text/plain-text.ts';
-import { policyKind } from '../../text/policy.ts';
+import { VerdictChip } from '../dns-log/VerdictChip.tsx';
 import { ruleCell, useCellWords } from './connection-cells.tsx';
 import { isProxied } from './connection-fields.ts';
+import { DialAttempts } from './DialAttempts.tsx';
+import { RuleSteps } from './RuleSteps.tsx';
+import { useTrace } from './use-trace.ts';
 
 export function DecisionTrace({ entry }: { entry: ConnectionEntry }) {
   const { t } = useTranslation();
   const { row } = entry;
+  const trace = useTrace(row);
   return (
     <Timeline label={t('trace.title')}>
+      <QuestionStep question={trace.question} />
       <OpenedStep row={row} />
-      <AddressStep row={row} />
+      <AddressStep row={row} mapping={trace.mapping} />
       <NameStep row={row} />
-      <RuleStep row={row} />
+      <RuleStep row={row} trace={trace.rules} />
       {row.chain.length === 0 ? null : (
         <TimelineStep tone="done" title={t('trace.chain')}>
-          <PolicyChain chain={row.chain} />
+          <PolicyChain chain={row.chain} way={row.way} />
         </TimelineStep>
       )}
       <DialStep row={row} />
       <BytesStep entry={entry} />
       <EndStep row={row} />
     </Timeline>
+  );
+}
+
+function QuestionStep({ question }: { question: DnsRow | undefined }) {
+  const { t } = useTranslation();
+  if (question === undefined) return null;
+  const { time, type, process, verdict, upstream, ms, answer } = question;
+  return (
+    <TimelineStep tone="done" title={t('trace.question', { type: plainText(type, 20) })} when={formatClock(time)}>
+      <p>
+        <VerdictChip verdict={verdict} /> <span className="mono">{answer === '' ? '–' : plainText(answer, 200)}</span>
+      </p>
+      <p className="soft">
+        {t('trace.took', { duration: formatMillis(ms) })}
+        {process === undefined ? '' : ` · ${t('trace.askedBy', { process: plainText(process, 64) })}`}
+        {upstream === undefined ? '' : ` · ${plainText(upstream, 120)}`}
+      </p>
+    </TimelineStep>
   );
 }
 
@@ -57,8 +89,9 @@ function OpenedStep({ row }: { row: ConnectionRow }) {
   );
 }
 
-function AddressStep({ row }: { row: ConnectionRow }) {
+function AddressStep({ row, mapping }: { row: ConnectionRow; mapping: MappingRow | undefined }) {
   const { t } = useTranslation();
+  const text = useDuration();
   const { ui } = useServices();
   const { fakeIp } = row;
   if (fakeIp === undefined) return null;
@@ -70,6 +103,12 @@ function AddressStep({ row }: { row: ConnectionRow }) {
           {t('connections.openMapping')}
         </button>
       </p>
+      {mapping === undefined ? null : (
+        <p className="soft">
+          {t('trace.mapping', { state: t(`mappings.state.${mapping.state}`), count: mapping.flows })}
+          {mapping.pinned ? ` · ${t('mappings.pinned')}` : ''} · <Ago time={mapping.firstSeen} text={text} />
+        </p>
+      )}
     </TimelineStep>
   );
 }
@@ -92,7 +131,7 @@ function NameStep({ row }: { row: ConnectionRow }) {
   );
 }
 
-function RuleStep({ row }: { row: ConnectionRow }) {
+function RuleStep({ row, trace }: { row: ConnectionRow; trace: RuleTrace | undefined }) {
   const { t } = useTranslation();
   const words = useCellWords();
   const { rule } = row;
@@ -100,15 +139,24 @@ function RuleStep({ row }: { row: ConnectionRow }) {
   const what: ReactNode = {
     NONE: t('trace.ruleNone'),
     'LOOP-GUARD': t('trace.ruleLoop'),
+    MODE: t(rule.payload === 'global' ? 'trace.ruleMode.global' : 'trace.ruleMode.direct'),
     OTHER: <span className="trace-rule">{ruleCell(row, words)}</span>,
-  }[rule.type === 'NONE' || rule.type === 'LOOP-GUARD' ? rule.type : 'OTHER'];
+  }[rule.type === 'NONE' || rule.type === 'LOOP-GUARD' || rule.type === 'MODE' ? rule.type : 'OTHER'];
   return (
     <TimelineStep
       tone="done"
       title={t('trace.rule')}
-      when={rule.index < 0 ? undefined : t('trace.ruleNumber', { number: rule.index + 1 })}
+      when={
+        <>
+          {rule.index < 0 ? null : t('trace.ruleNumber', { number: rule.index + 1 })}
+          {row.decideMs === undefined ? null : ` · ${t('trace.after', { duration: formatMillis(row.decideMs) })}`}
+        </>
+      }
     >
       <div>{what}</div>
+      {trace === undefined || rule.type === 'LOOP-GUARD' || rule.type === 'MODE' ? null : (
+        <RuleSteps trace={trace} decided={rule} />
+      )}
       {row.matchedIp === undefined ? null : (
         <p className="soft">{t('trace.matchedIp', { address: plainText(row.matchedIp, 64) })}</p>
       )}
@@ -119,7 +167,7 @@ function RuleStep({ row }: { row: ConnectionRow }) {
 function DialStep({ row }: { row: ConnectionRow }) {
   const { t } = useTranslation();
   const errorText = useErrorText();
-  if (policyKind(row.chain[0]) === 'rejected') return <TimelineStep tone="failed" title={t('trace.rejected')} />;
+  if (row.way === 'rejected') return <TimelineStep tone="failed" title={t('trace.rejected')} />;
   const took = row.dialMs === undefined ? undefined : t('trace.took', { duration: formatMillis(row.dialMs) });
   const where =
     row.remote === undefined
@@ -129,6 +177,7 @@ function DialStep({ row }: { row: ConnectionRow }) {
     return (
       <TimelineStep tone="failed" title={t('trace.dialFailed')} when={took}>
         {where === undefined ? null : <p className="soft">{where}</p>}
+        <DialAttempts row={row} />
         <p>{errorText(row.error.code).title}</p>
         <p className="soft">{errorText(row.error.code).action}</p>
         <p className="mono faint">
@@ -142,6 +191,7 @@ function DialStep({ row }: { row: ConnectionRow }) {
   return (
     <TimelineStep tone={dialing ? 'waiting' : 'done'} title={t(dialing ? 'trace.dialing' : 'trace.dial')} when={took}>
       {where === undefined ? null : <p className="soft">{where}</p>}
+      <DialAttempts row={row} />
     </TimelineStep>
   );
 }
@@ -153,6 +203,9 @@ function BytesStep({ entry }: { entry: ConnectionEntry }) {
   return (
     <TimelineStep tone="done" title={t('trace.transfer')}>
       <p>{t('trace.transferText', { up: formatBytes(up), down: formatBytes(down) })}</p>
+      {row.firstByteMs === undefined ? null : (
+        <p className="soft">{t('trace.firstByte', { duration: formatMillis(row.firstByteMs) })}</p>
+      )}
       {row.state === 'closed' ? null : (
         <p className="soft">{t('trace.speedText', { up: formatRate(upSpeed), down: formatRate(downSpeed) })}</p>
       )}
@@ -164,7 +217,9 @@ function EndStep({ row }: { row: ConnectionRow }) {
   const { t } = useTranslation();
   const text = useDuration();
   if (row.state !== 'closed') {
-    return <TimelineStep tone="waiting" title={t('trace.live')} when={<Age from={row.openedAt} text={text} />} />;
+    return (
+      <TimelineStep tone="waiting" title={t('trace.live')} when={<Age from={row.openedAt} write={text.duration} />} />
+    );
   }
   const closedAt = row.closedAt ?? row.openedAt;
   return (
@@ -173,8 +228,18 @@ function EndStep({ row }: { row: ConnectionRow }) {
       title={t('trace.ended')}
       when={formatDateTime(closedAt)}
     >
-      {row.closeReason === undefined ? null : <p>{plainText(row.closeReason, 200)}</p>}
+      {row.closeReason === undefined ? null : <p>{closeText(t, row.closeReason)}</p>}
       <p className="soft">{t('trace.endedAfter', { duration: text.duration(closedAt - row.openedAt) })}</p>
     </TimelineStep>
   );
+}
+
+/** A reason that a newer helper made up is shown as it is. */
+function closeText(t: TFunction, reason: string): string {
+  const known: Readonly<Record<CloseReason, string>> = t('trace.reason', { returnObjects: true });
+  return isAmong(reason, known) ? known[reason] : plainText(reason, 200);
+}
+
+function isAmong(reason: string, known: Readonly<Record<CloseReason, string>>): reason is CloseReason {
+  return Object.hasOwn(known, reason);
 }

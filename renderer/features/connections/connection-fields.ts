@@ -1,15 +1,12 @@
 /** What the connections page reads out of a row: search fields, sort values, flat records for export. */
-import type { ConnectionRow } from '../../../core/contract/flow.ts';
+import type { ConnectionRow, FlowState } from '../../../core/contract/flow.ts';
 import type { ConnectionEntry } from '../../stores/connection-table.ts';
+import type { ConnectionScope } from '../../stores/ui-store.ts';
 import type { CsvValue } from '../../text/csv.ts';
 import type { SearchFields } from '../../text/filter.ts';
 import { formatEndpoint } from '../../text/format.ts';
-import { policyKind } from '../../text/policy.ts';
 
 export const connectionKey = (entry: ConnectionEntry): string => entry.row.id;
-
-/** Which of the page's three views a row belongs to. */
-export type ConnectionScope = 'active' | 'closed' | 'all';
 
 export function inScope(row: ConnectionRow, scope: ConnectionScope): boolean {
   return scope === 'all' || (row.state === 'closed') === (scope === 'closed');
@@ -17,7 +14,20 @@ export function inScope(row: ConnectionRow, scope: ConnectionScope): boolean {
 
 /** The leaf outbound decides what kind of way a connection takes; none is known before the decision. */
 export function isProxied(row: ConnectionRow): boolean {
-  return policyKind(row.chain[0]) === 'proxied';
+  return row.way === 'proxied';
+}
+
+/** What a row says of its state: a connection that a rule rejects has not failed. */
+export type ShownState = FlowState | 'rejected' | 'failed';
+
+export function shownState({ state, error }: Pick<ConnectionRow, 'state' | 'error'>): ShownState {
+  if (error === undefined) return state;
+  return error.code === 'DIAL_REJECTED' ? 'rejected' : 'failed';
+}
+
+/** An address is an address: nobody resolves it. */
+export function isBareAddress({ destination, domainSource }: ConnectionRow): boolean {
+  return domainSource === undefined && (/^[\d.]+$/.test(destination.host) || destination.host.includes(':'));
 }
 
 /** Search text per row; rows are replaced when they change, so an entry is never stale. */
@@ -33,9 +43,22 @@ export class ConnectionSearch implements SearchFields<ConnectionEntry> {
     ip: ({ row }) => [row.remote, row.matchedIp],
     port: ({ row }) => [String(row.destination.port)],
     net: ({ row }) => [row.network],
-    state: ({ row }) => [row.state, row.error?.code],
+    state: ({ row }) => [shownState(row), row.state, row.error?.code],
     from: ({ row }) => [formatEndpoint(row.source.host, row.source.port)],
   };
+
+  readonly numbers: NonNullable<SearchFields<ConnectionEntry>['numbers']> = {
+    down: ({ down }) => down,
+    up: ({ up }) => up,
+    speed: ({ downSpeed, upSpeed }) => downSpeed + upSpeed,
+    port: ({ row }) => row.destination.port,
+    dial: ({ row }) => row.dialMs,
+    age: ({ row }) => (row.closedAt ?? Date.now()) - row.openedAt,
+  };
+
+  readonly moving = ['down', 'up', 'speed', 'age'];
+
+  readonly aliases = { process: 'proc', domain: 'host', policy: 'chain', via: 'chain', network: 'net' };
 
   readonly text = ({ row }: ConnectionEntry): string => {
     const known = this.#texts.get(row);
@@ -49,7 +72,7 @@ export class ConnectionSearch implements SearchFields<ConnectionEntry> {
       row.rule?.type,
       row.rule?.payload,
       ...row.chain,
-      row.state,
+      shownState(row),
       row.error?.code,
     ]
       .join(' ')
@@ -80,13 +103,13 @@ export function connectionRecord({ row, up, down }: ConnectionEntry): Record<str
     ruleType: row.rule?.type,
     rulePayload: row.rule?.payload,
     policy: row.rule?.policy,
-    chain: row.chain.toReversed().join(' > '),
+    chain: row.chain.join(' ‹ '),
     up,
     down,
     opened: new Date(row.openedAt).toISOString(),
     closed: row.closedAt === undefined ? undefined : new Date(row.closedAt).toISOString(),
     dialMs: row.dialMs,
-    state: row.state,
+    state: shownState(row),
     closeReason: row.closeReason,
     error: row.error?.code,
   };

@@ -20,6 +20,7 @@ import {
   stateCell,
   useCellWords,
 } from './connection-cells.tsx';
+import { isBareAddress, isProxied } from './connection-fields.ts';
 
 type ConnectionColumn = Column<ConnectionEntry>;
 
@@ -39,14 +40,18 @@ function whoColumns(t: TFunction, words: CellWords): ConnectionColumn[] {
       id: 'process',
       title: t('connections.column.process'),
       width: 92,
+      comfort: 108,
+      content: ({ row }) => plainText(row.process?.name ?? words.unknownProcess, 64),
       cell: ({ row }) => processCell(row, words),
       sort: ({ row }) => row.process?.name,
     },
     {
       id: 'host',
       title: t('connections.column.host'),
-      width: 170,
-      grow: 3,
+      width: 180,
+      comfort: 240,
+      grow: 1,
+      content: ({ row }) => plainText(row.destination.host),
       cell: ({ row }) => hostCell(row, words),
       sort: ({ row }) => row.destination.host,
     },
@@ -54,7 +59,9 @@ function whoColumns(t: TFunction, words: CellWords): ConnectionColumn[] {
       id: 'port',
       title: t('connections.column.port'),
       width: 80,
-      yields: 4,
+      samples: ['65535 UDP'],
+      beside: 6,
+      yields: 3,
       cell: ({ row }) => (
         <>
           <span className="mono">{row.destination.port}</span>
@@ -66,7 +73,11 @@ function whoColumns(t: TFunction, words: CellWords): ConnectionColumn[] {
     {
       id: 'fakeIp',
       title: t('connections.column.fakeIp'),
-      width: 138,
+      width: 124,
+      content: ({ row }) => row.fakeIp ?? '',
+      mono: true,
+      beside: 15,
+      yields: 4,
       cell: ({ row }) =>
         row.fakeIp === undefined ? <span className="faint">–</span> : <FakeAddress address={row.fakeIp} />,
       sort: ({ row }) => row.fakeIp,
@@ -80,8 +91,9 @@ function wayColumns(t: TFunction, words: CellWords): ConnectionColumn[] {
       id: 'rule',
       title: t('connections.column.rule'),
       width: 132,
-      grow: 2,
+      comfort: 200,
       yields: 1,
+      content: ({ row }) => (row.rule === undefined ? '' : plainText(`${row.rule.payload} ${row.rule.type}`)),
       cell: ({ row }) => ruleCell(row, words),
       sort: ({ row }) => row.rule?.index,
     },
@@ -89,15 +101,19 @@ function wayColumns(t: TFunction, words: CellWords): ConnectionColumn[] {
       id: 'chain',
       title: t('connections.column.chain'),
       width: 112,
-      grow: 1,
-      cell: ({ row }) => <PolicyChain chain={row.chain} />,
+      content: ({ row }) => plainText(row.chain.join(' ‹ '), 64),
+      beside: 14,
+      comfort: 140,
+      cell: ({ row }) => <PolicyChain chain={row.chain} way={row.way} />,
       sort: ({ row }) => row.chain.join(' '),
     },
     {
       id: 'remote',
       title: t('connections.column.remote'),
-      width: 124,
-      yields: 7,
+      width: 116,
+      samples: [words.byProxy],
+      content: ({ row }) => (isProxied(row) && !isBareAddress(row) ? '' : (row.remote ?? row.destination.host)),
+      yields: 8,
       cell: ({ row }) => realIpCell(row, words),
       sort: ({ row }) => row.remote,
     },
@@ -123,11 +139,15 @@ function wayColumns(t: TFunction, words: CellWords): ConnectionColumn[] {
 }
 
 function amountColumns(t: TFunction, words: CellWords, text: DurationText): ConnectionColumn[] {
-  const amount = { width: 82, align: 'end', first: 'desc', moving: true } as const;
+  const amount = { width: 72, align: 'end', first: 'desc', moving: true } as const;
+  const speeds = { samples: ['999 MB/s'] };
+  const sizes = { samples: ['99.9 MB'] };
   return [
     {
       ...amount,
+      ...speeds,
       id: 'downSpeed',
+      yields: 0.5,
       title: `↓ ${t('connections.column.downSpeed')}`,
       description: t('connections.columnText.downSpeed'),
       cell: ({ downSpeed }) => speedCell(downSpeed),
@@ -135,8 +155,9 @@ function amountColumns(t: TFunction, words: CellWords, text: DurationText): Conn
     },
     {
       ...amount,
+      ...speeds,
       id: 'upSpeed',
-      yields: 5,
+      yields: 6,
       title: `↑ ${t('connections.column.upSpeed')}`,
       description: t('connections.columnText.upSpeed'),
       cell: ({ upSpeed }) => speedCell(upSpeed),
@@ -144,32 +165,34 @@ function amountColumns(t: TFunction, words: CellWords, text: DurationText): Conn
     },
     {
       ...amount,
+      ...sizes,
       id: 'down',
       title: t('connections.column.down'),
-      width: 78,
       yields: 2,
       cell: ({ down }) => <span>{formatBytes(down)}</span>,
       sort: ({ down }) => down,
     },
     {
       ...amount,
+      ...sizes,
       id: 'up',
       title: t('connections.column.up'),
-      width: 74,
-      yields: 6,
+      yields: 2.5,
       cell: ({ up }) => <span>{formatBytes(up)}</span>,
       sort: ({ up }) => up,
     },
     {
       id: 'age',
+      yields: 0.7,
       title: t('connections.column.age'),
-      width: 70,
+      width: 64,
+      samples: [text.brief(59 * 60_000)],
       align: 'end',
       // Youngest first: sorted by when it was opened, which never changes.
       first: 'asc',
       cell: ({ row }) => (
         <span className="soft">
-          <Age from={row.openedAt} to={row.closedAt} text={text} />
+          <Age from={row.openedAt} to={row.closedAt} write={text.brief} />
         </span>
       ),
       sort: ({ row }) => -row.openedAt,
@@ -177,8 +200,9 @@ function amountColumns(t: TFunction, words: CellWords, text: DurationText): Conn
     {
       id: 'state',
       title: t('connections.column.state'),
-      width: 76,
-      yields: 2,
+      width: 70,
+      samples: Object.values(words.state),
+      yields: 5,
       cell: ({ row }) => stateCell(row, words),
       sort: ({ row }) => row.error?.code ?? row.state,
     },

@@ -10,6 +10,7 @@ import { useTableRows } from '../../components/data-grid/use-table-rows.ts';
 import { TablePage } from '../../components/TablePage.tsx';
 import { rowOf } from '../../stores/row-table.ts';
 import { useServices, useUi } from '../../stores/services.ts';
+import { useKept } from '../../stores/use-kept.ts';
 import { compileFilter } from '../../text/filter.ts';
 import { plainText } from '../../text/plain-text.ts';
 import { AskDialog } from './AskDialog.tsx';
@@ -24,13 +25,13 @@ const anyQuestion: Question = { name: '', type: 'A' };
 export function DnsLogPage() {
   const { t } = useTranslation();
   const { dnsLog } = useServices();
-  const [active, setActive] = useState<string | undefined>();
+  const [active, setActive] = useKept<string | undefined>('dns.active', undefined);
   const [asking, setAsking] = useState<Question | undefined>();
   const { outcome, ask, forget } = useAsk();
   const search = useUi((state) => state.searches.dns ?? '');
-  const accept = useMemo(() => compileFilter(search, dnsSearch), [search]);
+  const filter = useMemo(() => compileFilter(search, dnsSearch), [search]);
   const grid = useGridLayout('dns', useDnsColumns(), newestFirst);
-  const table = useTableRows(dnsLog, accept, grid);
+  const table = useTableRows('dns', dnsLog, filter, grid);
   const askAny = () => {
     forget();
     setAsking(anyQuestion);
@@ -47,6 +48,7 @@ export function DnsLogPage() {
         page="dns"
         title={t('dns.title')}
         searchHint={t('dns.searchHint')}
+        searchable={dnsSearch}
         grid={grid}
         table={table}
         record={dnsRecord}

@@ -20,6 +20,8 @@ export const dnsSearch: SearchFields<DnsEntry> = {
     rcode: ({ row }) => [row.rcode],
     upstream: ({ row }) => [row.upstream],
   },
+  numbers: { ms: ({ row }) => row.ms },
+  aliases: { process: 'proc', domain: 'name' },
   text: ({ row }) =>
     [row.client, row.process, row.name, row.type, row.verdict, row.rcode, row.answer, row.upstream]
       .join(' ')

@@ -65,7 +65,11 @@ function questionColumns(t: TFunction): Column<DnsEntry>[] {
       title: t('dns.column.name'),
       width: 190,
       grow: 3,
-      cell: ({ row: { name } }) => <span title={plainText(name)}>{plainText(name)}</span>,
+      cell: ({ row: { name } }) => (
+        <span className="cut-front" title={plainText(name)}>
+          <bdi dir="ltr">{plainText(name)}</bdi>
+        </span>
+      ),
       sort: ({ row: { name } }) => name,
     },
     textColumn(t, 'type', 64),

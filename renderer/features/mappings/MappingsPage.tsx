@@ -9,6 +9,7 @@ import { useTableRows } from '../../components/data-grid/use-table-rows.ts';
 import { TablePage } from '../../components/TablePage.tsx';
 import { rowOf } from '../../stores/row-table.ts';
 import { useLive, useServices, useUi } from '../../stores/services.ts';
+import { useKept } from '../../stores/use-kept.ts';
 import { compileFilter } from '../../text/filter.ts';
 import { FlushButton } from './FlushButton.tsx';
 import { MappingMenu, MappingsMenu } from './MappingMenu.tsx';
@@ -18,19 +19,20 @@ import { useMappingActions } from './use-mapping-actions.ts';
 import { useMappingColumns } from './use-mapping-columns.tsx';
 import './mappings.css';
 
+const noRows: ReadonlySet<string> = new Set();
 const newestFirst = { column: 'lastConnected', direction: 'desc' } as const;
 
 export function MappingsPage() {
   const { t } = useTranslation();
   const { mappings } = useServices();
-  const [active, setActive] = useState<string | undefined>();
-  const [selection, setSelection] = useState<ReadonlySet<string>>(new Set());
+  const [active, setActive] = useKept<string | undefined>('mappings.active', undefined);
+  const [selection, setSelection] = useKept('mappings.selection', noRows);
   const [releasing, setReleasing] = useState<readonly MappingRow[]>([]);
   const search = useUi((state) => state.searches.mappings ?? '');
   const realAddresses = useLive(({ snapshot }) => snapshot?.dnsMode.mode === 'redir-host');
-  const accept = useMemo(() => compileFilter(search, mappingSearch), [search]);
+  const filter = useMemo(() => compileFilter(search, mappingSearch), [search]);
   const grid = useGridLayout('mappings', useMappingColumns(), newestFirst);
-  const table = useTableRows(mappings, accept, grid);
+  const table = useTableRows('mappings', mappings, filter, grid);
   const actions = useMappingActions();
   const renderMenu = ({ row }: MappingEntry) => {
     const selected = selection.has(row.address)
@@ -44,6 +46,7 @@ export function MappingsPage() {
       page="mappings"
       title={t('mappings.title')}
       searchHint={t('mappings.searchHint')}
+      searchable={mappingSearch}
       grid={grid}
       table={table}
       record={mappingRecord}

@@ -29,7 +29,7 @@ export function useMappingWords(): MappingWords {
       pinned: t('mappings.pinned'),
       formerText: (name) => t('mappings.formerText', { name }),
       outcomeOk: t('mappings.outcomeOk'),
-      outcomeText: (code) => t('error.inContext', { what: code, title: errorText(code).title }),
+      outcomeText: (code) => errorText(code).title,
     }),
     [t, errorText],
   );
@@ -47,7 +47,9 @@ export function nameCell(row: MappingRow, words: MappingWords): ReactNode {
   const name = plainText(row.name);
   return (
     <>
-      <span title={name}>{name}</span>
+      <span className="cut-front" title={name}>
+        <bdi dir="ltr">{name}</bdi>
+      </span>
       {row.pinned ? <Mark title={words.pinned} icon={<Pin size={13} aria-hidden="true" />} /> : null}
       {row.former === undefined ? null : (
         <Mark title={words.formerText(plainText(row.former))} icon={<History size={13} aria-hidden="true" />} />
@@ -85,10 +87,13 @@ export function outcomeCell({ state, outcome }: MappingRow, words: MappingWords)
   }
   if (outcome === '') return <span className="faint">–</span>;
   if (outcome === 'ok') return <span className="soft">{words.outcomeOk}</span>;
-  const code = plainText(outcome, 60);
+  const text = words.outcomeText(outcome);
   return (
-    <span className="mono mapping-failed" title={words.outcomeText(code)}>
-      {code}
+    <span
+      className={outcome === 'DIAL_REJECTED' ? 'soft' : 'mapping-failed'}
+      title={`${text} (${plainText(outcome, 60)})`}
+    >
+      {text}
     </span>
   );
 }

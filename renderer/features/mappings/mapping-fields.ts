@@ -19,6 +19,8 @@ export const mappingSearch: SearchFields<MappingEntry> = {
     pinned: ({ row }) => [row.pinned ? 'yes' : 'no'],
     outcome: ({ row }) => [row.outcome],
   },
+  numbers: { answers: ({ row }) => row.answers, flows: ({ row }) => row.flows, live: ({ row }) => row.liveFlows },
+  aliases: { address: 'addr', domain: 'name' },
   text: ({ row }) =>
     [row.address, row.address6, row.name, row.former, row.state, row.pinned ? 'pinned' : '', row.outcome]
       .join(' ')

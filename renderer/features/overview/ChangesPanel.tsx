@@ -13,7 +13,6 @@ import { plainText } from '../../text/plain-text.ts';
 export function ChangesPanel({ changes }: { changes: readonly NetworkChange[] }) {
   const { t } = useTranslation();
   const { bridge, notices } = useServices();
-  const durations = useDuration();
   const [asking, setAsking] = useState(false);
   const restore = async () => {
     try {
@@ -34,28 +33,9 @@ export function ChangesPanel({ changes }: { changes: readonly NetworkChange[] })
         )}
       </div>
       <p className="soft">{t(changes.length === 0 ? 'overview.noChanges' : 'overview.changesText')}</p>
-      {changes.length === 0 ? null : (
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{t('overview.changeWhat')}</th>
-              <th scope="col">{t('overview.changeWhere')}</th>
-              <th scope="col">{t('overview.changeSince')}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {changes.map(({ id, what, where, since }) => (
-              <tr key={id}>
-                <td>{plainText(what, 200)}</td>
-                <td className="mono">{plainText(where, 200)}</td>
-                <td className="soft" title={formatDateTime(since)}>
-                  <Ago time={since} text={durations} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
+      {groupChanges(changes).map(({ group, members }) => (
+        <ChangeGroup key={group} group={group} members={members} />
+      ))}
       {asking ? (
         <ConfirmDialog
           title={t('overview.restoreTitle')}
@@ -66,5 +46,66 @@ export function ChangesPanel({ changes }: { changes: readonly NetworkChange[] })
         />
       ) : null}
     </section>
+  );
+}
+
+interface Group {
+  readonly group: keyof typeof groupPatterns;
+  readonly members: readonly NetworkChange[];
+}
+
+const groupPatterns = {
+  dns: /^system DNS\b/,
+  rules: /^ip (?:-6 )?rule\b/,
+  routes: /^ip (?:-6 )?route\b/,
+  firewall: /^nft\b/,
+  other: /(?:)/,
+} as const;
+
+/** What belongs together, in the order of what people look for. */
+function groupChanges(changes: readonly NetworkChange[]): readonly Group[] {
+  const names = ['dns', 'routes', 'rules', 'firewall', 'other'] as const;
+  const groupOf = ({ what }: NetworkChange) => names.find((name) => groupPatterns[name].test(what)) ?? 'other';
+  return names
+    .map((group) => ({ group, members: changes.filter((change) => groupOf(change) === group) }))
+    .filter(({ members }) => members.length > 0);
+}
+
+/** A group of one is told at once; of more, how many there are, and all of them on request. */
+function ChangeGroup({ group, members }: Group) {
+  const { t } = useTranslation();
+  const durations = useDuration();
+  const [first] = members;
+  if (first === undefined) return null;
+  return (
+    <details className="change-group">
+      <summary>
+        <strong>{t(`overview.changeGroup.${group}`)}</strong>
+        <span className="soft">
+          {members.length === 1
+            ? `${plainText(first.what, 200)}  ${plainText(first.where, 200)}`
+            : t('overview.changeCount', { count: members.length })}
+        </span>
+        <span className="faint" title={formatDateTime(first.since)}>
+          <Ago time={first.since} text={durations} />
+        </span>
+      </summary>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{t('overview.changeWhat')}</th>
+            <th scope="col">{t('overview.changeWhere')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {members.map(({ id, what, where }) => (
+            <tr key={id}>
+              <td>{plainText(what, 200)}</td>
+              <td className="mono">{plainText(where, 200)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </details>
   );
 }

@@ -1,7 +1,8 @@
 /** The big switch, what it is doing, and the two halves it consists of. */
+import type { TFunction } from 'i18next';
 import { useId } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { Snapshot } from '../../../core/contract/status.ts';
+import type { Snapshot, TunnelStepCode } from '../../../core/contract/status.ts';
 import { errorDataOf } from '../../bridge/error-data.ts';
 import { Age } from '../../components/Age.tsx';
 import { ErrorCard } from '../../components/ErrorCard.tsx';
@@ -73,16 +74,38 @@ function StateText({ snapshot, wanted }: { snapshot: Snapshot; wanted: boolean |
     case 'stopped':
       return t(wanted === true ? 'overview.starting' : 'overview.stopped');
     case 'starting':
-      return t('overview.startingFor', { step: plainText(tunnel.step, 80) });
+      return t('overview.startingFor', { step: stepText(t, 'startStep', tunnel.step) });
     case 'running':
       return wanted === false
         ? t('overview.stopping')
-        : t('overview.running', { device: plainText(tunnel.device, 20) });
+        : t(runningText(snapshot), { device: plainText(tunnel.device, 20), bound: boundText(t, snapshot) });
     case 'stopping':
-      return t('overview.stoppingFor', { step: plainText(tunnel.step, 80) });
+      return t('overview.stoppingFor', { step: stepText(t, 'stopStep', tunnel.step) });
     case 'error':
       return t(wanted === true ? 'overview.starting' : 'overview.error');
   }
+}
+
+/** One that a newer helper made up is shown by its name. */
+function stepText(t: TFunction, kind: 'startStep' | 'stopStep', step: string): string {
+  const known = stepNames.find((name) => name === step);
+  return known === undefined ? plainText(step, 80) : t(`overview.${kind}.${known}`);
+}
+
+const stepNames: readonly TunnelStepCode[] = ['tun', 'dns-server', 'routes', 'system-dns', 'flush-caches'];
+
+/** What becomes of programs that choose their own way out. */
+function boundText(t: TFunction, { config, warnings }: Snapshot): string {
+  const isStrict = config.strictRoute && warnings.every(({ code }) => code !== 'STRICT_ROUTE_UNAVAILABLE');
+  return t(isStrict ? 'overview.boundRefused' : 'overview.boundPass');
+}
+
+/** What is captured, truthfully: each half may be off. */
+function runningText({ systemDns, autoRoute, dnsMode }: Snapshot) {
+  if (systemDns && autoRoute) return 'overview.running';
+  if (autoRoute) return 'overview.runningRoutes';
+  if (!systemDns) return 'overview.runningNothing';
+  return dnsMode.mode === 'fake-ip' ? 'overview.runningDns' : 'overview.runningDnsReal';
 }
 
 function SinceText({ since }: { since: number }) {
@@ -92,7 +115,7 @@ function SinceText({ since }: { since: number }) {
   return (
     <>
       {before}
-      <Age from={since} text={useDuration()} />
+      <Age from={since} write={useDuration().duration} />
       {after}
     </>
   );

@@ -6,6 +6,7 @@ import { useLive } from '../../stores/services.ts';
 import { dnsModeNames } from '../../text/dns-mode.ts';
 import { formatBytes, formatCount, formatEndpoint } from '../../text/format.ts';
 import { plainText } from '../../text/plain-text.ts';
+import './facts.css';
 
 export function FactsPanel({ snapshot }: { snapshot: Snapshot }) {
   const { t } = useTranslation();

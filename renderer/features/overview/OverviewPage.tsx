@@ -3,7 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { GridSkeleton } from '../../components/data-grid/GridSkeleton.tsx';
 import { PageHeader } from '../../components/PageHeader.tsx';
 import { useLive } from '../../stores/services.ts';
-import { useAppInfo } from '../../stores/use-app-info.ts';
+import { useTroubles } from '../../stores/use-troubles.ts';
 import { ChangesPanel } from './ChangesPanel.tsx';
 import { EnhancedPanel } from './EnhancedPanel.tsx';
 import { FactsPanel } from './FactsPanel.tsx';
@@ -15,7 +15,8 @@ import './overview.css';
 export function OverviewPage() {
   const { t } = useTranslation();
   const snapshot = useLive((state) => state.snapshot);
-  const { info } = useAppInfo();
+  const profile = useLive((state) => state.info?.profile);
+  const troubles = useTroubles().length > 0;
   if (snapshot === undefined) {
     return (
       <>
@@ -24,15 +25,17 @@ export function OverviewPage() {
       </>
     );
   }
-  const firstRun = info?.profile === null && (snapshot.tunnel.kind === 'stopped' || snapshot.tunnel.kind === 'error');
+  const firstRun = profile === null && (snapshot.tunnel.kind === 'stopped' || snapshot.tunnel.kind === 'error');
   return (
     <>
       <PageHeader title={t('overview.title')} />
       <div className="page-body overview">
         <EnhancedPanel snapshot={snapshot} />
+        {/* What is wrong is read first; that nothing is, last. */}
+        {troubles ? <HealthPanel snapshot={snapshot} /> : null}
         {firstRun ? <FirstRun /> : <SpeedPanel />}
         <FactsPanel snapshot={snapshot} />
-        <HealthPanel snapshot={snapshot} />
+        {troubles ? null : <HealthPanel snapshot={snapshot} />}
         <ChangesPanel changes={snapshot.changes} />
       </div>
     </>

@@ -1,7 +1,7 @@
 /** The rules in their order, how often each decided, and what would happen to a destination. */
 import type { TFunction } from 'i18next';
 import { ListTree } from 'lucide-react';
-import { useMemo, useState } from 'react';
+import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { RuleRow } from '../../../core/contract/rpc.ts';
 import { Chip } from '../../components/Chip.tsx';
@@ -14,14 +14,17 @@ import { ErrorCard } from '../../components/ErrorCard.tsx';
 import { PageHeader } from '../../components/PageHeader.tsx';
 import { Policy } from '../../components/Policy.tsx';
 import { SearchBox } from '../../components/SearchBox.tsx';
+import { Switch } from '../../components/Switch.tsx';
 import { TableBody } from '../../components/TableBody.tsx';
+import { compareBy } from '../../stores/row-order.ts';
 import type { RowEntry } from '../../stores/row-table.ts';
 import { useUi } from '../../stores/services.ts';
+import { useKept } from '../../stores/use-kept.ts';
 import { compileFilter, type SearchFields } from '../../text/filter.ts';
 import { formatCount } from '../../text/format.ts';
 import { plainText } from '../../text/plain-text.ts';
 import { RuleSimulator } from './RuleSimulator.tsx';
-import { useRules } from './use-rules.ts';
+import { type RulesState, useRules } from './use-rules.ts';
 import './rules.css';
 
 const inOrder = { column: 'index', direction: 'asc' } as const;
@@ -40,12 +43,12 @@ const ruleSearch: SearchFields<RuleEntry> = {
 
 export function RulesPage() {
   const { t } = useTranslation();
-  const { rules, error } = useRules();
-  const [active, setActive] = useState<string | undefined>();
+  const { rules, error, switchRule } = useRules();
+  const [active, setActive] = useKept<string | undefined>('rules.active', undefined);
   const search = useUi((state) => state.searches.rules ?? '');
   const grid = useGridLayout(
     'rules',
-    useMemo(() => ruleColumns(t), [t]),
+    useMemo(() => ruleColumns(t, switchRule), [t, switchRule]),
     inOrder,
   );
   const all = useMemo(
@@ -53,9 +56,10 @@ export function RulesPage() {
     [rules],
   );
   const rows = useMemo(() => {
-    const accept = compileFilter(search, ruleSearch);
-    return [...all.values()].filter((entry) => accept?.(entry) ?? true).sort(grid.compare);
-  }, [all, search, grid.compare]);
+    const selection = compileFilter(search, ruleSearch);
+    const { value, direction } = grid.ordering;
+    return [...all.values()].filter((entry) => selection?.accept(entry) ?? true).sort(compareBy(value, direction));
+  }, [all, search, grid.ordering]);
   return (
     <>
       <PageHeader
@@ -80,7 +84,8 @@ export function RulesPage() {
         search={search}
         snapshot={{ loaded: rules !== undefined, total: all.size, entries: all }}
         shown={rows.length}
-        paused={false}
+        pausedAt={undefined}
+        searchable={ruleSearch}
         empty={
           <EmptyState
             icon={<ListTree size={28} aria-hidden="true" />}
@@ -103,12 +108,25 @@ export function RulesPage() {
   );
 }
 
-function ruleColumns(t: TFunction): Column<RuleEntry>[] {
+function ruleColumns(t: TFunction, switchRule: RulesState['switchRule']): Column<RuleEntry>[] {
   return [
+    {
+      id: 'on',
+      title: t('rules.column.on'),
+      width: 56,
+      cell: ({ row }) => (
+        <Switch
+          checked={!row.off}
+          label={t('rules.switch', { number: formatCount(row.index + 1) })}
+          onChange={(on) => switchRule(row, on)}
+        />
+      ),
+      sort: ({ row: { off } }) => (off ? 1 : 0),
+    },
     {
       id: 'index',
       title: t('rules.column.index'),
-      width: 64,
+      width: 48,
       align: 'end',
       cell: ({ row: { index } }) => <span className="faint">{formatCount(index + 1)}</span>,
       sort: ({ row: { index } }) => index,
@@ -116,14 +134,15 @@ function ruleColumns(t: TFunction): Column<RuleEntry>[] {
     {
       id: 'type',
       title: t('rules.column.type'),
-      width: 150,
+      width: 120,
+      samples: ['DOMAIN-KEYWORD'],
       cell: ({ row: { type } }) => <Chip>{plainText(type, 30)}</Chip>,
       sort: ({ row: { type } }) => type,
     },
     {
       id: 'payload',
       title: t('rules.column.payload'),
-      width: 200,
+      width: 110,
       grow: 3,
       cell: ({ row: { payload } }) => <span className="mono">{payload === '' ? '–' : plainText(payload)}</span>,
       sort: ({ row: { payload } }) => payload,
@@ -131,9 +150,9 @@ function ruleColumns(t: TFunction): Column<RuleEntry>[] {
     {
       id: 'policy',
       title: t('rules.column.policy'),
-      width: 140,
+      width: 100,
       grow: 1,
-      cell: ({ row: { policy } }) => <Policy name={policy} />,
+      cell: ({ row: { policy, way } }) => <Policy name={policy} way={way} />,
       sort: ({ row: { policy } }) => policy,
     },
     {
@@ -141,18 +160,31 @@ function ruleColumns(t: TFunction): Column<RuleEntry>[] {
       title: t('rules.column.noResolve'),
       width: 100,
       yields: 1,
-      cell: ({ row: { noResolve } }) => (noResolve ? <Chip tone="outline">no-resolve</Chip> : null),
-      sort: ({ row: { noResolve } }) => (noResolve ? 'no-resolve' : ''),
+      cell: ({ row: { noResolve, src } }) =>
+        noResolve || src === true ? <Chip tone="outline">{noResolve ? 'no-resolve' : 'src'}</Chip> : null,
+      sort: ({ row: { noResolve, src } }) => (noResolve ? 'no-resolve' : src === true ? 'src' : ''),
     },
     {
       id: 'hits',
       title: t('rules.column.hits'),
-      width: 90,
+      width: 80,
+      yields: 0.5,
       align: 'end',
       first: 'desc',
       moving: true,
       cell: ({ row: { hits } }) => <span className={hits === 0 ? 'faint' : undefined}>{formatCount(hits)}</span>,
       sort: ({ row: { hits } }) => hits,
+    },
+    {
+      id: 'misses',
+      title: t('rules.column.misses'),
+      width: 80,
+      yields: 2,
+      align: 'end',
+      first: 'desc',
+      moving: true,
+      cell: ({ row: { misses } }) => <span className="faint">{formatCount(misses)}</span>,
+      sort: ({ row: { misses } }) => misses,
     },
   ];
 }

@@ -1,5 +1,6 @@
 /** The rules in force with their hits, asked for every two seconds while the page is open. */
-import { useEffect, useState } from 'react';
+import { useCallback, useEffect, useState } from 'react';
+import type { AppParams } from '../../../core/contract/app.ts';
 import type { ErrorData } from '../../../core/contract/error.ts';
 import type { RuleRow } from '../../../core/contract/rpc.ts';
 import { errorDataOf } from '../../bridge/error-data.ts';
@@ -14,12 +15,14 @@ export interface RulesState {
   /** Undefined until answered. */
   readonly rules: readonly RuleRow[] | undefined;
   readonly error: ErrorData | undefined;
+  /** Switches a rule off or on, and asks for the list again. */
+  readonly switchRule: (row: RuleRow, on: boolean) => void;
 }
 
 export function useRules(): RulesState {
   const { bridge } = useServices();
   const hash = useLive((state) => state.snapshot?.config.hash);
-  const [state, setState] = useState<RulesState>({ rules: undefined, error: undefined });
+  const [state, setState] = useState<Omit<RulesState, 'switchRule'>>({ rules: undefined, error: undefined });
   useEffect(() => {
     // Without a snapshot there is no helper to ask; another configuration is asked for at once.
     if (hash === undefined) return undefined;
@@ -42,5 +45,24 @@ export function useRules(): RulesState {
       clearTimeout(timer);
     };
   }, [bridge, hash]);
-  return state;
+  const switchRule = useCallback(
+    (row: RuleRow, on: boolean) => {
+      const change = async () => {
+        try {
+          await bridge.call('switchRule', { index: row.index, rule: ruleOf(row), on });
+          setState({ rules: await bridge.call('listRules', {}), error: undefined });
+        } catch (caught) {
+          setState(({ rules }) => ({ rules, error: errorDataOf(caught) }));
+        }
+      };
+      void change();
+    },
+    [bridge],
+  );
+  return { ...state, switchRule };
+}
+
+/** What the helper knows it by, besides its place. */
+function ruleOf({ type, payload, policy, noResolve, src }: RuleRow): AppParams<'switchRule'>['rule'] {
+  return { type, payload, policy, noResolve, ...(src === undefined ? {} : { src }) };
 }

@@ -1,15 +1,13 @@
 /** Versions, where this window runs, and the mixed port with its shell lines. */
 import { useTranslation } from 'react-i18next';
 import type { AppInfo } from '../../../core/contract/app.ts';
-import type { ErrorData } from '../../../core/contract/error.ts';
-import { ErrorCard } from '../../components/ErrorCard.tsx';
 import { useCopy } from '../../components/use-copy.ts';
 import { useLive } from '../../stores/services.ts';
 import { formatCount, formatEndpoint } from '../../text/format.ts';
 import { plainText } from '../../text/plain-text.ts';
 import { SettingRow, SettingSection } from './SettingSection.tsx';
 
-export function AboutSection({ info, error }: { info: AppInfo | undefined; error: ErrorData | undefined }) {
+export function AboutSection({ info }: { info: AppInfo | undefined }) {
   const { t } = useTranslation();
   const copy = useCopy();
   const snapshot = useLive((state) => state.snapshot);
@@ -17,11 +15,6 @@ export function AboutSection({ info, error }: { info: AppInfo | undefined; error
   const mixedText = mixed === undefined ? undefined : plainText(formatEndpoint(mixed.address, mixed.port), 80);
   return (
     <SettingSection title={t('settings.about')}>
-      {error === undefined ? null : (
-        <div className="setting-block">
-          <ErrorCard error={error} context={t('settings.aboutFailed')} />
-        </div>
-      )}
       <SettingRow name={t('settings.version')}>
         <span className="mono">{info === undefined ? '–' : plainText(info.version, 40)}</span>
       </SettingRow>
@@ -32,6 +25,11 @@ export function AboutSection({ info, error }: { info: AppInfo | undefined; error
         {info === undefined ? '–' : t(info.home === 'electron' ? 'settings.homeElectron' : 'settings.homeBrowser')}
       </SettingRow>
       <SettingRow name={t('settings.platform')}>{info === undefined ? '–' : plainText(info.platform, 80)}</SettingRow>
+      {info === undefined ? null : (
+        <SettingRow name={t('settings.cli')}>
+          <span className="mono">{plainText(info.cli, 200)}</span>
+        </SettingRow>
+      )}
       <SettingRow name={t('settings.config')}>
         {snapshot === undefined ? (
           '–'

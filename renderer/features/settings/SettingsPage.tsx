@@ -2,16 +2,14 @@
 import { useTranslation } from 'react-i18next';
 import { PageHeader } from '../../components/PageHeader.tsx';
 import { Segmented } from '../../components/Segmented.tsx';
-import { useServices, useUi } from '../../stores/services.ts';
-import { useAppInfo } from '../../stores/use-app-info.ts';
+import { useLive, useServices, useUi } from '../../stores/services.ts';
 import { AboutSection } from './AboutSection.tsx';
 import { DnsSection } from './DnsSection.tsx';
-import { ProfileSection } from './ProfileSection.tsx';
 import { SettingRow, SettingSection } from './SettingSection.tsx';
 
 export function SettingsPage() {
   const { t } = useTranslation();
-  const { info, error, setInfo } = useAppInfo();
+  const info = useLive((state) => state.info);
   return (
     <>
       <PageHeader title={t('settings.title')} />
@@ -19,8 +17,7 @@ export function SettingsPage() {
         <div className="settings">
           <AppearanceSection />
           <DnsSection />
-          <ProfileSection info={info} onReload={setInfo} />
-          <AboutSection info={info} error={error} />
+          <AboutSection info={info} />
         </div>
       </div>
     </>

@@ -1,11 +1,13 @@
 /** A browser tab without its app process: the process is gone, or it no longer knows this tab. */
 import { KeyRound, Unplug } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
-import { useCopy } from '../../components/use-copy.ts';
+import { CommandLine } from '../../components/CommandLine.tsx';
 import { useLive, useNow, useServices } from '../../stores/services.ts';
+import { plainText } from '../../text/plain-text.ts';
 import './trouble.css';
 
-const command = 'mirage serve';
+/** Works in the checkout, whatever else is installed. */
+const startCommand = 'npm start';
 
 export function HomeTrouble() {
   const kind = useLive((state) => state.home.kind);
@@ -14,19 +16,13 @@ export function HomeTrouble() {
 
 function NewLink() {
   const { t } = useTranslation();
-  const copy = useCopy();
   return (
     <main className="trouble trouble-whole">
       <KeyRound size={32} aria-hidden="true" />
       <h1>{t('trouble.linkTitle')}</h1>
       <p>{t('trouble.linkText')}</p>
       <p>{t('trouble.linkAction')}</p>
-      <p className="trouble-command">
-        <code className="mono">{command}</code>
-        <button type="button" className="button" onClick={() => copy(command)}>
-          {t('action.copy')}
-        </button>
-      </p>
+      <CommandLine command={startCommand} />
     </main>
   );
 }
@@ -35,6 +31,7 @@ function Lost() {
   const { t } = useTranslation();
   const { home } = useServices();
   const now = useNow();
+  const cli = useLive((live) => live.info?.cli);
   const state = useLive((live) => live.home);
   const seconds = state.kind === 'lost' ? Math.ceil((state.retryAt - now) / 1000) : 0;
   return (
@@ -42,7 +39,7 @@ function Lost() {
       <Unplug size={32} aria-hidden="true" />
       <h1>{t('trouble.lostTitle')}</h1>
       <p>{t('trouble.lostText')}</p>
-      <p>{t('trouble.lostAction', { command })}</p>
+      <p>{t('trouble.lostAction', { command: cli === undefined ? startCommand : `${plainText(cli, 100)} serve` })}</p>
       <p className="trouble-command">
         <button type="button" className="button button-primary" onClick={() => home.retry()}>
           {t('action.retryNow')}

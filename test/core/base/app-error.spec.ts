@@ -25,3 +25,9 @@ test('wraps anything, keeps its own', () => {
   expect(errnoOf(Object.assign(new Error('no'), { code: 'ENOENT' }))).toBe('ENOENT');
   expect(errnoOf(null)).toBeUndefined();
 });
+
+test('only a defect carries a stack, and other errors go on to have theirs', () => {
+  expect(new AppError('DNS_TIMEOUT', 'no answer').stack).not.toMatch(/\n\s+at /);
+  expect(new AppError('INTERNAL', 'a defect').stack).toMatch(/\n\s+at .*app-error\.spec/);
+  expect(new Error('of somebody else').stack).toMatch(/\n\s+at .*app-error\.spec/);
+});

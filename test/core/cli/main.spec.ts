@@ -43,7 +43,7 @@ test('status, a table and a question, as data', async () => {
   helper.connections.set(sampleConnection.id, sampleConnection);
   expect(JSON.parse((await mirage('status', '--json')).out)).toEqual(helper.snapshot);
   expect(JSON.parse((await mirage('dump', 'connections', '--json')).out)).toEqual([sampleConnection]);
-  expect((await mirage('test-rule', 'www.example')).out).toContain('Result: DIRECT, by rule 0');
+  expect((await mirage('test-rule', 'www.example')).out).toContain('Result: DIRECT, by rule 1');
 });
 
 test("the user's own profile is taken without being named; enhanced on is persistent", async () => {
@@ -59,12 +59,12 @@ test("the user's own profile is taken without being named; enhanced on is persis
 
 test('a bad profile changes nothing', async () => {
   const file = join(home, 'bad.yaml');
-  writeFileSync(file, 'mixed-port: 99999\nrules:\n  - DOMAIN,a.example,nowhere\n');
+  writeFileSync(file, 'mixed-port: 99999\nrules:\n  - DOMAIN,a.example,nowhere\nproxies: 5\n');
   const before = helper.asked.length;
   const { code, err } = await mirage('enhanced', 'on', '--config', file);
   expect(code).toBe(4);
   expect(err).toMatch(/bad\.yaml:1:13: warning\[OUT_OF_RANGE\]: mixed-port.*\n {4}mixed-port: 99999\n {16}\^\n/);
-  expect(err).toMatch(/bad\.yaml:3:\d+: error\[POLICY_UNKNOWN\]: rules\[0\]/);
+  expect(err).toMatch(/bad\.yaml:3:\d+: error\[RULE_POLICY_UNKNOWN\]: rules\[0\]/);
   expect(helper.asked).toHaveLength(before);
 });
 
@@ -133,5 +133,5 @@ test('no helper: exit code 3 at once, with what to do', async () => {
   expect(await new Promise((resolve) => child.on('close', resolve))).toBe(3);
   expect(err).toContain('error HELPER_NOT_RUNNING');
   expect(err).toContain('what to do:');
-  expect(performance.now() - begun).toBeLessThan(5_000);
+  expect(performance.now() - begun).toBeLessThan(15_000);
 });

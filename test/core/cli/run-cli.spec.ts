@@ -8,10 +8,12 @@ import { defaultConfig } from '../../../core/contract/config.ts';
 import type { DnsRow, MappingRow } from '../../../core/contract/dns.ts';
 import type { ErrorCode } from '../../../core/contract/error.ts';
 import type { ConnectionRow } from '../../../core/contract/flow.ts';
-import type { LoadedProfile } from '../../../core/profile/profile-store.ts';
+import type { ProxyRow } from '../../../core/contract/proxies.ts';
+import { type LoadedProfile, ProfileLibrary } from '../../../core/profile/profile-library.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type DoubleSubscription, HelperDouble, runningSnapshot } from '../../support/helper-double.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
+import { ProvidersDouble } from '../../support/providers-double.ts';
 
 const now = 1_700_000_125_000;
 
@@ -26,7 +28,19 @@ let ended: Promise<void>;
 /** What a terminal of this width would show; without one, whole cells. */
 let terminal: number | undefined;
 
+/** What gives the network back without the helper, what people were asked and said, what was run then and how it ended. */
+let offlineRestore: string[] | undefined;
+let questions: string[];
+let answer: boolean | undefined;
+let ran: (readonly string[])[];
+let programCode: number;
+
 beforeEach(() => {
+  offlineRestore = ['/opt/m/helper', '--restore'];
+  questions = [];
+  answer = undefined;
+  ran = [];
+  programCode = 0;
   terminal = undefined;
   ended = new Promise((resolve) => {
     end = resolve;
@@ -71,7 +85,18 @@ async function mirage(...args: string[]): Promise<Outcome> {
         asked.push(file);
         return file === undefined ? profile : { ...profile, path: file };
       },
+      profiles: new ProfileLibrary({ directory: '/nonexistent' }),
+      providers: new ProvidersDouble(),
       ended: () => ended,
+      commands: () => ({ cli: 'mirage', offlineRestore }),
+      confirm: (question) => {
+        questions.push(question);
+        return Promise.resolve(answer);
+      },
+      runProgram: (command) => {
+        ran.push(command);
+        return Promise.resolve(programCode);
+      },
     },
   });
   return { code, ...written };
@@ -154,6 +179,7 @@ describe('status', () => {
 System DNS     captured while on
 Auto route     captured while on
 Mixed port     127.0.0.1:7890
+Mode           rule, as the profile says
 DNS mode       fake-ip, as the profile says
 Fake IP        198.18.0.0/15, 3 of 131,067 in use
 Configuration  1 proxy, 2 rules, c0ffee
@@ -174,11 +200,12 @@ Helper         0.1.0
       ],
       warnings: [
         {
-          code: 'LOOPBACK_PROXY',
+          code: 'FAKE_IP_TABLE_LOST',
           severity: 'notice',
           title: 'A local proxy',
           text: 'ssh goes direct.',
           action: 'nothing',
+          values: {},
         },
       ],
     };
@@ -187,6 +214,7 @@ Owner          you (ada), while the app runs
 System DNS     captured while on
 Auto route     left alone
 Mixed port     none
+Mode           rule, as the profile says
 DNS mode       fake-ip, as the profile says
 Fake IP        198.18.0.0/15, 3 of 131,067 in use
 Configuration  1 proxy, 2 rules, c0ffee
@@ -197,7 +225,7 @@ SINCE  WHAT                   WHERE
 1 min  ip rule 5380           table main
   3 s  nameserver 198.18.0.2  /etc/resolv.conf
 
-A local proxy  LOOPBACK_PROXY
+A local proxy  FAKE_IP_TABLE_LOST
   ssh goes direct.
   what to do: nothing
 `);
@@ -211,7 +239,7 @@ A local proxy  LOOPBACK_PROXY
       fakeIp: { ...fakeIp, range6: 'fdfe:dcba:9876::/64', unknown: 1_012, recovered: 900 },
     };
     const { out } = await mirage('status');
-    expect(out).toContain('DNS mode       redir-host, chosen by hand ("mirage mode profile" undoes it)\n');
+    expect(out).toContain('DNS mode       redir-host, chosen by hand ("mirage dns-mode profile" undoes it)\n');
     expect(out).toContain('Fake IP        198.18.0.0/15 and fdfe:dcba:9876::/64, 3 of 131,067 in use\n');
     expect(out).toContain('Names lost     1,012 connections, 900 of them found by their first bytes\n');
   });
@@ -301,10 +329,10 @@ describe('enhanced', () => {
       err: `bad.yaml:1:13: error[CONTRACT]: mixed-port: is no port (expected 1 to 65535)
     mixed-port: 99999
                 ^
+bad.yaml:20:5: error[CONTRACT]: rules[0]: no policy is named "x"
 bad.yaml:2:1: warning[CONTRACT]: sniffer: is not supported and ignored
     socks: { password: ******* }
     ^
-bad.yaml:20:5: error[CONTRACT]: rules[0]: no policy is named "x"
 error CONFIG_INVALID: the configuration has 2 errors, 1 warning; nothing was changed
   what to do: mend the lines above; "mirage check FILE" tells whether all is well
 `,
@@ -428,16 +456,34 @@ b2  -        [2001:db8::1]:443                udp  MATCH                      DI
   test('rules, searched here', async () => {
     helper.answers = {
       listRules: () => [
-        { index: 0, type: 'DOMAIN', payload: 'a.example', policy: 'dante', noResolve: false, hits: 4 },
-        { index: 1, type: 'IP-CIDR', payload: '10.0.0.0/8', policy: 'DIRECT', noResolve: true, hits: 1_000 },
-        { index: 2, type: 'MATCH', payload: '', policy: 'DIRECT', noResolve: false, hits: 0 },
+        {
+          index: 0,
+          type: 'DOMAIN',
+          payload: 'a.example',
+          policy: 'dante',
+          noResolve: false,
+          hits: 4,
+          misses: 0,
+          off: false,
+        },
+        {
+          index: 1,
+          type: 'IP-CIDR',
+          payload: '10.0.0.0/8',
+          policy: 'DIRECT',
+          noResolve: true,
+          hits: 1_000,
+          misses: 0,
+          off: false,
+        },
+        { index: 2, type: 'MATCH', payload: '', policy: 'DIRECT', noResolve: false, hits: 0, misses: 0, off: false },
       ],
     };
     expect((await mirage('dump', 'rules')).out).toBe(
-      `#  TYPE     PAYLOAD     POLICY  OPTION       HITS
-0  DOMAIN   a.example   dante                   4
-1  IP-CIDR  10.0.0.0/8  DIRECT  no-resolve  1,000
-2  MATCH                DIRECT                  0
+      `#  TYPE     PAYLOAD     POLICY  OPTION       HITS  MISSES
+1  DOMAIN   a.example   dante                   4       0
+2  IP-CIDR  10.0.0.0/8  DIRECT  no-resolve  1,000       0
+3  MATCH                DIRECT                  0       0
 `,
     );
     expect(JSON.parse((await mirage('dump', 'rules', '-s', 'DANTE', '--json')).out)).toHaveLength(1);
@@ -566,8 +612,15 @@ describe('questions', () => {
         network,
         resolved: '192.0.2.1',
         steps: [
-          { index: 0, type: 'DOMAIN', payload: 'a.example', policy: 'dante', hit: false, why: 'another name' },
-          { index: 1, type: 'MATCH', payload: '', policy: 'Proxy', hit: true, why: 'matches everything' },
+          {
+            index: 0,
+            type: 'DOMAIN',
+            payload: 'a.example',
+            policy: 'dante',
+            hit: false,
+            why: { code: 'NAME_IS_NOT', values: { name: 'b.example', payload: 'a.example' } },
+          },
+          { index: 1, type: 'MATCH', payload: '', policy: 'Proxy', hit: true, why: { code: 'MATCH', values: {} } },
         ],
         rule: { index: 1, type: 'MATCH', payload: '', policy: 'Proxy' },
         chain: ['dante', 'Proxy'],
@@ -578,9 +631,9 @@ describe('questions', () => {
     expect(out).toBe(`udp b.example:8443
 Looked up for matching only: 192.0.2.1
 #  RULE              POLICY  MATCHES  WHY
-0  DOMAIN a.example  dante   no       another name
-1  MATCH             Proxy   yes      matches everything
-Result: Proxy > dante, by rule 1
+1  DOMAIN a.example  dante   no       b.example is not a.example
+2  MATCH             Proxy   yes      matches everything
+Result: Proxy > dante, by rule 2
 `);
   });
 
@@ -643,16 +696,82 @@ cdn.example       30  A      203.0.113.80
     helper.answers = { closeFlows: () => ({ closed: 1 }) };
     expect((await mirage('close', '--all', '--json')).out).toBe('{\n  "closed": 1\n}\n');
     expect(helper.calls.map(([, params]) => params)).toEqual([{ ids: ['a', 'b'] }, { all: true }]);
-    expect((await mirage('close', 'a', 'b')).out).toBe(
-      'Closed 1 connection of 2: the rest had ended before, or never were.\n',
-    );
+    expect(await mirage('close', 'a', 'b')).toMatchObject({
+      code: 1,
+      out: 'Closed 1 connection of 2: the rest had ended before, or never were.\n',
+    });
+    expect((await mirage('close', 'a', 'a')).code).toBe(0);
     helper.answers = { closeFlows: () => ({ closed: 0 }) };
-    expect((await mirage('close', '--all')).out).toBe('There was no connection to close.\n');
+    expect(await mirage('close', '--all')).toMatchObject({ code: 0, out: 'There was no connection to close.\n' });
+    expect((await mirage('close', '999', '--json')).code).toBe(1);
     expect((await mirage('restore')).out).toBe('Nothing was to be undone.\n');
     helper.answers = { restore: () => ({ undone: [{ id: '1', what: 'link mirage0', where: 'kernel', since: now }] }) };
     expect((await mirage('restore')).out).toBe(
       'Undone: 1 change.\nSINCE  WHAT          WHERE\n  0 s  link mirage0  kernel\n',
     );
+  });
+
+  describe('restore where the helper cannot be reached', () => {
+    const typed = 'sudo /opt/m/helper --restore';
+    beforeEach(() => {
+      unreachable = new AppError('HELPER_NOT_RUNNING', 'nothing listens');
+    });
+
+    test('asks, then goes around it through sudo', async () => {
+      answer = true;
+      expect(await mirage('restore')).toEqual({ code: 0, out: '', err: '' });
+      expect(questions).toEqual([expect.stringContaining(typed)]);
+      expect(ran).toEqual([['sudo', '/opt/m/helper', '--restore']]);
+    });
+
+    test.each([
+      ['a no', false],
+      ['nobody to ask', undefined],
+    ])('%s leaves it, and names the way', async (_, said) => {
+      answer = said;
+      const { code, err } = await mirage('restore');
+      expect(code).toBe(3);
+      expect(err).toContain(typed);
+      expect(ran).toEqual([]);
+    });
+
+    test('--yes asks nobody; programs are told that it went without the helper', async () => {
+      const { code, out } = await mirage('restore', '--yes', '--json');
+      expect(code).toBe(0);
+      expect(JSON.parse(out)).toEqual({ undone: null, offline: true });
+      expect(questions).toEqual([]);
+      expect(ran).toHaveLength(1);
+    });
+
+    test('--json alone asks nobody and changes nothing', async () => {
+      const { code, out } = await mirage('restore', '--json');
+      expect(code).toBe(3);
+      expect(JSON.parse(out)).toMatchObject({
+        error: { code: 'HELPER_NOT_RUNNING', expected: expect.stringContaining(typed) },
+      });
+      expect([questions, ran]).toEqual([[], []]);
+    });
+
+    test('what could not be undone is a failure', async () => {
+      answer = true;
+      programCode = 1;
+      const { code, err } = await mirage('restore');
+      expect(code).toBe(1);
+      expect(err).toContain(typed);
+    });
+
+    test('a helper that refuses this user is not gone around', async () => {
+      unreachable = new AppError('HELPER_NOT_ALLOWED', 'not you');
+      answer = true;
+      expect((await mirage('restore')).code).toBe(5);
+      expect([questions, ran]).toEqual([[], []]);
+    });
+
+    test('where it is not installed there is no such way', async () => {
+      offlineRestore = undefined;
+      expect((await mirage('restore', '--yes')).code).toBe(3);
+      expect(ran).toEqual([]);
+    });
   });
 
   test('switch', async () => {
@@ -665,25 +784,132 @@ cdn.example       30  A      203.0.113.80
   });
 });
 
-describe('mode', () => {
+describe('dns-mode', () => {
   test('shows the one in force, with a sentence', async () => {
-    expect((await mirage('mode')).out).toBe(`fake-ip, as the profile says
+    expect((await mirage('dns-mode')).out).toBe(`fake-ip, as the profile says
 Names are answered with fake addresses; connections to them keep their names.
 `);
     expect(helper.calls).toEqual([['getSnapshot', {}]]);
-    expect(JSON.parse((await mirage('mode', '--json')).out)).toEqual({ mode: 'fake-ip', chosen: false });
+    expect(JSON.parse((await mirage('dns-mode', '--json')).out)).toEqual({ mode: 'fake-ip', chosen: false });
   });
 
   test('chooses one, and gives the choice back to the profile', async () => {
-    const { out } = await mirage('mode', 'redir-host');
-    expect(out).toMatch(/^redir-host, chosen by hand \("mirage mode profile" undoes it\)\n/);
-    expect(JSON.parse((await mirage('mode', 'fake-ip', '--json')).out)).toEqual({ mode: 'fake-ip', chosen: true });
-    expect((await mirage('mode', 'profile')).out).toMatch(/^fake-ip, as the profile says\n/);
+    const { out } = await mirage('dns-mode', 'redir-host');
+    expect(out).toMatch(/^redir-host, chosen by hand \("mirage dns-mode profile" undoes it\)\n/);
+    expect(JSON.parse((await mirage('dns-mode', 'fake-ip', '--json')).out)).toEqual({ mode: 'fake-ip', chosen: true });
+    expect((await mirage('dns-mode', 'profile')).out).toMatch(/^fake-ip, as the profile says\n/);
     expect(helper.calls).toEqual([
       ['setSwitches', { dnsMode: 'redir-host' }],
       ['setSwitches', { dnsMode: 'fake-ip' }],
       ['setSwitches', { dnsMode: null }],
     ]);
+  });
+});
+
+describe('mode', () => {
+  test('shows the one in force, chooses one, and gives the choice back to the profile', async () => {
+    expect((await mirage('mode')).out).toBe(`rule, as the profile says
+The rules decide about every connection.
+`);
+    expect((await mirage('mode', 'global')).out).toMatch(
+      /^global, chosen by hand \("mirage mode profile" undoes it\)\n/,
+    );
+    expect(JSON.parse((await mirage('mode', 'direct', '--json')).out)).toEqual({ mode: 'direct', chosen: true });
+    expect((await mirage('mode', 'profile')).out).toMatch(/^rule, as the profile says\n/);
+    expect(helper.calls.slice(1)).toEqual([
+      ['setSwitches', { mode: 'global' }],
+      ['setSwitches', { mode: 'direct' }],
+      ['setSwitches', { mode: null }],
+    ]);
+  });
+});
+
+describe('proxies', () => {
+  const by = { url: 'http://t.example/', expectedStatus: '*', timeout: 900 };
+  const node = (name: string, rest: Partial<ProxyRow> = {}): ProxyRow => ({
+    name,
+    order: 0,
+    kind: 'socks5',
+    way: 'proxied',
+    udp: true,
+    testing: false,
+    delays: [],
+    ...rest,
+  });
+  const tested = (ms: number | null, at = 2_000) => ({
+    delays: [
+      { ...by, alive: ms !== null, history: [{ at, ms, ...(ms === null ? { code: 'DIAL_TIMEOUT' as const } : {}) }] },
+    ],
+  });
+  const rows: ProxyRow[] = [
+    node('a', tested(31)),
+    node('b', tested(null)),
+    node('ss', {
+      kind: 'ss',
+      way: 'rejected',
+      refusal: { code: 'DIAL_NOT_SPOKEN', message: 'ss is not supported yet' },
+    }),
+    node('pick', {
+      kind: 'select',
+      group: {
+        type: 'select',
+        members: ['auto', 'ss'],
+        now: 'auto',
+        leaf: 'a',
+        chosen: null,
+        selectable: true,
+        test: { ...by, interval: 300, tolerance: 0, lazy: true },
+        hidden: false,
+      },
+    }),
+  ];
+
+  test('groups with where they lead, then nodes with their last delay', async () => {
+    tableOf(rows);
+    expect((await mirage('proxies')).out).toBe(`GROUP  TYPE    NOW   NODE  MEMBERS
+pick   select  auto  a           2
+
+NODE  TYPE    UDP         DELAY
+a     socks5  yes         31 ms
+b     socks5  yes  DIAL_TIMEOUT
+ss    ss                         ss is not supported yet
+`);
+    expect(JSON.parse((await mirage('proxies', '--json')).out)).toEqual(rows);
+  });
+
+  test('a choice, and what the group does by itself', async () => {
+    helper.answers = { selectProxy: ({ member }) => ({ now: member ?? 'a' }) };
+    expect((await mirage('select', 'pick', 'auto')).out).toBe('pick leads to auto\n');
+    expect(JSON.parse((await mirage('select', 'pick', '-', '--json')).out)).toEqual({
+      group: 'pick',
+      member: null,
+      now: 'a',
+    });
+  });
+
+  test('delays, the shortest first, with progress on standard error', async () => {
+    helper.answers = { testProxies: () => ({ nodes: ['b', 'a'], test: by, startedAt: 1_000 }) };
+    tableOf(rows);
+    const { out, err } = await mirage('delay', 'auto');
+    expect(out).toBe('       DELAY  NODE\n       31 ms  a\nDIAL_TIMEOUT  b\n');
+    expect(err).toBe('2 of 2 tested\n');
+    expect(helper.calls).toEqual([['testProxies', { policy: 'auto' }]]);
+    const json = await mirage('delay', '--json');
+    expect([JSON.parse(json.out), json.err]).toEqual([
+      [
+        { node: 'a', delay: { at: 2_000, ms: 31 } },
+        { node: 'b', delay: { at: 2_000, ms: null, code: 'DIAL_TIMEOUT' } },
+      ],
+      '',
+    ]);
+  });
+
+  test('what is older than the test is no result of it; an interrupted one is ended in the helper', async () => {
+    helper.answers = { testProxies: () => ({ nodes: ['a'], test: by, startedAt: 1_000 }) };
+    tableOf([node('a', { ...tested(31, 500), testing: true })]);
+    end();
+    expect(await mirage('delay', 'a')).toMatchObject({ code: 0, out: 'nothing that could be tested\n' });
+    expect(helper.calls.at(-1)).toEqual(['stopTests', {}]);
   });
 });
 
@@ -799,7 +1025,9 @@ describe('check', () => {
     };
     const { code, out } = await mirage('check', 'p.yaml');
     expect(code).toBe(4);
-    expect(out).toBe('p.yaml:1:4: error[CONTRACT]: is no YAML\n    a: b\n       ^\n\nnot valid: 1 error\n');
+    expect(out).toBe(
+      'p.yaml:1:4: error[CONTRACT]: is no YAML\n    a: b\n       ^\n\nnot valid, so it is not applied: 1 error\n',
+    );
     const json = await mirage('check', '/x/p.yaml', '--json');
     expect(json.code).toBe(4);
     expect(JSON.parse(json.out)).toEqual({ file: '/x/p.yaml', valid: false, problems: profile.problems });
@@ -810,8 +1038,9 @@ describe('serve', () => {
   test('options and their defaults', async () => {
     await mirage('serve');
     await mirage('serve', '--port', '9797', '--enhanced', '--no-open', '--config', 'p.yaml');
+    expect(served[0]).not.toHaveProperty('port');
     expect(served).toMatchObject([
-      { port: 0, enhanced: false, open: true, json: false },
+      { enhanced: false, open: true, json: false },
       { port: 9797, enhanced: true, open: false, config: 'p.yaml' },
     ]);
   });
@@ -840,7 +1069,7 @@ describe('errors', () => {
       code: 3,
       out: '',
       err: `error HELPER_NOT_RUNNING: nothing listens at /run/mirage/helper.sock
-  what to do: start it with "npm start"
+  what to do: start it with "npm start"; if the network does not work meanwhile: "mirage restore"
 `,
     });
   });
@@ -861,7 +1090,13 @@ describe('errors', () => {
     unreachable = new AppError('HELPER_IN_USE', 'it is used by uid 5');
     const { out, err } = await mirage('status', '--json');
     expect(err).toBe('');
-    expect(JSON.parse(out)).toEqual({ error: { code: 'HELPER_IN_USE', message: 'it is used by uid 5' } });
+    expect(JSON.parse(out)).toEqual({
+      error: {
+        code: 'HELPER_IN_USE',
+        expected: 'ask that user to turn Enhanced Mode off',
+        message: 'it is used by uid 5',
+      },
+    });
   });
 
   test('the helper is closed also after an error', async () => {
@@ -878,7 +1113,9 @@ describe('errors', () => {
     [['dump', 'rules', '-n', '0'], /a limit is a number from 1 to 100000/],
     [['serve', '--port', '70000'], /a port is a number from 0 to 65535/],
     [['dump', 'fake-ip', '--follow'], /--follow works with dns and logs/],
-    [['mode', 'normal'], /Allowed choices are fake-ip, redir-host, profile/],
+    [['dns-mode', 'normal'], /Allowed choices are fake-ip, redir-host, profile/],
+    [['mode', 'script'], /Allowed choices are rule, global, direct, profile/],
+    [['select', 'g'], /missing required argument 'node'/],
     [['mapping', 'pin'], /missing required argument 'what'/],
     [['mapping', 'drop', '198.18.0.9'], /Allowed choices are pin, unpin, release/],
     [['flush'], /missing required argument 'cache'/],
@@ -899,7 +1136,8 @@ describe('help', () => {
   test('names every command, examples and exit codes', async () => {
     const { code, out } = await mirage('--help');
     expect(code).toBe(0);
-    const commands = 'serve enhanced switch mode status dump mapping flush test-rule dns-query close restore check';
+    const commands =
+      'serve enhanced switch mode status dump mapping flush test-rule dns-query close restore check completion';
     for (const word of commands.split(' ')) expect(out).toMatch(new RegExp(`^  ${word} `, 'm'));
     expect(out).toContain('Examples:');
     expect(out).toContain('4 bad configuration');
@@ -910,6 +1148,35 @@ describe('help', () => {
     expect(code).toBe(0);
     expect(out).toContain('--json');
     expect(out).toContain('--socket');
+  });
+
+  test.each([
+    ['enhanced', ['on', 'off']],
+    ['switch', ['system-dns', 'auto-route', 'on', 'off']],
+    ['dns-mode', ['fake-ip', 'redir-host', 'profile']],
+    ['mode', ['rule', 'global', 'direct', 'profile']],
+    ['dump', ['connections', 'fake-ip', 'dns', 'rules', 'logs']],
+    ['mapping', ['pin', 'unpin', 'release']],
+    ['flush', ['dns', 'fake-ip']],
+    ['completion', ['bash', 'zsh', 'fish']],
+  ])('of %s lists the values', async (command, values) => {
+    const { out } = await mirage(command, '--help');
+    for (const value of values) expect(out).toContain(`"${value}"`);
+  });
+
+  test.each([
+    [['dump', 'nothing']],
+    [['close']],
+    [['serve', '--port', '70000']],
+    [['no-such-command']],
+    [['dump', 'rules', '--follow']],
+  ])('wrong usage %j is one JSON document where JSON is asked for', async (args) => {
+    const { code, out, err } = await mirage(...args, '--json');
+    expect({ code, err }).toEqual({ code: 2, err: '' });
+    expect(JSON.parse(out)).toMatchObject({
+      error: { code: 'RPC_BAD_PARAMS', message: expect.stringMatching(/^[^e]|^e(?!rror:)/) },
+    });
+    expect((await mirage(...args)).err).toContain('error:');
   });
 
   test('--version', async () => {

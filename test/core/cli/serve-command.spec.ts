@@ -2,16 +2,17 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { AppService } from '../../../core/app/app-service.ts';
+import { BrowserServer } from '../../../core/app/browser/browser-server.ts';
+import { RendererFiles } from '../../../core/app/browser/renderer-files.ts';
 import { systemClock } from '../../../core/base/clock.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
 import { Console } from '../../../core/cli/console.ts';
 import { serve } from '../../../core/cli/serve-command.ts';
-import { defaultConfig } from '../../../core/contract/config.ts';
-import { AppService } from '../../../core/controller/app-service.ts';
-import { BrowserServer } from '../../../core/controller/browser-server.ts';
-import { RendererFiles } from '../../../core/controller/renderer-files.ts';
 import { HelperDouble } from '../../support/helper-double.ts';
 import { settle } from '../../support/manual-clock.ts';
+import { ProfileLibraryDouble } from '../../support/profile-library-double.ts';
+import { ProvidersDouble } from '../../support/providers-double.ts';
 
 let directory: string;
 let helper: HelperDouble;
@@ -36,11 +37,12 @@ function serving(settings: { json?: boolean; enhanced?: boolean; open?: boolean 
   const { json = false, enhanced = false, open = false } = settings;
   const service = new AppService({
     helper,
-    profile: { load: async () => ({ path: null, text: '', config: defaultConfig, problems: [] }) },
+    profiles: new ProfileLibraryDouble(),
+    providers: new ProvidersDouble(),
     report: () => undefined,
     clock: systemClock,
     logger: silentLogger,
-    info: { version: '0.1.0', home: 'browser', platform: 'linux' },
+    info: { version: '0.1.0', home: 'browser', platform: 'linux', cli: 'mirage', offlineRestore: null },
     enhancedAtStart: enhanced,
   });
   const files = new RendererFiles(directory);

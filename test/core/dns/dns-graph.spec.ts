@@ -3,24 +3,25 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../../core/base/app-error.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
 import { type DnsConfig, defaultConfig } from '../../../core/contract/config.ts';
-import { AddressMemory } from '../../../core/dns/address-memory.ts';
 import { DnsGraph, type DnsGraphOptions } from '../../../core/dns/dns-graph.ts';
-import { DnsLog } from '../../../core/dns/dns-log.ts';
-import { DnsServer } from '../../../core/dns/dns-server.ts';
-import { MissingNames } from '../../../core/dns/missing-names.ts';
-import { SearchList } from '../../../core/dns/search-list.ts';
+import { LastingDns } from '../../../core/dns/lasting-dns.ts';
+import { AddressMemory } from '../../../core/dns/names/address-memory.ts';
+import { MissingNames } from '../../../core/dns/names/missing-names.ts';
+import { SearchList } from '../../../core/dns/names/search-list.ts';
+import { DnsLog } from '../../../core/dns/server/dns-log.ts';
+import { DnsServer } from '../../../core/dns/server/dns-server.ts';
 import { decodeMessage } from '../../../core/net/dns-decoder.ts';
 import { encodeMessage } from '../../../core/net/dns-encoder.ts';
-import { queryFor } from '../../../core/net/dns-message.ts';
+import { queryFor, responseTo } from '../../../core/net/dns-message.ts';
 import { defaultResolverOptions } from '../../../core/net/resolver-options.ts';
 import { SocketStream } from '../../../core/net/socket-stream.ts';
 import type { StreamDialer } from '../../../core/outbound/dialer.ts';
 import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
-import { answerOne } from './dns-batch-fixture.ts';
-import { answerWith, FakeUpstream, LoopbackOpener, record } from './fake-upstream.ts';
-import { makePool } from './pool-fixture.ts';
-import { type Asked, answerTo, framed, StreamUpstream } from './stream-upstream.ts';
+import { makePool } from './fake-ip/pool-fixture.ts';
+import { answerOne } from './router/dns-batch-fixture.ts';
+import { answerWith, FakeUpstream, LoopbackOpener, record } from './upstream/fake-upstream.ts';
+import { type Asked, answerTo, framed, StreamUpstream } from './upstream/stream-upstream.ts';
 
 const never = new AbortController().signal;
 let upstream: FakeUpstream;
@@ -30,25 +31,33 @@ beforeEach(async () => {
 });
 afterEach(async () => await upstream.stop());
 
+const everythingFar: DnsGraphOptions['policies'] = {
+  of: () => ({ surelyDirect: false, way: 'proxied', tag: 'far', named: false, mayTake: (tag) => tag === 'far' }),
+  revision: 0,
+};
+
 function make(
   change: Partial<DnsConfig> = {},
   baseServers: () => Promise<string[]> = async () => await Promise.resolve([]),
   route: DnsGraphOptions['route'] = () => 'direct',
+  lasting = new LastingDns(),
+  policies: DnsGraphOptions['policies'] = everythingFar,
 ) {
   const pool = makePool(new MemoryStateStore());
   const clock = new ManualClock();
   const graph = new DnsGraph({
     fake6: undefined,
     systemHosts: undefined,
-    searchList: new SearchList(async () => await Promise.resolve([]), silentLogger),
-    policyOf: () => ({ surelyDirect: false, outcome: 'proxied', tag: 'far', named: false }),
+    searchList: new SearchList(async () => await Promise.resolve({ domains: [], ndots: 1 }), silentLogger),
+    policies,
     onPublicSearchDomain: () => undefined,
     config: {
       ...defaultConfig.dns,
       nameserver: [{ kind: 'udp', address: '127.0.0.1', port: upstream.port }],
       ...change,
     },
-    mode: 'fake-ip',
+    lasting,
+    outboundTexts: new Map(),
     pool,
     opener: new LoopbackOpener(),
     base: async () => ({ servers: await baseServers(), options: defaultResolverOptions }),
@@ -69,7 +78,7 @@ function make(
     const decoded = decodeMessage(bytes ?? new Uint8Array());
     return decoded.ok ? decoded.message : undefined;
   };
-  return { pool, graph, log, ask };
+  return { pool, graph, lasting, log, ask };
 }
 
 test('fake names stay here, real ones are asked once and remembered until the network changes', async () => {
@@ -83,6 +92,62 @@ test('fake names stay here, real ones are asked once and remembered until the ne
   graph.reset();
   await ask('nas.lan', 'A');
   expect(upstream.received).toHaveLength(2);
+});
+
+test('answers of unchanged servers outlive the graph; those in which rules have a say do not', async () => {
+  upstream.behaviour = ({ query }) => {
+    const [asked] = query.questions;
+    return [{ ...responseTo(query, 'NOERROR'), answers: [record(asked?.name ?? '', 'A', '192.0.2.1', 300)] }];
+  };
+  const lasting = new LastingDns();
+  const direct: DnsGraphOptions['policies'] = {
+    of: () => ({ surelyDirect: true, way: 'direct', tag: 'DIRECT', named: false, mayTake: (tag) => tag === 'DIRECT' }),
+    revision: 0,
+  };
+  const graphOf = (change: Partial<DnsConfig>, policies = everythingFar) =>
+    make(change, undefined, undefined, lasting, policies).graph;
+  const resolve = async (graph: DnsGraph, ...names: string[]): Promise<number> => {
+    graph.takeOver();
+    const before = upstream.received.length;
+    for (const name of names) await graph.matching.resolve(name, never);
+    return upstream.received.length - before;
+  };
+  expect(await resolve(graphOf({}), 'web.example', 'nas.lan')).toBe(2);
+  // Other rules, and what has nothing to do with servers.
+  expect(await resolve(graphOf({ blockDoh: true, fakeIpTtl: 9 }, direct), 'web.example')).toBe(0);
+  expect(await resolve(graphOf({}), 'nas.lan')).toBe(1);
+  // Other servers, and a graph that was only tried in between.
+  const { size } = lasting;
+  graphOf({ nameserver: [{ kind: 'rcode', rcode: 'REFUSED' }] });
+  expect(lasting.size).toBe(size);
+  expect(await resolve(graphOf({}), 'web.example')).toBe(0);
+  const another = { kind: 'udp', address: '127.0.0.1', port: upstream.port, ecs: '192.0.2.0/24' } as const;
+  expect(await resolve(graphOf({ nameserver: [another] }), 'web.example')).toBe(1);
+  expect(await resolve(graphOf({}), 'web.example')).toBe(1);
+  // A server that is a name may be another one now.
+  expect(await resolve(graphOf({ hosts: { 'ns.example': ['192.0.2.53'] } }), 'web.example')).toBe(1);
+  // The way to a server is up to the rules, which are others in another graph.
+  const ruled: Partial<DnsConfig> = { directNameserver: [{ ...another, byRules: true }] };
+  for (let time = 0; time < 2; time++) {
+    const before = upstream.received.length;
+    const graph = graphOf(ruled);
+    graph.takeOver();
+    await graph.addresses.resolve('direct.example', never);
+    expect(upstream.received.length - before).toBe(1);
+  }
+});
+
+test('a chosen mode counts at once, and costs no answer', async () => {
+  const { graph, lasting, ask } = make({ nameserver: [{ kind: 'udp', address: '127.0.0.1', port: upstream.port }] });
+  await ask('nas.lan', 'A');
+  expect(await ask('nas.lan', 'A')).toMatchObject({ answers: [{ ttl: 30 }] });
+  expect(graph.router.isPlainFake('web.example')).toBe(true);
+  const { generation } = graph.router;
+  lasting.chooseMode('redir-host');
+  expect(graph.router.isPlainFake('web.example')).toBe(false);
+  expect(graph.router.generation).toBeGreaterThan(generation);
+  expect(await ask('nas.lan', 'A')).toMatchObject({ answers: [{ ttl: 1 }] });
+  expect(upstream.received).toHaveLength(1);
 });
 
 test('after a change of the network servers are connected to anew, also for what is asked already', async () => {
@@ -135,7 +200,10 @@ test('a nameserver that is an answer code: a denial has an SOA, so that it can b
 
 test('what the policy answers with a code is answered so, in fake-ip mode too', async () => {
   const { ask, pool } = make({
-    nameserverPolicy: [{ patterns: ['+.ads.example'], servers: [{ kind: 'rcode', rcode: 'NXDOMAIN' }] }],
+    nameserverPolicy: [
+      { patterns: ['good.ads.example'], servers: [{ kind: 'udp', address: '127.0.0.1', port: upstream.port }] },
+      { patterns: ['+.ads.example'], servers: [{ kind: 'rcode', rcode: 'NXDOMAIN' }] },
+    ],
   });
   for (const type of ['A', 'AAAA', 'HTTPS'])
     expect(await ask('www.ads.example', type), type).toMatchObject({
@@ -143,6 +211,9 @@ test('what the policy answers with a code is answered so, in fake-ip mode too', 
       authorities: [{ type: 'SOA' }],
     });
   expect([pool.used, upstream.received.length]).toEqual([0, 0]);
+  expect((await ask('good.ads.example', 'A'))?.answers).toMatchObject([
+    { data: pool.find('good.ads.example')?.address },
+  ]);
 });
 
 test('the name of a server of ours is looked up though it is a special one', async () => {

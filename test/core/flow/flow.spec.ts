@@ -4,6 +4,7 @@ import { Flow } from '../../../core/flow/flow.ts';
 import type { FlowCarrier } from '../../../core/flow/flow-carrier.ts';
 
 const rule = { index: 3, type: 'DOMAIN', payload: 'web.example', policy: 'far' } as const;
+const route = { outbound: { way: 'proxied' }, chain: ['far'] } as const;
 const carrier: FlowCarrier = { kind: 'stream', bytes: () => ({ up: 1, down: 2 }), close: () => undefined };
 
 function flow(): { flow: Flow; changes: string[] } {
@@ -24,7 +25,8 @@ function flow(): { flow: Flow; changes: string[] } {
 test('the whole way, each step told once, each row as the contract says', () => {
   const { flow: it, changes } = flow();
   connectionRowSchema.parse(it.row());
-  it.decided(rule, ['far'], '192.0.2.1');
+  it.decided(rule, route, '192.0.2.1', 4);
+  it.dials(['192.0.2.6:443', '192.0.2.7:443']);
   it.opened('192.0.2.7', 12);
   expect(it.close({ at: 2000, up: 10, down: 20, reason: 'done' })).toBe(true);
   expect(changes).toEqual(['dialing', 'open', 'closed']);
@@ -38,6 +40,9 @@ test('the whole way, each step told once, each row as the contract says', () => 
     rule,
     matchedIp: '192.0.2.1',
     chain: ['far'],
+    way: 'proxied',
+    decideMs: 4,
+    tried: ['192.0.2.6:443', '192.0.2.7:443'],
     remote: '192.0.2.7',
     state: 'closed',
     up: 10,
@@ -61,14 +66,14 @@ describe('nothing goes back', () => {
   test('from closed', () => {
     const { flow: it } = flow();
     it.close({ at: 1, up: 0, down: 0, reason: 'done' });
-    expect(() => it.decided(rule, [])).toThrow(/closed to dialing/);
+    expect(() => it.decided(rule, route, undefined, 1)).toThrow(/closed to dialing/);
     expect(() => it.opened(undefined, 1)).toThrow(/closed to open/);
   });
 
   test('to the same state', () => {
     const { flow: it } = flow();
-    it.decided(rule, []);
-    expect(() => it.decided(rule, [])).toThrow(/dialing to dialing/);
+    it.decided(rule, route, undefined, 1);
+    expect(() => it.decided(rule, route, undefined, 1)).toThrow(/dialing to dialing/);
   });
 });
 

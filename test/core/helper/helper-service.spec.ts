@@ -1,15 +1,17 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../../core/base/app-error.ts';
 import { Emitter } from '../../../core/base/emitter.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
-import { type Config, type DnsMode, defaultConfig } from '../../../core/contract/config.ts';
+import { type Config, type DnsMode, defaultConfig, type PolicyMode } from '../../../core/contract/config.ts';
 import type { ConnectionRow } from '../../../core/contract/flow.ts';
 import type { MethodName, Params, Result } from '../../../core/contract/rpc.ts';
 import { methods } from '../../../core/contract/rpc.ts';
 import type { NetworkChange, Snapshot } from '../../../core/contract/status.ts';
+import { warningOf } from '../../../core/contract/warning-texts.ts';
 import { ConfigStore } from '../../../core/helper/config-store.ts';
 import { Health } from '../../../core/helper/health.ts';
 import { HelperService } from '../../../core/helper/helper-service.ts';
@@ -17,8 +19,14 @@ import { OwnerStore } from '../../../core/helper/owner-store.ts';
 import { leaseMs, Ownership, returnMs } from '../../../core/helper/ownership.ts';
 import { RowPrivacy } from '../../../core/helper/row-privacy.ts';
 import type { ServedTunnel } from '../../../core/helper/served-tunnel.ts';
+import { SetShelf } from '../../../core/helper/set-shelf.ts';
+import { noSets, type RuleSets } from '../../../core/rule/rule-set.ts';
+import { BlobStore } from '../../../core/state/blob-store.ts';
+import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
+import { choosePlatform } from '../../../core/system/platform.ts';
 import { TunnelMachine, type TunnelStepName } from '../../../core/tunnel/tunnel-machine.ts';
-import { ManualClock } from '../rpc/manual-clock.ts';
+import { eventually } from '../../support/eventually.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 
 const anna = 1000;
 const bert = 1001;
@@ -74,9 +82,13 @@ class MemoryTunnel implements ServedTunnel {
     if (config.rules[0]?.policy === 'NOWHERE') throw new AppError('CONFIG_INVALID', 'there is no policy NOWHERE');
   }
 
-  async reload(config: Config): Promise<void> {
+  sets: RuleSets = noSets;
+
+  async reload(config: Config, sets: RuleSets, prepare: () => void): Promise<void> {
     this.check(config);
+    prepare();
     this.config = config;
+    this.sets = sets;
     this.reloads++;
   }
 
@@ -97,15 +109,42 @@ class MemoryTunnel implements ServedTunnel {
     };
   }
 
-  mode: DnsMode | null = null;
+  chosenDnsMode: DnsMode | null = null;
+  chosenMode: PolicyMode | null = null;
+  choices: ReadonlyMap<string, string> = new Map();
   readonly mappingCalls: unknown[] = [];
 
   dnsMode() {
-    return { mode: this.mode ?? this.config.dns.mode, chosen: this.mode !== null };
+    return { mode: this.chosenDnsMode ?? this.config.dns.mode, chosen: this.chosenDnsMode !== null };
   }
 
   async setDnsMode(mode: DnsMode | null): Promise<void> {
-    this.mode = mode;
+    this.chosenDnsMode = mode;
+  }
+
+  mode() {
+    return { mode: this.chosenMode ?? this.config.mode, chosen: this.chosenMode !== null };
+  }
+
+  setMode(mode: PolicyMode | null): void {
+    this.chosenMode = mode;
+  }
+
+  useChoices(choices: ReadonlyMap<string, string>): void {
+    this.choices = choices;
+  }
+
+  selectProxy({ group, member }: Params<'selectProxy'>): Result<'selectProxy'> {
+    if (group === 'gone') throw new AppError('POLICY_UNKNOWN', 'no such group');
+    return { now: member };
+  }
+
+  testProxies(): Result<'testProxies'> {
+    return { nodes: [], startedAt: 0 };
+  }
+
+  stopTests(): number {
+    return 3;
   }
 
   flushDnsCache(): number {
@@ -121,8 +160,11 @@ class MemoryTunnel implements ServedTunnel {
     return addresses.length;
   }
 
+  switchRule(): boolean {
+    return false;
+  }
   rules() {
-    return this.config.rules.map((rule, index) => ({ ...rule, index, hits: 0 }));
+    return this.config.rules.map((rule, index) => ({ ...rule, index, hits: 0, misses: 0, off: false }));
   }
 
   async testRule({ host, port, network }: Params<'testRule'>) {
@@ -157,7 +199,10 @@ let ownership: Ownership;
 let owners: OwnerStore;
 let service: HelperService;
 let leftovers: NetworkChange[];
+let sets: SetShelf;
+let otherDevice: string | undefined;
 let stranded: string[];
+let choices: MemoryStateStore;
 
 /** A helper process begins on the same state directory. */
 function boot(): void {
@@ -166,7 +211,10 @@ function boot(): void {
   tunnel = new MemoryTunnel(clock);
   ownership = new Ownership(clock);
   owners = new OwnerStore(join(directory, 'owner.json'), 'boot-1');
+  sets = new SetShelf(new BlobStore(join(directory, 'blobs')), clock, silentLogger);
   service = new HelperService({
+    choices,
+    sets,
     tunnel,
     ownership,
     owners,
@@ -175,7 +223,9 @@ function boot(): void {
     privacy: new RowPrivacy(() => ownership.owner?.uid ?? service.configuredBy),
     changes: () => [...tunnel.inForce].map((what) => ({ id: what, what, where: 'here', since: 0 })),
     restore: async () => leftovers.splice(0),
+    otherDevice: async () => otherDevice,
     stranded: { begin: async () => void stranded.push('begin'), end: () => void stranded.push('end') },
+    processes: choosePlatform().processes,
     setLogLevel: () => undefined,
     version: '1.2.3',
     clock,
@@ -197,6 +247,8 @@ async function call<M extends MethodName>(uid: number, method: M, params: Params
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'mirage-service-'));
   leftovers = [];
+  choices = new MemoryStateStore();
+  otherDevice = undefined;
   stranded = [];
   boot();
 });
@@ -240,7 +292,7 @@ describe('turning on and off', () => {
     });
     const on = call(anna, 'setEnhanced', { on: true });
     on.catch(() => undefined);
-    await vi.waitFor(() => expect(tunnel.machine.state.kind).toBe('starting'));
+    await eventually(() => expect(tunnel.machine.state.kind).toBe('starting'));
     const off = call(anna, 'setEnhanced', { on: false });
     release();
     await expect(on).rejects.toThrow('turned off');
@@ -436,12 +488,12 @@ describe('ports that are root’s to open', () => {
 describe('sessions', () => {
   test('one whose app is gone ends after 20 s: everything is undone', async () => {
     await call(anna, 'setEnhanced', { on: true });
-    clock.advance(leaseMs - 1);
+    clock.run(leaseMs - 1);
     expect(await call(anna, 'renewLease', {})).toEqual({ ttlMs: leaseMs, resumed: false });
-    clock.advance(leaseMs - 1);
+    clock.run(leaseMs - 1);
     expect(tunnel.machine.state.kind).toBe('running');
-    clock.advance(1);
-    await vi.waitFor(() => expect(tunnel.machine.state.kind).toBe('stopped'));
+    clock.run(1);
+    await eventually(() => expect(tunnel.machine.state.kind).toBe('stopped'));
     expect(tunnel.inForce.size).toBe(0);
     expect(ownership.owner).toBeNull();
     boot();
@@ -451,7 +503,7 @@ describe('sessions', () => {
 
   test('persistent has no lease', async () => {
     await call(anna, 'setEnhanced', { on: true, mode: 'persistent' });
-    clock.advance(100 * leaseMs);
+    clock.run(100 * leaseMs);
     expect(tunnel.machine.state.kind).toBe('running');
     expect(await call(anna, 'renewLease', {})).toEqual({ ttlMs: 0, resumed: false });
   });
@@ -464,6 +516,14 @@ describe('sessions', () => {
 });
 
 describe('after the process was killed', () => {
+  test('in the middle of turning off: what was wanted is remembered, and nobody resumes', async () => {
+    await call(anna, 'setEnhanced', { on: true, mode: 'persistent' });
+    const off = call(anna, 'setEnhanced', { on: false });
+    expect(tunnel.machine.state.kind).not.toBe('stopped');
+    expect(owners.load().owner).toBeNull();
+    await off;
+  });
+
   test('persistent goes on at once, with the configuration of its user', async () => {
     await call(anna, 'applyConfig', { config: named('REJECT') });
     await call(anna, 'setEnhanced', { on: true, mode: 'persistent' });
@@ -482,7 +542,7 @@ describe('after the process was killed', () => {
     boot();
     await service.resume();
     expect(await call(anna, 'getSnapshot', {})).toMatchObject({ tunnel: { kind: 'stopped' }, owner: null });
-    clock.advance(returnMs - 1);
+    clock.run(returnMs - 1);
     expect(await call(bert, 'renewLease', {})).toEqual({ ttlMs: 0, resumed: false });
     expect(await call(anna, 'renewLease', {})).toEqual({ ttlMs: leaseMs, resumed: true });
     expect(await call(anna, 'getSnapshot', {})).toMatchObject({
@@ -496,7 +556,7 @@ describe('after the process was killed', () => {
     await call(anna, 'setEnhanced', { on: true });
     boot();
     await service.resume();
-    clock.advance(returnMs);
+    clock.run(returnMs);
     expect(await call(anna, 'renewLease', {})).toEqual({ ttlMs: 0, resumed: false });
     expect([tunnel.inForce.size, tunnel.reloads, tunnel.mixed]).toEqual([0, 0, null]);
   });
@@ -541,7 +601,7 @@ describe('configuration', () => {
     const { hash } = await call(anna, 'applyConfig', { config: named('REJECT') });
     const snapshot = await call(anna, 'getSnapshot', {});
     expect(snapshot).toMatchObject({
-      config: { hash, proxies: 0, rules: 1 },
+      config: { hash, proxies: 0, rules: 1, strictRoute: false },
       mixed: { address: '127.0.0.1', port: 7890 },
     });
     expect(JSON.parse(readFileSync(join(directory, `config-${anna}.json`), 'utf8'))).toEqual(named('REJECT'));
@@ -562,6 +622,81 @@ describe('configuration', () => {
     expect(tunnel.reloads).toBe(1);
   });
 
+  describe('with sets', () => {
+    const bytes = Buffer.from('+example.com\n');
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const config: Config = {
+      ...defaultConfig,
+      sets: [
+        { name: 'rule-set:ads', behavior: 'domain', blob: sha256 },
+        { name: 'geosite:!ads', behavior: 'domain', blob: sha256, inverted: true },
+        { name: 'rule-set:gone', behavior: 'ipcidr', blob: null, missing: 'NOT_FETCHED' },
+      ],
+    };
+    const send = (uid: number, data = bytes) =>
+      call(uid, 'putBlob', { sha256, size: bytes.length, offset: 0, data: data.toString('base64') });
+
+    test('says which blobs it lacks and changes nothing; then loads them', async () => {
+      expect(await call(anna, 'applyConfig', { config })).toEqual({ hash: '', lacks: [sha256] });
+      expect(tunnel.config).toEqual(defaultConfig);
+      expect(await send(anna)).toEqual({ done: true });
+      expect(await call(anna, 'applyConfig', { config })).toEqual({ hash: expect.stringMatching(/^\w+$/) });
+      const ads = tunnel.sets.get('rule-set:ads');
+      expect(ads?.behavior === 'domain' && ads.names.has('www.example.com')).toBe(true);
+      expect([ads?.inverted, tunnel.sets.get('geosite:!ads')?.inverted]).toEqual([false, true]);
+      expect([tunnel.sets.get('rule-set:gone'), tunnel.sets.trouble('rule-set:gone')]).toEqual([
+        undefined,
+        'NOT_FETCHED',
+      ]);
+      const told = async () =>
+        (await call(anna, 'getSnapshot', {})).warnings.map(({ code: each, values }) => [each, values]);
+      expect(await told()).toEqual([['SETS_MISSING', { count: '1', names: 'gone' }]]);
+      await call(anna, 'applyConfig', { config: defaultConfig });
+      expect(await told()).toEqual([]);
+    });
+
+    test("are each user's own: nobody learns what another one has", async () => {
+      await send(anna);
+      expect(await call(bert, 'applyConfig', { config })).toMatchObject({ lacks: [sha256] });
+    });
+
+    test('are there again after a restart, and those that nobody names any more are not', async () => {
+      await send(anna);
+      await call(anna, 'applyConfig', { config });
+      boot();
+      await call(anna, 'setEnhanced', { on: true });
+      expect(tunnel.sets.get('rule-set:ads')?.size).toBe(1);
+      await call(anna, 'applyConfig', { config: defaultConfig });
+      expect(await call(anna, 'applyConfig', { config })).toMatchObject({ lacks: [sha256] });
+    });
+
+    test('one that was damaged on the disk matches nothing, and is asked for again', async () => {
+      await send(anna);
+      await call(anna, 'applyConfig', { config });
+      writeFileSync(join(directory, 'blobs', String(anna), sha256), '+example.org\n');
+      boot();
+      await call(anna, 'setEnhanced', { on: true });
+      expect([tunnel.sets.get('rule-set:ads'), tunnel.sets.trouble('rule-set:ads')]).toEqual([
+        undefined,
+        'NOT_READABLE',
+      ]);
+      expect(await call(anna, 'applyConfig', { config })).toMatchObject({ lacks: [sha256] });
+      await send(anna);
+      await call(anna, 'applyConfig', { config });
+      expect(tunnel.sets.get('rule-set:ads')?.size).toBe(1);
+    });
+
+    test('bytes with another sha256, and malformed ones, change nothing', async () => {
+      await expect(send(anna, Buffer.from('+example.net\n'))).rejects.toThrow(code('RPC_BAD_PARAMS'));
+      const wrong = Buffer.from('what is this\n');
+      const name = createHash('sha256').update(wrong).digest('hex');
+      await call(anna, 'putBlob', { sha256: name, size: wrong.length, offset: 0, data: wrong.toString('base64') });
+      const sets = [{ name: 'rule-set:x', behavior: 'domain' as const, blob: name }];
+      await expect(call(anna, 'applyConfig', { config: { ...config, sets } })).rejects.toThrow(code('CONFIG_INVALID'));
+      expect(tunnel.config).toEqual(defaultConfig);
+    });
+  });
+
   test("another user who turns it on gets their own, or the default, never the former user's", async () => {
     await call(anna, 'applyConfig', { config: named('REJECT') });
     await call(bert, 'setEnhanced', { on: true });
@@ -574,7 +709,7 @@ describe('configuration', () => {
     const snapshot = await call(anna, 'setEnhanced', { on: true });
     expect(snapshot).toMatchObject({
       tunnel: { kind: 'running' },
-      warnings: [{ code: 'STATE_NOT_SAVED', severity: 'warning' }],
+      warnings: [{ code: 'CONFIG_NOT_SAVED' }, { code: 'STATE_NOT_SAVED', severity: 'warning' }],
     });
     directory = mkdtempSync(join(tmpdir(), 'mirage-service-'));
   });
@@ -592,6 +727,23 @@ describe('configuration', () => {
     const mixed = { address: '127.0.0.1', port: 7890, users: [{ username: 'mixed-name', password: 'mixed-secret' }] };
     await call(anna, 'applyConfig', { config: { ...defaultConfig, proxies: [proxy], mixed } });
     expect(JSON.stringify(await call(anna, 'getSnapshot', {}))).not.toMatch(/annas|mixed-/);
+  });
+});
+
+describe('inherit', () => {
+  const left = [{ id: 'trace-0', what: 'ip rule', where: 'table 5380', since: 0 }];
+
+  test('what nobody is to resume is undone, also without a record', async () => {
+    leftovers = [...left];
+    await service.inherit();
+    expect(leftovers).toEqual([]);
+  });
+
+  test('what another helper has in force stays', async () => {
+    leftovers = [...left];
+    otherDevice = 'mirage0';
+    await service.inherit();
+    expect(leftovers).toEqual(left);
   });
 });
 
@@ -629,15 +781,15 @@ describe('snapshots', () => {
       act();
       return told - before;
     };
-    expect(since(() => health.raise({ code: 'A', severity: 'notice', title: 't', text: 'x' }))).toBe(1);
+    expect(since(() => health.raise(warningOf('FAKE_IP_TABLE_LOST', {})))).toBe(1);
     await call(anna, 'setEnhanced', { on: true, mode: 'persistent' });
     expect(told).toBeGreaterThan(5);
     tunnel.used = 3;
-    expect(since(() => clock.advance(5_000))).toBe(1);
-    expect(since(() => clock.advance(4_000))).toBe(0);
+    expect(since(() => clock.run(5_000))).toBe(1);
+    expect(since(() => clock.run(4_000))).toBe(0);
     tunnel.unknown = 1;
-    expect(since(() => clock.advance(1_000))).toBe(1);
-    expect(since(() => clock.advance(10_000))).toBe(0);
+    expect(since(() => clock.run(1_000))).toBe(1);
+    expect(since(() => clock.run(10_000))).toBe(0);
     stop();
     expect(since(() => health.clear('A'))).toBe(0);
   });
@@ -656,4 +808,49 @@ test('what is remembered is readable by root alone, and no draft stays', async (
     [`config-${anna}.json`, 0o600],
     ['owner.json', 0o600],
   ]);
+});
+
+describe('modes and choices', () => {
+  test("a mode is its user's, and there again after a death", async () => {
+    await call(anna, 'setSwitches', { mode: 'global' });
+    expect((await call(anna, 'getSnapshot', {})).mode).toEqual({ mode: 'global', chosen: true });
+    boot();
+    await service.resume();
+    await call(anna, 'applyConfig', { config: defaultConfig });
+    expect((await call(anna, 'getSnapshot', {})).mode).toEqual({ mode: 'global', chosen: true });
+    await call(anna, 'setSwitches', { mode: null });
+    expect((await call(anna, 'getSnapshot', {})).mode).toEqual({ mode: 'rule', chosen: false });
+  });
+
+  test('a configuration that is refused leaves the choices and the mode of the one in force', async () => {
+    await call(anna, 'applyConfig', { config: defaultConfig });
+    await call(anna, 'selectProxy', { group: 'g', member: 'a' });
+    boot();
+    await call(anna, 'applyConfig', { config: { ...defaultConfig, logLevel: 'debug' } });
+    await call(anna, 'setSwitches', { mode: 'global' });
+    await expect(call(bert, 'applyConfig', { config: named('NOWHERE') })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
+    expect([...tunnel.choices]).toEqual([['g', 'a']]);
+    expect(tunnel.chosenMode).toBe('global');
+  });
+
+  test('a choice in a group is on disk at once, and in force with the configuration of its user', async () => {
+    await call(anna, 'applyConfig', { config: defaultConfig });
+    expect(await call(anna, 'selectProxy', { group: 'g', member: 'a' })).toEqual({ now: 'a' });
+    expect([...choices.choices(anna)]).toEqual([['g', 'a']]);
+    await expect(call(anna, 'selectProxy', { group: 'gone', member: 'a' })).rejects.toMatchObject({
+      code: 'POLICY_UNKNOWN',
+    });
+    await expect(call(bert, 'selectProxy', { group: 'g', member: 'b' })).rejects.toMatchObject({
+      code: 'HELPER_IN_USE',
+    });
+    boot();
+    await call(bert, 'applyConfig', { config: defaultConfig });
+    expect([...tunnel.choices]).toEqual([]);
+    await call(anna, 'applyConfig', { config: { ...defaultConfig, logLevel: 'debug' } });
+    expect([...tunnel.choices]).toEqual([['g', 'a']]);
+    await call(anna, 'selectProxy', { group: 'g', member: null });
+    expect([...choices.choices(anna)]).toEqual([]);
+  });
 });

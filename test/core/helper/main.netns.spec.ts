@@ -3,7 +3,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../../core/base/clock.ts';
+import { readTopic } from '../../../core/cli/topic-reader.ts';
+import { defaultConfig } from '../../../core/contract/config.ts';
 import type { Result } from '../../../core/contract/rpc.ts';
+import type { OwnerMode } from '../../../core/contract/status.ts';
 import { RpcClient } from '../../../core/rpc/rpc-client.ts';
 import { type Finished, Lab, type Machine, type Running } from '../../support/lab.ts';
 import { root } from '../../support/source-graph.ts';
@@ -53,7 +56,13 @@ describeInLab('the helper process', () => {
   }
 
   /** Calls a method from this process, which is root's; the socket is reached by its file. */
-  async function call(on?: boolean): Promise<Result<'getSnapshot'>> {
+  function call(on?: boolean, mode: OwnerMode = 'persistent'): Promise<Result<'getSnapshot'>> {
+    return asClient((client) =>
+      on === undefined ? client.call('getSnapshot', {}) : client.call('setEnhanced', { on, mode }),
+    );
+  }
+
+  async function asClient<R>(work: (client: RpcClient) => Promise<R>): Promise<R> {
     const client = new RpcClient({
       socketPath: path.join(runtimeDir, 'helper.sock'),
       version: 'test',
@@ -61,9 +70,7 @@ describeInLab('the helper process', () => {
     });
     try {
       await client.connectOnce();
-      return on === undefined
-        ? await client.call('getSnapshot', {})
-        : await client.call('setEnhanced', { on, mode: 'persistent' });
+      return await work(client);
     } finally {
       await client.close();
     }
@@ -146,6 +153,22 @@ describeInLab('the helper process', () => {
     expect(await machine.networkState()).toBe(before);
     expect(await run('--restore')).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing to undo') });
   });
+
+  test.each(['session', 'persistent'] as const)(
+    'what --restore undid of a %s stays so at the next helper',
+    async (mode) => {
+      const helper = await start();
+      await call(true, mode);
+      await helper.stop('SIGKILL');
+      expect(await run('--restore')).toMatchObject({ code: 0 });
+      await start();
+      // The app is still there and renews its lease, as apps do after a death.
+      expect(await asClient((client) => client.call('renewLease', {}))).toMatchObject({ resumed: false });
+      expect(await call()).toMatchObject({ tunnel: { kind: 'stopped' }, owner: null });
+      expect(await machine.networkState()).toBe(before);
+      expect(await call(true, mode)).toMatchObject({ tunnel: { kind: 'running' } });
+    },
+  );
 
   test('--restore ends connections to fake addresses, whose meaning died with the helper', async () => {
     const helper = await start();
@@ -233,5 +256,55 @@ describeInLab('the helper process', () => {
     });
     await machine.sh(`rm ${stateDir}/full`);
     expect(await call(true)).toMatchObject({ tunnel: { kind: 'running' } });
+  });
+
+  test('a choice in a group survives kill -9', async () => {
+    const node = (name: string) => ({ type: 'socks5' as const, name, server: '10.20.0.1', port: 1080, udp: true });
+    const groups = [{ name: 'pick', type: 'select' as const, members: ['a', 'b'], udp: true, hidden: false }];
+    const config = { ...defaultConfig, mixed: null, proxies: [node('a'), node('b')], groups };
+    const first = await start();
+    await asClient(async (client) => {
+      await client.call('applyConfig', { config });
+      expect(await client.call('selectProxy', { group: 'pick', member: 'b' })).toEqual({ now: 'b' });
+      await client.call('setSwitches', { mode: 'global' });
+    });
+    await first.stop('SIGKILL');
+    const second = await start();
+    await asClient(async (client) => {
+      await client.call('applyConfig', { config });
+      expect(await readTopic(client, 'proxies', { limit: 100 }, systemClock)).toContainEqual(
+        expect.objectContaining({ name: 'pick', group: expect.objectContaining({ now: 'b', chosen: 'b' }) }),
+      );
+      expect((await client.call('getSnapshot', {})).mode).toEqual({ mode: 'global', chosen: true });
+    });
+    await second.stop('SIGTERM');
+  });
+
+  test('nodes are tested while nothing is on', async () => {
+    const node = { type: 'socks5' as const, name: 'a', server: '10.20.0.1', port: 1080, udp: true };
+    const test = {
+      url: 'http://t.example/',
+      interval: 600,
+      timeout: 2000,
+      tolerance: 0,
+      lazy: false,
+      expectedStatus: '*',
+    };
+    const group = { name: 'auto', type: 'url-test' as const, members: ['a'], test, udp: true, hidden: false };
+    const helper = await start();
+    await asClient(async (client) => {
+      await client.call('applyConfig', {
+        config: { ...defaultConfig, mixed: null, proxies: [node], groups: [group] },
+      });
+      const codes = async () => {
+        const rows = await readTopic(client, 'proxies', { limit: 100 }, systemClock);
+        return rows.find(({ name }) => name === 'a')?.delays[0]?.history.map(({ code }) => code);
+      };
+      // The router answers that nobody listens there.
+      await expect.poll(codes, { timeout: 10_000 }).toEqual(['DIAL_PROXY_REFUSED']);
+      await client.call('testProxies', { policy: 'auto' });
+      await expect.poll(codes, { timeout: 10_000 }).toEqual(['DIAL_PROXY_REFUSED', 'DIAL_PROXY_REFUSED']);
+    });
+    await helper.stop('SIGTERM');
   });
 });

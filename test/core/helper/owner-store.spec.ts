@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -13,8 +22,8 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }));
 
 const nobody = { owner: null, switches: new Map(), app: null };
-const chosen: UserSwitches = { systemDns: false, autoRoute: true, dnsMode: 'redir-host' };
-const other: UserSwitches = { systemDns: true, autoRoute: false, dnsMode: null };
+const chosen: UserSwitches = { systemDns: false, autoRoute: true, dnsMode: 'redir-host', mode: 'global' };
+const other: UserSwitches = { systemDns: true, autoRoute: false, dnsMode: null, mode: null };
 
 test('at first there is no owner and nobody has switched anything', () => {
   expect(new OwnerStore(path, 'boot-1').load()).toEqual(nobody);
@@ -44,13 +53,33 @@ test('a session does not outlive its boot, persistent and switches do', () => {
   });
 });
 
+test.each(['session', 'persistent'] as const)(
+  'a forgotten owner (%s) is not resumed; what users switched stays',
+  (mode) => {
+    const switches = new Map([[1000, chosen]]);
+    new OwnerStore(path, 'boot-1').save({ owner: { uid: 1000, mode }, switches, app: { pid: 7, started: 8 } });
+    new OwnerStore(path, 'boot-1').forgetOwner();
+    expect(new OwnerStore(path, 'boot-1').load()).toEqual({ owner: null, switches, app: null });
+  },
+);
+
+test('an owner is forgotten where nothing can be written, too; without one nothing is written', () => {
+  new OwnerStore(path, 'boot-1').forgetOwner();
+  expect(readdirSync(directory)).toEqual([]);
+  const switches = new Map([[1000, chosen]]);
+  new OwnerStore(path, 'boot-1').save({ owner: { uid: 1000, mode: 'persistent' }, switches, app: null });
+  mkdirSync(`${path}.${process.pid}.new`); // no draft can be made
+  new OwnerStore(path, 'boot-1').forgetOwner();
+  expect(new OwnerStore(path, 'boot-1').load()).toEqual(nobody);
+});
+
 test.each([
   ['without a mode', {}, null],
   ['with one', { dnsMode: 'redir-host' }, 'redir-host'],
 ])('a file of an earlier helper, %s, tells the switches of its owner', (_, more, dnsMode) => {
   const owner = { uid: 1000, mode: 'persistent' };
   writeFileSync(path, JSON.stringify({ version: 1, owner, systemDns: false, autoRoute: true, boot: 'b', ...more }));
-  const switches = new Map([[1000, { systemDns: false, autoRoute: true, dnsMode }]]);
+  const switches = new Map([[1000, { systemDns: false, autoRoute: true, dnsMode, mode: null }]]);
   expect(new OwnerStore(path, 'b').load()).toEqual({ owner, switches, app: null });
 });
 

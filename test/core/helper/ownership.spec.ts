@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { Clock } from '../../../core/base/clock.ts';
 import type { Owner } from '../../../core/contract/status.ts';
 import { leaseMs, Ownership, returnMs } from '../../../core/helper/ownership.ts';
-import { ManualClock } from '../rpc/manual-clock.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 
 const anna = 1000;
 const bert = 1001;
@@ -37,28 +38,51 @@ describe('who may change it', () => {
 describe('a session', () => {
   test('ends when nobody renews it, at 20 s', () => {
     ownership.claim({ uid: anna, mode: 'session' });
-    clock.advance(leaseMs - 1);
+    clock.run(leaseMs - 1);
     expect(expired).toEqual([]);
-    clock.advance(1);
+    clock.run(1);
     expect(expired).toEqual([{ uid: anna, mode: 'session' }]);
   });
 
   test('lives as long as it is renewed', () => {
     ownership.claim({ uid: anna, mode: 'session' });
     for (let i = 0; i < 100; i++) {
-      clock.advance(5_000);
+      clock.run(5_000);
       expect(ownership.renew(anna)).toBe('renewed');
     }
     expect(expired).toEqual([]);
-    clock.advance(leaseMs);
+    clock.run(leaseMs);
     expect(expired).toHaveLength(1);
+  });
+
+  test('survives a standstill of the whole machine: who could not be heard has not been silent', () => {
+    let pending: (() => void) | undefined;
+    const late: Clock = {
+      now: () => 0,
+      monotonic: () => 0,
+      every: () => () => undefined,
+      after: (_ms, callback) => {
+        pending = callback;
+        return () => undefined;
+      },
+    };
+    const after = (): void => pending?.();
+    const held = new Ownership(late);
+    const ended: Owner[] = [];
+    held.expired.on((owner) => ended.push(owner));
+    held.claim({ uid: anna, mode: 'session' });
+    // What has fallen due, an hour ago perhaps, is noticed now; then the app is heard.
+    after();
+    expect([ended, held.renew(anna)]).toEqual([[], 'renewed']);
+    for (let i = 0; i < 4; i++) after();
+    expect(ended).toHaveLength(1);
   });
 
   test('is not kept alive by another user, not even root', () => {
     ownership.claim({ uid: anna, mode: 'session' });
-    clock.advance(leaseMs - 1);
+    clock.run(leaseMs - 1);
     expect([ownership.renew(bert), ownership.renew(0)]).toEqual(['none', 'none']);
-    clock.advance(1);
+    clock.run(1);
     expect(expired).toHaveLength(1);
   });
 
@@ -79,19 +103,19 @@ test('persistent has no lease and no timer', () => {
 test('a session that becomes persistent loses its lease, and the other way round', () => {
   ownership.claim({ uid: anna, mode: 'session' });
   ownership.claim({ uid: anna, mode: 'persistent' });
-  clock.advance(leaseMs);
+  clock.run(leaseMs);
   expect(expired).toEqual([]);
   ownership.claim({ uid: anna, mode: 'session' });
-  clock.advance(leaseMs);
+  clock.run(leaseMs);
   expect(expired).toHaveLength(1);
 });
 
 describe('after a crash of the helper', () => {
   test("the session's own user may come back within 60 s", () => {
     ownership.awaitReturn(anna);
-    clock.advance(returnMs - 1);
+    clock.run(returnMs - 1);
     expect([ownership.renew(bert), ownership.renew(anna)]).toEqual(['none', 'returned']);
-    clock.advance(1);
+    clock.run(1);
     expect(ownership.renew(anna)).toBe('none');
     expect(clock.pending).toBe(0);
   });
@@ -100,7 +124,7 @@ describe('after a crash of the helper', () => {
     ownership.awaitReturn(anna);
     expect(() => ownership.assertOpenTo(bert)).toThrow(expect.objectContaining({ details: { uid: anna } }));
     for (const uid of [anna, 0]) ownership.assertOpenTo(uid);
-    clock.advance(returnMs);
+    clock.run(returnMs);
     ownership.assertOpenTo(bert);
     ownership.awaitReturn(anna);
     ownership.claim({ uid: bert, mode: 'persistent' });

@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -41,6 +41,16 @@ test('held by another process, until that is killed', async () => {
 
 test('a directory that is not there is an error, not a free lock', () => {
   expect(() => SingleInstance.acquire(join(directory, 'none'))).toThrow('ENOENT');
+});
+
+test.each([
+  ['a directory', (path: string) => mkdirSync(path)],
+  ['a FIFO, which is not waited for', (path: string) => execFileSync('mkfifo', [path])],
+  ['a link', (path: string) => symlinkSync('elsewhere', path)],
+])('what lies in its place is an error: %s', (_what, put) => {
+  put(join(directory, 'helper.lock'));
+  expect(() => SingleInstance.acquire(directory)).toThrow(/EISDIR|not a regular file|ELOOP/);
+  expect(existsSync(join(directory, 'elsewhere'))).toBe(false);
 });
 
 test('nobody else can hold it: only root can open the file', () => {

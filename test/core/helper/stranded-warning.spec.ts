@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { Health } from '../../../core/helper/health.ts';
 import { StrandedWarning } from '../../../core/helper/stranded-warning.ts';
-import { ManualClock } from '../rpc/manual-clock.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 
 let clock: ManualClock;
 let health: Health;
@@ -22,7 +22,7 @@ test('names them, until they have been restarted', async () => {
     { code: 'CONTAINERS_WITHOUT_DNS', text: expect.stringContaining('web (0123456789ab)') },
   ]);
   names = [];
-  clock.advance(30_000);
+  clock.run(30_000);
   await settle();
   expect(health.warnings()).toEqual([]);
   expect(clock.pending).toBe(0);
@@ -41,7 +41,7 @@ test('nobody is left, or it is on again: nothing is said, nothing waits', async 
 test('not for ever', async () => {
   await warning.begin();
   for (let i = 0; i < 25; i++) {
-    clock.advance(30_000);
+    clock.run(30_000);
     await settle();
   }
   expect([health.warnings(), clock.pending]).toEqual([[], 0]);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type TrafficCounts, TrafficMeter } from '../../../core/helper/traffic-meter.ts';
-import { ManualClock } from '../rpc/manual-clock.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 
 const begun = () => {
   const clock = new ManualClock();
@@ -22,10 +22,10 @@ test('bytes a second, totals and counts, once a second', () => {
   meter.watch(() => told++);
   expect(meter.current()).toMatchObject({ up: 0, down: 0, upTotal: 100, downTotal: 200, live: 1, dnsQuestions: 5 });
   set({ up: 1_100, down: 5_200, live: 3 });
-  clock.advance(1_000);
+  clock.run(1_000);
   expect(told).toBe(1);
   expect(meter.current()).toMatchObject({ up: 1_000, down: 5_000, upTotal: 1_100, downTotal: 5_200, live: 3 });
-  clock.advance(1_000);
+  clock.run(1_000);
   expect(meter.current()).toMatchObject({ up: 0, down: 0 });
 });
 
@@ -33,7 +33,7 @@ test('all viewers share one sample; none, no sample and no timer', () => {
   const { clock, meter, asked } = begun();
   const [first, second] = [meter.watch(() => undefined), meter.watch(() => undefined)];
   const before = asked();
-  clock.advance(3_000);
+  clock.run(3_000);
   expect(asked() - before).toBe(3);
   first();
   second();
@@ -44,8 +44,8 @@ test('who comes back later is not shown a speed over the time nobody looked', ()
   const { clock, meter, set } = begun();
   meter.watch(() => undefined)();
   set({ up: 1_000_000 });
-  clock.advance(10_000);
+  clock.run(10_000);
   meter.watch(() => undefined);
-  clock.advance(1_000);
+  clock.run(1_000);
   expect(meter.current().up).toBe(0);
 });

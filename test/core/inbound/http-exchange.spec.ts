@@ -19,6 +19,8 @@ const none = { kind: 'bytes', bytes: 0 } as const;
 function exchange(request: Partial<ForwardedHead> = {}): HttpExchange {
   const head: ForwardedHead = {
     method: 'GET',
+    host: 'a.example',
+    reader: { method: 'GET', wants: 'text' },
     version: '1.1',
     head: Buffer.from('HEAD '),
     body: none,

@@ -79,21 +79,10 @@ test('after the end a flow is forgotten', () => {
 
 test('the carrier reads the engine’s shared counters and closes there', () => {
   const id = engine.open('192.0.2.1', 80);
-  engine.count(id, 12, 34);
-  expect(dispatched[0]?.carrier.bytes()).toEqual({ up: 12, down: 34 });
+  engine.count(id, 12, 34, 0);
+  expect(dispatched[0]?.carrier.bytes()).toEqual({ up: 12, down: 34, firstByteMs: 0 });
   dispatched[0]?.carrier.close('reset');
   expect(engine.closes).toEqual([{ id, how: 'reset' }]);
-});
-
-test('a stream is taken from the engine; it rejects when the client is gone', async () => {
-  const id = engine.open('192.0.2.1', 80);
-  const taken = dispatched[0]?.takeStream();
-  const application = engine.accept(id);
-  application.writable.write('hello');
-  const stream = await taken;
-  expect(String(await new Promise((resolve) => stream?.readable.once('data', resolve)))).toBe('hello');
-  engine.end(id, { reason: 'done' });
-  await expect(dispatched[0]?.takeStream()).rejects.toThrow('the client is gone');
 });
 
 test('questions go to the DNS side, whose answers go back by one way, at once or later', async () => {

@@ -4,7 +4,7 @@ import { afterEach, expect, test } from 'vitest';
 import { AppError } from '../../../core/base/app-error.ts';
 import { type Clock, systemClock } from '../../../core/base/clock.ts';
 import type { Endpoint } from '../../../core/contract/flow.ts';
-import type { NativeDial } from '../../../core/flow/dial-plan.ts';
+import type { DialPlan } from '../../../core/flow/dial-plan.ts';
 import type { UdpWayHandlers, UdpWays } from '../../../core/flow/udp-way.ts';
 import type { DialOutcome } from '../../../core/inbound/flow-engine.ts';
 import type { HeldFlow, InboundFlow } from '../../../core/inbound/inbound.ts';
@@ -29,17 +29,17 @@ class MemoryWays implements UdpWays {
   readonly open_: { key: string; handlers: UdpWayHandlers; closed: boolean }[] = [];
   failure: AppError | undefined;
 
-  keyOf(dial: NativeDial): string {
-    return dial.via;
+  keyOf({ layers: [layer] }: DialPlan): string {
+    return layer?.protocol ?? 'direct';
   }
 
-  targetOf({ hops, port, target }: NativeDial): Endpoint {
-    return target ?? { host: hops[0]?.address ?? '', port };
+  targetOf({ hops, port, layers, target }: DialPlan): Endpoint {
+    return layers.length > 0 ? target : { host: hops[0]?.address ?? '', port };
   }
 
-  async open(dial: NativeDial, handlers: UdpWayHandlers) {
+  async open(dial: DialPlan, handlers: UdpWayHandlers) {
     if (this.failure !== undefined) throw this.failure;
-    const key = dial.via;
+    const key = this.keyOf(dial);
     const entry = { key, handlers, closed: false };
     this.open_.push(entry);
     return {
@@ -51,10 +51,13 @@ class MemoryWays implements UdpWays {
   }
 }
 
-const direct = (address: string, port: number): NativeDial => ({
-  via: 'direct',
+const direct = (address: string, port: number): DialPlan => ({
+  kind: 'dial',
   hops: [{ address, device: null }],
   port,
+  layers: [],
+  target: { host: address, port },
+  udp: true,
   timeoutMs: 1000,
 });
 
@@ -82,8 +85,9 @@ async function association(answer: (flow: HeldFlow) => void = () => undefined, o
       },
     };
   };
+  const door = { type: 'SOCKS5', port: 7890, user: 'me' } as const;
   const ours = new UdpAssociation(
-    { endpoint: { host: '127.0.0.1', port: 0 }, name },
+    { endpoint: { host: '127.0.0.1', port: 0 }, name, door },
     '127.0.0.1',
     { dispatcher: { dispatch }, ways, clock },
     shares,
@@ -150,7 +154,8 @@ test('answers: from what was asked, by the address that the client knows; from o
 });
 
 test('a proxy’s answer to a name comes from the address the proxy tells', async () => {
-  const dial = { ...direct('203.0.113.1', 1080), via: 'socks5', target: { host: 'a.example', port: 53 } } as const;
+  const target = { host: 'a.example', port: 53 };
+  const dial: DialPlan = { ...direct('203.0.113.1', 1080), layers: [{ protocol: 'socks5' }], target };
   const { told, ways, port } = await association((flow) => flow.decide({ kind: 'dial', dial }));
   const { send, got } = await client(port);
   send('a.example', 53, 'hi');

@@ -28,22 +28,43 @@ const plan = (host: string) => direct.plan({ host, port: 443 }, 'tcp', new Abort
 
 test('a name is resolved by our resolver; every address has its interface', async () => {
   expect(await plan('web.example')).toEqual({
-    kind: 'native',
-    dial: {
-      via: 'direct',
-      port: 443,
-      timeoutMs: 9000,
-      hops: [
-        { address: '192.0.2.1', device: 'eth0' },
-        { address: '2001:db8::1', device: 'eth1' },
-      ],
+    kind: 'dial',
+    hops: [
+      { address: '192.0.2.1', device: 'eth0' },
+      { address: '2001:db8::1', device: 'eth1' },
+    ],
+    port: 443,
+    layers: [],
+    target: { host: 'web.example', port: 443 },
+    udp: false,
+    timeoutMs: 9000,
+  });
+});
+
+describe('for a client elsewhere', () => {
+  const ask = (host: string, isElsewhere: boolean) =>
+    direct.plan({ host, port: 443 }, 'tcp', new AbortController().signal, () => isElsewhere);
+
+  test.each(['here.example', '127.0.0.1', '127.9.9.9', '::1', '0.0.0.0', '::', '169.254.169.254', 'fe80::1'])(
+    '%s is refused',
+    async (host) => {
+      await expect(ask(host, true)).rejects.toMatchObject({ code: 'DIAL_REJECTED' });
+      await expect(
+        direct.dialStream({ host, port: 443 }, { ...dialOptions(), isElsewhere: () => true }),
+      ).rejects.toMatchObject({ code: 'DIAL_REJECTED' });
     },
+  );
+
+  test('here.example is dialled for a program of this machine, other addresses for everybody', async () => {
+    expect(await ask('here.example', false)).toMatchObject({ hops: [{ address: '127.0.0.1' }] });
+    expect(await ask('web.example', true)).toMatchObject({ hops: [{}, {}] });
+    expect(await ask('192.0.2.5', true)).toMatchObject({ hops: [{ address: '192.0.2.5' }] });
   });
 });
 
 test('an address asks nobody', async () => {
   const before = names.asked.length;
-  expect(await plan('192.0.2.5')).toMatchObject({ dial: { hops: [{ address: '192.0.2.5' }] } });
+  expect(await plan('192.0.2.5')).toMatchObject({ hops: [{ address: '192.0.2.5' }] });
   expect(names.asked.length).toBe(before);
 });
 
@@ -59,13 +80,13 @@ describe('what cannot be dialled', () => {
   ])('%s: %s', async (host, code) => expect(plan(host)).rejects.toMatchObject({ code }));
 
   test('addresses of this machine and its link are left out for a name, not for one that stands for it', async () => {
-    expect(await plan('half.example')).toMatchObject({ dial: { hops: [{ address: '192.0.2.9' }] } });
-    expect(await plan('here.example')).toMatchObject({ dial: { hops: [{ address: '127.0.0.1' }] } });
-    expect(await plan('127.0.0.1')).toMatchObject({ dial: { hops: [{ address: '127.0.0.1' }] } });
+    expect(await plan('half.example')).toMatchObject({ hops: [{ address: '192.0.2.9' }] });
+    expect(await plan('here.example')).toMatchObject({ hops: [{ address: '127.0.0.1' }] });
+    expect(await plan('127.0.0.1')).toMatchObject({ hops: [{ address: '127.0.0.1' }] });
   });
 
   test('fake addresses among real ones are left out', async () => {
-    expect(await plan('both.example')).toMatchObject({ dial: { hops: [{ address: '192.0.2.9' }] } });
+    expect(await plan('both.example')).toMatchObject({ hops: [{ address: '192.0.2.9' }] });
   });
 });
 

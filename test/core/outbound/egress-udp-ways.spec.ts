@@ -4,7 +4,7 @@ import { afterEach, expect, test } from 'vitest';
 import type { Ip } from '../../../core/base/address.ts';
 import { systemClock } from '../../../core/base/clock.ts';
 import type { Endpoint } from '../../../core/contract/flow.ts';
-import type { NativeDial } from '../../../core/flow/dial-plan.ts';
+import type { DialPlan } from '../../../core/flow/dial-plan.ts';
 import { encodeSocksDatagram, parseSocksDatagram } from '../../../core/net/socks5-udp.ts';
 import { EgressUdpWays } from '../../../core/outbound/egress-udp-ways.ts';
 import { Loopback } from '../net/loopback.ts';
@@ -86,17 +86,22 @@ const relay = () =>
     const answer = encodeSocksDatagram({ peer: { host: '192.0.2.7', port: datagram.peer.port }, data: datagram.data });
     socket.send(answer, from.port, from.address);
   });
-const via = (port: number): NativeDial => ({
-  via: 'socks5',
+const via = (port: number): DialPlan => ({
+  kind: 'dial',
   hops: [{ address: '127.0.0.1', device: null }],
   port,
+  layers: [{ protocol: 'socks5' }],
   target: { host: 'a.example', port: 53 },
+  udp: true,
   timeoutMs: 2000,
 });
-const direct = (port: number): NativeDial => ({
-  via: 'direct',
+const direct = (port: number): DialPlan => ({
+  kind: 'dial',
   hops: [{ address: '127.0.0.1', device: null }],
   port,
+  layers: [],
+  target: { host: 'a.example', port },
+  udp: true,
   timeoutMs: 2000,
 });
 
@@ -127,7 +132,7 @@ test('direct: one port for all targets, and answers from wherever they come', as
 test.each([
   ['its address', (port: number) => [5, 0, 0, 1, 127, 0, 0, 1, port >> 8, port & 255]],
   ['no address', (port: number) => [5, 0, 0, 1, 0, 0, 0, 0, port >> 8, port & 255]],
-  ['an address of its own network', (port: number) => [5, 0, 0, 1, 192, 168, 7, 7, port >> 8, port & 255]],
+  ['an address of its own link', (port: number) => [5, 0, 0, 1, 169, 254, 7, 7, port >> 8, port & 255]],
   ['IPv6 without an address', (port: number) => [5, 0, 0, 4, ...Array<number>(16).fill(0), port >> 8, port & 255]],
   ['a name', (port: number) => [5, 0, 0, 3, 2, 97, 98, port >> 8, port & 255]],
 ])('through a proxy that says %s', async (_what, reply) => {
@@ -152,7 +157,7 @@ test('the way ends with the proxy’s connection', async () => {
 
 test.each([
   ['refuses', [5, 7, 0, 1, 0, 0, 0, 0, 0, 0]],
-  ['names no port', [5, 0, 0, 1, 0, 0, 0, 0, 0, 0]],
+  ['says an address of no known type', [5, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
 ])('a proxy that %s is a failure', async (_what, reply) => {
   const { port } = await proxy(() => reply, 0);
   await expect(ways.open(via(port), heard().handlers, signal)).rejects.toMatchObject({ code: 'DIAL_PROXY_FAILED' });

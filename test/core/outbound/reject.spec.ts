@@ -7,7 +7,7 @@ const to = { host: 'ads.example', port: 443 };
 
 test('REJECT resets at once, UDP included', async () => {
   const reject = new RejectOutbound('REJECT', { drop: false, clock: new ManualClock() });
-  expect(reject.udp).toBe(true);
+  expect(reject.carriesUdp).toBe(true);
   expect(await reject.plan()).toEqual({ kind: 'reject', how: 'reset' });
   await expect(reject.dialStream(to, dialOptions())).rejects.toMatchObject({ code: 'DIAL_REJECTED' });
 });

@@ -56,6 +56,31 @@ describe('failures have their code and leave no connection', () => {
     expect(socket.destroyed).toBe(true);
   });
 
+  test.each([
+    ['a refusal of two bytes', [5, 5], undefined, 'DIAL_REFUSED'],
+    ['a refusal without an address', [5, 4, 0], undefined, 'DIAL_HOST_UNREACHABLE'],
+    ['half of a grant', [5, 0, 0, 1, 1], undefined, 'DIAL_PROXY_FAILED'],
+    ['one byte', [5], undefined, 'DIAL_PROXY_FAILED'],
+    ['nothing after the password', [], user, 'DIAL_PROXY_AUTH'],
+  ] as const)('the end of the connection after %s', async (_what, last, credentials, code) => {
+    for (const end of ['fin', 'reset'] as const) {
+      const port = await loopback.listen((socket) => {
+        socket.once('data', () => {
+          socket.write(Uint8Array.of(5, credentials === undefined ? 0 : 2));
+          socket.once('data', () => {
+            socket.write(Uint8Array.from(last), () => {
+              if (end === 'fin') socket.end();
+              else setTimeout(() => socket.resetAndDestroy(), 20);
+            });
+          });
+        });
+      });
+      const socket = await loopback.connect(port);
+      const done = socks5Handshake(socket, new Socks5Client(target, credentials), systemClock, dialOptions());
+      await expect(done).rejects.toMatchObject({ code });
+    }
+  });
+
   test('a server that says nothing', async () => {
     const { socket, done } = await dial({ mute: true }, undefined, dialOptions(50));
     await expect(done).rejects.toMatchObject({ code: 'DIAL_TIMEOUT' });

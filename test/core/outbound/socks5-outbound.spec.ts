@@ -24,43 +24,41 @@ const plan = (over: Partial<Socks5ProxyConfig>, network: 'tcp' | 'udp' = 'tcp', 
 describe('plan', () => {
   test('the target stays a name; the data plane dials the proxy', async () => {
     expect(await plan({ username: 'me', password: 'secret' })).toEqual({
-      kind: 'native',
-      dial: {
-        via: 'socks5',
-        hops: [{ address: '192.0.2.7', device: 'eth0' }],
-        port: 1080,
-        username: 'me',
-        password: 'secret',
-        target: to,
-        timeoutMs: 9000,
-      },
+      kind: 'dial',
+      hops: [{ address: '192.0.2.7', device: 'eth0' }],
+      port: 1080,
+      layers: [{ protocol: 'socks5', username: 'me', password: 'secret' }],
+      target: to,
+      udp: false,
+      timeoutMs: 9000,
     });
   });
 
   test('only the proxy’s own name is resolved', async () => {
     const { names, socks } = outbound({ server: 'proxy.example' });
     expect(await socks.plan(to, 'tcp', new AbortController().signal)).toMatchObject({
-      dial: { hops: [{ address: '192.0.2.7' }] },
+      hops: [{ address: '192.0.2.7' }],
     });
     expect(names.asked).toEqual(['proxy.example']);
   });
 
   test('a proxy on this machine is dialled unbound, also as localhost', async () => {
     const hop = { address: '127.0.0.1', device: null };
-    expect(await plan({ server: '127.0.0.1' })).toMatchObject({ dial: { hops: [hop] } });
-    expect(await plan({ server: 'localhost' })).toMatchObject({ dial: { hops: [hop] } });
+    expect(await plan({ server: '127.0.0.1' })).toMatchObject({ hops: [hop] });
+    expect(await plan({ server: 'localhost' })).toMatchObject({ hops: [hop] });
   });
 
   test('a link-local proxy is dialled by its link', async () => {
     const { names, socks } = outbound({ server: 'fe80::7%wlan0' });
     expect(await socks.plan(to, 'tcp', new AbortController().signal)).toMatchObject({
-      dial: { hops: [{ address: 'fe80::7', device: 'wlan0' }], target: to },
+      hops: [{ address: 'fe80::7', device: 'wlan0' }],
+      target: to,
     });
     expect(names.asked).toEqual([]);
   });
 
   test('UDP goes by the same dial, or is refused openly where the proxy has none', async () => {
-    expect(await plan({}, 'udp')).toMatchObject({ kind: 'native', dial: { via: 'socks5', target: to } });
+    expect(await plan({}, 'udp')).toMatchObject({ layers: [{ protocol: 'socks5' }], target: to, udp: true });
     expect(await plan({ udp: false }, 'udp')).toEqual({ kind: 'reject', how: 'reset' });
   });
 

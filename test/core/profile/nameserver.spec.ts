@@ -24,6 +24,10 @@ test.each([
   ['tls://192.0.2.1:8853', { kind: 'tls', host: '192.0.2.1', port: 8853 }],
   ['https://dns.example', { kind: 'https', host: 'dns.example', port: 443, path: '/dns-query', method: 'POST' }],
   [
+    'https://dns.example/q{?dns}#method=get',
+    { kind: 'https', host: 'dns.example', port: 443, path: '/q', method: 'GET' },
+  ],
+  [
     'https://[2001:db8::1]:444/q#m&method=get',
     { kind: 'https', host: '2001:db8::1', port: 444, path: '/q', method: 'GET', via: 'm' },
   ],
@@ -91,6 +95,13 @@ test.each([
   ['[192.0.2.1', 'NAMESERVER_UNKNOWN'],
   ['https://u:p@192.0.2.1/dns-query', 'NAMESERVER_UNKNOWN'],
   ['', 'NAMESERVER_UNKNOWN'],
+  ['192.0.2', 'NAMESERVER_UNKNOWN'],
+  ['tls://01.1.1.1', 'NAMESERVER_UNKNOWN'],
+  ['https://dns.0x7f/dns-query', 'NAMESERVER_UNKNOWN'],
+  ['tcp://dns..example', 'NAMESERVER_UNKNOWN'],
+  ['224.0.0.251', 'NAMESERVER_UNKNOWN'],
+  ['tcp://255.255.255.255', 'NAMESERVER_UNKNOWN'],
+  ['[ff02::fb]:5353', 'NAMESERVER_UNKNOWN'],
 ])('%s cannot be asked', (text, code) => {
   expect(parseNameserver(text)).toMatchObject({ ok: false, note: { code } });
 });

@@ -127,6 +127,7 @@ tun:
   device: tun7
   mtu: 1500
   gso: off
+  strict-route: on
   auto-route: true
   route-exclude-address: [192.168.1.7/16]
   inet6-route-exclude-address: [2001:db8::1/32]
@@ -134,6 +135,7 @@ tun:
 proxies:
   - {name: one, type: socks5, server: proxy.example, port: "1080"}
   - {name: 2, type: SOCKS5, server: '[2001:db8::1]', port: 1081, username: 007, password: true, udp: true, tls: false}
+  - {name: web, type: http, server: proxy.example, port: 8080, username: me, headers: {X-T5-Auth: 683556433, Host: a.example}}
   - {name: out, type: direct, udp: true}
   - {name: no, type: reject}
   - {name: hole, type: reject-drop}
@@ -146,6 +148,10 @@ rules:
     );
     expect(config).toEqual({
       ipv6: 'never',
+      sets: [],
+      subRules: {},
+      mode: 'rule',
+      groups: [],
       sniffer: defaultConfig.sniffer,
       logLevel: 'warning',
       mixed: {
@@ -178,6 +184,7 @@ rules:
         device: 'tun7',
         mtu: 1500,
         gso: false,
+        strictRoute: true,
         routeExclude: ['192.168.0.0/16', '2001:db8::/32'],
         dnsHijack: {
           udp: { taken: ['0.0.0.0/0', '::/0'], spared: ['203.0.113.80/32', '2001:db8::/64'] },
@@ -187,6 +194,17 @@ rules:
       proxies: [
         { type: 'socks5', name: 'one', server: 'proxy.example', port: 1080, udp: false },
         { type: 'socks5', name: '2', server: '2001:db8::1', port: 1081, username: '007', password: 'true', udp: true },
+        {
+          type: 'http',
+          name: 'web',
+          server: 'proxy.example',
+          port: 8080,
+          username: 'me',
+          headers: [
+            ['X-T5-Auth', '683556433'],
+            ['Host', 'a.example'],
+          ],
+        },
         { type: 'direct', name: 'out' },
         { type: 'reject', name: 'no', drop: false },
         { type: 'reject', name: 'hole', drop: true },
@@ -269,11 +287,13 @@ describe('mistakes, each with its exact place', () => {
 dns:
   fake-ip-range: x/y
 mixed-port: -1
+proxies: 5
 `;
     expect(problemsOf(text)).toEqual([
-      '2:22 error rules[0] POLICY_UNKNOWN',
+      '2:22 error rules[0] RULE_POLICY_UNKNOWN',
       '5:18 warning dns.fake-ip-range RANGE',
       '6:13 warning mixed-port OUT_OF_RANGE',
+      '7:10 error proxies FOUND_NUMBER',
     ]);
     expect(loadProfile(text).failure).toBe('CONFIG_INVALID');
   });
@@ -327,17 +347,16 @@ describe('warnings: usable all the same', () => {
 
   test('what is left out becomes an error when a rule names it', () => {
     const text = `proxies:
-  - {name: v, type: vmess}
+  - {name: s, type: socks5}
 proxy-groups:
-  - {name: g, type: select}
-  - {name: v, type: select}
+  - {name: g, type: unheard}
 rules:
-  - DOMAIN,a.example,v
+  - DOMAIN,a.example,s
   - MATCH,g
 `;
     expect(problemsOf(text).filter((problem) => problem.includes('error'))).toEqual([
-      '7:22 error rules[0] POLICY_IS_GROUP',
-      '8:11 error rules[1] POLICY_IS_GROUP',
+      '6:22 error rules[0] POLICY_LEFT_OUT',
+      '7:11 error rules[1] POLICY_LEFT_OUT',
     ]);
   });
 });

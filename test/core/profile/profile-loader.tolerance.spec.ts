@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { type Config, defaultConfig } from '../../../core/contract/config.ts';
+import { laterCodes } from '../../../core/contract/problem-texts.ts';
 import { loadProfile } from '../../../core/profile/profile-loader.ts';
 
 /** Each word in place of the `@` of a profile. */
@@ -108,6 +109,7 @@ const harmless: Readonly<Record<string, readonly string[]>> = {
     'unknown: 1',
     'nameserver-policy: {a.b: [1.1.1.1, "quic://8.8.8.8"]}',
     'nameserver-policy: {"a.b,c.d": 1.1.1.1}',
+    'nameserver-policy: {a.b: []}',
     'default-nameserver: [1.1.1.1, system]',
     'fake-ip-filter: [~, a.b]',
     'fake-ip-filter: ["", a.b]',
@@ -116,6 +118,8 @@ const harmless: Readonly<Record<string, readonly string[]>> = {
   'dns: {enable: true, nameserver: [1.1.1.1, "@"]}': [
     'dhcp://eth0',
     'dhcp://system',
+    'DHCP://system#disable-ipv6=true',
+    'system#x',
     'quic://1.1.1.1',
     'dns.google',
     'udp://dns.google',
@@ -162,7 +166,18 @@ const harmless: Readonly<Record<string, readonly string[]>> = {
     '+.a',
   ],
   'hosts: {"@": 1.1.1.1}': ['a*.b', '**.b', '+.', '.', '', 'a..b', 'a,b', 'a.', '+', 'Mijia Cloud', 'a:1', '*.a'],
-  'hosts: {a.example: @}': ['[b.example]', '[1.1.1.1, "::1"]', 'b.example', 'lan', 'a.example'],
+  'hosts: {a.example: @}': [
+    '[b.example]',
+    '[1.1.1.1, "::1"]',
+    'b.example',
+    'lan',
+    'a.example',
+    '192.0.2.1/24',
+    '"192.0.2.1:80"',
+    '"fe80::1%eth0"',
+    'http://b.example/',
+    'a b',
+  ],
   'tun: {@}': [
     'device: 0tun',
     'device: "a b"',
@@ -211,6 +226,7 @@ const harmless: Readonly<Record<string, readonly string[]>> = {
     '{\n\t"mixed-port": 1,\n\t"rules": [\n\t\t"MATCH,DIRECT"\n\t]\n}',
     'mixed-port: 1\rrules: []\r',
     'mixed-port: 1\u0085rules: []',
+    'mixed-port: 1\u2028rules: []\u2029',
     'a: &a {type: direct}\nb: &b {udp: true}\nproxies:\n- {<<: [*a, *b], name: x}',
     'x: &x\n  <<: &y {type: direct}\nproxies:\n- {<<: *x, name: z}',
   ],
@@ -227,19 +243,28 @@ describe('what Clash takes is no error', () => {
   });
 
   test.each([
-    'mode: global',
-    'rules: ["GEOIP,CN,DIRECT"]',
-    'rules: ["IP-CIDR,1.1.1.1/32,DIRECT,src"]',
-    'rules: ["DOMAIN,a,PASS"]',
-    'rules: ["DOMAIN,a,GLOBAL"]',
-    'rules: ["IN-PORT,1,DIRECT"]',
-    'proxies: [{name: x, type: ss, server: s, port: 1, cipher: aes-128-gcm, password: p}]\nrules: ["MATCH,x"]',
-    'proxy-groups: [{name: g, type: select, proxies: [DIRECT]}]\nrules: ["MATCH,g"]',
-    'dns: {nameserver: [1.1.1.1], nameserver-policy: {"geosite:cn": 1.1.1.1}}',
+    'rules: ["DOMAIN-REGEX,^(?!ads),DIRECT"]',
+    'rules: ["DOMAIN-REGEX,(a)-\\\\1,DIRECT"]',
+    'mode: Script\nscript: {code: "def main(ctx, metadata): return"}',
+    'dns: {nameserver: ["quic://192.0.2.1"]}',
+    'dns: {nameserver: [192.0.2.1], nameserver-policy: {+.a: ["dhcp://eth0"]}}',
   ])('what would send traffic another way is refused as not supported yet: %s', (text) => {
     const errors = loadProfile(text).problems.filter(({ severity }) => severity === 'error');
     expect(errors).toHaveLength(1);
-    expect(errors[0]?.message).toContain('not supported yet');
+    expect(errors[0]?.message).toMatch(/not supported yet|supported yet/);
+    expect(errors.filter(({ code }) => code === undefined || !laterCodes.has(code))).toEqual([]);
+  });
+});
+
+describe('keys of other clients are known as such', () => {
+  test.each([
+    ['name: x\ndesc: y\nicon: z\nhttp: {mitm: [a.example]}\ntiles: [{name: a}]', 'NOTE_OTHER_CLIENT'],
+    ['cron: {script: []}\nscript-providers: {a: {url: b}}\nscript: {shortcuts: {quic: x}}', 'NOTE_SCRIPTS'],
+    ['prepend-rules: [a]\nappend-proxies: [b]\nmixin: {}\nparsers: []', 'NOTE_OTHER_CLIENT'],
+    ['tun: {macOS-auto-route: true, macOS-auto-detect-interface: true}', 'NOTE_TUN_NO_EFFECT'],
+  ])('%s', (text, code) => {
+    const { problems } = loadProfile(`${text}\nrules: ["MATCH,DIRECT"]\n`);
+    expect(new Set(problems.map((problem) => problem.code))).toEqual(new Set([code]));
   });
 });
 
@@ -316,21 +341,15 @@ Rule:
   - DOMAIN-SUFFIX,.example,s
   - FINAL,,s
 `;
-    const { proxies, rules } = config(text);
+    const { proxies, groups, rules } = config(text);
     expect(proxies).toHaveLength(1);
+    expect(groups).toMatchObject([{ name: 'g', type: 'select', members: ['s'] }]);
     expect(rules).toEqual([
       { type: 'DOMAIN-SUFFIX', payload: 'example', policy: 's', noResolve: false },
       { type: 'MATCH', payload: '', policy: 's', noResolve: false },
     ]);
-    expect(codes(text)).toEqual([
-      'KEY_LEGACY',
-      'KEY_LEGACY',
-      'GROUPS_LATER',
-      'KEY_LEGACY',
-      'RULE_SUFFIX_DOT',
-      'RULE_FINAL',
-    ]);
-    expect(codes('Rule: ["MATCH,g"]\nProxy Group: [{name: g, type: select}]')).toContain('POLICY_IS_GROUP');
+    expect(codes(text)).toEqual(['KEY_LEGACY', 'KEY_LEGACY', 'KEY_LEGACY', 'RULE_SUFFIX_DOT', 'RULE_FINAL']);
+    expect(codes('Rule: ["MATCH,g"]\nProxy Group: [{name: g, type: select}]')).toContain('GROUP_WITHOUT_MEMBERS');
   });
 
   test.each([
@@ -353,7 +372,7 @@ Rule:
   test.each(['Proxy Group', 'Proxy-Group', 'proxy_groups', 'Proxy Groups', 'proxy-group'])(
     '%s are the groups',
     (key) => {
-      expect(codes(`${key}: [{name: g, type: select}]\nrules: ["MATCH,g"]`)).toContain('POLICY_IS_GROUP');
+      expect(codes(`${key}: [{name: g, type: select}]\nrules: ["MATCH,g"]`)).toContain('GROUP_WITHOUT_MEMBERS');
     },
   );
 
@@ -367,8 +386,12 @@ Rule:
     expect(codes(text('cfw-anything: 1'))).toEqual(['NOTE_OTHER_CLIENT']);
   });
 
-  test('mode direct sends everything DIRECT, and wrong rules do no harm then', () => {
-    expect(config('mode: direct\nrules: ["GEOIP,CN,g", "MATCH,REJECT"]').rules).toEqual(defaultConfig.rules);
+  test('in the modes direct and global no rule is asked, and wrong ones do no harm', () => {
+    for (const mode of ['direct', 'global']) {
+      const { rules, ...rest } = config(`mode: ${mode}\nrules: ["GEOIP,CN,g", "MATCH,REJECT"]`);
+      expect(rules).toHaveLength(1);
+      expect(rest.mode).toBe(mode);
+    }
   });
 
   test('rules behind a MATCH do no harm, and are not taken', () => {
@@ -383,6 +406,34 @@ Rule:
   test('the mode normal has names all the same; a range that cannot be one is the usual one', () => {
     expect(config('dns: {enhanced-mode: normal}').dns.mode).toBe('redir-host');
     expect(config('dns: {fake-ip-range: 198.18.0.0/30}').dns.fakeIpRange).toBe(defaultConfig.dns.fakeIpRange);
+  });
+
+  test('of a name that stands twice in the policy the last servers are asked', () => {
+    const text =
+      'dns:\n  nameserver-policy:\n    +.a: 192.0.2.1\n    b: 192.0.2.2\n    +.a: 192.0.2.3\nrules: ["MATCH,DIRECT"]';
+    expect(loadProfile(text).problems).toMatchObject([{ severity: 'warning', code: 'KEY_TWICE_LAST', line: 5 }]);
+    expect(config(text).dns.nameserverPolicy).toMatchObject([
+      { patterns: ['+.a'], servers: [{ address: '192.0.2.3' }] },
+      { patterns: ['b'] },
+    ]);
+    expect(codes('hosts: {a: 192.0.2.1, a: 192.0.2.2}\nrules: ["MATCH,DIRECT"]')).toEqual(['KEY_TWICE']);
+  });
+
+  test('a name that hosts lead to what is no address and no name does not exist', () => {
+    expect(config('hosts: {a.example: 192.0.2.1/24}').dns.hosts).toEqual({ 'a.example': 'invalid' });
+    expect(codes('hosts: {a.example: 192.0.2.1/24}\nrules: ["MATCH,DIRECT"]')).toEqual(['HOST_TARGET']);
+  });
+
+  test("dhcp://system is the system's own servers", () => {
+    expect(config('dns: {nameserver: ["dhcp://system"]}').dns.nameserver).toEqual([{ kind: 'system' }]);
+  });
+
+  test('an empty list in the policy asks nobody, and not the usual servers', () => {
+    const text = 'dns: {nameserver-policy: {a.b: []}}\nrules: ["MATCH,DIRECT"]';
+    expect(config(text).dns.nameserverPolicy).toEqual([
+      { patterns: ['a.b'], servers: [{ kind: 'rcode', rcode: 'SERVFAIL' }] },
+    ]);
+    expect(codes(text)).toEqual(['NAMESERVER_NOBODY']);
   });
 
   test('servers that cannot be asked are left out; where nobody is left it is an error', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ConfigProblem } from '../../../core/contract/error.ts';
 import { loadProfile } from '../../../core/profile/profile-loader.ts';
-import { problemLine, renderReport, summary } from '../../../core/profile/report.ts';
+import { problemLine, renderReport, summary, verdict } from '../../../core/profile/report.ts';
 
 function report(text: string): string {
   return renderReport(loadProfile(text).problems, { file: 'profile.yaml', text });
@@ -17,23 +17,66 @@ test('where, what, what instead, the line, the caret', () => {
 hosts: {}
 rules:
   - DOMAIN,a.example,nowhere
-  - GEOIP,CN,DIRECT
+  - DOMAIN-REGEX,^(?!a),DIRECT
 `;
   expect(
     report(text),
-  ).toBe(`profile.yaml:1:13: warning[OUT_OF_RANGE]: mixed-port: 99999 is out of range (expected a whole number from 0 to 65535)
+  ).toBe(`profile.yaml:4:22: error[RULE_POLICY_UNKNOWN]: rules[0]: there is no proxy or group "nowhere": what this rule takes is refused (expected the name of a proxy or group, DIRECT, REJECT or REJECT-DROP)
+    - DOMAIN,a.example,nowhere
+                       ^
+profile.yaml:5:18: error[RULE_REGEX_LATER]: rules[1]: look-around and back-references are not supported yet: invalid or unsupported Perl syntax: \`(?!\` (expected an expression in the syntax of RE2, which has no look-around and no back-references)
+    - DOMAIN-REGEX,^(?!a),DIRECT
+                   ^
+profile.yaml:1:13: warning[OUT_OF_RANGE]: mixed-port: 99999 is out of range (expected a whole number from 0 to 65535)
     mixed-port: 99999
                 ^
 profile.yaml:4:3: warning[NO_MATCH]: rules: no MATCH rule: what no rule matches goes DIRECT (expected MATCH,policy as the last rule)
     - DOMAIN,a.example,nowhere
-    ^
-profile.yaml:4:22: error[POLICY_UNKNOWN]: rules[0]: there is no proxy "nowhere" (expected the name of a proxy, DIRECT, REJECT or REJECT-DROP)
-    - DOMAIN,a.example,nowhere
-                       ^
-profile.yaml:5:5: error[RULE_TYPE_LATER]: rules[1]: rules of type GEOIP are not supported yet (expected one of DOMAIN, DOMAIN-SUFFIX, DOMAIN-KEYWORD, IP-CIDR, IP-CIDR6, DST-PORT, MATCH)
-    - GEOIP,CN,DIRECT
-      ^`);
+    ^`);
   expect(summary(loadProfile(text).problems)).toBe('2 errors, 2 warnings');
+  expect(verdict(loadProfile(text).problems, undefined)).toBe(
+    'not valid, so it is not applied: 2 errors, 1 of which only says what is not supported yet; 2 warnings',
+  );
+});
+
+test('what is said many times is said once, with the other lines', () => {
+  const rules = [
+    'DOMAIN-REGEX,(?=a)',
+    'DOMAIN-REGEX,(?=b)',
+    'SCRIPT,a',
+    'DOMAIN-REGEX,(?=c)',
+    'DOMAIN,a.example',
+    'DOMAIN-REGEX,(?=d)',
+    'SCRIPT,b',
+  ];
+  const text = `rules:\n${rules.map((rule) => `  - ${rule},DIRECT\n`).join('')}  - MATCH,DIRECT\n`;
+  const told = report(text).split('\n');
+  expect(told.filter((line) => line.includes('error['))).toHaveLength(2);
+  expect(told).toContain('    and 3 more of these, in lines 3, 5, 7');
+  expect(told).toContain('    and 1 more of these, in line 8');
+  expect(verdict(loadProfile(text).problems, undefined)).toBe(
+    'not valid, so it is not applied: 6 errors, 4 of which only say what is not supported yet',
+  );
+  const many = `rules:\n${'  - DOMAIN-REGEX,(?=a),DIRECT\n'.repeat(500)}  - MATCH,DIRECT\n`;
+  expect(
+    report(many)
+      .split('\n')
+      .filter((line) => line.includes('more of these')),
+  ).toEqual(['    and 99 more of these, in lines 3-101']);
+  expect(summary(loadProfile(many).problems)).toBe('500 errors');
+});
+
+test('the verdict on a profile that is applied', () => {
+  expect(verdict([], '1 proxy')).toBe('valid: 1 proxy, no problems');
+  expect(verdict(loadProfile('secret: x\nrules: ["MATCH,DIRECT"]').problems, '1 rule')).toBe(
+    'valid: 1 rule, 1 warning about what is left out or read otherwise',
+  );
+  const leftOut = { severity: 'error', leftOut: true, code: 'CONTRACT', path: 'rules[0]', message: 'm' } as const;
+  expect(verdict([leftOut], '1 rule')).toBe('valid without what is wrong: 1 rule, 1 error');
+});
+
+test('lines of what is no profile are not shown', () => {
+  expect(report('c3M6Ly9ZV1Z6TFRJMU5pMW5ZMjA2Y0dGemN3QDEuMi4zLjQ6ODM4OCNuYW1l\n').split('\n')).toHaveLength(1);
 });
 
 test('nothing wrong', () => {
@@ -91,6 +134,8 @@ test('secrets are masked and places kept', () => {
   expect(at('  - {name: x, password: hunter2, port: 0}', 1, 40)[0]).toBe('    - {name: x, password: *******, port: 0}');
   expect(at('    password: "a b\\"c" # d', 1, 5)[0]).toBe('    password: ******** # d');
   expect(at('uuid: 1-2-3', 1, 1)[0]).toBe('    uuid: *****');
+  expect(at('{Proxy-Authorization: Basic abc=, X: y}', 1, 1)[0]).toBe('    {Proxy-Authorization: **********, X: y}');
+  expect(at('cookie: "a b"', 1, 1)[0]).toBe('    cookie: *****');
   expect(at('  - me:hunter2', 1, 5, 'authentication[0]')[0]).toBe('    - me:*******');
   expect(at('url: https://me:pw@host/', 1, 1)[0]).toBe('    url: https://*****@host/');
 });

@@ -23,12 +23,18 @@ describe('broken YAML', () => {
     expect(`${problems[0]?.line}:${problems[0]?.column}`).toMatch(new RegExp(`^${place}`));
   });
 
+  test('the tokens behind a mistake are not told one by one', () => {
+    const keys = Array.from({ length: 50 }, (_, i) => `key${i}: ${i}\n`).join('');
+    expect(problemsOf(`just text\n\n${keys}`).length).toBeLessThanOrEqual(2);
+    expect(problemsOf(`  store-selected: true\n${keys}`)).toEqual(['2:1 error - YAML_KEY_PLACE']);
+  });
+
   test.each([
     ['', '1:1 error - PROFILE_EMPTY'],
     ['# nothing\n', '1:1 error - PROFILE_EMPTY'],
     ['just text', '1:1 error - FOUND_TEXT'],
     ['- a\n- b', '1:1 error - FOUND_LIST'],
-    ['<html>404</html>', '1:1 error - FOUND_TEXT'],
+    ['<html>404</html>', '1:1 error - TEXT_IS_PAGE'],
   ])('%j is no profile', (text, expected) => {
     expect(problemsOf(text)).toEqual([expected]);
   });

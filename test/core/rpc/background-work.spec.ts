@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { silentLogger } from '../../../core/base/logger.ts';
-import { BackgroundWork, type Steps } from '../../../core/rpc/background-work.ts';
-import { ManualClock } from './manual-clock.ts';
+import type { Steps } from '../../../core/base/steps.ts';
+import { BackgroundWork } from '../../../core/rpc/background-work.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 
 /** Steps that take so many milliseconds of the clock each. */
 function* working(clock: ManualClock, steps: number, ms: number, note: () => void = () => undefined): Steps<string> {
   for (let i = 0; i < steps; i++) {
-    clock.advance(ms);
+    clock.run(ms);
     note();
     yield;
   }
@@ -38,7 +39,7 @@ test('what takes long gets a third of the time, in slices of a few milliseconds'
     working(clock, 100, 1, () => at.push(clock.monotonic() - begun)),
     (outcome) => outcomes.push(outcome),
   );
-  while (outcomes.length === 0) clock.advance(1);
+  while (outcomes.length === 0) clock.run(1);
   expect(clock.monotonic() - begun).toBeGreaterThan(270);
   // Never more than two milliseconds in a row.
   expect(at.filter((time, i) => i >= 2 && time - (at[i - 2] ?? 0) < 3)).toEqual([]);
@@ -49,7 +50,7 @@ test('users take turns, however much one of them asks for', () => {
   const finished: string[] = [];
   for (let i = 0; i < 50; i++) work.run(1, working(clock, 20, 1), () => finished.push('many'));
   work.run(2, working(clock, 20, 1), () => finished.push('one'));
-  while (finished.length < 10) clock.advance(1);
+  while (finished.length < 10) clock.run(1);
   expect(finished.indexOf('one')).toBeLessThan(3);
 });
 
@@ -75,7 +76,7 @@ describe('an end', () => {
         if (outcomes.length < 3) throw new Error('broken');
       });
     }
-    clock.advance(1_000);
+    clock.run(1_000);
     expect(outcomes).toEqual(Array.from({ length: 3 }, () => ({ value: 'done' })));
     expect([logged.length, work.waiting(1), work.waiting(2), clock.pending]).toEqual([2, 0, 0, 0]);
   });
@@ -85,7 +86,7 @@ describe('an end', () => {
     const outcomes: unknown[] = [];
     const task = work.run(1, working(clock, 100, 1), (outcome) => outcomes.push(outcome));
     task.cancel();
-    clock.advance(10_000);
+    clock.run(10_000);
     expect([outcomes, work.waiting(1), clock.pending]).toEqual([[], 0, 0]);
   });
 });

@@ -3,17 +3,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../../../core/base/clock.ts';
 import { Emitter } from '../../../core/base/emitter.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
-import { protocolVersion } from '../../../core/contract/rpc.ts';
+import { type MethodName, protocolVersion, type Result } from '../../../core/contract/rpc.ts';
 import type { Snapshot, Traffic } from '../../../core/contract/status.ts';
 import { defaultServerLimits, type ServerLimits } from '../../../core/rpc/client-limits.ts';
 import { encodeMessage, MessageDecoder } from '../../../core/rpc/message-stream.ts';
+import type { Handlers } from '../../../core/rpc/outstanding-requests.ts';
 import { PeerAuth, type PeerCredentials } from '../../../core/rpc/peer-auth.ts';
 import { RpcClient } from '../../../core/rpc/rpc-client.ts';
 import { RpcServer } from '../../../core/rpc/rpc-server.ts';
-import type { Handlers } from '../../../core/rpc/server-connection.ts';
+import { fairClock } from '../../support/fair-clock.ts';
+import { handlersOf, sampleResult } from '../../support/sample-result.ts';
 import { MemoryTable } from './memory-table.ts';
 
 export const snapshot: Snapshot = {
@@ -24,8 +25,9 @@ export const snapshot: Snapshot = {
   systemDns: true,
   autoRoute: true,
   dnsMode: { mode: 'fake-ip', chosen: false },
+  mode: { mode: 'rule', chosen: false },
   mixed: null,
-  config: { hash: 'h', proxies: 0, rules: 1 },
+  config: { hash: 'h', proxies: 0, groups: 0, rules: 1, strictRoute: false },
   fakeIp: { range: '198.18.0.0/15', range6: null, used: 0, capacity: 10, unknown: 0, recovered: 0 },
   warnings: [],
   changes: [],
@@ -40,6 +42,7 @@ export class Served implements AsyncDisposable {
     mappings: new MemoryTable('mappings'),
     dnsLog: new MemoryTable('dnsLog'),
     logs: new MemoryTable('logs'),
+    proxies: new MemoryTable('proxies'),
   };
   readonly snapshotChanged = new Emitter<void>();
   readonly trafficChanged = new Emitter<void>();
@@ -55,30 +58,18 @@ export class Served implements AsyncDisposable {
 
   constructor(options: { handlers?: Partial<Handlers>; limits?: Partial<ServerLimits> } = {}) {
     const called = this.called;
-    const note =
-      <R>(name: string, result: R) =>
-      (params: unknown): R => {
-        called.push([name, params]);
-        return result;
-      };
-    const handlers: Handlers = {
-      getSnapshot: note('getSnapshot', snapshot),
-      setEnhanced: note('setEnhanced', snapshot),
-      setSwitches: note('setSwitches', snapshot),
-      renewLease: note('renewLease', { ttlMs: 20_000, resumed: false }),
-      applyConfig: note('applyConfig', { hash: 'h' }),
-      listRules: note('listRules', []),
-      closeFlows: note('closeFlows', { closed: 0 }),
-      testRule: () => {
-        throw new Error('not in this test');
-      },
-      dnsQuery: note('dnsQuery', { rcode: 'NOERROR', verdict: 'fake', answers: [], ms: 0 }),
-      flushDnsCache: note('flushDnsCache', { answers: 0 }),
-      flushFakeIp: note('flushFakeIp', { retired: 0 }),
-      changeMappings: note('changeMappings', { changed: 0 }),
-      restore: note('restore', { undone: [] }),
-      ...options.handlers,
+    const answers: { [M in MethodName]?: Result<M> } = {
+      getSnapshot: snapshot,
+      setEnhanced: snapshot,
+      setSwitches: snapshot,
+      renewLease: { ttlMs: 20_000, resumed: false },
+      applyConfig: { hash: 'h' },
     };
+    const noted = handlersOf((method) => (params) => {
+      called.push([method, params]);
+      return answers[method] ?? sampleResult(method);
+    });
+    const handlers: Handlers = { ...noted, ...options.handlers };
     this.server = new RpcServer({
       socketPath: this.socketPath,
       auth: new PeerAuth(() => this.peer, [1000, 1002]),
@@ -94,7 +85,7 @@ export class Served implements AsyncDisposable {
       view: { view: (_topic, row) => row, seesNothing: () => false },
       admit: (method, caller) => this.admit(method, caller),
       version: '1.2.3',
-      clock: systemClock,
+      clock: fairClock,
       log: silentLogger,
       limits: { ...defaultServerLimits, ...options.limits },
       checkResults: true,
@@ -108,7 +99,7 @@ export class Served implements AsyncDisposable {
   }
 
   client(): RpcClient {
-    const client = new RpcClient({ socketPath: this.socketPath, version: '1.2.3', clock: systemClock });
+    const client = new RpcClient({ socketPath: this.socketPath, version: '1.2.3', clock: fairClock });
     this.#closing.push(() => client.close());
     return client;
   }

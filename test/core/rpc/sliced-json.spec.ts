@@ -1,17 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Steps } from '../../../core/rpc/background-work.ts';
+import type { Steps } from '../../../core/base/steps.ts';
 import { assertShallow, maxDepth, parseInSteps } from '../../../core/rpc/sliced-json.ts';
 
 const code = (expected: string) => expect.objectContaining({ code: expected });
 
-function all<T>(steps: Steps<T>): { value: T; steps: number; longest: number } {
-  let longest = 0;
+function all<T>(steps: Steps<T>): { value: T; steps: number } {
   for (let count = 1; ; count++) {
-    const begun = performance.now();
     const { done, value } = steps.next();
-    longest = Math.max(longest, performance.now() - begun);
-    if (done === true) return { value, steps: count, longest };
+    if (done === true) return { value, steps: count };
   }
 }
 const parse = (text: string) => all(parseInSteps(text)).value;

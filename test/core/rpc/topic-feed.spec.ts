@@ -7,7 +7,7 @@ import { BackgroundWork } from '../../../core/rpc/background-work.ts';
 import { TopicFeed } from '../../../core/rpc/topic-feed.ts';
 import type { TopicViewer } from '../../../core/rpc/topic-picture.ts';
 import type { RowView } from '../../../core/rpc/topic-source.ts';
-import { ManualClock } from './manual-clock.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 import { MemoryTable } from './memory-table.ts';
 
 const seeAll: RowView = { view: (_topic, row) => row, seesNothing: () => false };
@@ -88,14 +88,14 @@ describe('a table without counters', () => {
     watch();
     viewer.take();
     table.put(logRow(1));
-    clock.advance(20);
+    clock.run(20);
     expect(viewer.take()).toMatchObject([{ sequence: 1, reset: false, rows: [logRow(1)], total: 1 }]);
     for (let i = 2; i <= 5; i++) {
       table.put(logRow(i));
-      clock.advance(200);
+      clock.run(200);
     }
     expect(viewer.take()).toEqual([]);
-    clock.advance(200);
+    clock.run(200);
     expect(viewer.take()).toMatchObject([{ sequence: 2, rows: [2, 3, 4, 5].map((id) => logRow(id)), total: 5 }]);
   });
 
@@ -105,7 +105,7 @@ describe('a table without counters', () => {
     viewer.take();
     table.put(logRow(3, 'other'));
     table.remove('1');
-    clock.advance(1000);
+    clock.run(1000);
     expect(viewer.take()).toMatchObject([{ rows: [logRow(3, 'other')], removed: ['1'], total: 4 }]);
   });
 
@@ -114,7 +114,7 @@ describe('a table without counters', () => {
     const subscription = watch();
     expect([table.watchers, clock.pending]).toEqual([1, 0]);
     table.put(logRow(1));
-    clock.advance(5000);
+    clock.run(5000);
     expect(clock.pending).toBe(0);
     table.put(logRow(2));
     subscription.cancel();
@@ -128,7 +128,7 @@ describe('a table without counters', () => {
     expect(viewer.take()).toMatchObject([{ rows: [{ id: '1' }], total: 1 }]);
     table.put(logRow(1, 'nothing'));
     table.put(logRow(2, 'refused again'));
-    clock.advance(1000);
+    clock.run(1000);
     expect(viewer.take()).toMatchObject([{ rows: [{ id: '2' }], removed: ['1'], total: 1 }]);
   });
 
@@ -138,7 +138,7 @@ describe('a table without counters', () => {
     expect(viewer.take()).toMatchObject([{ rows: [{ id: '7' }, { id: '8' }, { id: '9' }], total: 10 }]);
     table.put(logRow(10));
     table.put(logRow(11));
-    clock.advance(1000);
+    clock.run(1000);
     expect(viewer.take()).toMatchObject([{ rows: [{ id: '10' }, { id: '11' }], removed: ['7', '8'], total: 12 }]);
   });
 
@@ -146,7 +146,7 @@ describe('a table without counters', () => {
     watch({ limit: 2 });
     viewer.take();
     for (let i = 0; i < 5; i++) table.put(logRow(i));
-    clock.advance(1000);
+    clock.run(1000);
     const [batch] = viewer.take();
     expect(batch?.rows).toMatchObject([{ id: '3' }, { id: '4' }]);
     expect(batch?.total).toBe(5);
@@ -178,7 +178,7 @@ describe('a table without counters', () => {
     viewer.stuck = true;
     for (let i = 1; i < 4; i++) {
       table.put(logRow(i));
-      clock.advance(1000);
+      clock.run(1000);
     }
     subscription.resume();
     expect(viewer.take()).toEqual([]);
@@ -229,7 +229,7 @@ describe('a table without counters', () => {
       isBroken = true;
       for (let i = 0; i < 3; i++) {
         table.put(logRow(bad, `changed ${i}`));
-        clock.advance(1000);
+        clock.run(1000);
       }
       expect(viewer.failures).toEqual([broken]);
       expect([other.failures, other.take().length]).toEqual([[], 4]);
@@ -266,31 +266,31 @@ describe('the table of connections', () => {
     table = new MemoryTable('connections');
     feed = new TopicFeed('connections', table, services(clock, seeAll, 1));
     viewer = new Viewer();
-    table.put(connection('a', { up: 5 }));
-    table.put(connection('b'));
+    table.put(connection('1', { up: 5 }));
+    table.put(connection('2'));
   });
 
   test('counters that have moved travel alone; those that have not, do not', () => {
     feed.subscribe(viewer, {});
     viewer.take();
-    table.counted.set('a', [10, 200]);
-    table.counted.set('b', [0, 0]);
-    clock.advance(1000);
-    expect(viewer.take()).toMatchObject([{ rows: [], counters: [['a', 10, 200]] }]);
-    clock.advance(3000);
-    expect(viewer.take()).toEqual([]);
-    table.counted.set('a', [11, 200]);
-    clock.advance(1000);
-    expect(viewer.take()).toMatchObject([{ counters: [['a', 11, 200]] }]);
+    table.counted.set('1', [10, 200]);
+    table.counted.set('2', [0, 0]);
+    clock.run(1000);
+    expect(viewer.take()).toMatchObject([{ rows: [], counters: [1, 10, 200] }]);
+    clock.run(3000);
+    viewer.take();
+    table.counted.set('1', [11, 200]);
+    clock.run(1000);
+    expect(viewer.take()).toMatchObject([{ counters: [1, 11, 200] }]);
   });
 
   test('a row that is sent whole needs no counters', () => {
     feed.subscribe(viewer, {});
     viewer.take();
-    table.put(connection('a', { up: 7, down: 8 }));
-    table.counted.set('a', [7, 8]);
-    clock.advance(1000);
-    expect(viewer.take()).toMatchObject([{ rows: [{ id: 'a', up: 7, down: 8 }], counters: [] }]);
+    table.put(connection('1', { up: 7, down: 8 }));
+    table.counted.set('1', [7, 8]);
+    clock.run(1000);
+    expect(viewer.take()).toMatchObject([{ rows: [{ id: '1', up: 7, down: 8 }], counters: [] }]);
   });
 
   test('an ended connection leaves the view of live ones, and stays in the view of all', () => {
@@ -299,18 +299,56 @@ describe('the table of connections', () => {
     feed.subscribe(other, { closed: true });
     viewer.take();
     other.take();
-    table.put(connection('b', { state: 'closed', closedAt: 2 }));
-    clock.advance(1000);
-    expect(viewer.take()).toMatchObject([{ rows: [], removed: ['b'], total: 1 }]);
-    expect(other.take()).toMatchObject([{ rows: [{ id: 'b', state: 'closed' }], removed: [], total: 2 }]);
+    table.put(connection('2', { state: 'closed', closedAt: 2 }));
+    clock.run(1000);
+    expect(viewer.take()).toMatchObject([{ rows: [], removed: ['2'], total: 1 }]);
+    expect(other.take()).toMatchObject([{ rows: [{ id: '2', state: 'closed' }], removed: [], total: 2 }]);
   });
 
   test('10,000 rows whose counters all move travel in one batch without their rows', () => {
-    for (let i = 0; i < 10_000; i++) table.put(connection(`c${i}`));
+    for (let i = 0; i < 10_000; i++) table.put(connection(String(i)));
     feed.subscribe(viewer, { limit: 20_000 });
     viewer.take();
-    for (let i = 0; i < 10_000; i++) table.counted.set(`c${i}`, [i + 1, i]);
-    clock.advance(1000);
-    expect(viewer.take().flatMap((batch) => batch.counters)).toHaveLength(10_000);
+    for (let i = 0; i < 10_000; i++) table.counted.set(String(i), [i + 1, i]);
+    clock.run(1000);
+    expect(viewer.take().map(({ rows, counters }) => [rows.length, counters.length])).toEqual([[0, 30_000]]);
+  });
+
+  test('rows that changed and counters that moved come together', () => {
+    feed.subscribe(viewer, {});
+    viewer.take();
+    table.put(connection('3'));
+    table.counted.set('1', [6, 0]);
+    clock.run(1000);
+    expect(viewer.take()).toMatchObject([{ rows: [{ id: '3' }], counters: [1, 6, 0] }]);
+  });
+
+  test('that nothing moves any more is told once', () => {
+    feed.subscribe(viewer, {});
+    viewer.take();
+    table.counted.set('1', [6, 0]);
+    clock.run(1000);
+    viewer.take();
+    for (const told of [[{ rows: [], counters: [], removed: [] }], []]) {
+      clock.run(1000);
+      expect(viewer.take()).toMatchObject(told);
+    }
+  });
+
+  test('the first picture begins with the newest rows, and the oldest are the first to give way', () => {
+    for (let i = 3; i <= 2_500; i++) table.put(connection(String(i)));
+    feed.subscribe(viewer, { limit: 2_500 });
+    const pages = viewer.take().map(({ rows }) => {
+      const ids = (rows as ConnectionRow[]).map(({ id }) => id);
+      return [ids[0], ids.at(-1)];
+    });
+    expect(pages).toEqual([
+      ['1501', '2500'],
+      ['1', '1000'],
+      ['1001', '1500'],
+    ]);
+    table.put(connection('2501'));
+    clock.run(1000);
+    expect(viewer.take()).toMatchObject([{ rows: [{ id: '2501' }], removed: ['1'] }]);
   });
 });

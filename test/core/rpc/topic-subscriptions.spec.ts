@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { ErrorData } from '../../../core/contract/error.ts';
 import type { ClientMessage } from '../../../core/rpc/message.ts';
 import { TopicSubscriptions } from '../../../core/rpc/topic-subscriptions.ts';
-import { ManualClock } from './manual-clock.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 
 const busy: ErrorData = { code: 'RPC_BUSY', message: 'too many subscriptions' };
 const unknown: ErrorData = { code: 'RPC_BAD_PARAMS', message: 'there is no table "logs"' };
@@ -85,7 +85,7 @@ describe('a refusal', () => {
     for (let id = 1; id <= 7; id++) {
       subscriptions.refused(id, busy);
       const before = clock.monotonic();
-      while (sent.length === 0) clock.advance(50);
+      while (sent.length === 0) clock.run(50);
       pauses.push(clock.monotonic() - before);
       expect(said()).toEqual([`subscribe ${id + 1}`]);
     }
@@ -95,7 +95,7 @@ describe('a refusal', () => {
     expect(totals).toEqual([3]);
     subscriptions.refused(8, busy);
     said();
-    clock.advance(250);
+    clock.run(250);
     expect(said()).toEqual(['subscribe 9']);
   });
 
@@ -103,7 +103,7 @@ describe('a refusal', () => {
     watch();
     subscriptions.refused(1, unknown);
     said();
-    clock.advance(60_000);
+    clock.run(60_000);
     expect(clock.pending).toBe(0);
     expect(said()).toEqual([]);
     subscriptions.disconnected();
@@ -138,7 +138,7 @@ describe('a refusal', () => {
     const stop = subscriptions.add({ topic: 'logs', options: {}, onBatch: () => undefined, onRefused: () => stop() });
     subscriptions.refused(1, busy);
     said();
-    clock.advance(60_000);
+    clock.run(60_000);
     expect(said()).toEqual([]);
   });
 });
@@ -149,7 +149,7 @@ test('after the end nothing is asked for', () => {
   subscriptions.refused(1, busy);
   subscriptions.clear();
   said();
-  clock.advance(60_000);
+  clock.run(60_000);
   subscriptions.connected();
   expect(said()).toEqual([]);
 });

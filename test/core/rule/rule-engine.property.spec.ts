@@ -1,149 +1,131 @@
-/** `match`, `explain` and a naive reading of the list, rule by rule, give the same verdict and ask equally often. */
+/** Compiled rules of every type give the verdicts of rules that are read one after the other, and ask equally often. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseIp } from '../../../core/base/address.ts';
-import { cidrContains, parseCidr } from '../../../core/base/cidr.ts';
-import type { RuleConfig } from '../../../core/contract/config.ts';
-import type { Metadata } from '../../../core/flow/metadata.ts';
 import { RuleEngine } from '../../../core/rule/rule-engine.ts';
+import {
+  configsOf,
+  connection,
+  ip,
+  type MadeRules,
+  type MadeSets,
+  madeRules,
+  madeSets,
+  name,
+  ruleSetsOf,
+  subRulesOf,
+} from './made-rules.ts';
+import { NaiveRules } from './naive-rules.ts';
 
-const label = fc.constantFrom('a', 'b', 'ab', 'ba', 'com');
-const name = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join('.'));
-const ip = fc.oneof(
-  fc.tuple(fc.constantFrom(10, 11), fc.constantFrom(0, 1, 128), fc.nat(3)).map(([a, b, c]) => `${a}.${b}.0.${c}`),
-  fc.constantFrom('2001:db8::1', '2001:db8:1::', '::1'),
-);
-const cidr = fc.tuple(ip, fc.nat(128)).map(([text, bits]) => `${text}/${text.includes(':') ? bits : bits % 33}`);
-const ports = fc.constantFrom('80', '443', '80/443', '1-100', '65535');
-const payload: fc.Arbitrary<Pick<RuleConfig, 'type' | 'payload'>> = fc.oneof(
-  name.map((text) => ({ type: 'DOMAIN' as const, payload: text.toUpperCase() })),
-  name.map((text) => ({ type: 'DOMAIN-SUFFIX' as const, payload: text })),
-  label.map((text) => ({ type: 'DOMAIN-KEYWORD' as const, payload: text })),
-  fc
-    .tuple(fc.constantFrom('IP-CIDR' as const, 'IP-CIDR6' as const), cidr)
-    .map(([type, text]) => ({ type, payload: text })),
-  ports.map((text) => ({ type: 'DST-PORT' as const, payload: text })),
-);
-const rule: fc.Arbitrary<RuleConfig> = fc
-  .tuple(
-    fc.oneof(
-      { weight: 20, arbitrary: payload },
-      { weight: 1, arbitrary: fc.constant({ type: 'MATCH' as const, payload: '' }) },
-    ),
-    fc.boolean(),
-  )
-  .map(([fields, noResolve]) => ({ ...fields, policy: 'p', noResolve }));
+const address = fc.option(ip, { nil: undefined });
+const runs = { numRuns: 1000 };
+
+function engineOf(rules: MadeRules, sets: MadeSets): RuleEngine {
+  return new RuleEngine(configsOf(rules.main), { subRules: subRulesOf(rules), sets: ruleSetsOf(sets) });
+}
 
 test('match == explain == naive', async () => {
+  const connections = fc.array(fc.tuple(connection, address), { minLength: 1, maxLength: 8 });
   await fc.assert(
-    fc.asyncProperty(
-      fc.array(rule, { maxLength: 25 }),
-      fc.array(fc.tuple(fc.oneof(name, ip), fc.constantFrom(80, 443, 65_535), fc.option(ip, { nil: undefined })), {
-        minLength: 1,
-        maxLength: 8,
-      }),
-      async (list, destinations) => {
-        const engine = new RuleEngine(list);
-        for (const [host, port, address] of destinations) {
-          const metadata = flow(host, port);
-          const asked = { match: 0, explain: 0 };
-          const matched = await engine.match(metadata, async () => ((asked.match += 1), address));
-          const explained = await engine.explain(metadata, async () => ((asked.explain += 1), address));
-          const expected = naive(list, host, port, address);
-          const seen = { index: matched.rule.index, asked: asked.match, resolved: matched.resolved };
-          expect(seen).toEqual(expected);
-          expect({ rule: explained.rule, resolved: explained.resolved, asked: asked.explain }).toEqual({
-            rule: matched.rule,
-            resolved: matched.resolved,
-            asked: asked.match,
-          });
-          // The steps are evaluated one by one, without the tables: they must tell the same story.
-          const end = expected.index < 0 ? list.length : expected.index + 1;
-          expect(explained.steps.map((step) => step.index)).toEqual([...Array(end).keys()]);
-          expect(explained.steps.findIndex((step) => step.hit)).toBe(expected.index);
-        }
-      },
-    ),
-    { numRuns: 400 },
-  );
-});
-
-test('beginning at a later rule is the same as a list without the rules before it', async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(rule, { minLength: 1, maxLength: 12 }),
-      fc.nat(12),
-      fc.oneof(name, ip),
-      fc.option(ip, { nil: undefined }),
-      async (list, from, host, address) => {
-        const asked = { late: 0, shorter: 0 };
-        const late = await new RuleEngine(list).match(flow(host, 443), async () => ((asked.late += 1), address), from);
-        const shorter = await new RuleEngine(list.slice(from)).match(
-          flow(host, 443),
-          async () => ((asked.shorter += 1), address),
-        );
-        const index = shorter.rule.index < 0 ? -1 : shorter.rule.index + from;
-        expect({ ...late.rule, resolved: late.resolved }).toEqual({
-          ...shorter.rule,
-          index,
-          resolved: shorter.resolved,
+    fc.asyncProperty(madeRules(), madeSets, connections, async (rules, sets, flows) => {
+      const engine = engineOf(rules, sets);
+      for (const [metadata, found] of flows) {
+        const asked = { match: 0, explain: 0 };
+        const { rule, resolved } = await engine.match(metadata, async () => ((asked.match += 1), found));
+        const explained = await engine.explain(metadata, async () => ((asked.explain += 1), found));
+        const naive = new NaiveRules(rules, sets, metadata, found);
+        const expected = naive.find();
+        expect({ index: rule.index, policy: rule.policy, asked: asked.match, resolved }).toEqual({
+          ...expected,
+          asked: naive.asked,
+          resolved: naive.resolved,
         });
-        // One rule at a time asks only when it reaches an asking rule; the tables never ask more than once either.
-        expect(asked.late).toBe(asked.shorter);
-      },
-    ),
-    { numRuns: 400 },
+        expect({ rule: explained.rule, resolved: explained.resolved, asked: asked.explain }).toEqual({
+          rule,
+          resolved,
+          asked: asked.match,
+        });
+        // The steps are evaluated one by one, without the tables: they must tell the same story.
+        const end = expected.index < 0 ? rules.main.length : expected.index + 1;
+        expect(explained.steps.map((step) => step.index)).toEqual([...Array(end).keys()]);
+        expect(explained.steps.findIndex((step) => step.hit)).toBe(expected.index);
+        if (expected.index >= 0) expect(explained.steps.at(-1)?.policy).toBe(expected.policy);
+      }
+    }),
+    runs,
   );
 });
 
-interface Verdict {
-  index: number;
-  asked: number;
-  resolved: string | undefined;
-}
+test('a policy that passes on: the rules below, with what was looked up before', async () => {
+  await fc.assert(
+    fc.asyncProperty(madeRules(), madeSets, connection, address, async (rules, sets, metadata, found) => {
+      const engine = engineOf(rules, sets);
+      const naive = new NaiveRules(rules, sets, metadata, found);
+      let asked = 0;
+      let known: { readonly ip?: string } | undefined;
+      let last = '';
+      for (let from = 0; ; ) {
+        const match = await engine.match(metadata, async () => ((asked += 1), found), { from, asked: known });
+        expect({ index: match.rule.index, policy: match.rule.policy }).toEqual(naive.find(from));
+        last = match.rule.policy;
+        if (match.rule.index < 0 || match.rule.policy === 'q') break;
+        from = match.rule.index + 1;
+        known = match.asked;
+      }
+      expect(asked).toBe(naive.asked);
+      const explained = await engine.explain(
+        metadata,
+        async () => found,
+        (policy) => (policy === 'q' ? undefined : 'PASSED'),
+      );
+      expect(explained.rule.policy).toBe(last);
+    }),
+    runs,
+  );
+});
 
-function naive(list: RuleConfig[], host: string, port: number, address: string | undefined): Verdict {
-  let known = parseIp(host);
-  const named = known === undefined;
-  let asked = 0;
-  for (const [index, { type, payload: text, noResolve }] of list.entries()) {
-    if (type.startsWith('IP-') && named && !noResolve && asked === 0) {
-      asked = 1;
-      known = address;
-    }
-    if (hits(type, text.toLowerCase(), named ? host : undefined, port, known)) {
-      return { index, asked, resolved: named ? known : undefined };
-    }
-  }
-  return { index: -1, asked, resolved: named ? known : undefined };
-}
+test('a program that need not be known makes no difference', async () => {
+  await fc.assert(
+    fc.asyncProperty(madeRules(), madeSets, connection, address, async (rules, sets, metadata, found) => {
+      const { process, ...unknown } = metadata;
+      const engine = engineOf(rules, sets);
+      if (process === undefined || engine.needsProcess(unknown)) return;
+      const seen = await engine.match({ ...unknown, process }, async () => found);
+      expect((await engine.match(unknown, async () => found)).rule).toEqual(seen.rule);
+    }),
+    runs,
+  );
+});
 
-function hits(
-  type: RuleConfig['type'],
-  text: string,
-  host: string | undefined,
-  port: number,
-  known: string | undefined,
-): boolean {
-  if (type === 'MATCH') return true;
-  if (type === 'DST-PORT') {
-    return text.split('/').some((item) => port >= Number(item.split('-')[0]) && port <= Number(item.split('-').at(-1)));
-  }
-  if (type === 'IP-CIDR' || type === 'IP-CIDR6') {
-    const prefix = parseCidr(text);
-    return prefix !== undefined && known !== undefined && cidrContains(prefix, known);
-  }
-  if (host === undefined) return false;
-  if (type === 'DOMAIN') return host === text;
-  return type === 'DOMAIN-SUFFIX' ? `.${host}`.endsWith(`.${text}`) : host.includes(text);
-}
+test('a name for which no rule is left to know: every connection to it takes that policy', async () => {
+  await fc.assert(
+    fc.asyncProperty(madeRules(), madeSets, name, connection, address, async (rules, sets, host, rest, found) => {
+      const engine = engineOf(rules, sets);
+      const { policy, before } = engine.byName(host);
+      const { domainSource: _, ...plain } = rest;
+      const metadata = { ...plain, destination: { ...rest.destination, host } };
+      const { rule: seen } = await engine.match(metadata, async () => found);
+      expect([policy, ...before]).toContain(seen.policy);
+    }),
+    runs,
+  );
+});
 
-function flow(host: string, port: number): Metadata {
-  return {
-    network: 'tcp',
-    inbound: 'tun',
-    source: { host: '198.18.0.1', port: 40_000 },
-    destination: { host, port },
-    originalDestination: { host: '198.18.0.9', port },
-  };
-}
+test('a bare address whose policy is certain: no name changes it', async () => {
+  await fc.assert(
+    fc.asyncProperty(madeRules(), madeSets, name, connection, ip, async (rules, sets, host, rest, target) => {
+      const engine = engineOf(rules, sets);
+      const { domainSource: _, ...plain } = rest;
+      const to = { host: target, port: rest.destination.port };
+      const { policy, certain } = engine.byAddress({ ...plain, destination: to, originalDestination: to });
+      if (!certain) return;
+      const named = {
+        ...plain,
+        destination: { host, port: to.port },
+        originalDestination: to,
+        domainSource: 'sniffed' as const,
+      };
+      expect((await engine.match(named, async () => undefined)).rule.policy).toBe(policy);
+    }),
+    runs,
+  );
+});

@@ -146,6 +146,7 @@ describe('addresses of names', () => {
   ])('a look-up that %s: address rules do not match', async (_, resolve) => {
     expect(await engine.match(flow('late.example'), resolve)).toEqual({
       rule: { index: 5, type: 'DOMAIN', payload: 'late.example', policy: 'f' },
+      asked: {},
     });
   });
 
@@ -209,12 +210,27 @@ describe('addresses of names', () => {
     expect(new RuleEngine([]).byName('a.example')).toEqual({ policy: 'DIRECT', named: false, before: [] });
   });
 
-  test('needs', () => {
-    expect(engine.needs).toEqual({ process: false, ip: true });
-    expect(new RuleEngine(rules('IP-CIDR,10.0.0.0/8,a,no-resolve', 'MATCH,b')).needs).toEqual({
-      process: false,
-      ip: false,
-    });
+  test('the program must be known only where a rule about it comes first', () => {
+    const list = rules('DOMAIN,a.example,x', 'PROCESS-NAME,curl,y', 'DOMAIN,b.example,z', 'MATCH,w');
+    const engine = new RuleEngine(list);
+    expect(engine.needsProcess(flow('a.example'))).toBe(false);
+    expect(engine.needsProcess(flow('b.example'))).toBe(true);
+    // What a policy cannot carry goes on to the rules below.
+    expect(engine.needsProcess(flow('a.example'), 1)).toBe(true);
+    expect(engine.needsProcess(flow('a.example'), 2)).toBe(false);
+    const logic = new RuleEngine(rules('AND,((DST-PORT,80),(PROCESS-NAME,curl)),x', 'GEOIP,lan,y', 'MATCH,z'));
+    expect(logic.needsProcess(flow('a.example', 80))).toBe(true);
+    expect(logic.needsProcess(flow('a.example', 443))).toBe(false);
+  });
+
+  test('what is not known of a name before somebody connects leaves it undecided', () => {
+    const list = ['SRC-IP-CIDR,10.0.0.0/8', 'SRC-PORT,53', 'NETWORK,udp', 'PROCESS-NAME,curl', 'PROCESS-PATH,/bin/x'];
+    for (const rule of list) {
+      const engine = new RuleEngine(rules('DOMAIN,a.example,x', `${rule},y`, 'DOMAIN-REGEX,^b[.],z', 'MATCH,w'));
+      expect(engine.byName('a.example')).toEqual({ policy: 'x', named: true, before: [] });
+      expect(engine.byName('b.example')).toEqual({ policy: 'z', named: true, before: ['y'] });
+      expect(engine.byName('c.example')).toEqual({ policy: 'w', named: false, before: ['y'] });
+    }
   });
 });
 
@@ -226,9 +242,18 @@ describe('rows', () => {
     await engine.match(flow('b.example'), async () => '10.0.0.1');
     await engine.explain(flow('a.example'), nobodyAsks);
     expect(engine.rows()).toEqual([
-      { index: 0, type: 'DOMAIN', payload: 'a.example', policy: 'x', noResolve: false, hits: 2 },
-      { index: 1, type: 'IP-CIDR', payload: '10.0.0.0/8', policy: 'y', noResolve: false, hits: 1 },
-      { index: 2, type: 'MATCH', payload: '', policy: 'z', noResolve: false, hits: 0 },
+      { index: 0, type: 'DOMAIN', payload: 'a.example', policy: 'x', noResolve: false, hits: 2, misses: 1, off: false },
+      {
+        index: 1,
+        type: 'IP-CIDR',
+        payload: '10.0.0.0/8',
+        policy: 'y',
+        noResolve: false,
+        hits: 1,
+        misses: 0,
+        off: false,
+      },
+      { index: 2, type: 'MATCH', payload: '', policy: 'z', noResolve: false, hits: 0, misses: 0, off: false },
     ]);
     for (const row of engine.rows()) ruleRowSchema.parse(row);
   });
@@ -239,6 +264,9 @@ test.each<RuleConfig>([
   { type: 'DST-PORT', payload: '', policy: 'x', noResolve: false },
   { type: 'DOMAIN', payload: '*', policy: 'x', noResolve: false },
   { type: 'MATCH', payload: 'x', policy: 'x', noResolve: false },
+  { type: 'NETWORK', payload: 'TCP', policy: 'x', noResolve: false },
+  { type: 'PROCESS-NAME', payload: '', policy: 'x', noResolve: false },
+  { type: 'DOMAIN-REGEX', payload: '(?=a)', policy: 'x', noResolve: false },
 ])('a payload that slipped past the parser is refused: $type,$payload', (rule) => {
   expect(() => new RuleEngine([...rules('MATCH,x'), rule])).toThrow(AppError);
   expect(() => new RuleEngine([...rules('MATCH,x'), rule])).toThrow(/^rules\[1\]: /);

@@ -1,19 +1,50 @@
 import { expect, test } from 'vitest';
 import type { RuleConfig } from '../../../core/contract/config.ts';
-import { noRule } from '../../../core/rule/no-rule.ts';
+import type { ProcessInfo, RuleTraceStep } from '../../../core/contract/flow.ts';
+import { fillText } from '../../../core/contract/problem-texts.ts';
+import { ruleReasons } from '../../../core/contract/rule-reasons.ts';
+import type { Metadata } from '../../../core/flow/metadata.ts';
+import { RuleEngine, type RuleEngineOptions } from '../../../core/rule/rule-engine.ts';
 import { parseRule } from '../../../core/rule/rule-parser.ts';
-import { explainRules, maxTraceSteps, type TraceInput } from '../../../core/rule/rule-trace.ts';
+import { maxTraceSteps } from '../../../core/rule/rule-trace.ts';
 
 function rule(line: string): RuleConfig {
   const parsed = parseRule(line);
   return parsed.kind === 'rule' ? parsed.rule : expect.unreachable(line);
 }
 
-function why(lines: string[], input: TraceInput): string[] {
-  return explainRules(lines.map(rule), input).map((step) => `${step.hit ? '+' : '-'} ${step.why}`);
+interface To {
+  readonly host: string;
+  readonly port?: number;
+  readonly address?: string;
+  readonly process?: ProcessInfo;
 }
 
-test('each rule says why, for a name whose address was looked up', () => {
+async function steps(lines: string[], to: To, options?: RuleEngineOptions): Promise<RuleTraceStep[]> {
+  const { host, port = 443, address, process } = to;
+  const metadata: Metadata = {
+    network: 'tcp',
+    inbound: 'tun',
+    source: { host: '192.168.1.7', port: 40_000 },
+    destination: { host, port },
+    originalDestination: { host, port },
+    ...(process === undefined ? {} : { process }),
+  };
+  return (await new RuleEngine(lines.map(rule), options).explain(metadata, async () => address)).steps;
+}
+
+function told(list: readonly RuleTraceStep[], indent = ''): string[] {
+  return list.flatMap(({ hit, why: { code, values }, steps: within = [] }) => [
+    `${indent}${hit ? '+' : '-'} ${fillText(ruleReasons[code], values)}`,
+    ...told(within, `${indent}  `),
+  ]);
+}
+
+async function why(lines: string[], to: To, options?: RuleEngineOptions): Promise<string[]> {
+  return told(await steps(lines, to, options));
+}
+
+test('each rule says why, for a name whose address was looked up', async () => {
   const lines = [
     'DOMAIN,b.example,x',
     'DOMAIN-SUFFIX,b.example,x',
@@ -25,8 +56,7 @@ test('each rule says why, for a name whose address was looked up', () => {
     'IP-CIDR,192.0.2.0/24,x,no-resolve',
     'MATCH,x',
   ];
-  const facts = { name: 'a.example', port: 443 };
-  expect(why(lines, { facts, hit: 7, askedBy: 5, resolved: '192.0.2.7' })).toEqual([
+  expect(await why(lines, { host: 'a.example', address: '192.0.2.7' })).toEqual([
     '- a.example is not b.example',
     '- a.example is not b.example or below it',
     '- a.example does not contain "bad"',
@@ -38,36 +68,130 @@ test('each rule says why, for a name whose address was looked up', () => {
   ]);
 });
 
-test('a failed look-up is said', () => {
-  expect(
-    why(['IP-CIDR,10.0.0.0/8,x', 'MATCH,x'], { facts: { name: 'a.example', port: 1 }, hit: 1, askedBy: 0 }),
-  ).toEqual(['- a.example could not be resolved, so rules about addresses do not match', '+ matches everything']);
+test('a failed look-up is said', async () => {
+  expect(await why(['IP-CIDR,10.0.0.0/8,x', 'MATCH,x'], { host: 'a.example' })).toEqual([
+    '- a.example could not be resolved, so rules about addresses do not match',
+    '+ matches everything',
+  ]);
 });
 
-test('a bare address', () => {
+test('a bare address', async () => {
   const lines = ['DOMAIN-SUFFIX,example,x', 'IP-CIDR,10.0.0.0/8,x,no-resolve'];
-  expect(why(lines, { facts: { ip: '10.0.0.1', port: 1 }, hit: 1 })).toEqual([
+  expect(await why(lines, { host: '10.0.0.1' })).toEqual([
     '- the destination is an address without a name',
     '+ 10.0.0.1 is in 10.0.0.0/8',
   ]);
 });
 
-test('of a long list the part before the hit is shown, with the rule that caused a look-up, and it is said', () => {
-  const list = Array.from({ length: 2000 }, (_, i) =>
-    rule(i === 3 ? 'IP-CIDR,10.0.0.0/8,x' : `DOMAIN,n${i}.example,x`),
-  );
-  const steps = explainRules(list, { facts: { name: 'n1999.example', port: 1 }, hit: 1999, askedBy: 3 });
-  expect(steps).toHaveLength(maxTraceSteps + 2);
-  expect(steps[0]).toMatchObject({ index: -1, type: 'OMITTED', hit: false });
-  expect(steps[0]?.why).toBe('1500 rules above were tested and did not match; the last 500 are shown');
-  expect(steps[1]).toMatchObject({ index: 3, type: 'IP-CIDR' });
-  expect(steps[2]).toMatchObject({ index: 1500 });
-  expect(steps.at(-1)).toMatchObject({ index: 1999, hit: true });
+test('what is known besides the destination', async () => {
+  const lines = [
+    'DOMAIN-REGEX,^x,p',
+    'SRC-IP-CIDR,192.168.2.0/24,p',
+    'SRC-PORT,1-100,p',
+    'NETWORK,udp,p',
+    'PROCESS-PATH,/usr/bin/wget,p',
+    'PROCESS-NAME,CURL,p',
+  ];
+  const process = { pid: 1, uid: 1, name: 'curl', path: '/usr/bin/curl' };
+  expect(await why(lines, { host: 'a.example', process })).toEqual([
+    '- a.example does not fit ^x',
+    '- the connection comes from 192.168.1.7, which is not in 192.168.2.0/24',
+    '- the connection comes from port 40000, which is not in 1-100',
+    '- the connection is TCP, not UDP',
+    '- the program is /usr/bin/curl, not /usr/bin/wget',
+    '+ the program is curl',
+  ]);
+  expect(await why(lines.slice(-1), { host: 'a.example' })).toEqual(['- the program is not known']);
 });
 
-test('without a hit every rule was tested', () => {
-  const list = Array.from({ length: 500 }, (_, i) => rule(`DOMAIN,n${i}.example,x`));
-  const steps = explainRules(list, { facts: { name: 'other.example', port: 1 }, hit: noRule });
-  expect(steps.map((step) => step.index)).toEqual([...list.keys()]);
-  expect(steps.some((step) => step.hit)).toBe(false);
+test('logic shows the rules within, up to the one that decides', async () => {
+  const lines = [
+    'AND,((DOMAIN-SUFFIX,example),(DST-PORT,80),(NETWORK,tcp)),x',
+    'NOT,((GEOIP,lan)),x',
+    'OR,((DOMAIN,b.example),(NOT,((NETWORK,udp)))),x',
+  ];
+  expect(await why(lines, { host: 'a.example', address: '192.168.0.1' })).toEqual([
+    '- rule 2 of it does not match: DST-PORT,80',
+    '  + a.example is example or below it',
+    '  - port 443 is not in 80',
+    '- its rule matches',
+    '  + a.example resolves to 192.168.0.1, which is in lan',
+    '+ rule 2 of it matches: NOT,((NETWORK,udp))',
+    '  - a.example is not b.example',
+    '  + its rule does not match',
+    '    - the connection is TCP, not UDP',
+  ]);
+});
+
+test('what cannot be had makes neither a rule nor its opposite match', async () => {
+  const lines = ['NOT,((GEOIP,lan)),x', 'NOT,((GEOSITE,cn)),x', 'MATCH,y'];
+  expect(await why(lines, { host: 'a.example' })).toEqual([
+    '- what it depends on cannot be told, so neither it nor its opposite matches',
+    '  - a.example could not be resolved, so rules about addresses do not match',
+    '- what it depends on cannot be told, so neither it nor its opposite matches',
+    '  - there is no set cn, so nobody knows what is in it',
+    '+ matches everything',
+  ]);
+});
+
+test('a sub-rule shows its condition and the rules that it leads to', async () => {
+  const subRules = {
+    far: [rule('DOMAIN,b.example,p'), rule('IP-CIDR,10.0.0.0/8,q'), rule('MATCH,r')],
+    none: [rule('DOMAIN,b.example,p')],
+  };
+  const lines = ['SUB-RULE,(NETWORK,udp),far', 'SUB-RULE,(NETWORK,tcp),none', 'SUB-RULE,(NETWORK,tcp),far'];
+  const list = await steps(lines, { host: 'a.example', address: '10.0.0.1' }, { subRules });
+  expect(told(list)).toEqual([
+    '- its condition does not match',
+    '  - the connection is TCP, not UDP',
+    '- no rule of none matches',
+    '  + the connection is TCP',
+    '  - a.example is not b.example',
+    '+ rule 2 of far decides',
+    '  + the connection is TCP',
+    '  - a.example is not b.example',
+    '  + a.example resolves to 10.0.0.1, which is in 10.0.0.0/8',
+  ]);
+  expect(list.at(-1)).toMatchObject({ index: 2, policy: 'q' });
+});
+
+test('a rule that is passed on is shown, and what comes after it', async () => {
+  const engine = new RuleEngine(['DOMAIN,a.example,pass', 'IP-CIDR,10.0.0.0/8,noudp', 'MATCH,x'].map(rule));
+  const metadata: Metadata = {
+    network: 'udp',
+    inbound: 'tun',
+    source: { host: '192.168.1.7', port: 40_000 },
+    destination: { host: 'a.example', port: 443 },
+    originalDestination: { host: 'a.example', port: 443 },
+  };
+  let asked = 0;
+  const { steps: list, rule: decided } = await engine.explain(
+    metadata,
+    async () => ((asked += 1), '10.0.0.1'),
+    (policy) => (policy === 'pass' ? 'PASSED' : policy === 'noudp' ? 'NO_UDP' : undefined),
+  );
+  expect(told(list)).toEqual([
+    '- it matches, but pass passes on to the rules below',
+    '- it matches, but noudp cannot carry UDP, so the rules below are tested',
+    '+ matches everything',
+  ]);
+  expect([decided.index, asked]).toEqual([2, 1]);
+});
+
+test('of a long list the part before the hit is shown, with the rule that caused a look-up, and it is said', async () => {
+  const lines = Array.from({ length: 2000 }, (_, i) => (i === 3 ? 'IP-CIDR,10.0.0.0/8,x' : `DOMAIN,n${i}.example,x`));
+  const list = await steps(lines, { host: 'n1999.example' });
+  expect(list).toHaveLength(maxTraceSteps + 2);
+  expect(list[0]).toMatchObject({ index: -1, type: 'OMITTED', hit: false });
+  expect(list[0]?.why).toEqual({ code: 'OMITTED', values: { count: '1500', shown: '500' } });
+  expect(list[1]).toMatchObject({ index: 3, type: 'IP-CIDR' });
+  expect(list[2]).toMatchObject({ index: 1500 });
+  expect(list.at(-1)).toMatchObject({ index: 1999, hit: true });
+});
+
+test('without a hit every rule was tested', async () => {
+  const lines = Array.from({ length: 500 }, (_, i) => `DOMAIN,n${i}.example,x`);
+  const list = await steps(lines, { host: 'other.example' });
+  expect(list.map((step) => step.index)).toEqual([...lines.keys()]);
+  expect(list.some((step) => step.hit)).toBe(false);
 });

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -37,6 +38,12 @@ test('a file of another length is kept under a new name and reported', () => {
   expect(load()).toHaveLength(16);
   expect(setAside).toEqual([`${file}.unusable`]);
   expect(fs.readFileSync(`${file}.unusable`, 'utf8')).toBe('short');
+});
+
+test('a FIFO in its place is not waited for', () => {
+  execFileSync('mkfifo', [file]);
+  expect(load()).toHaveLength(16);
+  expect(setAside).toEqual([`${file}.unusable`]);
 });
 
 test('what an interrupted creation left behind is no key', () => {

@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { SystemCommandRunner } from '../../../core/system/command-runner.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'mirage-commands-'));
 afterAll(() => fs.rmSync(directory, { recursive: true, force: true }));
@@ -53,7 +54,7 @@ describe('run', () => {
     program('hang', 'exec sleep 60');
     const begun = performance.now();
     await expect(runner.run('hang', [], { timeoutMs: 200 })).rejects.toThrow('was ended by SIGKILL');
-    expect(performance.now() - begun).toBeLessThan(5_000);
+    expect(performance.now() - begun).toBeLessThan(30_000);
   });
 
   test.each(['nosuch', '../bin/sh', '/bin/sh', 'a b', ''])('"%s" is not looked for outside', async (name) => {
@@ -89,11 +90,11 @@ describe('spawnLines', () => {
     const ended = vi.fn<() => void>();
     let ticks = 0;
     const stop = runner.spawnLines('forever', [], () => (ticks += 1), ended);
-    await vi.waitFor(() => expect(ticks).toBeGreaterThan(1));
+    await eventually(() => expect(ticks).toBeGreaterThan(1));
     stop();
     const before = ticks;
     const pid = Number(fs.readFileSync(pidFile, 'utf8'));
-    await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'));
+    await eventually(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'));
     expect(ticks).toBe(before);
     expect(ended).not.toHaveBeenCalled();
   });

@@ -37,7 +37,12 @@ function undoers(done: string[], failing: readonly UndoKind[] = []): Undoers {
     if (failing.includes(kind)) throw new Error(`${kind} is stuck`);
     done.push(...records.map((record) => record.what));
   };
-  return { 'ip-rule': undo('ip-rule'), 'ip-route': undo('ip-route'), 'resolv-conf': undo('resolv-conf') };
+  return {
+    'nft-table': undo('nft-table'),
+    'ip-rule': undo('ip-rule'),
+    'ip-route': undo('ip-route'),
+    'resolv-conf': undo('resolv-conf'),
+  };
 }
 
 describe('records', () => {

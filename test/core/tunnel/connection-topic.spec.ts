@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
+import type { CarriedBytes } from '../../../core/flow/flow-carrier.ts';
 import { FlowTable } from '../../../core/flow/flow-table.ts';
 import type { Metadata } from '../../../core/flow/metadata.ts';
 import { ConnectionTopic } from '../../../core/tunnel/connection-topic.ts';
-import { ManualClock } from '../rpc/manual-clock.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 
 const metadata: Metadata = {
   network: 'tcp',
@@ -12,6 +13,22 @@ const metadata: Metadata = {
   originalDestination: { host: '198.18.0.9', port: 443 },
   domainSource: 'fake-ip',
 };
+
+test('the first byte is known with the next sample, and is a changed row, once', () => {
+  const flows = new FlowTable(new ManualClock());
+  const topic = new ConnectionTopic(flows);
+  const told: string[][] = [];
+  topic.watch((keys) => told.push([...keys]));
+  let bytes: CarriedBytes = { up: 5, down: 0 };
+  const flow = flows.open(metadata, { kind: 'engine', bytes: () => bytes, close: () => undefined });
+  topic.sample();
+  bytes = { up: 5, down: 9, firstByteMs: 31 };
+  topic.sample();
+  bytes = { up: 5, down: 10, firstByteMs: 31 };
+  topic.sample();
+  expect(told).toEqual([[flow.id], [flow.id]]);
+  expect(topic.row(flow.id)).toMatchObject({ firstByteMs: 31 });
+});
 
 test('bytes that moved are counters, not changed rows; the end is a changed row', () => {
   const flows = new FlowTable(new ManualClock());

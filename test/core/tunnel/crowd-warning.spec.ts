@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Health } from '../../../core/helper/health.ts';
 import { CrowdWarning } from '../../../core/tunnel/crowd-warning.ts';
-import { ManualClock } from '../rpc/manual-clock.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 
 test('a flood is told at its beginning and every ten seconds, with its number, until ten minutes after it', () => {
   const clock = new ManualClock();
@@ -11,11 +11,11 @@ test('a flood is told at its beginning and every ten seconds, with its number, u
   const warning = new CrowdWarning('udp', health, clock);
   for (let i = 0; i < 25_000; i++) {
     warning.crowded();
-    clock.advance(1);
+    clock.run(1);
   }
   expect(told).toBe(3);
-  expect(health.warnings()).toMatchObject([{ code: 'UDP_CROWDED', text: expect.stringContaining('20001 so far') }]);
-  clock.advance(600_000);
+  expect(health.warnings()).toMatchObject([{ code: 'UDP_CROWDED', text: expect.stringContaining('20,001 so far') }]);
+  clock.run(600_000);
   expect(health.warnings()).toEqual([]);
   expect(clock.pending).toBe(0);
 });
@@ -26,7 +26,7 @@ test('refused connections are told together, beside UDP', () => {
   new CrowdWarning('udp', health, clock).crowded();
   const warning = new CrowdWarning('tcp', health, clock);
   warning.crowded(300);
-  clock.advance(10_000);
+  clock.run(10_000);
   warning.crowded(200);
   expect(health.warnings()).toMatchObject([
     { code: 'UDP_CROWDED' },

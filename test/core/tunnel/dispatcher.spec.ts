@@ -146,12 +146,7 @@ describe('names and dials that fail', () => {
     expect(stage.failedNames).toEqual([['host1.example', 'far', 'DIAL_PROXY_FAILED']]);
     stage.far.planned = () => Promise.reject(new AppError('DIAL_NAME_NOT_FOUND', 'there is no such name'));
     await connect('198.18.3.2');
-    stage.far.planned = () => Promise.resolve({ kind: 'stream' });
-    await connect('198.18.3.3');
-    expect(stage.failedNames.slice(1)).toEqual([
-      ['host2.example', 'far', 'DIAL_NAME_NOT_FOUND'],
-      ['host3.example', 'far', 'DIAL_PROXY_REFUSED'],
-    ]);
+    expect(stage.failedNames.slice(1)).toEqual([['host2.example', 'far', 'DIAL_NAME_NOT_FOUND']]);
   });
 
   test('but not dials to bare addresses, and not those that the application gave up', async () => {
@@ -241,18 +236,25 @@ describe('UDP that the outbound of its rule cannot carry', () => {
 describe('processes', () => {
   const ssh = { pid: 77, uid: 1000, name: 'ssh', path: '/usr/bin/ssh' };
 
-  test('nobody is asked when nobody wants to know', async () => {
-    await connect();
-    expect(stage.processAsked).toEqual([]);
-  });
-
-  test('a viewer sees the process, the decision does not wait for it', async () => {
-    stage.processWanted = true;
+  test('is asked for once, when the flow opens, whoever watches; the decision does not wait for it', async () => {
     stage.process = ssh;
     await connect();
     expect(stage.processAsked).toEqual([{ host: '198.18.3.1', port: 443 }]);
     expect(stage.row('1').process).toEqual(ssh);
     expect(lastVerdict()?.kind).toBe('dial');
+  });
+
+  test('nobody is asked while too many are', async () => {
+    stage.processLookUps = false;
+    await connect();
+    expect(stage.processAsked).toEqual([]);
+  });
+
+  test('is asked for before the first bytes are waited for: the program may not live that long', async () => {
+    stage.engine.open('198.18.9.9', 443);
+    await settle();
+    expect(stage.row('1').state).toBe('deciding');
+    expect(stage.processAsked).toEqual([{ host: '198.18.9.9', port: 443 }]);
   });
 
   describe('with a proxy on this machine', () => {
@@ -273,6 +275,14 @@ describe('processes', () => {
       });
     });
 
+    test('so do those of one in a container', async () => {
+      // The stage's flows all have the TUN's address.
+      stage = new Stage((own) => policyOf([rule('MATCH', '', 'far')], [own.far, own.direct], [], {}, ['198.18.0.1']));
+      await connect('203.0.113.9', 22);
+      const guarded = { type: 'LOOP-GUARD', payload: '198.18.0.1', policy: 'DIRECT' };
+      expect(stage.row('1')).toMatchObject({ chain: ['DIRECT'], rule: guarded });
+    });
+
     test('other flows take the rules', async () => {
       await connect();
       expect(stage.row('1')).toMatchObject({ chain: ['far'], rule: { type: 'MATCH' } });
@@ -284,49 +294,6 @@ describe('processes', () => {
       await connect();
       expect(stage.row('1').chain).toEqual(['far']);
     });
-  });
-});
-
-describe('a flow that an outbound takes as a stream', () => {
-  let server: Stream;
-  beforeEach(() => {
-    stage.far.planned = () => Promise.resolve({ kind: 'stream' });
-    stage.far.dialled = () => {
-      const [ours, theirs] = memoryStreams();
-      server = theirs;
-      return Promise.resolve(ours);
-    };
-  });
-
-  test('is accepted once the transport is up, relayed, and ends once', async () => {
-    const id = await connect();
-    expect(lastVerdict()).toEqual({ kind: 'stream' });
-    const application = stage.engine.accept(id);
-    await settle();
-    expect(stage.row('1')).toMatchObject({ state: 'open', remote: '192.0.2.9' });
-    // The engine may tell its end of the flow as soon as the connection is ours.
-    stage.engine.end(id, { reason: 'done' });
-    application.writable.end('question');
-    expect((await readAll(server.readable)).toString()).toBe('question');
-    server.writable.end('the answer');
-    expect((await readAll(application.readable)).toString()).toBe('the answer');
-    await settle();
-    expect(stage.row('1')).toMatchObject({ state: 'closed', up: 8, down: 10, closeReason: 'done' });
-    expect(stage.log).toHaveLength(1);
-  });
-
-  test('is never accepted when the transport fails', async () => {
-    stage.far.dialled = () => Promise.reject(new AppError('DIAL_PROXY_REFUSED', 'nobody there'));
-    await connect();
-    expect(stage.engine.verdicts.map(({ verdict }) => verdict)).toEqual([{ kind: 'reject', how: 'reset' }]);
-  });
-
-  test('whose client is gone meanwhile leaves no connection behind', async () => {
-    const id = await connect();
-    stage.engine.end(id, { reason: 'abandoned' });
-    await settle();
-    expect(server.readable.destroyed).toBe(true);
-    expect(stage.row('1')).toMatchObject({ state: 'closed', closeReason: 'abandoned' });
   });
 });
 
@@ -450,7 +417,6 @@ describe('a flow of the mixed port', () => {
   });
 
   test('its process is found by its own connection to us', async () => {
-    stage.processWanted = true;
     stage.dispatcher.dispatch(flow());
     await settle();
     expect(stage.processAsked).toEqual([{ host: '127.0.0.1', port: 7890 }]);

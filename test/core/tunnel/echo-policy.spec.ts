@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { AppError } from '../../../core/base/app-error.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
-import type { DialPlan } from '../../../core/flow/dial-plan.ts';
+import type { FlowPlan } from '../../../core/flow/dial-plan.ts';
 import type { Metadata } from '../../../core/flow/metadata.ts';
 import type { Outbound } from '../../../core/outbound/dialer.ts';
 import { EchoPolicy } from '../../../core/tunnel/echo-policy.ts';
@@ -10,34 +10,37 @@ const hops = [
   { address: '192.0.2.80', device: 'eth0' },
   { address: '2001:db8::80', device: 'eth0' },
 ];
-const native: DialPlan = { kind: 'native', dial: { via: 'direct', hops, port: 0, timeoutMs: 1 } };
+const target = { host: 'web.example', port: 0 };
+const native: FlowPlan = { kind: 'dial', hops, port: 0, layers: [], target, udp: false, timeoutMs: 1 };
 const refuse = { kind: 'refuse', silently: false };
 
 /** One rule for everything; `planned` are the hosts that its outbound was asked for. */
-function policyOf(kind: Outbound['kind'], plan: () => Promise<DialPlan>, udp = true) {
+function policyOf(way: Outbound['way'], plan: () => Promise<FlowPlan>, carriesUdp = true) {
   const planned: string[] = [];
   const matched: Metadata[] = [];
   const outbound = {
-    tag: kind,
-    kind,
-    udp,
+    tag: way,
+    way,
+    resolvesAt: way === 'proxied' ? ('there' as const) : ('here' as const),
+    carriesUdp,
     plan: (to: { host: string }) => {
       planned.push(to.host);
       return plan();
     },
     dialStream: () => Promise.reject(new Error('not a stream')),
   };
-  const rule = { index: 0, type: 'MATCH', payload: '', policy: kind } as const;
+  const rule = { index: 0, type: 'MATCH', payload: '', policy: way } as const;
   const policy = new EchoPolicy({
     policy: () => ({
       rules: {
-        needs: { process: false },
+        needsProcess: () => false,
         match: (metadata) => {
           matched.push(metadata);
           return { rule };
         },
       },
-      outbounds: { route: () => ({ outbound, chain: [kind] }), get: () => outbound, localProxies: () => [] },
+      policies: { route: () => ({ outbound, chain: [way] }), dialFailed: () => undefined },
+      ownServers: { all: () => [], isProxyBehind: () => false },
     }),
     fakeIp: {
       contains: (ip) => ip.startsWith('198.18.') || ip.startsWith('fd00:'),
@@ -71,15 +74,18 @@ test('a name that is only remembered decides the rule, not the address', async (
 });
 
 test('a proxy is never gone around, whether it carries UDP or not', async () => {
-  for (const udp of [true, false]) {
-    const { decide, planned } = policyOf('socks5', () => Promise.resolve(native), udp);
+  for (const carriesUdp of [true, false]) {
+    const { decide, planned } = policyOf('proxied', () => Promise.resolve(native), carriesUdp);
     expect(await decide('198.18.0.9')).toEqual(refuse);
     expect(planned).toEqual([]);
   }
+  // Nor one that calls itself direct, but wraps what it dials.
+  const wrapped = policyOf('direct', () => Promise.resolve({ ...native, layers: [{ protocol: 'socks5' }] }));
+  expect(await wrapped.decide('198.18.0.9')).toEqual(refuse);
 });
 
 test('refusals: by rule, silently, without a route, without a meaning, without an address of the version', async () => {
-  const rejected = (how: 'reset' | 'drop') => policyOf('reject', () => Promise.resolve({ kind: 'reject', how }));
+  const rejected = (how: 'reset' | 'drop') => policyOf('rejected', () => Promise.resolve({ kind: 'reject', how }));
   expect(await rejected('reset').decide('192.0.2.1')).toEqual(refuse);
   expect(await rejected('drop').decide('192.0.2.1')).toEqual({ kind: 'refuse', silently: true });
   const unroutable = policyOf('direct', () => Promise.reject(new AppError('DIAL_NETWORK_UNREACHABLE', 'no route')));
@@ -87,8 +93,6 @@ test('refusals: by rule, silently, without a route, without a meaning, without a
   const unknown = policyOf('direct', () => Promise.resolve(native));
   expect(await unknown.decide('198.18.0.5')).toEqual(refuse);
   expect(unknown.matched).toEqual([]);
-  const only4 = policyOf('direct', () =>
-    Promise.resolve({ kind: 'native', dial: { via: 'direct', hops: hops.slice(0, 1), port: 0, timeoutMs: 1 } }),
-  );
+  const only4 = policyOf('direct', () => Promise.resolve({ ...native, hops: hops.slice(0, 1) }));
   expect(await only4.decide('fd00::9')).toEqual(refuse);
 });

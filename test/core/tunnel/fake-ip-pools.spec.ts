@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { silentLogger } from '../../../core/base/logger.ts';
-import { FakeIpPool } from '../../../core/dns/fake-ip-pool.ts';
-import { FakeIp6Range } from '../../../core/dns/fake-ip6-range.ts';
+import { FakeIpPool } from '../../../core/dns/fake-ip/fake-ip-pool.ts';
+import { FakeIp6Range } from '../../../core/dns/fake-ip/fake-ip6-range.ts';
 import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
 import { FakeIpPools } from '../../../core/tunnel/fake-ip-pools.ts';
-import { ManualClock } from '../rpc/manual-clock.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 
 const client = '198.18.0.1';
 const health = { raise: () => undefined, clear: () => undefined };
@@ -83,10 +83,10 @@ describe('a change of the range', () => {
 describe('the table', () => {
   test('is in the order of last use', () => {
     pools.current.allocate('old.example', client);
-    clock.advance(1_000);
+    clock.run(1_000);
     pools.current.allocate('newer.example', client);
     expect(pools.rows().map((row) => row.name)).toEqual(['old.example', 'newer.example']);
-    clock.advance(1_000);
+    clock.run(1_000);
     pools.current.allocate('old.example', client);
     expect(pools.rows().map((row) => row.name)).toEqual(['newer.example', 'old.example']);
   });
@@ -117,7 +117,7 @@ describe('over a restart of the helper', () => {
     change('10.64.0.0/16');
     expect(pools.lookup(old)?.name).toBe('old.example');
     expect(pools.ranges()).toEqual(['10.64.0.0/16', '198.18.0.0/15']);
-    clock.advance(600_000);
+    clock.run(600_000);
     pools.stop();
     expect(pools.ranges()).toEqual(['10.64.0.0/16']);
     pools = open('10.64.0.0/16');
@@ -132,7 +132,7 @@ describe('over a restart of the helper', () => {
     pools = open();
     change('198.18.0.0/15');
     expect(pools.row(elsewhere)).toMatchObject({ name: 'a.example', state: 'retired' });
-    clock.advance(600_000);
+    clock.run(600_000);
     pools.dropEmpty();
     expect(store.ranges()).toEqual([]);
     expect(store.load()).toEqual([]);

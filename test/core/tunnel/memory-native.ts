@@ -1,7 +1,7 @@
 /** The addon's engine as far as calls and events go: tests play the network. */
 import type { NativeEngine, NativeEvent } from '../../../core/tunnel/native-flow-engine.ts';
 import type { NativeEngineOptions } from '../../../core/tunnel/tunnel-services.ts';
-import { batchOf, readAnswers } from '../dns/dns-batch-fixture.ts';
+import { batchOf, readAnswers } from '../dns/router/dns-batch-fixture.ts';
 
 type NativeVerdict = Parameters<NativeEngine['decide']>[1];
 
@@ -28,7 +28,7 @@ export class MemoryNative implements NativeEngine {
   /** An application connects. */
   open(id: number, address: string, port: number): void {
     const source = { address: this.options.address4, port: 40_000 + id };
-    this.emit({ kind: 'open', id, slot: id, network: 'tcp', source, destination: { address, port } });
+    this.emit({ kind: 'open', id, slot: id, owner: 'few', network: 'tcp', source, destination: { address, port } });
   }
 
   /** A program asks, by UDP. */
@@ -49,10 +49,6 @@ export class MemoryNative implements NativeEngine {
     this.echoes.set(id, verdict);
   }
 
-  takeStream(): number {
-    throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' });
-  }
-
   close(id: number): void {
     this.closed.push(id);
   }
@@ -63,6 +59,10 @@ export class MemoryNative implements NativeEngine {
 
   review(): void {
     this.reviews += 1;
+  }
+
+  setMtu(mtu: number): void {
+    this.options.mtu = mtu;
   }
 
   carry6(prefixes: string[]): void {
@@ -87,6 +87,7 @@ export class MemoryNative implements NativeEngine {
       held: 0,
       tcpFlows: 0,
       tcpRefused: 0,
+      tcpGaveWay: 0,
       udpFlows: 0,
       udpSockets: 0,
       udpGaveWay: 0,
@@ -95,6 +96,8 @@ export class MemoryNative implements NativeEngine {
     };
     return { offloads: '', knowsAnswers: true, ...none };
   }
+
+  ready(): void {}
 
   revive(): void {
     if (!this.revivable) throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' });

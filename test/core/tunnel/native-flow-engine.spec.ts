@@ -1,9 +1,8 @@
-import { once } from 'node:events';
-import net from 'node:net';
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { silentLogger } from '../../../core/base/logger.ts';
 import type { FlowEngineHandlers } from '../../../core/inbound/flow-engine.ts';
 import { type NativeEngine, type NativeEvent, NativeFlowEngine } from '../../../core/tunnel/native-flow-engine.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const errno = (code: string) => Object.assign(new Error(code), { code });
 
@@ -12,9 +11,6 @@ class MemoryEngine implements NativeEngine {
   readonly calls: unknown[] = [];
   readonly emit: (...events: NativeEvent[]) => void;
   readonly shared = new BigUint64Array(8);
-  stream: () => number = () => {
-    throw errno('ENOENT');
-  };
 
   constructor(onEvents: (events: NativeEvent[]) => void) {
     this.emit = (...events) => onEvents(events);
@@ -32,10 +28,6 @@ class MemoryEngine implements NativeEngine {
     this.calls.push(['decideEcho', ...args]);
   }
 
-  takeStream(): number {
-    return this.stream();
-  }
-
   close(...args: unknown[]): void {
     this.calls.push(['close', ...args]);
   }
@@ -46,8 +38,16 @@ class MemoryEngine implements NativeEngine {
   review(...args: unknown[]): void {
     this.calls.push(['review', ...args]);
   }
+  setMtu(...args: unknown[]): void {
+    this.calls.push(['setMtu', ...args]);
+  }
   carry6(...args: unknown[]): void {
     this.calls.push(['carry6', ...args]);
+  }
+
+  readies = 0;
+  ready(): void {
+    this.readies += 1;
   }
 
   revive(): void {
@@ -73,6 +73,7 @@ class MemoryEngine implements NativeEngine {
       held: 0,
       tcpFlows: 0,
       tcpRefused: 0,
+      tcpGaveWay: 0,
       udpFlows: 0,
       udpSockets: 0,
       udpGaveWay: 0,
@@ -91,10 +92,11 @@ let native: MemoryEngine;
 let engine: NativeFlowEngine;
 let told: [string, ...unknown[]][];
 
-const open = (id: number, slot = 0): NativeEvent => ({
+const open = (id: number, slot = 0, owner = 'few'): NativeEvent => ({
   kind: 'open',
   id,
   slot,
+  owner,
   network: 'tcp',
   source: { address: '198.18.0.1', port: 40_000 },
   destination: { address: '198.18.0.9', port: 443 },
@@ -167,9 +169,43 @@ describe('events', () => {
     native.emit({ kind: 'dns', firstToken: 5, count: 1, questions }, close(1), close(101));
     expect(told.length).toBeLessThan(60);
     expect(told.filter(([kind]) => kind !== 'open')).toEqual([['dns'], ['close', 1]]);
-    await vi.waitFor(() => expect(told).toContainEqual(['close', 101]));
+    await eventually(() => expect(told).toContainEqual(['close', 101]));
     const opened = told.filter(([kind]) => kind === 'open').map(([, id]) => id);
     expect(opened).toEqual(Array.from({ length: 100 }, (_, i) => i + 2));
+  });
+
+  test('what a turn costs is bounded also where deciding happens after it, in microtasks', async () => {
+    let decided = 0;
+    engine.setHandlers({
+      onOpen: () => queueMicrotask(() => (decided += 1)),
+      onDialed: () => undefined,
+      onPeeked: () => undefined,
+      onClose: () => undefined,
+      onDns: () => undefined,
+      onEcho: () => undefined,
+      onDead: () => undefined,
+    });
+    native.emit(...Array.from({ length: 500 }, (_, i) => open(i + 1)));
+    await Promise.resolve();
+    expect(decided).toBeLessThan(20);
+    await eventually(() => expect(decided).toBe(500));
+  });
+
+  test('a flood of one user is one of many in turn: who opens a single connection does not wait behind it', async () => {
+    native.emit(...Array.from({ length: 500 }, (_, i) => open(i + 1, 0, '4321')));
+    native.emit(open(501, 0, '1000'), open(502, 0, 'forwarded'));
+    await eventually(() => expect(told.filter(([kind]) => kind === 'open')).toHaveLength(502));
+    const order = told.map(([, flow]) => (flow as { id: number }).id);
+    expect(order.indexOf(501)).toBeLessThan(20);
+    expect(order.indexOf(502)).toBeLessThan(20);
+    expect(order.filter((id) => id < 501)).toEqual(Array.from({ length: 500 }, (_, i) => i + 1));
+  });
+
+  test('the next events are asked for when everything else has had its turn', async () => {
+    native.emit(open(1));
+    expect(native.readies).toBe(0);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(native.readies).toBe(1);
   });
 
   test('nothing of it is told once the engine is stopped', async () => {
@@ -193,8 +229,17 @@ describe('events', () => {
     ['proxy-failed', 'DIAL_PROXY_FAILED'],
     ['io', 'DIAL_IO'],
   ] as const)('a dial that failed with %s is %s', (failure, code) => {
-    native.emit({ kind: 'dialed', id: 1, ok: false, failure, message: 'why', ms: 3 });
-    expect(told).toEqual([['dialed', 1, { ok: false, code, message: 'why', ms: 3 }]]);
+    native.emit({
+      kind: 'dialed',
+      id: 1,
+      ok: false,
+      failure,
+      message: 'why',
+      ms: 3,
+      attempts: [{ address: '192.0.2.1', begun: 0, took: 3, end: failure }],
+    });
+    const attempts = [{ address: '192.0.2.1', begunMs: 0, tookMs: 3, end: code }];
+    expect(told).toEqual([['dialed', 1, { ok: false, code, message: 'why', ms: 3, attempts }]]);
   });
 
   test('a handler that throws does not keep the rest of the batch back', () => {
@@ -219,44 +264,46 @@ describe('verdicts', () => {
     engine.decide(1, {
       kind: 'dial',
       dial: {
-        via: 'socks5',
+        kind: 'dial',
         hops: [{ address: '192.0.2.1', device: 'eth0' }],
         port: 1080,
-        username: 'u',
-        password: 'p',
+        layers: [{ protocol: 'socks5', username: 'u', password: 'p' }],
         target: { host: 'hidden.example', port: 443 },
+        udp: false,
         timeoutMs: 5_000,
       },
     });
     engine.decide(2, {
       kind: 'dial',
-      dial: { via: 'direct', hops: [{ address: '192.0.2.2', device: null }], port: 80, timeoutMs: 1 },
+      dial: {
+        kind: 'dial',
+        hops: [{ address: '192.0.2.2', device: null }],
+        port: 80,
+        layers: [],
+        target: { host: 'web.example', port: 80 },
+        udp: false,
+        timeoutMs: 1,
+      },
     });
     engine.decide(3, { kind: 'reject', how: 'unreachable' });
-    engine.decide(4, { kind: 'stream' });
     expect(native.calls).toEqual([
       [
         'decide',
         1,
         {
           kind: 'dial',
-          via: 'socks5',
           hops: [{ address: '192.0.2.1', device: 'eth0' }],
           port: 1080,
-          username: 'u',
-          password: 'p',
-          targetHost: 'hidden.example',
-          targetPort: 443,
+          layers: [{ protocol: 'socks5', username: 'u', password: 'p', targetHost: 'hidden.example', targetPort: 443 }],
           timeoutMs: 5_000,
         },
       ],
       [
         'decide',
         2,
-        { kind: 'dial', via: 'direct', hops: [{ address: '192.0.2.2', device: null }], port: 80, timeoutMs: 1 },
+        { kind: 'dial', hops: [{ address: '192.0.2.2', device: null }], port: 80, layers: [], timeoutMs: 1 },
       ],
       ['decide', 3, { kind: 'reject', how: 'unreachable' }],
-      ['decide', 4, { kind: 'stream' }],
     ]);
   });
 
@@ -269,46 +316,6 @@ describe('verdicts', () => {
       ['carry6', ['::/0']],
       ['answerDns', Uint8Array.of(1)],
     ]);
-  });
-});
-
-describe('a stream', () => {
-  /** Both ends of a TCP connection; the second by its descriptor, as the engine gives it. */
-  const connection = async () => {
-    const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true });
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    const client = net.connect({ port: (server.address() as net.AddressInfo).port, allowHalfOpen: true });
-    const [accepted] = (await once(server, 'connection')) as [net.Socket & { _handle: { fd: number } }];
-    server.close();
-    return { client, accepted, fd: accepted._handle.fd };
-  };
-
-  test.each(['before', 'after'])('is given when the client is accepted, %s it was asked for', async (order) => {
-    const { client, accepted, fd } = await connection();
-    native.stream = () => fd;
-    native.emit(open(1));
-    if (order === 'before') native.emit({ kind: 'accepted', id: 1 });
-    const taking = engine.takeStream(1);
-    if (order === 'after') native.emit({ kind: 'accepted', id: 1 });
-    const stream = await taking;
-    client.end('hello');
-    let received = '';
-    for await (const chunk of stream.readable) received += String(chunk);
-    expect(received).toBe('hello');
-    stream.writable.end('bye');
-    expect(String(await once(client, 'data'))).toBe('bye');
-    client.destroy();
-    accepted.destroy();
-  });
-
-  test('is refused when the client is gone before, meanwhile, or the engine has none', async () => {
-    await expect(engine.takeStream(9)).rejects.toThrow(expect.objectContaining({ code: 'DIAL_IO' }));
-    native.emit(open(1));
-    const taking = engine.takeStream(1);
-    native.emit(close(1));
-    await expect(taking).rejects.toThrow('the client is gone');
-    native.emit(open(2), { kind: 'accepted', id: 2 });
-    await expect(engine.takeStream(2)).rejects.toThrow(expect.objectContaining({ code: 'DIAL_IO' }));
   });
 });
 
@@ -356,7 +363,7 @@ describe('its life', () => {
   test('calls after the end are ignored', async () => {
     await engine.stop();
     native.calls.length = 0;
-    engine.decide(1, { kind: 'stream' });
+    engine.decide(1, { kind: 'reject', how: 'reset' });
     engine.close(1, 'reset');
     engine.answerDns(Uint8Array.of());
     expect(native.calls).toEqual([]);

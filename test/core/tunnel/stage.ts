@@ -1,10 +1,11 @@
 /** A dispatcher between an engine in memory and outbounds that do as told; what happens is noted line by line. */
+import type { Ip } from '../../../core/base/address.ts';
 import { AppError } from '../../../core/base/app-error.ts';
 import type { Logger } from '../../../core/base/logger.ts';
 import { createLogger } from '../../../core/base/logger.ts';
 import { defaultConfig, type RuleConfig, type SnifferConfig } from '../../../core/contract/config.ts';
 import type { Endpoint, ProcessInfo } from '../../../core/contract/flow.ts';
-import type { DialPlan } from '../../../core/flow/dial-plan.ts';
+import type { FlowPlan } from '../../../core/flow/dial-plan.ts';
 import { FlowTable } from '../../../core/flow/flow-table.ts';
 import type { DispatchedFlow, FlowDispatcher, InboundFlow } from '../../../core/inbound/inbound.ts';
 import { TunInbound } from '../../../core/inbound/tun-inbound.ts';
@@ -20,25 +21,33 @@ import { MemoryFlowEngine } from '../../support/memory-flow-engine.ts';
 
 export class FakeOutbound implements Outbound {
   readonly tag: string;
-  readonly kind: Outbound['kind'];
-  readonly udp: boolean;
+  readonly way: Outbound['way'];
+  readonly resolvesAt: Outbound['resolvesAt'];
+  readonly carriesUdp: boolean;
   /** What `plan` and `dialStream` do; by default a native dial, and no streams. */
-  planned: (to: Endpoint, signal: AbortSignal) => Promise<DialPlan>;
+  planned: (to: Endpoint, signal: AbortSignal) => Promise<FlowPlan>;
   dialled: (to: Endpoint, options: DialOptions) => Promise<Stream> = () =>
     Promise.reject(new AppError('DIAL_PROXY_REFUSED', 'no streams'));
 
-  constructor(tag: string, udp = true) {
+  constructor(tag: string, carriesUdp = true) {
+    const isDirect = tag === 'DIRECT';
     this.tag = tag;
-    this.udp = udp;
-    this.kind = tag === 'DIRECT' ? 'direct' : 'socks5';
+    this.carriesUdp = carriesUdp;
+    this.way = isDirect ? 'direct' : 'proxied';
+    this.resolvesAt = isDirect ? 'here' : 'there';
     this.planned = (target) =>
       Promise.resolve({
-        kind: 'native',
-        dial: { via: 'socks5', hops: [{ address: '192.0.2.7', device: 'eth0' }], port: 1080, target, timeoutMs: 1000 },
+        kind: 'dial',
+        hops: [{ address: '192.0.2.7', device: 'eth0' }],
+        port: 1080,
+        layers: [{ protocol: 'socks5' }],
+        target,
+        udp: false,
+        timeoutMs: 1000,
       });
   }
 
-  plan(to: Endpoint, _network: unknown, signal: AbortSignal): Promise<DialPlan> {
+  plan(to: Endpoint, _network: unknown, signal: AbortSignal): Promise<FlowPlan> {
     return this.planned(to, signal);
   }
 
@@ -62,6 +71,7 @@ export function policyOf(
   outbounds: Outbound[],
   localProxies: Endpoint[] = [],
   sniffer: Partial<SnifferConfig> = {},
+  proxiesBehind: Ip[] = [],
 ): DispatchPolicy {
   const get = (tag: string) => outbounds.find((outbound) => outbound.tag === tag);
   return {
@@ -74,14 +84,14 @@ export function policyOf(
       throw new AppError('DIAL_NAME_NOT_FOUND', name);
     },
     nameBehind: (name) => (name === 'alias.example' ? 'behind.example' : name),
-    outbounds: {
-      get,
+    policies: {
       route: (tag) => {
         const outbound = get(tag);
         return outbound && { outbound, chain: [tag] };
       },
-      localProxies: () => localProxies,
+      dialFailed: () => undefined,
     },
+    ownServers: { all: () => localProxies, isProxyBehind: (address) => proxiesBehind.includes(address) },
   };
 }
 
@@ -110,7 +120,7 @@ export class Stage {
   readonly resolved: string[] = [];
   addresses: Record<string, string[]> = {};
   process: ProcessInfo | undefined;
-  processWanted = false;
+  processLookUps = true;
   readonly processAsked: Endpoint[] = [];
   loopPids: number[] = [];
   readonly unknown: [address: string, count: number, recovered: number][] = [];
@@ -156,6 +166,7 @@ export class Stage {
       addressMemory: { lookup: (ip) => this.answered.get(ip) },
       names: { dialFailed: (name, { tag }, { code }) => this.failedNames.push([name, tag, code]) },
       silentClients: new SilentClients(this.clock),
+      isOwnAddress: (address) => !address.startsWith('172.30.'),
       onRecovered: (address, name) => this.recovered.push([address, name]),
       resolver: {
         resolve: (name) => {
@@ -173,7 +184,9 @@ export class Stage {
       loopGuard: { isProxyProcess: ({ pid }) => Promise.resolve(this.loopPids.includes(pid)) },
       clock: this.clock,
       log: this.#logger(),
-      processesWanted: () => this.processWanted,
+      lookUpForPeople: (find) => {
+        if (this.processLookUps) void find();
+      },
       onUnknownFakeAddress: (...told) => this.unknown.push(told),
       limits: { dialMs: 5000, idleMs: 60_000, halfCloseMs: 60_000, sniffMs: 300 },
     };

@@ -8,7 +8,7 @@ import {
   type TunnelStepName,
   type TunnelSteps,
 } from '../../../core/tunnel/tunnel-machine.ts';
-import { ManualClock } from '../rpc/manual-clock.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 
 const names: readonly TunnelStepName[] = ['tun', 'dns-server', 'routes', 'system-dns'];
 const both = { systemDns: true, autoRoute: true };

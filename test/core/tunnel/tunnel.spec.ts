@@ -4,12 +4,15 @@ import { decode, encode } from 'dns-packet';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../../core/base/clock.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
+import type { Cause } from '../../../core/contract/causes.ts';
 import { type Config, defaultConfig, type RuleConfig } from '../../../core/contract/config.ts';
+import { DnsGraph } from '../../../core/dns/dns-graph.ts';
 import { Health } from '../../../core/helper/health.ts';
 import type { ServedTunnel } from '../../../core/helper/served-tunnel.ts';
 import { defaultResolverOptions } from '../../../core/net/resolver-options.ts';
 import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
 import { Tunnel } from '../../../core/tunnel/tunnel.ts';
+import { eventually } from '../../support/eventually.ts';
 import { MemoryNative } from './memory-native.ts';
 
 const both = { systemDns: true, autoRoute: true };
@@ -34,9 +37,12 @@ let did: string[];
 let health: Health;
 let tunnel: Tunnel;
 let ownEvent: () => void;
-let deviceTrouble: string | undefined;
+let deviceTrouble: Cause | undefined;
 let missingRoutes: number;
 let networkChanged: () => void;
+let mtuFails: boolean;
+let defaults: string;
+let servers: string[];
 const engine = (): MemoryNative => engines.at(-1) as MemoryNative;
 
 beforeEach(() => {
@@ -44,6 +50,9 @@ beforeEach(() => {
   did = [];
   health = new Health();
   networkChanged = () => undefined;
+  mtuFails = false;
+  defaults = 'by eth0';
+  servers = [];
   deviceTrouble = undefined;
   missingRoutes = 0;
   const refused = Promise.reject(new Error('no network in this test'));
@@ -59,8 +68,10 @@ beforeEach(() => {
         throw Object.assign(new Error('ENETUNREACH'), { code: 'ENETUNREACH' });
       },
     },
+    sourceTowards: () => null,
     findRoute: (to) => (to.includes(':') ? null : { local: false, device: 'eth0' }),
     findProcess: async () => undefined,
+    spareProcesses: () => undefined,
     loopGuard: { findListeners: async () => [], parentOf: () => 0 },
     destroySockets: (prefixes, spared) => did.push(`sockets ${prefixes.join(' ')} / ${spared.join(' ')}`.trimEnd()),
     network: {
@@ -69,18 +80,28 @@ beforeEach(() => {
       deviceFor: (address) => (address.includes(':') ? undefined : 'eth0'),
       ipv6Available: () => false,
       devicesWithIpv4: () => ['eth0'],
+      deviceWith: () => 'eth0',
+      defaults: () => defaults,
       onChange: (changed) => {
         networkChanged = changed;
         return () => undefined;
       },
+      onPolicyEvent: () => () => undefined,
       onOwnEvent: (changed) => {
         ownEvent = changed;
         return () => undefined;
       },
+      onOwnRemoval: () => () => undefined,
     },
     deviceTrouble: async () => deviceTrouble,
+    setMtu: async (device, mtu) => {
+      if (mtuFails) throw new Error('EINVAL');
+      did.push(`${device} mtu ${mtu}`);
+    },
     routes: {
       missing: async () => missingRoutes,
+      putBack: async () => 0,
+      onDisturbed: () => () => undefined,
       apply: async (wanted) =>
         void did.push(
           wanted === undefined
@@ -90,7 +111,7 @@ beforeEach(() => {
     },
     systemDns: {
       apply: async (wanted) => void did.push(wanted === undefined ? '-dns' : `+dns ${wanted.server}`),
-      baseServers: async () => [],
+      baseServers: async () => servers,
       baseOptions: async () => defaultResolverOptions,
       baseSearch: async () => [],
       onBaseChange: () => () => undefined,
@@ -115,7 +136,7 @@ async function ask(name: string): Promise<string> {
   const token = engine().answers.size + 1;
   const message = encode({ type: 'query', id: 7, flags: 256, questions: [{ type: 'A', name }] });
   engine().ask(token, message);
-  await vi.waitFor(() => expect(engine().answers.has(token)).toBe(true));
+  await eventually(() => expect(engine().answers.has(token)).toBe(true));
   const [answer] = decode(Buffer.from(engine().answers.get(token) ?? [])).answers ?? [];
   return answer?.type === 'A' ? answer.data : '';
 }
@@ -162,13 +183,11 @@ describe('from a question to a connection', () => {
     const address = await ask('www.hidden.example');
     expect(address).toMatch(/^198\.1[89]\./);
     engine().open(1, address, 443);
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(engine().verdicts.get(1)).toMatchObject({
         kind: 'dial',
-        via: 'socks5',
         port: 1080,
-        targetHost: 'www.hidden.example',
-        targetPort: 443,
+        layers: [{ protocol: 'socks5', targetHost: 'www.hidden.example', targetPort: 443 }],
       }),
     );
     engine().emit({ kind: 'dialed', id: 1, ok: true, address: '192.0.2.1', ms: 3 });
@@ -193,12 +212,32 @@ describe('from a question to a connection', () => {
     expect(tunnel.connections.rows()).toMatchObject([{ state: 'closed', closeReason: 'stopped', up: 10, down: 20 }]);
   });
 
+  test('a reload keeps what rules have counted and the chosen DNS mode; rows say what became of them', async () => {
+    const hidden = rule('DOMAIN-SUFFIX', 'hidden.example', 'proxy');
+    await tunnel.reload(configOf([hidden]));
+    await tunnel.machine.start(both);
+    const address = await ask('www.hidden.example');
+    engine().open(1, address, 443);
+    await eventually(() => expect(engine().verdicts.get(1)).toMatchObject({ layers: [{ protocol: 'socks5' }] }));
+    expect(tunnel.connections.rows()).toMatchObject([{ chain: ['proxy'], way: 'proxied' }]);
+    await tunnel.setDnsMode('redir-host');
+    await tunnel.reload(configOf([rule('DOMAIN', 'first.example', 'REJECT'), hidden]));
+    expect(tunnel.rules().slice(0, 2)).toMatchObject([
+      { payload: 'first.example', hits: 0, way: 'rejected' },
+      { payload: 'hidden.example', hits: 1, way: 'proxied' },
+    ]);
+    expect(tunnel.dnsMode()).toEqual({ mode: 'redir-host', chosen: true });
+    await tunnel.setDnsMode(null);
+    expect(tunnel.dnsMode()).toEqual({ mode: 'fake-ip', chosen: false });
+    expect(await ask('www.hidden.example')).toBe(address);
+  });
+
   test('a fake address without a name is refused at once, and told', async () => {
     await tunnel.machine.start(both);
     engine().open(1, '198.18.77.77', 443);
-    await vi.waitFor(() => expect(engine().verdicts.get(1)).toEqual({ kind: 'peek', atLeast: 1, timeoutMs: 300 }));
+    await eventually(() => expect(engine().verdicts.get(1)).toEqual({ kind: 'peek', atLeast: 1, timeoutMs: 300 }));
     engine().emit({ kind: 'peeked', id: 1, chunks: [Buffer.from('EHLO mail.example\r\n')], reason: 'bytes', ms: 1 });
-    await vi.waitFor(() => expect(engine().verdicts.get(1)).toEqual({ kind: 'reject', how: 'reset' }));
+    await eventually(() => expect(engine().verdicts.get(1)).toEqual({ kind: 'reject', how: 'reset' }));
     expect(health.warnings()).toMatchObject([{ code: 'FAKE_IP_UNKNOWN_ADDRESS' }]);
   });
 
@@ -212,12 +251,26 @@ describe('from a question to a connection', () => {
     expect(before.answers.has(9)).toBe(false);
   });
 
-  test('when the engine dies, everything is undone and the reason shown', async () => {
+  test('when the device is gone another is made; again and again, and everything is undone and the reason shown', async () => {
     await tunnel.machine.start(both);
-    engine().emit({ kind: 'dead', message: 'device gone', revivable: false });
-    await vi.waitFor(() =>
-      expect(tunnel.machine.state).toMatchObject({ kind: 'error', error: { message: 'device gone' } }),
+    const lose = () => engine().emit({ kind: 'dead', message: 'device gone', revivable: false });
+    const first = engine();
+    lose();
+    await eventually(() =>
+      expect(health.warnings()).toMatchObject([{ text: expect.stringContaining('mirage0 was deleted') }]),
     );
+    expect(tunnel.machine.state.kind).toBe('running');
+    expect(engine()).not.toBe(first);
+    for (let i = 0; i < 10 && tunnel.machine.state.kind === 'running'; i++) {
+      const lost = engine();
+      lose();
+      await eventually(() => expect(tunnel.machine.state.kind === 'error' || engine() !== lost).toBe(true));
+      await eventually(() => expect(['running', 'error']).toContain(tunnel.machine.state.kind));
+    }
+    expect(tunnel.machine.state).toMatchObject({
+      kind: 'error',
+      error: { message: expect.stringContaining('mirage0 was deleted') },
+    });
     expect(did.slice(-3)).toEqual(['sockets 198.18.0.0/15 198.18.0.1/32 fdfe:dcba:9876::/126 /', '-dns', '-routes']);
   });
 });
@@ -240,7 +293,7 @@ describe('a data plane that fails', () => {
     for (let i = 0; i < 3; i++) fail();
     expect(tunnel.machine.state.kind).toBe('running');
     fail();
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(tunnel.machine.state).toMatchObject({
         kind: 'error',
         error: { message: expect.stringContaining('boom') },
@@ -254,7 +307,7 @@ describe('a data plane that fails', () => {
     await tunnel.machine.start(both);
     engine().revivable = false;
     fail();
-    await vi.waitFor(() => expect(tunnel.machine.state.kind).toBe('error'));
+    await eventually(() => expect(tunnel.machine.state.kind).toBe('error'));
     expect(did.slice(-2)).toEqual(['-dns', '-routes']);
   });
 });
@@ -269,8 +322,8 @@ describe('another configuration', () => {
     expect(engine()).toBe(first);
     expect(await ask('www.hidden.example')).toBe(address);
     first.open(1, address, 443);
-    await vi.waitFor(() =>
-      expect(first.verdicts.get(1)).toMatchObject({ via: 'socks5', targetHost: 'www.hidden.example' }),
+    await eventually(() =>
+      expect(first.verdicts.get(1)).toMatchObject({ layers: [{ targetHost: 'www.hidden.example' }] }),
     );
     expect(tunnel.rules().map((row) => row.hits)).toEqual([1, 0]);
   });
@@ -337,12 +390,51 @@ describe('another configuration', () => {
     expect(engines).toHaveLength(1);
   });
 
+  test('with another MTU sets it on the device that is there; one that does not take it starts anew', async () => {
+    await tunnel.machine.start(both);
+    const withMtu = (mtu: number): Config => configOf([], { tun: { ...defaultConfig.tun, mtu } });
+    did = [];
+    await tunnel.reload(withMtu(1280));
+    expect(did).toEqual(['mirage0 mtu 1280', '+routes mirage0 198.18.0.0/15']);
+    expect(engines).toHaveLength(1);
+    expect(engine().options.mtu).toBe(1280);
+    mtuFails = true;
+    await tunnel.reload(withMtu(1500));
+    expect(engines).toHaveLength(2);
+    expect(engine().options.mtu).toBe(1500);
+    expect(tunnel.machine.state.kind).toBe('running');
+    await tunnel.machine.stop();
+    did = [];
+    await tunnel.reload(withMtu(9000));
+    expect(did).toEqual([]);
+  });
+
+  test('answers of the network are forgotten when its servers or its way out have changed, and not for every notice', async () => {
+    await tunnel.machine.start(both);
+    const reset = vi.spyOn(DnsGraph.prototype, 'reset');
+    const settled = async (): Promise<number> => {
+      const reviews = engine().reviews;
+      networkChanged();
+      await eventually(() => expect(engine().reviews).toBeGreaterThan(reviews));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return reset.mock.calls.length;
+    };
+    expect(await settled()).toBe(0);
+    servers = ['10.20.0.53'];
+    expect(await settled()).toBe(1);
+    expect(await settled()).toBe(1);
+    defaults = 'by wlan0';
+    expect(await settled()).toBe(2);
+    expect(await settled()).toBe(2);
+    reset.mockRestore();
+  });
+
   test("a change of the machine's network renews the routes while they are in force, and not otherwise", async () => {
     await tunnel.machine.start(both);
     did = [];
     networkChanged();
-    await vi.waitFor(() => expect(did).toEqual(['+routes mirage0 198.18.0.0/15']));
-    await vi.waitFor(() => expect(engine().reviews).toBe(1));
+    await eventually(() => expect(did).toEqual(['+routes mirage0 198.18.0.0/15']));
+    await eventually(() => expect(engine().reviews).toBe(1));
     await tunnel.machine.stop();
     did = [];
     networkChanged();
@@ -437,13 +529,13 @@ test('what another program has taken from us is put back: a missing rule alone, 
   did = [];
   missingRoutes = 2;
   ownEvent();
-  await vi.waitFor(() => expect(did).toEqual(['+routes mirage0 198.18.0.0/15']));
+  await eventually(() => expect(did).toEqual(['+routes mirage0 198.18.0.0/15']));
   missingRoutes = 0;
-  deviceTrouble = 'the interface mirage0 was taken down';
+  deviceTrouble = { code: 'DEVICE_DOWN', values: { device: 'mirage0' } };
   const before = engines.length;
   ownEvent();
-  await vi.waitFor(() => expect(engines.length).toBe(before + 1));
+  await eventually(() => expect(engines.length).toBe(before + 1));
   deviceTrouble = undefined;
-  await vi.waitFor(() => expect(tunnel.machine.state.kind).toBe('running'));
+  await eventually(() => expect(tunnel.machine.state.kind).toBe('running'));
   expect(did).not.toContain('-dns');
 });

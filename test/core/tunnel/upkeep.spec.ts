@@ -1,16 +1,18 @@
-import { beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { silentLogger } from '../../../core/base/logger.ts';
+import type { Cause } from '../../../core/contract/causes.ts';
 import { Health } from '../../../core/helper/health.ts';
 import { TunnelMachine, type TunnelSteps } from '../../../core/tunnel/tunnel-machine.ts';
 import { Upkeep } from '../../../core/tunnel/upkeep.ts';
-import { ManualClock } from '../rpc/manual-clock.ts';
+import { eventually } from '../../support/eventually.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 
 let clock: ManualClock;
 let health: Health;
 let machine: TunnelMachine;
 let upkeep: Upkeep;
 let did: string[];
-let trouble: string | undefined;
+let trouble: Cause | undefined;
 let missing: number;
 let failing: string;
 
@@ -44,6 +46,12 @@ beforeEach(async () => {
     machine,
     deviceTrouble: async () => trouble,
     missingRoutes: async () => missing,
+    putBackRoutes: async () => {
+      const added = missing;
+      missing = 0;
+      did.push('put back');
+      return added;
+    },
     health,
     clock,
     log: silentLogger,
@@ -55,8 +63,8 @@ beforeEach(async () => {
 /** An event, and what comes of it. */
 async function event(): Promise<void> {
   upkeep.check();
-  clock.advance(50);
-  await vi.waitFor(() => expect(machine.state.kind).toMatch(/running|error/));
+  clock.run(50);
+  await eventually(() => expect(machine.state.kind).toMatch(/running|error/));
   await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
@@ -84,8 +92,50 @@ test('what is missing is added again, and said', async () => {
   expect(health.warnings()).toEqual([]);
 });
 
+/** Something of ours was removed, and what comes of it. */
+async function removal(count: number): Promise<void> {
+  missing = count;
+  upkeep.removed();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+test('what is removed is put back without waiting, and said; what we removed ourselves is not', async () => {
+  await removal(0);
+  expect([did, health.warnings()]).toEqual([['put back'], []]);
+  await removal(9);
+  expect(did).toEqual(['put back', 'put back']);
+  expect(health.warnings()).toMatchObject([
+    { code: 'NETWORK_CHANGED_BY_OTHERS', text: expect.stringContaining('9 of') },
+  ]);
+  await event();
+  expect(did).toEqual(['put back', 'put back']);
+});
+
+test('removals that go on while they are put back are one repair, and nothing of them is missed', async () => {
+  for (let i = 0; i < 9; i++) upkeep.removed();
+  await removal(3);
+  expect(did).toEqual(['put back', 'put back']);
+  for (let i = 0; i < 20; i++) await removal(1);
+  trouble = { code: 'DEVICE_ADDRESS', values: { device: 'mirage0', address: '198.18.0.1' } };
+  await event();
+  expect(machine.state.kind).toBe('running');
+});
+
+test('whoever removes them again and again turns it off', async () => {
+  for (let i = 0; i < 6; i++) {
+    clock.run(500);
+    await removal(1);
+  }
+  expect(machine.state).toMatchObject({
+    kind: 'error',
+    error: { message: expect.stringContaining('again and again') },
+  });
+  await removal(1);
+  expect(machine.state.kind).toBe('error');
+});
+
 test('a device that is not as it was is made anew, with routes and DNS in force meanwhile', async () => {
-  trouble = 'the interface mirage0 was taken down';
+  trouble = { code: 'DEVICE_DOWN', values: { device: 'mirage0' } };
   await event();
   expect(did).toEqual(['-tun', '-dns-server', '+tun', '+dns-server', '+routes', '+system-dns']);
   expect(machine.state.kind).toBe('running');
@@ -105,7 +155,7 @@ test('five times a minute, and then off with the reason; later there are new one
   });
   expect(did.slice(-4)).toEqual(['-tun', '-dns-server', '-system-dns', '-routes']);
   await machine.start({ systemDns: true, autoRoute: true });
-  clock.advance(12_000);
+  clock.run(12_000);
   missing = 1;
   await event();
   expect(machine.state.kind).toBe('running');
@@ -116,6 +166,28 @@ test('what cannot be put back ends it', async () => {
   missing = 1;
   await event();
   expect(machine.state).toMatchObject({ kind: 'error', error: { message: expect.stringContaining('+routes failed') } });
+});
+
+test('a device that was deleted is made anew, with routes and DNS in force meanwhile; not for ever', async () => {
+  for (let i = 0; i < 5; i++) {
+    did = [];
+    upkeep.deviceLost('mirage0', 'the TUN device is gone');
+    await eventually(() => expect(did.at(-1)).toBe('+system-dns'));
+    await eventually(() => expect(machine.state.kind).toBe('running'));
+    expect(did).toEqual(['-tun', '-dns-server', '+tun', '+dns-server', '+routes', '+system-dns']);
+  }
+  await eventually(() => expect(health.warnings()).toMatchObject([{ code: 'NETWORK_CHANGED_BY_OTHERS' }]));
+  upkeep.deviceLost('mirage0', 'the TUN device is gone');
+  await eventually(() => expect(machine.state.kind).toBe('error'));
+  expect(did.slice(-4)).toEqual(['-tun', '-dns-server', '-system-dns', '-routes']);
+});
+
+test('a device that is lost while it is turned off is no reason to warn', async () => {
+  const off = machine.stop();
+  upkeep.deviceLost('mirage0', 'the TUN device is gone');
+  await off;
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  expect([machine.state.kind, health.warnings()]).toEqual(['stopped', []]);
 });
 
 test('while it is off nothing is looked at', async () => {

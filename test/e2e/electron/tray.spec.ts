@@ -34,6 +34,19 @@ const visible = (app: ElectronApplication) =>
   app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows().map((window) => window.isVisible()));
 const closeWindow = (app: ElectronApplication) =>
   app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.close());
+/** Answers every question with this button from now on; the result tells what was asked since. Native dialogs have no other hand. */
+const answering = async (app: ElectronApplication, button: number) => {
+  await app.evaluate(({ dialog }, response) => {
+    const asked: string[] = [];
+    Object.assign(globalThis, { asked });
+    dialog.showMessageBox = (...args: unknown[]) => {
+      const { message, detail } = args.at(-1) as { message: string; detail?: string };
+      asked.push(`${message} ${detail ?? ''}`);
+      return Promise.resolve({ response, checkboxChecked: false });
+    };
+  }, button);
+  return () => app.evaluate(() => (globalThis as unknown as { asked: string[] }).asked);
+};
 const labels = async (tray: TrayHost) => (await tray.menu()).map((entry) => entry.label || '-');
 
 describe('the menu', () => {
@@ -45,7 +58,17 @@ describe('the menu', () => {
     } = await withTray();
     await expect
       .poll(() => labels(tray))
-      .toEqual(['Enhanced Mode is off', 'Enhanced Mode', '-', 'Open Mirage', 'Restore network', '-', 'Quit']);
+      .toEqual([
+        'Enhanced Mode is off',
+        'Enhanced Mode',
+        '-',
+        'Mode',
+        '-',
+        'Open Mirage',
+        'Restore network',
+        '-',
+        'Quit',
+      ]);
     const off = await tray.entry('Enhanced Mode');
     expect(off).toMatchObject({ type: 'checkmark', enabled: true, checked: false });
     const [red, green, blue] = await tray.iconColour();
@@ -92,19 +115,28 @@ describe('the menu', () => {
     const enabled = (await tray.menu())
       .filter((entry) => entry.enabled && entry.label !== '')
       .map((entry) => entry.label);
-    expect(enabled).toEqual(['Open Mirage', 'Quit']);
+    expect(enabled).toEqual(['Open Mirage', 'Restore network', 'Quit']);
+    // The way out needs no helper: it is named, to be copied.
+    const asked = await answering(app, 0);
+    await tray.click('Restore network');
+    await expect.poll(asked).toEqual([expect.stringMatching(/cannot be reached[^]*--restore/)]);
     await helper.start();
-    await expect.poll(() => labels(tray), { timeout: 10_000 }).toContain('Enhanced Mode is off');
+    await expect.poll(() => labels(tray)).toContain('Enhanced Mode is off');
     await app.close();
   });
 
-  test('Restore asks the helper', async () => {
+  test('Restore asks the person, then the helper', async () => {
     const {
       app,
       tray,
       desktop: { helper },
     } = await withTray();
     await expect.poll(async () => (await tray.entry('Restore network')).enabled).toBe(true);
+    const declined = await answering(app, 1);
+    await tray.click('Restore network');
+    await expect.poll(declined).toEqual([expect.stringContaining('Restore the network?')]);
+    expect(helper.asked).not.toContainEqual(['restore', {}]);
+    await answering(app, 0);
     await tray.click('Restore network');
     await expect.poll(() => helper.asked).toContainEqual(['restore', {}]);
     await app.close();
@@ -129,8 +161,12 @@ describe('the menu', () => {
     const { app, page, tray } = await withTray({ env: { LANG: 'zh_CN.UTF-8', LANGUAGE: 'zh_CN' } }, '--lang=zh-CN');
     await expect
       .poll(() => labels(tray))
-      .toEqual(['增强模式已关闭', '增强模式', '-', '打开 Mirage', '恢复网络', '-', '退出']);
+      .toEqual(['增强模式已关闭', '增强模式', '-', '代理模式', '-', '打开 Mirage', '恢复网络', '-', '退出']);
     await page.screenshot({ path: path.join(artifacts, 'overview-zh-CN.png') });
+    // What the window is told to speak, the tray speaks too, and remembers.
+    await page.getByRole('link', { name: '设置' }).click();
+    await page.getByRole('radio', { name: 'English' }).click();
+    await expect.poll(() => labels(tray)).toContain('Restore network');
     await app.close();
   });
 });
@@ -149,12 +185,19 @@ describe('closing the window', () => {
     await app.close();
   });
 
-  test('ends the app, and its session, where there is none', async () => {
+  test('ends the app, and its session, where there is none, but not without a question', async () => {
     desktop = await Desktop.start();
     const { helper } = desktop;
     const { app } = await desktop.launch('--enhanced');
     await expect.poll(() => helper.snapshot.tunnel.kind).toBe('running');
     const exit = exitOf(app);
+    for (const button of [2, 1]) {
+      const asked = await answering(app, button);
+      await closeWindow(app);
+      await expect.poll(asked).toEqual([expect.stringContaining('turn Enhanced Mode off?')]);
+      expect(helper.snapshot.tunnel.kind).toBe('running');
+    }
+    await answering(app, 0);
     await closeWindow(app);
     expect(await exit).toEqual([0, null]);
     expect(helper.snapshot.tunnel.kind).toBe('stopped');

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ConnectionRow } from '../../../core/contract/flow.ts';
 import type { Snapshot } from '../../../core/contract/status.ts';
+import { atOnce } from '../../support/eventually.ts';
 import { Mirage } from '../../support/mirage.ts';
 import { profile } from '../../support/profiles.ts';
 import { describeInLab } from '../../support/tier.ts';
@@ -118,7 +119,7 @@ describeInLab('fake IPv6 addresses', () => {
     for (const address of [unknown, 'fdfe:dcba:9876::7']) {
       const [code, ms] = (await node(knock, address, 'hello')).split(' ');
       expect(code, address).toBe('ECONNRESET');
-      expect(Number(ms), address).toBeLessThan(1_000);
+      expect(Number(ms), address).toBeLessThan(atOnce);
     }
   });
 
@@ -147,7 +148,7 @@ describeInLab('fake IPv6 addresses', () => {
     expect(await node(knock, held, 'hello')).toMatch(/^(EHOSTUNREACH|ENETUNREACH|EACCES)/);
     await mirage.start();
     const again = () => curl('--resolve', `www.hidden.example:80:${held}`, 'http://www.hidden.example/');
-    await expect.poll(async () => (await again()).stdout, { timeout: 5_000 }).toContain('client=203.0.113.1');
+    await expect.poll(async () => (await again()).stdout).toContain('client=203.0.113.1');
   });
 
   test('off again: open connections end, and rules and routes are as before', async () => {

@@ -196,7 +196,7 @@ describeInLab('odd and hostile questions', () => {
     const { answers } = await asker.ask(['after.garbled.example']);
     expect(answers[0], `seed ${seed}`).toMatch(fake);
     expect(mirage.helper.output, `seed ${seed}`).not.toMatch(/defect|not answered/);
-    await eventually(() => expect(descriptors()).toBeLessThanOrEqual(before + 4), 8_000);
+    await eventually(() => expect(descriptors()).toBeLessThanOrEqual(before + 4));
   });
 
   test('questions from addresses that are not ours: no answer leaves the machine, and nobody is kept from names', async () => {
@@ -246,9 +246,9 @@ describeInLab('odd and hostile questions', () => {
       for (const address of [...during.answers, ...duringNew.answers]) expect(address).toMatch(fake);
       expect(tcp).toMatch(fake);
       expect(Math.max(loaded.rss, later.rss) - before.rss).toBeLessThan(128);
-      await eventually(() => expect(descriptors()).toBeLessThanOrEqual(before.fds + 4), 15_000);
+      await eventually(() => expect(descriptors()).toBeLessThanOrEqual(before.fds + 4));
       console.log(JSON.stringify({ after: { fds: descriptors(), rss: residentMiB() } }));
-    }, 40_000);
+    });
 
     test('that ask thousands of questions nobody answers: names still get their addresses', async () => {
       const pests = await Promise.all([pester('wait', '100'), pester('wait', '100')]);
@@ -256,6 +256,6 @@ describeInLab('odd and hostile questions', () => {
       await Promise.all(pests.map((pest) => pest.stop('SIGKILL')));
       console.log(JSON.stringify({ lost, p99 }));
       for (const address of answers) expect(address).toMatch(fake);
-    }, 40_000);
+    });
   });
 });

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Snapshot } from '../../../core/contract/status.ts';
 import { SqliteStateStore } from '../../../core/state/sqlite-state-store.ts';
-import { namesThatMet } from '../../core/dns/names-that-met.ts';
+import { namesThatMet } from '../../core/dns/fake-ip/names-that-met.ts';
 import { DnsAsker } from '../../support/dns-asker.ts';
 import { Mirage } from '../../support/mirage.ts';
 import { profile } from '../../support/profiles.ts';
@@ -43,7 +43,7 @@ describeInLab('the table of names when the helper dies', () => {
   const tableOf = (directory: string): Map<string, string> => {
     const store = new SqliteStateStore(`${directory}/state.db`, {
       now: Date.now,
-      onSetAside: ({ reason }) => expect.fail(`the database is damaged: ${reason}`),
+      onSetAside: ({ reason }) => expect.fail(`the database is damaged: ${reason.code}`),
     });
     const table = new Map(store.load().map((row) => [row.address, row.name]));
     store.close();
@@ -109,7 +109,7 @@ describeInLab('the table of names when the helper dies', () => {
       name: string;
     }[];
     expect(new Map(rows.map((row) => [row.address, row.name]))).toEqual(owners);
-  }, 60_000);
+  });
 
   test('the table lost: the same addresses are in use again, and only names that had met another one may have moved', async () => {
     await mirage.kill9();
@@ -124,7 +124,7 @@ describeInLab('the table of names when the helper dies', () => {
     expect(new Set(answers)).toEqual(new Set(given.values()));
     expect(moved.filter((name) => !met.has(name))).toEqual([]);
     expect(moved.length).toBeLessThan(names.length / 5);
-  }, 60_000);
+  });
 
   describe('a damaged database is set aside, told, and names are answered', () => {
     const database = () => `${mirage.stateDir}/state.db`;

@@ -105,7 +105,8 @@ describeInLab("names that are nobody else's business", () => {
       '%s is asked of the network alone',
       async (name) => {
         await dig(name, 'A');
-        expect(askedHere(name)).toEqual([`A ${name}`]);
+        // Denied, it may be asked for once more with even letters.
+        expect(new Set(askedHere(name))).toEqual(new Set([`A ${name}`]));
         expect(askedThere(name)).toEqual([]);
       },
     );
@@ -142,11 +143,11 @@ describeInLab("names that are nobody else's business", () => {
   });
 
   test('in redir-host, names of the network are dialled by their address', async () => {
-    await mirage.json('mode', 'redir-host');
+    await mirage.json('dns-mode', 'redir-host');
     const portal = await curl('http://portal/');
     expect(portal.stdout, portal.stderr).toContain('host=portal client=203.0.113.1');
     expect(await dig('x.onion')).toContain('status: NXDOMAIN');
     expect(askedThere('portal')).toEqual([]);
-    await mirage.json('mode', 'profile');
+    await mirage.json('dns-mode', 'profile');
   });
 });

@@ -104,7 +104,7 @@ describeInLab('names that do not exist', () => {
     await mirage.enhanced(profile(['DOMAIN-SUFFIX,direct.example,dante', 'MATCH,DIRECT']));
     const fake = (await dig('+short', 'direct.example')).trim();
     expect(fake).toMatch(/^198\.1[89]\./);
-    await mirage.json('mode', 'redir-host');
+    await mirage.json('dns-mode', 'redir-host');
     const answer = await dig('direct.example');
     expect(answer).toMatch(/direct\.example\.\s+1\s+IN\s+A\s+203\.0\.113\.80/);
     expect((await curl('http://direct.example/')).stdout).toContain('client=203.0.113.1');
@@ -116,7 +116,7 @@ describeInLab('names that do not exist', () => {
     );
     const rows = await mirage.connections();
     expect(rows.filter((row) => row.domainSource === 'redir-host' || row.domainSource === 'sniffed')).not.toEqual([]);
-    await mirage.json('mode', 'profile');
+    await mirage.json('dns-mode', 'profile');
     expect((await dig('+short', 'direct.example')).trim()).toBe(fake);
   });
 });

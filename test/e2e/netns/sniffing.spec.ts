@@ -1,6 +1,7 @@
 /** Names in the first bytes of real clients' connections; and that looking for them costs nobody a byte or a connection. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ConnectionRow } from '../../../core/contract/flow.ts';
+import { eventually } from '../../support/eventually.ts';
 import { Mirage } from '../../support/mirage.ts';
 import { profile } from '../../support/profiles.ts';
 import { describeInLab } from '../../support/tier.ts';
@@ -145,19 +146,29 @@ describeInLab('sniffing', () => {
     for (const port of [...looked, plainPort]) {
       test(`a server that speaks first at port ${port}: heard soon, and nothing is lost`, async () => {
         for (const wait of [0, 1_200]) {
-          const { stdout, stderr } = await node(greeted, String(port), String(wait));
-          expect(stderr).toBe('');
-          const { text, greetedMs, expected } = JSON.parse(stdout) as {
-            text: string;
-            greetedMs: number;
-            expected: string;
+          const connect = async (): Promise<number> => {
+            const { stdout, stderr } = await node(greeted, String(port), String(wait));
+            expect(stderr).toBe('');
+            const {
+              text,
+              greetedMs: ms,
+              expected,
+            } = JSON.parse(stdout) as {
+              text: string;
+              greetedMs: number;
+              expected: string;
+            };
+            expect(text).toBe(expected);
+            return ms;
           };
-          expect(text).toBe(expected);
+          const greetedMs = await connect();
           // 300 ms of waiting for the client, and what a loaded machine takes.
           expect(greetedMs).toBeLessThan(1_300);
           // What the first connection showed is known at the second.
           if (port !== plainPort && wait === 0) expect(greetedMs, 'it was looked at').toBeGreaterThan(200);
-          if (wait > 0) expect(greetedMs, 'it is known here').toBeLessThan(250);
+          // Who waits for the 300 ms is late every time; who is held up by others is not.
+          if (wait > 0 && greetedMs >= 250)
+            await eventually(async () => expect(await connect(), 'it is known here').toBeLessThan(250));
         }
       });
     }

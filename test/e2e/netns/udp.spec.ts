@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Mirage } from '../../support/mirage.ts';
 import { profile } from '../../support/profiles.ts';
 import { describeInLab } from '../../support/tier.ts';
-import { World } from '../../support/world.ts';
+import { addresses, World } from '../../support/world.ts';
 
 /** Sends one datagram, prints the answer's text or the error's code. */
 const askUdp = `
@@ -37,6 +37,33 @@ tcp.on('data', async (chunk) => {
   console.log('ended', await ask(targets[0].split(' ')[0], 9, false)); udp.close();
 });`;
 
+/** Tells each datagram's type of service and hop limit, in an answer with the type of service that the datagram asks for. */
+const tellBeside = `
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((sys.argv[1], 7001))
+for option in (13, 12): s.setsockopt(0, option, 1)
+print('ready', flush=True)
+while True:
+    data, beside, _, peer = s.recvmsg(100, 200)
+    told = {kind: value[0] for _, kind, value in beside}
+    s.setsockopt(0, 1, data[0])
+    s.sendto(bytes([told[1], told[2]]), peer)`;
+/** Prints what came of its types of service and hop limits, then what the error of a closed port quotes. */
+const askBeside = `
+import socket, sys, time
+for service, hops, back in ((0, 64, 0xb8), (2, 64, 1), (0xb9, 12, 2), (0, 64, 3)):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(3)
+    for option, value in ((13, 1), (1, service), (2, hops)): s.setsockopt(0, option, value)
+    s.sendto(bytes([back]), (sys.argv[1], 7001))
+    data, beside, _, _ = s.recvmsg(100, 100)
+    print(data[0], data[1], beside[0][2][0])
+s.setsockopt(0, 11, 1)
+s.sendto(b'who is there?', (sys.argv[1], 7002))
+time.sleep(1)
+print(s.recvmsg(100, 100, 0x2000)[0].decode())`;
+
 describeInLab('UDP', () => {
   let world: World;
   let mirage: Mirage;
@@ -69,6 +96,14 @@ describeInLab('UDP', () => {
   test('direct by name and by address', async () => {
     expect((await ask('direct.example', 9)).said).toBe('got ping');
     expect((await ask('203.0.113.80', 9)).said).toBe('got ping');
+  });
+
+  test('type of service, ECN and hop limit go out, and come back; errors quote the datagram', async () => {
+    const teller = world.web.spawn('python3', ['-c', tellBeside, addresses.web]);
+    await teller.printed(/ready/);
+    const { stdout, stderr } = await world.client.run('python3', ['-c', askBeside, addresses.web]);
+    // One router between.
+    expect(stdout.trim().split('\n'), stderr).toEqual(['0 63 184', '2 63 1', '185 11 2', '0 63 3', 'who is there?']);
   });
 
   test('NTP works direct', async () => {

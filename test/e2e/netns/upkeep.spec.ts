@@ -1,8 +1,11 @@
 /** Other programs that change what is ours while it is on: put back, or told and off; and what they write for DNS is used. */
+import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Snapshot } from '../../../core/contract/status.ts';
+import { LeakWatch } from '../../support/leak-watch.ts';
 import { Mirage } from '../../support/mirage.ts';
 import { profile } from '../../support/profiles.ts';
+import { root } from '../../support/source-graph.ts';
 import { describeInLab } from '../../support/tier.ts';
 import { World } from '../../support/world.ts';
 
@@ -34,9 +37,36 @@ describeInLab('upkeep', () => {
   /** In one breath, so that it is one repair. */
   const allOurs = 'ip rule | sed -n "s/^\\(53[0-9][0-9]\\|54[0-9][0-9]\\):.*/rule del pref \\1/p" | ip -force -batch -';
 
-  /** As many as are repaired at once. */
+  test('while its rules are flushed, next to nothing goes around it', async () => {
+    await mirage.enhanced(profile(['MATCH,dante']));
+    const whole = await rulesAndRoutes();
+    const watch = await LeakWatch.start(world.client, ['eth0'], 'ip6');
+    // A datagram a millisecond, and in the middle of them all rules of everybody go, but the kernel's first.
+    const sent = await world.client.run('python3', [
+      '-c',
+      `import socket, subprocess, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+begun = time.monotonic()
+for i in range(1000):
+    while time.monotonic() < begun + i / 1000: time.sleep(0.0002)
+    if i == 300: subprocess.Popen(['sh', '-c', 'ip rule flush; ip rule add pref 32766 lookup main; ip rule add pref 32767 lookup default'])
+    try: s.sendto(b'x', ('203.0.113.80', 9))
+    except OSError: pass
+print('sent')`,
+    ]);
+    expect(sent.stdout).toBe('sent\n');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const around = (await watch.stop()).filter(({ text }) => / > 203\.0\.113\.80\.9: UDP/.test(text));
+    console.log(`of 1,000 datagrams ${around.length} went around`);
+    expect(around.length).toBeLessThan(60);
+    await expect.poll(rulesAndRoutes, { timeout: 3_000, interval: 50 }).toBe(whole);
+    const { tunnel, warnings } = await status();
+    expect(tunnel.kind).toBe('running');
+    expect(warnings).toContainEqual(expect.objectContaining({ code: 'NETWORK_CHANGED_BY_OTHERS' }));
+  });
+
+  /** With the first, as many as are repaired at once; that its device is deleted is a case of order.spec. */
   test.each<[string, string]>([
-    ['its rules are flushed', allOurs],
     ['its table is flushed', 'ip route flush table 5380'],
     ['its device is taken down', 'ip link set mirage0 down'],
     ['its device is renamed', 'ip link set mirage0 down; ip link set mirage0 name tun9; ip link set tun9 up'],
@@ -63,11 +93,23 @@ describeInLab('upkeep', () => {
     expect(await world.client.networkState()).toBe(before);
   });
 
-  test('its device is deleted: never "running" without it', async () => {
+  test('another helper with other directories, whether it can start or not, takes nothing from the one at work', async () => {
     await mirage.enhanced(profile(['MATCH,dante']));
-    await world.client.sh('ip link del mirage0');
-    await expect.poll(async () => (await status()).tunnel.kind, { timeout: 3_000 }).toBe('error');
-    expect(await world.client.networkState()).toBe(before);
+    const inForce = await world.client.networkState();
+    const main = path.join(root, 'dist/helper/main.js');
+    const elsewhere = (state: string, run: string) => {
+      const directories = ['--state-dir', state, '--runtime-dir', `${world.client.directory}/${run}`];
+      return world.client.spawn(process.execPath, [main, '--developer', ...directories]);
+    };
+    const other = elsewhere(`${world.client.directory}/other-state`, 'other');
+    const failing = elsewhere('/etc/hostname', 'failing');
+    await other.printed(/another helper is at work.*\n.*ready/s);
+    await other.stop();
+    await expect.poll(() => failing.process.exitCode, { timeout: 10_000 }).toBe(70);
+    expect(await world.client.networkState()).toBe(inForce);
+    const { tunnel, warnings } = await status();
+    expect([tunnel.kind, warnings]).toEqual(['running', []]);
+    await mirage.off();
   });
 
   test('containers that were started meanwhile are named at off; one with servers of its own is not', async () => {

@@ -63,6 +63,11 @@ const calculated: Setup = {
   on: `for p in ${allowedIps}; do ip route add $p via 10.66.0.1; done`,
   off: `for p in ${allowedIps}; do ip route del $p; done`,
 };
+/** Cilium has the machine's own addresses looked for behind its own rules. */
+const localMoved: Setup = {
+  on: 'ip rule add pref 9 fwmark 0x200/0xf00 lookup 2004; ip rule add pref 100 lookup local; ip rule del pref 0',
+  off: 'ip rule add pref 0 lookup local; ip rule del pref 100; ip rule del pref 9',
+};
 const strict: Setup = {
   on: 'for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 1 > $f; done',
   off: 'for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $f; done',
@@ -73,6 +78,7 @@ const setups: Readonly<Record<string, Setup>> = {
   'a Tailscale exit node (table 52)': exitNode,
   'calculated AllowedIPs': calculated,
   'strict rp_filter': strict,
+  'the local rule moved': localMoved,
 };
 const names = Object.keys(setups);
 const singles = names.map((name) => [name]);
@@ -235,7 +241,7 @@ describeInLab('beside a VPN', () => {
 
   /** With us as without us, and whoever comes first. */
   const isTransparent = async (ons: readonly Setup[]): Promise<void> => {
-    const way = ons.every((each) => each === strict) ? ways.direct : ways.vpn;
+    const way = ons.every((each) => each === strict || each === localMoved) ? ways.direct : ways.vpn;
     for (const { on } of ons) await world.client.sh(on);
     await settles(beside(way));
     await mirage.off();
@@ -275,6 +281,31 @@ describeInLab('beside a VPN', () => {
       await settles(beside(ways.direct));
     });
 
+    test('routing by protocol: pings go their own way, and connections stay when something else changes', async () => {
+      await world.client.sh(
+        'ip route add default via 10.66.0.1 table 77; ip rule add pref 700 ipproto udp to 203.0.113.0/24 lookup 77; ip rule add pref 701 ipproto tcp dport 7 lookup 77',
+      );
+      await expect.poll(() => ping('203.0.113.80'), { timeout: 4_000 }).toBe('1 received');
+      const open = world.client.spawn(
+        'python3',
+        [
+          '-c',
+          `import socket, sys
+s = socket.create_connection(('203.0.113.80', 7)); s.sendall(b'x'); s.recv(1); print('open', s.gettimeout(), flush=True)
+sys.stdin.readline(); s.sendall(b'y'); print('still', s.recv(1), flush=True)`,
+        ],
+        { stdin: 'pipe' },
+      );
+      await open.printed(/open/);
+      const peer = 'ss -tnH state established | grep :7[^0-9] || true';
+      expect([await vpn.sh(peer), await world.web.sh(peer)]).toEqual([expect.stringContaining('203.0.113.80:7'), '']);
+      await world.client.sh('ip route add 192.0.2.0/24 via 10.20.0.1; sleep 0.5; ip route del 192.0.2.0/24; sleep 0.5');
+      open.process.stdin?.write('go\n');
+      await open.printed(/still b'y'/);
+      await world.client.sh('ip rule del pref 700; ip rule del pref 701; ip route flush table 77');
+      await settles(beside(ways.direct));
+    });
+
     test('a packet that a VPN has marked as its own passes us by', async () => {
       await world.client.sh(wgQuick.on);
       await settles(beside(ways.vpn));
@@ -301,10 +332,12 @@ except OSError as e:
       await world.client.sh(halves.on);
       await open.printed(/Connection reset by peer/);
       expect(performance.now() - begun).toBeLessThan(3_000);
-      await expect.poll(() => world.web.sh(peer), { timeout: 1_000 }).toBe('');
+      await expect.poll(() => world.web.sh(peer)).toBe('');
       await world.client.sh(halves.off);
       await settles(beside(ways.direct));
-      const rerouted = (await mirage.connections()).filter(({ destination }) => destination.port === 7);
+      const rerouted = (await mirage.connections()).filter(
+        ({ destination: { host, port } }) => host === 'direct.example' && port === 7,
+      );
       expect(rerouted.map(({ state }) => state)).toEqual(['closed']);
     });
 

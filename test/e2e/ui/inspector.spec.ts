@@ -29,7 +29,7 @@ describeInLab('the window in a browser', () => {
     app = mirage.serve('--config', file);
     const [url] = await app.printed(/http:\/\/\S+/);
     browser = await launchBrowser(world.client);
-    page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme: 'light' });
+    page = await browser.newPage({ viewport: { width: 1600, height: 800 }, colorScheme: 'light' });
     await page.goto(url);
   });
   afterAll(async () => {
@@ -57,7 +57,7 @@ describeInLab('the window in a browser', () => {
     await page.getByRole('radio', { name: 'All' }).click();
     expect((await curl('http://www.hidden.example/')).stdout).toContain('client=203.0.113.1');
     const row = page.getByRole('row', { name: /www\.hidden\.example/ }).first();
-    await row.waitFor({ timeout: 5_000 });
+    await row.waitFor();
     const text = await row.innerText();
     expect(text).toContain('curl');
     expect(text).toContain('DOMAIN-SUFFIX');
@@ -72,15 +72,17 @@ describeInLab('the window in a browser', () => {
       '-sS',
       '-o',
       '/dev/null',
-      '--limit-rate',
-      '400k',
-      'http://slow.hidden.example/bytes/4000000',
+      'http://slow.hidden.example/bytes/90000000/300000',
     ]);
     const row = page.getByRole('row', { name: /slow\.hidden\.example/ }).first();
-    await row.waitFor({ timeout: 5_000 });
-    const first = await row.innerText();
-    await page.waitForTimeout(2_500);
-    expect(await row.innerText()).not.toBe(first);
+    await row.waitFor();
+    const column = page.getByRole('columnheader', { name: 'Received' });
+    const received = row.locator(`[aria-colindex="${await column.getAttribute('aria-colindex')}"]`);
+    let before = '0 B';
+    for (let step = 0; step < 3; step++) {
+      await expect.poll(() => received.innerText()).not.toBe(before);
+      before = await received.innerText();
+    }
     await shot('transfer');
     expect(await row.innerText()).toContain('open');
     await transfer.stop();
@@ -94,7 +96,7 @@ describeInLab('the window in a browser', () => {
       .waitFor();
     await world.client.run('dig', ['+short', 'later.hidden.example']);
     const row = page.getByRole('row', { name: /later\.hidden\.example/ }).first();
-    await row.waitFor({ timeout: 5_000 });
+    await row.waitFor();
     expect(await row.innerText()).toMatch(/198\.1[89]\.\d+\.\d+/);
     await shot('mappings');
   });

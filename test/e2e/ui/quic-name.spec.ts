@@ -49,7 +49,7 @@ describeInLab('QUIC of Chromium', () => {
         chain: ['dante'],
         rule: { type: 'DOMAIN-SUFFIX' },
       });
-    }, 10_000);
+    });
     await eventually(() =>
       expect(server.output.match(/datagram 1[2-4]\d\d version 1 from 203\.0\.113\.1/g)?.length).toBeGreaterThanOrEqual(
         2,

@@ -1,11 +1,13 @@
 /** The process that owns an engine on the client machine: records events and decides by rules it was given. */
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import v8 from 'node:v8';
 import vm from 'node:vm';
-import { AnswerBatch, BatchReader } from '../../../core/dns/dns-batch.ts';
+import { AnswerBatch, BatchReader } from '../../../core/dns/router/dns-batch.ts';
+import { encodeConnectRequest } from '../../../core/net/http-connect-client.ts';
 import type * as native from '../../../native/index.d.ts';
 import { serve } from './agent.ts';
 
@@ -14,6 +16,18 @@ const allServers = { taken: ['0.0.0.0/0', '::/0'], spared: [] };
 const dnsHijack: native.DnsHijack = { udp: allServers, tcp: allServers };
 
 const addon = createRequire(import.meta.url)('../../../native/mirage.node') as typeof native;
+
+export interface ProxyVerdict {
+  kind: 'proxy';
+  protocol: native.Layer['protocol'];
+  hops: native.Hop[];
+  port: number;
+  timeoutMs: number;
+  username?: string;
+  password?: string;
+  targetHost?: string;
+  targetPort?: number;
+}
 
 /** What to do with flows to a destination; a missing part matches all. Without a matching rule a flow stays held. */
 export interface Rule {
@@ -25,7 +39,9 @@ export interface Rule {
     | native.Verdict
     | { kind: 'direct'; device: string; timeoutMs?: number }
     /** As a name is dialled: these hops, and the port that was asked for. */
-    | { kind: 'named'; hops: native.Hop[] };
+    | { kind: 'named'; hops: native.Hop[] }
+    /** A proxy is asked for the destination itself, unless it is told another. */
+    | ProxyVerdict;
   /** After a failed dial; by default refused is reset and everything else unreachable. */
   otherwise?: native.Verdict;
 }
@@ -42,7 +58,6 @@ let rules: Rule[] = [];
 let dnsAnswer: { padTo: number } | 'none' = { padTo: 0 };
 const events: RecordedEvent[] = [];
 const opened = new Map<number, Rule>();
-const streams = new Set<net.Socket>();
 
 function current(): native.Engine {
   if (!engine) throw new Error('no engine');
@@ -50,6 +65,7 @@ function current(): native.Engine {
 }
 
 function onEvents(batch: native.EngineEvent[]): void {
+  setImmediate(() => engine?.ready());
   for (const event of batch) {
     if (event.kind === 'dns') {
       answer(event);
@@ -65,7 +81,6 @@ function onEvents(batch: native.EngineEvent[]): void {
         otherwise ?? { kind: 'reject', how: event.failure === 'refused' ? 'reset' : 'unreachable' },
       );
     }
-    if (event.kind === 'accepted') echo(current().takeStream(event.id));
     if (event.kind === 'close') opened.delete(event.id);
   }
 }
@@ -98,22 +113,23 @@ function decide(flow: Extract<native.EngineEvent, { kind: 'open' }>): void {
   const { verdict } = rule;
   if (verdict.kind === 'direct') {
     const hops = [{ address, device: verdict.device }];
-    current().decide(flow.id, { kind: 'dial', via: 'direct', hops, port, timeoutMs: verdict.timeoutMs ?? 5_000 });
+    current().decide(flow.id, { kind: 'dial', layers: [], hops, port, timeoutMs: verdict.timeoutMs ?? 5_000 });
   } else if (verdict.kind === 'named') {
-    current().decide(flow.id, { kind: 'dial', via: 'direct', hops: verdict.hops, port, timeoutMs: 5_000 });
-  } else if (verdict.kind === 'dial' && verdict.via === 'socks5') {
-    current().decide(flow.id, { targetHost: address, targetPort: port, ...verdict });
+    current().decide(flow.id, { kind: 'dial', layers: [], hops: verdict.hops, port, timeoutMs: 5_000 });
+  } else if (verdict.kind === 'proxy') {
+    current().decide(flow.id, proxyVerdict(verdict, { host: address, port }));
   } else current().decide(flow.id, verdict);
 }
 
-function echo(fd: number): void {
-  const socket = new net.Socket({ fd, allowHalfOpen: true });
-  socket.setNoDelay(true);
-  streams.add(socket);
-  socket.on('error', () => undefined);
-  socket.on('close', () => streams.delete(socket));
-  socket.pipe(socket);
-  socket.resume();
+function proxyVerdict(through: ProxyVerdict, asked: { host: string; port: number }): native.Verdict {
+  const { protocol, hops, port, timeoutMs, username, password } = through;
+  const target = { host: through.targetHost ?? asked.host, port: through.targetPort ?? asked.port };
+  const login = username === undefined ? {} : { username, password: password ?? '' };
+  const layer: native.Layer =
+    protocol === 'socks5'
+      ? { protocol, ...login, targetHost: target.host, targetPort: target.port }
+      : { protocol, request: encodeConnectRequest(target, { ...login, headers: [] }) };
+  return { kind: 'dial', hops, port, layers: [layer], timeoutMs };
 }
 
 serve({
@@ -143,9 +159,6 @@ serve({
   close: ({ id, how }: { id: number; how: 'graceful' | 'reset' }) => current().close(id, how),
   review: () => current().review(),
   carry6: (prefixes: string[]) => current().carry6(prefixes),
-  resetStreams: () => {
-    for (const stream of streams) stream.resetAndDestroy();
-  },
   /** Takes the events so far. */
   events: () => events.splice(0),
   /** Waits until as many events of a kind are there, and takes all. */
@@ -199,6 +212,16 @@ serve({
     addon.socketUid('udp', source, destination),
   findListeners: ({ address, port }: { address: string; port: number }) => addon.findListeners(address, port),
   findRoute: (question: Parameters<typeof addon.findRoute>) => addon.findRoute(...question),
+  /** Asks until the answer is kept, changes what the machine has by `script`, and asks once more at once. */
+  findRouteAround: ({ question, script }: { question: Parameters<typeof addon.findRoute>; script: string }) => {
+    const until = performance.now() + 35;
+    let before = addon.findRoute(...question);
+    while (performance.now() < until) before = addon.findRoute(...question);
+    execFileSync('sh', ['-ec', script]);
+    return { before, after: addon.findRoute(...question) };
+  },
+  sourceTowards: ({ destination, mark }: { destination: string; mark: number }) =>
+    addon.sourceTowards(destination, mark),
   parentOf: ({ pid }: { pid: number }) => addon.parentOf(pid),
   peerCredentials: async ({ path }: { path: string }) => {
     const server = net.createServer();
@@ -220,11 +243,9 @@ serve({
         return (error as { code?: string }).code ?? String(error);
       }
     };
-    const dial: native.Verdict = { kind: 'dial', via: 'direct', hops: [], port: 1, timeoutMs: 1 };
+    const dial: native.Verdict = { kind: 'dial', layers: [], hops: [], port: 1, timeoutMs: 1 };
     return {
-      unknownStream: codeOf(() => current().takeStream(2)),
       noHops: codeOf(() => current().decide(2, dial)),
-      streamOfUdp: codeOf(() => current().decide(3, { kind: 'stream' })),
       badKind: codeOf(() => current().decide(2, { kind: 'perhaps' } as never)),
       badHow: codeOf(() => current().close(2, 'softly' as never)),
       badAddress: codeOf(() => current().decide(2, { ...dial, hops: [{ address: 'nowhere', device: null }] })),

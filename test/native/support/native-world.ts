@@ -3,10 +3,14 @@
  * 10.98.0.0/24 is unreachable and 10.97.0.0/24 swallows everything. By IPv6 fd99::/64 and fd98::/64 are the same. Programs reach
  * all of it only through the TUN.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Verdict } from '../../../native/index.d.ts';
 import { Lab, type Machine } from '../../support/lab.ts';
 import { AgentProcess } from './agent-process.ts';
 import type { RecordedEvent, Rule } from './engine-agent.ts';
+
+/** What came within so many milliseconds came to the first packet: TCP repeats it after a second (RFC 6298). */
+export const atOnce = 900;
 
 export type DialVerdict = Extract<Verdict, { kind: 'dial' }>;
 
@@ -65,6 +69,8 @@ export class NativeWorld implements AsyncDisposable {
 
   /** Sets the rules and forgets earlier events. */
   async rules(...rules: Rule[]): Promise<void> {
+    // What an earlier test's flows still tell comes within 10 ms (outbox.rs).
+    await sleep(25);
     await this.engine.call('rules', rules);
     await this.engine.call('events');
   }
@@ -108,6 +114,46 @@ socks pass { from: 0.0.0.0/0 to: 0.0.0.0/0 }
 `,
     );
     this.server.spawn('danted', ['-f', config]);
+    await this.#listening(port);
+  }
+
+  async startTinyproxy(port: number): Promise<void> {
+    const file = `${this.server.directory}/tinyproxy-${port}.conf`;
+    await this.server.write(file, `Port ${port}\nListen ${proxy}\nTimeout 600\nMaxClients 50\n`);
+    this.server.spawn('tinyproxy', ['-d', '-c', file]);
+    await this.#listening(port);
+  }
+
+  /** Nobody gets to 10.99.0.66 by it. */
+  async startSquid(port: number, auth = false): Promise<void> {
+    const directory = `${this.server.directory}/squid-${port}`;
+    const password = `/etc/squid-users-${port}`;
+    const login = auth
+      ? `auth_param basic program /usr/lib/squid/basic_ncsa_auth ${password}
+auth_param basic children 1
+acl known proxy_auth REQUIRED
+http_access deny !known
+`
+      : '';
+    await this.server.sh(
+      `mkdir -p ${directory}; chmod 777 ${directory}; echo '${user.username}:'$(openssl passwd -apr1 '${user.password}') > ${password}`,
+    );
+    await this.server.write(
+      `${directory}/squid.conf`,
+      `http_port ${proxy}:${port}
+pid_filename none
+access_log none
+cache_log ${directory}/log
+cache deny all
+coredump_dir ${directory}
+shutdown_lifetime 0 seconds
+visible_hostname squid.example
+acl refused dst 10.99.0.66
+http_access deny refused
+${login}http_access allow all
+`,
+    );
+    this.server.spawn('squid', ['-N', '-f', `${directory}/squid.conf`]);
     await this.#listening(port);
   }
 

@@ -1,12 +1,18 @@
 import { expect, test } from 'vitest';
+import { AppError } from '../../../core/base/app-error.ts';
+import { causeOf } from '../../../core/base/cause-of.ts';
+import { causeTexts } from '../../../core/contract/causes.ts';
 import { errorCodes } from '../../../core/contract/error.ts';
 import { hintTexts, problemTexts } from '../../../core/contract/problem-texts.ts';
+import { type WarningCode, warningOf, warningTexts } from '../../../core/contract/warning-texts.ts';
 import { loadProfile } from '../../../core/profile/profile-loader.ts';
 import { createI18n, resolveLanguage } from '../../../renderer/i18n/create-i18n.ts';
 import { en } from '../../../renderer/i18n/en.ts';
 import { enErrors } from '../../../renderer/i18n/en-errors.ts';
 import { zhCnProblemText } from '../../../renderer/i18n/use-problem-text.ts';
+import { zhCnWarningText } from '../../../renderer/i18n/use-warning-text.ts';
 import { zhCn } from '../../../renderer/i18n/zh-cn.ts';
+import { zhCnCauses } from '../../../renderer/i18n/zh-cn-causes.ts';
 import { zhCnErrors } from '../../../renderer/i18n/zh-cn-errors.ts';
 import { zhCnHints, zhCnProblems } from '../../../renderer/i18n/zh-cn-problems.ts';
 import { zhCnWarnings } from '../../../renderer/i18n/zh-cn-warnings.ts';
@@ -58,12 +64,41 @@ test('every error code has a sentence and an action in both languages', () => {
   }
 });
 
-test('the standing warnings that are written out in the helper have Chinese titles', () => {
-  const raised = readSources(['core']).flatMap(({ text }) =>
-    [...text.matchAll(/code: '([A-Z_]+)',\s+severity: '/g)].flatMap(([, code]) => code ?? []),
-  );
-  expect(raised.filter((code) => !(code in zhCnWarnings))).toEqual([]);
-  expect(raised.length).toBeGreaterThanOrEqual(10);
+test('a standing warning is raised somewhere, and has the same values in Chinese', () => {
+  const places = (texts: object) => [...JSON.stringify(texts).matchAll(/\{\w+\}/g)].map(([place]) => place);
+  const sources = readSources(['core'])
+    .filter(({ path }) => !path.startsWith('core/contract/'))
+    .map(({ text }) => text)
+    .join('\n');
+  for (const code of Object.keys(warningTexts) as WarningCode[]) {
+    expect(sources).toContain(`'${code}'`);
+    expect([code, ...new Set(places(zhCnWarnings[code]))].toSorted()).toEqual(
+      [code, ...new Set(places(warningTexts[code]))].toSorted(),
+    );
+  }
+});
+
+test('a standing warning in Chinese has its values filled in; one of a later helper keeps its words', () => {
+  const warning = warningOf('ROUTES_CONTESTED', { preference: '63' });
+  expect(zhCnWarningText(warning).text).toContain('（优先级 63）');
+  const later = { ...warning, code: 'OF_A_LATER_HELPER' as WarningCode };
+  expect(zhCnWarningText(later)).toMatchObject({ title: warning.title, text: warning.text });
+});
+
+test('what lies behind a warning is said in Chinese too, and an error in its own words where it is of no known kind', () => {
+  const places = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(([place]) => place).toSorted();
+  for (const [code, text] of Object.entries(causeTexts)) {
+    expect(places(zhCnCauses[code as keyof typeof causeTexts])).toEqual(places(text));
+  }
+  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  const behind = new AppError('INTERNAL', 'cannot write owner.json', { cause: full });
+  const warning = warningOf('STATE_NOT_SAVED', { reason: causeOf(behind) });
+  expect(warning.text).toContain('The reason: the disk is full.');
+  expect(zhCnWarningText(warning).text).toContain('原因：磁盘已满');
+  const other = warningOf('STATE_NOT_SAVED', { reason: causeOf(new Error('something else')) });
+  expect(zhCnWarningText(other).text).toContain('原因：something else');
+  const sqlite = Object.assign(new Error('disk I/O error'), { code: 'ERR_SQLITE_ERROR', errcode: 266 });
+  expect(causeOf(sqlite).code).toBe('DISK_BROKEN');
 });
 
 test('the language is the choice, or the first of the system that we speak', () => {

@@ -10,10 +10,13 @@ test('quotes what needs quotes, leaves out what is undefined, ends lines with CR
         ['a\nb', undefined, 0],
       ],
     ),
-  ).toBe('host,note,bytes\r\nexample.com,"says ""hi"", twice",12\r\n"a\nb",,0\r\n');
+  ).toBe('\ufeffhost,note,bytes\r\nexample.com,"says ""hi"", twice",12\r\nab,,0\r\n');
 });
 
 test('a name never becomes a formula', () => {
-  const lines = toCsv(['host'], [['=HYPERLINK("http://x")'], ['+1'], ['-1'], ['@x'], ['\tx']]).split('\r\n');
-  expect(lines.slice(1, -1)).toEqual(['"\'=HYPERLINK(""http://x"")"', "'+1", "'-1", "'@x", "'\tx"]);
+  const lines = toCsv(
+    ['host'],
+    [['=HYPERLINK("http://x")'], ['+1'], ['-1'], ['@x'], ['\t=x'], ['safe\u202egnp.exe']],
+  ).split('\r\n');
+  expect(lines.slice(1, -1)).toEqual(['"\'=HYPERLINK(""http://x"")"', "'+1", "'-1", "'@x", "'=x", 'safegnp.exe']);
 });

@@ -198,6 +198,28 @@ fn contradictions_end_the_packet() {
     }
 }
 
+/// UDP over IPv6 carries 20 bytes more than over IPv4.
+#[test]
+fn the_largest_packet_of_either_version() {
+    for (is_ipv4, most) in [(true, 65_535 - 20), (false, 65_535)] {
+        for (length, fits) in [(most, true), (most + 1, false)] {
+            let mut reassembly = Reassembly::default();
+            let offset = 65_504;
+            let first = fragment(source(is_ipv4), 1, (0, true), ip::UDP, &vec![1; offset]);
+            assert_eq!(add(&mut reassembly, &first, 0), Added::Waiting);
+            let rest = vec![2; length - offset];
+            let last = fragment(source(is_ipv4), 1, (offset, false), ip::UDP, &rest);
+            match add(&mut reassembly, &last, 0) {
+                Added::Whole(packet) => {
+                    let whole = crate::packet::header::parse(&packet).unwrap();
+                    assert_eq!((whole.payload().len(), fits), (length, true));
+                }
+                other => assert_eq!((other, fits), (Added::Refused, false)),
+            }
+        }
+    }
+}
+
 #[test]
 fn the_first_fragment_holds_the_transport_header() {
     for is_ipv4 in [true, false] {

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import {
   type Column,
   columnTracks,
-  compareFor,
   moveColumn,
   nextSort,
+  orderingFor,
   resizeColumn,
   shownColumns,
   toggleColumn,
@@ -36,6 +36,38 @@ test('without a choice, the columns that have room are shown; some never give wa
   expect(ids(shownColumns(columns, layout, 10))).toEqual(['a', 'e']);
 });
 
+test('columns that are only nice to have are not shown at the cost of what is read', () => {
+  const read = [
+    column('host', { comfort: 300, grow: 1 }),
+    column('rule', { yields: 1 }),
+    column('total', { yields: 5 }),
+  ];
+  expect(ids(shownColumns(read, layout, 500))).toEqual(['host', 'rule', 'total']);
+  expect(ids(shownColumns(read, layout, 499))).toEqual(['host', 'rule']);
+  // What belongs to the table gives way only when there is no room at all.
+  expect(ids(shownColumns(read, layout, 200))).toEqual(['host', 'rule']);
+  expect(ids(shownColumns(read, layout, 199))).toEqual(['host']);
+});
+
+test('titles and longest texts are never cut; content is given room, first where most room is shared', () => {
+  const [a, , c] = columns;
+  if (a === undefined || c === undefined) throw new Error('there are five');
+  const needs = {
+    least: new Map([['a', 120]]),
+    content: new Map([
+      ['a', 200],
+      ['c', 180],
+    ]),
+  };
+  expect(columnTracks([a, c], {}, needs, 220)).toEqual({ template: '120px minmax(100px, 1fr)', minimum: 220 });
+  expect(columnTracks([a, c], {}, needs, 290)).toEqual({ template: '120px minmax(170px, 1fr)', minimum: 220 });
+  expect(columnTracks([a, c], {}, needs, 330)).toEqual({ template: '150px minmax(180px, 1fr)', minimum: 220 });
+  expect(columnTracks([a, c], {}, needs, 900)).toEqual({ template: '200px minmax(180px, 1fr)', minimum: 220 });
+  const eased = { ...c, comfort: 110 };
+  expect(columnTracks([a, eased], {}, needs, 290)).toEqual({ template: '180px minmax(110px, 1fr)', minimum: 220 });
+  expect(columnTracks([a, c], { a: 60 }, needs, 900)).toEqual({ template: '60px minmax(180px, 1fr)', minimum: 160 });
+});
+
 test('a choice holds whatever the width; unknown and repeated ids are dropped', () => {
   const chosen = { ...layout, columns: ['e', 'zzz', 'd', 'e'] };
   expect(ids(shownColumns(columns, chosen, 10))).toEqual(['e', 'd']);
@@ -59,9 +91,10 @@ test('columns move to the place of another', () => {
 });
 
 test('widths are bounded whole pixels', () => {
-  expect(resizeColumn(layout, 'a', 123.4).widths).toEqual({ a: 123 });
-  expect(resizeColumn(layout, 'a', -5).widths).toEqual({ a: 40 });
-  expect(resizeColumn(layout, 'a', 1e9).widths).toEqual({ a: 900 });
+  const shown = columns.slice(0, 2);
+  expect(resizeColumn(layout, shown, 'a', 123.4)).toEqual({ ...layout, columns: ['a', 'b'], widths: { a: 123 } });
+  expect(resizeColumn(layout, shown, 'a', -5).widths).toEqual({ a: 40 });
+  expect(resizeColumn(layout, shown, 'a', 1e9).widths).toEqual({ a: 900 });
 });
 
 test('tracks: a resized column does not grow, and something fills the rest', () => {
@@ -76,6 +109,6 @@ test('a click sorts as the column likes it first, then the other way', () => {
   if (a === undefined || e === undefined) throw new Error('there are five');
   expect(nextSort(e, layout.sort)).toEqual({ column: 'e', direction: 'desc' });
   expect(nextSort(a, layout.sort)).toEqual({ column: 'a', direction: 'desc' });
-  expect(compareFor(columns, { column: 'a', direction: 'desc' })({ v: 1 }, { v: 2 })).toBeGreaterThan(0);
-  expect(compareFor(columns, { column: 'zzz', direction: 'desc' })({ v: 1 }, { v: 2 })).toBe(0);
+  expect(orderingFor(columns, { column: 'a', direction: 'desc' }).value({ v: 1 })).toBe(1);
+  expect(orderingFor(columns, { column: 'zzz', direction: 'desc' }).value({ v: 1 })).toBeUndefined();
 });

@@ -1,0 +1,46 @@
+/** Hands a configuration to the helper, with what is in its sets as far as the helper does not have it. */
+import { createHash } from 'node:crypto';
+import { AppError } from '../base/app-error.ts';
+import type { Config } from '../contract/config.ts';
+import { blobPartBytes } from '../contract/sets.ts';
+import type { HelperClient } from './helper-client.ts';
+
+/** What is in a set, by its sha256; undefined when it is not there any more. */
+export type BlobSource = (sha256: string) => Buffer | undefined;
+
+/** Another app of this user's may apply another configuration meanwhile, whose blobs take the place of ours. */
+const maxRounds = 4;
+
+/** Rejects as `applyConfig` and `putBlob` do. A set of which nothing is there any more is applied as one that cannot be had. */
+export async function applyConfig(
+  helper: Pick<HelperClient, 'call'>,
+  config: Config,
+  blobs: BlobSource,
+): Promise<{ readonly hash: string }> {
+  let wanted = config;
+  for (let round = 0; round < maxRounds; round++) {
+    const { hash, lacks = [] } = await helper.call('applyConfig', { config: wanted });
+    if (lacks.length === 0) return { hash };
+    for (const sha256 of lacks) {
+      const bytes = blobs(sha256);
+      if (bytes !== undefined && createHash('sha256').update(bytes).digest('hex') === sha256)
+        await put(helper, sha256, bytes);
+      else wanted = without(wanted, sha256);
+    }
+  }
+  throw new AppError('RPC_BUSY', 'the rule sets of this profile do not stay with the helper');
+}
+
+async function put(helper: Pick<HelperClient, 'call'>, sha256: string, bytes: Buffer): Promise<void> {
+  for (let offset = 0; offset === 0 || offset < bytes.length; offset += blobPartBytes) {
+    const data = bytes.toString('base64', offset, offset + blobPartBytes);
+    await helper.call('putBlob', { sha256, size: bytes.length, offset, data });
+  }
+}
+
+function without(config: Config, sha256: string): Config {
+  const sets = config.sets.map((set) =>
+    set.blob === sha256 ? { ...set, blob: null, missing: 'NOT_FETCHED' as const } : set,
+  );
+  return { ...config, sets };
+}

@@ -1,0 +1,156 @@
+/** `mirage profile`: which profiles there are, and which one is in use. Works without the helper; a running app follows. */
+import { applyConfig } from '../app/apply-config.ts';
+import { AppError } from '../base/app-error.ts';
+import { unreachable } from '../base/unreachable.ts';
+import type { ProfileEntry } from '../contract/app.ts';
+import type { LoadedProfile } from '../profile/profile-library.ts';
+import { summary } from '../profile/report.ts';
+import { type CommandContext, type GlobalOptions, withHelper } from './command-context.ts';
+import { exitCodeOf, exitCodes } from './exit-code.ts';
+import { plainText } from './plain-text.ts';
+
+export const profileActions = ['list', 'use', 'add', 'update', 'remove'] as const;
+export type ProfileAction = (typeof profileActions)[number];
+
+/** `what` is a file for `add`, else a name or an id. */
+export async function profile(
+  context: CommandContext,
+  action: Exclude<ProfileAction, 'list'>,
+  what: string,
+  options: GlobalOptions,
+): Promise<void> {
+  switch (action) {
+    case 'use':
+      return await useProfile(context, what, options);
+    case 'add':
+      return await addProfile(context, what, options);
+    case 'update':
+      return await updateProfile(context, what, options);
+    case 'remove': {
+      const entry = await context.profiles.remove(what);
+      return tell(
+        context,
+        options,
+        { removed: entry },
+        entry.source.kind === 'url' ? `removed ${nameOf(entry)}` : `removed ${nameOf(entry)}; its file stays`,
+      );
+    }
+    default:
+      return unreachable(action);
+  }
+}
+
+export async function listProfiles({ console, profiles }: CommandContext, { json }: GlobalOptions): Promise<void> {
+  const entries = await profiles.list();
+  if (json) return console.json(entries);
+  if (entries.length === 0)
+    return console.line('no profiles: everything goes DIRECT. "mirage profile add FILE" adds one');
+  const width = Math.max(...entries.map(({ name }) => name.length));
+  for (const { name, active, source, subscription } of entries) {
+    const place = source.kind === 'url' ? addressOf(source.url) : source.path;
+    const trouble = subscription?.error === undefined ? '' : `  ${console.paint('yellow', subscription.error.code)}`;
+    const line = `${active ? '*' : ' '} ${plainText(name).padEnd(width)}  ${plainText(place)}${trouble}`;
+    console.line(active ? console.paint('bold', line) : line);
+  }
+}
+
+/**
+ * The profile is read first: one that cannot be used, and never could, leaves everything as it is. Open connections stay. Where the
+ * helper is not reached, or is another user's, whoever turns Enhanced Mode on next applies it.
+ */
+async function useProfile(context: CommandContext, what: string, options: GlobalOptions): Promise<void> {
+  const loaded = await context.profiles.loadOne(what);
+  const config = usable(context, what, loaded, options);
+  const later = await withHelper(context, options, (helper) =>
+    applyConfig(helper, config, (sha256) => context.providers.blob(sha256)),
+  ).then(
+    () => undefined,
+    (caught: unknown) => laterOnly(AppError.from(caught)),
+  );
+  // Only now: a profile that the helper refuses is not chosen.
+  const entry = await context.profiles.use(what);
+  const outcome = later === undefined ? 'applied' : 'pending';
+  const sentence = `${nameOf(entry)} is in use${later === undefined ? '' : `; not applied yet: ${later.message}`}`;
+  tell(
+    context,
+    options,
+    { active: entry, outcome, problems: loaded.problems, ...(later && { reason: later.toData() }) },
+    sentence,
+  );
+}
+
+/** What is behind the host may be a secret. */
+function addressOf(url: string): string {
+  return `${new URL(url).origin}/...`;
+}
+
+async function addAddress(context: CommandContext, url: string, options: GlobalOptions): Promise<void> {
+  if (!options.json) context.console.note('downloading ...');
+  const entry = await context.profiles.addUrl(url);
+  const next = entry.active ? 'it is the one in use' : `"mirage profile use ${nameOf(entry)}" switches to it`;
+  tell(context, options, { added: entry }, `added ${nameOf(entry)}; ${next}`);
+}
+
+async function updateProfile(context: CommandContext, what: string, options: GlobalOptions): Promise<void> {
+  const before = (await context.profiles.list()).find(({ id, name }) => id === what || name === what);
+  const entry = await context.profiles.update(what);
+  const isNew = entry.subscription?.updatedAt !== before?.subscription?.updatedAt;
+  const sentence = `${nameOf(entry)} ${isNew ? 'has a new version' : 'has not changed'}`;
+  // A running app hears of it, and applies it.
+  tell(context, options, { updated: entry, changed: isNew }, sentence);
+}
+
+/** All that come from an address. The first that fails is told when all were looked at. */
+export async function updateProfiles(context: CommandContext, options: GlobalOptions): Promise<void> {
+  let failure: unknown;
+  const entries = (await context.profiles.list()).filter(({ source }) => source.kind === 'url');
+  if (entries.length === 0) return tell(context, options, { updated: [] }, 'no profile comes from an address');
+  for (const { id } of entries)
+    await updateProfile(context, id, options).catch((caught: unknown) => (failure ??= caught));
+  if (failure !== undefined) throw failure;
+}
+
+async function addProfile(context: CommandContext, file: string, options: GlobalOptions): Promise<void> {
+  if (/^https?:\/\//i.test(file)) return await addAddress(context, file, options);
+  const loaded = await context.loadProfile(file);
+  if (loaded.text === '') usable(context, file, loaded, options); // a file that cannot be read is none to remember
+  const entry = await context.profiles.add(file);
+  const next = entry.active ? 'it is the one in use' : `"mirage profile use ${nameOf(entry)}" switches to it`;
+  tell(
+    context,
+    options,
+    { added: entry, problems: loaded.problems },
+    `added ${nameOf(entry)} (${summary(loaded.problems)}); ${next}`,
+  );
+}
+
+/** What is to be applied: the profile, or the last version of it that could be. Throws CONFIG_* when there is none. */
+function usable({ console }: CommandContext, what: string, loaded: LoadedProfile, { json }: GlobalOptions) {
+  const { config, failure, lastGood, path, problems, text } = loaded;
+  if (!json) console.noteProblems(problems, { file: path ?? what, text });
+  if (config !== undefined) return config;
+  if (lastGood !== undefined) {
+    if (!json) console.note(`it is not applied as it is: ${summary(problems)}; its last good version is used`);
+    return lastGood.config;
+  }
+  throw new AppError(
+    failure ?? 'CONFIG_INVALID',
+    `the profile has ${summary(problems)}; nothing was changed`,
+    json ? { problems, details: { file: path ?? what } } : {},
+  );
+}
+
+/** Throws what the helper has against the profile itself. */
+function laterOnly(error: AppError): AppError {
+  if (error.code === 'HELPER_IN_USE' || exitCodeOf(error.code) === exitCodes.helperNotReached) return error;
+  throw error;
+}
+
+function nameOf({ name }: ProfileEntry): string {
+  return plainText(name);
+}
+
+function tell({ console }: CommandContext, { json }: GlobalOptions, data: object, sentence: string): void {
+  if (json) console.json(data);
+  else console.line(sentence);
+}

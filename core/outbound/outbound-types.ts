@@ -1,0 +1,76 @@
+/** A definition for each type of outbound: the one place outside its own file that knows it. */
+import type { Ip } from '../base/address.ts';
+import type { Clock } from '../base/clock.ts';
+import type { ProxyConfig } from '../contract/config.ts';
+import type { Endpoint } from '../contract/flow.ts';
+import type { AddressResolver, Outbound } from './dialer.ts';
+import { DirectOutbound } from './direct.ts';
+import type { Egress } from './egress.ts';
+import { HttpOutbound } from './http-outbound.ts';
+import { RefusingOutbound } from './refusing.ts';
+import { RejectOutbound } from './reject.ts';
+import { Socks5Outbound } from './socks5-outbound.ts';
+
+export interface OutboundServices {
+  readonly egress: Egress;
+  /** Resolves what DIRECT connects to. */
+  readonly resolver: AddressResolver;
+  /** Resolves the names of proxy servers. */
+  readonly proxyServers: AddressResolver;
+  readonly isFake: (address: Ip) => boolean;
+  /** Whether a name may stand for this machine or a neighbour on the link. */
+  readonly isNear: (name: string) => boolean;
+  readonly clock: Clock;
+  /** Milliseconds for a dial that the data plane does. */
+  readonly timeoutMs: number;
+}
+
+type TypeName = ProxyConfig['type'];
+type ConfigOf<T extends TypeName> = Extract<ProxyConfig, { type: T }>;
+
+interface OutboundType<T extends TypeName> {
+  /** The servers that it connects to, by name or address: they are never given fake addresses, nor sent to themselves. */
+  serversOf(config: ConfigOf<T>): readonly Endpoint[];
+  create(config: ConfigOf<T>, services: OutboundServices): Outbound;
+}
+
+/** Exhaustive: a type that the schema has and this table does not is a compile error. */
+const outboundTypes: { readonly [T in TypeName]: OutboundType<T> } = {
+  socks5: {
+    serversOf: ({ server, port }) => [{ host: server, port }],
+    create: (config, services) => new Socks5Outbound(config, { ...services, resolver: services.proxyServers }),
+  },
+  http: {
+    serversOf: ({ server, port }) => [{ host: server, port }],
+    create: (config, services) => new HttpOutbound(config, { ...services, resolver: services.proxyServers }),
+  },
+  direct: {
+    serversOf: () => [],
+    create: ({ name }, services) => new DirectOutbound(name, services),
+  },
+  reject: {
+    serversOf: () => [],
+    create: ({ name, drop }, { clock }) => new RejectOutbound(name, { drop, clock }),
+  },
+  unspoken: {
+    serversOf: () => [],
+    create: ({ name, kind }) =>
+      new RefusingOutbound(name, {
+        code: 'DIAL_NOT_SPOKEN',
+        message: `"${name}" is of type ${kind}, which is not supported yet`,
+      }),
+  },
+};
+
+export function outboundOf(config: ProxyConfig, services: OutboundServices): Outbound {
+  return typeOf(config.type).create(config, services);
+}
+
+/** The servers that a proxy connects to, by name or address. */
+export function serversOf(config: ProxyConfig): readonly Endpoint[] {
+  return typeOf(config.type).serversOf(config);
+}
+
+function typeOf<T extends TypeName>(type: T): OutboundType<T> {
+  return outboundTypes[type];
+}

@@ -1,0 +1,194 @@
+/**
+ * The `proxy-groups` of a profile. What a group names and is not there is left out and named; a group that nothing is left of stays,
+ * and refuses what comes to it.
+ */
+import {
+  balanceStrategies,
+  type GroupConfig,
+  type GroupTest,
+  type GroupType,
+  groupTypes,
+  usualTest,
+} from '../contract/config.ts';
+import type { ProblemCode } from '../contract/problem-texts.ts';
+import { type KnownNode, type KnownNodes, type MemberWishes, membersOf } from './group-members.ts';
+import { type NameFilter, parseNameFilters } from './name-filter.ts';
+import type { PolicyNames } from './policy-names.ts';
+import { YamlMap } from './yaml-map.ts';
+import { clip, type YamlValue } from './yaml-value.ts';
+
+const notes: Readonly<Record<string, ProblemCode>> = {
+  'max-failed-times': 'NOTE_FAILED_TIMES',
+  'interface-name': 'NOTE_INTERFACE',
+  'routing-mark': 'NOTE_MARK',
+};
+
+/** A group as it is written. Its members are known when all groups are. */
+export interface WrittenGroup {
+  readonly name: string;
+  readonly type: GroupType;
+  readonly map: YamlMap;
+  /** Where its name stands. */
+  readonly at: YamlValue;
+}
+
+/** Reads names and types of the list; every name is made known to `names`, so that rules, servers and groups may have it. */
+export function readGroupNames(value: YamlValue, names: PolicyNames): WrittenGroup[] {
+  const groups = new Map<string, WrittenGroup>();
+  for (const item of value.lenient.list('GROUPS') ?? []) {
+    const map = YamlMap.of(item, 'any');
+    const at = map?.need('name', 'GROUP_NAME');
+    const name = at?.exactText();
+    if (map === undefined || at === undefined || name === undefined) continue;
+    if (name === '' || name.length > 255) {
+      at.warning(name === '' ? 'GROUP_NAME_EMPTY' : 'GROUP_NAME_TOO_LONG', {}, 'ANOTHER_NAME');
+      continue;
+    }
+    const typeAt = map.need('type', { code: 'WORDS', values: { words: groupTypes.join(', ') } });
+    const type = typeAt?.choice(groupTypes);
+    if (type === 'relay') typeAt?.warning('GROUP_RELAY_LATER');
+    if (!names.add(name, { kind: type === undefined ? 'left-out' : 'group' })) {
+      at.strict.leftOut('NAME_TAKEN', { name: clip(name) }, 'ANOTHER_NAME');
+      continue;
+    }
+    if (type !== undefined) groups.set(name, { name, type, map, at });
+  }
+  if (groups.size > 1_000) value.error('TOO_MANY', { limit: '1,000' });
+  return [...groups.values()];
+}
+
+/** Reads the rest of them. A member by which a group would lead to itself is left out. */
+export function readGroups(written: readonly WrittenGroup[], known: KnownNodes, names: PolicyNames): GroupConfig[] {
+  const kinds = new Map<string, string>(written.map(({ name, type }) => [name, type]));
+  for (const { name, kind } of known.own) kinds.set(name, kind);
+  const places = new Map<string, YamlValue>();
+  const groups = written.map((group) => {
+    const wishes = readWishes(group, kinds, known, names);
+    places.set(group.name, group.at);
+    return { ...readSettings(group), members: membersOf(wishes, known) };
+  });
+  return withoutCycles(groups, places);
+}
+
+function readWishes(
+  { name, map, at }: WrittenGroup,
+  kinds: ReadonlyMap<string, string>,
+  known: KnownNodes,
+  names: PolicyNames,
+): MemberWishes {
+  const listed = map.take('proxies');
+  const named: KnownNode[] = [];
+  for (const item of listed?.list('MEMBERS') ?? []) {
+    const member = item.exactText();
+    if (member === undefined) continue;
+    const kind = kinds.get(member) ?? names.builtInKind(member);
+    if (kind !== undefined) named.push({ name: member, kind });
+    else item.strict.leftOut('GROUP_MEMBER', { group: clip(name), member: clip(member) });
+  }
+  const useAt = map.take('use');
+  const use: string[] = [];
+  for (const item of useAt?.oneOrList('PROVIDERS') ?? []) {
+    const provider = item.exactText();
+    if (provider === undefined) continue;
+    if (known.providers.has(provider)) use.push(provider);
+    else item.strict.leftOut('GROUP_PROVIDER', { group: clip(name), provider: clip(provider) });
+  }
+  const isAll = map.take('include-all')?.boolean() === true;
+  const includeAllProxies = map.take('include-all-proxies')?.boolean() === true || isAll;
+  const includeAllProviders = map.take('include-all-providers')?.boolean() === true || isAll;
+  if (listed === undefined && useAt === undefined && !includeAllProxies && !includeAllProviders) {
+    at.strict.leftOut('GROUP_WITHOUT_MEMBERS', { group: clip(name) });
+  }
+  const filters = readFilters(map.take('filter'));
+  const excludeFilters = readFilters(map.take('exclude-filter'));
+  const excludeType = map.take('exclude-type')?.text() ?? '';
+  return {
+    named,
+    use,
+    includeAllProxies,
+    includeAllProviders,
+    filters,
+    excludeFilters,
+    excludeKinds: new Set(excludeType.split('|').map((word) => word.trim().toLowerCase())),
+  };
+}
+
+/** One that cannot be understood takes nothing: without it the group would lead elsewhere. */
+function readFilters(value: YamlValue | undefined): readonly NameFilter[] {
+  const text = value?.text();
+  if (value === undefined || text === undefined || text === '') return [];
+  const parsed = parseNameFilters(text);
+  if (parsed.ok) return parsed.filters;
+  value.strict.leftOut('GROUP_FILTER', { reason: parsed.reason });
+  return [{ matches: () => false }];
+}
+
+function readSettings({ name, type, map }: WrittenGroup): Omit<GroupConfig, 'members'> {
+  const strategy = map.take('strategy')?.choice(balanceStrategies);
+  const icon = map.take('icon')?.text();
+  const settings: Omit<GroupConfig, 'members'> = {
+    name,
+    type,
+    test: readTest(map, type),
+    ...(type === 'load-balance' ? { strategy: strategy ?? 'consistent-hashing' } : {}),
+    udp: map.take('disable-udp')?.boolean() !== true,
+    hidden: map.take('hidden')?.boolean() === true,
+    ...(icon === undefined || icon === '' || icon.length > 2048 ? {} : { icon }),
+  };
+  map.warnOfRest(notes);
+  return settings;
+}
+
+function readTest(map: YamlMap, type: GroupType): GroupTest {
+  const isAutomatic = type !== 'select' && type !== 'relay';
+  const url = map.take('url')?.text()?.trim();
+  const interval = map.take('interval')?.integer(0, 31_536_000) ?? 0;
+  const timeout = map.take('timeout')?.integer(0, 600_000) ?? 0;
+  return {
+    url: readUrl(url),
+    interval: interval > 0 || !isAutomatic ? interval : usualTest.interval,
+    timeout: timeout > 0 ? timeout : usualTest.timeout,
+    tolerance: map.take('tolerance')?.integer(0, 65_535) ?? usualTest.tolerance,
+    lazy: map.take('lazy')?.boolean() ?? usualTest.lazy,
+    expectedStatus: readStatus(map.take('expected-status')),
+  };
+}
+
+function readUrl(text: string | undefined): string {
+  return text === undefined || text === '' || text.length > 2048 ? usualTest.url : text;
+}
+
+function readStatus(value: YamlValue | undefined): string {
+  const text = value?.text()?.replaceAll(/\s/g, '');
+  if (value === undefined || text === undefined || text === '') return usualTest.expectedStatus;
+  if (/^(\*|\d{1,3}(-\d{1,3})?(\/\d{1,3}(-\d{1,3})?)*)$/.test(text)) return text;
+  value.warning('GROUP_STATUS', { found: clip(text) }, 'STATUS');
+  return usualTest.expectedStatus;
+}
+
+/** Groups may have groups, but none may lead to itself: Clash refuses the profile then. */
+function withoutCycles(groups: readonly GroupConfig[], places: ReadonlyMap<string, YamlValue>): GroupConfig[] {
+  const byName = new Map(groups.map((group) => [group.name, group]));
+  const done = new Map<string, GroupConfig>();
+  const open: string[] = [];
+  const visit = (group: GroupConfig): void => {
+    if (done.has(group.name)) return;
+    open.push(group.name);
+    const members = group.members.filter((member) => {
+      const below = byName.get(member);
+      if (below === undefined) return true;
+      const from = open.indexOf(member);
+      if (from < 0) {
+        visit(below);
+        return true;
+      }
+      const cycle = [...open.slice(from), member].map((name) => clip(name)).join(' -> ');
+      places.get(group.name)?.strict.leftOut('GROUP_CYCLE', { cycle, member: clip(member) });
+      return false;
+    });
+    open.pop();
+    done.set(group.name, { ...group, members });
+  };
+  for (const group of groups) visit(group);
+  return groups.flatMap(({ name }) => done.get(name) ?? []);
+}

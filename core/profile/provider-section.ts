@@ -1,0 +1,291 @@
+/** The `rule-providers`, `proxy-providers` and geodata keys of a profile: where each comes from, and what is done with it. */
+
+import type { ProblemCode } from '../contract/problem-texts.ts';
+import { setBehaviors } from '../contract/sets.ts';
+import { type NameFilter, parseNameFilters } from './name-filter.ts';
+import {
+  type GeoPlaces,
+  type NodeOverride,
+  type ProviderPlace,
+  type ProviderTest,
+  type ProxyProvider,
+  type RuleProvider,
+  setFormats,
+} from './provider-contents.ts';
+import { YamlMap } from './yaml-map.ts';
+import { clip, type YamlValue } from './yaml-value.ts';
+
+/** Of each kind; what is more is left out. */
+const maxProviders = 300;
+/** A month of seconds. */
+const maxInterval = 31 * 86_400;
+const usualInterval = 86_400;
+
+const notes: Readonly<Record<string, ProblemCode>> = {
+  proxy: 'NOTE_PROVIDER_PROXY',
+  'dialer-proxy': 'NOTE_PROVIDER_PROXY',
+  'path-in-bundle': 'NOTE_OTHER_CLIENT',
+};
+
+/** A proxy provider; of an inline one with its nodes, unread. */
+export interface WrittenProxyProvider {
+  readonly provider: ProxyProvider;
+  readonly payload?: YamlValue;
+}
+
+/** In the order of the profile. One that cannot be understood is left out, and told. */
+export function readRuleProviders(
+  value: YamlValue | undefined,
+  userAgent: string | undefined,
+): Map<string, RuleProvider> {
+  return readEach(value, (name, map) => {
+    const behavior = map
+      .need('behavior', { code: 'WORDS', values: { words: setBehaviors.join(', ') } })
+      ?.choice(setBehaviors);
+    const format = map.take('format')?.choice(setFormats) ?? 'yaml';
+    const payload = map.take('payload');
+    const place = readPlace(map, userAgent, payload && textsOf(payload));
+    map.warnOfRest(notes);
+    return behavior === undefined || place === undefined ? undefined : { name, behavior, format, place };
+  });
+}
+
+export function readProxyProviders(
+  value: YamlValue | undefined,
+  userAgent: string | undefined,
+): Map<string, WrittenProxyProvider> {
+  return readEach(value, (name, map) => {
+    const payload = map.take('payload');
+    const place = readPlace(map, userAgent, payload === undefined ? undefined : []);
+    const filter = map.take('filter');
+    const excluded = map.take('exclude-filter');
+    const types = map.take('exclude-type')?.text() ?? '';
+    const override = readOverride(map.take('override'));
+    const check = map.take('health-check');
+    const test = check && readTest(check);
+    map.warnOfRest(notes);
+    if (place === undefined) return undefined;
+    const words = types
+      .toLowerCase()
+      .split('|')
+      .map((word) => word.trim());
+    const provider: ProxyProvider = {
+      name,
+      place,
+      filters: filter === undefined ? [] : readFilters(filter),
+      excludeFilters: excluded === undefined ? [] : readFilters(excluded),
+      excludeTypes: new Set(words.filter((word) => word !== '')),
+      override,
+      ...(test === undefined ? {} : { test }),
+      text: JSON.stringify([
+        filter?.text() ?? '',
+        excluded?.text() ?? '',
+        types,
+        override,
+        override.renames.map(({ pattern }) => pattern.source),
+      ]),
+    };
+    return { provider, ...(place.kind === 'inline' && payload !== undefined ? { payload } : {}) };
+  });
+}
+
+/** mihomo's own. */
+const usualUrls: GeoPlaces['urls'] = {
+  geosite: 'https://github.com/MetaCubeX/meta-rules-dat/releases/download/latest/geosite.dat',
+  geoip: 'https://github.com/MetaCubeX/meta-rules-dat/releases/download/latest/geoip.dat',
+  country: 'https://github.com/MetaCubeX/meta-rules-dat/releases/download/latest/geoip.metadb',
+  asn: 'https://github.com/MetaCubeX/meta-rules-dat/releases/download/latest/GeoLite2-ASN.mmdb',
+};
+
+/** Takes all keys about geodata. */
+export function readGeoPlaces(root: YamlMap): GeoPlaces {
+  const usesDat = root.take('geodata-mode')?.lenient.boolean() === true;
+  const updates = root.take('geo-auto-update')?.lenient.boolean() === true;
+  const hours = root.take('geo-update-interval')?.lenient.integer(1, 24 * 31) ?? 24;
+  // How it is kept in memory.
+  root.take('geodata-loader');
+  root.take('geosite-matcher');
+  const value = root.take('geox-url')?.lenient;
+  const map = value && YamlMap.of(value);
+  const url = (key: string): string | undefined => {
+    const at = map?.take(key);
+    return at && readUrl(at);
+  };
+  const urls = {
+    geosite: url('geosite') ?? usualUrls.geosite,
+    geoip: url('geoip') ?? usualUrls.geoip,
+    country: url('mmdb') ?? usualUrls.country,
+    asn: url('asn') ?? usualUrls.asn,
+  };
+  map?.warnOfRest();
+  return { urls, usesDat, interval: updates ? hours * 3600 : 0 };
+}
+
+function readEach<T>(
+  value: YamlValue | undefined,
+  read: (name: string, map: YamlMap) => T | undefined,
+): Map<string, T> {
+  const found = new Map<string, T>();
+  const all = value && YamlMap.of(value.lenient);
+  for (const [name, item] of all?.entries() ?? []) {
+    if (item.isNothing) continue;
+    const map = YamlMap.of(item);
+    if (map === undefined) continue;
+    if (found.size >= maxProviders) {
+      item.warning('TOO_MANY', { limit: String(maxProviders) });
+      break;
+    }
+    const one = name === '' || name.length > 255 ? undefined : read(name, map);
+    if (one !== undefined) found.set(name, one);
+  }
+  return found;
+}
+
+/** `type` is what Clash needs; without one the keys say it. */
+function readPlace(
+  map: YamlMap,
+  userAgent: string | undefined,
+  entries: readonly string[] | undefined,
+): ProviderPlace | undefined {
+  const typeAt = map.take('type');
+  const urlAt = map.take('url');
+  const path = map.take('path');
+  const interval = map.take('interval')?.integer(0, Number.MAX_SAFE_INTEGER);
+  const limit = map.take('size-limit')?.integer(0, Number.MAX_SAFE_INTEGER) ?? 0;
+  const headers = {
+    ...(userAgent === undefined ? {} : { 'User-Agent': userAgent }),
+    ...readHeaders(map.take('header')),
+  };
+  const type =
+    typeAt?.choice(['http', 'file', 'inline']) ?? (typeAt === undefined ? guessed(urlAt, path, entries) : undefined);
+  switch (type) {
+    case 'http': {
+      if (urlAt === undefined) map.need('url', 'ADDRESS_OF_FILE');
+      const url = urlAt && readUrl(urlAt);
+      // An address that cannot be had is kept: its rules and groups stand, and say what is missing.
+      const seconds =
+        interval === undefined ? usualInterval : interval === 0 ? 0 : Math.min(Math.max(interval, 60), maxInterval);
+      return { kind: 'http', url: url ?? '', interval: seconds, headers, ...(limit === 0 ? {} : { maxBytes: limit }) };
+    }
+    case 'file': {
+      const text = path?.text();
+      if (path === undefined) map.need('path', 'PATH_OF_FILE');
+      return text === undefined ? undefined : { kind: 'file', path: text };
+    }
+    case 'inline':
+      return { kind: 'inline', entries: entries ?? [] };
+    case undefined:
+      if (typeAt === undefined) map.need('type', { code: 'WORDS', values: { words: 'http, file, inline' } });
+      return undefined;
+  }
+}
+
+function guessed(
+  url: YamlValue | undefined,
+  path: YamlValue | undefined,
+  entries: readonly string[] | undefined,
+): ProviderPlace['kind'] | undefined {
+  return url !== undefined ? 'http' : entries !== undefined ? 'inline' : path !== undefined ? 'file' : undefined;
+}
+
+/** Undefined for what is not the address of a web server. */
+function readUrl(value: YamlValue): string | undefined {
+  const text = value.text()?.trim();
+  if (text === undefined) return undefined;
+  if (/^https?:\/\/[^/\s]/i.test(text) && URL.canParse(text) && text.length <= 4096) return text;
+  value.warning('PROVIDER_ADDRESS', {}, 'ADDRESS_OF_FILE');
+  return undefined;
+}
+
+function readHeaders(value: YamlValue | undefined): Record<string, string> {
+  const map = value && YamlMap.of(value);
+  const headers: Record<string, string> = {};
+  for (const [name, each] of map?.entries() ?? []) {
+    const text = each
+      .oneOrList('TEXT')
+      ?.flatMap((item) => item.text() ?? [])
+      .join(', ');
+    if (text !== undefined && text !== '' && !/[\r\n\0]/.test(text)) headers[name] = text;
+  }
+  return headers;
+}
+
+function readTest(value: YamlValue): ProviderTest | undefined {
+  const map = YamlMap.of(value);
+  if (map === undefined) return undefined;
+  const enabled = map.take('enable')?.boolean() !== false;
+  const url = map.take('url')?.text();
+  const interval = map.take('interval')?.integer(0, maxInterval);
+  const timeout = map.take('timeout')?.integer(1, 600_000);
+  const lazy = map.take('lazy')?.boolean();
+  const expectedStatus = map.take('expected-status')?.text();
+  const test: ProviderTest = {
+    ...(url === undefined ? {} : { url }),
+    ...(interval === undefined ? {} : { interval }),
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(lazy === undefined ? {} : { lazy }),
+    ...(expectedStatus === undefined ? {} : { expectedStatus }),
+  };
+  map.warnOfRest();
+  return enabled ? test : undefined;
+}
+
+/** Of the node's own keys these may be set from outside; others would make it another node. */
+const overridable = [
+  'tfo',
+  'mptcp',
+  'udp',
+  'udp-over-tcp',
+  'up',
+  'down',
+  'dialer-proxy',
+  'skip-cert-verify',
+  'interface-name',
+  'routing-mark',
+  'ip-version',
+];
+
+function readOverride(value: YamlValue | undefined): NodeOverride {
+  const map = value && YamlMap.of(value);
+  const keys: Record<string, string | number | boolean> = {};
+  for (const key of overridable) {
+    const plain = map?.take(key)?.scalar();
+    if (plain !== undefined) keys[key] = plain;
+  }
+  const prefix = map?.take('additional-prefix')?.text() ?? '';
+  const suffix = map?.take('additional-suffix')?.text() ?? '';
+  const renames =
+    map
+      ?.take('proxy-name')
+      ?.list('MAP')
+      ?.flatMap((item) => readRename(item) ?? []) ?? [];
+  map?.warnOfRest();
+  return { prefix, suffix, renames, keys };
+}
+
+function readRename(value: YamlValue): NodeOverride['renames'][number] | undefined {
+  const map = YamlMap.of(value);
+  const patternAt = map?.need('pattern', 'TEXT');
+  const pattern = patternAt?.text();
+  const target = map?.take('target')?.text() ?? '';
+  if (patternAt === undefined || pattern === undefined) return undefined;
+  try {
+    return { pattern: new RegExp(pattern.replace(/^\(\?i\)/, ''), pattern.startsWith('(?i)') ? 'giu' : 'gu'), target };
+  } catch {
+    patternAt.warning('PROVIDER_PATTERN', { found: clip(pattern) });
+    return undefined;
+  }
+}
+
+function readFilters(value: YamlValue): readonly NameFilter[] {
+  const text = value.text();
+  if (text === undefined || text === '') return [];
+  const parsed = parseNameFilters(text);
+  if (parsed.ok) return parsed.filters;
+  value.warning('PROVIDER_PATTERN', { found: clip(text) });
+  return [];
+}
+
+function textsOf(value: YamlValue): string[] {
+  return value.list('TEXT')?.flatMap((item) => item.text() ?? []) ?? [];
+}

@@ -1,0 +1,331 @@
+/**
+ * Keeps what the profile in use names up to date: downloads what is missing, looks again after each interval, keeps the old copy
+ * where that fails, and says when something has changed. One download for each address, however many name it.
+ */
+
+import { AppError } from '../base/app-error.ts';
+import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
+import { groupBy } from '../base/group-by.ts';
+import type { Logger } from '../base/logger.ts';
+import type { ErrorData } from '../contract/error.ts';
+import type { ProviderRow } from '../contract/providers.ts';
+import type { Wanted } from '../profile/profile-loader.ts';
+import type { ProviderPlace, ProviderSource, ProxyProvider, RuleProvider } from '../profile/provider-contents.ts';
+import type { Downloader } from './download/download.ts';
+import { FormatError } from './formats/format-error.ts';
+import type { ProviderCache } from './provider-cache.ts';
+import { ProviderShelf, type WantedGeo } from './provider-shelf.ts';
+
+/** Downloads at a time. */
+const maxDownloads = 4;
+/** Bytes of a download, by what it is. */
+const maxBytes = { rules: 32 * 1024 * 1024, proxies: 8 * 1024 * 1024, geodata: 64 * 1024 * 1024 } as const;
+/** Milliseconds between two looks at what is due, and between attempts that fail: the first, and the longest. */
+const tickMs = 15_000;
+const firstRetryMs = 60_000;
+const lastRetryMs = 3_600_000;
+
+/** Somebody who wants what is at an address. */
+type User =
+  | { readonly kind: 'rules'; readonly name: string; readonly provider: RuleProvider }
+  | { readonly kind: 'proxies'; readonly name: string; readonly provider: ProxyProvider }
+  | { readonly kind: 'geodata'; readonly name: string; readonly lists: readonly WantedGeo[] };
+
+interface Source {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Milliseconds; 0 = once. */
+  readonly interval: number;
+  readonly maxBytes: number;
+  readonly users: User[];
+}
+
+interface Attempts {
+  failures: number;
+  /** When the last one failed, Unix milliseconds. */
+  failedAt: number;
+  error?: ErrorData;
+  running?: Promise<void>;
+}
+
+export interface ProvidersOptions {
+  readonly cache: ProviderCache;
+  readonly downloader: Pick<Downloader, 'get'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export class Providers {
+  /** What there is has changed: the profile is to be read again. */
+  readonly contentsChanged = new Emitter<void>();
+  /** Something of `rows` has. */
+  readonly changed = new Emitter<void>();
+  readonly #options: ProvidersOptions;
+  readonly #shelf: ProviderShelf;
+  readonly #attempts = new Map<string, Attempts>();
+  #wanted: Wanted = { sets: [], nodes: [] };
+  #directory: string | undefined;
+  #sources = new Map<string, Source>();
+  #waiting: (() => void)[] = [];
+  #running = 0;
+  #cancelTick: (() => void) | undefined;
+
+  constructor(options: ProvidersOptions) {
+    this.#options = options;
+    this.#shelf = new ProviderShelf(options.cache, options.logger);
+  }
+
+  /** What there is now, for a profile of this directory. */
+  sourceFor(directory: string | undefined): ProviderSource {
+    return this.#shelf.sourceFor(directory);
+  }
+
+  blob(sha256: string): Buffer | undefined {
+    return this.#shelf.blob(sha256);
+  }
+
+  /** The profile in use names these from now on. What is missing is fetched once `start` was called. */
+  use(wanted: Wanted, directory: string | undefined): void {
+    this.#wanted = wanted;
+    this.#directory = directory;
+    this.#sources = sourcesOf(wanted);
+    if (this.#cancelTick !== undefined) this.#fetchDue();
+    this.changed.emit();
+  }
+
+  start(): void {
+    const { clock, cache } = this.#options;
+    if (this.#cancelTick !== undefined) return;
+    cache.prune(clock.now());
+    this.#cancelTick = clock.every(tickMs, () => this.#fetchDue());
+    this.#fetchDue();
+  }
+
+  stop(): void {
+    this.#cancelTick?.();
+    this.#cancelTick = undefined;
+  }
+
+  /** Looks at all addresses now, or at those of one provider; resolves when that is done, whatever came of it: `rows` tells. */
+  async update(name?: string): Promise<void> {
+    const some = [...this.#sources.values()].filter(
+      ({ users }) => name === undefined || users.some((user) => user.name === name),
+    );
+    await Promise.all(some.map((source) => this.#fetch(source)));
+  }
+
+  rows(): ProviderRow[] {
+    const { nodes, sets } = this.#wanted;
+    const rules = sets.flatMap((each) =>
+      each.kind === 'provider' && each.name.startsWith('rule-set:') ? [each.provider] : [],
+    );
+    const geo = [...this.#sources.values()].flatMap(({ users }) => users.filter((user) => user.kind === 'geodata'));
+    return [
+      ...nodes.map((provider) => this.#nodeRow(provider)),
+      ...rules.map((provider) => this.#ruleRow(provider)),
+      ...geo.map((user) => this.#geoRow(user)),
+    ];
+  }
+
+  #nodeRow(provider: ProxyProvider): ProviderRow {
+    const isInline = provider.place.kind === 'inline';
+    const { nodes, missing, problem } = isInline ? { nodes: [] } : this.#shelf.nodesOf(provider, this.#directory);
+    const entries = missing === undefined && !isInline ? nodes.length : null;
+    return { name: provider.name, kind: 'proxies', ...this.#stateOf(provider.place, problem), entries, leftOut: 0 };
+  }
+
+  #ruleRow(provider: RuleProvider): ProviderRow {
+    const made = this.#shelf.madeOf(provider, this.#directory);
+    const problem = made instanceof FormatError ? made : undefined;
+    const set = made === undefined || made instanceof FormatError ? undefined : made;
+    const counts = { entries: set?.entries ?? null, leftOut: set?.leftOut ?? 0 };
+    return { name: provider.name, kind: 'rules', ...this.#stateOf(provider.place, problem), ...counts };
+  }
+
+  #geoRow({ name, lists }: Extract<User, { kind: 'geodata' }>): ProviderRow {
+    const [first] = lists;
+    const url = first?.places.urls[first.file] ?? '';
+    const made = [...this.#shelf.madeOfGeo(lists).values()];
+    const there = made.filter((each) => each !== undefined && !(each instanceof FormatError)).length;
+    const state = this.#stateOf({ kind: 'http', url, interval: 0, headers: {} }, undefined);
+    return {
+      name,
+      kind: 'geodata',
+      ...state,
+      entries: made.includes(undefined) ? null : there,
+      leftOut: made.length - there,
+    };
+  }
+
+  #stateOf(
+    place: ProviderPlace,
+    problem: FormatError | undefined,
+  ): Pick<ProviderRow, 'source' | 'updatedAt' | 'updating' | 'error'> {
+    const attempts = place.kind === 'http' ? this.#attempts.get(place.url) : undefined;
+    const error = attempts?.error ?? (problem && unreadable(problem).toData());
+    return {
+      source: place.kind,
+      updatedAt: place.kind === 'http' ? (this.#options.cache.copyOf(place.url)?.fetchedAt ?? null) : null,
+      updating: attempts?.running !== undefined,
+      ...(error === undefined ? {} : { error }),
+    };
+  }
+
+  #fetchDue(): void {
+    const now = this.#options.clock.now();
+    for (const source of this.#sources.values()) if (this.#isDue(source, now)) void this.#fetch(source);
+  }
+
+  #isDue({ url, interval }: Source, now: number): boolean {
+    if (url === '') return false;
+    const attempts = this.#attempts.get(url);
+    if (attempts?.running !== undefined) return false;
+    if (attempts !== undefined && attempts.failures > 0) {
+      const wait = Math.min(firstRetryMs * 2 ** (attempts.failures - 1), lastRetryMs);
+      // The clock may have been set back.
+      return now >= attempts.failedAt + wait || now < attempts.failedAt;
+    }
+    const copy = this.#options.cache.copyOf(url);
+    if (copy === undefined) return true;
+    return interval > 0 && (now >= copy.checkedAt + interval || now < copy.checkedAt);
+  }
+
+  #fetch(source: Source): Promise<void> {
+    const attempts = this.#attempts.get(source.url) ?? { failures: 0, failedAt: 0 };
+    this.#attempts.set(source.url, attempts);
+    attempts.running ??= this.#attempt(source, attempts).finally(() => {
+      delete attempts.running;
+      this.changed.emit();
+    });
+    this.changed.emit();
+    return attempts.running;
+  }
+
+  async #attempt(source: Source, attempts: Attempts): Promise<void> {
+    const { clock, logger } = this.#options;
+    await this.#takePlace();
+    try {
+      const isNew = await this.#download(source);
+      attempts.failures = 0;
+      delete attempts.error;
+      if (isNew) this.contentsChanged.emit();
+    } catch (caught) {
+      const error = caught instanceof FormatError ? unreadable(caught) : AppError.from(caught);
+      attempts.failures += 1;
+      attempts.failedAt = clock.now();
+      attempts.error = error.toData();
+      const names = source.users.map(({ name }) => name).join(', ');
+      const kept = this.#options.cache.copyOf(source.url) !== undefined;
+      logger.warning(kept ? 'not updated: the earlier copy stays' : 'not downloaded', {
+        names,
+        code: error.code,
+        reason: error.message,
+      });
+    } finally {
+      this.#givePlace();
+    }
+  }
+
+  /** Whether there are other bytes now than before. Rejects with what keeps them from being used; the earlier copy stays then. */
+  async #download(source: Source): Promise<boolean> {
+    const { cache, downloader, clock, logger } = this.#options;
+    const { url, headers } = source;
+    const copy = cache.copyOf(url);
+    const asked =
+      copy === undefined || cache.bytesOf(url) === undefined
+        ? {}
+        : { etag: copy.etag, lastModified: copy.lastModified };
+    const answer = await downloader.get({ url, headers, maxBytes: source.maxBytes, ...presentOnly(asked) });
+    if (answer.kind === 'unchanged') {
+      cache.noteChecked(url, clock.now());
+      return false;
+    }
+    await this.#assertUsable(source.users, answer.bytes);
+    const kept = cache.keepCopy(url, answer.bytes, answer.headers, clock.now());
+    logger.info('downloaded', { names: source.users.map(({ name }) => name).join(', '), bytes: answer.bytes.length });
+    return kept.sha256 !== copy?.sha256;
+  }
+
+  /** Makes of the bytes what their users want of them, a turn of the loop for each. Throws when none of them can use them. */
+  async #assertUsable(users: readonly User[], bytes: Buffer): Promise<void> {
+    let problem: FormatError | undefined;
+    let usable = false;
+    for (const user of users) {
+      await new Promise((resolve) => setImmediate(resolve));
+      const found = this.#problemOf(user, bytes);
+      if (found === undefined) usable = true;
+      else problem ??= found;
+    }
+    if (!usable && problem !== undefined) throw problem;
+  }
+
+  #problemOf(user: User, bytes: Buffer): FormatError | undefined {
+    switch (user.kind) {
+      case 'rules': {
+        const made = this.#shelf.madeIn(bytes, user.provider);
+        return made instanceof FormatError ? made : undefined;
+      }
+      case 'proxies':
+        return this.#shelf.nodesIn(bytes, user.provider).problem;
+      case 'geodata': {
+        const made = [...this.#shelf.madeOfGeo(user.lists, bytes).values()];
+        // A code that it has not is no fault of the file.
+        return made.find((each): each is FormatError => each instanceof FormatError && each.trouble !== 'NOT_LISTED');
+      }
+    }
+  }
+
+  async #takePlace(): Promise<void> {
+    if (this.#running < maxDownloads) {
+      this.#running += 1;
+      return;
+    }
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  #givePlace(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#running -= 1;
+    else next();
+  }
+}
+
+function sourcesOf({ sets, nodes }: Wanted): Map<string, Source> {
+  const sources = new Map<string, Source>();
+  const add = (place: ProviderPlace, user: User): void => {
+    if (place.kind !== 'http' || place.url === '') return;
+    const interval = place.interval * 1000;
+    const known = sources.get(place.url);
+    if (known !== undefined) {
+      known.users.push(user);
+      return;
+    }
+    const bytes = Math.min(place.maxBytes ?? Number.POSITIVE_INFINITY, maxBytes[user.kind]);
+    sources.set(place.url, { url: place.url, headers: place.headers, interval, maxBytes: bytes, users: [user] });
+  };
+  for (const provider of nodes) add(provider.place, { kind: 'proxies', name: provider.name, provider });
+  for (const each of sets)
+    if (each.kind === 'provider')
+      add(each.provider.place, { kind: 'rules', name: each.provider.name, provider: each.provider });
+  const geo = sets.filter((each) => each.kind === 'geo');
+  for (const [file, lists] of groupBy(geo, (each) => each.file)) {
+    const [first] = lists;
+    if (first === undefined) continue;
+    const { urls, interval } = first.places;
+    add({ kind: 'http', url: urls[file], interval, headers: {} }, { kind: 'geodata', name: file, lists });
+  }
+  return sources;
+}
+
+function unreadable(problem: FormatError): AppError {
+  return new AppError('DOWNLOAD_UNREADABLE', problem.message);
+}
+
+function presentOnly(asked: { etag?: string | undefined; lastModified?: string | undefined }): {
+  etag?: string;
+  lastModified?: string;
+} {
+  const { etag, lastModified } = asked;
+  return { ...(etag === undefined ? {} : { etag }), ...(lastModified === undefined ? {} : { lastModified }) };
+}

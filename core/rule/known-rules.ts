@@ -1,0 +1,61 @@
+/** What is known of rules by their text: what one list hands on to the next. */
+import type { RuleConfig } from '../contract/config.ts';
+
+/** Rules whose counters are remembered, and such as are off; of more those that were noted first are forgotten. */
+const mostRules = 65_536;
+
+export interface KnownRule {
+  /** Flows that it has decided, and such as it was tested for in vain. */
+  readonly hits: number;
+  readonly misses: number;
+  readonly off: boolean;
+}
+
+const nothing = { hits: 0, misses: 0 };
+
+export class KnownRules {
+  readonly #counted = new Map<string, Pick<KnownRule, 'hits' | 'misses'>>();
+  /** Switched off by hand: counters do not push them out. */
+  readonly #off = new Map<string, true>();
+
+  /** What is known of a rule so far, the `nth` of its text. */
+  note(rule: RuleConfig, { hits, misses, off }: KnownRule, nth: number): void {
+    const key = keyOf(rule, nth);
+    remember(this.#off, key, off ? true : undefined);
+    remember(this.#counted, key, hits > 0 || misses > 0 ? { hits, misses } : undefined);
+  }
+
+  of(rule: RuleConfig, nth: number): KnownRule {
+    const key = keyOf(rule, nth);
+    return { ...(this.#counted.get(key) ?? nothing), off: this.#off.has(key) };
+  }
+}
+
+function keyOf(rule: RuleConfig, nth: number): string {
+  return `${nth}:${ruleText(rule)}`;
+}
+
+function remember<T>(map: Map<string, T>, key: string, value: T | undefined): void {
+  map.delete(key);
+  if (value === undefined) return;
+  map.set(key, value);
+  const [oldest] = map.keys();
+  if (map.size > mostRules && oldest !== undefined) map.delete(oldest);
+}
+
+/** Rules, each with which of its text it is: 0 for the first. */
+export function* numbered(rules: readonly RuleConfig[]): Generator<readonly [rule: RuleConfig, nth: number]> {
+  const seen = new Map<string, number>();
+  for (const rule of rules) {
+    const text = ruleText(rule);
+    const nth = seen.get(text) ?? 0;
+    seen.set(text, nth + 1);
+    yield [rule, nth];
+  }
+}
+
+/** A rule as one line. */
+export function ruleText({ type, payload, policy, noResolve, src }: RuleConfig): string {
+  const options = `${noResolve ? ',no-resolve' : ''}${src === true ? ',src' : ''}`;
+  return payload === '' ? `${type},${policy}${options}` : `${type},${payload},${policy}${options}`;
+}

@@ -1,0 +1,146 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { AppError } from '../../../core/base/app-error.ts';
+import type { CommandContext } from '../../../core/cli/command-context.ts';
+import { Console } from '../../../core/cli/console.ts';
+import { runCli } from '../../../core/cli/run-cli.ts';
+import { ProfileLibrary, understand } from '../../../core/profile/profile-library.ts';
+import { HelperDouble } from '../../support/helper-double.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { ProvidersDouble } from '../../support/providers-double.ts';
+
+let home: string;
+let helper: HelperDouble;
+let unreachable: AppError | undefined;
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'mirage-profiles-'));
+  helper = new HelperDouble();
+  unreachable = undefined;
+});
+afterEach(() => rmSync(home, { recursive: true }));
+
+const file = (name: string, port = 1, rules = '["MATCH,DIRECT"]') => {
+  writeFileSync(join(home, name), `mixed-port: ${port}\nrules: ${rules}\n`);
+  return join(home, name);
+};
+const applied = () => helper.calls.flatMap(([method, params]) => (method === 'applyConfig' ? [params] : []));
+
+async function mirage(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const written = { out: '', err: '' };
+  const stream = (to: 'out' | 'err') => ({ write: (text: string) => (written[to] += text) });
+  const library = new ProfileLibrary({ directory: join(home, 'config') });
+  const context: CommandContext = {
+    console: new Console(stream('out'), stream('err'), { NO_COLOR: '1' }),
+    clock: new ManualClock(),
+    uid: 1000,
+    userName: () => undefined,
+    openHelper: async () => {
+      if (unreachable !== undefined) throw unreachable;
+      helper.up();
+      return helper;
+    },
+    loadProfile: (path) => (path === undefined ? library.load() : understand({ kind: 'file', path })),
+    profiles: library,
+    providers: new ProvidersDouble(),
+    ended: async () => undefined,
+    commands: () => ({ cli: 'mirage', offlineRestore: undefined }),
+    confirm: async () => undefined,
+    runProgram: async () => 127,
+  };
+  const code = await runCli(['profile', ...args], { version: '0.1.0', serve: async () => undefined, context });
+  return { code, ...written };
+}
+const listed = async () =>
+  (JSON.parse((await mirage('list', '--json')).out) as { name: string; active: boolean }[]).map(
+    ({ name, active }) => `${active ? '*' : ''}${name}`,
+  );
+
+test('add, list, use, remove', async () => {
+  expect((await mirage('list')).out).toContain('no profiles');
+  expect((await mirage('add', file('home.yaml'))).out).toContain('added home (no problems); it is the one in use');
+  expect((await mirage('add', file('work.yaml', 2))).out).toContain('"mirage profile use work" switches to it');
+  expect((await mirage('list')).out).toBe(`* home  ${home}/home.yaml\n  work  ${home}/work.yaml\n`);
+  expect(await mirage('use', 'work')).toMatchObject({ code: 0, out: 'work is in use\n' });
+  expect(applied()).toMatchObject([{ config: { mixed: { port: 2 } } }]);
+  expect(await listed()).toEqual(['home', '*work']);
+  expect(await mirage('remove', 'work')).toMatchObject({ code: 2, err: expect.stringContaining('PROFILE_IN_USE') });
+  expect((await mirage('remove', 'home')).out).toContain('removed home; its file stays');
+  expect(await listed()).toEqual(['*work']);
+});
+
+test('one that the helper refuses is not chosen', async () => {
+  await mirage('add', file('home.yaml'));
+  await mirage('add', file('work.yaml', 2));
+  helper.answers.applyConfig = () => {
+    throw new AppError('CONFIG_INVALID', 'no such range');
+  };
+  expect(await mirage('use', 'work')).toMatchObject({ code: 4 });
+  expect(await listed()).toEqual(['*home', 'work']);
+});
+
+test('what comes from no address cannot be updated', async () => {
+  await mirage('add', file('home.yaml'));
+  expect(await mirage('update', 'home')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('does not come from an address'),
+  });
+  expect((await mirage('update')).out).toContain('no profile comes from an address');
+});
+
+test('one document with --json', async () => {
+  await mirage('add', file('home.yaml'));
+  expect(JSON.parse((await mirage('add', file('work.yaml', 2), '--json')).out)).toMatchObject({
+    added: { name: 'work', active: false, source: { kind: 'file', path: `${home}/work.yaml` } },
+    problems: [],
+  });
+  expect(JSON.parse((await mirage('use', 'work', '--json')).out)).toMatchObject({
+    active: { name: 'work', active: true },
+    outcome: 'applied',
+  });
+  expect(JSON.parse((await mirage('remove', 'home', '--json')).out)).toMatchObject({ removed: { name: 'home' } });
+});
+
+test.each([
+  ['HELPER_NOT_RUNNING', 'not running'],
+  ['HELPER_IN_USE', 'in use by user 1001'],
+] as const)('%s: the choice is kept for later, and that is said', async (code, message) => {
+  await mirage('add', file('home.yaml'));
+  await mirage('add', file('work.yaml', 2));
+  unreachable = new AppError(code, message);
+  expect(await mirage('use', 'work')).toMatchObject({
+    code: 0,
+    out: `work is in use; not applied yet: ${message}\n`,
+  });
+  expect(JSON.parse((await mirage('use', 'home', '--json')).out)).toMatchObject({
+    outcome: 'pending',
+    reason: { code },
+  });
+  expect(await listed()).toEqual(['*home', 'work']);
+});
+
+test('one that cannot be used, and never could, changes nothing; one that could is used as it was', async () => {
+  await mirage('add', file('home.yaml'));
+  await mirage('add', file('broken.yaml', 2, '5'));
+  expect(await mirage('use', 'broken')).toMatchObject({ code: 4, err: expect.stringContaining('nothing was changed') });
+  expect(applied()).toEqual([]);
+  expect(await listed()).toEqual(['*home', 'broken']);
+  file('broken.yaml', 3);
+  await mirage('use', 'broken');
+  await mirage('use', 'home');
+  file('broken.yaml', 4, '5');
+  expect(await mirage('use', 'broken')).toMatchObject({ code: 0, err: expect.stringContaining('last good version') });
+  expect(applied().at(-1)).toMatchObject({ config: { mixed: { port: 3 } } });
+});
+
+test.each([
+  [['list', 'x'], 2],
+  [['use'], 2],
+  [['add', '/there/is/none.yaml'], 4],
+  [['use', 'none'], 2],
+  [['rename', 'x'], 2],
+] as const)('%j is a mistake', async (args, code) => {
+  expect(await mirage(...args)).toMatchObject({ code, out: '' });
+  expect(await listed()).toEqual([]);
+});

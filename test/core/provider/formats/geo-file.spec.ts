@@ -1,0 +1,223 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { finish } from '../../../../core/base/steps.ts';
+import type { GeoFile } from '../../../../core/profile/provider-contents.ts';
+import { FormatError } from '../../../../core/provider/formats/format-error.ts';
+import { listsOf } from '../../../../core/provider/formats/geo-dat.ts';
+import { geoCode, readGeoFile } from '../../../../core/provider/formats/geo-file.ts';
+import { countryCodes, Mmdb, systemNumbers } from '../../../../core/provider/formats/mmdb.ts';
+import type { SetContents as RuleSet } from '../../../../core/rule/rule-set.ts';
+import { readCanonicalSet } from '../../../../core/rule/sets/set-reader.ts';
+import { asnDatabase, countryDatabase, geoipFile, geositeFile } from '../../../support/geodata.ts';
+import { peerFile } from '../../../support/peers.ts';
+
+function listOf(kind: GeoFile, file: Buffer, code: string): RuleSet {
+  const type = kind === 'geosite' ? 'GEOSITE' : kind === 'asn' ? 'IP-ASN' : 'GEOIP';
+  const wanted = geoCode(type, code);
+  const set = readGeoFile(kind, file, [wanted]).get([wanted.code, ...wanted.attributes].join('@'));
+  if (set === undefined || set instanceof FormatError) throw set ?? new Error('none');
+  return finish(readCanonicalSet(set.bytes, set.behavior));
+}
+
+const namesIn = (set: RuleSet, names: readonly string[]): boolean[] => {
+  if (set.behavior === 'ipcidr') throw new Error(set.behavior);
+  return names.map((name) => set.names.has(name));
+};
+const addressesIn = (set: RuleSet, ips: readonly string[]): boolean[] => {
+  if (set.behavior !== 'ipcidr') throw new Error(set.behavior);
+  return ips.map((ip) => set.addresses.has(ip));
+};
+
+describe('codes', () => {
+  test.each([
+    ['GEOSITE', 'Google@CN', { code: 'google', attributes: ['cn'], inverted: false }],
+    ['GEOSITE', 'geolocation-!cn', { code: 'geolocation-!cn', attributes: [], inverted: false }],
+    ['GEOSITE', '!cn', { code: 'cn', attributes: [], inverted: true }],
+    ['GEOIP', 'CN', { code: 'cn', attributes: [], inverted: false }],
+    ['IP-ASN', '13335', { code: '13335', attributes: [], inverted: false }],
+  ] as const)('%s,%s', (type, payload, code) => {
+    expect(geoCode(type, payload)).toEqual(code);
+  });
+});
+
+describe('geosite.dat', () => {
+  const file = geositeFile({
+    CN: [
+      ['suffix', 'example.cn'],
+      ['full', 'www.example.org'],
+      ['suffix', 'ads.example', 'ads', 'cn'],
+      ['suffix', 'shop.example', 'cn'],
+    ],
+    MIXED: [
+      ['keyword', 'tracker'],
+      ['regex', '^ad[0-9]+\\.'],
+      ['suffix', 'x.example'],
+    ],
+  });
+
+  test('names and what is below them; attributes select', () => {
+    expect(
+      namesIn(listOf('geosite', file, 'cn'), [
+        'example.cn',
+        'a.example.cn',
+        'www.example.org',
+        'a.www.example.org',
+        'shop.example',
+      ]),
+    ).toEqual([true, true, true, false, true]);
+    expect(namesIn(listOf('geosite', file, 'CN@cn'), ['example.cn', 'shop.example', 'ads.example'])).toEqual([
+      false,
+      true,
+      true,
+    ]);
+    expect(namesIn(listOf('geosite', file, 'cn@cn@ads'), ['shop.example', 'ads.example'])).toEqual([false, true]);
+  });
+
+  test('keywords and expressions are rules of a classical set', () => {
+    expect(listOf('geosite', file, 'mixed')).toMatchObject({
+      behavior: 'classical',
+      others: [
+        { type: 'DOMAIN-KEYWORD', payload: 'tracker' },
+        { type: 'DOMAIN-REGEX', payload: '^ad[0-9]+\\.' },
+      ],
+    });
+    expect(listOf('geosite', file, 'cn').behavior).toBe('domain');
+  });
+
+  test('a code that is not there is told, not an error of the file', () => {
+    const lists = readGeoFile('geosite', file, [geoCode('GEOSITE', 'nowhere'), geoCode('GEOSITE', 'cn')]);
+    expect(lists.get('nowhere')).toMatchObject({ trouble: 'NOT_LISTED' });
+    expect(lists.get('cn')).toMatchObject({ entries: 4 });
+  });
+});
+
+test('geoip.dat: both families; a mapped IPv4 prefix is IPv4', () => {
+  const file = geoipFile({ CN: ['192.0.2.0/24', '2001:db8::/32', '::ffff:198.51.100.0/120'], PRIVATE: ['10.0.0.0/8'] });
+  const asked = ['192.0.2.255', '192.0.3.0', '2001:db8::1', '2001:db9::', '198.51.100.7', '10.1.2.3'];
+  expect(addressesIn(listOf('geoip', file, 'cn'), asked)).toEqual([true, false, true, false, true, false]);
+  expect(addressesIn(listOf('geoip', file, 'private'), asked)).toEqual([false, false, false, false, false, true]);
+});
+
+describe.each([24, 28, 32] as const)('databases with records of %i bits', (bits) => {
+  test.each(['maxmind', 'text', 'list'] as const)('countries, as %s', (form) => {
+    const file = countryDatabase({ CN: ['192.0.2.0/24', '2001:db8::/32'], US: ['198.51.100.0/25'] }, { bits, form });
+    expect(
+      addressesIn(listOf('country', file, 'cn'), ['192.0.2.1', '192.0.1.255', '2001:db8:ffff::', '198.51.100.1']),
+    ).toEqual([true, false, true, false]);
+    expect(addressesIn(listOf('country', file, 'US'), ['192.0.2.1', '198.51.100.127', '198.51.100.128'])).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    expect(readGeoFile('country', file, [geoCode('GEOIP', 'zz')]).get('zz')).toMatchObject({ trouble: 'NOT_LISTED' });
+  });
+
+  test('autonomous systems, also in a database of IPv4 only', () => {
+    for (const version of [4, 6] as const) {
+      const file = asnDatabase({ 13335: ['192.0.2.0/24'], 64512: ['198.51.100.0/24'] }, { bits, version });
+      expect(addressesIn(listOf('asn', file, '13335'), ['192.0.2.9', '198.51.100.9'])).toEqual([true, false]);
+    }
+  });
+});
+
+describe('hostile files are refused with their offset', () => {
+  const files: [GeoFile, Buffer][] = [
+    [
+      'geosite',
+      geositeFile({
+        CN: [
+          ['suffix', 'example.cn'],
+          ['regex', 'a+', 'x'],
+        ],
+      }),
+    ],
+    ['geoip', geoipFile({ CN: ['192.0.2.0/24', '2001:db8::/32'] })],
+    ['country', countryDatabase({ CN: ['192.0.2.0/24'], US: ['2001:db8::/32'] }, { bits: 24, form: 'maxmind' })],
+    ['asn', asnDatabase({ 13335: ['192.0.2.0/24'] }, { bits: 28, version: 4 })],
+  ];
+  const code = (kind: GeoFile) => (kind === 'asn' ? geoCode('IP-ASN', '13335') : geoCode('GEOSITE', 'cn'));
+  const attempt = (kind: GeoFile, file: Buffer): void => {
+    try {
+      for (const set of readGeoFile(kind, file, [code(kind)]).values())
+        if (!(set instanceof FormatError)) finish(readCanonicalSet(set.bytes, set.behavior));
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+    }
+  };
+
+  test.each(files)('%s', (kind, whole) => {
+    for (let length = 0; length < whole.length; length++) attempt(kind, whole.subarray(0, length));
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }), (changes) => {
+        const bytes = Buffer.from(whole);
+        for (const [at, value] of changes) bytes[at % bytes.length] = value;
+        attempt(kind, bytes);
+      }),
+      { numRuns: 1000 },
+    );
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => attempt(kind, Buffer.from(bytes))));
+  });
+
+  test('with the place of what is wrong', () => {
+    const [, geosite = Buffer.alloc(0)] = files[0] ?? [];
+    expect(() => listsOf(geosite.subarray(0, geosite.length - 3))).toThrow(/at byte 0/);
+    expect(() => new Mmdb(Buffer.from('nothing'))).toThrow(FormatError);
+  });
+
+  test('a tree that leads back into itself ends', () => {
+    const [, database = Buffer.alloc(0)] = files[2] ?? [];
+    const loop = Buffer.from(database);
+    loop.writeUIntBE(0, 0, 3);
+    loop.writeUIntBE(0, 3, 3);
+    expect(() => new Mmdb(loop).walk(countryCodes, () => undefined)).toThrow(FormatError);
+  });
+});
+
+describe('real files', () => {
+  const real = (name: string) => peerFile(`geodata/${name}`);
+  test.skipIf(real('geosite.dat') === undefined)('every code of geosite.dat loads', () => {
+    const file = readFileSync(real('geosite.dat') ?? '');
+    const codes = [...listsOf(file).keys()];
+    expect(codes.length).toBeGreaterThan(1000);
+    for (const set of readGeoFile(
+      'geosite',
+      file,
+      codes.map((code) => geoCode('GEOSITE', code === '!' ? '' : code)),
+    ).values()) {
+      if (set instanceof FormatError) throw set;
+      expect([set.leftOut, set.example]).toEqual([0, undefined]);
+      expect(finish(readCanonicalSet(set.bytes, set.behavior)).size).toBeGreaterThan(0);
+    }
+  });
+
+  test.skipIf(real('geoip.dat') === undefined)('codes of geoip.dat load', () => {
+    const file = readFileSync(real('geoip.dat') ?? '');
+    const codes = [...listsOf(file).keys()].filter((_, i) => i % 10 === 0 || i < 5);
+    for (const set of readGeoFile(
+      'geoip',
+      file,
+      codes.map((code) => geoCode('GEOIP', code)),
+    ).values()) {
+      if (set instanceof FormatError) throw set;
+      expect(finish(readCanonicalSet(set.bytes, set.behavior)).size).toBeGreaterThan(0);
+    }
+  });
+
+  test.skipIf(real('country.mmdb') === undefined)('every code of country.mmdb and number of ASN.mmdb is found', () => {
+    for (const [name, codesOf] of [
+      ['country.mmdb', countryCodes],
+      ['ASN.mmdb', systemNumbers],
+    ] as const) {
+      const file = readFileSync(real(name) ?? '');
+      const codes = new Set<string>();
+      new Mmdb(file).walk(codesOf, (code) => codes.add(code));
+      expect(codes.size).toBeGreaterThan(200);
+      const some = [...codes].slice(0, 300).map((code) => geoCode('GEOIP', code));
+      for (const set of readGeoFile(name === 'ASN.mmdb' ? 'asn' : 'country', file, some).values()) {
+        if (set instanceof FormatError) throw set;
+        expect(finish(readCanonicalSet(set.bytes, set.behavior)).size).toBeGreaterThan(0);
+      }
+    }
+  });
+});

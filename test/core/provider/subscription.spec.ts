@@ -1,0 +1,184 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../core/base/clock.ts';
+import { ProfileLibrary } from '../../../core/profile/profile-library.ts';
+import { Downloader } from '../../../core/provider/download/download.ts';
+import { fetchSubscription, infoOf, nameOf, profileOf } from '../../../core/provider/subscription.ts';
+import { type Answer, answers, SubscriptionServer } from '../../support/subscription-server.ts';
+
+let server: SubscriptionServer;
+let directory: string;
+let now: number;
+const code = (expected: string) => expect.objectContaining({ code: expected });
+const library = (): ProfileLibrary =>
+  new ProfileLibrary({
+    directory,
+    fetch: fetchSubscription(new Downloader({ clock: systemClock, proxy: () => undefined, version: '1' })),
+    now: () => now,
+  });
+const textOf = (port: number): string => `mixed-port: ${port}\nproxies: []\nrules: ["MATCH,DIRECT"]\n`;
+const portInUse = async () => (await library().load()).config?.mixed?.port;
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'mirage-subscription-'));
+  now = 1_700_000_000_000;
+  server = await SubscriptionServer.start();
+  server.routes.set(
+    '/sub',
+    answers.text(textOf(1), {
+      'content-disposition': "attachment; filename*=UTF-8''%E6%88%91%E7%9A%84.yaml",
+      'subscription-userinfo': 'upload=1; download=2; total=10; expire=1800000000',
+      'profile-update-interval': '12',
+    }),
+  );
+});
+afterEach(async () => {
+  await server.stop();
+  rmSync(directory, { recursive: true });
+});
+
+test('an address becomes a profile: with the name that the server gives it, and what it says of itself', async () => {
+  const entry = await library().addUrl(server.url('/sub'));
+  expect(entry).toMatchObject({
+    name: '我的',
+    active: true,
+    source: { kind: 'url', url: server.url('/sub') },
+    subscription: {
+      updatedAt: now,
+      interval: 12 * 3600,
+      info: { upload: 1, download: 2, total: 10, expires: 1_800_000_000_000 },
+    },
+  });
+  expect(await portInUse()).toBe(1);
+  expect(statSync(entry.source.path).mode & 0o777).toBe(0o600);
+  expect(statSync(join(directory, 'profiles.json')).mode & 0o777).toBe(0o600);
+});
+
+test('the same address again is the same profile, looked at anew', async () => {
+  const first = await library().addUrl(server.url('/sub'));
+  server.routes.set('/sub', answers.text(textOf(2)));
+  expect((await library().addUrl(server.url('/sub'))).id).toBe(first.id);
+  expect(await portInUse()).toBe(2);
+  expect(await library().list()).toHaveLength(1);
+});
+
+test('what has not changed is not sent again', async () => {
+  const { id } = await library().addUrl(server.url('/sub'));
+  now += 1000;
+  const after = await library().update(id);
+  expect(server.heads[1]).toHaveProperty('if-none-match');
+  expect(after.subscription?.updatedAt).toBe(now - 1000);
+});
+
+describe('whatever comes, the version that works stays', () => {
+  test.each<[string, Answer, string]>([
+    ['a web page that asks to sign in', answers.page, 'CONFIG_INVALID'],
+    ['nothing', answers.text(''), 'CONFIG_INVALID'],
+    ['a profile with a mistake', answers.text('rules: nonsense'), 'CONFIG_INVALID'],
+    ['broken YAML', answers.text('rules: [a\nb: c'), 'CONFIG_SYNTAX'],
+    ['not found', answers.status(404), 'DOWNLOAD_STATUS'],
+    ['50 MiB of zeros', answers.zeros(50), 'DOWNLOAD_TOO_LARGE'],
+    ['a bomb', answers.bomb(100), 'DOWNLOAD_TOO_LARGE'],
+    ['cut in the middle', answers.cut(textOf(3)), 'DOWNLOAD_CUT'],
+    ['redirects without an end', answers.redirect('/sub'), 'DOWNLOAD_FAILED'],
+  ])('%s', async (_, answer, expected) => {
+    const { id } = await library().addUrl(server.url('/sub'));
+    server.routes.set('/sub', answer);
+    await expect(library().update(id)).rejects.toThrow(code(expected));
+    expect(await portInUse()).toBe(1);
+    const [entry] = await library().list();
+    expect(entry?.subscription).toMatchObject({ updatedAt: now, error: { code: expected } });
+    server.routes.set('/sub', answers.text(textOf(4)));
+    expect((await library().update(id)).subscription?.error).toBeUndefined();
+    expect(await portInUse()).toBe(4);
+  });
+
+  test('one that never worked is not added', async () => {
+    server.routes.set('/sub', answers.page);
+    await expect(library().addUrl(server.url('/sub'))).rejects.toThrow(code('CONFIG_INVALID'));
+    await expect(library().addUrl('file:///etc/passwd')).rejects.toThrow(code('DOWNLOAD_ADDRESS'));
+    expect(await library().list()).toEqual([]);
+    expect(existsSync(join(directory, 'profiles'))).toBe(false);
+  });
+});
+
+test('is due after its interval, and an hour after a look that failed', async () => {
+  const { id } = await library().addUrl(server.url('/sub'));
+  now += 11 * 3_600_000;
+  expect(library().due()).toEqual([]);
+  now += 2 * 3_600_000;
+  expect(library().due()).toEqual([id]);
+  server.routes.set('/sub', answers.status(500));
+  await expect(library().update(id)).rejects.toThrow(code('DOWNLOAD_STATUS'));
+  expect(library().due()).toEqual([]);
+  now += 3_700_000;
+  expect(library().due()).toEqual([id]);
+});
+
+test('a file that it names is not read: it comes from somebody else', async () => {
+  writeFileSync(join(directory, 'secret.yaml'), 'payload:\n  - a.example\n');
+  server.routes.set(
+    '/sub',
+    answers.text(
+      'rule-providers: { f: { type: file, behavior: domain, path: ./secret.yaml } }\nrules: ["RULE-SET,f,DIRECT", "MATCH,DIRECT"]',
+    ),
+  );
+  await library().addUrl(server.url('/sub'));
+  expect((await library().load()).directory).toBeUndefined();
+});
+
+test('removed with all that was kept of it', async () => {
+  const { id } = await library().addUrl(server.url('/sub'));
+  await library().load();
+  await library().remove(id);
+  expect(readdirSync(join(directory, 'profiles'))).toEqual([]);
+  expect(readFileSync(join(directory, 'profiles.json'), 'utf8')).not.toContain('http');
+});
+
+test('two processes change the list at once, and nothing is lost', async () => {
+  const other = library();
+  await other.list();
+  const [a, b] = [join(directory, 'a.yaml'), join(directory, 'b.yaml')];
+  for (const file of [a, b]) writeFileSync(file, textOf(1));
+  await Promise.all([library().addUrl(server.url('/sub')), other.add(a), library().add(b)]);
+  expect(await library().list()).toHaveLength(3);
+});
+
+test('a list of links becomes a profile with something to choose', async () => {
+  const links = 'socks5://192.0.2.1:1080#A\ntrojan://x@192.0.2.2:443#B\n';
+  expect(profileOf(textOf(1))).toBe(textOf(1));
+  for (const text of [links, Buffer.from(links).toString('base64')]) {
+    server.routes.set('/sub', answers.text(text));
+    await library().addUrl(server.url('/sub'));
+    const { config } = await library().load();
+    expect(config?.groups.map(({ name, members }) => [name, members])).toEqual([
+      ['Proxy', ['Auto', 'A', 'B']],
+      ['Auto', ['A', 'B']],
+    ]);
+    expect(config?.rules.at(-1)).toMatchObject({ type: 'MATCH', policy: 'Proxy' });
+  }
+});
+
+test.each([
+  ['attachment; filename=abc.yaml', 'abc'],
+  ['attachment; filename="a b.yml"; filename*=UTF-8\'\'%E4%B8%AD', '中'],
+  ["attachment; filename*=utf-8''..%2F..%2Fetc", '....etc'],
+  ['inline', undefined],
+  ['attachment; filename=""', undefined],
+])('the name in %s is %s', (disposition, name) => {
+  expect(nameOf(disposition)).toBe(name);
+});
+
+test.each([
+  [
+    'upload=0; download=455727941; total=536870912000; expire=1762099200',
+    { upload: 0, download: 455727941, total: 536870912000, expires: 1762099200000 },
+  ],
+  ['total=1.5;download=2', { download: 2, total: 1 }],
+  ['expire=0; total=0', undefined],
+  ['nonsense', undefined],
+])('%s', (text, info) => {
+  expect(infoOf(text)).toEqual(info);
+});

@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest';
+import { noRule } from '../../../core/rule/no-rule.ts';
+import { expressionMatcher, expressionProblem, isPerlOnly, RegexTable } from '../../../core/rule/regex-table.ts';
+import { fairClock } from '../../support/fair-clock.ts';
+
+const table = (...list: string[]): RegexTable =>
+  new RegexTable(list.map((payload, index) => ({ type: 'DOMAIN-REGEX', payload, index: index * 10 })));
+
+test('the lowest index below the limit, else the limit; anywhere, in any case', () => {
+  const rules = table('^ADS[0-9]{1,3}\\.', 'track', '\\.cn$');
+  expect(rules.lookup('ads12.example.cn', 0, noRule)).toBe(0);
+  expect(rules.lookup('ads1234.example.cn', 0, noRule)).toBe(20);
+  expect(rules.lookup('a.tracker.example', 0, noRule)).toBe(10);
+  expect(rules.lookup('a.tracker.example', 0, 10)).toBe(10);
+  expect(rules.lookup('a.tracker.example', 0, 5)).toBe(5);
+  expect(rules.lookup('other.example', 0, noRule)).toBe(noRule);
+  expect(table().lookup('a.example', 0, 7)).toBe(7);
+});
+
+test.each([
+  ['^(?!ads)', true],
+  ['(?<=a)b', true],
+  ['(?>a)b', true],
+  ['(a)\\1', true],
+  ['(?<n>a)\\k<n>', true],
+  ['(?<n>a)', false],
+  ['a\\\\1', false],
+  ['(?i:a)', false],
+  ['a?=b', false],
+])('whether %s is beyond RE2: %s', (expression, isBeyond) => {
+  expect(isPerlOnly(expression)).toBe(isBeyond);
+});
+
+test.each([
+  ['(?=a)b', /unsupported Perl syntax/],
+  ['(?<!a)b', /invalid/],
+  ['(a)\\1', /invalid escape sequence/],
+  ['a**', /invalid nested repetition|missing argument|bad repetition/],
+  ['(', /missing closing/],
+  ['[z-a]', /invalid character class range/],
+  ['a{1001}', /invalid repeat count/],
+  ['(?:[a-z]{100}){10}|(?:[a-z]{100}){10}|(?:[a-z]{100}){10}', /too large/],
+])('%s cannot be used, and why', (expression, reason) => {
+  expect(expressionProblem(expression)).toMatch(reason);
+});
+
+test('together they have a bound too', () => {
+  const large = '[a-z]{500}';
+  expect(expressionProblem(large)).toBeUndefined();
+  expect(() => table(...Array<string>(100).fill(large))).toThrow(RangeError);
+});
+
+test('what makes other engines backtrack for ever is answered in linear time', () => {
+  const cruel = ['^(a+)+$', '^(a|aa)+$', '^(.*a){20}$', '(x+x+)+y'];
+  const name = `${'a'.repeat(60)}.${'x'.repeat(60)}.${'a'.repeat(60)}b`;
+  const begun = fairClock.monotonic();
+  for (let i = 0; i < 100; i++) table(...cruel).lookup(name, 0, noRule);
+  for (const expression of cruel) expressionMatcher(expression)(name);
+  // Backtracking would take longer than the universe has existed.
+  expect(fairClock.monotonic() - begun).toBeLessThan(10_000);
+});

@@ -1,0 +1,179 @@
+/** One profile, given to mihomo and to us: which rule takes each of many connections. */
+
+import type { Door, Metadata } from '../../core/flow/metadata.ts';
+import { loadProfile } from '../../core/profile/profile-loader.ts';
+import { RuleEngine } from '../../core/rule/rule-engine.ts';
+import { noSets, type RuleSet, type RuleSets } from '../../core/rule/rule-set.ts';
+import { decide } from '../../core/tunnel/policy.ts';
+import { type Client, programClient, tcpClient, udpClient } from './clients.ts';
+import { type Decided, Mihomo } from './mihomo.ts';
+import { type AddressesOf, ProxyGround } from './proxy-ground.ts';
+
+export interface Connection {
+  readonly network: 'tcp' | 'udp';
+  /** How it is asked for; UDP comes by SOCKS5. */
+  readonly type: Door['type'];
+  readonly host: string;
+  readonly port: number;
+  /** A copy of curl that connects in place of this process. */
+  readonly program?: string;
+}
+
+export interface Compared {
+  readonly connection: Connection;
+  readonly theirs: string;
+  readonly ours: string;
+  /** Rule and payload in mihomo's words. */
+  readonly rule: string;
+}
+
+export interface Written {
+  readonly rules: readonly string[];
+  readonly subRules?: Readonly<Record<string, readonly string[]>>;
+  /** Further keys of the profile, as YAML. */
+  readonly more?: string;
+  /** Names of proxies beside those that rules name; the second list carries no UDP. */
+  readonly proxies: readonly string[];
+  readonly withoutUdp?: readonly string[];
+}
+
+/** Connections at a time. */
+const atOnce = 24;
+
+export async function compare(
+  written: Written,
+  connections: readonly Connection[],
+  addressesOf: AddressesOf,
+  sets: RuleSets = noSets,
+): Promise<Compared[]> {
+  const ground = new ProxyGround(addressesOf);
+  const { proxy, names } = await ground.start();
+  const mihomo = new Mihomo();
+  const open: Client[] = [];
+  try {
+    const port = await mihomo.start((mixed) => profileOf(written, { mixed, proxy, names }));
+    const { config, problems } = loadProfile(profileOf(written, { mixed: port, proxy, names }));
+    if (config === undefined) throw new Error(JSON.stringify(problems));
+    const engine = new RuleEngine(config.rules, { subRules: config.subRules, sets });
+    const withoutUdp = new Set(written.withoutUdp);
+    const compared: Compared[] = [];
+    const waiting = [...connections];
+    const work = async (): Promise<void> => {
+      for (let connection = waiting.shift(); connection !== undefined; connection = waiting.shift()) {
+        const { client, decided } = await ask(mihomo, port, connection, open);
+        const { chain, rule } = decided ?? { chain: 'nothing said', rule: '' };
+        const ours = await policyOf(engine, withoutUdp, metadataOf(connection, client.port, port), addressesOf);
+        compared.push({ connection, theirs: chain.replace(/\[.*/, ''), ours, rule });
+      }
+    };
+    await Promise.all(Array.from({ length: atOnce }, work));
+    return compared;
+  } finally {
+    for (const client of open) client.close();
+    mihomo.stop();
+    ground.stop();
+  }
+}
+
+/** Connects, again if nothing is said of it: a datagram may be lost on a busy machine. */
+async function ask(
+  mihomo: Mihomo,
+  mixed: number,
+  { network, type, host, port, program }: Connection,
+  open: Client[],
+): Promise<{ client: Client; decided: Decided | undefined }> {
+  const to = { host, port };
+  for (let tries = 1; ; tries++) {
+    const client =
+      program !== undefined
+        ? await programClient(mixed, program, to)
+        : network === 'udp'
+          ? await udpClient(mixed, to)
+          : await tcpClient(mixed, type, to);
+    const decided = await mihomo.decision(network === 'udp' ? 'UDP' : 'TCP', client.port);
+    // Datagrams from a port that was used before belong to the same flow.
+    if (network === 'udp') open.push(client);
+    else client.close();
+    // It does not always find the program in time.
+    const isFound = program === undefined || (decided !== undefined && program.endsWith(`/${decided.program}`));
+    if ((decided !== undefined && isFound) || tries === 5) return { client, decided };
+  }
+}
+
+/** A difference as one line: what connects where, and which rule takes it there and here. */
+export function differenceOf({ connection, theirs, ours }: Compared, { rules, subRules = {} }: Written): string {
+  const lines = [rules, ...Object.values(subRules)].flat();
+  const lineOf = (policy: string): string => lines.find((line) => line.split(',').includes(policy)) ?? policy;
+  const { network, type, host, port } = connection;
+  return `${network} ${type} ${host} ${port}: theirs ${lineOf(theirs)} | ours ${lineOf(ours)}`;
+}
+
+function profileOf(
+  { rules, subRules = {}, more = '', proxies, withoutUdp = [] }: Written,
+  ports: { mixed: number; proxy: number; names: number },
+): string {
+  const node = (name: string, udp: boolean): string =>
+    `  - {name: "${name}", type: socks5, server: 127.0.0.1, port: ${ports.proxy}, udp: ${udp}}\n`;
+  const list = (lines: readonly string[], indent: string): string =>
+    lines.length === 0 ? ' []\n' : `\n${lines.map((line) => `${indent}- '${line.replaceAll("'", "''")}'\n`).join('')}`;
+  const lists = Object.entries(subRules).map(([name, lines]) => `  ${name}:${list(lines, '    ')}`);
+  return `mixed-port: ${ports.mixed}
+mode: rule
+log-level: info
+ipv6: true
+find-process-mode: strict
+dns: {enable: true, ipv6: true, use-system-hosts: false, nameserver: ["udp://127.0.0.1:${ports.names}"], listen: ""}
+${more}
+proxies:
+${proxies.map((name) => node(name, true)).join('')}${withoutUdp.map((name) => node(name, false)).join('')}
+${lists.length === 0 ? '' : `sub-rules:\n${lists.join('')}`}
+rules:${list(rules, '  ')}`;
+}
+
+function metadataOf({ network, type, host, port, program }: Connection, own: number, mixed: number): Metadata {
+  const destination = { host, port };
+  const path = program ?? process.execPath;
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  return {
+    network,
+    inbound: 'mixed',
+    source: { host: '127.0.0.1', port: own },
+    destination,
+    originalDestination: destination,
+    process: { pid: process.pid, uid: process.getuid?.() ?? 0, name, path },
+    door: { type: network === 'udp' ? 'SOCKS5' : type, port: mixed, user: '' },
+  };
+}
+
+/** Where our dispatcher would lead it. */
+async function policyOf(
+  rules: RuleEngine,
+  withoutUdp: ReadonlySet<string>,
+  metadata: Metadata,
+  addressesOf: AddressesOf,
+): Promise<string> {
+  const policies = {
+    dialFailed: () => undefined,
+    route: (tag: string) => {
+      const passes = tag === 'PASS' || tag === 'PASS-RULE' ? { passes: true as const } : {};
+      const outbound = { tag, carriesUdp: !withoutUdp.has(tag), ...passes };
+      return { outbound, chain: [tag] } as unknown as ReturnType<Parameters<typeof decide>[0]['policies']['route']>;
+    },
+  };
+  const ownServers = { all: () => [], isProxyBehind: () => false };
+  const flow = { metadata, withProcess: () => Promise.resolve(metadata) };
+  const decision = await decide({ rules, policies, ownServers }, flow, async (name) => addressesOf(name)[0]);
+  return decision.rule.policy;
+}
+
+/** Sets that are made when they are first asked for. */
+export function lazySets(setOf: (name: string) => RuleSet | undefined): RuleSets {
+  const made = new Map<string, RuleSet | undefined>();
+  return {
+    get(name) {
+      if (!made.has(name)) made.set(name, setOf(name));
+      return made.get(name);
+    },
+    trouble: () => 'NOT_LISTED',
+  };
+}

@@ -1,0 +1,38 @@
+/** Providers of whom nobody wants anything, as the app process sees them. */
+import { Emitter } from '../../core/base/emitter.ts';
+import type { ProviderRow } from '../../core/contract/providers.ts';
+import type { Wanted } from '../../core/profile/profile-loader.ts';
+
+export class ProvidersDouble {
+  readonly changed = new Emitter<void>();
+  readonly contentsChanged = new Emitter<void>();
+  readonly blobs = new Map<string, Buffer>();
+  readonly used: Wanted[] = [];
+  readonly updated: (string | undefined)[] = [];
+  list: ProviderRow[] = [];
+  running = false;
+
+  use(wanted: Wanted): void {
+    this.used.push(wanted);
+  }
+
+  start(): void {
+    this.running = true;
+  }
+
+  stop(): void {
+    this.running = false;
+  }
+
+  async update(name?: string): Promise<void> {
+    this.updated.push(name);
+  }
+
+  rows(): ProviderRow[] {
+    return this.list;
+  }
+
+  blob(sha256: string): Buffer | undefined {
+    return this.blobs.get(sha256);
+  }
+}
