@@ -74,6 +74,8 @@ export const appInfoSchema = z.strictObject({
   profiles: z.array(profileEntrySchema),
   /** What the profile in use names and does not contain. */
   providers: z.array(providerRowSchema).optional(),
+  /** A profile is being brought into force: its rule sets that the helper has been given, of how many that it did not have. */
+  applying: z.strictObject({ sets: z.number().int(), of: z.number().int() }).optional(),
   /** How the command line is called on this machine, for texts that name a command. */
   cli: z.string(),
   /** The command that gives the network back without the helper; null where it is not installed. */
@@ -92,6 +94,8 @@ const ownMethods = {
   reloadProfile: { params: z.strictObject({}), result: appInfoSchema },
   /** Chooses the profile in use, by id, and applies it; open flows stay. */
   useProfile: { params: z.strictObject({ id: z.string().max(100) }), result: appInfoSchema },
+  /** Ends what brings a profile into force; what was in force before stays, and its profile is in use again. */
+  cancelApply: { params: z.strictObject({}), result: appInfoSchema },
   /** Downloads a profile and adds it to the list. Nothing is added when that fails, or when it cannot be used. */
   addProfile: { params: z.strictObject({ url: z.string().max(4096) }), result: appInfoSchema },
   /** Downloads a profile anew, by id; a version that cannot be used changes nothing. */

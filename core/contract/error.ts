@@ -6,6 +6,7 @@ export const errorCodes = [
   'CONFIG_SYNTAX', // the text is no YAML
   'CONFIG_INVALID', // one or more keys are wrong; `problems` has them all
   'CONFIG_TOO_LARGE',
+  'APPLY_CANCELLED', // a person has ended it: the configuration of before stays in force
   'POLICY_UNKNOWN', // no node or policy group has this name
   'POLICY_NOT_CHOSEN', // nobody chooses in a policy group of this type
   'PROFILE_UNKNOWN', // no profile of the list has this name

@@ -12,6 +12,10 @@ export const enErrors: { readonly [C in ErrorCode]: ErrorText } = {
     title: 'The profile has mistakes',
     action: 'Correct them, then reload the profile. The old configuration stays in force.',
   },
+  APPLY_CANCELLED: {
+    title: 'Cancelled: the profile was not applied',
+    action: 'What was in force before stays in force. Reload the profile to apply it after all.',
+  },
   POLICY_UNKNOWN: {
     title: 'There is no such node or policy group',
     action: 'Look at the list under Proxies: the profile may have changed.',

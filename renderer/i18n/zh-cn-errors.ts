@@ -4,6 +4,7 @@ import type { enErrors } from './en-errors.ts';
 export const zhCnErrors: typeof enErrors = {
   CONFIG_SYNTAX: { title: '配置文件不是有效的 YAML', action: '改正所示的行，然后重新加载配置。' },
   CONFIG_INVALID: { title: '配置文件有错误', action: '改正后重新加载。在此之前旧配置继续生效。' },
+  APPLY_CANCELLED: { title: '已取消：配置未应用', action: '原来的配置继续生效。如仍要应用，请重新加载配置。' },
   POLICY_UNKNOWN: { title: '没有这个节点或策略组', action: '请查看“代理”页的列表：配置可能已经改变。' },
   POLICY_NOT_CHOSEN: {
     title: '该策略组不能手动选择',

@@ -22,7 +22,6 @@ export function ProfileCard({ entry, actions }: { entry: ProfileEntry; actions: 
         <button
           type="button"
           className="button"
-          disabled={actions.busy}
           aria-label={t('profiles.useNamed', { name })}
           onClick={() => void actions.use(entry)}
         >

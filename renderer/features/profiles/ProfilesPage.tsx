@@ -5,6 +5,7 @@ import { GridSkeleton } from '../../components/data-grid/GridSkeleton.tsx';
 import { EmptyState } from '../../components/EmptyState.tsx';
 import { PageHeader } from '../../components/PageHeader.tsx';
 import { useLive } from '../../stores/services.ts';
+import { ApplyProgress } from './ApplyProgress.tsx';
 import { ProfileCard } from './ProfileCard.tsx';
 import { ProfileReport } from './ProfileReport.tsx';
 import { useProfileActions } from './use-profile-actions.ts';
@@ -17,6 +18,7 @@ export function ProfilesPage() {
   return (
     <>
       <PageHeader title={t('profiles.title')}>
+        <ApplyProgress applying={info?.applying} />
         <button
           type="button"
           className="button"

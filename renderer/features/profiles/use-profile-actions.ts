@@ -19,12 +19,19 @@ export function useProfileActions(): ProfileActions {
   const { bridge, notices } = useServices();
   const [busy, setBusy] = useState(false);
   return useMemo(() => {
-    const carryOut = async (ask: () => Promise<AppInfo>, done: (info: AppInfo) => string, failed: string) => {
+    const carryOut = async (
+      ask: () => Promise<AppInfo>,
+      done: (info: AppInfo) => string | undefined,
+      failed: string,
+    ) => {
       setBusy(true);
       try {
         const info = await ask();
         if (info.profile?.state === 'refused') notices.warn(t('profile.notApplied'));
-        else notices.say(done(info));
+        else {
+          const said = done(info);
+          if (said !== undefined) notices.say(said);
+        }
       } catch (caught) {
         notices.fail(failed, errorDataOf(caught));
       }
@@ -35,7 +42,11 @@ export function useProfileActions(): ProfileActions {
       use: ({ id, name }) =>
         carryOut(
           () => bridge.call('useProfile', { id }),
-          () => t('profiles.used', { name: plainText(name, 60) }),
+          // Another one may have been chosen meanwhile; who chose that one is told.
+          ({ profiles }) =>
+            profiles.some((each) => each.id === id && each.active)
+              ? t('profiles.used', { name: plainText(name, 60) })
+              : undefined,
           t('profiles.useFailed'),
         ),
       reload: () =>

@@ -7,6 +7,7 @@ import { testedOf } from '../../stores/delay-test.ts';
 import { useServices } from '../../stores/services.ts';
 import { formatCount } from '../../text/format.ts';
 import type { ProxyEntries } from './member-list.ts';
+import '../../components/progress.css';
 
 /** Milliseconds without a further result, after which a test counts as over: it was ended elsewhere. */
 const silence = 20_000;
@@ -27,7 +28,7 @@ export function TestProgress({ proxies }: { proxies: ProxyEntries }) {
   if (run === undefined || isOver) return null;
   const text = t('proxies.testing', { tested: formatCount(tested), total: formatCount(total ?? 0) });
   return (
-    <span className="test-progress" role="status">
+    <span className="progress-line" role="status">
       <progress max={Math.max(1, total ?? 1)} value={total === undefined ? undefined : tested} aria-label={text} />
       <span className="nowrap" aria-hidden="true">
         {text}

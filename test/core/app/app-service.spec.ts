@@ -361,10 +361,22 @@ describe('session', () => {
           : stoppedSnapshot,
     };
     const turnedOn = service.call('setEnhanced', { on: true });
+    await settle();
     await service.stop();
     expect(callsOf('setEnhanced')).toEqual([{ on: true, mode: 'session' }, { on: false }]);
     answer(runningSnapshot);
     await turnedOn;
+  });
+
+  test('a start that has not begun when the app ends does not begin', async () => {
+    const service = await started();
+    helper.up();
+    await settle();
+    const turnedOn = service.call('setEnhanced', { on: true });
+    const stopped = service.stop();
+    await expect(turnedOn).rejects.toMatchObject({ code: 'RPC_CLOSED' });
+    await stopped;
+    expect(called()).not.toContain('setEnhanced');
   });
 
   test('no renewal is tried while the helper is away', async () => {

@@ -1,0 +1,314 @@
+/**
+ * The profile in use: read, with what it names, and brought into force at the helper. What changes it goes through the queue; an
+ * older change leaves what it has not done to the newer one.
+ */
+import { AppError } from '../base/app-error.ts';
+import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
+import type { Logger } from '../base/logger.ts';
+import type { AppInfo, ProfileEntry, ProfileInfo } from '../contract/app.ts';
+import { type Config, defaultConfig } from '../contract/config.ts';
+import type { Snapshot } from '../contract/status.ts';
+import type { LoadedProfile, ProfileLibrary } from '../profile/profile-library.ts';
+import { summary } from '../profile/report.ts';
+import type { Providers } from '../provider/providers.ts';
+import { applyConfig } from './apply-config.ts';
+import { type ChangeQueue, isSuperseded } from './change-queue.ts';
+import { describe } from './describe.ts';
+import type { HelperClient } from './helper-client.ts';
+
+/** Milliseconds between two looks at which profiles are due to be downloaded anew. */
+const updateInterval = 60_000;
+/** Milliseconds in which changes of providers, and progress, are told once. */
+const tellingMs = 250;
+
+export interface ProfileInForceOptions {
+  readonly helper: Pick<HelperClient, 'call' | 'link'>;
+  readonly profiles: Pick<ProfileLibrary, 'load' | 'list' | 'use' | 'addUrl' | 'update' | 'due' | 'onChanged'>;
+  readonly providers: Pick<
+    Providers,
+    'use' | 'start' | 'stop' | 'update' | 'rows' | 'blob' | 'changed' | 'contentsChanged'
+  >;
+  /** Tells the person at the terminal what is wrong with a profile that was just read; also asked when nothing is. */
+  readonly report: (profile: LoadedProfile) => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** `when-mine` leaves it for later while another user has Enhanced Mode. */
+export type When = 'when-mine' | 'now';
+
+type Outcome = Pick<ProfileInfo, 'state' | 'error' | 'lastGood'>;
+type Info = Pick<AppInfo, 'profile' | 'profiles' | 'providers' | 'applying'>;
+
+const nothing = async (): Promise<void> => undefined;
+
+export class ProfileInForce {
+  /** `info` is another one. */
+  readonly changed = new Emitter<void>();
+  readonly #options: ProfileInForceOptions;
+  readonly #queue: ChangeQueue;
+  /** The last known state of the helper. */
+  readonly #snapshot: () => Snapshot | undefined;
+  readonly #releases: (() => void)[] = [];
+  #profile: LoadedProfile = { path: null, text: '', config: defaultConfig, problems: [] };
+  #profiles: ProfileEntry[] = [];
+  /** What came of the profile. */
+  #outcome: Outcome = { state: 'pending' };
+  #applying: AppInfo['applying'];
+  /** What the last change has left to the next. */
+  #owed: 'nothing' | 'apply' | 'read' = 'nothing';
+  /** The profile that was in use when one was applied last. */
+  #appliedId: string | undefined;
+  #waits = false;
+  #updating = false;
+  #cancelTelling: (() => void) | undefined;
+
+  constructor(options: ProfileInForceOptions, queue: ChangeQueue, snapshot: () => Snapshot | undefined) {
+    this.#options = options;
+    this.#queue = queue;
+    this.#snapshot = snapshot;
+  }
+
+  /** Reads the profile and begins to follow it; applies nothing. */
+  async start(): Promise<void> {
+    const { profiles, providers, clock } = this.#options;
+    await this.#read();
+    providers.start();
+    this.#releases.push(
+      providers.changed.on(() => this.#tellSoon()),
+      providers.contentsChanged.on(() => void this.#follow()),
+      () => providers.stop(),
+      profiles.onChanged(() => void this.#follow()),
+      clock.every(updateInterval, () => void this.#updateDue()),
+      () => this.#cancelTelling?.(),
+    );
+  }
+
+  stop(): void {
+    for (const release of this.#releases.splice(0)) release();
+  }
+
+  /** What is in force, or is to be. */
+  get config(): Config | undefined {
+    return this.#profile.config ?? this.#profile.lastGood?.config;
+  }
+
+  /** Another user had Enhanced Mode when it was to be applied: it is once that has ended. */
+  get waits(): boolean {
+    return this.#waits;
+  }
+
+  /** Why another configuration is in force. */
+  get refusal(): string | undefined {
+    return this.#outcome.state === 'refused' ? (this.#outcome.error?.message ?? '') : undefined;
+  }
+
+  get info(): Info {
+    const { path, problems } = this.#profile;
+    return {
+      profile: path === null ? null : { path, problems, ...this.#outcome },
+      profiles: this.#profiles,
+      providers: this.#options.providers.rows(),
+      ...(this.#applying === undefined ? {} : { applying: this.#applying }),
+    };
+  }
+
+  /** Brings into force what was read last. */
+  apply(): Promise<void> {
+    this.#waits = false;
+    return this.#change(nothing, 'apply');
+  }
+
+  reload(): Promise<void> {
+    return this.#change(nothing, 'read');
+  }
+
+  /** A choice that does not come into force is taken back: then the profile of before stays in use. */
+  async use(id: string): Promise<void> {
+    const { profiles } = this.#options;
+    let before: string | undefined;
+    const choose = async (): Promise<void> => {
+      before = this.#appliedId ?? (await profiles.list()).find(({ active }) => active)?.id;
+      await profiles.use(id);
+    };
+    await this.#change(choose, 'read', async (caught) => {
+      const isRefused = this.#outcome.state === 'refused' && this.#profile.config !== undefined;
+      if (before !== undefined && before !== id && (isRefused || isCancelled(caught))) await this.#takeBack(before);
+    });
+  }
+
+  /** Ends what is under way and waits: what was in force before stays, and is in use again when this resolves. */
+  async cancel(): Promise<void> {
+    this.#queue.drop(new AppError('APPLY_CANCELLED', 'cancelled: the configuration of before stays'), 'profile');
+    await this.#queue.run('wait', async () => {
+      // An older change had left it to one that was not begun then.
+      if (this.#owed === 'nothing') return;
+      this.#owed = 'nothing';
+      if (this.#appliedId !== undefined) await this.#takeBack(this.#appliedId);
+    });
+  }
+
+  async add(url: string): Promise<void> {
+    const { active } = await this.#options.profiles.addUrl(url);
+    await (active ? this.reload() : this.#relist());
+  }
+
+  async update(id: string): Promise<void> {
+    try {
+      const { active } = await this.#options.profiles.update(id);
+      if (active) return await this.reload();
+    } catch (caught) {
+      await this.#relist(); // the entry has the reason
+      throw caught;
+    }
+    await this.#relist();
+  }
+
+  /** What has come is in force when this resolves. */
+  async updateProviders(name: string | undefined): Promise<void> {
+    await this.#options.providers.update(name);
+    await this.#queue.run('wait', nothing);
+  }
+
+  /** For whoever has its turn in the queue: without a file the default, but not over a persistent configuration of another program. */
+  async applyInTurn(when: When, signal: AbortSignal): Promise<void> {
+    const { helper, providers, logger } = this.#options;
+    const { path, lastGood } = this.#profile;
+    const config = this.config;
+    const snapshot = this.#snapshot();
+    if (config === undefined || (path === null && snapshot?.owner?.mode === 'persistent')) return;
+    this.#waits = when === 'when-mine' && snapshot?.mine === false;
+    if (this.#waits) return;
+    const onProgress = (progress: AppInfo['applying']): void => {
+      this.#applying = progress;
+      this.#tellSoon();
+    };
+    onProgress({ sets: 0, of: 0 });
+    try {
+      const { hash } = await applyConfig(helper, config, (sha256) => providers.blob(sha256), { signal, onProgress });
+      this.#applying = undefined;
+      this.#appliedId = this.#profiles.find(({ active }) => active)?.id;
+      const instead = this.#profile.config === undefined ? lastGood : undefined;
+      this.#settle(instead === undefined ? { state: 'applied' } : { ...this.#outcome, lastGood: instead.at });
+      logger.info('applied the profile', { path: path ?? 'built-in default', hash });
+    } catch (caught) {
+      this.#applying = undefined;
+      this.#noteFailure(caught);
+      throw caught;
+    }
+  }
+
+  #noteFailure(caught: unknown): void {
+    if (isSuperseded(caught)) return this.changed.emit();
+    const error = AppError.from(caught);
+    this.#waits = error.code === 'HELPER_IN_USE';
+    if (this.#profile.config === undefined) return this.changed.emit();
+    const isOpen = this.#waits || (!isCancelled(caught) && this.#options.helper.link.kind !== 'connected');
+    this.#settle(isOpen ? { state: 'pending' } : { state: 'refused', error: error.toData() });
+  }
+
+  /**
+   * Carries out the intent, then brings about what is in use by then, if no newer change does that. `undo` hears why it did not come
+   * into force.
+   */
+  #change(
+    intent: () => Promise<void>,
+    owes: 'apply' | 'read',
+    undo: (caught: unknown) => Promise<void> = nothing,
+  ): Promise<void> {
+    return this.#queue.run('profile', async (signal) => {
+      const failure = await intent().then(
+        () => undefined,
+        (caught: unknown) => AppError.from(caught),
+      );
+      if (failure !== undefined && this.#owed === 'nothing') throw failure;
+      if (failure === undefined && this.#owed !== 'read') this.#owed = owes;
+      try {
+        await this.#bring(signal);
+      } catch (caught) {
+        if (isSuperseded(caught)) throw caught;
+        this.#owed = 'nothing';
+        await undo(caught);
+        throw caught;
+      }
+      if (failure !== undefined) throw failure;
+    });
+  }
+
+  async #bring(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#owed === 'read') await this.#read();
+    this.#owed = 'apply';
+    await this.applyInTurn('when-mine', signal);
+    this.#owed = 'nothing';
+  }
+
+  async #takeBack(id: string): Promise<void> {
+    try {
+      await this.#options.profiles.use(id);
+      await this.#read();
+      await this.applyInTurn('when-mine', new AbortController().signal);
+    } catch (caught) {
+      this.#options.logger.warning('the profile of before could not be applied', describe(caught));
+    }
+  }
+
+  /** Another program of this user's has chosen another profile, or changed the list, or what it names has come. */
+  async #follow(): Promise<void> {
+    await this.reload().catch((caught: unknown) =>
+      this.#options.logger.warning('the profile could not be changed', describe(caught)),
+    );
+  }
+
+  /** One after the other: nobody waits for them. */
+  async #updateDue(): Promise<void> {
+    if (this.#updating) return;
+    this.#updating = true;
+    const { profiles, logger } = this.#options;
+    try {
+      for (const id of profiles.due())
+        await this.update(id).catch((caught: unknown) =>
+          logger.warning('a profile was not updated: the earlier version stays', describe(caught)),
+        );
+    } catch (caught) {
+      logger.warning('the list of profiles cannot be read', describe(caught));
+    } finally {
+      this.#updating = false;
+    }
+  }
+
+  async #relist(): Promise<void> {
+    this.#profiles = await this.#options.profiles.list().catch(() => []);
+    this.changed.emit();
+  }
+
+  async #read(): Promise<void> {
+    const { profiles, providers, report } = this.#options;
+    this.#profile = await profiles.load();
+    this.#profiles = await profiles.list().catch(() => []); // why it cannot be read is a problem of the profile
+    const { wanted, directory } = this.#profile;
+    if (wanted !== undefined) providers.use(wanted, directory);
+    report(this.#profile);
+    const { config, failure = 'CONFIG_INVALID', problems } = this.#profile;
+    const error = { code: failure, message: `the profile has ${summary(problems)}` };
+    this.#settle(config === undefined ? { state: 'refused', error } : { state: 'pending' });
+  }
+
+  #settle(outcome: Outcome): void {
+    this.#outcome = outcome;
+    this.changed.emit();
+  }
+
+  /** There are many changes while downloads are under way. */
+  #tellSoon(): void {
+    this.#cancelTelling ??= this.#options.clock.after(tellingMs, () => {
+      this.#cancelTelling = undefined;
+      this.changed.emit();
+    });
+  }
+}
+
+function isCancelled(caught: unknown): boolean {
+  return caught instanceof AppError && caught.code === 'APPLY_CANCELLED';
+}
