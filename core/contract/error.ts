@@ -85,6 +85,8 @@ export const configProblemSchema = z.strictObject({
   hint: z.custom<HintCode>((value) => typeof value === 'string' && Object.hasOwn(hintTexts, value)).optional(),
   /** What stands in the places of both texts, for other languages. */
   values: z.record(z.string(), z.string()).optional(),
+  /** Which text line and column are of; absent is the profile itself. */
+  file: z.literal('override').optional(),
   line: z.number().int().positive().optional(),
   column: z.number().int().positive().optional(),
 });

@@ -20,8 +20,8 @@ export function groupProblems(problems: readonly ConfigProblem[]): ProblemGroup[
   for (const place of ['error', 'warning', 'unlisted'] as const) {
     for (const problem of problems) {
       if (place !== (problem.code === 'MORE_UNLISTED' ? 'unlisted' : problem.severity)) continue;
-      const { severity } = problem;
-      const text = JSON.stringify([severity, problem.code, problem.message, problem.expected]);
+      const { severity, file } = problem;
+      const text = JSON.stringify([severity, file, problem.code, problem.message, problem.expected]);
       const group = alike.get(text);
       if (group === undefined) alike.set(text, [problem]);
       else group.push(problem);

@@ -31,7 +31,10 @@ export const problemTexts = {
   TEXT_IS_BASE64: 'this is text in base64, as subscriptions for other clients are, not a profile',
   TEXT_IS_OTHER: 'this is a configuration of {client}, not a profile for Clash',
   TEXT_IS_RULES: 'this is a list of rules for a rule provider, not a profile',
+  TEXT_IS_SCRIPT: 'this is a script for another client, and no script is run here',
   CONTRACT: '{reason}',
+  OVERRIDE_NOT_MAP: 'an override is a map of keys, as the profile is',
+  OVERRIDE_NOT_LIST: '{key} is a map in the profile: nothing can stand before or behind it',
   // Keys and types.
   KEY_TWICE: 'the key "{key}" stands here a second time',
   KEY_TWICE_LAST: 'the key "{key}" stands here a second time; this one counts',
@@ -238,6 +241,8 @@ export const hintTexts = {
   QUOTES: '"{written}" in quotes, if it is meant as text',
   QUOTED: 'the text in quotes',
   CLASH_FORM: "the provider's subscription for Clash (YAML)",
+  OVERRIDE_FORM:
+    'the same in YAML: keys that replace those of the profile, and lists to put in front (+rules) or behind (rules+)',
   PROFILE_KEYS: 'keys such as mixed-port, dns, proxies and rules',
   ADDRESS_OR_ALL: 'an address, or "*" for all',
   USER_LIST: 'a list of "user:password"',

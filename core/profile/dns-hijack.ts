@@ -5,7 +5,8 @@
 import { parseIp } from '../base/address.ts';
 import { formatCidr, parseCidr } from '../base/cidr.ts';
 import { type DnsHijack, everyServer } from '../contract/config.ts';
-import { clip, type YamlValue } from './yaml-value.ts';
+import { clip } from './clip.ts';
+import type { YamlValue } from './yaml-value.ts';
 
 const networks = ['udp', 'tcp'] as const;
 const dnsPort = 53;

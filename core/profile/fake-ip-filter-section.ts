@@ -3,9 +3,10 @@ import { domainPatternProblem } from '../base/domain.ts';
 import type { FakeIpFilterConfig } from '../contract/config.ts';
 import { fillText, problemTexts } from '../contract/problem-texts.ts';
 import { parseRule } from '../rule/rule-parser.ts';
+import { clip } from './clip.ts';
 import { nameSetOf } from './name-set.ts';
 import type { YamlMap } from './yaml-map.ts';
-import { clip, type YamlValue } from './yaml-value.ts';
+import type { YamlValue } from './yaml-value.ts';
 
 type FilterRule = Extract<FakeIpFilterConfig, { mode: 'rule' }>['rules'][number];
 

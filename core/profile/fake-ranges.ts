@@ -1,7 +1,8 @@
 /** The keys `fake-ip-range` and `fake-ip-range6` of a profile's `dns` section: where fake addresses come from. */
 import { type Cidr, cidrsOverlap, cidrWithin, firstInside, formatCidr, parseCidr } from '../base/cidr.ts';
 import { defaultConfig } from '../contract/config.ts';
-import { clip, type YamlValue } from './yaml-value.ts';
+import { clip } from './clip.ts';
+import type { YamlValue } from './yaml-value.ts';
 
 /** Longest prefix of the fake range: 256 addresses. */
 const longestRange = 24;

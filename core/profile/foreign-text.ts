@@ -17,6 +17,10 @@ const headLength = 4096;
 const linkSchemes =
   /^(anytls|hy2|hysteria2?|juicity|mieru|naive(?:\+https)?|snell|socks5?|ssh?|ssr|trojan|tuic|vless|vmess|warp|wg|wireguard):\/\/\S/i;
 
+/** How the scripts of other clients begin (`function main(config)`); `/*` opens a comment there, and nothing in YAML. */
+const scriptStart =
+  /^(?:\/\*|#!|["']use strict["']|export\s+(?:default|const|function|async)\b|module\.exports\b|(?:async\s+)?function\s*\w*\s*\(|(?:const|let|var)\s+\w+\s*=|import\s.+\sfrom\s|def\s+\w+\s*\()/;
+
 /** Recognises a text before it is read as YAML: none of these is a map in YAML. */
 export function foreignText(text: string): ForeignText | undefined {
   const head = text.slice(0, headLength).trimStart();
@@ -25,6 +29,7 @@ export function foreignText(text: string): ForeignText | undefined {
   }
   const lines = head.split(/\r?\n/).map((line) => line.trim());
   const first = lines.find((line) => line !== '' && !/^(?:#|;|\/\/)/.test(line)) ?? '';
+  if (scriptStart.test(first)) return foreign('TEXT_IS_SCRIPT', {}, 'OVERRIDE_FORM');
   const scheme = linkSchemes.exec(first)?.[1];
   if (scheme !== undefined) return foreign('TEXT_IS_LINKS', { scheme: scheme.toLowerCase() });
   if (/^https?:\/\/[^\s:]+(?::\d+)?(?:\/\S*)?$/i.test(first)) return foreign('TEXT_IS_ADDRESS', {});
@@ -50,8 +55,8 @@ export function foreignMap(
   return foreign('TEXT_IS_ANSWER', { answer: told.slice(0, 100) });
 }
 
-function foreign(code: ProblemCode, values: ProblemValues): ForeignText {
-  return { code, values, hint: 'CLASH_FORM' };
+function foreign(code: ProblemCode, values: ProblemValues, hint: Hint = 'CLASH_FORM'): ForeignText {
+  return { code, values, hint };
 }
 
 function titleOf(page: string): string {

@@ -11,11 +11,12 @@ import {
   usualTest,
 } from '../contract/config.ts';
 import type { ProblemCode } from '../contract/problem-texts.ts';
+import { clip } from './clip.ts';
 import { type KnownNode, type KnownNodes, type MemberWishes, membersOf } from './group-members.ts';
 import { type NameFilter, parseNameFilters } from './name-filter.ts';
 import type { PolicyNames } from './policy-names.ts';
 import { YamlMap } from './yaml-map.ts';
-import { clip, type YamlValue } from './yaml-value.ts';
+import type { YamlValue } from './yaml-value.ts';
 
 const notes: Readonly<Record<string, ProblemCode>> = {
   'max-failed-times': 'NOTE_FAILED_TIMES',

@@ -3,8 +3,9 @@ import { parseIp } from '../base/address.ts';
 import { comparableDomain, DomainTrie, domainPatternProblem } from '../base/domain.ts';
 import { domainNameProblem } from '../base/domain-name.ts';
 import type { DnsConfig } from '../contract/config.ts';
+import { clip } from './clip.ts';
 import { YamlMap } from './yaml-map.ts';
-import { clip, type YamlValue } from './yaml-value.ts';
+import type { YamlValue } from './yaml-value.ts';
 
 type Hosts = DnsConfig['hosts'];
 

@@ -3,8 +3,9 @@ import { parseIp } from '../base/address.ts';
 import { formatCidr, parseCidr } from '../base/cidr.ts';
 import type { MixedConfig } from '../contract/config.ts';
 import type { ProblemCode } from '../contract/problem-texts.ts';
+import { clip } from './clip.ts';
 import type { YamlMap } from './yaml-map.ts';
-import { clip, type YamlValue } from './yaml-value.ts';
+import type { YamlValue } from './yaml-value.ts';
 
 /** Keys of the top level that `readInbound` does not take, but that belong to listening. */
 export const inboundNotes: Readonly<Record<string, ProblemCode>> = {

@@ -4,12 +4,13 @@ import { type Cidr, cidrContains, parseCidr } from '../base/cidr.ts';
 import { domainPatternProblem } from '../base/domain.ts';
 import { type DnsConfig, defaultConfig, type UpstreamConfig } from '../contract/config.ts';
 import { fillText, laterCodes, problemTexts } from '../contract/problem-texts.ts';
+import { clip } from './clip.ts';
 import { keyOf } from './fake-ranges.ts';
 import { namedParts, nameSetOf } from './name-set.ts';
 import { parseNameserver } from './nameserver.ts';
 import type { PolicyNames } from './policy-names.ts';
 import { YamlMap } from './yaml-map.ts';
-import { clip, type YamlValue } from './yaml-value.ts';
+import type { YamlValue } from './yaml-value.ts';
 
 /** What servers must not be, and may name. */
 export interface NameserverContext {

@@ -80,12 +80,12 @@ export class ProblemList {
     return this.#forbids;
   }
 
-  /** By line and column; ones without a place first. The last entry says how many are not listed, if any are not. */
+  /** By file, line and column; ones without a place first, those of the override last. The last entry says how many are not listed, if any are not. */
   sorted(): ConfigProblem[] {
     const { error, warning } = this.#listed;
     const warnings = warning.slice(0, maxProblems - error.length);
     const sorted = [...error, ...warnings].toSorted(
-      (a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
+      (a, b) => rankOf(a) - rankOf(b) || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
     );
     const counts = {
       errors: this.#unlisted.error,
@@ -97,4 +97,8 @@ export class ProblemList {
     // Nothing new where all of them say what is not supported yet, as those above.
     return [...sorted, problemOf(counts.errors > later ? 'error' : 'warning', '', 'MORE_UNLISTED', values)];
   }
+}
+
+function rankOf({ file }: ConfigProblem): number {
+  return file === undefined ? 0 : 1;
 }

@@ -6,9 +6,11 @@ import { type Config, configSchema } from '../contract/config.ts';
 import type { ConfigProblem } from '../contract/error.ts';
 import type { ProblemCode } from '../contract/problem-texts.ts';
 import { nodeKindOf } from '../contract/proxies.ts';
+import { clip } from './clip.ts';
 import { fakeRangesOf, readDns } from './dns-section.ts';
 import { effectiveConfig, type ProfileParts } from './effective-config.ts';
 import { type ForeignText, foreignMap, foreignText } from './foreign-text.ts';
+import { formerKeys, plainKey } from './former-keys.ts';
 import { readGroupNames, readGroups } from './group-section.ts';
 import { readHosts } from './hosts-section.ts';
 import { inboundNotes, readInbound } from './inbound-section.ts';
@@ -24,13 +26,16 @@ import { readSniffer } from './sniffer-section.ts';
 import { readTun } from './tun-section.ts';
 import { YamlMap } from './yaml-map.ts';
 import { YamlSource } from './yaml-source.ts';
-import { clip, YamlValue } from './yaml-value.ts';
+import { YamlValue } from './yaml-value.ts';
 
 /** Proxies of a configuration, those of providers too. */
 const maxProxies = 10_000;
 
 /** Bytes (UTF-8) that a profile may have. */
 export const maxProfileBytes = 8 * 1024 * 1024;
+
+/** Of an override. */
+export const maxOverrideBytes = 1024 * 1024;
 
 export type ProfileFailure = 'CONFIG_SYNTAX' | 'CONFIG_INVALID' | 'CONFIG_TOO_LARGE';
 
@@ -49,6 +54,8 @@ export interface ParsedProfile {
   readonly problems: ConfigProblem[];
   /** Absent when it is not a profile at all. */
   readonly wanted?: Wanted;
+  /** Keys of the top level that the override names. */
+  readonly overridden?: ReadonlySet<string>;
 }
 
 /** Keys that Clash's users know: what becomes of them here. */
@@ -100,26 +107,44 @@ const notes: Readonly<Record<string, ProblemCode>> = {
 };
 
 /**
- * Reads a profile, with what there is now of what it names and does not contain. Every problem of a text that is YAML is found at
- * once; broken YAML yields its syntax errors only.
+ * Reads a profile with an override merged on top, and with what there is now of what it names and does not contain. Every problem
+ * of texts that are YAML is found at once; broken YAML yields its syntax errors only.
  */
-export function loadProfile(text: string, contents = noContents): ParsedProfile {
-  if (Buffer.byteLength(text) > maxProfileBytes) {
-    const limit = String(maxProfileBytes / 1024 / 1024);
-    return { failure: 'CONFIG_TOO_LARGE', problems: [problemOf('error', '', 'FILE_TOO_LARGE', { limit })] };
-  }
-  const bare = text.startsWith('\ufeff') ? text.slice(1) : text;
-  const foreign = foreignText(bare);
-  if (foreign !== undefined) return { failure: 'CONFIG_INVALID', problems: [foreignProblem(foreign)] };
+export function loadProfile(text: string, contents = noContents, override?: string): ParsedProfile {
+  const unfit = unfitText(text, maxProfileBytes) ?? (override === undefined ? undefined : unfitOverride(override));
+  if (unfit !== undefined) return unfit;
   const problems = new ProblemList();
-  const source = new YamlSource(bare, problems);
+  const source = new YamlSource(
+    withoutMark(text),
+    problems,
+    override === undefined ? undefined : withoutMark(override),
+  );
   if (!source.complete) return { failure: 'CONFIG_SYNTAX', problems: problems.sorted() };
   const root = new YamlValue(source, source.root, null, '', 0);
   const wanted: { sets: WantedSet[]; nodes: ProxyProvider[] } = { sets: [], nodes: [] };
   const config = readProfile(root, contents, wanted);
   if (!problems.forbids && config !== undefined) checkContract(config, root);
   if (problems.forbids || config === undefined) return { failure: 'CONFIG_INVALID', problems: problems.sorted() };
-  return { config, problems: problems.sorted(), wanted };
+  return { config, problems: problems.sorted(), wanted, overridden: source.overridden };
+}
+
+/** What is too large, or no YAML of Clash's at all. */
+function unfitText(text: string, most: number): ParsedProfile | undefined {
+  if (Buffer.byteLength(text) > most) {
+    const limit = String(most / 1024 / 1024);
+    return { failure: 'CONFIG_TOO_LARGE', problems: [problemOf('error', '', 'FILE_TOO_LARGE', { limit })] };
+  }
+  const foreign = foreignText(withoutMark(text));
+  return foreign && { failure: 'CONFIG_INVALID', problems: [foreignProblem(foreign)] };
+}
+
+function unfitOverride(text: string): ParsedProfile | undefined {
+  const unfit = unfitText(text, maxOverrideBytes);
+  return unfit && { ...unfit, problems: unfit.problems.map((problem) => ({ ...problem, file: 'override' as const })) };
+}
+
+function withoutMark(text: string): string {
+  return text.startsWith('\ufeff') ? text.slice(1) : text;
 }
 
 function readProfile(root: YamlValue, contents: ProviderSource, wanted: Wanted): Config | undefined {
@@ -164,23 +189,17 @@ function readParts(map: YamlMap, contents: ProviderSource, wanted: Wanted): Prof
   const hosts = written === undefined ? {} : readHosts(written);
   const tunMap = mapAt(map, 'tun');
   const names = new PolicyNames();
-  const proxyList = takeNamed(map, 'proxies', ['proxy'], 'Proxy');
+  const proxyList = takeNamed(map, 'proxies', 'Proxy');
   const proxies = proxyList === undefined ? [] : readProxies(proxyList, names);
   const userAgent = map.take('global-ua')?.lenient.text();
-  const nodeProviders = readProxyProviders(
-    takeNamed(map, 'proxy-providers', ['proxy-provider'], 'Proxy Provider'),
-    userAgent,
-  );
-  const ruleProviders = readRuleProviders(
-    takeNamed(map, 'rule-providers', ['rule-provider'], 'Rule Provider'),
-    userAgent,
-  );
+  const nodeProviders = readProxyProviders(takeNamed(map, 'proxy-providers', 'Proxy Provider'), userAgent);
+  const ruleProviders = readRuleProviders(takeNamed(map, 'rule-providers', 'Rule Provider'), userAgent);
   const geo = readGeoPlaces(map);
-  const groupList = takeNamed(map, 'proxy-groups', ['proxy-group', 'proxygroups', 'proxygroup'], 'Proxy Group');
+  const groupList = takeNamed(map, 'proxy-groups', 'Proxy Group');
   const writtenGroups = groupList === undefined ? [] : readGroupNames(groupList, names);
   // As in Clash: without IPv6 its addresses are of no use, unless the section says otherwise.
   const dns = { ...(ipv6 === false ? { ipv6 } : {}), ...(dnsMap === undefined ? {} : readDns(dnsMap, names)) };
-  const ruleList = takeNamed(map, 'rules', ['rule'], 'Rule');
+  const ruleList = takeNamed(map, 'rules', 'Rule');
   if (ruleList === undefined && (mode === undefined || mode === 'rule')) map.warning('NO_RULES', {}, 'MATCH_LAST');
   const subRuleMap = map.take('sub-rules');
   const isIdle = mode === 'direct' || mode === 'global';
@@ -228,10 +247,11 @@ function mapAt(map: YamlMap, key: string): YamlMap | undefined {
  * The value of a key, or of one that can only mean it: the name it had in the first versions of Clash, another case, the singular.
  * Without it everything would go DIRECT, so a slip in these keys is not just an unknown key.
  */
-function takeNamed(map: YamlMap, key: string, others: readonly string[], former: string): YamlValue | undefined {
+function takeNamed(map: YamlMap, key: string, former: string): YamlValue | undefined {
+  const others = formerKeys[key] ?? [];
   let found = map.take(key);
   for (const [written] of map.entries()) {
-    const plain = written.toLowerCase().replaceAll(/[_ ]/g, '-');
+    const plain = plainKey(written);
     if (written === key || (plain !== key && !others.includes(plain))) continue;
     const value = map.take(written);
     if (value === undefined) continue;

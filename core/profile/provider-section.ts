@@ -2,6 +2,7 @@
 
 import type { ProblemCode } from '../contract/problem-texts.ts';
 import { setBehaviors } from '../contract/sets.ts';
+import { clip } from './clip.ts';
 import { type NameFilter, parseNameFilters } from './name-filter.ts';
 import {
   type GeoPlaces,
@@ -13,7 +14,7 @@ import {
   setFormats,
 } from './provider-contents.ts';
 import { YamlMap } from './yaml-map.ts';
-import { clip, type YamlValue } from './yaml-value.ts';
+import type { YamlValue } from './yaml-value.ts';
 
 /** Of each kind; what is more is left out. */
 const maxProviders = 300;

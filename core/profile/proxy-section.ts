@@ -13,9 +13,10 @@ import {
   type Socks5ProxyConfig,
 } from '../contract/config.ts';
 import type { ProblemCode, ProblemValues } from '../contract/problem-texts.ts';
+import { clip } from './clip.ts';
 import type { PolicyNames } from './policy-names.ts';
 import { YamlMap } from './yaml-map.ts';
-import { clip, type YamlValue } from './yaml-value.ts';
+import type { YamlValue } from './yaml-value.ts';
 
 /** Types that Clash's users know and that a later version will speak. */
 const laterTypes: readonly string[] = [

@@ -6,6 +6,8 @@ export interface ReportSource {
   /** As the person named it. */
   readonly file: string;
   readonly text: string;
+  /** What was merged on top of it, with its own lines. */
+  readonly override?: { readonly file: string; readonly text: string };
 }
 
 /** Gives a part of the report a look; the terminal's colours are the caller's affair. */
@@ -24,9 +26,13 @@ const maxShown = 120;
  * control characters of the file never reach the terminal.
  */
 export function renderReport(problems: readonly ConfigProblem[], source: ReportSource, mark = unmarked): string {
-  const lines = source.text.split(/\r\n|[\n\r\u0085\u2028\u2029]/);
+  const own = { file: source.file, lines: linesOf(source.text) };
+  const override = source.override && { file: source.override.file, lines: linesOf(source.override.text) };
   return groupProblems(problems)
-    .map((group) => renderGroup(group, source.file, lines, mark))
+    .map((group) => {
+      const { file, lines } = group.problem.file === undefined ? own : (override ?? { file: 'override', lines: [] });
+      return renderGroup(group, file, lines, mark);
+    })
     .join('\n');
 }
 
@@ -58,6 +64,10 @@ export function problemLine(problem: ConfigProblem, file: string, mark = unmarke
   const path = problem.path === '' ? '' : `${problem.path}: `;
   const expected = problem.expected === undefined ? '' : ` ${mark('dim', harmless(`(expected ${problem.expected})`))}`;
   return `${place === '' ? '' : `${mark('bold', harmless(place))}: `}${severity}: ${harmless(path + problem.message)}${expected}`;
+}
+
+function linesOf(text: string): string[] {
+  return text.split(/\r\n|[\n\r\u0085\u2028\u2029]/);
 }
 
 function renderGroup(

@@ -2,10 +2,11 @@
 import type { RuleConfig } from '../contract/config.ts';
 import { ExpressionRoom } from '../rule/expression-room.ts';
 import { parseRule, type RuleNote } from '../rule/rule-parser.ts';
+import { clip } from './clip.ts';
 import type { PolicyNames, PolicyProblem } from './policy-names.ts';
 import { SubRuleTree, type WrittenRule } from './sub-rule-tree.ts';
 import { YamlMap } from './yaml-map.ts';
-import { clip, type YamlValue } from './yaml-value.ts';
+import type { YamlValue } from './yaml-value.ts';
 
 export interface RuleSections {
   readonly rules: RuleConfig[];

@@ -3,8 +3,9 @@ import { parseCidr } from '../base/cidr.ts';
 import { domainPatternProblem } from '../base/domain.ts';
 import type { SnifferConfig } from '../contract/config.ts';
 import type { ProblemCode } from '../contract/problem-texts.ts';
+import { clip } from './clip.ts';
 import { YamlMap } from './yaml-map.ts';
-import { clip, type YamlValue } from './yaml-value.ts';
+import type { YamlValue } from './yaml-value.ts';
 
 const notes: Readonly<Record<string, ProblemCode>> = {
   'force-dns-mapping': 'NOTE_SNIFF_CHECKED',

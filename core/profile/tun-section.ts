@@ -2,10 +2,11 @@
 import { type Cidr, cidrsOverlap, cidrWithout, formatCidr, parseCidr } from '../base/cidr.ts';
 import type { TunConfig } from '../contract/config.ts';
 import type { ProblemCode } from '../contract/problem-texts.ts';
+import { clip } from './clip.ts';
 import { readDnsHijack } from './dns-hijack.ts';
 import { keyOf } from './fake-ranges.ts';
 import type { YamlMap } from './yaml-map.ts';
-import { clip, type YamlValue } from './yaml-value.ts';
+import type { YamlValue } from './yaml-value.ts';
 
 /** What was written; what was not is absent. */
 export type TunSection = Partial<TunConfig>;

@@ -1,10 +1,11 @@
 /** The keys of a map: each is taken once by whoever understands it, and what is left over is told. */
 import { isAlias, isMap, isPair, isScalar, isSeq, type Node, type YAMLMap } from 'yaml';
 import type { ProblemCode, ProblemValues } from '../contract/problem-texts.ts';
+import { clip } from './clip.ts';
 import { closestWord } from './closest-word.ts';
 import { type Hint, problemOf } from './problem-list.ts';
 import { offsetOf } from './yaml-source.ts';
-import { clip, YamlValue } from './yaml-value.ts';
+import { YamlValue } from './yaml-value.ts';
 
 /** How deep merge keys (`<<`) may lead into one another. */
 const maxMergeDepth = 16;

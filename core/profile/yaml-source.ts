@@ -2,57 +2,49 @@
  * A YAML text as nodes with places. It reports what is wrong with the YAML itself; what the nodes mean is read through
  * `YamlValue`. Nothing is expanded: aliases are followed one by one, under a budget.
  */
-import {
-  type Alias,
-  type Document,
-  isAlias,
-  isNode,
-  isScalar,
-  type LineCounter,
-  type Node,
-  visit,
-  type YAMLParseError,
-} from 'yaml';
+import { type Alias, type Document, isAlias, isScalar, type Node, visit, type YAMLParseError } from 'yaml';
 import type { ConfigProblem } from '../contract/error.ts';
 import type { ProblemCode, ProblemValues } from '../contract/problem-texts.ts';
+import { OverrideMerge } from './override-merge.ts';
 import { type ProblemList, problemOf } from './problem-list.ts';
-import { parseYamlDocuments } from './yaml-documents.ts';
+import { YamlText } from './yaml-text.ts';
 
 /** Entries of maps and lists that may be read, aliases expanded, even if the text is short. */
 const leastBudget = 100_000;
 
 export class YamlSource {
+  /** The profile's own text, and behind it the override's: offsets of nodes are places in it. */
   readonly text: string;
   /** False when the YAML is broken (and reported): then nothing of it can be trusted to be what was meant. */
   readonly complete: boolean;
+  /** Null for an empty text. */
+  readonly root: Node | null;
+  /** Keys of the top level that the override names. */
+  readonly overridden: ReadonlySet<string>;
   readonly #problems: ProblemList;
-  readonly #lines: LineCounter;
-  /** Undefined for an empty text. */
-  readonly #document: Document.Parsed | undefined;
+  readonly #texts: readonly YamlText[];
   #targets: Map<Alias, Node> | undefined;
   /** Nodes that an alias stands for. */
   #referenced: Set<Node> | undefined;
   readonly #holders = new WeakMap<Node, 'none' | 'unused' | 'used'>();
   #budget: number;
 
-  /** Of several documents the first one that holds anything is the profile, as in Clash. */
-  constructor(text: string, problems: ProblemList) {
-    this.text = text;
+  /** `override` is merged on top (`override-merge.ts`). */
+  constructor(text: string, problems: ProblemList, override?: string) {
     this.#problems = problems;
+    const own = new YamlText(text, undefined, 0);
+    const patch = override === undefined ? undefined : new YamlText(override, 'override', text.length + 1);
+    this.text = patch === undefined ? text : `${text}\n${override}`;
+    this.#texts = patch === undefined ? [own] : [own, patch];
     // Every entry of its own takes a text more than one character.
-    this.#budget = Math.max(text.length, leastBudget);
-    const { documents, lines } = parseYamlDocuments(text);
-    this.#lines = lines;
-    const used = documents.findIndex(({ contents, errors }) => errors.length > 0 || !isEmpty(contents));
-    this.#document = documents[Math.max(used, 0)];
-    this.complete = this.#reportSyntax();
-    const further = documents[Math.max(used, 0) + 1];
-    if (further !== undefined) this.report(problemOf('warning', '', 'YAML_SECOND_DOCUMENT'), further.range[0]);
-  }
-
-  /** Null for an empty text. */
-  get root(): Node | null {
-    return this.#document?.contents ?? null;
+    this.#budget = Math.max(this.text.length, leastBudget);
+    this.complete = this.#texts.map((each) => this.#reportSyntax(each)).every((isSound) => isSound);
+    for (const { further, base } of this.#texts)
+      if (further !== undefined) this.report(problemOf('warning', '', 'YAML_SECOND_DOCUMENT'), base + further);
+    const merged =
+      patch === undefined || !this.complete ? undefined : new OverrideMerge(this).merge(own.root, patch.root);
+    this.root = merged === undefined ? own.root : merged.root;
+    this.overridden = merged?.keys ?? new Set();
   }
 
   /** Further problems are only counted, so that there is no use in wording them well. */
@@ -61,7 +53,7 @@ export class YamlSource {
   }
 
   /** Adds a problem at an offset in the text. */
-  report(problem: Omit<ConfigProblem, 'line' | 'column'>, offset: number): void {
+  report(problem: Omit<ConfigProblem, 'line' | 'column' | 'file'>, offset: number): void {
     this.#problems.add({ ...problem, ...this.#place(offset) });
   }
 
@@ -105,19 +97,21 @@ export class YamlSource {
   }
 
   #aliases(): Map<Alias, Node> {
-    this.#targets ??= this.#document === undefined ? new Map<Alias, Node>() : aliasTargets(this.#document);
+    this.#targets ??= new Map(
+      this.#texts.flatMap(({ document }) => (document === undefined ? [] : [...aliasTargets(document)])),
+    );
     return this.#targets;
   }
 
   /** Whether nothing is wrong that leaves a doubt about what was meant. */
-  #reportSyntax(): boolean {
+  #reportSyntax({ document, base }: YamlText): boolean {
     const lines = new Set<number>();
     let isSound = true;
     let isLost = false;
-    for (const error of this.#document?.errors ?? []) {
+    for (const error of document?.errors ?? []) {
       const isLoose = error.code === 'MISSING_CHAR' && error.message.startsWith('Comments must be separated');
       isSound &&= isLoose;
-      const place = this.#place(error.pos[0]);
+      const place = this.#place(base + error.pos[0]);
       // What the parser says later about the same line follows from the first.
       if (lines.has(place.line)) continue;
       // Nor does it find its way back: each further token would be told.
@@ -130,25 +124,21 @@ export class YamlSource {
       this.#problems.add({ ...problemOf(isLoose ? 'warning' : 'error', '', code, values), ...place });
       if (error.code === 'RESOURCE_EXHAUSTION') break;
     }
-    for (const warning of this.#document?.warnings ?? []) {
-      this.report(problemOf('warning', '', 'YAML_LOOSE', { reason: warning.message }), warning.pos[0]);
+    for (const warning of document?.warnings ?? []) {
+      this.report(problemOf('warning', '', 'YAML_LOOSE', { reason: warning.message }), base + warning.pos[0]);
     }
     return isSound;
   }
 
-  #place(offset: number): { line: number; column: number } {
-    const { line, col } = this.#lines.linePos(Math.min(offset, this.text.length));
-    return { line: Math.max(line, 1), column: Math.max(col, 1) };
+  #place(offset: number): ReturnType<YamlText['place']> {
+    const text = this.#texts.findLast(({ base }) => offset >= base) ?? this.#texts[0];
+    return text?.place(offset) ?? { line: 1, column: 1 };
   }
 }
 
 /** Where a node begins in the text. */
 export function offsetOf(node: Node | null): number {
   return node?.range?.[0] ?? 0;
-}
-
-function isEmpty(node: unknown): boolean {
-  return !isNode(node) || (isScalar(node) && node.value === null);
 }
 
 /** For mistakes that are made often and that the parser words for its own readers. */

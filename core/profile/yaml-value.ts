@@ -4,6 +4,7 @@
  */
 import { isMap, isScalar, isSeq, type Node, type Scalar } from 'yaml';
 import type { ProblemCode, ProblemValues } from '../contract/problem-texts.ts';
+import { clip } from './clip.ts';
 import { type Hint, problemOf } from './problem-list.ts';
 import { offsetOf, type YamlSource } from './yaml-source.ts';
 
@@ -212,11 +213,6 @@ export class YamlValue implements YamlParent {
     const written = /^\*[^\s,[\]{}]*/.exec(this.source.text.slice(offset, offset + 80))?.[0] ?? '*';
     this.error('YAML_NO_ANCHOR', { written, anchor: written.slice(1) }, 'QUOTES');
   }
-}
-
-/** A text short enough for a message. */
-export function clip(text: string): string {
-  return text.length <= 60 ? text : `${text.slice(0, 57)}...`;
 }
 
 function describe(node: Node | null): [ProblemCode, ProblemValues?] {

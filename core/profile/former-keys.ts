@@ -1,0 +1,13 @@
+/** Names that keys of the top level had in the first versions of Clash, and the singular: they can only mean these keys. */
+export const formerKeys: Readonly<Record<string, readonly string[]>> = {
+  proxies: ['proxy'],
+  'proxy-groups': ['proxy-group', 'proxygroups', 'proxygroup'],
+  'proxy-providers': ['proxy-provider'],
+  'rule-providers': ['rule-provider'],
+  rules: ['rule'],
+};
+
+/** As it is compared with the known ones: in any case, with "-" for what is written for it. */
+export function plainKey(written: string): string {
+  return written.toLowerCase().replaceAll(/[_ ]/g, '-');
+}
