@@ -17,6 +17,7 @@ import type {
   Unsubscribe,
 } from '../contract/app.ts';
 import type { ErrorData } from '../contract/error.ts';
+import type { ProfileOffer } from '../contract/profile-import.ts';
 import {
   type RelayedMethodName,
   relayedMethods,
@@ -26,23 +27,29 @@ import {
 } from '../contract/rpc.ts';
 import type { Snapshot } from '../contract/status.ts';
 import type { HttpProxy } from '../provider/download/http-request.ts';
+import { recognise } from '../provider/recognise.ts';
 import { unchecked } from '../rpc/unchecked.ts';
 import { ChangeQueue } from './change-queue.ts';
 import { describe } from './describe.ts';
 import type { HelperClient } from './helper-client.ts';
 import { mixedPortProxy } from './mixed-port-proxy.ts';
+import { type DeskLibrary, type PickedFile, ProfileDesk } from './profile-desk.ts';
 import { ProfileInForce, type ProfileInForceOptions } from './profile-in-force.ts';
 import { SessionHold } from './session-hold.ts';
 
 /** Milliseconds between two renewals of the session's lease; it lives 20 s. */
 export const leaseInterval = 5_000;
+
 export interface AppServiceOptions extends ProfileInForceOptions {
+  profiles: ProfileInForceOptions['profiles'] & DeskLibrary;
   helper: HelperClient;
-  info: Omit<AppInfo, 'profile' | 'profiles' | 'providers' | 'applying'>;
+  info: Omit<AppInfo, 'profile' | 'profiles' | 'providers' | 'applying' | 'adding' | 'offer'>;
   /** Turn Enhanced Mode on once the helper is reached for the first time. */
   enhancedAtStart: boolean;
   /** Hears which language a window speaks. */
   onLanguage?: (language: AppParams<'setLanguage'>['language']) => void;
+  /** Asks the person for a file; absent where there is no screen. */
+  pickFile?: () => Promise<PickedFile | undefined>;
 }
 
 /** Its methods are those of a viewer's bridge; each transport hands them on and gives back what it took. */
@@ -52,6 +59,8 @@ export class AppService implements MirageBridge, Service {
   readonly #helper: HelperClient;
   readonly #changes = new ChangeQueue();
   readonly #profile: ProfileInForce;
+  readonly #desk: ProfileDesk;
+  readonly #providers: AppServiceOptions['providers'];
   readonly #clock: AppServiceOptions['clock'];
   readonly #logger: AppServiceOptions['logger'];
   readonly #info: AppServiceOptions['info'];
@@ -74,6 +83,8 @@ export class AppService implements MirageBridge, Service {
   constructor(options: AppServiceOptions) {
     this.#helper = options.helper;
     this.#profile = new ProfileInForce(options, this.#changes, () => this.#snapshot);
+    this.#desk = new ProfileDesk(options, this.#profile);
+    this.#providers = options.providers;
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#info = options.info;
@@ -91,6 +102,7 @@ export class AppService implements MirageBridge, Service {
     await this.#profile.start();
     this.#releases.push(
       () => this.#profile.stop(),
+      this.#desk.start(),
       this.#profile.changed.on(() => this.#infoChanges.emit(this.#appInfo())),
       this.#helper.onLink((link) => this.#onLink(link)),
       this.#helper.on('snapshot', (snapshot) => this.#onSnapshot(snapshot)),
@@ -132,9 +144,22 @@ export class AppService implements MirageBridge, Service {
       getAppInfo: async () => this.#appInfo(),
       reloadProfile: () => this.#withInfo(this.#profile.reload()),
       useProfile: ({ id }) => this.#withInfo(this.#profile.use(id)),
-      addProfile: ({ url }) => this.#withInfo(this.#profile.add(url)),
-      updateProfile: ({ id }) => this.#withInfo(this.#profile.update(id)),
-      updateProviders: ({ name }) => this.#withInfo(this.#profile.updateProviders(name)),
+      recognise: async ({ text }) => recognise(text),
+      chooseFile: async () => ({ file: await this.#desk.chooseFile() }),
+      addProfile: async (asked) => ({ added: await this.#desk.add(asked), info: this.#appInfo() }),
+      dismissOffer: () => this.#withInfo(this.#desk.propose(undefined)),
+      updateProfile: ({ id }) => this.#withInfo(this.#desk.update(id)),
+      renameProfile: ({ id, name }) => this.#withInfo(this.#desk.rename(id, name)),
+      removeProfile: ({ id }) => this.#withInfo(this.#desk.remove(id)),
+      stopProfiles: async (what) => {
+        this.#desk.stop(what);
+        return {};
+      },
+      updateProviders: (one) => this.#withInfo(this.#profile.updateProviders(one)),
+      stopProviders: async (one) => {
+        this.#providers.stopUpdate(one);
+        return {};
+      },
       cancelApply: () => this.#withInfo(this.#profile.cancel()),
       setLanguage: async ({ language }) => {
         this.#onLanguage(language);
@@ -144,6 +169,11 @@ export class AppService implements MirageBridge, Service {
       restore: () => this.#restore(),
     };
     return handlers[method](unchecked(params));
+  }
+
+  /** A link from outside asks for a profile: windows put the question. */
+  propose(offer: ProfileOffer): void {
+    void this.#desk.propose(offer);
   }
 
   on<E extends keyof AppEvents>(event: E, handler: (data: AppEvents[E]) => void): Unsubscribe {
@@ -290,7 +320,8 @@ export class AppService implements MirageBridge, Service {
   }
 
   #appInfo(): AppInfo {
-    return { ...this.#info, ...this.#profile.info };
+    const { profiles, ...inForce } = this.#profile.info;
+    return { ...this.#info, ...inForce, profiles: this.#desk.withProgress(profiles), ...this.#desk.info() };
   }
 
   async #end(): Promise<void> {

@@ -11,23 +11,21 @@ import { type Config, defaultConfig } from '../contract/config.ts';
 import type { Snapshot } from '../contract/status.ts';
 import type { LoadedProfile, ProfileLibrary } from '../profile/profile-library.ts';
 import { summary } from '../profile/report.ts';
-import type { Providers } from '../provider/providers.ts';
+import type { OneProvider, Providers } from '../provider/providers.ts';
 import { applyConfig } from './apply-config.ts';
 import { type ChangeQueue, isSuperseded } from './change-queue.ts';
 import { describe } from './describe.ts';
 import type { HelperClient } from './helper-client.ts';
 
-/** Milliseconds between two looks at which profiles are due to be downloaded anew. */
-const updateInterval = 60_000;
 /** Milliseconds in which changes of providers, and progress, are told once. */
 const tellingMs = 250;
 
 export interface ProfileInForceOptions {
   readonly helper: Pick<HelperClient, 'call' | 'link'>;
-  readonly profiles: Pick<ProfileLibrary, 'load' | 'list' | 'use' | 'addUrl' | 'update' | 'due' | 'onChanged'>;
+  readonly profiles: Pick<ProfileLibrary, 'load' | 'list' | 'use' | 'onChanged'>;
   readonly providers: Pick<
     Providers,
-    'use' | 'start' | 'stop' | 'update' | 'rows' | 'blob' | 'changed' | 'contentsChanged'
+    'use' | 'start' | 'stop' | 'update' | 'stopUpdate' | 'rows' | 'blob' | 'changed' | 'contentsChanged'
   >;
   /** Tells the person at the terminal what is wrong with a profile that was just read; also asked when nothing is. */
   readonly report: (profile: LoadedProfile) => void;
@@ -61,7 +59,6 @@ export class ProfileInForce {
   /** The profile that was in use when one was applied last. */
   #appliedId: string | undefined;
   #waits = false;
-  #updating = false;
   #cancelTelling: (() => void) | undefined;
 
   constructor(options: ProfileInForceOptions, queue: ChangeQueue, snapshot: () => Snapshot | undefined) {
@@ -72,15 +69,14 @@ export class ProfileInForce {
 
   /** Reads the profile and begins to follow it; applies nothing. */
   async start(): Promise<void> {
-    const { profiles, providers, clock } = this.#options;
+    const { profiles, providers } = this.#options;
     await this.#read();
     providers.start();
     this.#releases.push(
-      providers.changed.on(() => this.#tellSoon()),
+      providers.changed.on(() => this.tellSoon()),
       providers.contentsChanged.on(() => void this.#follow()),
       () => providers.stop(),
       profiles.onChanged(() => void this.#follow()),
-      clock.every(updateInterval, () => void this.#updateDue()),
       () => this.#cancelTelling?.(),
     );
   }
@@ -149,25 +145,9 @@ export class ProfileInForce {
     });
   }
 
-  async add(url: string): Promise<void> {
-    const { active } = await this.#options.profiles.addUrl(url);
-    await (active ? this.reload() : this.#relist());
-  }
-
-  async update(id: string): Promise<void> {
-    try {
-      const { active } = await this.#options.profiles.update(id);
-      if (active) return await this.reload();
-    } catch (caught) {
-      await this.#relist(); // the entry has the reason
-      throw caught;
-    }
-    await this.#relist();
-  }
-
   /** What has come is in force when this resolves. */
-  async updateProviders(name: string | undefined): Promise<void> {
-    await this.#options.providers.update(name);
+  async updateProviders(one: OneProvider): Promise<void> {
+    await this.#options.providers.update(one);
     await this.#queue.run('wait', nothing);
   }
 
@@ -182,7 +162,7 @@ export class ProfileInForce {
     if (this.#waits) return;
     const onProgress = (progress: AppInfo['applying']): void => {
       this.#applying = progress;
-      this.#tellSoon();
+      this.tellSoon();
     };
     onProgress({ sets: 0, of: 0 });
     try {
@@ -261,24 +241,8 @@ export class ProfileInForce {
     );
   }
 
-  /** One after the other: nobody waits for them. */
-  async #updateDue(): Promise<void> {
-    if (this.#updating) return;
-    this.#updating = true;
-    const { profiles, logger } = this.#options;
-    try {
-      for (const id of profiles.due())
-        await this.update(id).catch((caught: unknown) =>
-          logger.warning('a profile was not updated: the earlier version stays', describe(caught)),
-        );
-    } catch (caught) {
-      logger.warning('the list of profiles cannot be read', describe(caught));
-    } finally {
-      this.#updating = false;
-    }
-  }
-
-  async #relist(): Promise<void> {
+  /** Reads the list again, and tells everybody. */
+  async relist(): Promise<void> {
     this.#profiles = await this.#options.profiles.list().catch(() => []);
     this.changed.emit();
   }
@@ -301,7 +265,7 @@ export class ProfileInForce {
   }
 
   /** There are many changes while downloads are under way. */
-  #tellSoon(): void {
+  tellSoon(): void {
     this.#cancelTelling ??= this.#options.clock.after(tellingMs, () => {
       this.#cancelTelling = undefined;
       this.changed.emit();

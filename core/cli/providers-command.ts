@@ -27,7 +27,7 @@ export async function providers(
     });
   if (action === 'update') {
     if (!options.json) context.console.note(`looking at ${countOf(named.length, 'provider')} ...`);
-    await context.providers.update(name);
+    await context.providers.update({ name });
     await applyAgain(context, options);
   }
   const rows = context.providers.rows().filter((row) => name === undefined || row.name === name);

@@ -4,7 +4,16 @@
  */
 import { z } from 'zod';
 import { configProblemSchema, type ErrorData, errorDataSchema } from './error.ts';
-import { providerRowSchema, subscriptionInfoSchema } from './providers.ts';
+import {
+  chosenFileSchema,
+  maxAddress,
+  maxProfileBytes,
+  profileNameSchema,
+  profileOfferSchema,
+  profileOriginSchema,
+  recognisedSchema,
+} from './profile-import.ts';
+import { progressSchema, providerKinds, providerRowSchema, subscriptionInfoSchema } from './providers.ts';
 import {
   type EventData,
   methods,
@@ -27,13 +36,18 @@ export type HelperLink = z.infer<typeof helperLinkSchema>;
 export const profileSourceSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('file'), path: z.string() }),
   /** `path` is where the last version is kept. The address is a secret. */
-  z.strictObject({ kind: z.literal('url'), url: z.string().max(4096), path: z.string() }),
+  z.strictObject({ kind: z.literal('url'), url: z.string().max(maxAddress), path: z.string() }),
+  /** Was handed over as a text (dropped, pasted, read off a picture): `path` is all there is of it. */
+  z.strictObject({ kind: z.literal('text'), path: z.string() }),
 ]);
 export type ProfileSource = z.infer<typeof profileSourceSchema>;
 
 /** Unix milliseconds, and seconds between two looks (0 = only when asked to). `error`: why the last one came to nothing. */
 export const subscriptionSchema = z.strictObject({
+  /** When the version that is there came, when it was last looked for another, and when it is next; null = when somebody asks. */
   updatedAt: z.number(),
+  checkedAt: z.number(),
+  nextAt: z.number().nullable(),
   interval: z.number().int(),
   info: subscriptionInfoSchema.optional(),
   error: errorDataSchema.optional(),
@@ -47,6 +61,8 @@ export const profileEntrySchema = z.strictObject({
   active: z.boolean(),
   /** Of one that comes from an address. */
   subscription: subscriptionSchema.optional(),
+  /** It is being downloaded anew. */
+  updating: progressSchema.optional(),
 });
 export type ProfileEntry = z.infer<typeof profileEntrySchema>;
 
@@ -76,12 +92,19 @@ export const appInfoSchema = z.strictObject({
   providers: z.array(providerRowSchema).optional(),
   /** A profile is being brought into force: its rule sets that the helper has been given, of how many that it did not have. */
   applying: z.strictObject({ sets: z.number().int(), of: z.number().int() }).optional(),
+  /** A profile is being downloaded to be added. */
+  adding: progressSchema.optional(),
+  /** A link from outside asks for a profile; it waits for `addProfile` with its address, or `dismissOffer`. */
+  offer: profileOfferSchema.optional(),
   /** How the command line is called on this machine, for texts that name a command. */
   cli: z.string(),
   /** The command that gives the network back without the helper; null where it is not installed. */
   offlineRestore: z.string().nullable(),
 });
 export type AppInfo = z.infer<typeof appInfoSchema>;
+
+const profileId = z.string().max(100);
+const oneProvider = z.strictObject({ name: z.string().max(255).optional(), kind: z.enum(providerKinds).optional() });
 
 /** What the app process does itself. `setEnhanced` from a viewer is always a session. */
 const ownMethods = {
@@ -93,15 +116,36 @@ const ownMethods = {
   /** Reads the profile file again and applies it; answers its problems. */
   reloadProfile: { params: z.strictObject({}), result: appInfoSchema },
   /** Chooses the profile in use, by id, and applies it; open flows stay. */
-  useProfile: { params: z.strictObject({ id: z.string().max(100) }), result: appInfoSchema },
+  useProfile: { params: z.strictObject({ id: profileId }), result: appInfoSchema },
   /** Ends what brings a profile into force; what was in force before stays, and its profile is in use again. */
   cancelApply: { params: z.strictObject({}), result: appInfoSchema },
-  /** Downloads a profile and adds it to the list. Nothing is added when that fails, or when it cannot be used. */
-  addProfile: { params: z.strictObject({ url: z.string().max(4096) }), result: appInfoSchema },
-  /** Downloads a profile anew, by id; a version that cannot be used changes nothing. */
-  updateProfile: { params: z.strictObject({ id: z.string().max(100) }), result: appInfoSchema },
+  /** What a text that was handed over is. Fetches nothing, changes nothing. */
+  recognise: { params: z.strictObject({ text: z.string().max(maxProfileBytes) }), result: recognisedSchema },
+  /** Lets the person choose a file, where the app has a screen (`home: electron`); null = none was chosen. */
+  chooseFile: { params: z.strictObject({}), result: z.strictObject({ file: chosenFileSchema.nullable() }) },
+  /**
+   * Adds a profile to the list, under its own name without `name`; the first one is in use at once. Nothing is added when it cannot
+   * be had or used. One at a time: RPC_BUSY.
+   */
+  addProfile: {
+    params: z.strictObject({ from: profileOriginSchema, name: profileNameSchema.optional() }),
+    result: z.strictObject({ added: z.string(), info: appInfoSchema }),
+  },
+  dismissOffer: { params: z.strictObject({}), result: appInfoSchema },
+  /** Downloads a profile anew, by id; a version that cannot be used changes nothing. Without `id` all; their entries tell what came of it. */
+  updateProfile: { params: z.strictObject({ id: profileId.optional() }), result: appInfoSchema },
+  renameProfile: { params: z.strictObject({ id: profileId, name: profileNameSchema }), result: appInfoSchema },
+  /** Takes a profile out of the list; a file of the person's own stays where it is. */
+  removeProfile: { params: z.strictObject({ id: profileId }), result: appInfoSchema },
+  /** Ends downloads of profiles that are under way: of one that is added, of one that is updated, or of all. */
+  stopProfiles: {
+    params: z.strictObject({ what: z.enum(['adding', 'updating', 'all']), id: profileId.optional() }),
+    result: z.strictObject({}),
+  },
   /** Looks now for what is new at the addresses of a provider, or of all; answers when that is done, whatever came of it. */
-  updateProviders: { params: z.strictObject({ name: z.string().max(255).optional() }), result: appInfoSchema },
+  updateProviders: { params: oneProvider, result: appInfoSchema },
+  /** Ends such looks; what is there stays. */
+  stopProviders: { params: oneProvider, result: z.strictObject({}) },
 } as const;
 
 /** What a viewer may call: the app's own methods, and the helper's that go through it as they are. */

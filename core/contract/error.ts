@@ -20,6 +20,7 @@ export const errorCodes = [
   'DOWNLOAD_TIMEOUT',
   'DOWNLOAD_CUT', // the connection ended before all of it had come
   'DOWNLOAD_UNREADABLE', // what came is not what was expected
+  'DOWNLOAD_STOPPED', // the person ended it
   'DOWNLOAD_FAILED',
   'DIAL_REFUSED',
   'DIAL_NETWORK_UNREACHABLE',

@@ -1,7 +1,7 @@
 /** A profile that is a file of the user's: read whole and within limits. Writes nothing, watches nothing. */
 import { type FileHandle, open } from 'node:fs/promises';
 import { AppError, errnoOf } from '../base/app-error.ts';
-import { maxProfileBytes } from './profile-loader.ts';
+import { maxProfileBytes } from '../contract/profile-import.ts';
 
 export class FileSource {
   readonly path: string;

@@ -37,8 +37,7 @@ export function membersOf(wishes: MemberWishes, known: KnownNodes): string[] {
   const { filters, excludeFilters, excludeKinds } = wishes;
   const own = wishes.includeAllProxies ? byFilters(sorted(known.own), filters) : [];
   const first = [...wishes.named, ...own];
-  const used = wishes.includeAllProviders ? [...known.providers.keys()].toSorted(byBytes) : wishes.use;
-  const provided = used.map((name) => byFilters(known.providers.get(name) ?? [], filters));
+  const provided = usedProviders(wishes, known).map((name) => byFilters(known.providers.get(name) ?? [], filters));
   const sources = provided.length + (first.length > 0 ? 1 : 0);
   const all = [...first, ...provided.flat()];
   // As in Clash: several filters say an order, once there is more than one source.
@@ -47,6 +46,14 @@ export function membersOf(wishes: MemberWishes, known: KnownNodes): string[] {
     ({ name, kind }) => !excludeKinds.has(typeWord(kind)) && !excludeFilters.some((excluded) => excluded.matches(name)),
   );
   return [...new Set(kept.map(({ name }) => name))];
+}
+
+/** Names of the providers whose nodes a group takes. */
+export function usedProviders(
+  { includeAllProviders, use }: MemberWishes,
+  { providers }: KnownNodes,
+): readonly string[] {
+  return includeAllProviders ? [...providers.keys()].toSorted(byBytes) : use;
 }
 
 /** Those that any filter takes, in the order of the filters. */

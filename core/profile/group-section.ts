@@ -12,7 +12,7 @@ import {
 } from '../contract/config.ts';
 import type { ProblemCode } from '../contract/problem-texts.ts';
 import { clip } from './clip.ts';
-import { type KnownNode, type KnownNodes, type MemberWishes, membersOf } from './group-members.ts';
+import { type KnownNode, type KnownNodes, type MemberWishes, membersOf, usedProviders } from './group-members.ts';
 import { type NameFilter, parseNameFilters } from './name-filter.ts';
 import type { PolicyNames } from './policy-names.ts';
 import { YamlMap } from './yaml-map.ts';
@@ -58,17 +58,25 @@ export function readGroupNames(value: YamlValue, names: PolicyNames): WrittenGro
   return [...groups.values()];
 }
 
+export interface ReadGroups {
+  readonly groups: GroupConfig[];
+  /** The proxy providers that each takes nodes of. */
+  readonly providers: ReadonlyMap<string, readonly string[]>;
+}
+
 /** Reads the rest of them. A member by which a group would lead to itself is left out. */
-export function readGroups(written: readonly WrittenGroup[], known: KnownNodes, names: PolicyNames): GroupConfig[] {
+export function readGroups(written: readonly WrittenGroup[], known: KnownNodes, names: PolicyNames): ReadGroups {
   const kinds = new Map<string, string>(written.map(({ name, type }) => [name, type]));
   for (const { name, kind } of known.own) kinds.set(name, kind);
   const places = new Map<string, YamlValue>();
+  const providers = new Map<string, readonly string[]>();
   const groups = written.map((group) => {
     const wishes = readWishes(group, kinds, known, names);
     places.set(group.name, group.at);
+    providers.set(group.name, usedProviders(wishes, known));
     return { ...readSettings(group), members: membersOf(wishes, known) };
   });
-  return withoutCycles(groups, places);
+  return { groups: withoutCycles(groups, places), providers };
 }
 
 function readWishes(

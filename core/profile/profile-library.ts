@@ -19,10 +19,12 @@ import { indexName, maxProfiles, ProfileIndex, type ProfileIndexData } from './p
 import { loadProfile, type ParsedProfile, type Wanted } from './profile-loader.ts';
 import { noContents, type ProviderSource } from './provider-contents.ts';
 import {
+  type DownloadWatch,
   type FetchedSubscription,
   type FetchSubscription,
   type KeptSubscription,
-  leastInterval,
+  nextLookAt,
+  type SubscriptionRequest,
   usualInterval,
 } from './subscription.ts';
 
@@ -134,34 +136,58 @@ export class ProfileLibrary {
   }
 
   /** Adds a file, which stays where it is; the first profile of all is in use at once. Rejects with PROFILE_STORE. */
-  async add(path: string): Promise<ProfileEntry> {
+  async add(path: string, name = basename(path)): Promise<ProfileEntry> {
     const source: ProfileSource = { kind: 'file', path: resolve(path) };
     const known = (await this.list()).find((entry) => entry.id !== namedId && entry.source.path === source.path);
-    return known ?? this.#append(randomBytes(4).toString('hex'), basename(path), source);
+    return known ?? this.#append(randomBytes(4).toString('hex'), name, source);
   }
 
   /**
    * Downloads a profile and adds it; one that is there already is updated. Rejects with DOWNLOAD_*, with CONFIG_* and its problems
    * when what came cannot be used, and with PROFILE_STORE; nothing is added then.
    */
-  async addUrl(url: string, signal?: AbortSignal): Promise<ProfileEntry> {
+  async addUrl(url: string, { name, ...watch }: { name?: string } & DownloadWatch = {}): Promise<ProfileEntry> {
     const known = (await this.list()).find(({ source }) => source.kind === 'url' && source.url === url);
-    if (known !== undefined) return await this.update(known.id, signal);
-    const fetched = await this.#download({ url, ...(signal === undefined ? {} : { signal }) });
+    if (known !== undefined) return await this.update(known.id, watch);
+    const fetched = await this.#download({ url, ...watch });
     if (fetched.kind === 'unchanged') throw new AppError('DOWNLOAD_FAILED', 'the server says that nothing has changed');
     this.#assertUsable(fetched.text);
     const id = randomBytes(4).toString('hex');
     replaceFileIn(join(this.#directory, 'profiles'), `${id}.source.yaml`, fetched.text);
     const source = { kind: 'url', url, path: this.#copyFile(id) } as const;
-    const name = fetched.name ?? new URL(url).hostname;
-    return this.#append(id, name, source, this.#subscriptionOf(fetched, undefined));
+    const called = name ?? fetched.name ?? new URL(url).hostname;
+    return this.#append(id, called, source, this.#subscriptionOf(fetched, undefined));
+  }
+
+  /** Keeps a text as a profile. Rejects with CONFIG_* and its problems when it cannot be used, and with PROFILE_STORE. */
+  async addText(text: string, name: string): Promise<ProfileEntry> {
+    this.#assertUsable(text);
+    const id = randomBytes(4).toString('hex');
+    replaceFileIn(join(this.#directory, 'profiles'), `${id}.source.yaml`, text);
+    return this.#append(id, name, { kind: 'text', path: this.#copyFile(id) });
+  }
+
+  /** Rejects with PROFILE_UNKNOWN, PROFILE_IN_USE when another one is called so or it is one that names itself, and PROFILE_STORE. */
+  async rename(wanted: string, name: string): Promise<ProfileEntry> {
+    const entries = await this.list();
+    const entry = find(entries, wanted);
+    const others = entries.filter(({ id }) => id !== entry.id);
+    if (entry.id === ownId || entry.id === namedId || freeName(name, others) !== name)
+      throw new AppError('PROFILE_IN_USE', `"${name}" cannot be the name of this profile`, {
+        expected: 'a name of at most 90 characters that no other profile has',
+      });
+    this.#change((data) => ({
+      ...data,
+      profiles: data.profiles.map((each) => (each.id === entry.id ? { ...each, name } : each)),
+    }));
+    return find(await this.list(), entry.id);
   }
 
   /**
    * Downloads a profile anew; only a version that can be used takes the place of the one that is there. Rejects as `addUrl` does, and
    * with PROFILE_UNKNOWN; the reason stays with the entry.
    */
-  async update(wanted: string, signal?: AbortSignal): Promise<ProfileEntry> {
+  async update(wanted: string, watch: DownloadWatch = {}): Promise<ProfileEntry> {
     const entry = find(await this.list(), wanted);
     if (entry.source.kind !== 'url')
       throw new AppError('PROFILE_UNKNOWN', `"${entry.name}" does not come from an address`, {
@@ -175,7 +201,7 @@ export class ProfileLibrary {
         url,
         ...(hasCopy && before?.etag !== undefined ? { etag: before.etag } : {}),
         ...(hasCopy && before?.lastModified !== undefined ? { lastModified: before.lastModified } : {}),
-        ...(signal === undefined ? {} : { signal }),
+        ...watch,
       });
       if (fetched.kind === 'fresh') {
         this.#assertUsable(fetched.text);
@@ -184,6 +210,7 @@ export class ProfileLibrary {
       this.#noteSubscription(entry.id, this.#subscriptionOf(fetched, before));
     } catch (caught) {
       const { code, message } = AppError.from(caught);
+      if (code === 'DOWNLOAD_STOPPED') throw caught;
       const now = this.#now();
       this.#noteSubscription(entry.id, {
         updatedAt: before?.updatedAt ?? 0,
@@ -201,17 +228,13 @@ export class ProfileLibrary {
   due(): string[] {
     const now = this.#now();
     return this.#read().profiles.flatMap(({ id, subscription }) => {
-      if (subscription === undefined || subscription.interval === 0) return [];
-      const wait = Math.min(
-        subscription.error === undefined ? Number.POSITIVE_INFINITY : leastInterval,
-        subscription.interval,
-      );
-      const { checkedAt } = subscription;
-      return now >= checkedAt + wait * 1000 || now < checkedAt ? [id] : [];
+      const next = subscription && nextLookAt(subscription);
+      if (subscription === undefined || next === undefined) return [];
+      return now >= next || now < subscription.checkedAt ? [id] : [];
     });
   }
 
-  async #download(request: Parameters<FetchSubscription>[0]): Promise<FetchedSubscription> {
+  async #download(request: SubscriptionRequest): Promise<FetchedSubscription> {
     if (this.#fetch === undefined) throw new AppError('DOWNLOAD_FAILED', 'nothing can be downloaded here');
     return await this.#fetch(request);
   }
@@ -335,7 +358,7 @@ export class ProfileLibrary {
       ...profiles.map(({ id, name, source, subscription }) => ({
         id,
         name,
-        source: source.kind === 'url' ? { ...source, path: this.#copyFile(id) } : source,
+        source: source.kind === 'file' ? source : { ...source, path: this.#copyFile(id) },
         ...(subscription === undefined ? {} : { subscription: shown(subscription) }),
       })),
     ];
@@ -347,7 +370,7 @@ export class ProfileLibrary {
     return [{ id: namedId, name: basename(named), source, active: true }, ...entries];
   }
 
-  /** The last version of one that comes from an address. */
+  /** The last version of one that comes from an address, or all there is of one that was handed over. */
   #copyFile(id: string): string {
     return join(this.#directory, 'profiles', `${id}.source.yaml`);
   }
@@ -400,11 +423,11 @@ export async function understand(
   }
 }
 
-/** What was downloaded opens no port to the network: that takes the word of the person, and the provider wrote it. */
+/** What was downloaded or handed over opens no port to the network: that takes the word of the person, and another one wrote it. */
 function readFrom(source: ProfileSource, text: string, contents: ProviderSource): ParsedProfile {
   const read = loadProfile(text, contents);
   const mixed = read.config?.mixed;
-  if (source.kind !== 'url' || read.config === undefined || mixed == null || isLoopback(mixed.address)) return read;
+  if (source.kind === 'file' || read.config === undefined || mixed == null || isLoopback(mixed.address)) return read;
   const config = { ...read.config, mixed: { ...mixed, address: '127.0.0.1' } };
   return { ...read, config, problems: [...read.problems, problemOf('warning', 'allow-lan', 'LAN_OF_SUBSCRIPTION')] };
 }
@@ -416,7 +439,7 @@ function unreadable(path: string, caught: unknown): LoadedProfile {
   return { path, text: '', failure: code, problems: [problem] };
 }
 
-/** Where its files may be. What comes from an address can name none. */
+/** Where its files may be. Only what is a file itself can name any. */
 function directoryOf(source: ProfileSource): string | undefined {
   return source.kind === 'file' ? dirname(source.path) : undefined;
 }
@@ -447,6 +470,9 @@ function choiceIn(known: string): string {
   return JSON.stringify([active, choices ?? 0]);
 }
 
-function shown({ updatedAt, interval, info, error }: KeptSubscription): NonNullable<ProfileEntry['subscription']> {
-  return { updatedAt, interval, ...(info === undefined ? {} : { info }), ...(error === undefined ? {} : { error }) };
+function shown(kept: KeptSubscription): NonNullable<ProfileEntry['subscription']> {
+  const { updatedAt, checkedAt, interval, info, error } = kept;
+  const nextAt = nextLookAt(kept) ?? null;
+  const rest = { ...(info === undefined ? {} : { info }), ...(error === undefined ? {} : { error }) };
+  return { updatedAt, checkedAt, nextAt, interval, ...rest };
 }

@@ -2,9 +2,11 @@
  * A profile in Clash's YAML spelling, as text, to the effective configuration and everything that is wrong with it: each
  * problem with path, line and column. Nothing is thrown for bad input; nothing but the text is looked at.
  */
+
 import { type Config, configSchema } from '../contract/config.ts';
 import type { ConfigProblem } from '../contract/error.ts';
 import type { ProblemCode } from '../contract/problem-texts.ts';
+import { maxProfileBytes } from '../contract/profile-import.ts';
 import { nodeKindOf } from '../contract/proxies.ts';
 import { clip } from './clip.ts';
 import { fakeRangesOf, readDns } from './dns-section.ts';
@@ -17,8 +19,15 @@ import { inboundNotes, readInbound } from './inbound-section.ts';
 import { PolicyNames } from './policy-names.ts';
 import { ProblemList, problemOf } from './problem-list.ts';
 import { readProvided } from './provided-nodes.ts';
-import { noContents, type ProviderSource, type ProxyProvider, type WantedSet } from './provider-contents.ts';
+import {
+  noContents,
+  type ProviderSource,
+  type ProviderUses,
+  type ProxyProvider,
+  type WantedSet,
+} from './provider-contents.ts';
 import { readGeoPlaces, readProxyProviders, readRuleProviders } from './provider-section.ts';
+import { providerUses } from './provider-uses.ts';
 import { readProxies } from './proxy-section.ts';
 import { readRules } from './rule-section.ts';
 import { readSets } from './set-section.ts';
@@ -31,10 +40,7 @@ import { YamlValue } from './yaml-value.ts';
 /** Proxies of a configuration, those of providers too. */
 const maxProxies = 10_000;
 
-/** Bytes (UTF-8) that a profile may have. */
-export const maxProfileBytes = 8 * 1024 * 1024;
-
-/** Of an override. */
+/** Of an override, bytes (UTF-8). */
 export const maxOverrideBytes = 1024 * 1024;
 
 export type ProfileFailure = 'CONFIG_SYNTAX' | 'CONFIG_INVALID' | 'CONFIG_TOO_LARGE';
@@ -43,7 +49,10 @@ export type ProfileFailure = 'CONFIG_SYNTAX' | 'CONFIG_INVALID' | 'CONFIG_TOO_LA
 export interface Wanted {
   sets: readonly WantedSet[];
   nodes: readonly ProxyProvider[];
+  uses: ProviderUses;
 }
+
+export const noWishes: Wanted = { sets: [], nodes: [], uses: { nodes: new Map(), sets: new Map() } };
 
 export interface ParsedProfile {
   /** Absent when an error among `problems` forbids its use. */
@@ -121,7 +130,7 @@ export function loadProfile(text: string, contents = noContents, override?: stri
   );
   if (!source.complete) return { failure: 'CONFIG_SYNTAX', problems: problems.sorted() };
   const root = new YamlValue(source, source.root, null, '', 0);
-  const wanted: { sets: WantedSet[]; nodes: ProxyProvider[] } = { sets: [], nodes: [] };
+  const wanted: Wanted = { ...noWishes };
   const config = readProfile(root, contents, wanted);
   if (!problems.forbids && config !== undefined) checkContract(config, root);
   if (problems.forbids || config === undefined) return { failure: 'CONFIG_INVALID', problems: problems.sorted() };
@@ -210,16 +219,12 @@ function readParts(map: YamlMap, contents: ProviderSource, wanted: Wanted): Prof
   );
   const own = proxies.map((proxy) => ({ name: proxy.name, kind: nodeKindOf(proxy) }));
   const provided = readProvided(nodeProviders, contents, names, map);
-  const groups = readGroups(writtenGroups, { own, providers: provided.known }, names);
-  const named = readSets(
-    [rules, ...Object.values(subRules)].flat(),
-    dns,
-    { providers: ruleProviders, geo },
-    contents,
-    map,
-  );
+  const { groups, providers: groupProviders } = readGroups(writtenGroups, { own, providers: provided.known }, names);
+  const allRules = [rules, ...Object.values(subRules)].flat();
+  const named = readSets(allRules, dns, { providers: ruleProviders, geo }, contents, map);
   wanted.nodes = Array.from(nodeProviders.values(), ({ provider }) => provider);
   wanted.sets = named.wanted;
+  wanted.uses = providerUses(allRules, groupProviders);
   map.warnOfRest(notes);
   return {
     ...(logLevel === undefined ? {} : { logLevel }),

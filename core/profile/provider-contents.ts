@@ -4,10 +4,10 @@
  * something else, the profile is read again.
  */
 import type { ProxyConfig } from '../contract/config.ts';
+import type { ProviderUse, setFormats } from '../contract/providers.ts';
 import type { SetBehavior, SetTrouble } from '../contract/sets.ts';
 import type { NameFilter } from './name-filter.ts';
 
-export const setFormats = ['yaml', 'text', 'mrs'] as const;
 export type SetFormat = (typeof setFormats)[number];
 
 export type ProviderPlace =
@@ -100,6 +100,12 @@ export type SetContents =
       readonly needs: readonly string[];
     }
   | { readonly missing: SetTrouble };
+
+/** Who uses providers: proxy providers by name, sets as `setNameOf` gives it. What nobody uses is absent. */
+export interface ProviderUses {
+  readonly nodes: ReadonlyMap<string, ProviderUse>;
+  readonly sets: ReadonlyMap<string, ProviderUse>;
+}
 
 export interface ProviderNodes {
   /** After filter and override, each name once. */

@@ -1,6 +1,7 @@
 /** The `rule-providers`, `proxy-providers` and geodata keys of a profile: where each comes from, and what is done with it. */
 
 import type { ProblemCode } from '../contract/problem-texts.ts';
+import { setFormats } from '../contract/providers.ts';
 import { setBehaviors } from '../contract/sets.ts';
 import { clip } from './clip.ts';
 import { type NameFilter, parseNameFilters } from './name-filter.ts';
@@ -11,7 +12,6 @@ import {
   type ProviderTest,
   type ProxyProvider,
   type RuleProvider,
-  setFormats,
 } from './provider-contents.ts';
 import { YamlMap } from './yaml-map.ts';
 import type { YamlValue } from './yaml-value.ts';

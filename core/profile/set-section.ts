@@ -25,7 +25,7 @@ export function readSets(
   root: YamlMap,
 ): { sets: SetConfig[]; wanted: WantedSet[] } {
   const named = new Set<string>();
-  for (const rule of rules) for (const each of namedBy(rule)) named.add(setNameOf(each.type, each.payload));
+  for (const rule of rules) for (const each of setsNamedBy(rule)) named.add(setNameOf(each.type, each.payload));
   named.delete(builtIn);
   const ofDns = new Set(namedByDns(dns).filter((name) => !named.has(name)));
   for (const name of ofDns) named.add(name);
@@ -80,7 +80,8 @@ const troubleCodes: Readonly<Record<NonNullable<SetConfig['missing']>, ProblemCo
   TOO_LARGE: 'SET_TOO_LARGE',
 };
 
-function* namedBy({
+/** The sets that a rule names, itself or within its logic. */
+export function* setsNamedBy({
   type,
   payload,
 }: {

@@ -1,7 +1,7 @@
 /** A profile that comes from an address: what is known of it, and what the library needs of whoever downloads. */
 import { z } from 'zod';
 import { errorDataSchema } from '../contract/error.ts';
-import { type SubscriptionInfo, subscriptionInfoSchema } from '../contract/providers.ts';
+import { type Progress, type SubscriptionInfo, subscriptionInfoSchema } from '../contract/providers.ts';
 
 /** What the list keeps of a subscription. */
 export const keptSubscriptionSchema = z.object({
@@ -31,13 +31,27 @@ export interface SubscriptionHead {
   readonly info?: SubscriptionInfo;
 }
 
-/** Downloads one. Rejects with DOWNLOAD_*. */
-export type FetchSubscription = (request: {
+/** Who waits for a download: what ends it, and who hears how far it is. */
+export interface DownloadWatch {
+  /** Aborted with a DOWNLOAD_STOPPED. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface SubscriptionRequest extends DownloadWatch {
   readonly url: string;
   readonly etag?: string;
   readonly lastModified?: string;
-  readonly signal?: AbortSignal;
-}) => Promise<FetchedSubscription>;
+}
+
+/** Downloads one. Rejects with DOWNLOAD_*. */
+export type FetchSubscription = (request: SubscriptionRequest) => Promise<FetchedSubscription>;
+
+/** When it is looked for anew by itself, Unix milliseconds: after its interval, or after an hour where that failed. Undefined = never. */
+export function nextLookAt({ interval, error, checkedAt }: KeptSubscription): number | undefined {
+  if (interval === 0) return undefined;
+  return checkedAt + (error === undefined ? interval : Math.min(interval, leastInterval)) * 1000;
+}
 
 /** A day of seconds; and between what a server may want. */
 export const usualInterval = 86_400;

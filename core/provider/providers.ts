@@ -9,13 +9,14 @@ import { Emitter } from '../base/emitter.ts';
 import { groupBy } from '../base/group-by.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ErrorData } from '../contract/error.ts';
-import type { ProviderRow } from '../contract/providers.ts';
-import type { Wanted } from '../profile/profile-loader.ts';
+import type { Progress, ProviderRow } from '../contract/providers.ts';
+import { noWishes, type Wanted } from '../profile/profile-loader.ts';
 import type { ProviderPlace, ProviderSource, ProxyProvider, RuleProvider } from '../profile/provider-contents.ts';
-import type { Downloader } from './download/download.ts';
+import { type Downloader, downloadStopped, progressOf } from './download/download.ts';
 import { FormatError } from './formats/format-error.ts';
-import type { ProviderCache } from './provider-cache.ts';
-import { ProviderShelf, type WantedGeo } from './provider-shelf.ts';
+import type { Copy, ProviderCache } from './provider-cache.ts';
+import { type DownloadState, type GeoUser, providerRows, unreadable } from './provider-rows.ts';
+import { ProviderShelf } from './provider-shelf.ts';
 
 /** Downloads at a time. */
 const maxDownloads = 4;
@@ -30,7 +31,7 @@ const lastRetryMs = 3_600_000;
 type User =
   | { readonly kind: 'rules'; readonly name: string; readonly provider: RuleProvider }
   | { readonly kind: 'proxies'; readonly name: string; readonly provider: ProxyProvider }
-  | { readonly kind: 'geodata'; readonly name: string; readonly lists: readonly WantedGeo[] };
+  | GeoUser;
 
 interface Source {
   readonly url: string;
@@ -47,6 +48,14 @@ interface Attempts {
   failedAt: number;
   error?: ErrorData;
   running?: Promise<void>;
+  progress?: Progress;
+  stop?: AbortController;
+}
+
+/** A provider by its name and, as names of different kinds may be equal, its kind; nothing = all. */
+export interface OneProvider {
+  readonly name?: string | undefined;
+  readonly kind?: ProviderRow['kind'] | undefined;
 }
 
 export interface ProvidersOptions {
@@ -64,7 +73,7 @@ export class Providers {
   readonly #options: ProvidersOptions;
   readonly #shelf: ProviderShelf;
   readonly #attempts = new Map<string, Attempts>();
-  #wanted: Wanted = { sets: [], nodes: [] };
+  #wanted = noWishes;
   #directory: string | undefined;
   #sources = new Map<string, Source>();
   #waiting: (() => void)[] = [];
@@ -108,67 +117,42 @@ export class Providers {
   }
 
   /** Looks at all addresses now, or at those of one provider; resolves when that is done, whatever came of it: `rows` tells. */
-  async update(name?: string): Promise<void> {
-    const some = [...this.#sources.values()].filter(
-      ({ users }) => name === undefined || users.some((user) => user.name === name),
-    );
-    await Promise.all(some.map((source) => this.#fetch(source)));
+  async update(one: OneProvider = {}): Promise<void> {
+    await Promise.all(this.#sourcesFor(one).map((source) => this.#fetch(source)));
+  }
+
+  /** Ends the looks under way, or those of one provider; what is there stays. */
+  stopUpdate(one: OneProvider = {}): void {
+    for (const { url } of this.#sourcesFor(one)) this.#attempts.get(url)?.stop?.abort(downloadStopped());
+  }
+
+  #sourcesFor({ name, kind }: OneProvider): Source[] {
+    const isMeant = (user: User): boolean =>
+      (name === undefined || user.name === name) && (kind === undefined || user.kind === kind);
+    return [...this.#sources.values()].filter(({ users }) => users.some(isMeant));
   }
 
   rows(): ProviderRow[] {
-    const { nodes, sets } = this.#wanted;
-    const rules = sets.flatMap((each) =>
-      each.kind === 'provider' && each.name.startsWith('rule-set:') ? [each.provider] : [],
-    );
-    const geo = [...this.#sources.values()].flatMap(({ users }) => users.filter((user) => user.kind === 'geodata'));
-    return [
-      ...nodes.map((provider) => this.#nodeRow(provider)),
-      ...rules.map((provider) => this.#ruleRow(provider)),
-      ...geo.map((user) => this.#geoRow(user)),
-    ];
+    return providerRows({
+      wanted: this.#wanted,
+      directory: this.#directory,
+      shelf: this.#shelf,
+      geo: [...this.#sources.values()].flatMap(({ users }) => users.filter((user) => user.kind === 'geodata')),
+      stateOf: (url) => this.#stateOf(url),
+    });
   }
 
-  #nodeRow(provider: ProxyProvider): ProviderRow {
-    const isInline = provider.place.kind === 'inline';
-    const { nodes, missing, problem } = isInline ? { nodes: [] } : this.#shelf.nodesOf(provider, this.#directory);
-    const entries = missing === undefined && !isInline ? nodes.length : null;
-    return { name: provider.name, kind: 'proxies', ...this.#stateOf(provider.place, problem), entries, leftOut: 0 };
-  }
-
-  #ruleRow(provider: RuleProvider): ProviderRow {
-    const made = this.#shelf.madeOf(provider, this.#directory);
-    const problem = made instanceof FormatError ? made : undefined;
-    const set = made === undefined || made instanceof FormatError ? undefined : made;
-    const counts = { entries: set?.entries ?? null, leftOut: set?.leftOut ?? 0 };
-    return { name: provider.name, kind: 'rules', ...this.#stateOf(provider.place, problem), ...counts };
-  }
-
-  #geoRow({ name, lists }: Extract<User, { kind: 'geodata' }>): ProviderRow {
-    const [first] = lists;
-    const url = first?.places.urls[first.file] ?? '';
-    const made = [...this.#shelf.madeOfGeo(lists).values()];
-    const there = made.filter((each) => each !== undefined && !(each instanceof FormatError)).length;
-    const state = this.#stateOf({ kind: 'http', url, interval: 0, headers: {} }, undefined);
+  #stateOf(url: string): DownloadState {
+    const attempts = this.#attempts.get(url);
+    const copy = this.#options.cache.copyOf(url);
+    const source = this.#sources.get(url);
+    const next = source === undefined ? undefined : nextLook(source, attempts, copy);
     return {
-      name,
-      kind: 'geodata',
-      ...state,
-      entries: made.includes(undefined) ? null : there,
-      leftOut: made.length - there,
-    };
-  }
-
-  #stateOf(
-    place: ProviderPlace,
-    problem: FormatError | undefined,
-  ): Pick<ProviderRow, 'source' | 'updatedAt' | 'updating' | 'error'> {
-    const attempts = place.kind === 'http' ? this.#attempts.get(place.url) : undefined;
-    const error = attempts?.error ?? (problem && unreadable(problem).toData());
-    return {
-      source: place.kind,
-      updatedAt: place.kind === 'http' ? (this.#options.cache.copyOf(place.url)?.fetchedAt ?? null) : null,
+      updatedAt: copy?.fetchedAt ?? null,
+      nextAt: next ?? null,
       updating: attempts?.running !== undefined,
-      ...(error === undefined ? {} : { error }),
+      ...(attempts?.progress === undefined ? {} : { progress: attempts.progress }),
+      ...(attempts?.error === undefined ? {} : { error: attempts.error }),
     };
   }
 
@@ -177,18 +161,15 @@ export class Providers {
     for (const source of this.#sources.values()) if (this.#isDue(source, now)) void this.#fetch(source);
   }
 
-  #isDue({ url, interval }: Source, now: number): boolean {
-    if (url === '') return false;
+  #isDue(source: Source, now: number): boolean {
+    const { url } = source;
     const attempts = this.#attempts.get(url);
-    if (attempts?.running !== undefined) return false;
-    if (attempts !== undefined && attempts.failures > 0) {
-      const wait = Math.min(firstRetryMs * 2 ** (attempts.failures - 1), lastRetryMs);
-      // The clock may have been set back.
-      return now >= attempts.failedAt + wait || now < attempts.failedAt;
-    }
+    if (url === '' || attempts?.running !== undefined) return false;
     const copy = this.#options.cache.copyOf(url);
-    if (copy === undefined) return true;
-    return interval > 0 && (now >= copy.checkedAt + interval || now < copy.checkedAt);
+    const next = nextLook(source, attempts, copy);
+    // The clock may have been set back.
+    const last = attempts !== undefined && attempts.failures > 0 ? attempts.failedAt : (copy?.checkedAt ?? now);
+    return next !== undefined && (now >= next || now < last);
   }
 
   #fetch(source: Source): Promise<void> {
@@ -196,6 +177,8 @@ export class Providers {
     this.#attempts.set(source.url, attempts);
     attempts.running ??= this.#attempt(source, attempts).finally(() => {
       delete attempts.running;
+      delete attempts.progress;
+      delete attempts.stop;
       this.changed.emit();
     });
     this.changed.emit();
@@ -204,9 +187,15 @@ export class Providers {
 
   async #attempt(source: Source, attempts: Attempts): Promise<void> {
     const { clock, logger } = this.#options;
+    const stop = new AbortController();
+    attempts.stop = stop;
     await this.#takePlace();
     try {
-      const isNew = await this.#download(source);
+      stop.signal.throwIfAborted();
+      const isNew = await this.#download(source, stop.signal, (progress) => {
+        attempts.progress = progress;
+        this.changed.emit();
+      });
       attempts.failures = 0;
       delete attempts.error;
       if (isNew) this.contentsChanged.emit();
@@ -228,7 +217,7 @@ export class Providers {
   }
 
   /** Whether there are other bytes now than before. Rejects with what keeps them from being used; the earlier copy stays then. */
-  async #download(source: Source): Promise<boolean> {
+  async #download(source: Source, signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<boolean> {
     const { cache, downloader, clock, logger } = this.#options;
     const { url, headers } = source;
     const copy = cache.copyOf(url);
@@ -236,7 +225,14 @@ export class Providers {
       copy === undefined || cache.bytesOf(url) === undefined
         ? {}
         : { etag: copy.etag, lastModified: copy.lastModified };
-    const answer = await downloader.get({ url, headers, maxBytes: source.maxBytes, ...presentOnly(asked) });
+    const answer = await downloader.get({
+      url,
+      headers,
+      maxBytes: source.maxBytes,
+      signal,
+      onProgress: (bytes, total) => onProgress(progressOf(bytes, total)),
+      ...presentOnly(asked),
+    });
     if (answer.kind === 'unchanged') {
       cache.noteChecked(url, clock.now());
       return false;
@@ -318,8 +314,12 @@ function sourcesOf({ sets, nodes }: Wanted): Map<string, Source> {
   return sources;
 }
 
-function unreadable(problem: FormatError): AppError {
-  return new AppError('DOWNLOAD_UNREADABLE', problem.message);
+/** When it is looked at by itself, Unix milliseconds: at once what was never had, later and later what fails; undefined = never. */
+function nextLook({ interval }: Source, attempts: Attempts | undefined, copy: Copy | undefined): number | undefined {
+  if (attempts !== undefined && attempts.failures > 0)
+    return attempts.failedAt + Math.min(firstRetryMs * 2 ** (attempts.failures - 1), lastRetryMs);
+  if (copy === undefined) return 0;
+  return interval > 0 ? copy.checkedAt + interval : undefined;
 }
 
 function presentOnly(asked: { etag?: string | undefined; lastModified?: string | undefined }): {

@@ -1,8 +1,8 @@
 /** Downloads a subscription and makes a profile of it, whatever form it came in. */
+import { maxProfileBytes } from '../contract/profile-import.ts';
 import type { SubscriptionInfo } from '../contract/providers.ts';
-import { maxProfileBytes } from '../profile/profile-loader.ts';
 import { type FetchSubscription, leastInterval, mostInterval, type SubscriptionHead } from '../profile/subscription.ts';
-import type { Downloader, DownloadHeaders } from './download/download.ts';
+import { type Downloader, type DownloadHeaders, progressOf } from './download/download.ts';
 import { linkedNodes } from './nodes/read-nodes.ts';
 
 /** The groups that a list of links is given, so that there is something to choose. */
@@ -11,7 +11,12 @@ const fastest = 'Auto';
 
 export function fetchSubscription(downloader: Pick<Downloader, 'get'>): FetchSubscription {
   return async (request) => {
-    const answer = await downloader.get({ ...request, maxBytes: maxProfileBytes });
+    const { onProgress = () => undefined } = request;
+    const answer = await downloader.get({
+      ...request,
+      maxBytes: maxProfileBytes,
+      onProgress: (bytes, total) => onProgress(progressOf(bytes, total)),
+    });
     const head = headOf(answer.headers);
     if (answer.kind === 'unchanged') return { kind: 'unchanged', ...head };
     // Anything else is read, and refused, as a profile: its mistakes have their places then.

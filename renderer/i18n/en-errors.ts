@@ -54,6 +54,7 @@ export const enErrors: { readonly [C in ErrorCode]: ErrorText } = {
     title: 'What was downloaded cannot be used',
     action: 'The earlier copy stays, if there is one. Check the address and the format.',
   },
+  DOWNLOAD_STOPPED: { title: 'The download was stopped', action: 'Nothing of it was taken.' },
   DOWNLOAD_FAILED: { title: 'The download failed', action: 'Try again later.' },
   DIAL_REFUSED: {
     title: 'The server refused the connection',

@@ -4,6 +4,7 @@ import { Emitter } from '../../core/base/emitter.ts';
 import type { ProfileEntry } from '../../core/contract/app.ts';
 import { defaultConfig } from '../../core/contract/config.ts';
 import type { LoadedProfile } from '../../core/profile/profile-library.ts';
+import type { DownloadWatch } from '../../core/profile/subscription.ts';
 
 export const builtInProfile: LoadedProfile = { path: null, text: '', config: defaultConfig, problems: [] };
 
@@ -34,19 +35,58 @@ export class ProfileLibraryDouble {
   }
 
   async use(id: string): Promise<ProfileEntry> {
-    const entry = (await this.list()).find((each) => each.id === id);
-    if (entry === undefined) throw new AppError('PROFILE_UNKNOWN', `there is no profile "${id}"`);
+    const entry = await this.#entry(id);
     this.#active = id;
     return { ...entry, active: true };
   }
 
-  async addUrl(): Promise<ProfileEntry> {
-    throw new AppError('DOWNLOAD_FAILED', 'nothing can be downloaded here');
+  /** What `addUrl` and `update` wait for. */
+  download: (watch: DownloadWatch) => Promise<void> = async () => undefined;
+
+  async addUrl(
+    _url: string,
+    { name = 'fetched', ...watch }: { name?: string } & DownloadWatch = {},
+  ): Promise<ProfileEntry> {
+    await this.download(watch);
+    return this.#added(name);
   }
 
-  async update(id: string): Promise<ProfileEntry> {
+  async addText(_text: string, name: string): Promise<ProfileEntry> {
+    return this.#added(name);
+  }
+
+  async add(_path: string, name = 'file'): Promise<ProfileEntry> {
+    return this.#added(name);
+  }
+
+  async update(id: string, watch: DownloadWatch = {}): Promise<ProfileEntry> {
+    await this.download(watch);
     this.updated.push(id);
-    return await this.use(id);
+    return await this.#entry(id);
+  }
+
+  async rename(id: string, name: string): Promise<ProfileEntry> {
+    const loaded = this.profiles.get(id) ?? builtInProfile;
+    this.profiles.delete(id);
+    this.profiles.set(name, loaded);
+    return await this.#entry(name);
+  }
+
+  async remove(id: string): Promise<ProfileEntry> {
+    const entry = await this.#entry(id);
+    this.profiles.delete(id);
+    return entry;
+  }
+
+  async #added(name: string): Promise<ProfileEntry> {
+    this.profiles.set(name, builtInProfile);
+    return await this.#entry(name);
+  }
+
+  async #entry(id: string): Promise<ProfileEntry> {
+    const entry = (await this.list()).find((each) => each.id === id);
+    if (entry === undefined) throw new AppError('PROFILE_UNKNOWN', `there is no profile "${id}"`);
+    return entry;
   }
 
   due(): string[] {

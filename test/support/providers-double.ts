@@ -2,6 +2,7 @@
 import { Emitter } from '../../core/base/emitter.ts';
 import type { ProviderRow } from '../../core/contract/providers.ts';
 import type { Wanted } from '../../core/profile/profile-loader.ts';
+import type { OneProvider } from '../../core/provider/providers.ts';
 
 export class ProvidersDouble {
   readonly changed = new Emitter<void>();
@@ -9,6 +10,7 @@ export class ProvidersDouble {
   readonly blobs = new Map<string, Buffer>();
   readonly used: Wanted[] = [];
   readonly updated: (string | undefined)[] = [];
+  readonly stopped: (string | undefined)[] = [];
   list: ProviderRow[] = [];
   running = false;
 
@@ -24,8 +26,12 @@ export class ProvidersDouble {
     this.running = false;
   }
 
-  async update(name?: string): Promise<void> {
+  async update({ name }: OneProvider = {}): Promise<void> {
     this.updated.push(name);
+  }
+
+  stopUpdate({ name }: OneProvider = {}): void {
+    this.stopped.push(name);
   }
 
   rows(): ProviderRow[] {

@@ -26,8 +26,8 @@ import { frameOf, ViewerSocket } from './viewer-socket.ts';
 export const maxViewers = 16;
 /** Where people find it again after a restart: below the ports that the system gives away (ip(7), ip_local_port_range). */
 export const preferredPort = 7396;
-/** A frame from a tab is a call; none needs more. Bytes. */
-const maxClientFrame = 1 << 20;
+/** A frame from a tab is a call; the largest hands over a profile as a string of JSON. Bytes. */
+const maxClientFrame = 12 << 20;
 /** Who is not signed in is a stranger. All are on this machine, and not told apart. */
 const gateLimits = { connections: 512, strangers: 256 };
 /** Milliseconds for the whole of a request, none of which has a body, and between two looks at who is late. */

@@ -8,6 +8,7 @@ import * as zlib from 'node:zlib';
 import { AppError } from '../../base/app-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import { Lifetime } from '../../base/deadline.ts';
+import type { Progress } from '../../contract/providers.ts';
 import { type HttpProxy, requestOnce } from './http-request.ts';
 
 export interface DownloadRequest {
@@ -256,6 +257,15 @@ function lowerCased(headers: Readonly<Record<string, string>> = {}): Record<stri
   ];
   const named = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const);
   return Object.fromEntries(named.filter(([name]) => !own.includes(name) && /^[\w!#$%&'*+.^`|~-]+$/.test(name)));
+}
+
+/** The reason for a signal of a download that the person ended. */
+export function downloadStopped(): AppError {
+  return new AppError('DOWNLOAD_STOPPED', 'it was stopped');
+}
+
+export function progressOf(bytes: number, total: number | undefined): Progress {
+  return { bytes, ...(total === undefined ? {} : { total }) };
 }
 
 function tooSlow(what: string): AppError {

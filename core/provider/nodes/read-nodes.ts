@@ -30,15 +30,17 @@ function profileForm(text: string): string {
   return nodes === undefined ? text : JSON.stringify({ proxies: nodes });
 }
 
-/** The nodes of a list of links, plain or in base64 as a whole; undefined when it is none. */
+/** The nodes of a list of links; undefined when it is none. */
 export function linkedNodes(text: string): LinkedNode[] | undefined {
+  return linkLines(text)?.flatMap((line) => readShareLink(line) ?? []);
+}
+
+/** The lines of a list of links, plain or in base64 as a whole; undefined when it is none. */
+export function linkLines(text: string): string[] | undefined {
   const bare = text.trim();
   const decoded = /^[\w+/=\s-]{16,}$/.test(bare) ? fromBase64(bare) : undefined;
   const links = isLinkList(bare) ? bare : decoded !== undefined && isLinkList(decoded) ? decoded : undefined;
-  if (links === undefined) return undefined;
-  return linesOf(links)
-    .slice(0, maxLinks)
-    .flatMap((line) => readShareLink(line) ?? []);
+  return links === undefined ? undefined : linesOf(links).slice(0, maxLinks);
 }
 
 function nodeList(text: string): YamlValue | undefined {

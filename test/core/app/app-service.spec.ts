@@ -7,6 +7,7 @@ import type { HelperLink } from '../../../core/contract/app.ts';
 import { type Config, defaultConfig } from '../../../core/contract/config.ts';
 import type { Snapshot } from '../../../core/contract/status.ts';
 import type { LoadedProfile } from '../../../core/profile/profile-library.ts';
+import { noWishes } from '../../../core/profile/profile-loader.ts';
 import { HelperDouble, runningSnapshot, stoppedSnapshot } from '../../support/helper-double.ts';
 import { ManualClock, settle } from '../../support/manual-clock.ts';
 import { ProfileLibraryDouble } from '../../support/profile-library-double.ts';
@@ -100,7 +101,7 @@ describe('profile', () => {
   });
 
   test('what it names is fetched; when that has come, it is read and applied again', async () => {
-    profiles = new ProfileLibraryDouble({ one: { ...ownProfile, wanted: { sets: [], nodes: [] }, directory: '/d' } });
+    profiles = new ProfileLibraryDouble({ one: { ...ownProfile, wanted: noWishes, directory: '/d' } });
     const service = await started();
     expect([providers.running, providers.used.length]).toEqual([true, 1]);
     helper.up();
@@ -125,14 +126,21 @@ describe('profile', () => {
     expect(callsOf('applyConfig').length).toBe(before + 1);
     await service.call('updateProfile', { id: 'one' });
     expect(profiles.updated).toEqual(['one', 'one']);
-    await expect(service.call('addProfile', { url: 'https://sub.example/x' })).rejects.toMatchObject({
-      code: 'DOWNLOAD_FAILED',
-    });
   });
 
   test('providers are looked at when somebody asks, and many changes are told once', async () => {
     providers.list = [
-      { name: 'p', kind: 'rules', source: 'http', entries: 1, leftOut: 0, updatedAt: 1, updating: false },
+      {
+        name: 'p',
+        kind: 'rules',
+        source: 'http',
+        entries: 1,
+        leftOut: 0,
+        updatedAt: 1,
+        nextAt: null,
+        updating: false,
+        use: { groups: [], rules: [], ruleCount: 0 },
+      },
     ];
     const service = await started();
     expect((await service.call('updateProviders', { name: 'p' })).providers).toEqual(providers.list);

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { maxProfileBytes } from '../../../core/contract/profile-import.ts';
 import { understand } from '../../../core/profile/profile-library.ts';
-import { maxProfileBytes } from '../../../core/profile/profile-loader.ts';
 
 let directory: string;
 let path: string;

@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -85,6 +94,37 @@ test('the single profile of before, when its file vanishes, is not nobody: what 
   expect(loaded.config).toBeUndefined();
   await library().remove('default');
   expect((await library().load()).config).toEqual(defaultConfig);
+});
+
+test('a text that was handed over is kept for this user alone; it names no file and opens no port to the network', async () => {
+  const entry = await library().addText(
+    "mixed-port: 5\nallow-lan: true\nauthentication: ['u:p']\nrules: ['MATCH,DIRECT']\n",
+    'pasted',
+  );
+  expect(entry).toMatchObject({ name: 'pasted', active: true, source: { kind: 'text' } });
+  expect(statSync(entry.source.path).mode & 0o777).toBe(0o600);
+  const { config, directory: of, problems } = await library().load();
+  expect([config?.mixed?.address, of]).toEqual(['127.0.0.1', undefined]);
+  expect(problems.map(({ code }) => code)).toContain('LAN_OF_SUBSCRIPTION');
+  await expect(library().addText('rules: nonsense', 'bad')).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  await library().remove(entry.id);
+  expect(existsSync(entry.source.path)).toBe(false);
+});
+
+test('a name is changed, to one that nobody has; that of the single profile of before stays', async () => {
+  ownProfile(textOf(1));
+  const { id } = await library().addText(textOf(2), 'a');
+  await library().addText(textOf(3), 'b');
+  expect(await library().rename('a', 'c')).toMatchObject({ id, name: 'c' });
+  await library().rename('c', 'c');
+  for (const [which, name] of [
+    ['c', 'b'],
+    ['c', 'profile'],
+    ['c', 'default'],
+    ['default', 'x'],
+  ] as const)
+    await expect(library().rename(which, name)).rejects.toMatchObject({ code: 'PROFILE_IN_USE' });
+  await expect(library().rename('nobody', 'x')).rejects.toMatchObject({ code: 'PROFILE_UNKNOWN' });
 });
 
 test('the same file is there once; files of one name are told apart', async () => {

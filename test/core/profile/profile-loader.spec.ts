@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { type Config, configSchema, defaultConfig } from '../../../core/contract/config.ts';
-import { loadProfile, maxProfileBytes } from '../../../core/profile/profile-loader.ts';
+import { maxProfileBytes } from '../../../core/contract/profile-import.ts';
+import { loadProfile } from '../../../core/profile/profile-loader.ts';
 
 /** The configuration of a profile that must have nothing but the given warnings. */
 function load(text: string, ...warnings: string[]): Config {

@@ -189,6 +189,35 @@ describe('rule providers', () => {
     await eventually(() => expect(looks()).toBe(first + 1));
   });
 
+  test('a look is watched and ended; the copy stays, and it is looked at again later', async () => {
+    load(profile());
+    providers.start();
+    await eventually(() => expect(has('rule-set:ads', 'ads.example')).toBe(true));
+    const row = () => providers.rows().find(({ name }) => name === 'ads');
+    expect(row()).toMatchObject({
+      host: '127.0.0.1',
+      behavior: 'domain',
+      format: 'text',
+      nextAt: clock.now() + 3_600_000,
+      use: { rules: [{ type: 'RULE-SET', payload: 'ads', policy: 'REJECT' }], ruleCount: 1, groups: [] },
+    });
+    expect(providers.rows().find(({ kind }) => kind === 'geodata')).toMatchObject({
+      lists: ['geosite:cn'],
+      use: { ruleCount: 2 },
+    });
+    server.routes.set('/ads', (_, response) => void response.writeHead(200, { 'content-length': '10' }).write('ab'));
+    const update = providers.update({ name: 'ads', kind: 'rules' });
+    await eventually(() => expect(row()).toMatchObject({ updating: true, progress: { bytes: 2, total: 10 } }));
+    providers.stopUpdate({ name: 'ads', kind: 'proxies' });
+    expect(row()?.updating).toBe(true);
+    providers.stopUpdate({ name: 'ads', kind: 'rules' });
+    await update;
+    expect(row()).toMatchObject({ updating: false, entries: 1, error: { code: 'DOWNLOAD_STOPPED' } });
+    expect(row()?.progress).toBeUndefined();
+    expect(row()?.nextAt).toBe(clock.now() + 60_000);
+    expect(has('rule-set:ads', 'ads.example')).toBe(true);
+  });
+
   test('one download for an address, whoever names it', async () => {
     load(`
 rule-providers:
@@ -260,7 +289,7 @@ rules: ['MATCH,G']`;
       expect(members('G')).toEqual(['P HK3', 'own (i)']);
     });
     expect(providers.rows()).toMatchObject([
-      { name: 'p', kind: 'proxies', source: 'http', entries: 1 },
+      { name: 'p', kind: 'proxies', source: 'http', entries: 1, use: { groups: ['G', 'A'] } },
       { name: 'i', source: 'inline' },
     ]);
   });
@@ -272,7 +301,7 @@ rules: ['MATCH,G']`;
     await eventually(() => expect(members('G')).toEqual(['P HK', 'own (i)']));
     for (const answer of [answers.page, answers.status(500), answers.cut(nodes('HK9')), answers.text('')]) {
       server.routes.set('/p', answer);
-      await providers.update('p');
+      await providers.update({ name: 'p' });
       expect(members('G')).toEqual(['P HK', 'own (i)']);
       expect(providers.rows()[0]?.error).toBeDefined();
     }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../core/base/clock.ts';
 import { ProfileLibrary } from '../../../core/profile/profile-library.ts';
-import { Downloader } from '../../../core/provider/download/download.ts';
+import type { DownloadWatch } from '../../../core/profile/subscription.ts';
+import { Downloader, downloadStopped } from '../../../core/provider/download/download.ts';
 import { fetchSubscription, infoOf, nameOf, profileOf } from '../../../core/provider/subscription.ts';
 import { type Answer, answers, SubscriptionServer } from '../../support/subscription-server.ts';
 
@@ -135,6 +136,45 @@ test('removed with all that was kept of it', async () => {
   await library().remove(id);
   expect(readdirSync(join(directory, 'profiles'))).toEqual([]);
   expect(readFileSync(join(directory, 'profiles.json'), 'utf8')).not.toContain('http');
+});
+
+test('a download is watched, and ended by the person: nothing is added, and no failure is noted', async () => {
+  server.routes.set('/slow', (_, response) => void response.writeHead(200, { 'content-length': '10' }).write('ab'));
+  const stopped = expect.objectContaining({ code: 'DOWNLOAD_STOPPED' });
+  const begun = async (work: (watch: DownloadWatch) => Promise<unknown>) => {
+    const stop = new AbortController();
+    const progress: unknown[] = [];
+    const done = work({
+      signal: stop.signal,
+      onProgress: (each) => {
+        progress.push(each);
+        stop.abort(downloadStopped());
+      },
+    });
+    await expect(done).rejects.toEqual(stopped);
+    return progress;
+  };
+  expect(await begun((watch) => library().addUrl(server.url('/slow'), watch))).toEqual([{ bytes: 2, total: 10 }]);
+  expect(await library().list()).toEqual([]);
+  const { id, subscription } = await library().addUrl(server.url('/sub'), { name: 'Mine' });
+  expect((await library().list())[0]?.name).toBe('Mine');
+  server.routes.set('/sub', server.routes.get('/slow') ?? answers.page);
+  await begun((watch) => library().update(id, watch));
+  expect((await library().list())[0]?.subscription).toEqual(subscription);
+  expect(await portInUse()).toBe(1);
+});
+
+test('when it is looked for again is known: after its interval, sooner after a failure', async () => {
+  const { id, subscription } = await library().addUrl(server.url('/sub'));
+  expect(subscription).toMatchObject({ checkedAt: now, nextAt: now + 12 * 3_600_000 });
+  now += 5000;
+  server.routes.set('/sub', answers.status(500));
+  await library()
+    .update(id)
+    .catch(() => undefined);
+  const after = (await library().list())[0]?.subscription;
+  expect(after).toMatchObject({ updatedAt: now - 5000, checkedAt: now, nextAt: now + 3_600_000 });
+  expect(after?.error?.code).toBe('DOWNLOAD_STATUS');
 });
 
 test('two processes change the list at once, and nothing is lost', async () => {
