@@ -46,6 +46,7 @@ function run(): void {
     ...userProfiles({
       directory: configDir,
       proxy: () => service.downloadProxy,
+      uid,
       version: mirageVersion,
       clock: systemClock,
       logger,

@@ -9,10 +9,11 @@ import type { Logger } from '../base/logger.ts';
 import type { AppInfo, ProfileEntry, ProfileInfo } from '../contract/app.ts';
 import { type Config, defaultConfig } from '../contract/config.ts';
 import type { Snapshot } from '../contract/status.ts';
-import type { LoadedProfile, ProfileLibrary } from '../profile/profile-library.ts';
+import type { LoadedProfile } from '../profile/loaded-profile.ts';
+import type { ProfileLibrary } from '../profile/profile-library.ts';
 import { summary } from '../profile/report.ts';
 import type { OneProvider, Providers } from '../provider/providers.ts';
-import { applyConfig } from './apply-config.ts';
+import { type AppliedProfile, applyProfile } from './apply-profile.ts';
 import { type ChangeQueue, isSuperseded } from './change-queue.ts';
 import { describe } from './describe.ts';
 import type { HelperClient } from './helper-client.ts';
@@ -22,7 +23,7 @@ const tellingMs = 250;
 
 export interface ProfileInForceOptions {
   readonly helper: Pick<HelperClient, 'call' | 'link'>;
-  readonly profiles: Pick<ProfileLibrary, 'load' | 'list' | 'use' | 'onChanged'>;
+  readonly profiles: Pick<ProfileLibrary, 'load' | 'list' | 'use' | 'onChanged' | 'keepGood' | 'lastGood'>;
   readonly providers: Pick<
     Providers,
     'use' | 'start' | 'stop' | 'update' | 'stopUpdate' | 'rows' | 'blob' | 'changed' | 'contentsChanged'
@@ -50,6 +51,7 @@ export class ProfileInForce {
   readonly #snapshot: () => Snapshot | undefined;
   readonly #releases: (() => void)[] = [];
   #profile: LoadedProfile = { path: null, text: '', config: defaultConfig, problems: [] };
+  #inForce: Config | undefined;
   #profiles: ProfileEntry[] = [];
   /** What came of the profile. */
   #outcome: Outcome = { state: 'pending' };
@@ -85,9 +87,9 @@ export class ProfileInForce {
     for (const release of this.#releases.splice(0)) release();
   }
 
-  /** What is in force, or is to be. */
+  /** What was applied last; before that, what is to be. */
   get config(): Config | undefined {
-    return this.#profile.config ?? this.#profile.lastGood?.config;
+    return this.#inForce ?? this.#profile.config;
   }
 
   /** Another user had Enhanced Mode when it was to be applied: it is once that has ended. */
@@ -153,11 +155,10 @@ export class ProfileInForce {
 
   /** For whoever has its turn in the queue: without a file the default, but not over a persistent configuration of another program. */
   async applyInTurn(when: When, signal: AbortSignal): Promise<void> {
-    const { helper, providers, logger } = this.#options;
-    const { path, lastGood } = this.#profile;
-    const config = this.config;
+    const { helper, profiles, providers, logger } = this.#options;
+    const loaded = this.#profile;
     const snapshot = this.#snapshot();
-    if (config === undefined || (path === null && snapshot?.owner?.mode === 'persistent')) return;
+    if (loaded.path === null && snapshot?.owner?.mode === 'persistent') return;
     this.#waits = when === 'when-mine' && snapshot?.mine === false;
     if (this.#waits) return;
     const onProgress = (progress: AppInfo['applying']): void => {
@@ -166,17 +167,27 @@ export class ProfileInForce {
     };
     onProgress({ sets: 0, of: 0 });
     try {
-      const { hash } = await applyConfig(helper, config, (sha256) => providers.blob(sha256), { signal, onProgress });
+      const home = { helper, library: profiles, blobs: (sha256: string) => providers.blob(sha256) };
+      const applied = await applyProfile(home, loaded, { signal, onProgress });
       this.#applying = undefined;
+      if (applied === undefined) return this.changed.emit();
+      this.#inForce = applied.instead?.config ?? loaded.config;
       this.#appliedId = this.#profiles.find(({ active }) => active)?.id;
-      const instead = this.#profile.config === undefined ? lastGood : undefined;
-      this.#settle(instead === undefined ? { state: 'applied' } : { ...this.#outcome, lastGood: instead.at });
-      logger.info('applied the profile', { path: path ?? 'built-in default', hash });
+      this.#settle(this.#outcomeOf(applied));
+      logger.info('applied the profile', { path: loaded.path ?? 'built-in default', hash: applied.hash });
     } catch (caught) {
       this.#applying = undefined;
       this.#noteFailure(caught);
       throw caught;
     }
+  }
+
+  #outcomeOf({ instead, refusal }: AppliedProfile): Outcome {
+    if (instead === undefined) return { state: 'applied' };
+    const error = refusal?.toData() ?? this.#outcome.error;
+    const why = { code: error?.code, reason: error?.message };
+    this.#options.logger.warning('the profile is not applied as it is: its last good version is', why);
+    return { state: 'refused', ...(error === undefined ? {} : { error }), lastGood: instead.at };
   }
 
   #noteFailure(caught: unknown): void {

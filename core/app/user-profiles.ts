@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import type { ReadingOptions } from '../profile/loaded-profile.ts';
 import { ProfileLibrary } from '../profile/profile-library.ts';
 import { Downloader } from '../provider/download/download.ts';
 import type { HttpProxy } from '../provider/download/http-request.ts';
@@ -16,6 +17,8 @@ export interface UserProfilesOptions {
   readonly named?: string;
   /** What downloads go through now; undefined = directly. */
   readonly proxy: () => HttpProxy | undefined;
+  /** Of the user: root's profiles may open any port. */
+  readonly uid: number;
   readonly version: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -24,20 +27,23 @@ export interface UserProfilesOptions {
 export interface UserProfiles {
   readonly profiles: ProfileLibrary;
   readonly providers: Providers;
+  /** How files of this user's are read that are not in the list. */
+  readonly reading: ReadingOptions;
 }
 
-export function userProfiles({ directory, named, proxy, version, clock, logger }: UserProfilesOptions): UserProfiles {
+export function userProfiles(options: UserProfilesOptions): UserProfiles {
+  const { directory, named, proxy, uid, version, clock, logger } = options;
   const downloader = new Downloader({ clock, proxy, version });
   const cache = new ProviderCache(join(directory, 'providers'));
   const providers = new Providers({ cache, downloader, clock, logger: logger.child('providers') });
-  const contents = (of: string | undefined) => providers.sourceFor(of);
+  const reading: ReadingOptions = { contents: (of) => providers.sourceFor(of), lowPorts: uid === 0 };
   const fetch = fetchSubscription(downloader);
   const profiles = new ProfileLibrary({
     directory,
-    contents,
+    ...reading,
     fetch,
     now: () => clock.now(),
     ...(named === undefined ? {} : { named }),
   });
-  return { profiles, providers };
+  return { profiles, providers, reading };
 }

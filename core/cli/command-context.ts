@@ -3,7 +3,8 @@
 import type { HelperClient } from '../app/helper-client.ts';
 import type { LocalCommands } from '../app/local-commands.ts';
 import type { Clock } from '../base/clock.ts';
-import type { LoadedProfile, ProfileLibrary } from '../profile/profile-library.ts';
+import type { LoadedProfile } from '../profile/loaded-profile.ts';
+import type { ProfileLibrary } from '../profile/profile-library.ts';
 import type { Providers } from '../provider/providers.ts';
 import type { Console } from './console.ts';
 
@@ -22,7 +23,10 @@ export interface CommandContext {
   /** One attempt; rejects with `HELPER_*` or `RPC_*`. The caller closes the client. */
   openHelper(options: GlobalOptions): Promise<HelperClient>;
   /** The user's profiles. */
-  readonly profiles: Pick<ProfileLibrary, 'list' | 'load' | 'loadOne' | 'use' | 'add' | 'addUrl' | 'update' | 'remove'>;
+  readonly profiles: Pick<
+    ProfileLibrary,
+    'list' | 'load' | 'loadOne' | 'use' | 'add' | 'addUrl' | 'update' | 'remove' | 'keepGood' | 'lastGood'
+  >;
   /** What they name and do not contain. */
   readonly providers: Pick<Providers, 'use' | 'update' | 'rows' | 'blob'>;
   /** The named file, or without a name the profile in use if there is one. */

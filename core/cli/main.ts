@@ -21,7 +21,7 @@ import { controlSocketOf, defaultHelperPaths, userConfigDir } from '../base/path
 import { systemName } from '../base/system-name.ts';
 import { mirageVersion } from '../base/version.ts';
 import type { AppInfo } from '../contract/app.ts';
-import { understand } from '../profile/profile-library.ts';
+import { understand } from '../profile/loaded-profile.ts';
 import type { HttpProxy } from '../provider/download/http-request.ts';
 import { RpcClient } from '../rpc/rpc-client.ts';
 import type { GlobalOptions } from './command-context.ts';
@@ -57,9 +57,7 @@ const exitCode = await runCli(process.argv.slice(2), {
       return client;
     },
     loadProfile: (file) =>
-      file === undefined
-        ? own.profiles.load()
-        : understand({ kind: 'file', path: resolve(file) }, (directory) => own.providers.sourceFor(directory)),
+      file === undefined ? own.profiles.load() : understand({ kind: 'file', path: resolve(file) }, own.reading),
     profiles: own.profiles,
     providers: own.providers,
     ended: () => Promise.race([endRequested(), outputLost.promise]),
@@ -93,7 +91,7 @@ function createClient(options: GlobalOptions): RpcClient {
 
 function profilesOf(logger: Logger, proxy: () => HttpProxy | undefined, named?: string): UserProfiles {
   const directory = userConfigDir(process.env, homedir());
-  const base = { directory, proxy, version: mirageVersion, clock: systemClock, logger };
+  const base = { directory, proxy, uid, version: mirageVersion, clock: systemClock, logger };
   return userProfiles({ ...base, ...(named === undefined ? {} : { named }) });
 }
 

@@ -1,10 +1,9 @@
 /** `mirage profile`: which profiles there are, and which one is in use. Works without the helper; a running app follows. */
-import { applyConfig } from '../app/apply-config.ts';
 import { AppError } from '../base/app-error.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { ProfileEntry } from '../contract/app.ts';
-import type { LoadedProfile } from '../profile/profile-library.ts';
 import { summary } from '../profile/report.ts';
+import { applyLoaded, assertUsable } from './apply-loaded.ts';
 import { type CommandContext, type GlobalOptions, withHelper } from './command-context.ts';
 import { exitCodeOf, exitCodes } from './exit-code.ts';
 import { plainText } from './plain-text.ts';
@@ -47,7 +46,7 @@ export async function listProfiles({ console, profiles }: CommandContext, { json
     return console.line('no profiles: everything goes DIRECT. "mirage profile add FILE" adds one');
   const width = Math.max(...entries.map(({ name }) => name.length));
   for (const { name, active, source, subscription } of entries) {
-    const place = source.kind === 'url' ? addressOf(source.url) : source.path;
+    const place = source.kind === 'url' ? source.address : source.path;
     const trouble = subscription?.error === undefined ? '' : `  ${console.paint('yellow', subscription.error.code)}`;
     const line = `${active ? '*' : ' '} ${plainText(name).padEnd(width)}  ${plainText(place)}${trouble}`;
     console.line(active ? console.paint('bold', line) : line);
@@ -60,10 +59,8 @@ export async function listProfiles({ console, profiles }: CommandContext, { json
  */
 async function useProfile(context: CommandContext, what: string, options: GlobalOptions): Promise<void> {
   const loaded = await context.profiles.loadOne(what);
-  const config = usable(context, what, loaded, options);
-  const later = await withHelper(context, options, (helper) =>
-    applyConfig(helper, config, (sha256) => context.providers.blob(sha256)),
-  ).then(
+  assertUsable(context, what, loaded, options.json);
+  const later = await withHelper(context, options, (helper) => applyLoaded(context, helper, loaded, options)).then(
     () => undefined,
     (caught: unknown) => laterOnly(AppError.from(caught)),
   );
@@ -77,11 +74,6 @@ async function useProfile(context: CommandContext, what: string, options: Global
     { active: entry, outcome, problems: loaded.problems, ...(later && { reason: later.toData() }) },
     sentence,
   );
-}
-
-/** What is behind the host may be a secret. */
-function addressOf(url: string): string {
-  return `${new URL(url).origin}/...`;
 }
 
 async function addAddress(context: CommandContext, url: string, options: GlobalOptions): Promise<void> {
@@ -113,7 +105,7 @@ export async function updateProfiles(context: CommandContext, options: GlobalOpt
 async function addProfile(context: CommandContext, file: string, options: GlobalOptions): Promise<void> {
   if (/^https?:\/\//i.test(file)) return await addAddress(context, file, options);
   const loaded = await context.loadProfile(file);
-  if (loaded.text === '') usable(context, file, loaded, options); // a file that cannot be read is none to remember
+  if (loaded.text === '') assertUsable(context, file, loaded, options.json); // a file that cannot be read is none to remember
   const entry = await context.profiles.add(file);
   const next = entry.active ? 'it is the one in use' : `"mirage profile use ${nameOf(entry)}" switches to it`;
   tell(
@@ -121,22 +113,6 @@ async function addProfile(context: CommandContext, file: string, options: Global
     options,
     { added: entry, problems: loaded.problems },
     `added ${nameOf(entry)} (${summary(loaded.problems)}); ${next}`,
-  );
-}
-
-/** What is to be applied: the profile, or the last version of it that could be. Throws CONFIG_* when there is none. */
-function usable({ console }: CommandContext, what: string, loaded: LoadedProfile, { json }: GlobalOptions) {
-  const { config, failure, lastGood, path, problems, text } = loaded;
-  if (!json) console.noteProblems(problems, { file: path ?? what, text });
-  if (config !== undefined) return config;
-  if (lastGood !== undefined) {
-    if (!json) console.note(`it is not applied as it is: ${summary(problems)}; its last good version is used`);
-    return lastGood.config;
-  }
-  throw new AppError(
-    failure ?? 'CONFIG_INVALID',
-    `the profile has ${summary(problems)}; nothing was changed`,
-    json ? { problems, details: { file: path ?? what } } : {},
   );
 }
 

@@ -1,8 +1,8 @@
 /** `mirage providers`: what the profile in use names and does not contain, and a look for what is new. A running app follows by itself. */
 
-import { applyConfig } from '../app/apply-config.ts';
 import { AppError } from '../base/app-error.ts';
 import type { ProviderRow } from '../contract/providers.ts';
+import { applyLoaded } from './apply-loaded.ts';
 import { type CommandContext, type GlobalOptions, withHelper } from './command-context.ts';
 import { exitCodeOf, exitCodes } from './exit-code.ts';
 import { plainText } from './plain-text.ts';
@@ -38,15 +38,14 @@ export async function providers(
 
 /** What has come is in force at once where the helper is reached and is this user's; else with the next start. */
 async function applyAgain(context: CommandContext, options: GlobalOptions): Promise<void> {
-  const { config, lastGood } = await context.profiles.load();
-  const wanted = config ?? lastGood?.config;
-  if (wanted === undefined) return;
-  await withHelper(context, options, (helper) =>
-    applyConfig(helper, wanted, (sha256) => context.providers.blob(sha256)),
-  ).catch((caught: unknown) => {
-    const { code } = AppError.from(caught);
-    if (code !== 'HELPER_IN_USE' && exitCodeOf(code) !== exitCodes.helperNotReached) throw caught;
-  });
+  const loaded = await context.profiles.load();
+  if (loaded.path === null) return;
+  await withHelper(context, options, (helper) => applyLoaded(context, helper, loaded, options)).catch(
+    (caught: unknown) => {
+      const { code } = AppError.from(caught);
+      if (code !== 'HELPER_IN_USE' && exitCodeOf(code) !== exitCodes.helperNotReached) throw caught;
+    },
+  );
 }
 
 function print({ console, clock }: CommandContext, { json }: GlobalOptions, rows: readonly ProviderRow[]): void {

@@ -1,9 +1,7 @@
 /** `mirage status`, `enhanced`, `switch`, `restore`: the state of the helper and what changes it. */
-import { applyConfig } from '../app/apply-config.ts';
-import { AppError } from '../base/app-error.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { NetworkChange, Snapshot, TunnelState } from '../contract/status.ts';
-import { summary } from '../profile/report.ts';
+import { applyLoaded, assertUsable } from './apply-loaded.ts';
 import { type CommandContext, type GlobalOptions, withHelper } from './command-context.ts';
 import { describeDnsMode } from './dns-mode-command.ts';
 import type { Paint } from './paint.ts';
@@ -25,9 +23,11 @@ export interface EnhancedOptions extends GlobalOptions {
  * sent; without a profile the helper keeps the one it was given last.
  */
 export async function setEnhanced(context: CommandContext, on: boolean, options: EnhancedOptions): Promise<void> {
-  const config = on ? await checkedConfig(context, options) : undefined;
+  const loaded = on ? await context.loadProfile(options.config) : undefined;
+  const wanted = loaded === undefined || loaded.path === null ? undefined : loaded;
+  if (wanted !== undefined) assertUsable(context, options.config ?? '', wanted, options.json);
   const snapshot = await withHelper(context, options, async (helper) => {
-    if (config !== undefined) await applyConfig(helper, config, (sha256) => context.providers.blob(sha256));
+    if (wanted !== undefined) await applyLoaded(context, helper, wanted, options);
     return await helper.call('setEnhanced', on ? { on, mode: 'persistent' } : { on });
   });
   printSnapshot(context, options, snapshot);
@@ -42,24 +42,6 @@ export async function setSwitch(
   const params = half === 'system-dns' ? { systemDns: on } : { autoRoute: on };
   const snapshot = await withHelper(context, options, (helper) => helper.call('setSwitches', params));
   printSnapshot(context, options, snapshot);
-}
-
-/** Throws CONFIG_* for an error; for people every problem has been printed then, for programs it is in the thrown error. */
-async function checkedConfig(context: CommandContext, options: EnhancedOptions) {
-  const { path, text, config, failure, problems, lastGood } = await context.loadProfile(options.config);
-  if (path === null) return undefined;
-  if (!options.json) context.console.noteProblems(problems, { file: options.config ?? path, text });
-  if (config !== undefined) return config;
-  if (lastGood !== undefined) {
-    if (!options.json)
-      context.console.note(`it is not applied as it is: ${summary(problems)}; its last good version is used`);
-    return lastGood.config;
-  }
-  throw new AppError(
-    failure ?? 'CONFIG_INVALID',
-    `the configuration has ${summary(problems)}; nothing was changed`,
-    options.json ? { problems, details: { file: path } } : {},
-  );
 }
 
 function printSnapshot(context: CommandContext, options: GlobalOptions, snapshot: Snapshot): void {

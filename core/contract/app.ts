@@ -6,7 +6,6 @@ import { z } from 'zod';
 import { configProblemSchema, type ErrorData, errorDataSchema } from './error.ts';
 import {
   chosenFileSchema,
-  maxAddress,
   maxProfileBytes,
   profileNameSchema,
   profileOfferSchema,
@@ -35,8 +34,8 @@ export type HelperLink = z.infer<typeof helperLinkSchema>;
 /** What a profile comes from. */
 export const profileSourceSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('file'), path: z.string() }),
-  /** `path` is where the last version is kept. The address is a secret. */
-  z.strictObject({ kind: z.literal('url'), url: z.string().max(maxAddress), path: z.string() }),
+  /** `path` is where the last version is kept. The whole address is a secret: `address` is what of it may be shown. */
+  z.strictObject({ kind: z.literal('url'), address: z.string(), path: z.string() }),
   /** Was handed over as a text (dropped, pasted, read off a picture): `path` is all there is of it. */
   z.strictObject({ kind: z.literal('text'), path: z.string() }),
 ]);

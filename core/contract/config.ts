@@ -350,6 +350,9 @@ export const tunSchema = z.strictObject({
 });
 export type TunConfig = z.infer<typeof tunSchema>;
 
+/** A user's programs may not listen below this port (ip(7)), and root does not do it for them. */
+export const firstOpenPort = 1024;
+
 export const mixedSchema = z.strictObject({
   /** Loopback unless the person said otherwise. */
   address: text,

@@ -21,6 +21,7 @@ export const errorCodes = [
   'DOWNLOAD_CUT', // the connection ended before all of it had come
   'DOWNLOAD_UNREADABLE', // what came is not what was expected
   'DOWNLOAD_STOPPED', // the person ended it
+  'DOWNLOAD_EMPTY', // what came has no entries, and what is there has some
   'DOWNLOAD_FAILED',
   'DIAL_REFUSED',
   'DIAL_NETWORK_UNREACHABLE',
@@ -70,6 +71,16 @@ export const errorCodes = [
 ] as const;
 
 export type ErrorCode = (typeof errorCodes)[number];
+
+/** What the helper says of a configuration that it will not have, whenever it is asked. */
+export const configRefusals: ReadonlySet<ErrorCode> = new Set([
+  'CONFIG_SYNTAX',
+  'CONFIG_INVALID',
+  'CONFIG_TOO_LARGE',
+  'FAKE_IP_RANGE_TOO_SMALL',
+  'RPC_TOO_LARGE',
+  'RPC_BAD_PARAMS',
+]);
 
 /** One mistake in a configuration. Line and column count from 1; both are absent when the mistake has no place. */
 export const configProblemSchema = z.strictObject({

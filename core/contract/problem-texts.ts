@@ -68,6 +68,7 @@ export const problemTexts = {
   LAN_LIST_UNREADABLE: 'not all of this list can be read: the mixed port listens on 127.0.0.1 only',
   BIND_WITHOUT_LAN: 'ignored: without allow-lan the mixed port listens on 127.0.0.1 only',
   PORT_IS_MIXED: 'opened as the mixed port, which takes HTTP and SOCKS',
+  PORT_OF_ROOT: 'not opened: only an administrator may open port {port}',
   PORT_NOT_OPENED: 'not opened: the mixed port takes HTTP and SOCKS',
   USER_WITHOUT_COLON: 'left out: user and password must be separated by ":"',
   USER_TOO_LONG: 'left out: the user or password is longer than 255 bytes',

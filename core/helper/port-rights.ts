@@ -1,9 +1,6 @@
 /** Which ports the helper opens for whom: root must not do for a user what the user may not do. */
 import { AppError } from '../base/app-error.ts';
-import type { Config } from '../contract/config.ts';
-
-/** A user's programs may not listen below this port (ip(7)), and root does not do it for them. */
-const firstOpenPort = 1024;
+import { type Config, firstOpenPort } from '../contract/config.ts';
 
 /** Throws CONFIG_INVALID for ports that only an administrator may open. */
 export function assertPortsOf(uid: number, { mixed }: Config): void {

@@ -1,7 +1,7 @@
 /** The listening side of a profile: the mixed port, who may use it, and the keys of ports that are not opened. */
 import { parseIp } from '../base/address.ts';
 import { formatCidr, parseCidr } from '../base/cidr.ts';
-import type { MixedConfig } from '../contract/config.ts';
+import { firstOpenPort, type MixedConfig } from '../contract/config.ts';
 import type { ProblemCode } from '../contract/problem-texts.ts';
 import { clip } from './clip.ts';
 import type { YamlMap } from './yaml-map.ts';
@@ -29,10 +29,10 @@ interface Users {
 
 /**
  * Reads the ports, `allow-lan`, `bind-address`, `authentication` and the address lists; null = nothing listens. Whatever is
- * wrong or missing, the port is open to fewer than the profile says, never to more.
+ * wrong or missing, the port is open to fewer than the profile says, never to more. `lowPorts`: whether those below 1024 are opened.
  */
-export function readInbound(map: YamlMap): MixedConfig | null {
-  const port = readPorts(map);
+export function readInbound(map: YamlMap, lowPorts: boolean): MixedConfig | null {
+  const port = readPorts(map, lowPorts);
   const allowLan = map.take('allow-lan')?.lenient;
   const wantsLan = allowLan?.boolean() ?? false;
   const users = readUsers(map.take('authentication')?.lenient);
@@ -51,17 +51,25 @@ export function readInbound(map: YamlMap): MixedConfig | null {
 }
 
 /** `mixed-port`, or else the first of `port` and `socks-port`: the mixed port takes what either of them does. */
-function readPorts(map: YamlMap): number | undefined {
-  let used = map.take('mixed-port')?.lenient.integer(0, 65_535) || undefined;
+function readPorts(map: YamlMap, lowPorts: boolean): number | undefined {
+  let used = readPort(map.take('mixed-port')?.lenient, lowPorts);
   for (const key of ['port', 'socks-port']) {
     const value = map.take(key)?.lenient;
-    const port = value?.integer(0, 65_535) || undefined;
+    const port = readPort(value, lowPorts);
     if (port === undefined || port === used) continue;
     if (used === undefined) value?.warning('PORT_IS_MIXED', {}, { code: 'MIXED_PORT', values: { port: String(port) } });
     else value?.warning('PORT_NOT_OPENED');
     used ??= port;
   }
   return used;
+}
+
+function readPort(value: YamlValue | undefined, lowPorts: boolean): number | undefined {
+  const port = value?.integer(0, 65_535) || undefined;
+  if (port === undefined || lowPorts || port >= firstOpenPort) return port;
+  const hint = { code: 'INTEGER', values: { min: String(firstOpenPort), max: '65535' } } as const;
+  value?.error('PORT_OF_ROOT', { port: String(port) }, hint);
+  return undefined;
 }
 
 function readBindAddress(value: YamlValue | undefined, wantsLan: boolean, isOpen: boolean): string {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { AppError, errnoOf } from '../base/app-error.ts';
 import { replaceFileIn } from '../base/replace-file.ts';
-import { profileSourceSchema } from '../contract/app.ts';
+import { maxAddress } from '../contract/profile-import.ts';
 import { keptSubscriptionSchema } from './subscription.ts';
 
 export const maxProfiles = 100;
@@ -14,6 +14,13 @@ export const indexName = 'profiles.json';
 const lockPauseMs = 5;
 const staleMs = 3000;
 const lockAttempts = 400;
+
+/** What a profile comes from. The whole address is nowhere but here, in a file of the user's alone. */
+const sourceSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('file'), path: z.string() }),
+  z.strictObject({ kind: z.literal('url'), url: z.string().max(maxAddress), path: z.string() }),
+  z.strictObject({ kind: z.literal('text'), path: z.string() }),
+]);
 
 /** Loose, so that what a later version adds to an entry does no harm here. */
 const indexSchema = z.object({
@@ -26,7 +33,7 @@ const indexSchema = z.object({
       z.object({
         id: z.string().regex(/^[0-9a-f]{8}$/), // part of a path
         name: z.string().min(1).max(100),
-        source: profileSourceSchema,
+        source: sourceSchema,
         subscription: keptSubscriptionSchema.optional(),
       }),
     )
@@ -38,6 +45,8 @@ export type IndexedProfile = ProfileIndexData['profiles'][number];
 export class ProfileIndex {
   readonly #directory: string;
   readonly #path: string;
+  /** As it was read or written last, to tell another process' changes from ours. */
+  #known: ProfileIndexData | undefined;
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -46,6 +55,23 @@ export class ProfileIndex {
 
   /** What stands there now, another process' changes too; without a file the empty list. Throws PROFILE_STORE. */
   read(): ProfileIndexData {
+    this.#known = this.#onDisk();
+    return this.#known;
+  }
+
+  /** What another process has changed since it was read or written here: nothing, a choice, or something else. Never throws. */
+  foreignChange(): 'none' | 'choice' | 'other' {
+    const before = this.#known;
+    try {
+      const now = this.read();
+      if (JSON.stringify(now) === JSON.stringify(before)) return 'none';
+      return before !== undefined && choiceIn(before) !== choiceIn(now) ? 'choice' : 'other';
+    } catch {
+      return 'none'; // it is told when it is read for somebody
+    }
+  }
+
+  #onDisk(): ProfileIndexData {
     let text: string;
     try {
       text = readFileSync(this.#path, 'utf8');
@@ -68,9 +94,20 @@ export class ProfileIndex {
   change(change: (data: ProfileIndexData) => ProfileIndexData): ProfileIndexData {
     const release = this.#lock();
     try {
-      const data = change(this.read());
+      const data = change(this.#onDisk());
       this.write(data);
+      this.#known = data;
       return data;
+    } finally {
+      release();
+    }
+  }
+
+  /** The same, and nothing is written. */
+  hold(task: (data: ProfileIndexData) => void): void {
+    const release = this.#lock();
+    try {
+      task(this.#onDisk());
     } finally {
       release();
     }
@@ -102,4 +139,9 @@ export class ProfileIndex {
       throw AppError.from(caught, 'PROFILE_STORE', `${this.#path} cannot be written`);
     }
   }
+}
+
+/** Which profile was chosen, and how often one was. */
+function choiceIn({ active, choices }: ProfileIndexData): string {
+  return JSON.stringify([active, choices ?? 0]);
 }

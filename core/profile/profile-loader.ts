@@ -67,6 +67,13 @@ export interface ParsedProfile {
   readonly overridden?: ReadonlySet<string>;
 }
 
+export interface LoadingOptions {
+  /** Merged on top. */
+  readonly override?: string;
+  /** Whether the helper opens ports below 1024 for whoever applies it. */
+  readonly lowPorts?: boolean;
+}
+
 /** Keys that Clash's users know: what becomes of them here. */
 const notes: Readonly<Record<string, ProblemCode>> = {
   ...inboundNotes,
@@ -119,7 +126,8 @@ const notes: Readonly<Record<string, ProblemCode>> = {
  * Reads a profile with an override merged on top, and with what there is now of what it names and does not contain. Every problem
  * of texts that are YAML is found at once; broken YAML yields its syntax errors only.
  */
-export function loadProfile(text: string, contents = noContents, override?: string): ParsedProfile {
+export function loadProfile(text: string, contents = noContents, options: LoadingOptions = {}): ParsedProfile {
+  const { override, lowPorts = false } = options;
   const unfit = unfitText(text, maxProfileBytes) ?? (override === undefined ? undefined : unfitOverride(override));
   if (unfit !== undefined) return unfit;
   const problems = new ProblemList();
@@ -131,7 +139,7 @@ export function loadProfile(text: string, contents = noContents, override?: stri
   if (!source.complete) return { failure: 'CONFIG_SYNTAX', problems: problems.sorted() };
   const root = new YamlValue(source, source.root, null, '', 0);
   const wanted: Wanted = { ...noWishes };
-  const config = readProfile(root, contents, wanted);
+  const config = readProfile(root, contents, wanted, lowPorts);
   if (!problems.forbids && config !== undefined) checkContract(config, root);
   if (problems.forbids || config === undefined) return { failure: 'CONFIG_INVALID', problems: problems.sorted() };
   return { config, problems: problems.sorted(), wanted, overridden: source.overridden };
@@ -156,7 +164,7 @@ function withoutMark(text: string): string {
   return text.startsWith('\ufeff') ? text.slice(1) : text;
 }
 
-function readProfile(root: YamlValue, contents: ProviderSource, wanted: Wanted): Config | undefined {
+function readProfile(root: YamlValue, contents: ProviderSource, wanted: Wanted, lowPorts: boolean): Config | undefined {
   if (root.isNothing) {
     root.error('PROFILE_EMPTY', {}, 'PROFILE_KEYS');
     return undefined;
@@ -167,7 +175,7 @@ function readProfile(root: YamlValue, contents: ProviderSource, wanted: Wanted):
     map.entries().map(([key]) => key),
     (key) => map.plainText(key),
   );
-  if (foreign === undefined) return effectiveConfig(readParts(map, contents, wanted));
+  if (foreign === undefined) return effectiveConfig(readParts(map, contents, wanted, lowPorts));
   root.error(foreign.code, foreign.values, foreign.hint);
   return undefined;
 }
@@ -183,13 +191,13 @@ function checkContract(config: Config, root: YamlValue): void {
   }
 }
 
-function readParts(map: YamlMap, contents: ProviderSource, wanted: Wanted): ProfileParts {
+function readParts(map: YamlMap, contents: ProviderSource, wanted: Wanted, lowPorts: boolean): ProfileParts {
   const logLevel = map
     .take('log-level')
     ?.lenient.choice(['debug', 'info', 'warning', 'error', 'silent'], { warn: 'warning', trace: 'debug' });
   const mode = readMode(map);
   const ipv6 = map.take('ipv6')?.boolean();
-  const mixed = readInbound(map);
+  const mixed = readInbound(map, lowPorts);
   const dnsMap = mapAt(map, 'dns');
   const useHosts = dnsMap?.take('use-hosts')?.boolean() !== false;
   const sniffer = map.take('sniffer')?.lenient;

@@ -1,7 +1,9 @@
 /** A profile that comes from an address: what is known of it, and what the library needs of whoever downloads. */
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { errorDataSchema } from '../contract/error.ts';
 import { type Progress, type SubscriptionInfo, subscriptionInfoSchema } from '../contract/providers.ts';
+import { sha256Schema } from '../contract/sets.ts';
 
 /** What the list keeps of a subscription. */
 export const keptSubscriptionSchema = z.object({
@@ -12,6 +14,8 @@ export const keptSubscriptionSchema = z.object({
   interval: z.number().int().min(0),
   etag: z.string().optional(),
   lastModified: z.string().optional(),
+  /** Of the text that both are about. */
+  sha256: sha256Schema.optional(),
   info: subscriptionInfoSchema.optional(),
   /** Why the last look came to nothing. */
   error: errorDataSchema.optional(),
@@ -57,3 +61,7 @@ export function nextLookAt({ interval, error, checkedAt }: KeptSubscription): nu
 export const usualInterval = 86_400;
 export const leastInterval = 3600;
 export const mostInterval = 30 * 86_400;
+
+export function hashOfText(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,4 +1,5 @@
 /** Downloads a subscription and makes a profile of it, whatever form it came in. */
+import { AppError } from '../base/app-error.ts';
 import { maxProfileBytes } from '../contract/profile-import.ts';
 import type { SubscriptionInfo } from '../contract/providers.ts';
 import { type FetchSubscription, leastInterval, mostInterval, type SubscriptionHead } from '../profile/subscription.ts';
@@ -25,15 +26,23 @@ export function fetchSubscription(downloader: Pick<Downloader, 'get'>): FetchSub
   };
 }
 
-/** A profile as it is; of a list of links one that sends everything through the node that is chosen. */
+/**
+ * A profile as it is; of a list of links one that sends everything through the node that is chosen. Throws DOWNLOAD_UNREADABLE for a
+ * list of which no link is understood.
+ */
 export function profileOf(text: string): string {
-  const nodes = linkedNodes(text);
-  if (nodes === undefined) return text;
-  const names = [...new Set(nodes.map(({ name }) => name))].filter((name) => name !== chosen && name !== fastest);
+  const links = linkedNodes(text);
+  if (links === undefined) return text;
+  const nodes = links.filter(({ name }) => name !== chosen && name !== fastest);
+  const names = [...new Set(nodes.map(({ name }) => name))];
+  if (names.length === 0)
+    throw new AppError('DOWNLOAD_UNREADABLE', 'it is a list of links, and none of them is understood', {
+      expected: 'links to proxies such as ss://, vmess:// or trojan://, or a profile for Clash',
+    });
   return JSON.stringify(
     {
       'mixed-port': 7890,
-      proxies: nodes.filter(({ name }) => names.includes(name)),
+      proxies: nodes,
       'proxy-groups': [
         { name: chosen, type: 'select', proxies: [fastest, ...names] },
         { name: fastest, type: 'url-test', proxies: names, url: 'https://www.gstatic.com/generate_204', interval: 300 },

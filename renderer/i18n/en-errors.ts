@@ -55,6 +55,10 @@ export const enErrors: { readonly [C in ErrorCode]: ErrorText } = {
     action: 'The earlier copy stays, if there is one. Check the address and the format.',
   },
   DOWNLOAD_STOPPED: { title: 'The download was stopped', action: 'Nothing of it was taken.' },
+  DOWNLOAD_EMPTY: {
+    title: 'What was downloaded is empty',
+    action: 'The earlier version stays. Ask the provider what has become of its entries.',
+  },
   DOWNLOAD_FAILED: { title: 'The download failed', action: 'Try again later.' },
   DIAL_REFUSED: {
     title: 'The server refused the connection',

@@ -26,6 +26,7 @@ export const zhCnErrors: typeof enErrors = {
   DOWNLOAD_CUT: { title: '下载中断', action: '没有采用任何内容，请重试。' },
   DOWNLOAD_UNREADABLE: { title: '下载的内容无法使用', action: '如有旧内容则继续使用。请检查地址和格式。' },
   DOWNLOAD_STOPPED: { title: '下载已停止', action: '没有采用任何内容。' },
+  DOWNLOAD_EMPTY: { title: '下载的内容是空的', action: '旧内容继续使用。请向服务商询问原因。' },
   DOWNLOAD_FAILED: { title: '下载失败', action: '请稍后重试。' },
   DIAL_REFUSED: { title: '服务器拒绝了连接', action: '该端口没有程序监听，或被防火墙拒绝。' },
   DIAL_NETWORK_UNREACHABLE: { title: '没有通往该网络的路由', action: '请检查本机是否联网。' },

@@ -60,6 +60,7 @@ export const zhCnProblems: Readonly<Record<ProblemCode, string>> = {
   LAN_LIST_UNREADABLE: '此列表不能全部读取：混合端口只监听 127.0.0.1',
   BIND_WITHOUT_LAN: '已忽略：未开启 allow-lan 时，混合端口只监听 127.0.0.1',
   PORT_IS_MIXED: '作为混合端口打开，HTTP 与 SOCKS 均可使用',
+  PORT_OF_ROOT: '未打开：只有管理员才能打开端口 {port}',
   PORT_NOT_OPENED: '未打开：混合端口已支持 HTTP 与 SOCKS',
   USER_WITHOUT_COLON: '已略去：用户名与密码之间须有“:”',
   USER_TOO_LONG: '已略去：用户名或密码超过 255 字节',

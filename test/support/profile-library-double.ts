@@ -3,7 +3,7 @@ import { AppError } from '../../core/base/app-error.ts';
 import { Emitter } from '../../core/base/emitter.ts';
 import type { ProfileEntry } from '../../core/contract/app.ts';
 import { defaultConfig } from '../../core/contract/config.ts';
-import type { LoadedProfile } from '../../core/profile/profile-library.ts';
+import type { LastGood, LoadedProfile } from '../../core/profile/loaded-profile.ts';
 import type { DownloadWatch } from '../../core/profile/subscription.ts';
 
 export const builtInProfile: LoadedProfile = { path: null, text: '', config: defaultConfig, problems: [] };
@@ -13,6 +13,9 @@ export class ProfileLibraryDouble {
   readonly profiles: Map<string, LoadedProfile>;
   readonly changes = new Emitter<void>();
   readonly updated: string[] = [];
+  /** Versions that were in force, in order, and what there is to fall back on, by id. */
+  readonly kept: LoadedProfile[] = [];
+  readonly good = new Map<string, LastGood>();
   dueNow: string[] = [];
   #active: string;
 
@@ -22,7 +25,15 @@ export class ProfileLibraryDouble {
   }
 
   async load(): Promise<LoadedProfile> {
-    return this.profiles.get(this.#active) ?? builtInProfile;
+    return { ...(this.profiles.get(this.#active) ?? builtInProfile), id: this.#active };
+  }
+
+  keepGood(loaded: LoadedProfile): void {
+    this.kept.push(loaded);
+  }
+
+  lastGood({ id = '' }: LoadedProfile): LastGood | undefined {
+    return this.good.get(id);
   }
 
   async list(): Promise<ProfileEntry[]> {

@@ -41,7 +41,7 @@ function ProfileState({ profile }: { profile: ProfileInfo }) {
           <p>
             <InForce profile={profile} />
           </p>
-          {profile.error === undefined || profile.problems.length > 0 ? null : (
+          {profile.error === undefined || profile.problems.some(({ severity }) => severity === 'error') ? null : (
             <p className="mono faint">
               {profile.error.code} {plainText(profile.error.message, 300)}
             </p>

@@ -6,7 +6,7 @@ import { silentLogger } from '../../../core/base/logger.ts';
 import type { HelperLink } from '../../../core/contract/app.ts';
 import { type Config, defaultConfig } from '../../../core/contract/config.ts';
 import type { Snapshot } from '../../../core/contract/status.ts';
-import type { LoadedProfile } from '../../../core/profile/profile-library.ts';
+import type { LoadedProfile } from '../../../core/profile/loaded-profile.ts';
 import { noWishes } from '../../../core/profile/profile-loader.ts';
 import { HelperDouble, runningSnapshot, stoppedSnapshot } from '../../support/helper-double.ts';
 import { ManualClock, settle } from '../../support/manual-clock.ts';
@@ -201,13 +201,52 @@ describe('profile', () => {
   test('one that cannot be used: its last good version is applied, and it stays refused', async () => {
     const { config: _, ...broken } = ownProfile;
     const lastGood = { config: other.config ?? defaultConfig, at: 1_700_000_000_000 };
-    profiles.profiles.set('one', { ...broken, failure: 'CONFIG_INVALID', lastGood });
+    profiles.profiles.set('one', { ...broken, failure: 'CONFIG_INVALID' });
+    profiles.good.set('one', lastGood);
     const service = await started();
     helper.up();
     await settle();
     expect(callsOf('applyConfig')).toEqual([{ config: other.config }]);
     expect((await service.call('getAppInfo', {})).profile).toMatchObject({ state: 'refused', lastGood: lastGood.at });
   });
+
+  test('one that the helper refuses: its last good version is in force, with the reason; the refused one is not kept', async () => {
+    profiles.good.set('one', { config: other.config ?? defaultConfig, at: 1_700_000_000_000 });
+    const refuse = new AppError('CONFIG_INVALID', 'no such range');
+    helper.answers.applyConfig = ({ config }) => {
+      if (config.logLevel === 'debug') throw refuse;
+      return { hash: 'h' };
+    };
+    const service = await started();
+    helper.up();
+    await settle();
+    expect(callsOf('applyConfig')).toEqual([{ config: ownConfig }, { config: other.config }]);
+    expect((await service.call('getAppInfo', {})).profile).toMatchObject({
+      state: 'refused',
+      error: { code: 'CONFIG_INVALID', message: 'no such range' },
+      lastGood: 1_700_000_000_000,
+    });
+    expect(profiles.kept).toEqual([]);
+    delete helper.answers.applyConfig;
+    expect((await service.call('reloadProfile', {})).profile).toEqual({
+      path: ownProfile.path,
+      problems: [],
+      state: 'applied',
+    });
+    expect(profiles.kept).toMatchObject([{ id: 'one', config: ownConfig }]);
+  });
+
+  test.each(['RPC_TIMEOUT', 'RPC_BUSY', 'HELPER_IN_USE', 'INTERNAL'] as const)(
+    '%s says nothing about the profile: no other version is applied',
+    async (code) => {
+      profiles.good.set('one', { config: other.config ?? defaultConfig, at: 1 });
+      helper.answers.applyConfig = () => Promise.reject(new AppError(code, 'not now'));
+      await started();
+      helper.up();
+      await settle();
+      expect(callsOf('applyConfig')).toEqual([{ config: ownConfig }]);
+    },
+  );
 
   test('is applied after every connect, also when the helper was away', async () => {
     await started();

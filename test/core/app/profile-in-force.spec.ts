@@ -7,7 +7,7 @@ import { deferred } from '../../../core/base/deferred.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
 import { type Config, defaultConfig } from '../../../core/contract/config.ts';
 import type { Params } from '../../../core/contract/rpc.ts';
-import type { LoadedProfile } from '../../../core/profile/profile-library.ts';
+import type { LoadedProfile } from '../../../core/profile/loaded-profile.ts';
 import { HelperDouble, runningSnapshot, stoppedSnapshot } from '../../support/helper-double.ts';
 import { ManualClock, settle } from '../../support/manual-clock.ts';
 import { ProfileLibraryDouble } from '../../support/profile-library-double.ts';

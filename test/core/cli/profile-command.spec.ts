@@ -6,7 +6,8 @@ import { AppError } from '../../../core/base/app-error.ts';
 import type { CommandContext } from '../../../core/cli/command-context.ts';
 import { Console } from '../../../core/cli/console.ts';
 import { runCli } from '../../../core/cli/run-cli.ts';
-import { ProfileLibrary, understand } from '../../../core/profile/profile-library.ts';
+import { understand } from '../../../core/profile/loaded-profile.ts';
+import { ProfileLibrary } from '../../../core/profile/profile-library.ts';
 import { HelperDouble } from '../../support/helper-double.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { ProvidersDouble } from '../../support/providers-double.ts';
@@ -22,7 +23,7 @@ beforeEach(() => {
 afterEach(() => rmSync(home, { recursive: true }));
 
 const file = (name: string, port = 1, rules = '["MATCH,DIRECT"]') => {
-  writeFileSync(join(home, name), `mixed-port: ${port}\nrules: ${rules}\n`);
+  writeFileSync(join(home, name), `mixed-port: ${7000 + port}\nrules: ${rules}\n`);
   return join(home, name);
 };
 const applied = () => helper.calls.flatMap(([method, params]) => (method === 'applyConfig' ? [params] : []));
@@ -63,7 +64,7 @@ test('add, list, use, remove', async () => {
   expect((await mirage('add', file('work.yaml', 2))).out).toContain('"mirage profile use work" switches to it');
   expect((await mirage('list')).out).toBe(`* home  ${home}/home.yaml\n  work  ${home}/work.yaml\n`);
   expect(await mirage('use', 'work')).toMatchObject({ code: 0, out: 'work is in use\n' });
-  expect(applied()).toMatchObject([{ config: { mixed: { port: 2 } } }]);
+  expect(applied()).toMatchObject([{ config: { mixed: { port: 7002 } } }]);
   expect(await listed()).toEqual(['home', '*work']);
   expect(await mirage('remove', 'work')).toMatchObject({ code: 2, err: expect.stringContaining('PROFILE_IN_USE') });
   expect((await mirage('remove', 'home')).out).toContain('removed home; its file stays');
@@ -78,6 +79,29 @@ test('one that the helper refuses is not chosen', async () => {
   };
   expect(await mirage('use', 'work')).toMatchObject({ code: 4 });
   expect(await listed()).toEqual(['*home', 'work']);
+});
+
+test('one that the helper refuses now is used as it was in force before, and that is said', async () => {
+  await mirage('add', file('home.yaml'));
+  await mirage('add', file('work.yaml', 2));
+  await mirage('use', 'work');
+  await mirage('use', 'home');
+  file('work.yaml', 3);
+  helper.answers.applyConfig = ({ config }) => {
+    if (config.mixed?.port === 7003) throw new AppError('CONFIG_INVALID', 'no such range');
+    return { hash: 'h' };
+  };
+  expect(await mirage('use', 'work')).toMatchObject({
+    code: 0,
+    err: expect.stringContaining('no such range; its last good version is used'),
+  });
+  expect(applied().at(-1)).toMatchObject({ config: { mixed: { port: 7002 } } });
+  // What was refused has not become the last good one.
+  expect(await mirage('use', 'work')).toMatchObject({ code: 0, err: expect.stringContaining('last good version') });
+  helper.answers.applyConfig = () => {
+    throw new AppError('RPC_BUSY', 'not now');
+  };
+  expect(await mirage('use', 'work')).toMatchObject({ code: 1, err: expect.stringContaining('not now') });
 });
 
 test('what comes from no address cannot be updated', async () => {
@@ -131,7 +155,7 @@ test('one that cannot be used, and never could, changes nothing; one that could 
   await mirage('use', 'home');
   file('broken.yaml', 4, '5');
   expect(await mirage('use', 'broken')).toMatchObject({ code: 0, err: expect.stringContaining('last good version') });
-  expect(applied().at(-1)).toMatchObject({ config: { mixed: { port: 3 } } });
+  expect(applied().at(-1)).toMatchObject({ config: { mixed: { port: 7003 } } });
 });
 
 test.each([

@@ -9,7 +9,8 @@ import type { DnsRow, MappingRow } from '../../../core/contract/dns.ts';
 import type { ErrorCode } from '../../../core/contract/error.ts';
 import type { ConnectionRow } from '../../../core/contract/flow.ts';
 import type { ProxyRow } from '../../../core/contract/proxies.ts';
-import { type LoadedProfile, ProfileLibrary } from '../../../core/profile/profile-library.ts';
+import type { LoadedProfile } from '../../../core/profile/loaded-profile.ts';
+import { ProfileLibrary } from '../../../core/profile/profile-library.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type DoubleSubscription, HelperDouble, runningSnapshot } from '../../support/helper-double.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
@@ -333,7 +334,7 @@ bad.yaml:20:5: error[CONTRACT]: rules[0]: no policy is named "x"
 bad.yaml:2:1: warning[CONTRACT]: sniffer: is not supported and ignored
     socks: { password: ******* }
     ^
-error CONFIG_INVALID: the configuration has 2 errors, 1 warning; nothing was changed
+error CONFIG_INVALID: the profile has 2 errors, 1 warning; nothing was changed
   what to do: mend the lines above; "mirage check FILE" tells whether all is well
 `,
     });

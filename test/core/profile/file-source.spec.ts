@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { maxProfileBytes } from '../../../core/contract/profile-import.ts';
-import { understand } from '../../../core/profile/profile-library.ts';
+import { understand } from '../../../core/profile/loaded-profile.ts';
 
 let directory: string;
 let path: string;
@@ -17,7 +17,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-const text = 'mixed-port: 1\nrules: ["MATCH,REJECT"]\n';
+const text = 'mixed-port: 7001\nrules: ["MATCH,REJECT"]\n';
 
 test('a file is read anew each time; one that is missing is a problem, a link is followed', async () => {
   const loaded = await load();
@@ -27,9 +27,9 @@ test('a file is read anew each time; one that is missing is a problem, a link is
   ]);
   await writeFile(join(directory, 'target'), text);
   await symlink('target', path);
-  expect(await load()).toMatchObject({ path, text, problems: [], config: { mixed: { port: 1 } } });
-  await writeFile(path, text.replace('port: 1', 'port: 2'));
-  expect(await load()).toMatchObject({ config: { mixed: { port: 2 } } });
+  expect(await load()).toMatchObject({ path, text, problems: [], config: { mixed: { port: 7001 } } });
+  await writeFile(path, text.replace('port: 7001', 'port: 7002'));
+  expect(await load()).toMatchObject({ config: { mixed: { port: 7002 } } });
 });
 
 test('problems come with the text they are in', async () => {
@@ -60,9 +60,9 @@ test('limits: size, encoding, kind', async () => {
 });
 
 test.each(['utf-16le', 'utf-16be'])('%s with a byte order mark is read', async (encoding) => {
-  const bytes = Buffer.from('\ufeffmixed-port: 7\nrules: ["MATCH,DIRECT"]\n', 'utf16le');
+  const bytes = Buffer.from('\ufeffmixed-port: 7007\nrules: ["MATCH,DIRECT"]\n', 'utf16le');
   await writeFile(join(directory, 'profile.yaml'), encoding === 'utf-16be' ? bytes.swap16() : bytes);
-  expect(await load()).toMatchObject({ config: { mixed: { port: 7 } }, problems: [] });
+  expect(await load()).toMatchObject({ config: { mixed: { port: 7007 } }, problems: [] });
 });
 
 test('a device that never ends is not read to its end', async () => {

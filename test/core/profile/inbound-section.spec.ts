@@ -16,23 +16,23 @@ test('allow-lan without users listens on the loopback, says so, and tells what o
   expect(config(`${text}\nauthentication: ["a:b"]`).mixed?.address).toBe('0.0.0.0');
   expect(config(`${text}\nallow-lan-without-users: true`).mixed?.address).toBe('0.0.0.0');
   expect(codes(`${text}\nallow-lan-without-users: true`)).toEqual([]);
-  expect(config(`mixed-port: 1\nallow-lan-without-users: true`).mixed?.address).toBe('127.0.0.1');
+  expect(config(`mixed-port: 7001\nallow-lan-without-users: true`).mixed?.address).toBe('127.0.0.1');
 });
 
 test('the mixed port is never open to more than the profile says', () => {
-  const mixed = (more: string) => config(`mixed-port: 1\nallow-lan: true\n${more}`).mixed;
+  const mixed = (more: string) => config(`mixed-port: 7001\nallow-lan: true\n${more}`).mixed;
   expect(mixed('authentication: [nocolon]')).toBeNull();
   const users = [{ username: 'a', password: 'b' }];
   expect(
     mixed('authentication: ["a:b"]\nlan-allowed-ips: [10.0.0.1/8, "::1"]\nlan-disallowed-ips: 10.0.0.1/32'),
   ).toEqual({
     address: '0.0.0.0',
-    port: 1,
+    port: 7001,
     users,
     allowed: ['10.0.0.0/8', '::1/128'],
     refused: ['10.0.0.1/32'],
   });
-  expect(mixed('lan-allowed-ips: [10.0.0.0/8]')).toEqual({ address: '127.0.0.1', port: 1, users: [] });
+  expect(mixed('lan-allowed-ips: [10.0.0.0/8]')).toEqual({ address: '127.0.0.1', port: 7001, users: [] });
   expect(mixed('authentication: ["a:b"]\nlan-disallowed-ips: [10.0.0.1/33]')?.address).toBe('127.0.0.1');
   expect(mixed('authentication: ["a:b"]\nlan-allowed-ips: [nowhere]')?.address).toBe('127.0.0.1');
   expect(mixed('authentication: ["a:b", "a:c"]')?.users).toEqual([{ username: 'a', password: 'c' }]);

@@ -91,7 +91,7 @@ test('problems have their place in the text that they name, and no text throws',
   );
   fc.assert(
     fc.property(text, text, (below, above) => {
-      const { problems } = loadProfile(below, undefined, above);
+      const { problems } = loadProfile(below, undefined, { override: above });
       for (const { file, line = 1, column = 1 } of problems) {
         const lines = (file === undefined ? below : above)
           .replace(/^\ufeff/, '')

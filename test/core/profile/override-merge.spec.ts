@@ -20,7 +20,7 @@ rules:
   - MATCH,G
 `;
 const merged = (override: string, profile = base) => {
-  const { config, problems } = loadProfile(profile, undefined, override);
+  const { config, problems } = loadProfile(profile, undefined, { override });
   return { config: config ?? expect.unreachable(JSON.stringify(problems)), problems };
 };
 const rulesOf = (override: string, profile = base) =>
@@ -104,7 +104,7 @@ test('the profile may call its lists as the first versions of Clash did', () => 
 test('merge keys and aliases of either text are followed, and another use of an anchor stays as it is', () => {
   const profile = `x: &t {interval: 100}\ny: &u\n  <<: *t\n  url: https://u.example/\n${base}rule-providers:\n  one: {<<: *u, type: http, behavior: domain}\n  two: {<<: *u, type: http, behavior: domain}\n`;
   const override = `rule-providers:\n  one: {interval: 7}\nrules: ["RULE-SET,one,a", "RULE-SET,two,b", "MATCH,G"]\n`;
-  const { wanted } = loadProfile(profile, undefined, override);
+  const { wanted } = loadProfile(profile, undefined, { override });
   expect(wanted?.sets.map((set) => ('provider' in set ? set.provider.place : null))).toMatchObject([
     { interval: 60 },
     { interval: 100 },
@@ -115,7 +115,7 @@ test('merge keys and aliases of either text are followed, and another use of an 
 
 test('a mistake is told in the text that it stands in', () => {
   const override = 'dns:\n  fake-ip-ttl: 99999\n+rules:\n  - DOMAIN,x.example,nobody\n';
-  const { problems } = loadProfile(`${base}nonsense: 1\n`, undefined, override);
+  const { problems } = loadProfile(`${base}nonsense: 1\n`, undefined, { override });
   expect(problems.map(({ code, file, line, column }) => [code, file, line, column])).toEqual([
     ['KEY_UNKNOWN', undefined, 16, 1],
     ['OUT_OF_RANGE', 'override', 2, 16],
@@ -138,7 +138,7 @@ test.each([
   ['#!/usr/bin/env python\ndef main(config):\n', 'TEXT_IS_SCRIPT'],
   [`a: ${'x'.repeat(maxOverrideBytes)}`, 'FILE_TOO_LARGE'],
 ])('%.20s is refused and says why, in the override', (override, code) => {
-  const { config, failure, problems } = loadProfile(base, undefined, override);
+  const { config, failure, problems } = loadProfile(base, undefined, { override });
   expect(config).toBeUndefined();
   const errors = problems.filter(({ severity }) => severity === 'error');
   expect(errors.map((problem) => (code === 'CONFIG_SYNTAX' ? failure : problem.code))).toContain(code);
@@ -150,7 +150,7 @@ test('aliases that expand without end are bounded', () => {
   const bomb = `l0: &l0 {dns: {fake-ip-ttl: 1}}\n${levels}\n`;
   const circle = 'dns: &d\n  a: *d\n  b: *d\n  c: *d\n';
   for (const override of [bomb, circle]) {
-    const { config, problems } = loadProfile(`${circle}\n${base.replace('dns:', 'dns2:')}`, undefined, override);
+    const { config, problems } = loadProfile(`${circle}\n${base.replace('dns:', 'dns2:')}`, undefined, { override });
     expect(config).toBeUndefined();
     expect(problems.some(({ code }) => code === 'YAML_EXPANDS')).toBe(true);
   }

@@ -12,8 +12,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { defaultConfig } from '../../../core/contract/config.ts';
+import { understand } from '../../../core/profile/loaded-profile.ts';
 import { maxProfiles } from '../../../core/profile/profile-index.ts';
-import { ProfileLibrary, understand } from '../../../core/profile/profile-library.ts';
+import { ProfileLibrary } from '../../../core/profile/profile-library.ts';
 
 let home: string;
 let directory: string;
@@ -24,7 +25,7 @@ beforeEach(() => {
 afterEach(() => rmSync(home, { recursive: true }));
 
 const library = (named?: string) => new ProfileLibrary({ directory, ...(named === undefined ? {} : { named }) });
-const textOf = (port: number) => `mixed-port: ${port}\nrules: ["MATCH,REJECT"]\n`;
+const textOf = (port: number) => `mixed-port: ${7000 + port}\nrules: ["MATCH,REJECT"]\n`;
 
 function file(name: string, text: string): string {
   const path = join(home, name);
@@ -38,7 +39,7 @@ function ownProfile(text: string): string {
 }
 
 const listed = async (of = library()) => (await of.list()).map(({ name, active }) => `${active ? '*' : ''}${name}`);
-const portInUse = async (of = library()) => (await of.load()).config?.mixed?.port;
+const portInUse = async (of = library()) => ((await of.load()).config?.mixed?.port ?? Number.NaN) - 7000;
 
 test('at first there is none: the built-in configuration, and nothing is written', async () => {
   expect(await library().list()).toEqual([]);
@@ -83,14 +84,11 @@ test('the only one can be removed although it is in use; then there is none', as
 
 test('the single profile of before, when its file vanishes, is not nobody: what was last good of it comes with the problem', async () => {
   const path = ownProfile(textOf(1));
-  expect(await portInUse()).toBe(1);
+  library().keepGood(await library().load());
   rmSync(path);
   const loaded = await library().load();
-  expect(loaded).toMatchObject({
-    path,
-    problems: [{ code: 'FILE_UNREADABLE' }],
-    lastGood: { config: { mixed: { port: 1 } } },
-  });
+  expect(loaded).toMatchObject({ path, problems: [{ code: 'FILE_UNREADABLE' }] });
+  expect(library().lastGood(loaded)).toMatchObject({ config: { mixed: { port: 7001 } } });
   expect(loaded.config).toBeUndefined();
   await library().remove('default');
   expect((await library().load()).config).toEqual(defaultConfig);
@@ -98,7 +96,7 @@ test('the single profile of before, when its file vanishes, is not nobody: what 
 
 test('a text that was handed over is kept for this user alone; it names no file and opens no port to the network', async () => {
   const entry = await library().addText(
-    "mixed-port: 5\nallow-lan: true\nauthentication: ['u:p']\nrules: ['MATCH,DIRECT']\n",
+    "mixed-port: 7001\nallow-lan: true\nauthentication: ['u:p']\nrules: ['MATCH,DIRECT']\n",
     'pasted',
   );
   expect(entry).toMatchObject({ name: 'pasted', active: true, source: { kind: 'text' } });
@@ -186,36 +184,61 @@ test.each([
 });
 
 describe('the last good version', () => {
-  test('is kept, 0600, and comes with a profile that cannot be used any more, whatever happened to its file', async () => {
+  test('is the one that was in force, 0600, and is there whatever happened to the file', async () => {
     const path = file('home.yaml', textOf(1));
     const { id } = await library().add(path);
-    expect(await library().load()).not.toHaveProperty('lastGood');
-    expect(statSync(join(directory, 'profiles', `${id}.yaml`)).mode & 0o777).toBe(0o600);
+    const kept = join(directory, 'profiles', `${id}.yaml`);
+    const loaded = await library().load();
+    expect(loaded.id).toBe(id);
+    expect(existsSync(kept)).toBe(false);
+    library().keepGood(loaded);
+    expect(statSync(kept).mode & 0o777).toBe(0o600);
+    expect(library().lastGood(loaded)).toBeUndefined();
     for (const spoil of [
       () => file('home.yaml', 'rules: {'),
       () => file('home.yaml', 'rules: 5'),
       () => rmSync(path),
     ]) {
       spoil();
-      const loaded = await library().load();
-      expect(loaded).not.toHaveProperty('config');
-      expect(loaded.problems).not.toEqual([]);
-      expect(loaded.lastGood).toMatchObject({ config: { mixed: { port: 1 } }, at: expect.any(Number) });
+      const spoilt = await library().load();
+      expect(spoilt).not.toHaveProperty('config');
+      expect(spoilt.problems).not.toEqual([]);
+      expect(library().lastGood(spoilt)).toMatchObject({ config: { mixed: { port: 7001 } }, at: expect.any(Number) });
+      library().keepGood(spoilt);
     }
-    file('home.yaml', textOf(3));
-    expect(await library().load()).toMatchObject({ config: { mixed: { port: 3 } } });
-    file('home.yaml', '-');
-    expect((await library().load()).lastGood?.config.mixed?.port).toBe(3);
+  });
+
+  test('is not one that was only read: the helper may refuse it', async () => {
+    await library().add(file('home.yaml', textOf(1)));
+    library().keepGood(await library().load());
+    file('home.yaml', textOf(2));
+    const refused = await library().load();
+    expect(refused.config?.mixed?.port).toBe(7002);
+    expect(library().lastGood(refused)?.config.mixed?.port).toBe(7001);
+    await library().loadOne('home');
+    expect(library().lastGood(refused)?.config.mixed?.port).toBe(7001);
+  });
+
+  test('of a file that is not in the list, or not any more, is not kept', async () => {
+    const named = library(file('named.yaml', textOf(1)));
+    named.keepGood(await named.load());
+    await library().add(file('home.yaml', textOf(2)));
+    const loaded = await library().load();
+    await library().remove('home');
+    library().keepGood(loaded);
+    expect(existsSync(join(directory, 'profiles'))).toBe(false);
   });
 
   test('goes with the profile; where it cannot be kept nothing else changes', async () => {
     await library().add(file('home.yaml', textOf(1)));
     const other = await library().add(file('other.yaml', textOf(2)));
-    await library().loadOne('other');
+    library().keepGood(await library().loadOne('other'));
+    library().keepGood(await library().load());
     await library().remove('other');
     expect(readdirSync(join(directory, 'profiles'))).not.toContain(`${other.id}.yaml`);
     rmSync(join(directory, 'profiles'), { recursive: true });
     file('config/profiles', 'a file where the folder should be');
+    library().keepGood(await library().load());
     expect(await portInUse()).toBe(1);
   });
 });
@@ -263,9 +286,20 @@ test('what was downloaded opens no port to the network, whatever it says; a file
   const directory = mkdtempSync(join(tmpdir(), 'mirage-lan-'));
   const path = join(directory, 'p.yaml');
   writeFileSync(path, 'mixed-port: 7890\nallow-lan: true\nallow-lan-without-users: true\nrules: ["MATCH,DIRECT"]\n');
-  const ofUrl = await understand({ kind: 'url', path, url: 'https://a.example/' });
+  const ofUrl = await understand({ kind: 'url', path });
   expect(ofUrl.config?.mixed?.address).toBe('127.0.0.1');
   expect(ofUrl.problems.map(({ code }) => code)).toContain('LAN_OF_SUBSCRIPTION');
   expect((await understand({ kind: 'file', path })).config?.mixed?.address).not.toBe('127.0.0.1');
   rmSync(directory, { recursive: true });
+});
+
+test('ports below 1024 are not opened for a user, and that is said at their place; for root they are', async () => {
+  const path = file('low.yaml', 'rules: ["MATCH,DIRECT"]\nmixed-port: 80\nport: 443\nsocks-port: 1080\n');
+  const { config, problems } = await understand({ kind: 'file', path });
+  expect(config?.mixed?.port).toBe(1080);
+  expect(problems.filter(({ code }) => code === 'PORT_OF_ROOT').map(({ line, path: at }) => [line, at])).toEqual([
+    [2, 'mixed-port'],
+    [3, 'port'],
+  ]);
+  expect((await understand({ kind: 'file', path }, { lowPorts: true })).config?.mixed?.port).toBe(80);
 });

@@ -28,7 +28,7 @@ describe('keys and values', () => {
     ],
     ['authentication: [secret]', ['1:18 warning authentication[0] USER_WITHOUT_COLON']],
     ['authentication: ["a:1", "a:2"]', ['1:25 warning authentication[1] USER_TWICE']],
-    ['mixed-port: 1\nlog-level: info\nmixed-port: 2', ['3:1 error mixed-port KEY_TWICE']],
+    ['mixed-port: 7001\nlog-level: info\nmixed-port: 7002', ['3:1 error mixed-port KEY_TWICE']],
     ['dns: fake-ip', ['1:6 error dns FOUND_TEXT']],
     ['dns:\n  enhanced-mode: normal', ['2:18 warning dns.enhanced-mode DNS_NORMAL']],
     [

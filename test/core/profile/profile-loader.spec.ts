@@ -245,7 +245,7 @@ rules:
   );
 
   test('the mixed port is on the loopback unless allow-lan says otherwise', () => {
-    const address = (text: string) => load(`mixed-port: 1\n${text}${end}`).mixed?.address;
+    const address = (text: string) => load(`mixed-port: 7001\n${text}${end}`).mixed?.address;
     expect(address('')).toBe('127.0.0.1');
     expect(address('bind-address: "*"')).toBe('127.0.0.1');
     expect(address('allow-lan: true\nauthentication: ["a:b"]')).toBe('0.0.0.0');
@@ -276,7 +276,7 @@ rules: [&all "MATCH,one"]
   });
 
   test('a byte order mark and Windows line ends are taken', () => {
-    expect(load('\ufeffmixed-port: 1\r\nrules:\r\n  - MATCH,REJECT\r\n').rules[0]?.policy).toBe('REJECT');
+    expect(load('\ufeffmixed-port: 7001\r\nrules:\r\n  - MATCH,REJECT\r\n').rules[0]?.policy).toBe('REJECT');
   });
 });
 
@@ -336,7 +336,7 @@ describe('warnings: usable all the same', () => {
   });
 
   test('rules: none, none for the rest, none reached, an option without effect', () => {
-    expect(problemsOf('mixed-port: 1')).toEqual(['1:1 warning - NO_RULES']);
+    expect(problemsOf('mixed-port: 7001')).toEqual(['1:1 warning - NO_RULES']);
     expect(problemsOf('rules:\n  - DOMAIN,a.example,DIRECT,no-resolve')).toEqual([
       '2:3 warning rules NO_MATCH',
       '2:29 warning rules[0] RULE_OPTION_IGNORED',

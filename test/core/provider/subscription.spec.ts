@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../core/base/clock.ts';
+import { maxProfiles } from '../../../core/profile/profile-index.ts';
 import { ProfileLibrary } from '../../../core/profile/profile-library.ts';
+import { shownAddress } from '../../../core/profile/shown-address.ts';
 import type { DownloadWatch } from '../../../core/profile/subscription.ts';
 import { Downloader, downloadStopped } from '../../../core/provider/download/download.ts';
 import { fetchSubscription, infoOf, nameOf, profileOf } from '../../../core/provider/subscription.ts';
@@ -19,8 +21,8 @@ const library = (): ProfileLibrary =>
     fetch: fetchSubscription(new Downloader({ clock: systemClock, proxy: () => undefined, version: '1' })),
     now: () => now,
   });
-const textOf = (port: number): string => `mixed-port: ${port}\nproxies: []\nrules: ["MATCH,DIRECT"]\n`;
-const portInUse = async () => (await library().load()).config?.mixed?.port;
+const textOf = (port: number): string => `mixed-port: ${7000 + port}\nproxies: []\nrules: ["MATCH,DIRECT"]\n`;
+const portInUse = async () => ((await library().load()).config?.mixed?.port ?? Number.NaN) - 7000;
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'mirage-subscription-'));
@@ -45,7 +47,7 @@ test('an address becomes a profile: with the name that the server gives it, and 
   expect(entry).toMatchObject({
     name: '我的',
     active: true,
-    source: { kind: 'url', url: server.url('/sub') },
+    source: { kind: 'url', address: server.url('/sub') },
     subscription: {
       updatedAt: now,
       interval: 12 * 3600,
@@ -96,6 +98,41 @@ describe('whatever comes, the version that works stays', () => {
     expect(await portInUse()).toBe(4);
   });
 
+  const withNodes = `proxies: [{ name: A, type: ss, server: 192.0.2.1, port: 1080 }]\n${textOf(5).split('\n')[0]}\n`;
+  test.each<[string, string, string]>([
+    ['a profile whose list of proxies is empty', textOf(6), 'DOWNLOAD_EMPTY'],
+    ['a profile that has none of the key', 'mixed-port: 7006\nrules: ["MATCH,DIRECT"]', 'DOWNLOAD_EMPTY'],
+    ['a profile of whose proxies none is understood', `proxies: [1, { name: x }]\nmixed-port: 7006`, 'DOWNLOAD_EMPTY'],
+    ['links of which none is understood', 'vmess://broken\nss://\n', 'DOWNLOAD_UNREADABLE'],
+    ['the same in base64', Buffer.from('vmess://broken\nfoo://\n').toString('base64'), 'DOWNLOAD_UNREADABLE'],
+    ['lines that are no links', 'your plan has ended\nask the support\n', 'CONFIG_INVALID'],
+    ['base64 of a page', Buffer.from('<html><body>Sign in</body></html>').toString('base64'), 'CONFIG_INVALID'],
+    ['an answer of an API', '{"message":"token expired","data":null}', 'CONFIG_INVALID'],
+  ])('%s does not take the place of nodes', async (_, text, expected) => {
+    server.routes.set('/sub', answers.text(withNodes));
+    const { id } = await library().addUrl(server.url('/sub'));
+    server.routes.set('/sub', answers.text(text));
+    await expect(library().update(id)).rejects.toThrow(code(expected));
+    expect(await portInUse()).toBe(5);
+    expect((await library().list())[0]?.subscription).toMatchObject({ error: { code: expected } });
+    // Nor is it asked for as if it were there.
+    server.routes.set('/sub', answers.text(text));
+    await expect(library().update(id)).rejects.toThrow(code(expected));
+  });
+
+  test('without nodes before, there is nothing to lose', async () => {
+    const { id } = await library().addUrl(server.url('/sub'));
+    server.routes.set('/sub', answers.text(textOf(6)));
+    await library().update(id);
+    expect(await portInUse()).toBe(6);
+  });
+
+  test.each(['vmess://broken\n', 'foo://x\n', 'ss://'])('links without a node are not added: %s', async (text) => {
+    server.routes.set('/sub', answers.text(text));
+    await expect(library().addUrl(server.url('/sub'))).rejects.toThrow(code('DOWNLOAD_UNREADABLE'));
+    expect(await library().list()).toEqual([]);
+  });
+
   test('one that never worked is not added', async () => {
     server.routes.set('/sub', answers.page);
     await expect(library().addUrl(server.url('/sub'))).rejects.toThrow(code('CONFIG_INVALID'));
@@ -132,7 +169,7 @@ test('a file that it names is not read: it comes from somebody else', async () =
 
 test('removed with all that was kept of it', async () => {
   const { id } = await library().addUrl(server.url('/sub'));
-  await library().load();
+  library().keepGood(await library().load());
   await library().remove(id);
   expect(readdirSync(join(directory, 'profiles'))).toEqual([]);
   expect(readFileSync(join(directory, 'profiles.json'), 'utf8')).not.toContain('http');
@@ -175,6 +212,75 @@ test('when it is looked for again is known: after its interval, sooner after a f
   const after = (await library().list())[0]?.subscription;
   expect(after).toMatchObject({ updatedAt: now - 5000, checkedAt: now, nextAt: now + 3_600_000 });
   expect(after?.error?.code).toBe('DOWNLOAD_STATUS');
+});
+
+test('removed while it is downloaded: nothing comes back, and nothing is left', async () => {
+  const ours = library();
+  const { id } = await ours.addUrl(server.url('/sub'));
+  server.routes.set('/sub', (request, response) => {
+    void library()
+      .remove(id)
+      .then(() => answers.text(textOf(2))(request, response));
+  });
+  await expect(ours.update(id)).rejects.toThrow(code('PROFILE_UNKNOWN'));
+  expect(await library().list()).toEqual([]);
+  expect(readdirSync(join(directory, 'profiles'))).toEqual([]);
+});
+
+test('added by two at once, it is there once; where there is no room, no file is left', async () => {
+  await Promise.all([library().addUrl(server.url('/sub')), library().addUrl(server.url('/sub'))]);
+  expect(await library().list()).toHaveLength(1);
+  expect(readdirSync(join(directory, 'profiles'))).toHaveLength(1);
+  for (let i = 1; i < maxProfiles; i++) await library().add(join(directory, `${i}.yaml`));
+  server.routes.set('/other', answers.text(textOf(2)));
+  await expect(library().addUrl(server.url('/other'))).rejects.toThrow(code('PROFILE_STORE'));
+  expect(readdirSync(join(directory, 'profiles'))).toHaveLength(1);
+});
+
+describe('what says that nothing has changed is about the text that is there', () => {
+  const conditional = () => server.heads.map((head) => [head['if-none-match'], head['if-modified-since']]);
+
+  test('a version without a tag does not keep the tag of the one before', async () => {
+    const { id } = await library().addUrl(server.url('/sub'));
+    server.routes.set('/sub', (_, response) => void response.end(textOf(2)));
+    await library().update(id);
+    await library().update(id);
+    expect(conditional().map(([tag]) => tag !== undefined)).toEqual([false, true, false]);
+  });
+
+  test('a text that came beside them is not theirs: a crash between the files, or a person', async () => {
+    const { id, source } = await library().addUrl(server.url('/sub'));
+    writeFileSync(source.path, textOf(9));
+    await library().update(id);
+    expect(conditional()).toEqual([
+      [undefined, undefined],
+      [undefined, undefined],
+    ]);
+    expect(await portInUse()).toBe(1);
+  });
+});
+
+test.each([
+  [
+    'https://sub.example/api/v1/client/subscribe?token=0123456789abcdef',
+    'https://sub.example/api/v1/client/subscribe?…',
+  ],
+  ['https://user:secret@sub.example:8443/link/AbCdEf0123456789?clash=1#x', 'https://sub.example:8443/link/…?…'],
+  ['https://sub.example/s/short/home.yaml', 'https://sub.example/s/…/….yaml'],
+  ['http://192.0.2.1/sub', 'http://192.0.2.1/sub'],
+  ['https://sub.example/', 'https://sub.example/'],
+  ['nonsense with a secret', '…'],
+])('%s is shown as %s', (url, shown) => {
+  expect(shownAddress(url)).toBe(shown);
+});
+
+test('the whole address is nowhere but in the index: neither in the list nor in what is told', async () => {
+  server.routes.set('/sub?token=s3cr3t', answers.text(textOf(1)));
+  const { id } = await library().addUrl(server.url('/sub?token=s3cr3t'));
+  server.routes.set('/sub?token=s3cr3t', answers.status(403));
+  await expect(library().update(id)).rejects.toThrow(code('DOWNLOAD_STATUS'));
+  expect(JSON.stringify([await library().list(), await library().load()])).not.toContain('s3cr3t');
+  expect(readFileSync(join(directory, 'profiles.json'), 'utf8')).toContain('s3cr3t');
 });
 
 test('two processes change the list at once, and nothing is lost', async () => {
