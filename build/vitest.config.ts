@@ -14,9 +14,9 @@ export default defineConfig({
     // Vitest leaves one processor to itself, which is half of two.
     maxWorkers: os.availableParallelism(),
     // Bounds for what hangs, not for what is slow: the machine may be busy.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
-    expect: { poll: { timeout: 15_000 } },
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
+    expect: { poll: { timeout: 30_000 } },
     passWithNoTests: false,
   },
 });

@@ -86,7 +86,7 @@ describeInLab('the assembled helper', () => {
         what,
       ).toEqual([]);
     }
-  }, 60_000);
+  });
 
   test('has its modes whatever the umask', () => {
     const before = process.umask(0o077);

@@ -1,7 +1,7 @@
 /** A firewall of this machine that lets in only what belongs to a conversation: there from the beginning, later, and in between. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { describeInLab } from '../support/tier.ts';
-import { atOnce, direct, NativeWorld } from './support/native-world.ts';
+import { direct, NativeWorld } from './support/native-world.ts';
 import { ports } from './support/ports.ts';
 
 const host = '10.99.0.1';
@@ -28,11 +28,15 @@ table inet others {
   }
 }
 END`);
-  const connect = async (): Promise<number> => {
-    const begun = performance.now();
-    await world.programs.call('roundTrip', { host, port: ports.echo, text: 'through' });
-    return performance.now() - begun;
+  /** So many connections, one after the other. How many SYNs were repeated on the way: each has cost a second (RFC 6298). */
+  const repeatedFor = async (connections: number): Promise<number> => {
+    const before = await world.repeatedSyns();
+    for (let i = 0; i < connections; i++)
+      await world.programs.call('roundTrip', { host, port: ports.echo, text: 'through' });
+    return (await world.repeatedSyns()) - before;
   };
+  // On a busy machine a SYN may be repeated for another reason: then in another world. A fault is there each time.
+  const patient = { retry: 3 };
 
   beforeEach(async () => {
     world = await NativeWorld.create();
@@ -47,19 +51,20 @@ END`);
 
   test.each(['drop', 'reject', 'meta l4proto tcp reject with tcp reset', 'reject with icmpx admin-prohibited'])(
     '%s, from the beginning',
+    patient,
     async (refusal) => {
       await firewall(refusal);
-      for (let i = 0; i < 5; i++) expect(await connect()).toBeLessThan(atOnce);
+      expect(await repeatedFor(5)).toBe(0);
       expect(await world.reasons(5)).toEqual(Array.from({ length: 5 }, () => 'done'));
     },
   );
 
-  test('one that comes later and refuses by RST costs nothing, one that goes neither', async () => {
-    expect(await connect()).toBeLessThan(atOnce);
+  test('one that comes later and refuses by RST costs nothing, one that goes neither', patient, async () => {
+    expect(await repeatedFor(1)).toBe(0);
     await firewall('meta l4proto tcp reject with tcp reset');
-    for (let i = 0; i < 3; i++) expect(await connect()).toBeLessThan(atOnce);
+    expect(await repeatedFor(3)).toBe(0);
     await world.client.sh('nft delete table inet others');
-    for (let i = 0; i < 3; i++) expect(await connect()).toBeLessThan(atOnce);
+    expect(await repeatedFor(3)).toBe(0);
   });
 
   test.each([
@@ -75,7 +80,7 @@ END`);
     else await firewall('drop');
     await world.programs.call('write', { name: 'a', text: 'two' });
     await expect
-      .poll(() => world.programs.call('state', { name: 'a' }), { timeout: 10_000 })
+      .poll(() => world.programs.call('state', { name: 'a' }), { timeout: 30_000 })
       .toMatchObject({ received: 'onetwo' });
   });
 });

@@ -108,7 +108,7 @@ describeInLab('functions', () => {
   test('findListeners, parentOf, peerCredentials', async () => {
     const proxyProcess = world.client.spawn('microsocks', ['-i', '127.0.0.1', '-p', '1085']);
     await world.client.sh(
-      'for i in $(seq 100); do ss -ltnH "sport = :1085" | grep -q . && exit 0; sleep 0.05; done; exit 1',
+      'for i in $(seq 1200); do ss -ltnH "sport = :1085" | grep -q . && exit 0; sleep 0.05; done; exit 1',
     );
     const found = await world.engine.call<{ pid: number; name: string }[]>('findListeners', {
       address: '127.0.0.1',

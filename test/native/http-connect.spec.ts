@@ -43,7 +43,7 @@ describeInLab('TCP, through HTTP CONNECT', () => {
     await world.startTinyproxy(8888);
     await world.startSquid(3128);
     await world.startSquid(3129, true);
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await world[Symbol.asyncDispose]();

@@ -2,7 +2,8 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeInLab } from '../support/tier.ts';
-import { atOnce, device, direct, NativeWorld, proxy } from './support/native-world.ts';
+import type { Rule } from './support/engine-agent.ts';
+import { device, direct, NativeWorld, proxy } from './support/native-world.ts';
 import { patternHash } from './support/pattern.ts';
 import { ports } from './support/ports.ts';
 
@@ -100,16 +101,18 @@ describeInLab('IPv6', () => {
   });
 
   test('refused and unreachable far sides, and refusals by verdict, are seen as they are', async () => {
-    await world.rules(
+    const rules: Rule[] = [
       { port: 1, verdict: { kind: 'reject', how: 'reset' } },
       { port: 2, verdict: { kind: 'reject', how: 'unreachable' } },
       { verdict: direct },
-    );
+    ];
+    await world.rules(...rules);
+    for (const port of [1, 2]) await world.withoutRepeatedSyn(() => connect(host, port));
+    await world.rules(...rules);
     expect(await connect(host, ports.nobody)).toMatchObject({ code: 'ECONNREFUSED' });
     expect(await connect('fd98::1', 80)).toMatchObject({ code: 'EHOSTUNREACH' });
     const [reset, unreachable] = [await connect(host, 1), await connect(host, 2)];
     expect([reset.code, unreachable.code]).toEqual(['ECONNREFUSED', 'EHOSTUNREACH']);
-    expect(Math.max(reset.ms, unreachable.ms)).toBeLessThan(atOnce);
     const failures = (await world.events('close', 4)).flatMap((event) =>
       event.kind === 'dialed' && !event.ok ? [event.failure] : [],
     );
@@ -143,9 +146,8 @@ describeInLab('IPv6', () => {
 
   test('what is not carried has no route; the far end of the link answers an echo', async () => {
     await world.rules({ verdict: direct });
-    const answer = await connect('2001:db8::1', 443);
+    const answer = await world.withoutRepeatedSyn(() => connect('2001:db8::1', 443));
     expect(answer.code).toBe('ENETUNREACH');
-    expect(answer.ms).toBeLessThan(atOnce);
     expect((await connect('fd30::2', 80)).code).toBe('ENETUNREACH');
     expect(await world.client.sh(`perl ${ping} fd30::2`)).toBe('129 0\n');
     expect(await world.client.sh(`perl ${ping} ${host}`)).toBe('1 1\n');

@@ -48,7 +48,7 @@ export async function programClient(proxy: number, program: string, { host, port
     [
       '-s',
       '-m',
-      '10',
+      '60',
       '-o',
       '/dev/null',
       '--local-port',

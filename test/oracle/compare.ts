@@ -66,7 +66,9 @@ export async function compare(
         compared.push({ connection, theirs: chain.replace(/\[.*/, ''), ours, rule });
       }
     };
-    await Promise.all(Array.from({ length: atOnce }, work));
+    // To find the program of one of them, it looks through all processes of the machine.
+    const some = connections.some(({ program }) => program !== undefined) ? 2 : atOnce;
+    await Promise.all(Array.from({ length: some }, work));
     return compared;
   } finally {
     for (const client of open) client.close();
@@ -83,6 +85,7 @@ async function ask(
   open: Client[],
 ): Promise<{ client: Client; decided: Decided | undefined }> {
   const to = { host, port };
+  const most = program === undefined ? 5 : 50;
   for (let tries = 1; ; tries++) {
     const client =
       program !== undefined
@@ -96,7 +99,7 @@ async function ask(
     else client.close();
     // It does not always find the program in time.
     const isFound = program === undefined || (decided !== undefined && program.endsWith(`/${decided.program}`));
-    if ((decided !== undefined && isFound) || tries === 5) return { client, decided };
+    if ((decided !== undefined && isFound) || tries === most) return { client, decided };
   }
 }
 

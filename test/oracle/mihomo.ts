@@ -68,7 +68,7 @@ export class Mihomo {
   async #decides(port: number): Promise<void> {
     for (;;) {
       const probe = await tcpClient(port, 'HTTPS', { host: 'probe.invalid', port: 1 }).catch(() => undefined);
-      const decided = probe === undefined ? undefined : await within(500, this.#decisionOf(`TCP ${probe.port}`));
+      const decided = probe === undefined ? undefined : await within(2_000, this.#decisionOf(`TCP ${probe.port}`));
       probe?.close();
       if (decided !== undefined) return;
       await within(50, new Promise(() => undefined));
@@ -77,7 +77,7 @@ export class Mihomo {
 
   /** What became of the connection from this port of the client; undefined when nothing is said of it. */
   decision(network: 'TCP' | 'UDP', port: number): Promise<Decided | undefined> {
-    return within(5_000, this.#decisionOf(`${network} ${port}`));
+    return within(15_000, this.#decisionOf(`${network} ${port}`));
   }
 
   stop(): void {

@@ -71,7 +71,7 @@ export class AttackGround implements AsyncDisposable {
   /** A bystander for so many seconds; resolves, when asked, with what it has seen. */
   bystander(seconds: number): () => Promise<Experience> {
     const bystander = this.#as(bystanderUid, script('bystander.ts'), String(seconds), ...this.#echoPorts);
-    return async () => JSON.parse((await bystander.printed(/^\{.*\}$/m, 60_000))[0]) as Experience;
+    return async () => JSON.parse((await bystander.printed(/^\{.*\}$/m, 300_000))[0]) as Experience;
   }
 
   /** `only`: a pattern of the attacks that are wanted. */

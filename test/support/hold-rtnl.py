@@ -1,17 +1,18 @@
 """Holds the kernel's global RTNL mutex, as a driver or a dying namespace does: SIOCETHTOOL writes the names of a veth's statistics
 to a page that is not there (userfaultfd(2)) while it holds the mutex, until the page is given. Usage: hold-rtnl.py DEVICE SECONDS;
-prints "held" once it is, and "released". The mutex is the whole machine's: keep the time short."""
+prints "held" once it is, holds it until its standard input says something or ends, SECONDS at most, and prints "released".
+The mutex is the whole machine's: keep the time short."""
 
 import ctypes
 import fcntl
 import mmap
 import os
 import platform
+import select
 import socket
 import struct
 import sys
 import threading
-import time
 
 USERFAULTFD = {"x86_64": 323, "aarch64": 282}[platform.machine()]
 UFFDIO_API, UFFDIO_REGISTER, UFFDIO_ZEROPAGE = 0xC018AA3F, 0xC020AA00, 0xC020AA04
@@ -33,7 +34,7 @@ fcntl.ioctl(faults, UFFDIO_REGISTER, struct.pack("QQQQ", start + PAGE, PAGE, REG
 def give_the_page():
     os.read(faults, 32)
     print("held", flush=True)
-    time.sleep(seconds)
+    select.select([sys.stdin], [], [], seconds)
     fcntl.ioctl(faults, UFFDIO_ZEROPAGE, struct.pack("QQQq", start + PAGE, PAGE, 0, 0))
 
 

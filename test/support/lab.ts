@@ -45,7 +45,7 @@ export class Running {
   }
 
   /** Resolves when it has printed something that matches. */
-  async printed(pattern: RegExp, timeoutMs = 30_000): Promise<RegExpMatchArray> {
+  async printed(pattern: RegExp, timeoutMs = 120_000): Promise<RegExpMatchArray> {
     for (const end = Date.now() + timeoutMs; ; ) {
       const match = this.output.match(pattern);
       if (match) return match;
@@ -136,7 +136,7 @@ export class Machine {
     const child = spawn('nsenter', this.#enter(file, args), {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
-      timeout: options.timeoutMs ?? 30_000,
+      timeout: options.timeoutMs ?? 120_000,
       killSignal: 'SIGKILL',
     });
     const stdout: Buffer[] = [];

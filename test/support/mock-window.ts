@@ -64,7 +64,7 @@ export function mockWindows(): MockWindows {
       locale: look.language ?? 'en-US',
       acceptDownloads: true,
     });
-    context.setDefaultTimeout(30_000);
+    context.setDefaultTimeout(120_000);
     const page = await context.newPage();
     const complaints: string[] = [];
     page.on('pageerror', (error) => complaints.push(error.message));
@@ -89,6 +89,12 @@ export async function show(page: Page, name: string): Promise<Locator> {
   const grid = page.getByRole('grid');
   await grid.waitFor();
   return grid;
+}
+
+/** Types a search; resolves when the table has been drawn by it. */
+export async function search(page: Page, text: string): Promise<void> {
+  await page.getByRole('searchbox').fill(text);
+  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
 }
 
 /** The rows of data, without the header. */

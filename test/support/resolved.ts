@@ -21,7 +21,7 @@ export class Resolved {
       for user in systemd-resolve messagebus; do id $user >/dev/null 2>&1 || useradd -r -M -s /usr/sbin/nologin $user; done
       mkdir -p /run/dbus /run/systemd`);
     machine.spawn('dbus-daemon', ['--system', '--nofork', '--nopidfile']);
-    await machine.sh('for i in $(seq 100); do [ -S /run/dbus/system_bus_socket ] && exit 0; sleep 0.05; done; exit 1');
+    await machine.sh('for i in $(seq 1200); do [ -S /run/dbus/system_bus_socket ] && exit 0; sleep 0.05; done; exit 1');
     return new Resolved(machine);
   }
 
@@ -32,7 +32,7 @@ export class Resolved {
     await this.#machine.write('/etc/systemd/resolved.conf', text);
     this.#daemon = this.#machine.spawn('/lib/systemd/systemd-resolved', [], { env: { SYSTEMD_LOG_LEVEL: 'debug' } });
     await this.#machine.sh(
-      'for i in $(seq 100); do resolvectl statistics >/dev/null 2>&1 && exit 0; sleep 0.05; done; resolvectl statistics',
+      'for i in $(seq 1200); do resolvectl statistics >/dev/null 2>&1 && exit 0; sleep 0.05; done; resolvectl statistics',
     );
   }
 

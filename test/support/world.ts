@@ -214,7 +214,7 @@ socks pass { from: 0.0.0.0/0 to: 0.0.0.0/0 log: connect disconnect error }
 
   async waitForListener(machine: Machine, port: number): Promise<void> {
     await machine.sh(
-      `for i in $(seq 100); do ss -ltnH "sport = :${port}" | grep -q . && exit 0; sleep 0.05; done; echo "nothing listens on ${port}" >&2; exit 1`,
+      `for i in $(seq 1200); do ss -ltnH "sport = :${port}" | grep -q . && exit 0; sleep 0.05; done; echo "nothing listens on ${port}" >&2; exit 1`,
     );
   }
 

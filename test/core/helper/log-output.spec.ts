@@ -25,7 +25,7 @@ test('lines that nobody reads are lost, counted and told to whoever reads again'
 });
 
 // As systemd gives it to a service: a pipe or a socket, here one that nobody reads.
-test('a reader that has stopped holds nobody up and fills no memory', { timeout: 20_000 }, async () => {
+test('a reader that has stopped holds nobody up and fills no memory', async () => {
   const script = `
     import { LogOutput } from ${JSON.stringify(path.join(root, 'core/helper/log-output.ts'))};
     const output = new LogOutput(process.stderr);

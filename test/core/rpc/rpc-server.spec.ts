@@ -293,19 +293,21 @@ describe('limits', () => {
   });
 
   test('requests a second: what comes faster waits, on all connections of a user, and others do not', async () => {
-    served = await Served.start({ limits: { requestsPerSecond: 50, requestBurst: 10 } });
+    served = await Served.start({ limits: { requestsPerSecond: 20, requestBurst: 10 } });
     const clients = [await served.connected(), await served.connected()];
     const begun = fairClock.monotonic();
-    const answers = clients.map((client) =>
-      Promise.all(Array.from({ length: 20 }, () => client.call('getSnapshot', {}))),
-    );
+    let answered = 0;
+    const ask = async (client: (typeof clients)[number]): Promise<void> => {
+      await client.call('getSnapshot', {});
+      answered += 1;
+    };
+    const answers = clients.flatMap((client) => Array.from({ length: 20 }, () => ask(client)));
     served.peer = { ...served.peer, uid: 1002 };
     const other = await served.connected();
     await other.call('getSnapshot', {});
-    const before = fairClock.monotonic() - begun;
+    expect(answered).toBeLessThan(40);
     await Promise.all(answers);
-    expect(fairClock.monotonic() - begun).toBeGreaterThan(500);
-    expect(before).toBeLessThan(400);
+    expect(fairClock.monotonic() - begun).toBeGreaterThan(1_250);
   });
 
   test('requests at once', async () => {
@@ -488,9 +490,8 @@ describe('a slow reader', () => {
     healthy.subscribe('logs', {}, see, (error) => refused.push(error));
     for (let tick = 0; tick < 3; tick++) {
       for (let i = 0; i < 400; i++) served.tables.logs.put(row(tick * 400 + i));
-      await sleep(1050);
+      await eventually(() => expect(seen.size).toBe((tick + 1) * 400));
     }
-    expect(seen.size).toBe(1200);
     expect(refused).toEqual([]);
     raw.socket.resume();
     const resets = () =>

@@ -52,9 +52,7 @@ describe('run', () => {
 
   test('a program that hangs is killed', async () => {
     program('hang', 'exec sleep 60');
-    const begun = performance.now();
     await expect(runner.run('hang', [], { timeoutMs: 200 })).rejects.toThrow('was ended by SIGKILL');
-    expect(performance.now() - begun).toBeLessThan(30_000);
   });
 
   test.each(['nosuch', '../bin/sh', '/bin/sh', 'a b', ''])('"%s" is not looked for outside', async (name) => {

@@ -40,7 +40,7 @@ beforeAll(async () => {
   });
   packed = path.join(output, 'linux-unpacked');
   binary = path.join(packed, 'mirage-desktop');
-}, 180_000);
+});
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 test('the archive holds the bundles and nothing else', async () => {
@@ -80,7 +80,7 @@ test('it does not run as Node', () => {
 test('it starts, reaches the helper, and ends in order', async () => {
   await using desktop = await Desktop.start();
   const child = desktop.spawnApp({ executable: binary, packed: true }, '--enhanced');
-  await expect.poll(() => desktop.helper.snapshot.tunnel.kind, { timeout: 15_000 }).toBe('running');
+  await expect.poll(() => desktop.helper.snapshot.tunnel.kind).toBe('running');
   child.kill('SIGTERM');
   expect(await once(child, 'exit')).toEqual([0, null]);
   expect(desktop.helper.snapshot.tunnel.kind).toBe('stopped');

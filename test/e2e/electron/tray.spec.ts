@@ -219,7 +219,7 @@ describe('the program', () => {
     desktop = await Desktop.start();
     const { helper } = desktop;
     const child = desktop.spawnApp({}, '--enhanced');
-    await expect.poll(() => helper.snapshot.tunnel.kind, { timeout: 15_000 }).toBe('running');
+    await expect.poll(() => helper.snapshot.tunnel.kind).toBe('running');
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
     expect(helper.snapshot.tunnel.kind).toBe('stopped');

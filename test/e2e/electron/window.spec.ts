@@ -144,7 +144,7 @@ describe('the bridge', () => {
         (batch) => batches.push(batch),
         (error) => refusals.push(error),
       );
-      for (let waited = 0; batches.length === 0 && waited < 5_000; waited += 50) {
+      for (let waited = 0; batches.length === 0 && waited < 60_000; waited += 50) {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
       stop();

@@ -1,7 +1,7 @@
 /** The first whole thing: programs that know nothing of proxies reach servers by name through real SOCKS5 servers. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ConnectionRow } from '../../../core/contract/flow.ts';
-import { atOnce } from '../../support/eventually.ts';
+import { promptly } from '../../support/eventually.ts';
 import { Mirage } from '../../support/mirage.ts';
 import { profile } from '../../support/profiles.ts';
 import { describeInLab } from '../../support/tier.ts';
@@ -95,17 +95,16 @@ describeInLab('by name through the TUN', () => {
   });
 
   test('a rejected name is refused at once, a dropped one is silence', async () => {
-    const rejected = await curl('http://blocked.example/');
+    const rejected = await promptly(() => curl('http://blocked.example/'));
     expect(rejected.code).toBe(7);
     expect(rejected.stderr).toMatch(/refused|Couldn't connect/);
-    expect(rejected.ms).toBeLessThan(atOnce);
     expect((await newest('blocked.example')).error?.code).toBe('DIAL_REJECTED');
     const dropped = await curl('http://dropped.example/', '--connect-timeout', '2');
     expect(dropped.code).toBe(28);
   });
 
   test('what the far side says is what the program sees: refused, unreachable, wrong password, no proxy', async () => {
-    const refused = await curl('http://refused.example:81/');
+    const refused = await promptly(() => curl('http://refused.example:81/'));
     expect(refused.code).toBe(7);
     expect(refused.stderr).toContain('refused');
     expect((await newest('refused.example')).error?.code).toBe('DIAL_REFUSED');
@@ -114,16 +113,15 @@ describeInLab('by name through the TUN', () => {
       `require('net').connect(80,'noroute.example').on('error', e => { console.log(e.code) })`,
     ]);
     expect(unreachable.stdout.trim()).toMatch(/EHOSTUNREACH|ENETUNREACH/);
-    const throughProxy = await curl('http://x.dante.hidden.example:81/');
+    const throughProxy = await promptly(() => curl('http://x.dante.hidden.example:81/'));
     expect(throughProxy.code).toBe(7);
     expect((await newest('x.dante.hidden.example')).error?.code).toBe('DIAL_REFUSED');
-    const wrong = await curl('http://x.wrong.hidden.example/');
+    const wrong = await promptly(() => curl('http://x.wrong.hidden.example/'));
     expect(wrong.code).toBe(7);
     expect((await newest('x.wrong.hidden.example')).error?.code).toBe('DIAL_PROXY_AUTH');
-    const nobody = await curl('http://x.nobody.hidden.example/');
+    const nobody = await promptly(() => curl('http://x.nobody.hidden.example/'));
     expect(nobody.code).toBe(7);
     expect((await newest('x.nobody.hidden.example')).error?.code).toBe('DIAL_PROXY_REFUSED');
-    for (const result of [refused, throughProxy, wrong, nobody]) expect(result.ms).toBeLessThan(atOnce);
   });
 
   for (const [way, host] of [
@@ -131,15 +129,15 @@ describeInLab('by name through the TUN', () => {
     ['through dante', 'www.dante.hidden.example'],
     ['through microsocks', 'www.micro.hidden.example'],
   ] as const) {
-    test(`100 MiB both ways ${way}, equal sha256`, { timeout: 120_000 }, async () => {
+    test(`100 MiB both ways ${way}, equal sha256`, async () => {
       const file = `${world.client.directory}/sample`;
       const down = await world.client.sh(
         `curl -sS -m 60 -o ${file} http://${host}/bytes/104857600 && sha256sum < ${file} | cut -d' ' -f1`,
-        { timeoutMs: 90_000 },
+        { timeoutMs: 300_000 },
       );
       const up = await world.client.sh(
         `curl -sS -m 60 -H 'Expect:' --data-binary @${file} http://${host}/sha256; rm ${file}`,
-        { timeoutMs: 90_000 },
+        { timeoutMs: 300_000 },
       );
       expect(down.trim()).toMatch(/^[0-9a-f]{64}$/);
       expect(up.trim()).toBe(down.trim());
@@ -148,7 +146,7 @@ describeInLab('by name through the TUN', () => {
     });
   }
 
-  test('200 connections at once', { timeout: 60_000 }, async () => {
+  test('200 connections at once', async () => {
     const urls = Array.from(
       { length: 200 },
       (_, i) => `url = "http://n${i}.dante.hidden.example/"\noutput = "/dev/null"\n`,
@@ -171,7 +169,7 @@ describeInLab('by name through the TUN', () => {
         '-K',
         list,
       ],
-      { timeoutMs: 50_000 },
+      { timeoutMs: 300_000 },
     );
     expect(result.stdout.match(/200/g)?.length).toBe(200);
   });
@@ -221,12 +219,9 @@ describeInLab('by name through the TUN', () => {
   });
 
   test('IPv6 is unreachable at once, never around the tunnel', async () => {
-    const result = await world.client.run(process.execPath, [
-      '-e',
-      `require('net').connect(80,'2001:db8::1').on('error', e => console.log(e.code))`,
-    ]);
+    const knock = `require('net').connect(80,'2001:db8::1').on('error', e => console.log(e.code))`;
+    const result = await promptly(() => world.client.run(process.execPath, ['-e', knock]));
     expect(result.stdout.trim()).toMatch(/ENETUNREACH|EHOSTUNREACH/);
-    expect(result.ms).toBeLessThan(atOnce);
   });
 
   test('nothing of a proxied name left the machine as DNS', () => {

@@ -23,7 +23,7 @@ describeInLab('a fault in the data plane', () => {
     mirage = new Mirage(world.client, folder);
     await mirage.start();
     await mirage.enhanced(profile(['DOMAIN-SUFFIX,hidden.example,dante', 'MATCH,DIRECT']));
-  }, 600_000);
+  });
   afterAll(async () => {
     await world?.[Symbol.asyncDispose]();
   });

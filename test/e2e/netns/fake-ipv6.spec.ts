@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ConnectionRow } from '../../../core/contract/flow.ts';
 import type { Snapshot } from '../../../core/contract/status.ts';
-import { atOnce } from '../../support/eventually.ts';
+import { promptly } from '../../support/eventually.ts';
 import { Mirage } from '../../support/mirage.ts';
 import { profile } from '../../support/profiles.ts';
 import { describeInLab } from '../../support/tier.ts';
@@ -117,9 +117,11 @@ describeInLab('fake IPv6 addresses', () => {
     const https = await curl('-k', '--resolve', `www.hidden.example:443:${unknown}`, 'https://www.hidden.example/');
     expect(https.stdout, https.stderr).toContain('sni=www.hidden.example');
     for (const address of [unknown, 'fdfe:dcba:9876::7']) {
-      const [code, ms] = (await node(knock, address, 'hello')).split(' ');
+      const { code } = await promptly(async () => {
+        const [code, ms] = (await node(knock, address, 'hello')).split(' ');
+        return { code, ms: Number(ms) };
+      });
       expect(code, address).toBe('ECONNRESET');
-      expect(Number(ms), address).toBeLessThan(atOnce);
     }
   });
 
@@ -155,7 +157,7 @@ describeInLab('fake IPv6 addresses', () => {
     const open = world.client.spawn(process.execPath, ['-e', knock, 'direct.example', '']);
     await expect.poll(async () => (await newest('direct.example'))?.closedAt ?? 'open').toBe('open');
     await mirage.off();
-    await open.printed(/ECONN(RESET|ABORTED)/, 3_000);
+    await open.printed(/ECONN(RESET|ABORTED)/);
     expect(await world.client.networkState()).toBe(before);
   });
 });

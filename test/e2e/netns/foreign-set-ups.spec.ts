@@ -2,6 +2,7 @@
  * Other set-ups of a machine's network, one a row: under MATCH,DIRECT everything that people do has the same outcome, and is seen by
  * the far side from the same address, as on the same machine without us. VPNs are in vpn.spec.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Machine } from '../../support/lab.ts';
 import { Mirage } from '../../support/mirage.ts';
@@ -12,7 +13,7 @@ import { World } from '../../support/world.ts';
 const askWho = `
 const s = require('dgram').createSocket('udp4'); s.on('error', (e) => { console.log(e.code); s.close(); });
 s.on('message', (m) => { console.log(String(m).replace('client=', '')); s.close(); }); s.send('x', 10, '203.0.113.80');
-setTimeout(() => { console.log('silence'); process.exit(); }, 1500).unref();`;
+setTimeout(() => { console.log('silence'); process.exit(); }, 1500 * Number(process.argv[1])).unref();`;
 
 /** Another default, for what a rule leads to table 77. */
 const table77 = 'ip route add default via 10.66.0.1 table 77';
@@ -138,34 +139,33 @@ ip route add 203.0.113.0/24 dev lo`);
   });
 
   const run = async (...words: string[]) => await world.client.run(words[0] ?? '', words.slice(1));
-  /** From which address the far side was asked, or how it failed. */
-  const curl = async (host: string, ...options: string[]): Promise<string> => {
-    const { code, stdout } = await run(...options, 'curl', '-sS', '-m', '1', `http://${host}/`);
-    return /client=(\S+)/.exec(stdout)?.[1] ?? `curl: ${code}`;
-  };
-  const bound = async (source: string): Promise<string> => {
-    const { code, stdout } = await run('curl', '-sS', '-m', '1', '--interface', source, 'http://203.0.113.80/');
-    return /client=(\S+)/.exec(stdout)?.[1] ?? `curl: ${code}`;
-  };
-  const ping = async (...words: string[]): Promise<string> =>
-    /\d received/.exec((await run('ping', '-n', '-c', '1', '-W', '1', ...words)).stdout)?.[0] ?? 'failed';
-  const ask = async (): Promise<Record<string, string>> => {
+  /** What is said within so many seconds. */
+  const ask = async (patience: string): Promise<Record<string, string>> => {
+    /** From which address the far side was asked, or how it failed. */
+    const curlBy = async (command: string[], host: string, ...options: string[]): Promise<string> => {
+      const { code, stdout } = await run(...command, 'curl', '-sS', '-m', patience, ...options, `http://${host}/`);
+      return /client=(\S+)/.exec(stdout)?.[1] ?? `curl: ${code}`;
+    };
+    const curl = async (host: string): Promise<string> => await curlBy([], host);
+    const bound = async (source: string): Promise<string> => await curlBy([], '203.0.113.80', '--interface', source);
+    const ping = async (...words: string[]): Promise<string> =>
+      /\d received/.exec((await run('ping', '-n', '-c', '1', '-W', patience, ...words)).stdout)?.[0] ?? 'failed';
     const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
     const [name, address, other, datagram, pingName, pingAddress, pingLow, text, boundDevice, boundSource, user, lan] =
       await Promise.all([
         curl('direct.example'),
         curl('203.0.113.80'),
         curl('203.0.113.99'),
-        run(process.execPath, '-e', askWho).then(({ stdout }) => stdout.trim()),
+        run(process.execPath, '-e', askWho, patience).then(({ stdout }) => stdout.trim()),
         ping('direct.example'),
         ping('203.0.113.80'),
         ping('-Q', '0x10', '203.0.113.80'),
-        run(...'dig +short +time=1 +tries=1 @10.20.0.1 direct.example TXT'.split(' ')).then(({ stdout }) =>
+        run(...`dig +short +time=${patience} +tries=1 @10.20.0.1 direct.example TXT`.split(' ')).then(({ stdout }) =>
           stdout.trim(),
         ),
         bound('eth1'),
         bound('10.66.0.2'),
-        curl('203.0.113.80', ...nobody),
+        curlBy(nobody, '203.0.113.80'),
         ping('10.20.0.1'),
       ]);
     return {
@@ -186,11 +186,17 @@ ip route add 203.0.113.0/24 dev lo`);
 
   test.each(setups)('%s', async (_what, on, off) => {
     await world.client.sh(on);
-    try {
-      const without = await ask();
+    const compare = async (patience: string) => {
+      const without = await ask(patience);
       await mirage.enhanced(profile(['MATCH,DIRECT']));
-      const beside = await ask();
+      const beside = await ask(patience);
       await mirage.off();
+      return { without, beside };
+    };
+    try {
+      let { without, beside } = await compare('1');
+      // A busy machine may need longer: what differs then is compared anew, with more patience.
+      if (!isDeepStrictEqual(without, beside)) ({ without, beside } = await compare('8'));
       expect(beside).toEqual(without);
     } finally {
       await mirage.off();

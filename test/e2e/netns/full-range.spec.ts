@@ -77,7 +77,7 @@ describeInLab('the range of fake addresses', () => {
         console.log(JSON.stringify({ firstP99: p99, p99: again.p99, perSecond, lost }));
         expect({ lost, failed }).toEqual({ lost: 0, failed: 0 });
         expect((await usual.mirage.json<Snapshot>('status')).fakeIp.used).toBe(names.length);
-      }, 180_000);
+      });
 
       test('flushed again and again: downloads go on, every question is answered, old addresses are understood', async () => {
         const old = await usual.addressOf('old.hidden.example');
@@ -102,7 +102,7 @@ describeInLab('the range of fake addresses', () => {
         for (const running of downloads) expect(await finished(running)).toBe('200 8000000');
         expect(await usual.reachedBy(old)).toBe('old.hidden.example');
         expect((await usual.mirage.mappings()).find((row) => row.address === old)?.name).toBe('old.hidden.example');
-      }, 180_000);
+      });
 
       test('another range: new names are from it, old addresses are understood, also after the helper has died', async () => {
         const old = await usual.addressOf('changed.hidden.example');
@@ -120,7 +120,7 @@ describeInLab('the range of fake addresses', () => {
         await usual.mirage.enhanced(inRange('198.18.0.0/15'));
         expect(await usual.addressOf('changed.hidden.example')).toBe(old);
         expect(await usual.reachedBy(present)).toBe('changed.hidden.example');
-      }, 180_000);
+      });
     });
 
     test('after a minute the longest unused are given to new names, which is told; never one with a connection', async () => {
@@ -136,7 +136,7 @@ describeInLab('the range of fake addresses', () => {
       expect(await warning('FAKE_IP_PRESSURE')).toMatchObject({ severity: 'warning' });
       expect((await small.mirage.mappings()).find((row) => row.address === live)?.name).toBe('www.hidden.example');
       expect(await finished(download)).toBe('200 16000000');
-    }, 180_000);
+    });
   });
 });
 

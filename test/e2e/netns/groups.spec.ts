@@ -109,7 +109,7 @@ describeInLab('policy groups', () => {
     expect((await rowOf('Auto')).group?.now).toBe('one');
     await one.stop('SIGKILL');
     await get('http://direct.example/bytes/10');
-    await expect.poll(async () => (await rowOf('Auto')).group?.now, { timeout: 10_000 }).toBe('two');
+    await expect.poll(async () => (await rowOf('Auto')).group?.now).toBe('two');
     expect(await chain()).toBe('two Auto Pick');
   });
 });

@@ -97,7 +97,7 @@ describeInLab('the table of names when the helper dies', () => {
     // Otherwise the moments were not what they are meant to be.
     expect(figures.hitNew).toBeGreaterThan(kills / 4);
     expect(figures.notStored).toBeGreaterThan(0);
-  }, 180_000);
+  });
 
   test('afterwards all 20,000 have one address each, which is theirs by name, by PTR and in the table', async () => {
     const { answers } = await asker.ask(names);

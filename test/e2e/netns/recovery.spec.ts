@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DnsRow } from '../../../core/contract/dns.ts';
 import type { Snapshot } from '../../../core/contract/status.ts';
+import { eventually } from '../../support/eventually.ts';
 import { Mirage } from '../../support/mirage.ts';
 import { profile } from '../../support/profiles.ts';
 import { describeInLab } from '../../support/tier.ts';
@@ -79,14 +80,12 @@ describeInLab('a lost mapping table', () => {
 
   test('what names nothing is reset: at its first bytes, or after 300 ms of silence; counted, warned, held', async () => {
     const plain = held.get('plain.hidden.example') ?? '';
-    const talking = await Promise.all([1, 2, 3].map(() => knock(plain, 'EHLO\r\n')));
-    for (const { code } of talking) expect(code).toBe('ECONNRESET');
-    // The quickest: who waited for the 300 ms would be slower every time, and the machine may be busy.
-    expect(Math.min(...talking.map(({ ms }) => ms))).toBeLessThan(200);
+    for (let i = 0; i < 3; i++) expect((await knock(plain, 'EHLO\r\n')).code).toBe('ECONNRESET');
+    // The quickest of some: who waits for the 300 ms is slower every time, and the machine may be busy.
+    await eventually(async () => expect((await knock(plain, 'EHLO\r\n')).ms).toBeLessThan(250));
     const silent = await knock(plain, '');
     expect(silent.code).toBe('ECONNRESET');
     expect(silent.ms).toBeGreaterThan(200);
-    expect(silent.ms).toBeLessThan(1_500);
     const udp = await world.client.run(process.execPath, [
       '-e',
       `const s = require('node:dgram').createSocket('udp4'); s.connect(9, '${plain}', () => s.send('hello')); s.on('error', (e) => { console.log(e.code); s.close(); }); setTimeout(() => process.exit(), 3000).unref();`,

@@ -38,7 +38,7 @@ describeInLab('restore', () => {
   const args = ['--developer', '--state-dir', '', '--runtime-dir', ''];
   const argsNow = () => args.map((word, i) => (word === '' ? (i === 2 ? stateDir : runtimeDir) : word));
   const restore = (...before: string[]): Promise<Finished> =>
-    machine.run(process.execPath, [...before, main, ...argsNow(), '--restore'], { timeoutMs: 20_000 });
+    machine.run(process.execPath, [...before, main, ...argsNow(), '--restore']);
 
   async function turnOn(): Promise<void> {
     helper = machine.spawn(process.execPath, [main, ...argsNow()]);
@@ -110,7 +110,6 @@ describeInLab('restore', () => {
     await machine.sh(`rm -f /etc/resolv.conf; ${exchange}`);
     const result = await restore();
     expect(result, result.stdout + result.stderr).toMatchObject({ code: 0 });
-    expect(result.ms).toBeLessThan(15_000);
     expect(await machine.sh('ip rule; ip -6 rule; ip route show table all; ip -o link')).toBe(rules);
     await machine.sh(`rm -rf /etc/resolv.conf /run/fifo; ${mend()}`);
   });

@@ -1,7 +1,7 @@
 /** The servers of resolv.conf as DIRECT names meet them: in their order, by the link they are on, as its options say. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DnsRow } from '../../../core/contract/dns.ts';
-import { atOnce } from '../../support/eventually.ts';
+import { promptly } from '../../support/eventually.ts';
 import { Mirage } from '../../support/mirage.ts';
 import { profile } from '../../support/profiles.ts';
 import { describeInLab } from '../../support/tier.ts';
@@ -39,8 +39,8 @@ describeInLab('the servers of resolv.conf', () => {
     await world.client.write('/etc/resolv.conf', resolvConf);
     await mirage.enhanced(profile(['MATCH,DIRECT'], '', { 'enhanced-mode': 'redir-host', ...dns }));
   };
-  const dig = async (name: string): Promise<string> =>
-    (await world.client.run('dig', ['+tries=1', '+time=8', name])).stdout;
+  const dig = async (name: string): Promise<string> => (await digging(name)).stdout;
+  const digging = (name: string) => world.client.run('dig', ['+tries=1', '+time=20', name]);
   const upstreamOf = async (name: string) =>
     (await mirage.json<DnsRow[]>('dump', 'dns')).findLast((row) => row.name === name)?.upstream;
 
@@ -60,24 +60,20 @@ describeInLab('the servers of resolv.conf', () => {
     await world.router.sh(
       `nft 'add table ip t; add chain ip t c { type filter hook input priority 0; }; add rule ip t c ip daddr ${dead} drop'`,
     );
-    await use(`nameserver ${dead}\nnameserver ${provider}\noptions timeout:2 attempts:1\n`);
+    await use(`nameserver ${dead}\nnameserver ${provider}\noptions timeout:8 attempts:1\n`);
     const took: number[] = [];
     for (const name of ['www.example', 'a.example']) {
-      const begun = performance.now();
-      await dig(name);
-      took.push(performance.now() - begun);
+      took.push((await digging(name)).ms);
       expect(await upstreamOf(name)).toBe(`udp://${provider}:53`);
     }
-    expect(took[0]).toBeGreaterThan(1_900);
-    expect(took[1]).toBeLessThan(1_900);
+    expect(took[0]).toBeGreaterThan(7_900);
+    expect(took[1]).toBeLessThan(7_900);
   });
 
   test('failure of the first is no silence: the second at once', async () => {
     // Nobody listens there.
     await use(`nameserver 10.20.0.14\nnameserver ${provider}\n`);
-    const begun = performance.now();
-    expect(await dig('www.example')).toContain('203.0.113.80');
-    expect(performance.now() - begun).toBeLessThan(atOnce);
+    expect((await promptly(() => digging('www.example'))).stdout).toContain('203.0.113.80');
   });
 
   test('use-vc: by TCP alone', async () => {

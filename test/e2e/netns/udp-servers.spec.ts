@@ -202,7 +202,7 @@ while True:
     await iperf.printed(/listening/);
     for (const direction of [[], ['-R']]) {
       const args = ['-u', '-b', '10M', '-t', '1', '-J', '-c', client4, ...direction];
-      const result = JSON.parse((await world.web.run('iperf3', args, { timeoutMs: 10_000 })).stdout) as {
+      const result = JSON.parse((await world.web.run('iperf3', args)).stdout) as {
         end?: { sum: { packets: number; lost_percent: number } };
         error?: string;
       };

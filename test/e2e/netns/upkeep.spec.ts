@@ -28,7 +28,7 @@ describeInLab('upkeep', () => {
 
   /** Who the web server sees, by an address that the rules send through the proxy. */
   const seen = async (): Promise<string | undefined> =>
-    /client=(\S+)/.exec((await world.client.run('curl', ['-sS', '-m', '3', 'http://203.0.113.80/'])).stdout)?.[1];
+    /client=(\S+)/.exec((await world.client.run('curl', ['-sS', '-m', '8', 'http://203.0.113.80/'])).stdout)?.[1];
   const status = () => mirage.json<Snapshot>('status');
   const rulesAndRoutes = () =>
     world.client.sh(
@@ -41,13 +41,13 @@ describeInLab('upkeep', () => {
     await mirage.enhanced(profile(['MATCH,dante']));
     const whole = await rulesAndRoutes();
     const watch = await LeakWatch.start(world.client, ['eth0'], 'ip6');
-    // A datagram a millisecond, and in the middle of them all rules of everybody go, but the kernel's first.
+    // A datagram a millisecond, and soon all rules of everybody go, but the kernel's first.
     const sent = await world.client.run('python3', [
       '-c',
       `import socket, subprocess, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 begun = time.monotonic()
-for i in range(1000):
+for i in range(3000):
     while time.monotonic() < begun + i / 1000: time.sleep(0.0002)
     if i == 300: subprocess.Popen(['sh', '-c', 'ip rule flush; ip rule add pref 32766 lookup main; ip rule add pref 32767 lookup default'])
     try: s.sendto(b'x', ('203.0.113.80', 9))
@@ -57,9 +57,10 @@ print('sent')`,
     expect(sent.stdout).toBe('sent\n');
     await new Promise((resolve) => setTimeout(resolve, 200));
     const around = (await watch.stop()).filter(({ text }) => / > 203\.0\.113\.80\.9: UDP/.test(text));
-    console.log(`of 1,000 datagrams ${around.length} went around`);
-    expect(around.length).toBeLessThan(60);
-    await expect.poll(rulesAndRoutes, { timeout: 3_000, interval: 50 }).toBe(whole);
+    console.log(`of 2,700 datagrams ${around.length} went around`);
+    // Some ten are usual; that nothing is waited for before the repair is shown by test/core/tunnel/upkeep.spec.ts.
+    expect(around.length).toBeLessThan(1_000);
+    await expect.poll(rulesAndRoutes).toBe(whole);
     const { tunnel, warnings } = await status();
     expect(tunnel.kind).toBe('running');
     expect(warnings).toContainEqual(expect.objectContaining({ code: 'NETWORK_CHANGED_BY_OTHERS' }));
@@ -76,7 +77,7 @@ print('sent')`,
     expect(await seen()).toBe('203.0.113.1');
     const whole = await rulesAndRoutes();
     await world.client.sh(harm);
-    await expect.poll(rulesAndRoutes, { timeout: 3_000, interval: 50 }).toBe(whole);
+    await expect.poll(rulesAndRoutes).toBe(whole);
     expect(await seen()).toBe('203.0.113.1');
     const { tunnel, warnings } = await status();
     expect(tunnel.kind).toBe('running');
@@ -85,7 +86,7 @@ print('sent')`,
 
   test('a program that never stops: off, with the reason, and nothing is left', async () => {
     const rival = world.client.spawn('sh', ['-c', `while :; do ${allOurs}; sleep 0.1; done`]);
-    await expect.poll(async () => (await status()).tunnel.kind, { timeout: 10_000 }).toBe('error');
+    await expect.poll(async () => (await status()).tunnel.kind, { timeout: 30_000 }).toBe('error');
     await rival.stop('SIGKILL');
     expect((await status()).tunnel).toMatchObject({
       error: { message: expect.stringContaining('again and again') },
@@ -105,7 +106,7 @@ print('sent')`,
     const failing = elsewhere('/etc/hostname', 'failing');
     await other.printed(/another helper is at work.*\n.*ready/s);
     await other.stop();
-    await expect.poll(() => failing.process.exitCode, { timeout: 10_000 }).toBe(70);
+    await expect.poll(() => failing.process.exitCode).toBe(70);
     expect(await world.client.networkState()).toBe(inForce);
     const { tunnel, warnings } = await status();
     expect([tunnel.kind, warnings]).toEqual(['running', []]);
@@ -157,7 +158,7 @@ print('sent')`,
       (await world.client.run('dig', ['+short', '+tries=1', '+time=2', 'hidden.example', '@198.18.0.2'])).stdout;
     expect(await answer()).not.toContain('203.0.113.80');
     await world.client.sh(second);
-    await expect.poll(answer, { timeout: 5_000 }).toContain('203.0.113.80');
+    await expect.poll(answer).toContain('203.0.113.80');
     await expect.poll(() => world.client.read('/etc/resolv.conf')).toContain('nameserver 198.18.0.2');
     await mirage.off();
     expect(await world.client.read('/etc/resolv.conf')).toBe('nameserver 203.0.113.1\n');

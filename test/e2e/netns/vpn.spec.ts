@@ -93,7 +93,7 @@ const chosenSetups =
 
 const askWho = `
 const s = require('dgram').createSocket('udp4'); s.on('error', (e) => { console.log(e.code); s.close(); });
-s.on('message', (m) => { console.log(String(m)); s.close(); }); s.send('x', 10, '203.0.113.80'); setTimeout(() => process.exit(), 1500).unref();`;
+s.on('message', (m) => { console.log(String(m)); s.close(); }); s.send('x', 10, '203.0.113.80'); setTimeout(() => process.exit(), 1500 * Number(process.argv[1])).unref();`;
 
 describeInLab('beside a VPN', () => {
   let world: World;
@@ -140,19 +140,19 @@ describeInLab('beside a VPN', () => {
     const rules = ['DOMAIN-SUFFIX,hidden.example,dante', 'IP-CIDR,203.0.113.81/32,dante,no-resolve', 'MATCH,DIRECT'];
     await mirage.enhanced(profile(rules, '', { 'nameserver-policy': "{'+.inside.example': '10.20.0.1:5301'}" }));
   };
-  const curl = async (host: string): Promise<string> => {
-    const { stdout, stderr } = await world.client.run('curl', ['-sS', '-m', '1', `http://${host}/`]);
+  // `patience`: how long an answer is waited for, in seconds.
+  const curl = async (host: string, patience = 8): Promise<string> => {
+    const { stdout, stderr } = await world.client.run('curl', ['-sS', '-m', String(patience), `http://${host}/`]);
     return /client=(\S+)/.exec(stdout)?.[1] ?? stderr.trim();
   };
-  const udp = async (): Promise<string> =>
-    (await world.client.run(process.execPath, ['-e', askWho])).stdout.trim().replace('client=', '');
-  const dig = async (): Promise<string> =>
-    (await world.client.run('dig', ['+short', '+time=1', '+tries=1', '@10.20.0.1', 'direct.example'])).stdout.trim();
-
-  const digText = async (): Promise<string> =>
-    (await world.client.run('dig', '+short +time=1 +tries=1 @10.20.0.1 direct.example TXT'.split(' '))).stdout.trim();
-  const ping = async (host: string): Promise<string> => {
-    const { stdout } = await world.client.run('ping', ['-n', '-c', '1', '-W', '1', host]);
+  const udp = async (patience: number): Promise<string> =>
+    (await world.client.run(process.execPath, ['-e', askWho, String(patience)])).stdout.trim().replace('client=', '');
+  const dig = async (patience: number, type = 'A'): Promise<string> => {
+    const options = ['+short', '+tries=1', `+time=${patience}`];
+    return (await world.client.run('dig', [...options, '@10.20.0.1', 'direct.example', type])).stdout.trim();
+  };
+  const ping = async (host: string, patience: number): Promise<string> => {
+    const { stdout } = await world.client.run('ping', ['-n', '-c', '1', '-W', String(patience), host]);
     return /Packet filtered|prohibited/.test(stdout) ? 'refused' : (/\d received/.exec(stdout)?.[0] ?? stdout);
   };
 
@@ -170,39 +170,39 @@ describeInLab('beside a VPN', () => {
       return found;
     };
     // tcpdump tells a moment later.
-    for (let i = 0; i < 40 && wants.some((kind) => left()[kind] === undefined); i++) await sleep(25);
+    for (let i = 0; i < 200 && wants.some((kind) => left()[kind] === undefined); i++) await sleep(25);
     await sleep(25);
     // What is known already is not asked for again.
     const { dns = 'eth0', ...others } = left();
     expect(dns).toBe('eth0');
     return { asked, left: others };
   };
-  const askDirect = async () => {
+  const askDirect = async (patience: number) => {
     const [name, address, datagram, pingName, pingAddress, text] = await Promise.all([
-      curl('direct.example'),
-      curl('203.0.113.80'),
-      udp(),
-      ping('direct.example'),
-      ping('203.0.113.80'),
-      digText(),
+      curl('direct.example', patience),
+      curl('203.0.113.80', patience),
+      udp(patience),
+      ping('direct.example', patience),
+      ping('203.0.113.80', patience),
+      dig(patience, 'TXT'),
     ]);
     return { name, address, datagram, pingName, pingAddress, text };
   };
-  const askProxied = async () => {
+  const askProxied = async (patience: number) => {
     const [proxiedName, proxiedAddress, proxiedPingName, proxiedPing, question] = await Promise.all([
-      curl('www.hidden.example'),
-      curl('203.0.113.81'),
-      ping('www.hidden.example'),
-      ping('203.0.113.81'),
-      dig(),
+      curl('www.hidden.example', patience),
+      curl('203.0.113.81', patience),
+      ping('www.hidden.example', patience),
+      ping('203.0.113.81', patience),
+      dig(patience),
     ]);
     const dns = question.replace(/^198\.1[89]\.[\d.]+$/, 'fake');
     return { proxiedName, proxiedAddress, proxiedPingName, proxiedPing, dns };
   };
-  const lookWithout = () => observe(['web', 'datagram', 'ping'], askDirect);
-  const look = () =>
+  const lookWithout = () => observe(['web', 'datagram', 'ping'], () => askDirect(8));
+  const look = (patience = 8) =>
     observe(['web', 'datagram', 'ping', 'proxy'], async () =>
-      Object.assign({}, ...(await Promise.all([askDirect(), askProxied()]))),
+      Object.assign({}, ...(await Promise.all([askDirect(patience), askProxied(patience)]))),
     );
   /** What the rule says is DIRECT goes `way`. */
   const without = (way: string, change: Record<string, string> = {}): Observed => {
@@ -232,11 +232,13 @@ describeInLab('beside a VPN', () => {
   /** Our rules follow those of others within a moment, for which these may come first. */
   const settles = async (wanted: Observed): Promise<void> => {
     const from = Date.now();
-    // First without names: a question that is lost in that moment holds up a program for seconds.
-    const addresses = () => Promise.all([curl('203.0.113.80'), curl('203.0.113.81')]);
-    await expect.poll(addresses, { timeout: 4_000, interval: 50 }).toEqual([wanted.asked['address'], ways.proxy]);
+    // First without names: a question that is lost in that moment holds up a program for seconds. Each time with more patience.
+    let patience = 1;
+    const addresses = () => Promise.all([curl('203.0.113.80', patience), curl('203.0.113.81', patience++)]);
+    await expect.poll(addresses, { timeout: 40_000, interval: 50 }).toEqual([wanted.asked['address'], ways.proxy]);
     moments.push({ from, to: Date.now() });
-    await expect.poll(look, { timeout: 8_000, interval: 50 }).toEqual(wanted);
+    patience = 1;
+    await expect.poll(() => look(patience++), { timeout: 40_000, interval: 50 }).toEqual(wanted);
   };
 
   /** With us as without us, and whoever comes first. */
@@ -285,7 +287,7 @@ describeInLab('beside a VPN', () => {
       await world.client.sh(
         'ip route add default via 10.66.0.1 table 77; ip rule add pref 700 ipproto udp to 203.0.113.0/24 lookup 77; ip rule add pref 701 ipproto tcp dport 7 lookup 77',
       );
-      await expect.poll(() => ping('203.0.113.80'), { timeout: 4_000 }).toBe('1 received');
+      await expect.poll(() => ping('203.0.113.80', 1)).toBe('1 received');
       const open = world.client.spawn(
         'python3',
         [
@@ -328,10 +330,9 @@ except OSError as e:
       await open.printed(/open/);
       const peer = 'ss -tnH state established | grep :7[^0-9] || true';
       expect(await world.web.sh(peer)).toContain('203.0.113.80:7');
-      const begun = performance.now();
       await world.client.sh(halves.on);
+      // Without a reset it would wait for ever.
       await open.printed(/Connection reset by peer/);
-      expect(performance.now() - begun).toBeLessThan(3_000);
       await expect.poll(() => world.web.sh(peer)).toBe('');
       await world.client.sh(halves.off);
       await settles(beside(ways.direct));

@@ -97,9 +97,7 @@ describeInLab('names that do not exist, in Chromium', () => {
     const host = resolver === 'its own resolver' ? 'own.zone.example' : 'system.zone.example';
 
     // Side by side: both wait for Chromium's minute.
-    test.concurrent(`with ${resolver}, proxied: not found after the first failed attempt, everywhere but where Chromium holds on to the address`, {
-      timeout: 3 * browserCache,
-    }, async () => {
+    test.concurrent(`with ${resolver}, proxied: not found after the first failed attempt, everywhere but where Chromium holds on to the address`, async () => {
       const browser = await launch(flags);
       const page = await open(browser);
       const begun = Date.now();

@@ -1,7 +1,7 @@
 /** The Proxies page over a Mirage in memory: what people see of groups and nodes, and what they do with them. */
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
-import { isFocused, mockWindows, rowsOf, type Scenario, show } from '../../support/mock-window.ts';
+import { isFocused, mockWindows, rowsOf, type Scenario, search, show } from '../../support/mock-window.ts';
 
 const running: Scenario = { rows: 20, tunnel: 'running', nodes: 40 };
 const { open, browser } = mockWindows();
@@ -97,11 +97,11 @@ describe('groups', () => {
     await expect.poll(() => rowsOf(grid).count()).toBe(5);
     expect(await groupItem(page, '香港').innerText()).toContain('5');
     expect(await groupItem(page, '日本').innerText()).toMatch(/ 0\n/);
-    await page.getByRole('searchbox').fill('delay:<100');
+    await search(page, 'delay:<100');
     const delays = await rowsOf(grid).locator('.delay').allInnerTexts();
     expect(delays.length).toBeGreaterThan(0);
     expect(delays.filter((text) => Number.parseInt(text, 10) >= 100)).toEqual([]);
-    await page.getByRole('searchbox').fill('nobody-is-called-so');
+    await search(page, 'nobody-is-called-so');
     await page.getByText('Nothing matches this search').waitFor();
   });
 
@@ -138,7 +138,7 @@ describe('delays', () => {
     const { page, mock } = await open(running);
     const grid = await show(page, 'Proxies');
     const name = await rowsOf(grid).filter({ hasText: 'not tested' }).first().getAttribute('data-key');
-    await page.getByRole('searchbox').fill(`name:"${name}"`);
+    await search(page, `name:"${name}"`);
     await grid.focus();
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('ContextMenu');
@@ -148,7 +148,8 @@ describe('delays', () => {
   });
 
   test('a sweep of all can be ended', async () => {
-    const { page, mock } = await open({ ...running, nodes: 400 });
+    // So many that it is still at it when the button is pressed, on a slow machine too.
+    const { page, mock } = await open({ ...running, nodes: 10_000 });
     await show(page, 'Proxies');
     await page.getByRole('button', { name: 'Test all' }).click();
     await page.getByRole('button', { name: 'End the test' }).click();
@@ -208,7 +209,7 @@ test('1,000 nodes: only what is seen is drawn, also while all are tested', async
   await page.getByRole('grid').getByRole('button', { name: 'Delay' }).click();
   await browser().startTracing(page, { categories: ['devtools.timeline', 'disabled-by-default-devtools.timeline'] });
   await page.getByRole('button', { name: 'Test all' }).click();
-  await expect.poll(() => page.getByRole('progressbar').count(), { timeout: 40_000, interval: 200 }).toBe(0);
+  await expect.poll(() => page.getByRole('progressbar').count(), { timeout: 300_000, interval: 200 }).toBe(0);
   const trace = JSON.parse((await browser().stopTracing()).toString()) as { traceEvents: TraceEvent[] };
   // Told, not asserted: the machine may be busy with other things. What keeps it quick is asserted: few elements.
   const scripts = trace.traceEvents
@@ -220,4 +221,4 @@ test('1,000 nodes: only what is seen is drawn, also while all are tested', async
   );
   expect(await page.locator('[role=row]').count()).toBeLessThan(120);
   expect(await page.locator('*').count()).toBeLessThan(3_000);
-}, 90_000);
+});

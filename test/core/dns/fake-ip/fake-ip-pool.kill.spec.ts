@@ -25,7 +25,8 @@ test(`${kills} kills while ${names} names are asked for`, async () => {
   // The compiled modules are kept only by a process that ends by itself.
   await once(start('first.db', 0), 'close');
   const figures = { hitOpen: 0, stored: 0, notStored: 0 };
-  for (let i = 0; i < kills; i++) {
+  const isMeant = () => figures.hitOpen > kills / 10 && figures.notStored > 0;
+  for (let i = 0; i < kills || (!isMeant() && i < 5 * kills); i++) {
     const { answers, open } = await askUntilKilled();
     for (const [name, address] of answers) {
       expect(given.get(name) ?? address, `${name} had another address before`).toBe(address);
@@ -44,9 +45,8 @@ test(`${kills} kills while ${names} names are asked for`, async () => {
   }
   console.log(JSON.stringify({ ...figures, answered: given.size }));
   // Otherwise the moments were not what they are meant to be.
-  expect(figures.hitOpen).toBeGreaterThan(kills / 10);
-  expect(figures.notStored).toBeGreaterThan(0);
-}, 120_000);
+  expect(isMeant()).toBe(true);
+});
 
 function start(database: string, count: number): ChildProcessByStdio<null, Readable, null> {
   return spawn(process.execPath, [child, path.join(directory, database), String(count)], {

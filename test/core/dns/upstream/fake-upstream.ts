@@ -76,7 +76,7 @@ export class FakeUpstream {
 
   /** Resolves when `count` questions have come. */
   async questions(count: number): Promise<void> {
-    for (const end = Date.now() + 15_000; this.received.length < count; ) {
+    for (const end = Date.now() + 60_000; this.received.length < count; ) {
       if (Date.now() > end) throw new Error(`waited for ${count} questions, ${this.received.length} came`);
       await sleep(2);
     }

@@ -45,7 +45,7 @@ export class StreamUpstream {
 
   /** Resolves with the questions when `count` have come. */
   async questions(count: number): Promise<readonly Asked[]> {
-    for (const end = Date.now() + 5_000; this.received.length < count; ) {
+    for (const end = Date.now() + 60_000; this.received.length < count; ) {
       if (Date.now() > end) throw new Error(`waited for ${count} questions, ${this.received.length} came`);
       await sleep(1);
     }

@@ -23,6 +23,13 @@ let judge: AnswerJudge;
 let forged: { name: string; given: boolean }[];
 let resolver: UdpResolver;
 
+/** What was sent within this process has been read: sockets have had their turn several times, however late it came. */
+async function arrived(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  await sleep(10);
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
 beforeEach(async () => {
   upstream = await FakeUpstream.start(answerWith(right));
   opener = new LoopbackOpener();
@@ -38,8 +45,7 @@ beforeEach(async () => {
 afterEach(async () => {
   // Sockets are listened to for a second after the first answers of a server.
   await clock.advance(1_000);
-  await sleep(10);
-  expect(opener.open).toBe(0);
+  await expect.poll(() => opener.open).toBe(0);
   await upstream.stop();
 });
 
@@ -121,7 +127,7 @@ describe('answers that are not ours', () => {
     };
     const answer = resolver.query(question, never);
     await upstream.questions(1);
-    await sleep(20);
+    await arrived();
     await clock.advance(400);
     expect((await answer).message.answers).toEqual([right]);
     expect(forged).toEqual([]);
@@ -134,7 +140,7 @@ describe('time', () => {
     const answer = resolver.query(question, never);
     await upstream.questions(1);
     await clock.advance(1_499);
-    await sleep(20);
+    await arrived();
     expect(upstream.received).toHaveLength(1);
     await clock.advance(1);
     expect((await answer).message.answers).toEqual([right]);
@@ -162,7 +168,7 @@ describe('time', () => {
       await upstream.questions(1);
       await clock.advance(1_500);
       await upstream.questions(2);
-      await sleep(20);
+      await arrived();
       await clock.advance(3_500);
       expect(await outcome).toMatchObject({ code });
     }
@@ -258,7 +264,7 @@ describe('forged answers', () => {
     forge(withoutOpt);
     const answer = resolver.query(question, never);
     await upstream.questions(1);
-    await sleep(20);
+    await arrived();
     await clock.advance(60);
     later(last());
     expect((await answer).message.answers).toEqual([right]);
@@ -271,7 +277,7 @@ describe('forged answers', () => {
     for (let i = 0; i < 3; i++) {
       const answer = resolver.query(question, never);
       await upstream.questions(i + 1);
-      await sleep(20);
+      await arrived();
       await clock.advance(400);
       expect((await answer).message.answers).toEqual([wrong]);
     }
@@ -287,7 +293,7 @@ describe('forged answers', () => {
     const long = { name: 'abcdefghijklmnopqrstuvwxyz.example', type: 'A' };
     const answer = resolver.query(long, never);
     await upstream.questions(1);
-    await sleep(20);
+    await arrived();
     await clock.advance(400);
     expect((await answer).message.rcode).toBe('NOERROR');
     expect(upstream.received).toHaveLength(1);
@@ -315,7 +321,7 @@ describe('forged answers', () => {
     upstream.received.length = 0;
     const answer = resolver.query(question, never);
     await upstream.questions(1);
-    await sleep(20);
+    await arrived();
     await clock.advance(400);
     expect((await answer).message.answers).toEqual([right]);
     expect(upstream.received.map(({ network }) => network)).toEqual(['udp', 'tcp']);
@@ -325,7 +331,7 @@ describe('forged answers', () => {
     upstream.behaviour = answerWith(record('example.com', 'A', '198.18.0.7'));
     const outcome = failureOf(resolver.query(question, never));
     await upstream.questions(1);
-    await sleep(20);
+    await arrived();
     await clock.advance(400);
     expect(await outcome).toMatchObject({ code: 'DNS_BAD_MESSAGE', message: expect.stringContaining('own') as string });
     expect(upstream.received.map(({ network }) => network)).toEqual(['udp', 'tcp']);
@@ -337,7 +343,7 @@ describe('forged answers', () => {
       network === 'tcp' ? [] : [{ ...responseTo(query, 'NOERROR'), answers: [wrong], ...withoutOpt() }];
     const outcome = failureOf(resolver.query(question, never));
     await upstream.questions(1);
-    await sleep(20);
+    await arrived();
     await clock.advance(1_000);
     await upstream.questions(2);
     await clock.advance(2_000);
@@ -353,7 +359,7 @@ describe('forged answers', () => {
     expect(forged).toEqual([{ name: 'example.com', given: true }]);
     const answer = resolver.query(question, never);
     await upstream.questions(2);
-    await sleep(20);
+    await arrived();
     await clock.advance(60);
     later(last());
     expect((await answer).message.answers).toEqual([right]);
@@ -369,7 +375,7 @@ describe('forged answers', () => {
     const first = upstream.received[0];
     if (first === undefined) throw new Error('nothing was received');
     later(first, { answers: [wrong], ...withoutOpt() });
-    await sleep(20);
+    await arrived();
     await clock.advance(200);
     expect((await answer).message.answers).toEqual([wrong]);
   });

@@ -50,7 +50,9 @@ describeInLab('network monitor', () => {
   });
 
   test('does not take our own device and routes for a change', async () => {
+    // What the kernel still tells of the change before has been looked at.
     await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await monitor.refresh();
     changes.mockClear();
     await client.sh(
       'ip tuntap add mode tun name mirage0; ip addr add 198.18.0.1/32 dev mirage0; ip link set mirage0 up; ip route add default dev mirage0 table 5380; ip route add 203.0.113.0/24 dev mirage0',

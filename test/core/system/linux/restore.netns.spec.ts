@@ -31,7 +31,7 @@ describeInLab('restore after death', () => {
     await machine.sh(
       'ip route add default via 10.20.0.1; ip rule add pref 100 to 192.0.2.0/24 lookup main; ip tuntap add mode tun name mirage0; ip link set mirage0 addrgenmode none; ip addr add 198.18.0.1/32 dev mirage0; ip addr add fdfe:dcba:9876::1/126 dev mirage0 nodad; ip link set mirage0 up',
     );
-    await machine.sh('for i in $(seq 50); do ip -6 addr show tentative | grep -q inet6 || exit 0; sleep 0.1; done');
+    await machine.sh('for i in $(seq 1200); do ip -6 addr show tentative | grep -q inet6 || exit 0; sleep 0.1; done');
   });
   afterAll(async () => {
     await lab?.[Symbol.asyncDispose]();

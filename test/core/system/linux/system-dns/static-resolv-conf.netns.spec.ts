@@ -65,7 +65,7 @@ describeInLab('system DNS beside other programs', () => {
     for (let round = 0; round < 2; round++) {
       const foreign = await machine.sh(`${overwrite}; ${look}`);
       await machine.sh(
-        'for i in $(seq 100); do grep -q "^nameserver 198.18.0.2" /etc/resolv.conf && exit 0; sleep 0.05; done; exit 1',
+        'for i in $(seq 1200); do grep -q "^nameserver 198.18.0.2" /etc/resolv.conf && exit 0; sleep 0.05; done; exit 1',
       );
       if (round === 0) continue;
       program.process.stdin?.write('?');
