@@ -20,6 +20,7 @@ const notes: Readonly<Record<string, ProblemCode>> = {
   'cache-algorithm': 'NOTE_DNS_CACHE',
   'fallback-lazy-query': 'NOTE_NO_EXPERIMENT',
   'ipv6-timeout': 'NOTE_NO_EXPERIMENT',
+  'follow-rule': 'NOTE_OTHER_CLIENT',
 };
 
 /** Keys with servers, and where they go. */
@@ -110,7 +111,7 @@ function readAuthority(value: YamlValue): string | undefined {
   const text = value.text('CERTIFICATE');
   if (text === undefined) return undefined;
   if (/^\s*-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s-]*-----END CERTIFICATE-----\s*$/.test(text)) return text;
-  value.error('CERTIFICATE', {}, 'CERTIFICATE');
+  value.leftOut('CERTIFICATE', {}, 'CERTIFICATE');
   return undefined;
 }
 

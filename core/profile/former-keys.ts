@@ -7,7 +7,13 @@ export const formerKeys: Readonly<Record<string, readonly string[]>> = {
   rules: ['rule'],
 };
 
-/** As it is compared with the known ones: in any case, with "-" for what is written for it. */
+/**
+ * As it is compared with the known ones: in any case, with "-" for what is written for it, and without signs that nobody sees,
+ * such as a byte order mark where two files were joined.
+ */
 export function plainKey(written: string): string {
-  return written.toLowerCase().replaceAll(/[_ ]/g, '-');
+  return written
+    .replaceAll(/[\u200b-\u200f\u2060\ufeff]/g, '')
+    .toLowerCase()
+    .replaceAll(/[_ ]/g, '-');
 }

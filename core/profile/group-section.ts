@@ -22,6 +22,7 @@ const notes: Readonly<Record<string, ProblemCode>> = {
   'max-failed-times': 'NOTE_FAILED_TIMES',
   'interface-name': 'NOTE_INTERFACE',
   'routing-mark': 'NOTE_MARK',
+  'benchmark-*': 'NOTE_OTHER_CLIENT',
 };
 
 /** A group as it is written. Its members are known when all groups are. */
@@ -87,7 +88,7 @@ function readWishes(
 ): MemberWishes {
   const listed = map.take('proxies');
   const named: KnownNode[] = [];
-  for (const item of listed?.list('MEMBERS') ?? []) {
+  for (const item of listed?.oneOrList('MEMBERS') ?? []) {
     const member = item.exactText();
     if (member === undefined) continue;
     const kind = kinds.get(member) ?? names.builtInKind(member);
@@ -105,12 +106,13 @@ function readWishes(
   const isAll = map.take('include-all')?.boolean() === true;
   const includeAllProxies = map.take('include-all-proxies')?.boolean() === true || isAll;
   const includeAllProviders = map.take('include-all-providers')?.boolean() === true || isAll;
-  if (listed === undefined && useAt === undefined && !includeAllProxies && !includeAllProviders) {
+  const namesNone = [listed, useAt].every((value) => value === undefined || value.isEmptyList);
+  if (namesNone && !includeAllProxies && !includeAllProviders) {
     at.strict.leftOut('GROUP_WITHOUT_MEMBERS', { group: clip(name) });
   }
   const filters = readFilters(map.take('filter'));
   const excludeFilters = readFilters(map.take('exclude-filter'));
-  const excludeType = map.take('exclude-type')?.text() ?? '';
+  const excludeTypes = map.take('exclude-type')?.oneOrList('TEXT') ?? [];
   return {
     named,
     use,
@@ -118,7 +120,9 @@ function readWishes(
     includeAllProviders,
     filters,
     excludeFilters,
-    excludeKinds: new Set(excludeType.split('|').map((word) => word.trim().toLowerCase())),
+    excludeKinds: new Set(
+      excludeTypes.flatMap((item) => item.text()?.split('|') ?? []).map((word) => word.trim().toLowerCase()),
+    ),
   };
 }
 

@@ -46,7 +46,7 @@ export function readHosts(value: YamlValue): Hosts {
     hosts.set(pattern, read);
     if (typeof read === 'string') aliases.push({ pattern, target: read, place: target });
   }
-  checkAliases(hosts, aliases);
+  cutAliases(hosts, aliases);
   return Object.fromEntries(hosts);
 }
 
@@ -71,7 +71,7 @@ function readTarget(value: YamlValue): Hosts[string] | undefined {
     const text = item.text('ADDRESSES')?.trim();
     const ip = text === undefined ? undefined : parseIp(text);
     if (ip !== undefined) addresses.push(ip);
-    else if (text !== undefined) item.error('NOT_AN_ADDRESS', { found: clip(text) }, 'HOST');
+    else if (text !== undefined) item.leftOut('NOT_AN_ADDRESS', { found: clip(text) }, 'HOST');
   }
   return addresses.length > 0 ? addresses : undefined;
 }
@@ -92,27 +92,34 @@ function readOne(value: YamlValue): Hosts[string] | undefined {
   return nowhere;
 }
 
-/** Tells of aliases in a circle and of those that lead too far, which the helper would refuse: once for those that hang together. */
-function checkAliases(hosts: ReadonlyMap<string, Hosts[string]>, aliases: readonly Alias[]): void {
-  const table = new DomainTrie<Hosts[string]>();
-  for (const [pattern, target] of hosts) table.insert(pattern, target);
-  const told = new Set<string>();
-  // From the last one on: that is the one which closes a circle.
-  for (const { pattern, target, place } of aliases.toReversed()) {
-    const start = comparableDomain(pattern);
-    const names = new Set([start]);
-    let next: Hosts[string] | undefined = target;
-    while (typeof next === 'string' && !names.has(next) && !told.has(next)) {
-      names.add(next);
-      const after = table.lookup(next);
+/**
+ * An alias that closes a circle, and one by which names would follow one another further than the helper goes, lead nowhere
+ * instead; each is told. The last ones are looked at first: they close what earlier ones began.
+ */
+function cutAliases(hosts: Map<string, Hosts[string]>, aliases: readonly Alias[]): void {
+  const table = new DomainTrie<string>();
+  for (const pattern of hosts.keys()) table.insert(pattern, pattern);
+  const places = new Map(aliases.map(({ pattern, place }) => [pattern, place]));
+  const cut = (pattern: string, code: 'HOST_CIRCLE' | 'HOST_TOO_FAR'): void => {
+    hosts.set(pattern, nowhere);
+    places.get(pattern)?.leftOut(code, { name: clip(pattern), limit: String(longestChain) }, 'HOST');
+  };
+  for (const { pattern } of aliases.toReversed()) {
+    const names = [comparableDomain(pattern)];
+    const patterns = [pattern];
+    let next = hosts.get(pattern);
+    while (typeof next === 'string' && !names.includes(next) && names.length <= longestChain) {
+      names.push(next);
+      const found = table.lookup(next);
+      const after = found === undefined ? undefined : hosts.get(found);
       // A wildcard whose target it covers itself ends there.
-      next = after === next ? undefined : after;
+      if (found === undefined || after === next) break;
+      patterns.push(found);
+      next = after;
     }
-    if (typeof next === 'string' && told.has(next)) continue;
-    const circle = typeof next === 'string' && names.has(next);
-    if (!circle && names.size <= longestChain) continue;
-    for (const name of names) told.add(name);
-    if (circle) place.error('HOST_CIRCLE', { name: clip(pattern) }, 'HOST');
-    else place.error('HOST_TOO_FAR', { limit: String(longestChain) }, 'HOST');
+    if (typeof next === 'string' && names.length > 1 && names.at(-1) !== next && names.includes(next))
+      cut(pattern, 'HOST_CIRCLE');
+    // What it leads to instead is a name as well.
+    else if (names.length > longestChain) cut(patterns[longestChain - 2] ?? pattern, 'HOST_TOO_FAR');
   }
 }

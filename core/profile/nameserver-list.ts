@@ -22,12 +22,17 @@ export interface NameserverContext {
 /** Names of interfaces on Linux (netdevice(7)), as far as anybody uses them. */
 const interfaceName = /^[A-Za-z][\w.@-]{0,14}$/;
 
+const maxServers = 32;
+/** Who is asked where nobody is to be, and no other servers either. */
+const nobody: UpstreamConfig = { kind: 'rcode', rcode: 'SERVFAIL' };
+
 /** What becomes of names when no server of a list can be used: others would be asked, or there are others to ask. */
 export type WithoutServers = 'NAMESERVER_NONE' | 'NAMESERVER_NONE_OF_POLICY' | 'may-be-empty';
 
 /**
  * Reads a list of servers (or a single one). A server that cannot be asked is left out with a warning: those beside it are asked
- * about every name as well. Where nobody is left it is an error, unless the list may be empty.
+ * about every name as well. Where nobody is left it is an error, unless the list may be empty; those of a policy are then asked
+ * of nobody.
  */
 export function readNameservers(
   value: YamlValue,
@@ -38,12 +43,17 @@ export function readNameservers(
   if (items === undefined) return [];
   const read = items.map((item) => readNameserver(item, context));
   const upstreams = read.filter((server) => typeof server !== 'string');
-  if (upstreams.length > 32) value.error('TOO_MANY', { limit: '32' });
-  if (upstreams.length === 0 && without !== 'may-be-empty') {
-    if (read.includes('later')) value.error('NAMESERVERS_LATER', {}, 'NAMESERVER');
-    else value.error(without, {}, 'NAMESERVER');
+  if (upstreams.length > maxServers) value.leftOut('TOO_MANY_CUT', { limit: String(maxServers) });
+  if (upstreams.length > 0 || without === 'may-be-empty') return upstreams.slice(0, maxServers);
+  if (without === 'NAMESERVER_NONE_OF_POLICY') {
+    value.leftOut(without, {}, 'NAMESERVER');
+    return [nobody];
   }
-  return upstreams;
+  // Clash wants one, but nobody who writes none can have meant another.
+  if (value.isEmptyList) value.leftOut('NAMESERVER_NONE_WRITTEN', {}, 'NAMESERVER');
+  // Whoever would be asked instead is not who was meant to hear the names.
+  else value.error(read.includes('later') ? 'NAMESERVERS_LATER' : without, {}, 'NAMESERVER');
+  return [];
 }
 
 /** `later`: right in Clash, but not supported yet. Why a server cannot be asked is reported. */
@@ -112,7 +122,9 @@ export function readPolicy(value: YamlValue, context: NameserverContext): DnsCon
       map?.keyProblem('warning', key, 'ITEM_EMPTY');
       continue;
     }
-    const list = servers.isEmptyList ? nobody(servers) : readNameservers(servers, context, 'NAMESERVER_NONE_OF_POLICY');
+    const list = servers.isEmptyList
+      ? ofNobody(servers)
+      : readNameservers(servers, context, 'NAMESERVER_NONE_OF_POLICY');
     if (list.length === 0) continue;
     if (patterns.length > 0 || sets.length > 0)
       entries.push({ patterns, servers: list, ...(sets.length === 0 ? {} : { sets }) });
@@ -121,9 +133,9 @@ export function readPolicy(value: YamlValue, context: NameserverContext): DnsCon
 }
 
 /** Who is asked where a list is empty on purpose: nobody, and no other servers either, as in Clash. */
-function nobody(list: YamlValue): UpstreamConfig[] {
+function ofNobody(list: YamlValue): UpstreamConfig[] {
   list.warning('NAMESERVER_NOBODY', {}, 'NAMESERVER');
-  return [{ kind: 'rcode', rcode: 'SERVFAIL' }];
+  return [nobody];
 }
 
 /** When the fallback's answer is taken; what is not written is as in the default. */

@@ -19,12 +19,10 @@ export type NameserverParse =
   | { readonly ok: false; readonly note: NameserverNote };
 
 /** Kinds that Clash's users know and that a later version may understand. */
-const laterSchemes: Readonly<Record<string, string>> = {
-  h3: 'DNS over HTTPS/3',
-  quic: 'DNS over QUIC',
-  dhcp: "the DHCP server's DNS",
-  ts: "Tailscale's DNS",
-};
+const laterSchemes: Readonly<Record<string, string>> = { ts: "Tailscale's DNS" };
+
+/** Ports of DNS over QUIC: RFC 9250 section 4.1.1, and those that servers had before. */
+const quicPorts: readonly number[] = [784, 853, 8853];
 
 const ports: Readonly<Record<string, number>> = { udp: 53, tcp: 53, tls: 853, https: 443 };
 
@@ -49,14 +47,21 @@ interface Parameters {
 /** Reads an entry in Clash's spelling. */
 export function parseNameserver(text: string): NameserverParse {
   const hash = text.indexOf('#');
-  const address = hash < 0 ? text : text.slice(0, hash);
-  // The second is how Clash once wrote it.
-  if (/^(?:system(?::\/\/)?|dhcp:\/\/system)$/i.test(address)) {
+  const written = hash < 0 ? text : text.slice(0, hash);
+  const address = encrypted(written) ?? written;
+  if (address !== written) {
+    const parsed = parseNameserver(hash < 0 ? address : address + text.slice(hash));
+    const told: NameserverNote = { code: 'NAMESERVER_READ_AS', values: { now: clip(address) } };
+    return parsed.ok ? { ...parsed, notes: [told, ...parsed.notes] } : parsed;
+  }
+  // Those of one network interface are the system's, too; `dhcp://system` is how Clash once wrote it.
+  if (/^(?:system(?::\/\/)?|dhcp:\/\/[^/]*)$/i.test(address)) {
     const parameters = text
       .slice(address.length + 1)
       .split('&')
       .filter((part) => part !== '');
     const notes = parameters.map((part) => ignored(part.split('=', 1)[0] ?? part));
+    if (!/system/i.test(address)) notes.unshift({ code: 'NAMESERVER_READ_AS', values: { now: 'system' } });
     return { ok: true, upstream: { kind: 'system' }, notes };
   }
   const [, scheme, rest] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(address) ?? [undefined, 'udp', address];
@@ -100,6 +105,22 @@ export function parseNameserver(text: string): NameserverParse {
   if (!host.includes('.')) return wrong(`"${clip(host)}" is no address`);
   const byName: NameserverNote = { code: 'NAMESERVER_BY_NAME', values: {} };
   return { ok: true, upstream: { kind: 'tcp', host, port, ...options }, notes: [...notes, byName] };
+}
+
+/**
+ * The same server in a spelling that is spoken here: DNS over QUIC (RFC 9250) as DNS over TLS, HTTPS/3 as HTTPS, and an address
+ * that has lost its https://. Undefined for all others.
+ */
+function encrypted(address: string): string | undefined {
+  const [, scheme, rest = ''] = /^(quic|h3):\/\/(.+)$/is.exec(address) ?? [];
+  if (scheme?.toLowerCase() === 'h3') return `https://${rest}`;
+  if (scheme !== undefined) {
+    const [authority = ''] = rest.split('/', 1);
+    const port = /(?:^[^:]*|\]):(\d+)$/.exec(authority)?.[1];
+    const isUsual = port !== undefined && quicPorts.includes(Number(port));
+    return `tls://${isUsual ? authority.slice(0, -port.length - 1) : authority}`;
+  }
+  return /^[^/:\s]+\.[^/\s]+\/dns-query$/i.test(address) ? `https://${address}` : undefined;
 }
 
 function parseRcode(text: string): NameserverParse {

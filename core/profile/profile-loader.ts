@@ -169,7 +169,7 @@ function readProfile(root: YamlValue, contents: ProviderSource, wanted: Wanted, 
     root.error('PROFILE_EMPTY', {}, 'PROFILE_KEYS');
     return undefined;
   }
-  const map = YamlMap.of(root);
+  const map = root.isMap ? YamlMap.of(root) : root.wrongType('PROFILE_KEYS', 'error');
   if (map === undefined) return undefined;
   const foreign = foreignMap(
     map.entries().map(([key]) => key),
@@ -281,8 +281,8 @@ function takeNamed(map: YamlMap, key: string, former: string): YamlValue | undef
 function readMode(map: YamlMap): 'rule' | 'global' | 'direct' | undefined {
   const mode = map.take('mode');
   const word = mode?.choice(['rule', 'global', 'direct', 'script']);
-  // The rules would send connections another way than a program does.
-  if (word === 'script') mode?.error('MODE_LATER', { found: word }, { write: 'rule' });
+  // The rules may send connections another way than a program does.
+  if (word === 'script') mode?.leftOut('MODE_LATER', { found: word }, { write: 'rule' });
   if (word === 'global') mode?.warning('MODE_GLOBAL', {}, { write: 'rule' });
   if (word === 'direct') mode?.warning('MODE_DIRECT', {}, { write: 'rule' });
   return word === 'script' ? undefined : word;

@@ -163,6 +163,8 @@ function readPlace(
     case 'http': {
       if (urlAt === undefined) map.need('url', 'ADDRESS_OF_FILE');
       const url = urlAt && readUrl(urlAt);
+      const pathText = path?.text() ?? '';
+      if (leadsOutside(pathText)) path?.warning('PROVIDER_PATH');
       // An address that cannot be had is kept: its rules and groups stand, and say what is missing.
       const seconds =
         interval === undefined ? usualInterval : interval === 0 ? 0 : Math.min(Math.max(interval, 60), maxInterval);
@@ -171,6 +173,7 @@ function readPlace(
     case 'file': {
       const text = path?.text();
       if (path === undefined) map.need('path', 'PATH_OF_FILE');
+      if (leadsOutside(text ?? '')) path?.warning('PROVIDER_FILE_OUTSIDE', {}, 'PATH_OF_FILE');
       return text === undefined ? undefined : { kind: 'file', path: text };
     }
     case 'inline':
@@ -179,6 +182,17 @@ function readPlace(
       if (typeAt === undefined) map.need('type', { code: 'WORDS', values: { words: 'http, file, inline' } });
       return undefined;
   }
+}
+
+/** Clash refuses the profile then. */
+function leadsOutside(path: string): boolean {
+  const parts = path.split(/[\\/]/);
+  if (/^(?:[\\/~]|[A-Za-z]:)/.test(path)) return true;
+  let depth = 0;
+  return parts.some((part) => {
+    depth += part === '..' ? -1 : part === '.' || part === '' ? 0 : 1;
+    return depth < 0;
+  });
 }
 
 function guessed(

@@ -1,6 +1,6 @@
 /**
- * The `proxies` of a profile. One of a protocol that is not spoken yet is kept and told; one with a mistake is left out with a
- * warning: it does no harm until a rule names it.
+ * The `proxies` of a profile. One of a protocol that is not spoken yet, or whose place is not known, is kept and told; one with
+ * another mistake is left out with a warning: it does no harm until a rule names it.
  */
 
 import { domainNameProblem } from '../base/domain-name.ts';
@@ -53,7 +53,10 @@ const notes: Readonly<Record<string, ProblemCode>> = {
   fingerprint: 'NOTE_NO_TLS',
   sni: 'NOTE_NO_TLS',
   smux: 'NOTE_OWN_CONNECTION',
+  'benchmark-*': 'NOTE_OTHER_CLIENT',
 };
+
+const maxProxies = 10_000;
 
 /** Reads the list; every name, also of a proxy that is left out, is made known to `names`. */
 export function readProxies(value: YamlValue, names: PolicyNames): ProxyConfig[] {
@@ -63,18 +66,18 @@ export function readProxies(value: YamlValue, names: PolicyNames): ProxyConfig[]
     const name = map && readName(map);
     if (map === undefined || name === undefined) continue;
     if (!names.add(name.text, { kind: 'left-out' })) {
-      // Which of the two is meant nobody can tell.
-      name.value.warning('NAME_TAKEN', { name: clip(name.text) }, 'ANOTHER_NAME');
-      names.change(name.text, { kind: 'left-out' });
-      proxies.delete(name.text);
+      name.value.strict.leftOut('NAME_TAKEN', { name: clip(name.text) }, 'ANOTHER_NAME');
       continue;
+    }
+    if (proxies.size === maxProxies) {
+      value.leftOut('TOO_MANY_CUT', { limit: String(maxProxies) });
+      break;
     }
     const proxy = readProxy(map, name.text);
     if (proxy === undefined) continue;
     names.change(name.text, { kind: 'proxy' });
     proxies.set(name.text, proxy);
   }
-  if (proxies.size > 10_000) value.error('TOO_MANY', { limit: '10,000' });
   return [...proxies.values()];
 }
 
@@ -149,10 +152,15 @@ function readHeaders(value: YamlValue | undefined): HttpProxyConfig['headers'] {
 
 type Access = Pick<Socks5ProxyConfig, 'server' | 'port' | 'username' | 'password'>;
 
-/** What would change the way to the proxy, or the proof to it, is not spoken; all else is only told. */
+/**
+ * What would change the way to the proxy, or the proof to it, is not spoken, and neither is a place or a proof that cannot be
+ * used: Clash has such a node in its groups as well. All else is only told. Undefined where nothing says its place.
+ */
 function readAccess(map: YamlMap, protocol: string): Access | 'unspoken' | undefined {
-  const server = readServer(map.need('server', 'PROXY_SERVER'));
-  const port = map.need('port', { code: 'INTEGER', values: { min: '1', max: '65535' } })?.integer(1, 65_535);
+  const serverAt = map.need('server', 'PROXY_SERVER');
+  const server = readServer(serverAt);
+  const portAt = map.need('port', { code: 'INTEGER', values: { min: '1', max: '65535' } });
+  const port = portAt?.integer(1, 65_535);
   const username = readSecret(map.take('username'));
   const password = readSecret(map.take('password'));
   const isTls = refuses(map, 'tls', { code: 'PROXY_TLS_LATER', values: { protocol } }, (value) => {
@@ -162,8 +170,9 @@ function readAccess(map: YamlMap, protocol: string): Access | 'unspoken' | undef
     const text = value.text();
     return text !== '' && text !== 'DIRECT';
   });
-  if (server === undefined || port === undefined) return undefined;
-  if (username === 'unusable' || password === 'unusable') return undefined;
+  if (serverAt === undefined || portAt === undefined) return undefined;
+  if (server === undefined || port === undefined) return 'unspoken';
+  if (username === 'unusable' || password === 'unusable') return 'unspoken';
   if (isTls || isChained) return 'unspoken';
   if (password !== undefined && (username?.text ?? '') === '') password.value.warning('PROXY_PASSWORD_ALONE');
   return {

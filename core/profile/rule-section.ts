@@ -47,43 +47,60 @@ interface ListContext {
 
 function readList(value: YamlValue, context: ListContext): WrittenRule[] {
   const items = value.list('RULES');
-  if (items === undefined) return [];
+  if (items === undefined) {
+    if (context.isMain === true) value.error('RULES_LOST', {}, 'RULES');
+    return [];
+  }
   const rules: WrittenRule[] = [];
   let match: number | undefined;
+  let isUnderstood = items.length === 0;
   let isTold = false;
   for (const [i, item] of items.entries()) {
     if (match !== undefined && !isTold) {
       item.warning('RULE_UNREACHED', { match: String(match) });
       isTold = true;
     }
-    const rule = readRule(match === undefined ? item : item.lenient, context);
+    const { rule, isClear } = readRule(match === undefined ? item : item.lenient, context);
+    isUnderstood ||= isClear;
     if (rule === undefined) continue;
     rules.push({ rule, item });
     if (rule.type === 'MATCH') match ??= i;
   }
   if (rules.length > mostRules) value.error('TOO_MANY', { limit: '1,000,000' });
-  if (match === undefined && context.isMain === true) value.warning('NO_MATCH', {}, 'MATCH_LAST');
+  if (context.isMain !== true) return rules;
+  // Without any everything would go DIRECT.
+  if (!isUnderstood) value.error('RULES_LOST', {}, 'RULES');
+  if (match === undefined) value.warning('NO_MATCH', {}, 'MATCH_LAST');
   return rules;
 }
 
-function readRule(item: YamlValue, context: ListContext): RuleConfig | undefined {
+interface ReadRule {
+  /** Absent for one that is left out. */
+  readonly rule?: RuleConfig | undefined;
+  /** What it takes is known, be it nothing. */
+  readonly isClear: boolean;
+}
+
+function readRule(item: YamlValue, context: ListContext): ReadRule {
   const line = item.text('RULE');
-  if (line === undefined) return undefined;
+  if (line === undefined) return { isClear: false };
   const parsed = parseRule(line);
   switch (parsed.kind) {
     case 'never':
       tell(item, 'warning', parsed.note);
-      return undefined;
-    case 'invalid':
+      return { isClear: true };
+    case 'invalid': {
       tell(item, 'leftOut', parsed.note);
-      return parsed.condition === undefined || item.isLenient ? undefined : refusing(parsed.condition);
+      const rule = parsed.condition === undefined || item.isLenient ? undefined : refusing(parsed.condition);
+      return { rule, isClear: rule !== undefined };
+    }
     case 'rule': {
       for (const note of parsed.notes) tell(item, 'warning', note);
       if (!context.room.holds(parsed.rule)) {
         item.leftOut('RULE_REGEX', { reason: 'all of them together are too large' });
-        return undefined;
+        return { isClear: true };
       }
-      return withPolicy(item, parsed.rule, parsed.policyOffset, context);
+      return { rule: withPolicy(item, parsed.rule, parsed.policyOffset, context), isClear: true };
     }
   }
 }

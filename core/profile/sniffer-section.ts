@@ -11,8 +11,6 @@ const notes: Readonly<Record<string, ProblemCode>> = {
   'force-dns-mapping': 'NOTE_SNIFF_CHECKED',
   'parse-pure-ip': 'NOTE_SNIFF_BARE',
   'override-destination': 'NOTE_SNIFF_USED',
-  sniffing: 'NOTE_SNIFF_OLD',
-  'port-whitelist': 'NOTE_SNIFF_OLD',
 };
 
 /** Reads the section, which is lenient: what is wrong is left out with a warning, what is not written is absent. */
@@ -21,7 +19,10 @@ export function readSniffer(map: YamlMap): Partial<SnifferConfig> {
   const enable = map.take('enable')?.boolean();
   if (enable !== undefined) section.enabled = enable;
   const sniff = map.take('sniff');
+  const former = map.take('sniffing');
+  const formerPorts = readList(map.take('port-whitelist'), 'PORT', portProblem);
   if (sniff !== undefined) readProtocols(sniff, section);
+  else if (former !== undefined) readFormer(former, formerPorts, section);
   const force = readList(map.take('force-domain'), 'PATTERN', domainPatternProblem);
   if (force !== undefined) section.forceDomain = force;
   const skip = readList(map.take('skip-domain'), 'PATTERN', domainPatternProblem);
@@ -34,20 +35,31 @@ export function readSniffer(map: YamlMap): Partial<SnifferConfig> {
   return section;
 }
 
+const protocols = ['tls', 'http', 'quic'] as const;
+
+/** One that is not named is not looked for, once any is; one without ports has the usual ones. */
 function readProtocols(value: YamlValue, section: Partial<SnifferConfig>): void {
-  const map = YamlMap.of(value);
-  for (const [key, field] of [
-    ['TLS', 'tls'],
-    ['HTTP', 'http'],
-    ['QUIC', 'quic'],
-  ] as const) {
-    const protocol = map?.take(key);
+  const map = YamlMap.of(value, 'any');
+  const named = new Set(map?.entries().map(([key]) => key.toLowerCase()));
+  for (const field of protocols) {
+    const protocol = map?.take(field);
     const settings = protocol && YamlMap.of(protocol);
     const ports = readList(settings?.take('ports'), 'PORT', portProblem);
     if (ports !== undefined) section[field] = ports;
+    else if (protocols.some((each) => named.has(each)) && !named.has(field)) section[field] = [];
     settings?.warnOfRest(notes);
   }
   map?.warnOfRest();
+}
+
+/** The first spelling: a list of protocols, and ports for all of them. */
+function readFormer(value: YamlValue, ports: string[] | undefined, section: Partial<SnifferConfig>): void {
+  const named = new Set((value.oneOrList('TEXT') ?? []).flatMap((item) => item.choice(protocols) ?? []));
+  if (named.size === 0) return;
+  for (const field of protocols) {
+    if (!named.has(field)) section[field] = [];
+    else if (ports !== undefined) section[field] = ports;
+  }
 }
 
 function readList(

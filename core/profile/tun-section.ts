@@ -58,6 +58,9 @@ const notes: Readonly<Record<string, ProblemCode>> = {
   'exclude-package': 'NOTE_TUN_LATER',
 };
 
+/** Prefixes outside of the TUN. */
+const maxExcluded = 1024;
+
 /** Reads the section; `fakeRanges` may not be excluded. What is wrong is reported and left out. */
 export function readTun(map: YamlMap, fakeRanges: readonly Cidr[]): TunSection {
   const section: TunSection = {};
@@ -81,7 +84,10 @@ export function readTun(map: YamlMap, fakeRanges: readonly Cidr[]): TunSection {
     .map((key) => map.take(key))
     .filter((value) => value !== undefined);
   if (excluded.length > 0) section.routeExclude = excluded.flatMap((value) => readPrefixes(value, fakeRanges));
-  if ((section.routeExclude?.length ?? 0) > 1024) excluded[0]?.error('TOO_MANY', { limit: '1024' });
+  if (section.routeExclude !== undefined && section.routeExclude.length > maxExcluded) {
+    excluded[0]?.leftOut('TOO_MANY_CUT', { limit: String(maxExcluded) });
+    section.routeExclude = section.routeExclude.slice(0, maxExcluded);
+  }
   const hijack = map.take('dns-hijack')?.lenient;
   const dnsHijack = hijack && readDnsHijack(hijack);
   if (dnsHijack !== undefined) section.dnsHijack = dnsHijack;
@@ -97,11 +103,11 @@ function readPrefixes(value: YamlValue, fakeRanges: readonly Cidr[]): string[] {
     if (text === undefined || text === '') continue;
     const cidr = parseCidr(text);
     if (cidr === undefined) {
-      item.error('NOT_A_PREFIX', { found: clip(text) }, 'PREFIX');
+      item.leftOut('NOT_A_PREFIX', { found: clip(text) }, 'PREFIX');
       continue;
     }
     if (cidr.prefix === 0) {
-      item.error('TUN_EXCLUDES_ALL', { found: clip(text) }, 'PREFIX');
+      item.leftOut('TUN_EXCLUDES_ALL', { found: clip(text) }, 'PREFIX');
       continue;
     }
     const fake = fakeRanges.find((range) => cidrsOverlap(range, cidr));

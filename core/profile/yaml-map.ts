@@ -70,7 +70,7 @@ export class YamlMap {
   need(key: string, expected: Hint): YamlValue | undefined {
     const value = this.take(key);
     if (value === undefined && this.#find(key)?.value.isBroken !== true) {
-      this.#owner.error('KEY_MISSING', { key }, expected);
+      this.#owner.leftOut('KEY_MISSING', { key }, expected);
     }
     return value;
   }
@@ -128,10 +128,7 @@ export class YamlMap {
       const keyOffset = offsetOf(pair.key);
       const key = isScalar(keyNode) ? (keyNode.source ?? String(keyNode.value)) : undefined;
       if (key === undefined) {
-        source.report(
-          problemOf(this.#owner.isLenient ? 'warning' : 'error', this.#owner.path, 'YAML_KEY_TYPE'),
-          keyOffset,
-        );
+        this.#leftOut(this.#owner.path, 'YAML_KEY_TYPE', keyOffset);
       } else if (key === '<<' && isScalar(keyNode) && keyNode.type === 'PLAIN') {
         merged.push(pair.value);
       } else {
@@ -152,7 +149,7 @@ export class YamlMap {
       return;
     }
     if (!isMap<Node, Node | null>(target) || depth > maxMergeDepth) {
-      source.report(problemOf('error', this.#owner.path, 'YAML_MERGE'), offsetOf(node));
+      this.#leftOut(this.#owner.path, 'YAML_MERGE', offsetOf(node));
       return;
     }
     if (!source.spend(target.items.length)) {
@@ -174,9 +171,15 @@ export class YamlMap {
 
   #reportTwice(key: string, offset: number): void {
     const path = this.#entries.get(key)?.value.path ?? this.#owner.path;
-    const isTold = this.#owner.isLenient || this.#twice === 'last-counts';
-    const code = this.#twice === 'last-counts' ? 'KEY_TWICE_LAST' : 'KEY_TWICE';
-    this.#owner.source.report(problemOf(isTold ? 'warning' : 'error', path, code, { key: clip(key) }, 'ONCE'), offset);
+    if (this.#twice === 'last-counts')
+      this.#owner.source.report(problemOf('warning', path, 'KEY_TWICE_LAST', { key: clip(key) }, 'ONCE'), offset);
+    else this.#leftOut(path, 'KEY_TWICE', offset, { key: clip(key) }, 'ONCE');
+  }
+
+  #leftOut(path: string, code: ProblemCode, offset: number, values?: ProblemValues, hint?: Hint): void {
+    const { isLenient, source } = this.#owner;
+    const problem = problemOf(isLenient ? 'warning' : 'error', path, code, values, hint);
+    source.report(isLenient ? problem : { ...problem, leftOut: true }, offset);
   }
 }
 

@@ -69,11 +69,15 @@ export class YamlValue implements YamlParent {
     return this.node === null || (isScalar(this.node) && this.node.value === null);
   }
 
+  get isMap(): boolean {
+    return isMap(this.node);
+  }
+
   get isEmptyList(): boolean {
     return isSeq(this.node) && this.node.items.length === 0;
   }
 
-  /** Reports at the value, or at a character of its text (from 0); in a lenient value only as a warning. */
+  /** Forbids the profile's use, at the value or at a character of its text (from 0); in a lenient value only a warning. */
   error(code: ProblemCode, values?: ProblemValues, hint?: Hint, index?: number): void {
     this.#report(this.isLenient ? 'warning' : 'error', code, values, hint, index);
   }
@@ -137,7 +141,7 @@ export class YamlValue implements YamlParent {
     const number = isScalar(this.node) ? integerOf(this.node) : undefined;
     if (number === undefined) return this.wrongType(expected);
     if (number >= min && number <= max) return number;
-    this.error('OUT_OF_RANGE', { found: String(number) }, expected);
+    this.leftOut('OUT_OF_RANGE', { found: String(number) }, expected);
     return undefined;
   }
 
@@ -166,7 +170,7 @@ export class YamlValue implements YamlParent {
     if (text === undefined) return undefined;
     const lower = text.trim().toLowerCase();
     const word = words.find((one) => one === lower) ?? (Object.hasOwn(others, lower) ? others[lower] : undefined);
-    if (word === undefined) this.error('UNKNOWN_WORD', { found: clip(text) }, expected);
+    if (word === undefined) this.leftOut('UNKNOWN_WORD', { found: clip(text) }, expected);
     return word;
   }
 
@@ -175,11 +179,11 @@ export class YamlValue implements YamlParent {
     this.#report('error', 'YAML_EXPANDS', undefined, undefined, undefined);
   }
 
-  /** Reports that another type was wanted. */
-  wrongType(expected: Hint): undefined {
+  /** Reports that another type was wanted: what costs the whole profile is an `error`. */
+  wrongType(expected: Hint, weight: 'error' | 'leftOut' = 'leftOut'): undefined {
     if (this.isBroken) return undefined;
     const [code, values] = describe(this.node);
-    this.error(code, values, expected);
+    this[weight](code, values, expected);
     return undefined;
   }
 
@@ -192,7 +196,7 @@ export class YamlValue implements YamlParent {
     try {
       return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     } catch {
-      this.error('YAML_BINARY', {}, 'TEXT');
+      this.leftOut('YAML_BINARY', {}, 'TEXT');
       return undefined;
     }
   }
@@ -211,6 +215,7 @@ export class YamlValue implements YamlParent {
 
   #reportAlias(offset: number): void {
     const written = /^\*[^\s,[\]{}]*/.exec(this.source.text.slice(offset, offset + 80))?.[0] ?? '*';
+    // What was to stand here nobody knows: it may have been the rules.
     this.error('YAML_NO_ANCHOR', { written, anchor: written.slice(1) }, 'QUOTES');
   }
 }

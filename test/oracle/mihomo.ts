@@ -13,7 +13,12 @@ function within<T>(ms: number, result: Promise<T>): Promise<T | undefined> {
 }
 
 /** Files as mihomo names them, and where they come from. */
-const geodata = { 'geoip.metadb': 'country.mmdb', 'ASN.mmdb': 'ASN.mmdb', 'GeoSite.dat': 'geosite.dat' } as const;
+export const geodata = {
+  'geoip.metadb': 'country.mmdb',
+  'ASN.mmdb': 'ASN.mmdb',
+  'GeoSite.dat': 'geosite.dat',
+  'GeoIP.dat': 'geoip.dat',
+} as const;
 
 export interface Decided {
   /** Rule and payload in its words: `DomainSuffix(example.com)`; empty where no rule matched. */

@@ -1,5 +1,5 @@
 /** Rules that look into a set: of a rule provider, or a list of geodata. */
-import { bad, type NoteHint, note, ok, type PayloadReading, type SetKind } from '../rule-kind.ts';
+import { bad, type NoteHint, never, note, ok, type PayloadReading, type SetKind } from '../rule-kind.ts';
 
 export const ruleSet: SetKind = {
   is: 'set',
@@ -28,8 +28,10 @@ export const geoip: SetKind = {
 };
 export const sourceGeoip: SetKind = { is: 'set', end: 'source', holds: 'addresses', read: country };
 
-const system = (payload: string): PayloadReading =>
-  readCode(payload.replace(/^as(?=\d+$)/i, ''), /^\d{1,10}$/, 'RULE_ASN');
+const system = (payload: string): PayloadReading => {
+  const number = payload.replace(/^as(?=\d+$)/i, '');
+  return /^\d{1,10}$/.test(number) ? ok(number) : never(`"${payload}" is not the number of a network`, 'RULE_ASN');
+};
 
 export const asn: SetKind = {
   is: 'set',

@@ -33,9 +33,9 @@ test('a file is read anew each time; one that is missing is a problem, a link is
 });
 
 test('problems come with the text they are in', async () => {
-  await writeFile(join(directory, 'profile.yaml'), 'dns: x\n');
+  await writeFile(join(directory, 'profile.yaml'), 'rules: x\n');
   const loaded = await load();
-  expect(loaded).toMatchObject({ text: 'dns: x\n', failure: 'CONFIG_INVALID' });
+  expect(loaded).toMatchObject({ text: 'rules: x\n', failure: 'CONFIG_INVALID' });
   expect(loaded).not.toHaveProperty('config');
 });
 

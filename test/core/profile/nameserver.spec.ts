@@ -78,8 +78,32 @@ test.each(['192.0.2.1#', '192.0.2.1:', 'udp://192.0.2.1:/'])('%s: nothing behind
 });
 
 test.each([
-  ['quic://192.0.2.1', 'NAMESERVER_LATER'],
-  ['dhcp://eth0', 'NAMESERVER_LATER'],
+  ['quic://dns.example', 'tls', 'dns.example', 853],
+  ['quic://dns.example:784', 'tls', 'dns.example', 853],
+  ['QUIC://192.0.2.1:8853#proxy', 'tls', '192.0.2.1', 853],
+  ['quic://[2001:db8::1]:853', 'tls', '2001:db8::1', 853],
+  ['quic://2001:db8::853', 'tls', '2001:db8::853', 853],
+  ['quic://dns.example:5353', 'tls', 'dns.example', 5353],
+  ['h3://dns.example/dns-query', 'https', 'dns.example', 443],
+  ['h3://192.0.2.1:8443', 'https', '192.0.2.1', 8443],
+  ['dns.example/dns-query', 'https', 'dns.example', 443],
+  ['dns.example:8443/dns-query#ecs=192.0.2.0/24', 'https', 'dns.example', 8443],
+])('%s is asked in a way that is spoken here, and that is told', (text, kind, host, port) => {
+  const parsed = parseNameserver(text);
+  expect(parsed).toMatchObject({ ok: true, upstream: { kind, host, port } });
+  expect(parsed.ok && parsed.notes[0]).toMatchObject({ code: 'NAMESERVER_READ_AS' });
+});
+
+test('the servers of one network interface are those of the system', () => {
+  expect(parseNameserver('dhcp://eth0')).toEqual({
+    ok: true,
+    upstream: { kind: 'system' },
+    notes: [{ code: 'NAMESERVER_READ_AS', values: { now: 'system' } }],
+  });
+});
+
+test.each([
+  ['ts://x', 'NAMESERVER_LATER'],
   ['rcode://perhaps', 'NAMESERVER_UNKNOWN'],
   ['ftp://192.0.2.1', 'NAMESERVER_UNKNOWN'],
   ['192.0.2.1#ecs=nowhere', 'NAMESERVER_UNKNOWN'],

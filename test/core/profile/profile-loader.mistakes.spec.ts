@@ -2,10 +2,11 @@
 import { describe, expect, test } from 'vitest';
 import { loadProfile } from '../../../core/profile/profile-loader.ts';
 
-/** `line:column severity path CODE`, one a problem. */
+/** `line:column severity path CODE`, one a problem; an error that costs only its part is `left-out`. */
 function problemsOf(text: string): string[] {
   return loadProfile(text).problems.map(
-    ({ line, column, severity, path, code }) => `${line}:${column} ${severity} ${path === '' ? '-' : path} ${code}`,
+    ({ line, column, severity, leftOut, path, code }) =>
+      `${line}:${column} ${leftOut === true ? 'left-out' : severity} ${path === '' ? '-' : path} ${code}`,
   );
 }
 
@@ -18,8 +19,9 @@ describe('keys and values', () => {
     ['mixed-port: [1]', ['1:13 warning mixed-port FOUND_LIST']],
     ['mixed-port: 80.5', ['1:13 warning mixed-port FOUND_NUMBER']],
     ['log-level: loud', ['1:12 warning log-level UNKNOWN_WORD']],
-    ['ipv6: maybe', ['1:7 error ipv6 FOUND_TEXT']],
-    ['mode: fast', ['1:7 error mode UNKNOWN_WORD']],
+    ['ipv6: maybe', ['1:7 left-out ipv6 FOUND_TEXT']],
+    ['mode: script', ['1:7 left-out mode MODE_LATER']],
+    ['mode: fast', ['1:7 left-out mode UNKNOWN_WORD']],
     ['allow-lan: true', []],
     ['bind-address: here\nallow-lan: true\nauthentication: [a:b]', ['1:15 warning bind-address NOT_AN_ADDRESS']],
     [
@@ -28,8 +30,8 @@ describe('keys and values', () => {
     ],
     ['authentication: [secret]', ['1:18 warning authentication[0] USER_WITHOUT_COLON']],
     ['authentication: ["a:1", "a:2"]', ['1:25 warning authentication[1] USER_TWICE']],
-    ['mixed-port: 7001\nlog-level: info\nmixed-port: 7002', ['3:1 error mixed-port KEY_TWICE']],
-    ['dns: fake-ip', ['1:6 error dns FOUND_TEXT']],
+    ['mixed-port: 7001\nlog-level: info\nmixed-port: 7002', ['3:1 left-out mixed-port KEY_TWICE']],
+    ['dns: fake-ip', ['1:6 left-out dns FOUND_TEXT']],
     ['dns:\n  enhanced-mode: normal', ['2:18 warning dns.enhanced-mode DNS_NORMAL']],
     [
       'dns:\n  fake-ip-filter-mode: rule\n  fake-ip-filter: ["DOMAIN,a.example,direct"]',
@@ -71,12 +73,12 @@ describe('keys and values', () => {
     ["dns:\n  fake-ip-filter:\n    - a.lan\n    - '..dev'", ['4:7 warning dns.fake-ip-filter[1] BAD_PATTERN']],
     ['dns:\n  fake-ip-filter: [a*.lan]', ['2:20 warning dns.fake-ip-filter[0] BAD_PATTERN']],
     ['dns:\n  fake-ip-filter:\n    - *.lan', ['3:7 warning dns.fake-ip-filter[0] YAML_NO_ANCHOR']],
-    ['dns:\n  nameserver: []', ['2:15 error dns.nameserver NAMESERVER_NONE']],
+    ['dns:\n  nameserver: []', ['2:15 left-out dns.nameserver NAMESERVER_NONE_WRITTEN']],
     [
       'dns:\n  nameserver: { a: b }',
       ['2:15 error dns.nameserver NAMESERVER_NONE', '2:15 warning dns.nameserver FOUND_MAP'],
     ],
-    ['dns:\n  nameserver: [192.0.2.1, "quic://192.0.2.1"]', ['2:27 warning dns.nameserver[1] NAMESERVER_LATER']],
+    ['dns:\n  nameserver: [192.0.2.1, "quic://192.0.2.1"]', ['2:27 warning dns.nameserver[1] NAMESERVER_READ_AS']],
     [
       'dns:\n  nameserver: [198.18.0.2]',
       ['2:15 error dns.nameserver NAMESERVER_NONE', '2:16 warning dns.nameserver[0] NAMESERVER_FAKE'],
@@ -84,23 +86,26 @@ describe('keys and values', () => {
     ['hosts:\n  "a..b": 192.0.2.1', ['2:3 warning hosts["a..b"] BAD_PATTERN']],
     ['hosts:\n  a.example: 192.0.2.256/3', ['2:14 warning hosts["a.example"] HOST_TARGET']],
     ['hosts:\n  a.example: [b.example]', []],
-    ['hosts:\n  a.example: b.example\n  b.example: a.example', ['3:14 error hosts["b.example"] HOST_CIRCLE']],
-    ['hosts:\n  B.example: a.example\n  a.example: b.example', ['3:14 error hosts["a.example"] HOST_CIRCLE']],
-    ['hosts:\n  "*.w.example": b.example\n  b.example: x.w.example', ['3:14 error hosts["b.example"] HOST_CIRCLE']],
+    ['hosts:\n  a.example: b.example\n  b.example: a.example', ['3:14 left-out hosts["b.example"] HOST_CIRCLE']],
+    ['hosts:\n  B.example: a.example\n  a.example: b.example', ['3:14 left-out hosts["a.example"] HOST_CIRCLE']],
+    ['hosts:\n  "*.w.example": b.example\n  b.example: x.w.example', ['3:14 left-out hosts["b.example"] HOST_CIRCLE']],
     ['tun:\n  device: 0tun', ['2:11 warning tun.device TUN_DEVICE']],
     ['tun:\n  mtu: 576', ['2:8 warning tun.mtu OUT_OF_RANGE']],
     ['tun:\n  route-exclude-address: [10.0.0.1]', []],
-    ['tun:\n  route-exclude-address: ["::/0"]', ['2:27 error tun.route-exclude-address[0] TUN_EXCLUDES_ALL']],
-    ['tun:\n  route-exclude-address: [10.1.2.3/0]', ['2:27 error tun.route-exclude-address[0] TUN_EXCLUDES_ALL']],
+    ['tun:\n  route-exclude-address: ["::/0"]', ['2:27 left-out tun.route-exclude-address[0] TUN_EXCLUDES_ALL']],
+    ['tun:\n  route-exclude-address: [10.1.2.3/0]', ['2:27 left-out tun.route-exclude-address[0] TUN_EXCLUDES_ALL']],
     ['tun:\n  route-exclude-address: [198.19.0.0/24]', ['2:27 warning tun.route-exclude-address[0] TUN_EXCLUDES_FAKE']],
-    ['proxies: one', ['1:10 error proxies FOUND_TEXT']],
+    ['proxies: one', ['1:10 left-out proxies FOUND_TEXT']],
     ['proxies: [one]', ['1:11 warning proxies[0] FOUND_TEXT']],
     ['proxies:\n  - name: one\n    type: socks5\n    port: 1', ['2:5 warning proxies[0] KEY_MISSING']],
     ['proxies:\n  - {type: direct}', ['2:5 warning proxies[0] KEY_MISSING']],
     ['proxies:\n  - {name: x}', ['2:5 warning proxies[0] KEY_MISSING']],
     ['proxies:\n  - {name: x, type: socks}', ['2:21 warning proxies[0].type PROXY_UNKNOWN_TYPE']],
-    ['proxies:\n  - {name: x, type: direct}\n  - {name: x, type: reject}', ['3:12 warning proxies[1].name NAME_TAKEN']],
-    ['proxies:\n  - {name: DIRECT, type: direct}', ['2:12 warning proxies[0].name NAME_TAKEN']],
+    [
+      'proxies:\n  - {name: x, type: direct}\n  - {name: x, type: reject}',
+      ['3:12 left-out proxies[1].name NAME_TAKEN'],
+    ],
+    ['proxies:\n  - {name: DIRECT, type: direct}', ['2:12 left-out proxies[0].name NAME_TAKEN']],
     ['proxies:\n  - {name: "a,b", type: direct}', []],
     [
       'proxies:\n  - {name: x, type: socks5, server: 192.0.2.1, port: 0}',
@@ -147,9 +152,9 @@ describe('keys and values', () => {
       ['2:56 warning proxies[0].headers FOUND_TEXT'],
     ],
     ['hosts:\n  __proto__: 192.0.2.1', ['2:3 warning hosts.__proto__ BAD_PATTERN']],
-    ['? [a]\n: 1', ['1:3 error - YAML_KEY_TYPE']],
+    ['? [a]\n: 1', ['1:3 left-out - YAML_KEY_TYPE']],
     ['tun: *nothing', ['1:6 error tun YAML_NO_ANCHOR']],
-    ['tun: {<<: 7}', ['1:11 error tun YAML_MERGE']],
+    ['tun: {<<: 7}', ['1:11 left-out tun YAML_MERGE']],
     ['port: 7890', ['1:7 warning port PORT_IS_MIXED']],
     ['mixed_port: 7890', ['1:1 warning mixed_port KEY_UNKNOWN']],
     ['mode: global', ['1:7 warning mode MODE_GLOBAL']],
@@ -170,6 +175,10 @@ describe('keys and values', () => {
     ],
     ['proxies:\n  - {name: x, type: direct, colour: red}', ['2:29 warning proxies[0].colour KEY_UNKNOWN']],
     ['proxy-groups:\n  - {name: g, type: select, proxies: [DIRECT]}', []],
+    [
+      'proxy-groups:\n  - {name: g, type: select, proxies: []}',
+      ['2:12 left-out proxy-groups[0].name GROUP_WITHOUT_MEMBERS'],
+    ],
     ['a: !lamp 1', ['1:1 warning a KEY_UNKNOWN', '1:4 warning - YAML_LOOSE']],
   ])('%s', (text, expected) => {
     expect(problemsOf(text + end)).toEqual(expected);
@@ -179,22 +188,31 @@ describe('keys and values', () => {
 
 describe('rules', () => {
   test.each([
-    ['- DOMAIN,a.example,nowhere', ['2:22 error rules[0] RULE_POLICY_UNKNOWN']],
-    ['- DOMAIN,a.example,direct', ['2:22 error rules[0] RULE_POLICY_UNKNOWN']],
+    ['- DOMAIN,a.example,nowhere', ['2:22 left-out rules[0] RULE_POLICY_UNKNOWN']],
+    ['- DOMAIN,a.example,direct', ['2:22 left-out rules[0] RULE_POLICY_UNKNOWN']],
     ['- DOMAIN,a.example,PASS-RULE', []],
-    ['- DOMAINS,a.example,DIRECT', ['2:5 error rules[0] RULE_UNKNOWN_TYPE']],
-    ['- URL-REGEX,x,DIRECT', ['2:5 error rules[0] RULE_TYPE_OTHER']],
-    ['- "AND,((DOMAIN,a.example),(DST-PORT,x)),DIRECT"', ['2:40 error rules[0] RULE_NOT_A_NUMBER']],
-    ['- "NOT,((DOMAIN,a.example),(NETWORK,udp)),DIRECT"', ['2:10 error rules[0] RULE_LOGIC_ONE']],
-    ['- "SUB-RULE,(NETWORK,udp),nowhere"', ['2:29 error rules[0] SUB_RULE_UNKNOWN']],
+    ['- DOMAINS,a.example,DIRECT', ['2:5 left-out rules[0] RULE_UNKNOWN_TYPE']],
+    ['- URL-REGEX,x,DIRECT', ['2:5 left-out rules[0] RULE_TYPE_OTHER']],
+    ['- "AND,((DOMAIN,a.example),(DST-PORT,x)),DIRECT"', ['2:40 left-out rules[0] RULE_NOT_A_NUMBER']],
+    ['- "NOT,((DOMAIN,a.example),(NETWORK,udp)),DIRECT"', ['2:10 left-out rules[0] RULE_LOGIC_ONE']],
+    ['- "SUB-RULE,(NETWORK,udp),nowhere"', ['2:29 left-out rules[0] SUB_RULE_UNKNOWN']],
     ['- SRC-MAC,00:11:22:33:44:55,DIRECT', ['2:13 warning rules[0] RULE_NEVER']],
-    ['- "IP-CIDR, 10.0.0.0/33, DIRECT"', ['2:15 error rules[0] NOT_A_PREFIX']],
+    ['- "IP-CIDR, 10.0.0.0/33, DIRECT"', ['2:15 left-out rules[0] NOT_A_PREFIX']],
     ["- 'DST-PORT,80/99999,DIRECT'", ['2:18 warning rules[0] RULE_NUMBER_LEFT_OUT']],
     ['- "DOMAIN,\\u0061..b,DIRECT"', ['2:5 warning rules[0] RULE_NEVER']],
-    ['- MATCH', ['2:10 error rules[0] RULE_NO_POLICY', '3:5 warning rules[1] RULE_UNREACHED']],
-    ['- {DOMAIN: x}', ['2:5 error rules[0] FOUND_MAP']],
+    ['- MATCH', ['2:10 left-out rules[0] RULE_NO_POLICY', '3:5 warning rules[1] RULE_UNREACHED']],
+    ['- {DOMAIN: x}', ['2:5 left-out rules[0] FOUND_MAP']],
     ['-', ['2:4 warning rules[0] ITEM_EMPTY']],
   ])('%s', (rule, expected) => {
     expect(problemsOf(`rules:\n  ${rule}\n  - MATCH,DIRECT\n`)).toEqual(expected);
   });
+
+  test.each(['rules: MATCH,x', 'rules: {a: b}', 'rules: [DOMIAN]', 'rules: [{a: b}, "MTACH,x"]', 'rules: *none'])(
+    '%s: without rules everything would go DIRECT',
+    (text) => {
+      const { config, problems } = loadProfile(text);
+      expect(config).toBeUndefined();
+      expect(problems.at(-1)?.code ?? '').toMatch(/^(FOUND_|RULE|YAML_NO)/);
+    },
+  );
 });

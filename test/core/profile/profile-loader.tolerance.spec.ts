@@ -4,7 +4,6 @@
  */
 import { describe, expect, test } from 'vitest';
 import { type Config, defaultConfig } from '../../../core/contract/config.ts';
-import { laterCodes } from '../../../core/contract/problem-texts.ts';
 import { loadProfile } from '../../../core/profile/profile-loader.ts';
 
 /** Each word in place of the `@` of a profile. */
@@ -241,19 +240,6 @@ describe('what Clash takes is no error', () => {
       expect(config).toBeDefined();
     }
   });
-
-  test.each([
-    'rules: ["DOMAIN-REGEX,^(?!ads),DIRECT"]',
-    'rules: ["DOMAIN-REGEX,(a)-\\\\1,DIRECT"]',
-    'mode: Script\nscript: {code: "def main(ctx, metadata): return"}',
-    'dns: {nameserver: ["quic://192.0.2.1"]}',
-    'dns: {nameserver: [192.0.2.1], nameserver-policy: {+.a: ["dhcp://eth0"]}}',
-  ])('what would send traffic another way is refused as not supported yet: %s', (text) => {
-    const errors = loadProfile(text).problems.filter(({ severity }) => severity === 'error');
-    expect(errors).toHaveLength(1);
-    expect(errors[0]?.message).toMatch(/not supported yet|supported yet/);
-    expect(errors.filter(({ code }) => code === undefined || !laterCodes.has(code))).toEqual([]);
-  });
 });
 
 describe('keys of other clients are known as such', () => {
@@ -314,11 +300,11 @@ describe('what it means', () => {
     expect(loadProfile('rules: [\n"MATCH,DIRECT"\n').failure).toBe('CONFIG_SYNTAX');
   });
 
-  test('base64 that holds no text leaves the proxy out', () => {
+  test('base64 that holds no text is no password', () => {
     expect(
       codes('proxies: [{name: a, type: socks5, server: s, port: 1, username: u, password: !!binary /w==}]'),
     ).toContain('YAML_BINARY');
-    expect(secrets('!!binary /w==')).toBeUndefined();
+    expect(secrets('!!binary /w==')).toEqual({ type: 'unspoken', name: 'a', kind: 'socks5' });
   });
 
   test.each([
@@ -438,10 +424,11 @@ Rule:
 
   test('servers that cannot be asked are left out; where nobody is left it is an error', () => {
     const servers = (list: string) => loadProfile(`dns: {nameserver: [${list}]}\nrules: ["MATCH,DIRECT"]`);
-    expect(servers('"quic://192.0.2.1", 192.0.2.2, "dhcp://eth0"').config?.dns.nameserver).toHaveLength(1);
-    expect(servers('"quic://192.0.2.1"').failure).toBe('CONFIG_INVALID');
-    expect(servers('').failure).toBe('CONFIG_INVALID');
-    for (const list of ['', '"quic://192.0.2.1"']) {
+    expect(servers('"ts://x", 192.0.2.2, "ftp://192.0.2.1"').config?.dns.nameserver).toHaveLength(1);
+    expect(servers('"ts://x"').failure).toBe('CONFIG_INVALID');
+    expect(servers('"ftp://192.0.2.1"').failure).toBe('CONFIG_INVALID');
+    expect(servers('').config?.dns.nameserver).toEqual([{ kind: 'system' }]);
+    for (const list of ['', '"ts://x"']) {
       expect(config(`dns: {enable: false, nameserver: [${list}]}`).dns.nameserver).toEqual([{ kind: 'system' }]);
     }
     expect(servers('"192.0.2.1#gone proxy", 192.0.2.2').config?.dns.nameserver).toHaveLength(1);
