@@ -3,24 +3,9 @@
  * are bound to or an address behind their NAT. The engine has the same for flows from the TUN
  * (`native/src/socks5/relay_address.rs`); both are held to `native/src/socks5/relay-addresses.txt`.
  */
-import { type Ip, ipFamily, ipToBytes, isLoopback, parseIp } from '../base/address.ts';
-import { type Cidr, cidrContains, parseCidr } from '../base/cidr.ts';
+import { type Ip, ipFamily, ipToBytes, parseIp } from '../base/address.ts';
+import { reachOf } from '../base/reach.ts';
 import type { Endpoint } from '../contract/flow.ts';
-
-/** From where an address can be reached. */
-type Reach = 'nobody' | 'machine' | 'link' | 'site' | 'world';
-
-/** After the IANA special-purpose address registries (RFC 6890). Fake addresses (RFC 2544) are a site's own as well. */
-const reaches: readonly (readonly [Cidr, Reach])[] = (
-  [
-    ['nobody', ['0.0.0.0/8', '224.0.0.0/3', '::/96', 'ff00::/8']],
-    ['link', ['169.254.0.0/16', 'fe80::/10']],
-    [
-      'site',
-      ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '198.18.0.0/15', 'fc00::/7', 'fec0::/10'],
-    ],
-  ] as const
-).flatMap(([reach, texts]) => texts.flatMap((text) => parseCidr(text) ?? []).map((cidr) => [cidr, reach] as const));
 
 /** The reply's address where it can be meant for us; else that of the proxy, which the control connection has reached. */
 export function udpRelayAddress(bound: Endpoint, proxy: { readonly host: Ip; readonly port: number }): Endpoint {
@@ -47,11 +32,6 @@ function canBeMeant(address: Ip, own: Ip): boolean {
     case 'world':
       return true;
   }
-}
-
-function reachOf(ip: Ip): Reach {
-  if (isLoopback(ip)) return 'machine';
-  return reaches.find(([cidr]) => cidrContains(cidr, ip))?.[1] ?? 'world';
 }
 
 /** The same /24, or /64. */

@@ -98,6 +98,13 @@ export class SubscriptionServer {
     return `${this.#scheme}://127.0.0.1:${this.port}${path}`;
   }
 
+  /** Connections that are open. */
+  async open(): Promise<number> {
+    return await new Promise((resolve, reject) =>
+      this.#server.getConnections((error, count) => (error === null ? resolve(count) : reject(error))),
+    );
+  }
+
   async stop(): Promise<void> {
     this.#server.closeAllConnections();
     this.#server.close();

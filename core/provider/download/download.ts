@@ -9,7 +9,8 @@ import { AppError } from '../../base/app-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import { Lifetime } from '../../base/deadline.ts';
 import type { Progress } from '../../contract/providers.ts';
-import { type HttpProxy, requestOnce } from './http-request.ts';
+import { type HttpProxy, type OneAnswer, requestOnce } from './http-request.ts';
+import { assertMayLead, distanceOfAddress, distanceOfHost, headersAcross } from './redirect.ts';
 
 export interface DownloadRequest {
   readonly url: string;
@@ -81,11 +82,15 @@ export class Downloader {
   }
 
   async #follow(request: DownloadRequest, life: Lifetime): Promise<Downloaded> {
+    const isConditional = request.etag !== undefined || request.lastModified !== undefined;
     let url = addressOf(request.url);
+    let own = request.headers ?? {};
+    /** How far the host is that has led here. */
+    let from = 0;
     for (let redirects = 0; ; redirects++) {
-      const answer = await this.#ask(url, request, life);
+      const { answer, address } = await this.#ask(url, { ...request, headers: own }, life, from);
       const { statusCode = 0, headers } = answer;
-      if (statusCode === 304) {
+      if (statusCode === 304 && isConditional) {
         answer.destroy();
         return { kind: 'unchanged', headers: headersOf(answer) };
       }
@@ -96,13 +101,14 @@ export class Downloader {
         throw new AppError('DOWNLOAD_STATUS', `the server answered ${statusCode}`, { details: { status: statusCode } });
       if (redirects === maxRedirects) throw new AppError('DOWNLOAD_FAILED', `more than ${maxRedirects} redirects`);
       const next = addressOf(headers.location, url);
-      if (url.protocol === 'https:' && next.protocol === 'http:')
-        throw new AppError('DOWNLOAD_FAILED', 'the server leads from https to http, where others could read it');
+      from = Math.max(from, address === undefined ? distanceOfHost(url.hostname) : distanceOfAddress(address));
+      assertMayLead(url, next, from);
+      own = headersAcross(own, url, next);
       url = next;
     }
   }
 
-  async #ask(url: URL, request: DownloadRequest, life: Lifetime): Promise<IncomingMessage> {
+  async #ask(url: URL, request: DownloadRequest, life: Lifetime, from: number): Promise<OneAnswer> {
     const { clock, proxy, ca, version } = this.#options;
     const step = new Lifetime(life.signal);
     step.endAfter(clock, headMs, () => tooSlow('no answer came'));
@@ -120,6 +126,7 @@ export class Downloader {
         proxy: proxy(),
         ca,
         signal: step.signal,
+        accepts: (address) => distanceOfAddress(address) >= from,
       });
     } catch (caught) {
       throw step.signal.aborted ? AppError.from(step.signal.reason, 'DOWNLOAD_FAILED', 'given up') : caught;
@@ -139,7 +146,6 @@ export class Downloader {
     const chunks: Buffer[] = [];
     let size = 0;
     let isOver = false;
-    const plain = unpacked(answer, answer.headers['content-encoding'] ?? '');
     const stop = (): void => void answer.destroy(asError(life.signal.reason));
     life.signal.addEventListener('abort', stop, { once: true });
     let cancel = (): void => undefined;
@@ -155,6 +161,7 @@ export class Downloader {
     });
     rearm();
     try {
+      const plain = unpacked(answer, answer.headers['content-encoding'] ?? '');
       for await (const chunk of plain as AsyncIterable<unknown>) {
         if (!(chunk instanceof Uint8Array)) continue;
         const bytes = Buffer.from(chunk);

@@ -1,9 +1,12 @@
 /** One GET over a connection of its own: directly, or through an HTTP proxy by CONNECT. Certificates are always checked. */
+import { lookup } from 'node:dns';
 import http, { type IncomingMessage } from 'node:http';
-import net, { type Socket } from 'node:net';
+import net, { type LookupFunction, type Socket } from 'node:net';
 import tls from 'node:tls';
+import type { Ip } from '../../base/address.ts';
 import { AppError, errnoOf } from '../../base/app-error.ts';
 import type { Credentials } from '../../net/socks5.ts';
+import { tooNear } from './redirect.ts';
 
 export interface HttpProxy {
   readonly host: string;
@@ -17,15 +20,25 @@ export interface OneRequest {
   /** PEM of further authorities. */
   readonly ca: string | undefined;
   readonly signal: AbortSignal;
+  /** Which addresses of a name may be dialled, where no proxy dials it. */
+  readonly accepts?: (address: Ip) => boolean;
+}
+
+export interface OneAnswer {
+  readonly answer: IncomingMessage;
+  /** Of the server; undefined where a proxy has dialled it. */
+  readonly address: Ip | undefined;
 }
 
 /** Resolves with the head of the answer, the body still to be read. Rejects with DOWNLOAD_*; ends with the signal before that. */
-export async function requestOnce(url: URL, { headers, proxy, ca, signal }: OneRequest): Promise<IncomingMessage> {
+export async function requestOnce(url: URL, { headers, proxy, ca, signal, accepts }: OneRequest): Promise<OneAnswer> {
   const isTls = url.protocol === 'https:';
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const port = url.port === '' ? (isTls ? 443 : 80) : Number(url.port);
   const plain =
-    proxy === undefined ? net.connect({ host, port }) : await throughProxy(proxy, url.hostname, port, signal);
+    proxy === undefined
+      ? net.connect({ host, port, ...(accepts === undefined ? {} : { lookup: lookupOf(accepts) }) })
+      : await throughProxy(proxy, url.hostname, port, signal);
   const socket = isTls
     ? tls.connect({ socket: plain, host, ...(net.isIP(host) === 0 ? { servername: host } : {}), ...trusted(ca) })
     : plain;
@@ -53,13 +66,28 @@ export async function requestOnce(url: URL, { headers, proxy, ca, signal }: OneR
         createConnection: () => socket,
         signal,
       });
-      request.on('response', resolve);
+      request.on('response', (answer) =>
+        resolve({ answer, address: proxy === undefined ? plain.remoteAddress : undefined }),
+      );
       request.on('error', giveUp);
       request.end();
     } catch (error) {
       giveUp(error);
     }
   });
+}
+
+/** The system's, without the addresses that are not accepted. */
+function lookupOf(accepts: (address: Ip) => boolean): LookupFunction {
+  return (hostname, options, callback) =>
+    lookup(hostname, { ...options, all: true }, (error, found) => {
+      const accepted = error === null ? found.filter(({ address }) => accepts(address)) : [];
+      const [first] = accepted;
+      if (error !== null) callback(error, []);
+      else if (first === undefined) callback(tooNear(), []);
+      else if (options.all === true) callback(null, accepted);
+      else callback(null, first.address, first.family);
+    });
 }
 
 function throughProxy(proxy: HttpProxy, hostname: string, port: number, signal: AbortSignal): Promise<Socket> {

@@ -4,14 +4,14 @@ import net, { type AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../../core/base/clock.ts';
 import { Downloader, type DownloadRequest } from '../../../../core/provider/download/download.ts';
-import type { HttpProxy } from '../../../../core/provider/download/http-request.ts';
+import { type HttpProxy, requestOnce } from '../../../../core/provider/download/http-request.ts';
 import { TestAuthority } from '../../../support/certificate.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
 import { type Answer, answers, SubscriptionServer } from '../../../support/subscription-server.ts';
 
 const mebibyte = 1024 * 1024;
-const code = (expected: string) => expect.objectContaining({ code: expected });
+const code = (expected: string) => expect.objectContaining({ code: expect.stringContaining(expected) });
 const authority = new TestAuthority();
 let server: SubscriptionServer;
 let proxy: HttpProxy | undefined;
@@ -106,6 +106,23 @@ describe('what is there', () => {
     expect(server.heads[0]).not.toHaveProperty('content-length');
   });
 
+  test('they stay with the origin that they were meant for, and do not come back', async () => {
+    const other = await SubscriptionServer.start();
+    server.routes.set('/a', answers.redirect('/b'));
+    server.routes.set('/b', answers.redirect(other.url('/c')));
+    other.routes.set('/c', answers.redirect(server.url('/d')));
+    server.routes.set('/d', answers.text('rules'));
+    const headers = { authorization: 'token x', 'user-agent': 'other/1', 'x-token': 'y', cookie: 'z=1' };
+    await get('/a', { headers });
+    const [first, second, back] = server.heads;
+    expect([first, second]).toMatchObject([headers, headers]);
+    for (const head of [other.heads[0], back]) {
+      expect(head).toMatchObject({ 'user-agent': 'clash.meta Mirage/1' });
+      for (const name of ['authorization', 'x-token', 'cookie']) expect(head).not.toHaveProperty(name);
+    }
+    await other.stop();
+  });
+
   test('tells how far it is', async () => {
     const told: number[] = [];
     server.routes.set('/a', (_, response) => void response.writeHead(200, { 'content-length': 5 }).end('rules'));
@@ -140,6 +157,26 @@ describe('what goes wrong has its code, and leaves nothing in memory', () => {
   ])('%s', async (_, answer, expected) => {
     server.routes.set('/a', answer);
     await expect(get('/a')).rejects.toThrow(code(expected));
+  });
+
+  test('that nothing has changed, to who has nothing', async () => {
+    server.routes.set('/a', answers.status(304));
+    await expect(get('/a')).rejects.toThrow(code('DOWNLOAD_STATUS'));
+    expect(await get('/a', { etag: '"x"' })).toMatchObject({ kind: 'unchanged' });
+  });
+
+  test.each<[string, Answer]>([
+    ['an unknown coding', (_, response) => void response.writeHead(200, { 'content-encoding': 'rot13' }).write('x')],
+    ['too much', (_, response) => void response.writeHead(200, { 'content-length': 9 * mebibyte }).write('x')],
+    ['a bomb', answers.bomb(20)],
+    ['zeros', answers.zeros(20)],
+    ['an error with a body', (_, response) => void response.writeHead(500).write('x')],
+    ['a redirect with a body', (_, response) => void response.writeHead(302, { location: 'ftp://x' }).write('x')],
+    ['nothing new with a body', (_, response) => void response.writeHead(304).write('')],
+  ])('%s: the connection is not kept', async (_, answer) => {
+    server.routes.set('/a', answer);
+    await expect(get('/a')).rejects.toThrow(code('DOWNLOAD_'));
+    await eventually(async () => expect(await server.open()).toBe(0));
   });
 
   test('too many redirects', async () => {
@@ -216,6 +253,61 @@ describe('what goes wrong has its code, and leaves nothing in memory', () => {
   });
 });
 
+describe('nobody outside leads to this machine', () => {
+  /** A proxy that takes every name for our server. */
+  const between = async () => {
+    const dialled: string[] = [];
+    const machine = http.createServer();
+    machine.on('connect', (request, socket) => {
+      dialled.push(request.url ?? '');
+      const onward = net.connect(server.port, '127.0.0.1', () => {
+        socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+        onward.pipe(socket).pipe(onward);
+      });
+      for (const each of [onward, socket]) each.on('error', () => undefined);
+    });
+    machine.listen(0, '127.0.0.1');
+    await once(machine, 'listening');
+    proxy = { host: '127.0.0.1', port: (machine.address() as AddressInfo).port };
+    return { dialled, stop: () => machine.close() };
+  };
+
+  test('through a proxy, by what the address says', async () => {
+    const { dialled, stop } = await between();
+    for (const to of [server.url('/secret'), 'http://localhost/secret', 'http://192.168.1.1/', 'http://nas.lan/']) {
+      server.routes.set('/a', answers.redirect(to));
+      await expect(downloader().get({ url: 'http://sub.example/a', maxBytes: mebibyte })).rejects.toThrow(
+        code('DOWNLOAD_FAILED'),
+      );
+    }
+    expect(new Set(dialled)).toEqual(new Set(['sub.example:80']));
+    expect(server.asked).not.toContain('/secret');
+    server.routes.set('/a', answers.redirect('http://other.example/b'));
+    server.routes.set('/b', answers.text('rules'));
+    expect(await downloader().get({ url: 'http://sub.example/a', maxBytes: mebibyte })).toMatchObject({
+      bytes: Buffer.from('rules'),
+    });
+    stop();
+  });
+
+  test('directly, also by a name that has such an address', async () => {
+    const asked: string[] = [];
+    const attempt = requestOnce(new URL(`http://localhost:${server.port}/a`), {
+      headers: {},
+      proxy: undefined,
+      ca: undefined,
+      signal: new AbortController().signal,
+      accepts: (address) => {
+        asked.push(address);
+        return false;
+      },
+    });
+    await expect(attempt).rejects.toThrow(code('DOWNLOAD_FAILED'));
+    expect(asked).toContain('127.0.0.1');
+    expect(server.asked).toEqual([]);
+  });
+});
+
 describe('https', () => {
   let secure: SubscriptionServer;
   afterEach(() => secure.stop());
@@ -239,6 +331,15 @@ describe('https', () => {
     await start(hosts, until);
     await expect(fetchIt()).rejects.toThrow(code('DOWNLOAD_TLS'));
     expect(secure.asked).toEqual([]);
+  });
+
+  test('what the profile sends goes up to https as who we are, without its secrets', async () => {
+    await start(['127.0.0.1']);
+    server.routes.set('/up', answers.redirect(secure.url('/a')));
+    const headers = { authorization: 'token x', 'user-agent': 'other/1' };
+    await downloader().get({ url: server.url('/up'), maxBytes: mebibyte, headers });
+    expect(secure.heads[0]).toMatchObject({ 'user-agent': 'other/1' });
+    expect(secure.heads[0]).not.toHaveProperty('authorization');
   });
 
   test('so is one of an unknown authority, and the way down to http', async () => {
