@@ -11,7 +11,7 @@ import { countOf, formatAge } from './quantity.ts';
 export const providerActions = ['list', 'update'] as const;
 export type ProviderAction = (typeof providerActions)[number];
 
-/** Without a name all of them. Exit code 1 when one could not be had; the copy that is there stays then. */
+/** Without a name all of them. Exit code 1 when one could not be had or used; the copy that is there stays then. */
 export async function providers(
   context: CommandContext,
   action: ProviderAction,
@@ -32,8 +32,19 @@ export async function providers(
   }
   const rows = context.providers.rows().filter((row) => name === undefined || row.name === name);
   print(context, options, rows);
-  const failed = action === 'update' ? rows.find(({ error }) => error !== undefined)?.error : undefined;
-  if (failed !== undefined) throw AppError.fromData(failed);
+  if (action === 'update') assertAllThere(rows);
+}
+
+/** Throws for the first that could not be had, or of which nothing can be used. */
+function assertAllThere(rows: readonly ProviderRow[]): void {
+  for (const { name, source, entries, error } of rows) {
+    if (error !== undefined) throw AppError.fromData(error);
+    if (source !== 'inline' && entries === null)
+      throw new AppError('DOWNLOAD_FAILED', `"${plainText(name)}" cannot be used: nothing of it is there`, {
+        expected:
+          source === 'file' ? "a file in the profile's directory" : 'an address that begins with https:// or http://',
+      });
+  }
 }
 
 /** What has come is in force at once where the helper is reached and is this user's; else with the next start. */

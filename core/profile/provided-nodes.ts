@@ -16,7 +16,7 @@ export interface ProvidedNodes {
 }
 
 /** Nodes of providers; all together no more than so many. */
-const maxNodes = 9_000;
+export const maxNodes = 9_000;
 
 /**
  * In Clash the nodes of each provider have names apart from all others; here one whose name is taken carries that of its
@@ -53,5 +53,5 @@ export function readProvided(
 }
 
 function nodesOf({ provider, payload }: WrittenProxyProvider, contents: ProviderSource): ProviderNodes {
-  return payload === undefined ? contents.nodesOf(provider) : { nodes: readProviderNodes(payload.lenient, provider) };
+  return payload === undefined ? contents.nodesOf(provider) : readProviderNodes(payload.lenient, provider);
 }

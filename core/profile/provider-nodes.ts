@@ -8,14 +8,28 @@ import type { YamlValue } from './yaml-value.ts';
 
 type Wishes = Pick<ProxyProvider, 'filters' | 'excludeFilters' | 'excludeTypes' | 'override'>;
 
+export interface FoundNodes {
+  readonly nodes: ProxyConfig[];
+  /** Entries that are not wanted, and those that are. */
+  readonly unwanted: number;
+  readonly wanted: number;
+}
+
 /** Of a list of nodes as `proxies` has it; of two with one name the first counts, as in Clash. Changes the list's own YAML. */
-export function readProviderNodes(list: YamlValue, wishes: Wishes): ProxyConfig[] {
+export function readProviderNodes(list: YamlValue, wishes: Wishes): FoundNodes {
   const names = new Set<string>();
+  let unwanted = 0;
+  let wanted = 0;
   const kept = list.keepItems((node) => {
     const item = list.source.follow(node);
     if (!isMap<Node, Node | null>(item)) return false;
     const name = textAt(item, 'name');
-    if (name === undefined || !isWanted(name, textAt(item, 'type') ?? '', wishes)) return false;
+    if (name === undefined) return false;
+    if (!isWanted(name, textAt(item, 'type') ?? '', wishes)) {
+      unwanted += 1;
+      return false;
+    }
+    wanted += 1;
     const now = renamed(name, wishes);
     if (names.has(now)) return false;
     names.add(now);
@@ -23,7 +37,7 @@ export function readProviderNodes(list: YamlValue, wishes: Wishes): ProxyConfig[
     for (const [key, value] of Object.entries(wishes.override.keys)) put(item, key, value);
     return true;
   });
-  return kept ? readProxies(list.lenient, new PolicyNames()) : [];
+  return { nodes: kept ? readProxies(list.lenient, new PolicyNames()) : [], unwanted, wanted };
 }
 
 function isWanted(name: string, type: string, { filters, excludeFilters, excludeTypes }: Wishes): boolean {

@@ -17,7 +17,7 @@ import { YamlMap } from './yaml-map.ts';
 import type { YamlValue } from './yaml-value.ts';
 
 /** Of each kind; what is more is left out. */
-const maxProviders = 300;
+export const maxProviders = 300;
 /** A month of seconds. */
 const maxInterval = 31 * 86_400;
 const usualInterval = 86_400;

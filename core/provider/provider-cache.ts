@@ -49,8 +49,10 @@ export class ProviderCache {
     return this.#readJson('copies', `${hashOf(url)}.json`, copySchema);
   }
 
+  /** Undefined also when what is there is not what is known of it: a crash may have come between the two. */
   bytesOf(url: string): Buffer | undefined {
-    return this.#readBytes('copies', hashOf(url));
+    const bytes = this.#readBytes('copies', hashOf(url));
+    return bytes !== undefined && hashOf(bytes) === this.copyOf(url)?.sha256 ? bytes : undefined;
   }
 
   /** Throws what the file system says; an earlier copy stays then. */

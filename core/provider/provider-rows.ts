@@ -5,21 +5,14 @@ import type { Wanted } from '../profile/profile-loader.ts';
 import type { ProviderPlace, ProxyProvider, RuleProvider } from '../profile/provider-contents.ts';
 import { unused } from '../profile/provider-uses.ts';
 import { FormatError } from './formats/format-error.ts';
-import type { ProviderShelf, WantedGeo } from './provider-shelf.ts';
+import type { ProviderFacts } from './provider-facts.ts';
+import { type GeoUser, urlOf } from './provider-shelf.ts';
 
 export type DownloadState = Pick<ProviderRow, 'updatedAt' | 'nextAt' | 'updating' | 'progress' | 'error'>;
 
-/** The lists of one file of geodata that rules want. */
-export interface GeoUser {
-  readonly kind: 'geodata';
-  readonly name: string;
-  readonly lists: readonly WantedGeo[];
-}
-
 export interface RowSources {
   readonly wanted: Wanted;
-  readonly directory: string | undefined;
-  readonly shelf: ProviderShelf;
+  readonly facts: Pick<ProviderFacts, 'nodesOf' | 'madeOf' | 'listsOf'>;
   readonly geo: readonly GeoUser[];
   readonly stateOf: (url: string) => DownloadState;
 }
@@ -42,9 +35,9 @@ export function unreadable(problem: FormatError): AppError {
 }
 
 function nodeRow(provider: ProxyProvider, sources: RowSources): ProviderRow {
-  const { shelf, directory, wanted } = sources;
+  const { facts, wanted } = sources;
   const isInline = provider.place.kind === 'inline';
-  const { nodes, missing, problem } = isInline ? { nodes: [] } : shelf.nodesOf(provider, directory);
+  const { nodes, missing, problem } = facts.nodesOf(provider);
   return {
     name: provider.name,
     kind: 'proxies',
@@ -57,7 +50,7 @@ function nodeRow(provider: ProxyProvider, sources: RowSources): ProviderRow {
 
 function ruleRow(provider: RuleProvider, set: string, sources: RowSources): ProviderRow {
   const { name, place, behavior, format } = provider;
-  const made = sources.shelf.madeOf(provider, sources.directory);
+  const made = sources.facts.madeOf(provider);
   const problem = made instanceof FormatError ? made : undefined;
   const contents = made === undefined || made instanceof FormatError ? undefined : made;
   return {
@@ -72,15 +65,18 @@ function ruleRow(provider: RuleProvider, set: string, sources: RowSources): Prov
   };
 }
 
-function geoRow({ name, lists }: GeoUser, sources: RowSources): ProviderRow {
-  const [first] = lists;
-  const url = first?.places.urls[first.file] ?? '';
-  const made = [...sources.shelf.madeOfGeo(lists).values()];
+function geoRow(user: GeoUser, sources: RowSources): ProviderRow {
+  const { name, lists } = user;
+  const made = [...sources.facts.listsOf(user).values()];
   const there = made.filter((each) => each !== undefined && !(each instanceof FormatError)).length;
+  // A code that it has not is no fault of the file.
+  const problem = made.find(
+    (each): each is FormatError => each instanceof FormatError && each.trouble !== 'NOT_LISTED',
+  );
   return {
     name,
     kind: 'geodata',
-    ...placeOf({ kind: 'http', url, interval: 0, headers: {} }, undefined, sources),
+    ...placeOf({ kind: 'http', url: urlOf(user), interval: 0, headers: {} }, problem, sources),
     entries: made.includes(undefined) ? null : there,
     leftOut: made.length - there,
     use: together(lists.map((list) => sources.wanted.uses.sets.get(list.name) ?? unused)),

@@ -7,7 +7,7 @@ import { isAbsolute, relative, resolve } from 'node:path';
 import { LRUCache } from 'lru-cache';
 import { groupBy } from '../base/group-by.ts';
 import type { Logger } from '../base/logger.ts';
-import type { SetTrouble } from '../contract/sets.ts';
+import { maxSets, type SetTrouble } from '../contract/sets.ts';
 import type {
   ProviderNodes,
   ProviderPlace,
@@ -17,6 +17,7 @@ import type {
   SetContents,
   WantedSet,
 } from '../profile/provider-contents.ts';
+import { maxProviders } from '../profile/provider-section.ts';
 import { FormatError } from './formats/format-error.ts';
 import { geoCode, keyOf, readGeoFile } from './formats/geo-file.ts';
 import { inlineSet, readSet } from './formats/read-set.ts';
@@ -26,20 +27,33 @@ import { hashOf, type MadeSet, type ProviderCache } from './provider-cache.ts';
 
 /** Grows when sets are made otherwise of the same bytes. */
 const makeVersion = 1;
+/** Nodes that are remembered, of all providers; a configuration has 9,000 at most. */
+const mostNodes = 100_000;
 /** Bytes of a file beside the profile. */
 const maxFileBytes = 64 * 1024 * 1024;
 
 export type WantedGeo = Extract<WantedSet, { kind: 'geo' }>;
-type Nodes = ProviderNodes & { readonly problem?: FormatError };
-type Made = MadeSet | FormatError;
+/** The lists of one file of geodata that rules want. */
+export interface GeoUser {
+  readonly kind: 'geodata';
+  readonly name: string;
+  readonly lists: readonly WantedGeo[];
+}
+
+export type Nodes = ProviderNodes & { readonly problem?: FormatError };
+export type Made = MadeSet | FormatError;
 
 export class ProviderShelf {
   readonly #cache: ProviderCache;
   readonly #log: Logger;
-  /** What was understood of nodes lately, by what it was made of. */
-  readonly #nodes = new LRUCache<string, Nodes>({ max: 50 });
+  /** What was understood of nodes lately, by what it was made of: of each provider what is there and what has just come. */
+  readonly #nodes = new LRUCache<string, Nodes>({
+    max: 2 * maxProviders,
+    maxSize: mostNodes,
+    sizeCalculation: ({ nodes }) => nodes.length + 1,
+  });
   /** Sets that cannot be made, by key: their bytes are not read again and again. */
-  readonly #failures = new LRUCache<string, FormatError>({ max: 500 });
+  readonly #failures = new LRUCache<string, FormatError>({ max: 2 * maxSets });
 
   constructor(cache: ProviderCache, log: Logger) {
     this.#cache = cache;
@@ -59,16 +73,29 @@ export class ProviderShelf {
   }
 
   nodesOf(provider: ProxyProvider, directory: string | undefined): Nodes {
-    const bytes = this.#bytesOf(provider.place, directory);
+    const { place } = provider;
+    if (place.kind === 'http') {
+      const copy = this.#cache.copyOf(place.url);
+      return copy === undefined
+        ? { nodes: [], missing: 'NOT_FETCHED' }
+        : this.#nodesOf(provider, copy.sha256, () => this.#cache.bytesOf(place.url));
+    }
+    const bytes = this.#bytesOf(place, directory);
     return bytes === undefined ? { nodes: [], missing: 'NOT_FETCHED' } : this.nodesIn(bytes, provider);
   }
 
   /** Nodes in these bytes. */
   nodesIn(bytes: Buffer, provider: ProxyProvider): Nodes {
-    const key = `${hashOf(bytes)} ${provider.text}`;
+    return this.#nodesOf(provider, hashOf(bytes), () => bytes);
+  }
+
+  #nodesOf(provider: ProxyProvider, sha256: string, bytes: () => Buffer | undefined): Nodes {
+    const key = `${sha256} ${provider.text}`;
     const known = this.#nodes.get(key);
     if (known !== undefined) return known;
-    const nodes = attempt(() => readNodes(bytes, provider));
+    const there = bytes();
+    if (there === undefined) return { nodes: [], missing: 'NOT_FETCHED' };
+    const nodes = attempt(() => readNodes(there, provider));
     const found: Nodes =
       nodes instanceof FormatError ? { nodes: [], missing: nodes.trouble, problem: nodes } : { nodes };
     this.#nodes.set(key, found);
@@ -84,10 +111,11 @@ export class ProviderShelf {
     }
     if (place.kind === 'http') {
       const copy = this.#cache.copyOf(place.url);
-      return (
-        copy &&
-        this.#made(providerKey(copy.sha256, provider), () => this.#setIn(this.#cache.bytesOf(place.url), provider))
-      );
+      const key = copy && providerKey(copy.sha256, provider);
+      const known = key === undefined ? undefined : this.#known(key);
+      if (key === undefined || known !== undefined) return known;
+      const bytes = this.#cache.bytesOf(place.url);
+      return bytes && this.#made(key, () => this.#setIn(bytes, provider));
     }
     const bytes = this.#bytesOf(place, directory);
     return bytes && this.madeIn(bytes, provider);
@@ -109,7 +137,7 @@ export class ProviderShelf {
     const open: WantedGeo[] = [];
     for (const each of wanted) {
       const key = geoKey(sha256, each);
-      const known = this.#cache.madeSet(key) ?? this.#failures.get(key);
+      const known = this.#known(key);
       if (known === undefined) open.push(each);
       else made.set(each.name, known);
     }
@@ -124,6 +152,7 @@ export class ProviderShelf {
     made: Map<string, Made | undefined>,
   ): void {
     const [first] = open;
+    for (const { name } of open) made.set(name, undefined);
     if (bytes === undefined || first === undefined) return;
     const codes = open.map((each) => geoCode(each.file === 'geosite' ? 'GEOSITE' : 'GEOIP', each.code));
     const lists = attempt(() => readGeoFile(first.file, bytes, codes));
@@ -147,28 +176,24 @@ export class ProviderShelf {
     return found;
   }
 
-  #setIn(bytes: Buffer | undefined, { format, behavior }: RuleProvider): CanonicalSet {
-    if (bytes === undefined) throw new FormatError('NOT_READABLE', 'the copy is lost');
+  #setIn(bytes: Buffer, { format, behavior }: RuleProvider): CanonicalSet {
     return readSet(bytes, format, behavior);
   }
 
+  #known(key: string): Made | undefined {
+    return this.#cache.madeSet(key) ?? this.#failures.get(key);
+  }
+
   #made(key: string, make: () => CanonicalSet): Made {
-    const known = this.#cache.madeSet(key) ?? this.#failures.get(key);
+    const known = this.#known(key);
     if (known !== undefined) return known;
     const made = attempt(() => this.#cache.keepSet(key, make()));
     if (made instanceof FormatError) this.#failures.set(key, made);
     return made;
   }
 
-  #bytesOf(place: ProviderPlace, directory: string | undefined): Buffer | undefined {
-    switch (place.kind) {
-      case 'http':
-        return this.#cache.bytesOf(place.url);
-      case 'file':
-        return this.#fileBytes(place.path, directory);
-      case 'inline':
-        return undefined;
-    }
+  #bytesOf(place: Exclude<ProviderPlace, { kind: 'http' }>, directory: string | undefined): Buffer | undefined {
+    return place.kind === 'file' ? this.#fileBytes(place.path, directory) : undefined;
   }
 
   /** Only regular files within the directory, wherever links lead. */
@@ -194,6 +219,11 @@ export class ProviderShelf {
       return undefined;
     }
   }
+}
+
+/** Where the file is that has these lists. */
+export function urlOf({ lists: [first] }: GeoUser): string {
+  return first?.places.urls[first.file] ?? '';
 }
 
 export function contentsOf(made: Made | undefined): SetContents {

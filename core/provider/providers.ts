@@ -6,41 +6,28 @@
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
-import { groupBy } from '../base/group-by.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ErrorData } from '../contract/error.ts';
 import type { Progress, ProviderRow } from '../contract/providers.ts';
 import { noWishes, type Wanted } from '../profile/profile-loader.ts';
-import type { ProviderPlace, ProviderSource, ProxyProvider, RuleProvider } from '../profile/provider-contents.ts';
+import type { ProviderSource } from '../profile/provider-contents.ts';
 import { type Downloader, downloadStopped, progressOf } from './download/download.ts';
 import { FormatError } from './formats/format-error.ts';
 import type { Copy, ProviderCache } from './provider-cache.ts';
-import { type DownloadState, type GeoUser, providerRows, unreadable } from './provider-rows.ts';
-import { ProviderShelf } from './provider-shelf.ts';
+import { ProviderFacts } from './provider-facts.ts';
+import { type DownloadState, providerRows, unreadable } from './provider-rows.ts';
+import { type GeoUser, ProviderShelf } from './provider-shelf.ts';
+import { type Source, sourcesOf, type User, type Worth, worthOf } from './provider-sources.ts';
 
 /** Downloads at a time. */
 const maxDownloads = 4;
-/** Bytes of a download, by what it is. */
-const maxBytes = { rules: 32 * 1024 * 1024, proxies: 8 * 1024 * 1024, geodata: 64 * 1024 * 1024 } as const;
 /** Milliseconds between two looks at what is due, and between attempts that fail: the first, and the longest. */
 const tickMs = 15_000;
 const firstRetryMs = 60_000;
 const lastRetryMs = 3_600_000;
-
-/** Somebody who wants what is at an address. */
-type User =
-  | { readonly kind: 'rules'; readonly name: string; readonly provider: RuleProvider }
-  | { readonly kind: 'proxies'; readonly name: string; readonly provider: ProxyProvider }
-  | GeoUser;
-
-interface Source {
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Milliseconds; 0 = once. */
-  readonly interval: number;
-  readonly maxBytes: number;
-  readonly users: User[];
-}
+/** Milliseconds in which new contents are told once while downloads are under way: at first, and at most. */
+const firstTellingMs = 2_000;
+const lastTellingMs = 30_000;
 
 interface Attempts {
   failures: number;
@@ -73,16 +60,21 @@ export class Providers {
   readonly #options: ProvidersOptions;
   readonly #shelf: ProviderShelf;
   readonly #attempts = new Map<string, Attempts>();
+  readonly #facts: ProviderFacts;
   #wanted = noWishes;
-  #directory: string | undefined;
   #sources = new Map<string, Source>();
   #waiting: (() => void)[] = [];
   #running = 0;
   #cancelTick: (() => void) | undefined;
+  /** Something has come that nobody was told of. */
+  #isFresh = false;
+  #tellingMs: number = firstTellingMs;
+  #cancelTelling: (() => void) | undefined;
 
   constructor(options: ProvidersOptions) {
     this.#options = options;
     this.#shelf = new ProviderShelf(options.cache, options.logger);
+    this.#facts = new ProviderFacts(this.#shelf, options.cache);
   }
 
   /** What there is now, for a profile of this directory. */
@@ -97,8 +89,8 @@ export class Providers {
   /** The profile in use names these from now on. What is missing is fetched once `start` was called. */
   use(wanted: Wanted, directory: string | undefined): void {
     this.#wanted = wanted;
-    this.#directory = directory;
     this.#sources = sourcesOf(wanted);
+    this.#facts.use(wanted, this.#geo, directory);
     if (this.#cancelTick !== undefined) this.#fetchDue();
     this.changed.emit();
   }
@@ -114,11 +106,14 @@ export class Providers {
   stop(): void {
     this.#cancelTick?.();
     this.#cancelTick = undefined;
+    this.#cancelTelling?.();
+    this.#cancelTelling = undefined;
   }
 
   /** Looks at all addresses now, or at those of one provider; resolves when that is done, whatever came of it: `rows` tells. */
   async update(one: OneProvider = {}): Promise<void> {
     await Promise.all(this.#sourcesFor(one).map((source) => this.#fetch(source)));
+    this.#tellContents();
   }
 
   /** Ends the looks under way, or those of one provider; what is there stays. */
@@ -135,16 +130,19 @@ export class Providers {
   rows(): ProviderRow[] {
     return providerRows({
       wanted: this.#wanted,
-      directory: this.#directory,
-      shelf: this.#shelf,
-      geo: [...this.#sources.values()].flatMap(({ users }) => users.filter((user) => user.kind === 'geodata')),
+      facts: this.#facts,
+      geo: this.#geo,
       stateOf: (url) => this.#stateOf(url),
     });
   }
 
+  get #geo(): GeoUser[] {
+    return [...this.#sources.values()].flatMap(({ users }) => users.filter((user) => user.kind === 'geodata'));
+  }
+
   #stateOf(url: string): DownloadState {
     const attempts = this.#attempts.get(url);
-    const copy = this.#options.cache.copyOf(url);
+    const copy = this.#facts.copyOf(url);
     const source = this.#sources.get(url);
     const next = source === undefined ? undefined : nextLook(source, attempts, copy);
     return {
@@ -165,7 +163,7 @@ export class Providers {
     const { url } = source;
     const attempts = this.#attempts.get(url);
     if (url === '' || attempts?.running !== undefined) return false;
-    const copy = this.#options.cache.copyOf(url);
+    const copy = this.#facts.copyOf(url);
     const next = nextLook(source, attempts, copy);
     // The clock may have been set back.
     const last = attempts !== undefined && attempts.failures > 0 ? attempts.failedAt : (copy?.checkedAt ?? now);
@@ -198,7 +196,8 @@ export class Providers {
       });
       attempts.failures = 0;
       delete attempts.error;
-      if (isNew) this.contentsChanged.emit();
+      this.#facts.lookAgain(source.url);
+      if (isNew) this.#contentsCame();
     } catch (caught) {
       const error = caught instanceof FormatError ? unreadable(caught) : AppError.from(caught);
       attempts.failures += 1;
@@ -213,7 +212,26 @@ export class Providers {
       });
     } finally {
       this.#givePlace();
+      if (this.#running === 0) this.#tellContents();
     }
+  }
+
+  /** To read the profile again is work: what comes within a moment is told once, less and less often while more is under way. */
+  #contentsCame(): void {
+    this.#isFresh = true;
+    this.#cancelTelling ??= this.#options.clock.after(this.#tellingMs, () => {
+      this.#tellContents();
+      this.#tellingMs = Math.min(this.#tellingMs * 2, lastTellingMs);
+    });
+  }
+
+  #tellContents(): void {
+    this.#cancelTelling?.();
+    this.#cancelTelling = undefined;
+    if (this.#running === 0) this.#tellingMs = firstTellingMs;
+    if (!this.#isFresh) return;
+    this.#isFresh = false;
+    this.contentsChanged.emit();
   }
 
   /** Whether there are other bytes now than before. Rejects with what keeps them from being used; the earlier copy stays then. */
@@ -243,32 +261,47 @@ export class Providers {
     return kept.sha256 !== copy?.sha256;
   }
 
-  /** Makes of the bytes what their users want of them, a turn of the loop for each. Throws when none of them can use them. */
+  /**
+   * Makes of the bytes what their users want of them, a turn of the loop for each. Throws when none of them can use them, and when
+   * nothing is in them for any of them and what is there has something.
+   */
   async #assertUsable(users: readonly User[], bytes: Buffer): Promise<void> {
     let problem: FormatError | undefined;
     let usable = false;
+    let before = 0;
+    let after = 0;
     for (const user of users) {
       await new Promise((resolve) => setImmediate(resolve));
-      const found = this.#problemOf(user, bytes);
-      if (found === undefined) usable = true;
-      else problem ??= found;
+      const found = this.#worthOf(user, bytes);
+      before += this.#worthOf(user, undefined).entries;
+      after += found.entries;
+      if (found.problem === undefined) usable = true;
+      else problem ??= found.problem;
     }
     if (!usable && problem !== undefined) throw problem;
+    if (after === 0 && before > 0)
+      throw new AppError('DOWNLOAD_EMPTY', 'what came has no entries, and the copy that is there has some', {
+        expected: 'if that is meant, take it out of the profile',
+      });
   }
 
-  #problemOf(user: User, bytes: Buffer): FormatError | undefined {
+  /** What these bytes, or those that are there, have for somebody. */
+  #worthOf(user: User, bytes: Buffer | undefined): Worth {
     switch (user.kind) {
       case 'rules': {
-        const made = this.#shelf.madeIn(bytes, user.provider);
-        return made instanceof FormatError ? made : undefined;
+        const { provider } = user;
+        return worthOf([bytes === undefined ? this.#facts.madeOf(provider) : this.#shelf.madeIn(bytes, provider)]);
       }
-      case 'proxies':
-        return this.#shelf.nodesIn(bytes, user.provider).problem;
-      case 'geodata': {
-        const made = [...this.#shelf.madeOfGeo(user.lists, bytes).values()];
-        // A code that it has not is no fault of the file.
-        return made.find((each): each is FormatError => each instanceof FormatError && each.trouble !== 'NOT_LISTED');
+      case 'proxies': {
+        const { provider } = user;
+        const { nodes, problem } =
+          bytes === undefined ? this.#facts.nodesOf(provider) : this.#shelf.nodesIn(bytes, provider);
+        return { entries: nodes.length, problem };
       }
+      case 'geodata':
+        return worthOf([
+          ...(bytes === undefined ? this.#facts.listsOf(user) : this.#shelf.madeOfGeo(user.lists, bytes)).values(),
+        ]);
     }
   }
 
@@ -285,33 +318,6 @@ export class Providers {
     if (next === undefined) this.#running -= 1;
     else next();
   }
-}
-
-function sourcesOf({ sets, nodes }: Wanted): Map<string, Source> {
-  const sources = new Map<string, Source>();
-  const add = (place: ProviderPlace, user: User): void => {
-    if (place.kind !== 'http' || place.url === '') return;
-    const interval = place.interval * 1000;
-    const known = sources.get(place.url);
-    if (known !== undefined) {
-      known.users.push(user);
-      return;
-    }
-    const bytes = Math.min(place.maxBytes ?? Number.POSITIVE_INFINITY, maxBytes[user.kind]);
-    sources.set(place.url, { url: place.url, headers: place.headers, interval, maxBytes: bytes, users: [user] });
-  };
-  for (const provider of nodes) add(provider.place, { kind: 'proxies', name: provider.name, provider });
-  for (const each of sets)
-    if (each.kind === 'provider')
-      add(each.provider.place, { kind: 'rules', name: each.provider.name, provider: each.provider });
-  const geo = sets.filter((each) => each.kind === 'geo');
-  for (const [file, lists] of groupBy(geo, (each) => each.file)) {
-    const [first] = lists;
-    if (first === undefined) continue;
-    const { urls, interval } = first.places;
-    add({ kind: 'http', url: urls[file], interval, headers: {} }, { kind: 'geodata', name: file, lists });
-  }
-  return sources;
 }
 
 /** When it is looked at by itself, Unix milliseconds: at once what was never had, later and later what fails; undefined = never. */

@@ -1,6 +1,7 @@
 /** The contents of a proxy provider, in whatever form they came, to nodes. Pure. */
 import type { ProxyConfig } from '../../contract/config.ts';
 import { ProblemList } from '../../profile/problem-list.ts';
+import { maxNodes } from '../../profile/provided-nodes.ts';
 import type { ProxyProvider } from '../../profile/provider-contents.ts';
 import { readProviderNodes } from '../../profile/provider-nodes.ts';
 import { YamlMap } from '../../profile/yaml-map.ts';
@@ -14,14 +15,15 @@ import { isLinkList, linesOf, readShareLink } from './share-link.ts';
 /** Links of one list. */
 const maxLinks = 10_000;
 
-/** Throws `FormatError` for what is no list of nodes, and for one without a node that can be understood. */
+/** No more than a configuration may have. Throws `FormatError` for what is no list of nodes, and for one of which none is understood. */
 export function readNodes(bytes: Uint8Array, provider: ProxyProvider): readonly ProxyConfig[] {
   const list = nodeList(profileForm(decodeList(bytes)));
   if (list === undefined) throw notReadable('it has no list of proxies');
-  const nodes = readProviderNodes(list, provider);
-  if (nodes.length > 0 || list.isEmptyList) return nodes;
-  // All filtered away is a wish; none understood is a mistake.
-  throw notReadable('no proxy in it is understood');
+  const { nodes, unwanted, wanted } = readProviderNodes(list, provider);
+  // All filtered away is a wish; none there, or none understood, is a mistake.
+  const isWish = unwanted > 0 && wanted === 0;
+  if (nodes.length === 0 && !isWish) throw notReadable('no proxy in it is understood');
+  return nodes.slice(0, maxNodes);
 }
 
 /** The text of a profile that has these nodes: itself, or one made of links. */

@@ -102,3 +102,11 @@ test('padding without end is read in one pass', () => {
   expect(fromBase64(`${'='.repeat(4_000_000)}x`)).toBeUndefined();
   expect(fromBase64('YWI=====')).toBe('ab');
 });
+
+test.each(['proxies: []', 'proxies:', 'proxies: [1, { type: ss }]', 'proxies: [{ name: x }]', 'vmess://broken\n'])(
+  'a list without a node that is understood is none, with and without a filter: %s',
+  (text) => {
+    expect(() => read(text)).toThrow(FormatError);
+    expect(() => read(text, { filters: filtersOf('.') })).toThrow(FormatError);
+  },
+);
