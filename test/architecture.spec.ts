@@ -295,7 +295,10 @@ describe('style', () => {
       .filter((file) => {
         const target = file
           .replace(/^test\//, '')
-          .replace(/(?:\.(?:netns|property|peer|kill|power-cut|odd-servers|mistakes|tolerance|kinds))?\.spec\.tsx?$/, '');
+          .replace(
+            /(?:\.(?:netns|property|peer|kill|power-cut|odd-servers|mistakes|tolerance|kinds))?\.spec\.tsx?$/,
+            '',
+          );
         return !existing.has(`${target}.ts`) && !existing.has(`${target}.tsx`);
       });
     expect(wrong).toEqual([]);

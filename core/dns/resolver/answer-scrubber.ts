@@ -60,12 +60,13 @@ function chainOf(records: readonly DnsRecord[], { name, type }: Question): Chain
     records.filter((record) => record.type === 'DNAME').map((record) => normaliseDomain(record.name)),
   );
   const aliases = new Set<DnsRecord>();
-  const seen = new Set<string>();
+  /** How many aliases lead to each name. */
+  const seen = new Map<string, number>();
   let end = name;
   const follows = type !== 'CNAME' && !standsForOthers;
   while (!seen.has(end) && seen.size < (follows ? longestChain : 0)) {
     const owner = end;
-    seen.add(owner);
+    seen.set(owner, aliases.size);
     const zone = [...zones].find((one) => one !== owner && isWithin(owner, one));
     // Once each: one that leads into its own zone never ends.
     if (zone !== undefined) zones.delete(zone);
@@ -78,11 +79,18 @@ function chainOf(records: readonly DnsRecord[], { name, type }: Question): Chain
     for (const record of here) if (record.type === 'RRSIG') aliases.add(record);
     end = normaliseDomain(cname.data);
   }
+  // Some zones have both an alias and an address of one name (against RFC 1034 section 3.6.2): whatever there is of use counts.
+  const hasAnswer = (owner: string): boolean => {
+    return records.some((record) => record.type === type && normaliseDomain(record.name) === owner);
+  };
+  const last = hasAnswer(end) ? undefined : [...seen].findLast(([owner]) => hasAnswer(owner));
+  const [place, length] = last ?? [end, aliases.size];
+  const kept = [...aliases].slice(0, length);
   const ends = (record: DnsRecord): boolean => {
-    if (aliases.has(record) || normaliseDomain(record.name) !== end) return false;
+    if (aliases.has(record) || normaliseDomain(record.name) !== place) return false;
     return standsForOthers || record.type === type || record.type === 'RRSIG' || record.type === 'SIG';
   };
-  return { aliases: [...aliases], ends };
+  return { aliases: kept, ends };
 }
 
 /** RFC 6672 section 2.2; undefined without a DNAME above, and for a name that would be too long. */

@@ -46,6 +46,18 @@ test.each<[string, string, DnsRecord[], string[] | undefined]>([
     ['www.example CNAME x', 'x A 192.0.2.1'],
   ],
   [
+    'an alias with more at its name, which leads to nothing of use',
+    'A',
+    [alias('www.example', 'x'), a('www.example')],
+    ['www.example A 192.0.2.1'],
+  ],
+  [
+    'the same further on',
+    'A',
+    [alias('www.example', 'x'), alias('x', 'y'), a('x')],
+    ['www.example CNAME x', 'x A 192.0.2.1'],
+  ],
+  [
     'two aliases of a name',
     'A',
     [alias('www.example', 'x'), alias('www.example', 'y'), a('y')],
