@@ -387,6 +387,9 @@ export const configSchema = z.strictObject({
 });
 export type Config = z.infer<typeof configSchema>;
 
+/** Bytes that a configuration may have as JSON. */
+export const maxConfigBytes = 31 * 1024 * 1024;
+
 const hijackAll: DnsHijack = {
   udp: { taken: [...everyServer], spared: [] },
   tcp: { taken: [...everyServer], spared: [] },

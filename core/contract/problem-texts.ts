@@ -33,6 +33,7 @@ export const problemTexts = {
   TEXT_IS_RULES: 'this is a list of rules for a rule provider, not a profile',
   TEXT_IS_SCRIPT: 'this is a script for another client, and no script is run here',
   CONTRACT: '{reason}',
+  PROFILE_TOO_MUCH: 'the configuration that it makes is larger than {limit} MiB',
   OVERRIDE_NOT_MAP: 'an override is a map of keys, as the profile is',
   OVERRIDE_NOT_LIST: '{key} is a map in the profile: nothing can stand before or behind it',
   // Keys and types.

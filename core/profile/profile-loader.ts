@@ -3,7 +3,7 @@
  * problem with path, line and column. Nothing is thrown for bad input; nothing but the text is looked at.
  */
 
-import { type Config, configSchema } from '../contract/config.ts';
+import { type Config, configSchema, maxConfigBytes } from '../contract/config.ts';
 import type { ConfigProblem } from '../contract/error.ts';
 import type { ProblemCode } from '../contract/problem-texts.ts';
 import { maxProfileBytes } from '../contract/profile-import.ts';
@@ -189,6 +189,9 @@ function checkContract(config: Config, root: YamlValue): void {
   for (const issue of configSchema.safeParse(config).error?.issues ?? []) {
     root.error('CONTRACT', { reason: `${issue.path.join('.')}: ${issue.message}` });
   }
+  // A short text may stand for much: by aliases, and by what a rule is made of.
+  if (Buffer.byteLength(JSON.stringify(config)) <= maxConfigBytes) return;
+  root.error('PROFILE_TOO_MUCH', { limit: String(maxConfigBytes / 1024 / 1024) });
 }
 
 function readParts(map: YamlMap, contents: ProviderSource, wanted: Wanted, lowPorts: boolean): ProfileParts {

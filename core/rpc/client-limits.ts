@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { Shares } from '../base/shares.ts';
 import { TokenBucket } from '../base/token-bucket.ts';
+import { maxConfigBytes } from '../contract/config.ts';
 import type { MethodName } from '../contract/rpc.ts';
 import { BackgroundWork } from './background-work.ts';
 
@@ -71,7 +72,7 @@ export const defaultServerLimits: ServerLimits = {
 /** Bytes of JSON in a message that is read at once; larger ones are read in steps, for these methods only. */
 export const smallMessage = 64 * 1024;
 const largeMessages: { readonly [M in MethodName]?: number } = {
-  applyConfig: 32 * mebibyte,
+  applyConfig: maxConfigBytes + mebibyte,
   closeFlows: 4 * mebibyte,
   changeMappings: 4 * mebibyte,
 };

@@ -4,10 +4,11 @@
  */
 import { z } from 'zod';
 import { AppError } from '../base/app-error.ts';
+import { maxConfigBytes } from '../contract/config.ts';
 import { encodeFrame, FrameDecoder, frameText, maxFrameBytes, parseJson } from './frame.ts';
 
-/** Bytes of JSON in one message, in however many parts. */
-export const maxMessageBytes = 32 * 1024 * 1024;
+/** Bytes of JSON in one message, in however many parts: a configuration, and what says whose it is. */
+export const maxMessageBytes = maxConfigBytes + 1024 * 1024;
 
 /** UTF-16 units a part; at most three bytes each, escapes included (JSON text holds no control characters). */
 const partUnits = 1024 * 1024;

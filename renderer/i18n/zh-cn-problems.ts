@@ -28,6 +28,7 @@ export const zhCnProblems: Readonly<Record<ProblemCode, string>> = {
   TEXT_IS_RULES: '这是规则集的规则列表，不是配置文件',
   TEXT_IS_SCRIPT: '这是其他客户端的脚本，这里不运行任何脚本',
   CONTRACT: '{reason}',
+  PROFILE_TOO_MUCH: '由它生成的配置超过 {limit} MiB',
   OVERRIDE_NOT_MAP: '覆写和配置文件一样，应是键与值的映射',
   OVERRIDE_NOT_LIST: '{key} 在配置文件中是映射，不能在其前后添加',
   KEY_TWICE: '键“{key}”重复出现：以第一处为准',
