@@ -217,9 +217,15 @@ export class AppService implements MirageBridge, Service {
 
   #onSnapshot(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
-    if (this.#settled) this.#session.reconcile(snapshot);
-    if (this.#settled && this.#profile.waits && snapshot.mine) void this.#applyLate();
+    this.#heed(snapshot);
     this.#snapshotChanges.emit(snapshot);
+  }
+
+  /** What somebody else has done may end our session, or the wait of our profile. */
+  #heed(snapshot: Snapshot): void {
+    if (!this.#settled) return;
+    this.#session.reconcile(snapshot);
+    if (snapshot.mine) void this.#profile.applyLate();
   }
 
   /** Brings a fresh connection to where the person left things: profile first, then the session. */
@@ -234,7 +240,7 @@ export class AppService implements MirageBridge, Service {
       if (!current()) return;
     }
     this.#settled = true;
-    if (this.#snapshot !== undefined) this.#session.reconcile(this.#snapshot);
+    if (this.#snapshot !== undefined) this.#heed(this.#snapshot);
     if (this.#enhancedWanted) await this.#turnOnAsAsked();
     if (current()) this.#onFirstSettled();
   }
@@ -266,12 +272,6 @@ export class AppService implements MirageBridge, Service {
       this.#enhancedWanted = this.#helper.link.kind !== 'connected';
       this.#logger.error('Enhanced Mode could not be turned on', describe(caught));
     }
-  }
-
-  async #applyLate(): Promise<void> {
-    await this.#profile
-      .apply()
-      .catch((caught: unknown) => this.#logger.warning('the profile could not be applied', describe(caught)));
   }
 
   /** Also while the profile of a connection that was lost for a moment is being applied: that may take longer than the lease. */

@@ -18,6 +18,8 @@ import { type ChangeQueue, isSuperseded } from './change-queue.ts';
 import { describe } from './describe.ts';
 import type { HelperClient } from './helper-client.ts';
 
+/** Times that a profile is read in a row because meanwhile another one was chosen. */
+const maxReads = 4;
 /** Milliseconds in which changes of providers, and progress, are told once. */
 const tellingMs = 250;
 
@@ -61,6 +63,8 @@ export class ProfileInForce {
   /** The profile that was in use when one was applied last. */
   #appliedId: string | undefined;
   #waits = false;
+  /** What waits is in the queue. */
+  #isLate = false;
   #cancelTelling: (() => void) | undefined;
 
   constructor(options: ProfileInForceOptions, queue: ChangeQueue, snapshot: () => Snapshot | undefined) {
@@ -114,8 +118,18 @@ export class ProfileInForce {
 
   /** Brings into force what was read last. */
   apply(): Promise<void> {
-    this.#waits = false;
     return this.#change(nothing, 'apply');
+  }
+
+  /** Does what waits for another user's Enhanced Mode to end; however often it is called, once. */
+  async applyLate(): Promise<void> {
+    if (!this.#waits || this.#isLate) return;
+    this.#isLate = true;
+    await this.apply()
+      .catch((caught: unknown) => this.#options.logger.warning('the profile could not be applied', describe(caught)))
+      .finally(() => {
+        this.#isLate = false;
+      });
   }
 
   reload(): Promise<void> {
@@ -127,7 +141,7 @@ export class ProfileInForce {
     const { profiles } = this.#options;
     let before: string | undefined;
     const choose = async (): Promise<void> => {
-      before = this.#appliedId ?? (await profiles.list()).find(({ active }) => active)?.id;
+      before = this.#appliedId ?? idInUse(await profiles.list());
       await profiles.use(id);
     };
     await this.#change(choose, 'read', async (caught) => {
@@ -140,10 +154,11 @@ export class ProfileInForce {
   async cancel(): Promise<void> {
     this.#queue.drop(new AppError('APPLY_CANCELLED', 'cancelled: the configuration of before stays'), 'profile');
     await this.#queue.run('wait', async () => {
-      // An older change had left it to one that was not begun then.
-      if (this.#owed === 'nothing') return;
+      // What is in use may be another one by now: an older change had left it to one that was not begun then.
+      const used = idInUse(await this.#options.profiles.list().catch(() => []));
+      if (this.#appliedId !== undefined && (this.#owed !== 'nothing' || used !== this.#appliedId))
+        await this.#takeBack(this.#appliedId);
       this.#owed = 'nothing';
-      if (this.#appliedId !== undefined) await this.#takeBack(this.#appliedId);
     });
   }
 
@@ -172,7 +187,7 @@ export class ProfileInForce {
       this.#applying = undefined;
       if (applied === undefined) return this.changed.emit();
       this.#inForce = applied.instead?.config ?? loaded.config;
-      this.#appliedId = this.#profiles.find(({ active }) => active)?.id;
+      this.#appliedId = idInUse(this.#profiles);
       this.#settle(this.#outcomeOf(applied));
       logger.info('applied the profile', { path: loaded.path ?? 'built-in default', hash: applied.hash });
     } catch (caught) {
@@ -260,8 +275,13 @@ export class ProfileInForce {
 
   async #read(): Promise<void> {
     const { profiles, providers, report } = this.#options;
-    this.#profile = await profiles.load();
-    this.#profiles = await profiles.list().catch(() => []); // why it cannot be read is a problem of the profile
+    for (let tries = 0; tries < maxReads; tries++) {
+      const used = idInUse(await profiles.list().catch(() => []));
+      this.#profile = await profiles.load();
+      this.#profiles = await profiles.list().catch(() => []); // why it cannot be read is a problem of the profile
+      // Another program may have chosen another one between the two.
+      if (idInUse(this.#profiles) === used) break;
+    }
     const { wanted, directory } = this.#profile;
     if (wanted !== undefined) providers.use(wanted, directory);
     report(this.#profile);
@@ -282,6 +302,10 @@ export class ProfileInForce {
       this.changed.emit();
     });
   }
+}
+
+function idInUse(profiles: readonly ProfileEntry[]): string | undefined {
+  return profiles.find(({ active }) => active)?.id;
 }
 
 function isCancelled(caught: unknown): boolean {

@@ -162,7 +162,15 @@ test('whatever comes at once, the helper hears one thing at a time, and has in t
       expect(await stateOf(service)).not.toBe('pending');
       await service.stop();
     }),
-    { numRuns: 150 },
+    {
+      numRuns: 150,
+      examples: [
+        // Another program chooses; the reload that was to follow it is cancelled before it begins.
+        [[acts.update, acts.reconnect, acts.unknown, acts.cancel, acts.providers]],
+        // Another user has it for a moment, before a new connection is brought up to date.
+        [[acts.reconnect, acts.update, acts.theirs]],
+      ],
+    },
   );
 });
 
