@@ -2,6 +2,8 @@
  * The `proxy-groups` of a profile. What a group names and is not there is left out and named; a group that nothing is left of stays,
  * and refuses what comes to it.
  */
+
+import type { SearchBudget } from '../base/expression/bounded-expression.ts';
 import {
   balanceStrategies,
   type GroupConfig,
@@ -65,14 +67,19 @@ export interface ReadGroups {
   readonly providers: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Reads the rest of them. A member by which a group would lead to itself is left out. */
-export function readGroups(written: readonly WrittenGroup[], known: KnownNodes, names: PolicyNames): ReadGroups {
+/** Reads the rest of them. A member by which a group would lead to itself is left out. `budget`: what filters may take. */
+export function readGroups(
+  written: readonly WrittenGroup[],
+  known: KnownNodes,
+  names: PolicyNames,
+  budget: SearchBudget,
+): ReadGroups {
   const kinds = new Map<string, string>(written.map(({ name, type }) => [name, type]));
   for (const { name, kind } of known.own) kinds.set(name, kind);
   const places = new Map<string, YamlValue>();
   const providers = new Map<string, readonly string[]>();
   const groups = written.map((group) => {
-    const wishes = readWishes(group, kinds, known, names);
+    const wishes = readWishes(group, kinds, known, names, budget);
     places.set(group.name, group.at);
     providers.set(group.name, usedProviders(wishes, known));
     return { ...readSettings(group), members: membersOf(wishes, known) };
@@ -85,6 +92,7 @@ function readWishes(
   kinds: ReadonlyMap<string, string>,
   known: KnownNodes,
   names: PolicyNames,
+  budget: SearchBudget,
 ): MemberWishes {
   const listed = map.take('proxies');
   const named: KnownNode[] = [];
@@ -110,8 +118,8 @@ function readWishes(
   if (namesNone && !includeAllProxies && !includeAllProviders) {
     at.strict.leftOut('GROUP_WITHOUT_MEMBERS', { group: clip(name) });
   }
-  const filters = readFilters(map.take('filter'));
-  const excludeFilters = readFilters(map.take('exclude-filter'));
+  const filters = readFilters(map.take('filter'), budget);
+  const excludeFilters = readFilters(map.take('exclude-filter'), budget);
   const excludeTypes = map.take('exclude-type')?.oneOrList('TEXT') ?? [];
   return {
     named,
@@ -127,10 +135,10 @@ function readWishes(
 }
 
 /** One that cannot be understood takes nothing: without it the group would lead elsewhere. */
-function readFilters(value: YamlValue | undefined): readonly NameFilter[] {
+function readFilters(value: YamlValue | undefined, budget: SearchBudget): readonly NameFilter[] {
   const text = value?.text();
   if (value === undefined || text === undefined || text === '') return [];
-  const parsed = parseNameFilters(text);
+  const parsed = parseNameFilters(text, budget);
   if (parsed.ok) return parsed.filters;
   value.strict.leftOut('GROUP_FILTER', { reason: parsed.reason });
   return [{ matches: () => false }];

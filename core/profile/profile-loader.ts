@@ -2,7 +2,7 @@
  * A profile in Clash's YAML spelling, as text, to the effective configuration and everything that is wrong with it: each
  * problem with path, line and column. Nothing is thrown for bad input; nothing but the text is looked at.
  */
-
+import { SearchBudget } from '../base/expression/bounded-expression.ts';
 import { type Config, configSchema, maxConfigBytes } from '../contract/config.ts';
 import type { ConfigProblem } from '../contract/error.ts';
 import type { ProblemCode } from '../contract/problem-texts.ts';
@@ -212,7 +212,8 @@ function readParts(map: YamlMap, contents: ProviderSource, wanted: Wanted, lowPo
   const proxyList = takeNamed(map, 'proxies', 'Proxy');
   const proxies = proxyList === undefined ? [] : readProxies(proxyList, names);
   const userAgent = map.take('global-ua')?.lenient.text();
-  const nodeProviders = readProxyProviders(takeNamed(map, 'proxy-providers', 'Proxy Provider'), userAgent);
+  const budget = new SearchBudget();
+  const nodeProviders = readProxyProviders(takeNamed(map, 'proxy-providers', 'Proxy Provider'), userAgent, budget);
   const ruleProviders = readRuleProviders(takeNamed(map, 'rule-providers', 'Rule Provider'), userAgent);
   const geo = readGeoPlaces(map);
   const groupList = takeNamed(map, 'proxy-groups', 'Proxy Group');
@@ -230,7 +231,8 @@ function readParts(map: YamlMap, contents: ProviderSource, wanted: Wanted, lowPo
   );
   const own = proxies.map((proxy) => ({ name: proxy.name, kind: nodeKindOf(proxy) }));
   const provided = readProvided(nodeProviders, contents, names, map);
-  const { groups, providers: groupProviders } = readGroups(writtenGroups, { own, providers: provided.known }, names);
+  const known = { own, providers: provided.known };
+  const { groups, providers: groupProviders } = readGroups(writtenGroups, known, names, budget);
   const allRules = [rules, ...Object.values(subRules)].flat();
   const named = readSets(allRules, dns, { providers: ruleProviders, geo }, contents, map);
   wanted.nodes = Array.from(nodeProviders.values(), ({ provider }) => provider);

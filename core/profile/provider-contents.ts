@@ -6,7 +6,7 @@
 import type { ProxyConfig } from '../contract/config.ts';
 import type { ProviderUse, setFormats } from '../contract/providers.ts';
 import type { SetBehavior, SetTrouble } from '../contract/sets.ts';
-import type { NameFilter } from './name-filter.ts';
+import type { NameChange, NameFilter } from './name-filter.ts';
 
 export type SetFormat = (typeof setFormats)[number];
 
@@ -48,7 +48,7 @@ export interface NodeOverride {
   readonly prefix: string;
   readonly suffix: string;
   /** Replacements in names, in order. */
-  readonly renames: readonly { readonly pattern: RegExp; readonly target: string }[];
+  readonly renames: readonly NameChange[];
   /** Keys of the node that are set, as JSON values. */
   readonly keys: Readonly<Record<string, string | number | boolean>>;
 }

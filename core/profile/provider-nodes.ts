@@ -6,6 +6,9 @@ import type { ProxyProvider } from './provider-contents.ts';
 import { readProxies } from './proxy-section.ts';
 import type { YamlValue } from './yaml-value.ts';
 
+/** UTF-16 units of a name, as it is there and as it becomes: nodes with a longer one are left out. */
+const maxName = 255;
+
 type Wishes = Pick<ProxyProvider, 'filters' | 'excludeFilters' | 'excludeTypes' | 'override'>;
 
 export interface FoundNodes {
@@ -24,14 +27,14 @@ export function readProviderNodes(list: YamlValue, wishes: Wishes): FoundNodes {
     const item = list.source.follow(node);
     if (!isMap<Node, Node | null>(item)) return false;
     const name = textAt(item, 'name');
-    if (name === undefined) return false;
+    if (name === undefined || name.length > maxName) return false;
     if (!isWanted(name, textAt(item, 'type') ?? '', wishes)) {
       unwanted += 1;
       return false;
     }
     wanted += 1;
     const now = renamed(name, wishes);
-    if (names.has(now)) return false;
+    if (now.length > maxName || names.has(now)) return false;
     names.add(now);
     if (now !== name) put(item, 'name', now);
     for (const [key, value] of Object.entries(wishes.override.keys)) put(item, key, value);
@@ -47,7 +50,7 @@ function isWanted(name: string, type: string, { filters, excludeFilters, exclude
 }
 
 function renamed(name: string, { override }: Wishes): string {
-  const replaced = override.renames.reduce((text, { pattern, target }) => text.replace(pattern, target), name);
+  const replaced = override.renames.reduce((text, change) => change.changed(text), name);
   return `${override.prefix}${replaced}${override.suffix}`;
 }
 

@@ -1,10 +1,11 @@
 /** The `rule-providers`, `proxy-providers` and geodata keys of a profile: where each comes from, and what is done with it. */
 
+import type { SearchBudget } from '../base/expression/bounded-expression.ts';
 import type { ProblemCode } from '../contract/problem-texts.ts';
 import { setFormats } from '../contract/providers.ts';
 import { setBehaviors } from '../contract/sets.ts';
 import { clip } from './clip.ts';
-import { type NameFilter, parseNameFilters } from './name-filter.ts';
+import { type NameChange, type NameFilter, nameChange, parseNameFilters } from './name-filter.ts';
 import {
   type GeoPlaces,
   type NodeOverride,
@@ -18,6 +19,8 @@ import type { YamlValue } from './yaml-value.ts';
 
 /** Of each kind; what is more is left out. */
 export const maxProviders = 300;
+/** `proxy-name` of one provider. */
+const maxRenames = 100;
 /** A month of seconds. */
 const maxInterval = 31 * 86_400;
 const usualInterval = 86_400;
@@ -51,9 +54,11 @@ export function readRuleProviders(
   });
 }
 
+/** `budget`: what its expressions may take, of filters and of names, also when its nodes are read later. */
 export function readProxyProviders(
   value: YamlValue | undefined,
   userAgent: string | undefined,
+  budget: SearchBudget,
 ): Map<string, WrittenProxyProvider> {
   return readEach(value, (name, map) => {
     const payload = map.take('payload');
@@ -61,7 +66,7 @@ export function readProxyProviders(
     const filter = map.take('filter');
     const excluded = map.take('exclude-filter');
     const types = map.take('exclude-type')?.text() ?? '';
-    const override = readOverride(map.take('override'));
+    const override = readOverride(map.take('override'), budget);
     const check = map.take('health-check');
     const test = check && readTest(check);
     map.warnOfRest(notes);
@@ -73,18 +78,12 @@ export function readProxyProviders(
     const provider: ProxyProvider = {
       name,
       place,
-      filters: filter === undefined ? [] : readFilters(filter),
-      excludeFilters: excluded === undefined ? [] : readFilters(excluded),
+      filters: filter === undefined ? [] : readFilters(filter, budget),
+      excludeFilters: excluded === undefined ? [] : readFilters(excluded, budget),
       excludeTypes: new Set(words.filter((word) => word !== '')),
       override,
       ...(test === undefined ? {} : { test }),
-      text: JSON.stringify([
-        filter?.text() ?? '',
-        excluded?.text() ?? '',
-        types,
-        override,
-        override.renames.map(({ pattern }) => pattern.source),
-      ]),
+      text: JSON.stringify([filter?.text() ?? '', excluded?.text() ?? '', types, override]),
     };
     return { provider, ...(place.kind === 'inline' && payload !== undefined ? { payload } : {}) };
   });
@@ -260,7 +259,7 @@ const overridable = [
   'ip-version',
 ];
 
-function readOverride(value: YamlValue | undefined): NodeOverride {
+function readOverride(value: YamlValue | undefined, budget: SearchBudget): NodeOverride {
   const map = value && YamlMap.of(value);
   const keys: Record<string, string | number | boolean> = {};
   for (const key of overridable) {
@@ -269,33 +268,29 @@ function readOverride(value: YamlValue | undefined): NodeOverride {
   }
   const prefix = map?.take('additional-prefix')?.text() ?? '';
   const suffix = map?.take('additional-suffix')?.text() ?? '';
-  const renames =
-    map
-      ?.take('proxy-name')
-      ?.list('MAP')
-      ?.flatMap((item) => readRename(item) ?? []) ?? [];
+  const renamesAt = map?.take('proxy-name');
+  const written = renamesAt?.list('MAP') ?? [];
+  if (written.length > maxRenames) renamesAt?.warning('TOO_MANY', { limit: String(maxRenames) });
+  const renames = written.slice(0, maxRenames).flatMap((item) => readRename(item, budget) ?? []);
   map?.warnOfRest();
   return { prefix, suffix, renames, keys };
 }
 
-function readRename(value: YamlValue): NodeOverride['renames'][number] | undefined {
+function readRename(value: YamlValue, budget: SearchBudget): NameChange | undefined {
   const map = YamlMap.of(value);
   const patternAt = map?.need('pattern', 'TEXT');
   const pattern = patternAt?.text();
   const target = map?.take('target')?.text() ?? '';
   if (patternAt === undefined || pattern === undefined) return undefined;
-  try {
-    return { pattern: new RegExp(pattern.replace(/^\(\?i\)/, ''), pattern.startsWith('(?i)') ? 'giu' : 'gu'), target };
-  } catch {
-    patternAt.warning('PROVIDER_PATTERN', { found: clip(pattern) });
-    return undefined;
-  }
+  const change = nameChange(pattern, target, budget);
+  if (change === undefined) patternAt.warning('PROVIDER_PATTERN', { found: clip(pattern) });
+  return change;
 }
 
-function readFilters(value: YamlValue): readonly NameFilter[] {
+function readFilters(value: YamlValue, budget: SearchBudget): readonly NameFilter[] {
   const text = value.text();
   if (text === undefined || text === '') return [];
-  const parsed = parseNameFilters(text);
+  const parsed = parseNameFilters(text, budget);
   if (parsed.ok) return parsed.filters;
   value.warning('PROVIDER_PATTERN', { found: clip(text) });
   return [];

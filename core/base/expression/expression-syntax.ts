@@ -1,19 +1,32 @@
 /**
- * Reads a regular expression in the syntax of .NET, as Clash's filters have it, into a tree. What a yes-or-no answer does not need is
- * dropped: groups only group, and lazy quantifiers are as good as greedy ones. Back-references, conditions and balancing groups are
- * refused.
+ * Reads a regular expression in the syntax of .NET, as Clash's filters have it, into a tree. Back-references, conditions, atomic and
+ * balancing groups are refused.
  */
 
 /** Whether a code point is meant; `ignoreCase` is settled already. */
 export type CharTest = (code: number) => boolean;
 
 export type Expression =
-  | { readonly kind: 'char'; readonly test: CharTest }
+  /** `cost`: how many tests of characters it is; absent for one. */
+  | { readonly kind: 'char'; readonly test: CharTest; readonly cost?: number }
   | { readonly kind: 'sequence'; readonly parts: readonly Expression[] }
   | { readonly kind: 'choice'; readonly parts: readonly Expression[] }
-  | { readonly kind: 'repeat'; readonly part: Expression; readonly min: number; readonly max: number }
+  | {
+      readonly kind: 'repeat';
+      readonly part: Expression;
+      readonly min: number;
+      readonly max: number;
+      readonly lazy: boolean;
+    }
+  /** One that is captured. */
+  | { readonly kind: 'group'; readonly part: Expression; readonly group: Group }
   | { readonly kind: 'look'; readonly part: Expression; readonly behind: boolean; readonly wanted: boolean }
   | { readonly kind: 'at'; readonly place: 'start' | 'end' | 'line-start' | 'line-end' | 'word' | 'no-word' };
+
+/** One that is captured. */
+export interface Group {
+  number: number;
+}
 
 /** What is wrong with an expression, in English. */
 export class ExpressionError extends Error {}
@@ -23,13 +36,26 @@ interface Flags {
   readonly dotAll: boolean;
   readonly multiline: boolean;
   readonly extended: boolean;
+  /** Only groups with a name are captured. */
+  readonly explicit: boolean;
 }
+
+export interface ParsedExpression {
+  readonly expression: Expression;
+  /** Numbers of captured groups, by name and by number; 0 is the whole match. */
+  readonly groups: ReadonlyMap<string, number>;
+}
+
+/** Code points of an expression. */
+const maxText = 10_000;
 
 /** Repetitions of one part, and nesting. */
 const maxRepeat = 1_000;
 const maxDepth = 100;
 
-export function parseExpression(text: string): Expression {
+/** Throws `ExpressionError`. */
+export function parseExpression(text: string): ParsedExpression {
+  if (text.length > maxText * 2) throw new ExpressionError('it is too long');
   return new Parser(text).parse();
 }
 
@@ -37,16 +63,26 @@ class Parser {
   readonly #points: readonly string[];
   #at = 0;
   #depth = 0;
-  #flags: Flags = { ignoreCase: false, dotAll: false, multiline: false, extended: false };
+  #flags: Flags = { ignoreCase: false, dotAll: false, multiline: false, extended: false, explicit: false };
+  readonly #unnamed: Group[] = [];
+  readonly #named = new Map<string, Group>();
 
   constructor(text: string) {
     this.#points = Array.from(text);
+    if (this.#points.length > maxText) throw new ExpressionError('it is too long');
   }
 
-  parse(): Expression {
+  parse(): ParsedExpression {
     const expression = this.#choice();
     if (this.#at < this.#points.length) throw new ExpressionError('a ")" without its "("');
-    return expression;
+    const groups = new Map([['0', 0]]);
+    // As .NET counts: those with a name come behind the others.
+    for (const group of [...this.#unnamed, ...this.#named.values()]) {
+      group.number = groups.size;
+      groups.set(String(group.number), group.number);
+    }
+    for (const [name, { number }] of this.#named) groups.set(name, number);
+    return { expression, groups };
   }
 
   #choice(): Expression {
@@ -87,7 +123,7 @@ class Parser {
       case '(':
         return this.#group();
       case '[':
-        return { kind: 'char', test: this.#charClass() };
+        return { kind: 'char', ...this.#charClass() };
       case '.':
         return { kind: 'char', test: dotAll ? () => true : (code) => code !== 10 };
       case '^':
@@ -106,7 +142,7 @@ class Parser {
   }
 
   #group(): Expression | undefined {
-    if (!this.#take('?')) return this.#closed(this.#choice());
+    if (!this.#take('?')) return this.#unnamedGroup();
     if (this.#take('#')) {
       while (this.#next() !== ')');
       return undefined;
@@ -120,9 +156,19 @@ class Parser {
     const name = /^(?:P?<([\p{L}_][\p{L}\p{N}_]*)>|'([\p{L}_][\p{L}\p{N}_]*)')/u.exec(this.#rest());
     if (name !== null) {
       this.#at += Array.from(name[0]).length;
-      return this.#closed(this.#choice());
+      const key = name[1] ?? name[2] ?? '';
+      const group = this.#named.get(key) ?? { number: 0 };
+      this.#named.set(key, group);
+      return { kind: 'group', part: this.#closed(this.#choice()), group };
     }
     return this.#flagGroup();
+  }
+
+  #unnamedGroup(): Expression {
+    if (this.#flags.explicit) return this.#closed(this.#choice());
+    const group: Group = { number: 0 };
+    this.#unnamed.push(group);
+    return { kind: 'group', part: this.#closed(this.#choice()), group };
   }
 
   /** `(?i)` for what follows in this group, `(?i:...)` for what is inside. */
@@ -138,6 +184,7 @@ class Parser {
       dotAll: set('s', before.dotAll),
       multiline: set('m', before.multiline),
       extended: set('x', before.extended),
+      explicit: set('n', before.explicit),
     };
     if (end === ')') return undefined;
     const inner = this.#closed(this.#choice());
@@ -159,9 +206,7 @@ class Parser {
       if (min > maxRepeat || (max !== Number.POSITIVE_INFINITY && max > maxRepeat))
         throw new ExpressionError(`more than ${maxRepeat} repetitions`);
       if (max < min) throw new ExpressionError('a quantifier whose numbers are the wrong way round');
-      part = { kind: 'repeat', part, min, max };
-      // Lazy or not, the answer is the same.
-      this.#take('?');
+      part = { kind: 'repeat', part, min, max, lazy: this.#take('?') };
     }
   }
 
@@ -238,10 +283,12 @@ class Parser {
     throw new ExpressionError(`the class ${name} is not known`);
   }
 
-  #charClass(): CharTest {
+  #charClass(): { readonly test: CharTest; readonly cost: number } {
+    if (++this.#depth > maxDepth) throw new ExpressionError('it is nested too deeply');
     const negated = this.#take('^');
     const tests: CharTest[] = [];
-    for (let isFirst = true; ; isFirst = false) {
+    let cost = 1;
+    for (let isFirst = true; ; isFirst = false, cost++) {
       const next = this.#next();
       if (next === ']' && !isFirst) break;
       if (next === '[' && this.#take(':')) {
@@ -251,7 +298,8 @@ class Parser {
       if (next === '-' && !isFirst && this.#take('[')) {
         const without = this.#charClass();
         const kept = [...tests];
-        tests.splice(0, tests.length, (code) => kept.some((test) => test(code)) && !without(code));
+        tests.splice(0, tests.length, (code) => kept.some((test) => test(code)) && !without.test(code));
+        cost += without.cost;
         continue;
       }
       const low = this.#classChar(next);
@@ -263,8 +311,9 @@ class Parser {
         tests.push(this.#range(low, high));
       } else tests.push(this.#literal(low));
     }
+    this.#depth -= 1;
     const any: CharTest = (code) => tests.some((test) => test(code));
-    return negated ? (code) => !any(code) : any;
+    return { test: negated ? (code) => !any(code) : any, cost };
   }
 
   #posixClass(): CharTest {

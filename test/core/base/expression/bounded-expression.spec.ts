@@ -1,7 +1,11 @@
 /** Regular expressions with look-around: the answers of JavaScript's own engine, in bounded time. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BoundedExpression } from '../../../../core/base/expression/bounded-expression.ts';
+import {
+  BoundedExpression,
+  BoundedReplacement,
+  SearchBudget,
+} from '../../../../core/base/expression/bounded-expression.ts';
 import { ExpressionError } from '../../../../core/base/expression/expression-syntax.ts';
 
 const names = [
@@ -108,4 +112,116 @@ test('no expression takes long, and none fails by what it is', () => {
     }),
     { numRuns: 2000 },
   );
+});
+
+test.each([
+  ['what repeats nothing', '((((){1000}){1000}){1000}){1000}'],
+  ['a class that is nested without end', `${'[a-'.repeat(5_000)}b`],
+  ['a text without end', 'a'.repeat(30_000)],
+  ['a class of many, many times', `[${'ab-c'.repeat(4_000)}]{1000}`],
+])('%s is refused before it costs anything', (_, text) => {
+  expect(() => new BoundedExpression(text)).toThrow(ExpressionError);
+});
+
+describe('work is counted, whatever it is', () => {
+  test('characters of a large class count one by one', () => {
+    const expression = new BoundedExpression(`[${'ab-c'.repeat(2_000)}]{1000}$`);
+    expect(() => expression.test('b'.repeat(2_000))).toThrow('too long');
+  });
+
+  test('a text that is too long for the steps is not begun', () => {
+    expect(() => new BoundedExpression('a{1000}').test('b'.repeat(1_000_000))).toThrow('too long');
+  });
+
+  test('expressions that share a budget use it up together', () => {
+    const budget = new SearchBudget(1_000);
+    const some = ['a+b', '(?:a|aa)+c'].map((text) => new BoundedExpression(text, budget));
+    const outcomes = Array.from({ length: 40 }, (_, i) => {
+      try {
+        return some[i % 2]?.test('aaaaaa');
+      } catch (error) {
+        return error instanceof ExpressionError ? 'used up' : error;
+      }
+    });
+    expect([outcomes[0], outcomes.at(-1), outcomes.at(-2)]).toEqual([false, 'used up', 'used up']);
+  });
+});
+
+describe('replaced', () => {
+  const replaced = (pattern: string, target: string, text: string) =>
+    new BoundedReplacement(pattern, target).replace(text);
+
+  test.each([
+    ['HK', 'Hong Kong', 'HK 1 | HK 2', 'Hong Kong 1 | Hong Kong 2'],
+    ['(?i)hk', 'X', 'hk HK', 'X X'],
+    ['(\\w+)-(\\d+)', '$2.$1', 'hk-01 jp-2', '01.hk 2.jp'],
+    ['(?<place>\\p{Han}+)\\s*(\\d)', '${place}#$1', '香港 1', '香港#1'],
+    ['(a)|(b)', '[$1$2]', 'ab', '[a][b]'],
+    ['a|ab', 'x', 'ab', 'xb'],
+    ['a+?', 'x', 'aa', 'xx'],
+    ['a*', '-', 'baac', '-b--c-'],
+    ['', '.', 'ab', '.a.b.'],
+    ['^', '> ', 'a', '> a'],
+    ['(?<=x)a', 'b', 'xa a', 'xb a'],
+    ['🇭🇰\\s*', '', '🇭🇰 01', '01'],
+    ['.', '$&$0', 'ab', 'aabb'],
+    ['a', '$$1 $9 ${no} $', 'a', '$1 $9 ${no} $'],
+    ['(?:(a)|b)+', '$1', 'ab', 'a'],
+  ])('%s by %s', (pattern, target, text, expected) => {
+    expect(replaced(pattern, target, text)).toBe(expected);
+  });
+
+  test('as JavaScript does it, for whatever both can read', () => {
+    const part = fc.constantFrom(
+      'a',
+      'b',
+      '(a|b)',
+      '(a+)',
+      '(b*?)',
+      '[ab]',
+      '(?:ab)?',
+      '(a|ab)',
+      'x',
+      '.',
+      '(?=b)',
+      '$',
+    );
+    const text = fc.string({ unit: fc.constantFrom('a', 'b', 'x'), maxLength: 10 });
+    fc.assert(
+      fc.property(fc.array(part, { minLength: 1, maxLength: 4 }), text, (parts, name) => {
+        const pattern = parts.join('');
+        const groups = [...pattern.matchAll(/\((?!\?)/g)].length;
+        const target = `<$&${Array.from({ length: groups }, (_, i) => `,$${i + 1}`).join('')}>`;
+        expect(replaced(pattern, target, name)).toBe(name.replace(new RegExp(pattern, 'gu'), target));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('none takes long, and none becomes long', () => {
+    const name = 'a'.repeat(255);
+    for (const pattern of ['(a+)+$', '(a|a)*b', '(?:(?:a*)*)*c', '(a*)*', '(?:a{1,200}){1,20}b', '((?!(a|aa)+c).)*d'])
+      expect(() => {
+        try {
+          replaced(pattern, '$1', name);
+        } catch (error) {
+          if (!(error instanceof ExpressionError)) throw error;
+        }
+      }).not.toThrow();
+    expect(() => replaced('a?', '$&'.repeat(100), name)).toThrow('too long a text');
+  });
+
+  test('hostile patterns and targets fail as expressions do, or not at all', () => {
+    const odd = fc.string({ unit: fc.constantFrom(...Array.from('ab()[]{}?*+|^$\\.<>:=!-,019 "\'')), maxLength: 25 });
+    fc.assert(
+      fc.property(odd, odd, fc.string({ maxLength: 40 }), (pattern, target, name) => {
+        try {
+          expect(typeof replaced(pattern, target, name)).toBe('string');
+        } catch (error) {
+          expect(error).toBeInstanceOf(ExpressionError);
+        }
+      }),
+      { numRuns: 5000 },
+    );
+  });
 });

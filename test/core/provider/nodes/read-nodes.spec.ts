@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseNameFilters } from '../../../../core/profile/name-filter.ts';
+import { nameChange, parseNameFilters } from '../../../../core/profile/name-filter.ts';
 import type { ProxyProvider } from '../../../../core/profile/provider-contents.ts';
 import { FormatError } from '../../../../core/provider/formats/format-error.ts';
 import { fromBase64 } from '../../../../core/provider/nodes/link-text.ts';
@@ -73,13 +73,28 @@ describe('what the profile wants of them', () => {
     const changed = override({
       prefix: '[',
       suffix: ']',
-      renames: [{ pattern: /HK/g, target: 'Hong Kong' }],
+      renames: [nameChange('HK', 'Hong Kong')].flatMap((change) => change ?? []),
       keys: { udp: true },
     });
     expect(read(yaml, changed).slice(0, 2)).toEqual([
       { type: 'socks5', name: '[Hong Kong 1]', server: '192.0.2.1', port: 1080, udp: true },
       { type: 'socks5', name: '[JP 1]', server: '192.0.2.2', port: 1080, udp: true },
     ]);
+  });
+
+  test('a rename that never ends, or makes names without end, changes nothing; names that are too long are left out', () => {
+    const evil = ['(a+)+$', '(?:(?:a*)*)*c', '((?!(a|aa)+c).)*d'].map((pattern) => nameChange(pattern, ''));
+    const endless = nameChange('', '$&'.repeat(20_000));
+    const renames = [...evil, endless].flatMap((change) => change ?? []);
+    expect(renames).toHaveLength(4);
+    const named = (name: string) => `proxies:\n  - { name: "${name}", type: socks5, server: 192.0.2.1, port: 1080 }\n`;
+    const long = 'a'.repeat(255);
+    expect(read(named(`${long.slice(1)}!`), override({ renames })).map(({ name }) => name)).toEqual([
+      `${long.slice(1)}!`,
+    ]);
+    const both = `${named(`${long}b`)}  - { name: c, type: direct }\n`;
+    expect(read(both, { filters: filtersOf('.') }).map(({ name }) => name)).toEqual(['c']);
+    expect(read(named('a'), override({ prefix: long }))).toEqual([]);
   });
 
   test('all filtered away is no fault', () => {
