@@ -10,6 +10,7 @@ export const problemTexts = {
   FILE_TOO_LARGE: 'the profile is larger than {limit} MiB',
   YAML_SYNTAX: 'YAML: {reason}',
   YAML_TOO_DEEP: 'YAML: nested too deeply to be read',
+  YAML_TOO_LARGE: 'YAML: more entries than can be read; put long lists into rule providers',
   YAML_TAB: 'YAML: a tab cannot indent; use spaces',
   YAML_KEY_PLACE:
     'YAML: a key with its value cannot stand here; check the indentation, or quote a text that contains ": "',

@@ -1,10 +1,17 @@
 /** A text to YAML documents, as liberally as Clash's reader (go-yaml) takes it where there is no doubt about the meaning. */
-import { Composer, type Document, Lexer, LineCounter, Parser } from 'yaml';
+import { Composer, type Document, Lexer, LineCounter, Parser, YAMLParseError } from 'yaml';
 
 export interface YamlDocuments {
   readonly documents: readonly Document.Parsed[];
   readonly lines: LineCounter;
 }
+
+/**
+ * Tokens of a text: each takes hundreds of bytes of memory. A profile of 200,000 rules, or a list of as many entries, has fewer.
+ */
+const maxTokens = 1_500_000;
+/** The message of the error that ends a text with more. */
+export const tooManyTokens = `more than ${maxTokens} tokens`;
 
 /**
  * Never throws; what is wrong is in the documents' `errors`, at offsets of `text`. Where only the loose reading succeeds it is taken;
@@ -14,9 +21,14 @@ export function parseYamlDocuments(text: string): YamlDocuments {
   // YAML 1.1 breaks lines at a lone CR, NEL, LS and PS, too (section 5.4); one character stays one.
   const broken = text.replaceAll(/\r(?!\n)|[\u0085\u2028\u2029]/g, '\n');
   const strict = parseWith(new Lexer(), broken);
-  if (isSound(strict)) return strict;
+  if (isSound(strict) || strict.isCut) return strict;
   const loose = parseWith(looseLexer(), broken);
   return isSound(loose) ? loose : strict;
+}
+
+interface Attempt extends YamlDocuments {
+  /** It was not read to its end. */
+  readonly isCut: boolean;
 }
 
 /** Documents behind the first one do not matter. */
@@ -24,7 +36,7 @@ function isSound({ documents }: YamlDocuments): boolean {
   return (documents[0]?.errors.length ?? 0) === 0;
 }
 
-function parseWith(lexer: Lexer, text: string): YamlDocuments {
+function parseWith(lexer: Lexer, text: string): Attempt {
   const lines = new LineCounter();
   lines.addNewLine(0);
   const parser = new Parser(lines.addNewLine);
@@ -34,11 +46,20 @@ function parseWith(lexer: Lexer, text: string): YamlDocuments {
     strict: false,
     customTags: (tags) => [...tags, 'binary'],
   });
+  let count = 0;
   function* tokens() {
-    for (const lexeme of lexer.lex(text)) yield* parser.next(lexeme);
+    for (const lexeme of lexer.lex(text)) {
+      if (++count > maxTokens) return;
+      yield* parser.next(lexeme);
+    }
     yield* parser.end();
   }
-  return { documents: [...composer.compose(tokens())], lines };
+  const documents = [...composer.compose(tokens())];
+  if (count <= maxTokens) return { documents, lines, isCut: false };
+  const error = new YAMLParseError([parser.offset, parser.offset + 1], 'RESOURCE_EXHAUSTION', tooManyTokens);
+  const empty = [...new Composer().compose([], true, 0)];
+  for (const document of empty) document.errors.push(error);
+  return { documents: empty, lines, isCut: true };
 }
 
 /**

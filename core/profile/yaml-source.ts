@@ -7,6 +7,7 @@ import type { ConfigProblem } from '../contract/error.ts';
 import type { ProblemCode, ProblemValues } from '../contract/problem-texts.ts';
 import { OverrideMerge } from './override-merge.ts';
 import { type ProblemList, problemOf } from './problem-list.ts';
+import { tooManyTokens } from './yaml-documents.ts';
 import { YamlText } from './yaml-text.ts';
 
 /** Entries of maps and lists that may be read, aliases expanded, even if the text is short. */
@@ -153,6 +154,7 @@ function syntaxProblem(error: YAMLParseError, column: number): [ProblemCode, Pro
   // A line that is indented less than the first one: the document ended before it.
   if (error.code === 'UNEXPECTED_TOKEN' && column === 1 && error.message.includes('at node end'))
     return ['YAML_KEY_PLACE', {}];
+  if (error.message === tooManyTokens) return ['YAML_TOO_LARGE', {}];
   return [plainCodes[error.code] ?? 'YAML_SYNTAX', { reason: error.message }];
 }
 

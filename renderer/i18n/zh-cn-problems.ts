@@ -6,6 +6,7 @@ export const zhCnProblems: Readonly<Record<ProblemCode, string>> = {
   FILE_TOO_LARGE: '配置文件超过 {limit} MiB',
   YAML_SYNTAX: 'YAML 语法错误：{reason}',
   YAML_TOO_DEEP: 'YAML：嵌套过深，无法读取',
+  YAML_TOO_LARGE: 'YAML：条目过多，无法读取；请把长列表改用规则集',
   YAML_TAB: 'YAML：不能用制表符缩进，请用空格',
   YAML_KEY_PLACE: 'YAML：这里不能出现键值对；请检查缩进，或给含有“: ”的文字加引号',
   YAML_QUOTE: 'YAML 语法错误：{reason}；请给文字加引号',

@@ -4,14 +4,20 @@
  */
 import { comparableDomain } from '../../base/domain.ts';
 import { addressBits } from './address-bits.ts';
-import { notReadable } from './format-error.ts';
+import { FormatError, notReadable } from './format-error.ts';
 import { fieldsOf } from './protobuf.ts';
 import type { SetWriter } from './set-writer.ts';
+import type { WorkLimit } from './work-limit.ts';
 
 interface CodedList {
   readonly start: number;
   readonly end: number;
 }
+
+/** Lists of a file; attributes of an entry; bytes of what it matches. */
+const maxLists = 100_000;
+const maxAttributes = 100;
+const maxValueBytes = 4_096;
 
 /** Types of the entries of a site list. */
 const siteTypes = { keyword: 0, regex: 1, suffix: 2, full: 3 } as const;
@@ -23,6 +29,7 @@ export function listsOf(file: Buffer): Map<string, CodedList> {
     if (field.kind !== 'bytes' || field.number !== 1) throw notReadable('not a list of geodata', field.offset);
     const code = codeOf(file, field.start, field.end);
     if (code === undefined) throw notReadable('a list without a code', field.offset);
+    if (lists.size >= maxLists) throw new FormatError('TOO_LARGE', `more than ${maxLists} lists`, field.offset);
     lists.set(code, { start: field.start, end: field.end });
   }
   return lists;
@@ -38,7 +45,14 @@ function codeOf(file: Buffer, start: number, end: number): string | undefined {
 }
 
 /** Adds the entries of a list of `geosite.dat` that have all of these attributes (in lower case). Throws `FormatError`. */
-export function readSiteList(file: Buffer, list: CodedList, attributes: readonly string[], writer: SetWriter): void {
+export function readSiteList(
+  file: Buffer,
+  list: CodedList,
+  attributes: readonly string[],
+  writer: SetWriter,
+  work: WorkLimit,
+): void {
+  work.spend(list.end - list.start, list.start);
   for (const field of fieldsOf(file, list.start, list.end)) {
     if (field.number === 2 && field.kind === 'bytes') readSite(file, field.start, field.end, attributes, writer);
   }
@@ -50,8 +64,9 @@ function readSite(file: Buffer, start: number, end: number, wanted: readonly str
   const has = new Set<string>();
   for (const field of fieldsOf(file, start, end)) {
     if (field.number === 1 && field.kind === 'number') type = field.value;
-    else if (field.number === 2 && field.kind === 'bytes') value = file.toString('utf8', field.start, field.end);
+    else if (field.number === 2 && field.kind === 'bytes') value = valueOf(file, field.start, field.end);
     else if (field.number === 3 && field.kind === 'bytes') has.add(codeOf(file, field.start, field.end) ?? '');
+    if (has.size > maxAttributes) throw notReadable(`more than ${maxAttributes} attributes`, field.offset);
   }
   if (!wanted.every((attribute) => has.has(attribute))) return;
   if (value === '') throw notReadable('an entry without a value', start);
@@ -69,8 +84,14 @@ function readSite(file: Buffer, start: number, end: number, wanted: readonly str
   }
 }
 
+function valueOf(file: Buffer, start: number, end: number): string {
+  if (end - start > maxValueBytes) throw notReadable(`an entry of more than ${maxValueBytes} bytes`, start);
+  return file.toString('utf8', start, end);
+}
+
 /** Adds the prefixes of a list of `geoip.dat`. Throws `FormatError`. */
-export function readAddressList(file: Buffer, list: CodedList, writer: SetWriter): void {
+export function readAddressList(file: Buffer, list: CodedList, writer: SetWriter, work: WorkLimit): void {
+  work.spend(list.end - list.start, list.start);
   for (const field of fieldsOf(file, list.start, list.end)) {
     if (field.number === 3 && field.kind === 'number' && field.value !== 0)
       throw notReadable('a list that means everything else', field.offset);

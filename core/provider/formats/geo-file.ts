@@ -5,6 +5,11 @@ import { FormatError } from './format-error.ts';
 import { listsOf, readAddressList, readSiteList } from './geo-dat.ts';
 import { countryCodes, Mmdb, systemNumbers } from './mmdb.ts';
 import { type CanonicalSet, SetWriter } from './set-writer.ts';
+import { WorkLimit } from './work-limit.ts';
+
+/** A list is read anew for each choice of attributes: bytes that are read to a byte of the file, and what a small one may take. */
+const workPerByte = 4;
+const leastWork = 16 * 1024 * 1024;
 
 /** A code as rules write it: `cn`, `google@cn`, `!cn`. */
 export interface GeoCode {
@@ -33,12 +38,13 @@ export function readGeoFile(
 ): Map<string, CanonicalSet | FormatError> {
   if (kind === 'country' || kind === 'asn') return readMmdb(kind, file, codes);
   const lists = listsOf(file);
+  const work = new WorkLimit(Math.max(file.length * workPerByte, leastWork));
   const sets = new Map<string, CanonicalSet | FormatError>();
   for (const wanted of codes) {
     const list = lists.get(wanted.code);
     const writer = new SetWriter(kind === 'geosite' ? 'classical' : 'ipcidr');
-    if (list !== undefined && kind === 'geosite') readSiteList(file, list, wanted.attributes, writer);
-    else if (list !== undefined) readAddressList(file, list, writer);
+    if (list !== undefined && kind === 'geosite') readSiteList(file, list, wanted.attributes, writer, work);
+    else if (list !== undefined) readAddressList(file, list, writer, work);
     sets.set(keyOf(wanted), list === undefined ? notListed(wanted) : writer.finish());
   }
   return sets;

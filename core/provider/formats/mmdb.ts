@@ -2,7 +2,8 @@
  * MaxMind's database format, version 2 (https://maxmind.github.io/MaxMind-DB/): a binary tree over the bits of addresses that
  * leads to records. Walked whole, once, for all lists that are wanted; values are read no further than they say something.
  */
-import { notReadable } from './format-error.ts';
+import { FormatError, notReadable } from './format-error.ts';
+import { WorkLimit } from './work-limit.ts';
 
 const marker = Buffer.from('\xab\xcd\xefMaxMind.com', 'latin1');
 /** Where the metadata may begin, from the end (the specification). */
@@ -10,8 +11,23 @@ const metadataReach = 128 * 1024;
 const maxNodes = 32_000_000;
 /** Nested values and pointers to pointers. */
 const maxDepth = 16;
+/** Values of one record. */
+const maxValues = 10_000;
+/** Different records, and ranges of all lists that are wanted. */
+const maxRecords = 1_000_000;
+const maxRanges = 2_000_000;
+/** Bytes and values that are read of the data, each record once, to a byte of the file; and what a small file may take. */
+const workPerByte = 8;
+const leastWork = 1_000_000;
 /** Zero bytes between tree and data. */
 const separatorBytes = 16;
+
+/** Keys whose values say something; what stands under others is passed over, and no pointer in it followed. */
+const readKeys: ReadonlySet<string> = new Set([
+  ...['node_count', 'record_size', 'ip_version', 'binary_format_major_version', 'database_type'],
+  ...['country', 'iso_code', 'country_code', 'autonomous_system_number', 'asn'],
+]);
+const noCodes: readonly string[] = [];
 
 export type MmdbValue = string | number | boolean | null | MmdbValue[] | { readonly [key: string]: MmdbValue };
 
@@ -28,6 +44,7 @@ export class Mmdb {
   readonly #bits: 32 | 128;
   readonly #data: number;
   readonly #dataEnd: number;
+  readonly #work: WorkLimit;
   readonly type: string;
 
   /** Throws `FormatError`. */
@@ -35,9 +52,10 @@ export class Mmdb {
     this.#file = file;
     const from = Math.max(0, file.length - metadataReach);
     const at = file.subarray(from).lastIndexOf(marker);
-    if (at < 0) throw notReadable('not a MaxMind database');
+    if (at < 0) throw notReadable('no metadata of a MaxMind database at the end', file.length);
     const start = from + at + marker.length;
-    const metadata = new DataReader(file, start, file.length).read(0);
+    this.#work = new WorkLimit(Math.max(file.length * workPerByte, leastWork));
+    const metadata = new DataReader(file, start, file.length, this.#work).read(0);
     const { node_count, record_size, ip_version, binary_format_major_version, database_type } = recordOf(metadata);
     if (binary_format_major_version !== 2) throw notReadable('another version of the format', start);
     if (typeof node_count !== 'number' || node_count < 1 || node_count > maxNodes)
@@ -59,19 +77,24 @@ export class Mmdb {
    * those of ::/96; other places that lead there (6to4, Teredo) are passed over.
    */
   walk(codesOf: (record: MmdbValue) => readonly string[], found: (code: string, range: MmdbRange) => void): void {
-    const reader = new DataReader(this.#file, this.#data, this.#dataEnd);
+    const reader = new DataReader(this.#file, this.#data, this.#dataEnd, this.#work);
     const known = new Map<number, readonly string[]>();
     const v4Root = this.#v4Root();
+    let ranges = 0;
     const visit = (pointer: number, path: bigint, depth: number): void => {
       if (pointer === this.#nodes) return;
       if (pointer > this.#nodes) {
         const offset = pointer - this.#nodes - separatorBytes;
         let codes = known.get(offset);
         if (codes === undefined) {
-          codes = codesOf(reader.read(offset));
+          if (known.size >= maxRecords) throw tooMany('records', this.#data + offset);
+          const found = codesOf(reader.read(offset));
+          codes = found.length === 0 ? noCodes : [...new Set(found)];
           known.set(offset, codes);
         }
         if (codes.length === 0) return;
+        ranges += codes.length;
+        if (ranges > maxRanges) throw tooMany('ranges', this.#data + offset);
         const range = rangeOf(path, depth, this.#bits);
         for (const code of codes) found(code, range);
         return;
@@ -124,6 +147,10 @@ function rangeOf(path: bigint, depth: number, bits: 32 | 128): MmdbRange {
   return { family: isV4 ? 4 : 6, first, last };
 }
 
+function tooMany(what: string, offset: number): FormatError {
+  return new FormatError('TOO_LARGE', `too many ${what}`, offset);
+}
+
 function recordOf(value: MmdbValue): Readonly<Record<string, MmdbValue>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
 }
@@ -133,32 +160,28 @@ class DataReader {
   readonly #file: Buffer;
   readonly #start: number;
   readonly #end: number;
+  readonly #work: WorkLimit;
   #at = 0;
-  #budget = 0;
+  #left = 0;
 
-  constructor(file: Buffer, start: number, end: number) {
+  constructor(file: Buffer, start: number, end: number, work: WorkLimit) {
     this.#file = file;
     this.#start = start;
     this.#end = end;
+    this.#work = work;
   }
 
   /** The value at an offset of the section. */
   read(offset: number): MmdbValue {
     this.#at = this.#start + offset;
-    this.#budget = 10_000;
+    this.#left = maxValues;
     return this.#value(0);
   }
 
   #value(depth: number): MmdbValue {
     const offset = this.#at;
-    this.#budget -= 1;
-    if (depth > maxDepth || this.#budget < 0) throw notReadable('a value is too large', offset);
-    const control = this.#number(1);
-    let type = control >> 5;
+    const { type, size, control } = this.#head(depth);
     if (type === 1) return this.#pointer(control, depth);
-    if (type === 0) type = this.#number(1) + 7;
-    let size = control & 31;
-    if (size >= 29) size = ([29, 285, 65_821][size - 29] ?? 0) + this.#number(size - 28);
     switch (type) {
       case 2:
         return this.#bytes(size).toString('utf8');
@@ -191,12 +214,51 @@ class DataReader {
     }
   }
 
-  #pointer(control: number, depth: number): MmdbValue {
+  /** The type and size of a value; of a pointer its first byte. */
+  #head(depth: number): { readonly type: number; readonly size: number; readonly control: number } {
+    const offset = this.#at;
+    this.#left -= 1;
+    if (depth > maxDepth || this.#left < 0) throw notReadable('a value is too large', offset);
+    this.#work.spend(1, offset);
+    const control = this.#number(1);
+    let type = control >> 5;
+    if (type === 1) return { type, size: 0, control };
+    if (type === 0) type = this.#number(1) + 7;
+    let size = control & 31;
+    if (size >= 29) size = ([29, 285, 65_821][size - 29] ?? 0) + this.#number(size - 28);
+    return { type, size, control };
+  }
+
+  /** Goes behind a value. */
+  #skip(depth: number): void {
+    const offset = this.#at;
+    const { type, size, control } = this.#head(depth);
+    switch (type) {
+      case 1:
+        this.#target(control);
+        return;
+      case 7:
+      case 11:
+        for (let i = 0; i < size * (type === 7 ? 2 : 1); i++) this.#skip(depth + 1);
+        return;
+      case 14:
+        return;
+      default:
+        if (type > 15 || type === 12 || type === 13) throw notReadable(`a value of the unknown type ${type}`, offset);
+        this.#pass(size);
+    }
+  }
+
+  /** Where a pointer leads to. */
+  #target(control: number): number {
     const size = (control >> 3) & 3;
     const high = control & 7;
     const bases = [0, 2048, 526_336, 0] as const;
-    const target =
-      size === 3 ? this.#number(4) : high * 2 ** (8 * (size + 1)) + this.#number(size + 1) + (bases[size] ?? 0);
+    return size === 3 ? this.#number(4) : high * 2 ** (8 * (size + 1)) + this.#number(size + 1) + (bases[size] ?? 0);
+  }
+
+  #pointer(control: number, depth: number): MmdbValue {
+    const target = this.#target(control);
     const behind = this.#at;
     this.#at = this.#start + target;
     const value = this.#value(depth + 1);
@@ -210,7 +272,8 @@ class DataReader {
       const offset = this.#at;
       const key = this.#value(depth + 1);
       if (typeof key !== 'string') throw notReadable('a key that is no text', offset);
-      entries.push([key, this.#value(depth + 1)]);
+      if (readKeys.has(key)) entries.push([key, this.#value(depth + 1)]);
+      else this.#skip(depth + 1);
     }
     return Object.fromEntries(entries);
   }
@@ -226,9 +289,14 @@ class DataReader {
   }
 
   #bytes(length: number): Buffer {
+    this.#work.spend(length, this.#at);
+    this.#pass(length);
+    return this.#file.subarray(this.#at - length, this.#at);
+  }
+
+  #pass(length: number): void {
     if (this.#at < this.#start || this.#at + length > this.#end) throw notReadable('a value is cut off', this.#at);
     this.#at += length;
-    return this.#file.subarray(this.#at - length, this.#at);
   }
 }
 

@@ -7,9 +7,13 @@ import type { SetBehavior } from '../../contract/sets.ts';
 import { addressBits } from './address-bits.ts';
 import { FormatError, notReadable } from './format-error.ts';
 import type { SetWriter } from './set-writer.ts';
+import { WorkLimit } from './work-limit.ts';
+import { endOfFrame } from './zstandard-frame.ts';
 
-/** Bytes after decompression. */
-const maxUnpacked = 64 * 1024 * 1024;
+/** Bytes after decompression, labels of a trie, and characters of all its names: more make no set that could be used. */
+const maxUnpacked = 32 * 1024 * 1024;
+const maxLabels = 16 * 1024 * 1024;
+const maxNameBytes = 32 * 1024 * 1024;
 /** Characters of a name, with what leads a pattern. */
 const maxDepth = 260;
 const magic = 0x4d525301; // "MRS", version 1
@@ -43,7 +47,7 @@ function unpack(packed: Buffer): Buffer {
   } catch (caught) {
     const isLarge = caught instanceof RangeError;
     if (isLarge) throw new FormatError('TOO_LARGE', `more than ${maxUnpacked / 1024 / 1024} MiB when unpacked`);
-    throw notReadable('the compressed data is damaged');
+    throw notReadable('the compressed data is damaged', endOfFrame(packed));
   }
 }
 
@@ -54,7 +58,7 @@ function unpack(packed: Buffer): Buffer {
 function readNames(reader: BigEndianReader, writer: SetWriter): void {
   const leaves = reader.words('the leaves');
   const bitmap = reader.words('the bitmap');
-  const labels = reader.bytes(reader.count(maxUnpacked, 'the number of labels'), 'the labels');
+  const labels = reader.bytes(reader.count(maxLabels, 'the number of labels'), 'the labels');
   const parents = new Uint32Array(labels.length + 1);
   const depths = new Uint16Array(labels.length + 1);
   const bits = bitmap.length * 32;
@@ -73,6 +77,7 @@ function readNames(reader: BigEndianReader, writer: SetWriter): void {
   }
   if (child !== labels.length) throw notReadable('the trie has labels that lead nowhere', reader.offset);
   const name = Buffer.alloc(maxDepth);
+  const work = new WorkLimit(maxNameBytes);
   for (let leaf = 1; leaf <= child && leaf < leaves.length * 32; leaf++) {
     if (!bitAt(leaves, leaf)) continue;
     let length = 0;
@@ -82,6 +87,7 @@ function readNames(reader: BigEndianReader, writer: SetWriter): void {
       above |= label;
       name[length++] = label;
     }
+    work.spend(length, reader.offset);
     const pattern = above < 0x80 ? name.toString('latin1', 0, length) : characterwise(name.subarray(0, length));
     // `+.x` is what is below x here; x itself has a leaf of its own.
     writer.addPattern(pattern.startsWith('+.') ? pattern.slice(1) : pattern);

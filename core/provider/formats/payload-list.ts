@@ -2,6 +2,7 @@
  * Entries of a rule provider written as text: YAML with the key `payload`, or a list of lines. Such files have up to hundreds of
  * thousands of entries, nearly always one a line: they are read line by line, and as YAML only when that fails.
  */
+import { isUtf8 } from 'node:buffer';
 import { foreignText } from '../../profile/foreign-text.ts';
 import { parseYamlDocuments } from '../../profile/yaml-documents.ts';
 import { FormatError, notReadable } from './format-error.ts';
@@ -15,11 +16,33 @@ export function decodeList(bytes: Uint8Array): string {
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw notReadable('not UTF-8 text');
+    throw notReadable('not UTF-8 text', soundUtf8(bytes));
   }
   const foreign = foreignText(text);
   if (foreign?.code === 'TEXT_IS_PAGE') throw notReadable('a web page came instead of a list', 0);
   return text;
+}
+
+/** Bytes from the start on that are UTF-8 (RFC 3629). */
+function soundUtf8(bytes: Uint8Array): number {
+  const isSound = (start: number, end: number): boolean => end <= bytes.length && isUtf8(bytes.subarray(start, end));
+  let at = 0;
+  while (at < bytes.length && isSound(at, startAt(bytes, at + 4_096))) at = startAt(bytes, at + 4_096);
+  while (at < bytes.length) {
+    const lead = bytes[at] ?? 0;
+    const end = at + (lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4);
+    if (!isSound(at, end)) break;
+    at = end;
+  }
+  return at;
+}
+
+/** Where the character begins that this byte belongs to, if it is one. */
+function startAt(bytes: Uint8Array, at: number): number {
+  if (at >= bytes.length) return bytes.length;
+  let start = at;
+  while (at - start < 3 && ((bytes[start] ?? 0) & 0xc0) === 0x80) start -= 1;
+  return start;
 }
 
 /** The entries of a YAML file; one without `payload` is read as lines. Throws `FormatError`. */

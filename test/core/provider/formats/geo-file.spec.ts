@@ -221,3 +221,134 @@ describe('real files', () => {
     }
   });
 });
+
+describe('small files that mean much', () => {
+  const codes = (...list: string[]) => list.map((code) => geoCode('GEOSITE', code));
+  const field = (number: number, bytes: Uint8Array): Buffer => {
+    const length: number[] = [];
+    for (let left = bytes.length; ; left = Math.floor(left / 128)) {
+      length.push(left < 128 ? left : (left % 128) + 128);
+      if (left < 128) break;
+    }
+    return Buffer.concat([Buffer.from([number * 8 + 2, ...length]), bytes]);
+  };
+  const pointer = (target: number): Buffer => {
+    const bytes = Buffer.alloc(5);
+    bytes[0] = 0b0011_1000;
+    bytes.writeUInt32BE(target, 1);
+    return bytes;
+  };
+  const large = (type: number, size: number): Buffer => {
+    const bytes = Buffer.alloc(4);
+    bytes[0] = (type << 5) | 31;
+    bytes.writeUIntBE(size - 65_821, 1, 3);
+    return bytes;
+  };
+  /** Every address leads to a record of its own; all of them are in `data`. */
+  const databaseOf = (data: Buffer, leaves: number, leaf: (i: number) => number): Buffer => {
+    const nodes = leaves - 1;
+    const tree = Buffer.alloc(nodes * 8);
+    // A heap: node i leads to 2i + 1 and 2i + 2.
+    for (let i = 0; i < nodes * 2; i++) {
+      const child = i + 1;
+      tree.writeUInt32BE(child < nodes ? child : nodes + 16 + leaf(child - nodes), i * 4);
+    }
+    const whole = countryDatabase({ CN: ['192.0.2.0/24'] }, { bits: 32, form: 'text' });
+    const metadata = Buffer.from(whole.subarray(whole.indexOf('MaxMind.com') - 3));
+    const count = metadata.indexOf('node_count') + 'node_count'.length;
+    metadata.writeUInt32BE(nodes, count + 1);
+    return Buffer.concat([tree, Buffer.alloc(16), data, metadata]);
+  };
+  const tooLarge = expect.objectContaining({ trouble: 'TOO_LARGE', offset: expect.any(Number) });
+
+  test.each([
+    // A text of 2 MiB, and records that are lists of it.
+    [
+      'a text that a thousand records repeat a thousand times',
+      () => {
+        const text = Buffer.concat([large(2, 2_000_000), Buffer.alloc(2_000_000, 'a')]);
+        const record = Buffer.concat([Buffer.from([30, 4, 2, 0]), ...Array.from({ length: 797 }, () => pointer(0))]);
+        return databaseOf(
+          Buffer.concat([text, ...Array.from({ length: 1024 }, () => record)]),
+          1024,
+          (i) => text.length + i * record.length,
+        );
+      },
+    ],
+    [
+      'records of ten thousand values, one at each byte',
+      () => databaseOf(Buffer.concat(Array.from({ length: 60_000 }, () => Buffer.from([8, 4]))), 32_768, (i) => i * 2),
+    ],
+    [
+      'a value that is twice what is before it, sixteen times',
+      () => {
+        const levels = [Buffer.from('\x4242'.slice(0, 1) + 'cn', 'latin1')];
+        let at = 0;
+        for (let i = 0; i < 12; i++) {
+          const before = at;
+          at = Buffer.concat(levels).length;
+          levels.push(Buffer.concat([Buffer.from([2, 4]), pointer(before), pointer(before)]));
+        }
+        const data = Buffer.concat(levels);
+        const last = at;
+        const records = Array.from({ length: 4096 }, () => pointer(last));
+        return databaseOf(Buffer.concat([data, ...records]), 4096, (i) => data.length + i * 5);
+      },
+    ],
+  ])('a database: %s', (_, make) => {
+    expect(() => readGeoFile('country', make(), [geoCode('GEOIP', 'cn')])).toThrow(FormatError);
+  });
+
+  test('what stands under other keys is passed over, wherever it leads', () => {
+    const text = Buffer.concat([large(2, 2_000_000), Buffer.alloc(2_000_000, 'a')]);
+    const key = (name: string) => Buffer.concat([Buffer.from([0x40 | name.length]), Buffer.from(name)]);
+    const record = Buffer.concat([
+      Buffer.from([0xe3]),
+      ...[key('names'), pointer(0), key('nothing'), pointer(0x7fff_ffff), key('country_code'), key('CN')],
+    ]);
+    const data = Buffer.concat([text, ...Array.from({ length: 1024 }, () => record)]);
+    const file = databaseOf(data, 1024, (i) => text.length + i * record.length);
+    expect(readGeoFile('country', file, [geoCode('GEOIP', 'cn')]).get('cn')).toMatchObject({ entries: 1024 });
+  });
+
+  test('more lists than anybody has', () => {
+    const lists = Array.from({ length: 100_001 }, (_, i) => field(1, field(1, Buffer.from(`l${i}`))));
+    expect(() => readGeoFile('geosite', Buffer.concat(lists), codes('l1'))).toThrow(tooLarge);
+  });
+
+  test('an entry with attributes without end, or a value without end', () => {
+    const attributes = Array.from({ length: 101 }, (_, i) => field(3, field(1, Buffer.from(`a${i}`))));
+    const many = Buffer.concat([field(2, Buffer.from('x.example')), ...attributes]);
+    const long = field(2, Buffer.alloc(5_000, 'a'));
+    for (const entry of [many, long])
+      expect(() =>
+        readGeoFile('geosite', field(1, Buffer.concat([field(1, Buffer.from('cn')), field(2, entry)])), codes('cn')),
+      ).toThrow(expect.objectContaining({ trouble: 'NOT_READABLE', offset: expect.any(Number) }));
+  });
+
+  test('a large list that is wanted with hundreds of attributes is not read hundreds of times', () => {
+    const entry = field(2, field(2, Buffer.from('www.example.org')));
+    const list = Buffer.concat([field(1, Buffer.from('cn')), ...Array.from({ length: 50_000 }, () => entry)]);
+    const wanted = codes(...Array.from({ length: 300 }, (_, i) => `cn@a${i}`));
+    expect(() => readGeoFile('geosite', field(1, list), wanted)).toThrow(tooLarge);
+    expect(readGeoFile('geosite', field(1, list), wanted.slice(0, 5)).size).toBe(5);
+  });
+
+  test.each([
+    ['geosite', geositeFile({ CN: [['suffix', 'example.cn']], US: [['full', 'us.example']] })],
+    ['geoip', geoipFile({ CN: ['192.0.2.0/24'], US: ['2001:db8::/32'] })],
+    ['country', countryDatabase({ CN: ['192.0.2.0/24'] }, { bits: 24, form: 'maxmind' })],
+    ['asn', asnDatabase({ 13335: ['192.0.2.0/24'] }, { bits: 28, version: 4 })],
+  ] as const)('%s: cut off anywhere within a list or the metadata, it is refused with a place', (kind, whole) => {
+    const wanted = [geoCode(kind === 'asn' ? 'IP-ASN' : 'GEOSITE', kind === 'asn' ? '13335' : 'cn')];
+    const isMmdb = kind === 'country' || kind === 'asn';
+    const second = isMmdb ? 0 : (listsOf(whole).get('us')?.start ?? 0);
+    for (let length = second; length < whole.length; length++) {
+      const cut = () => readGeoFile(kind, whole.subarray(0, length), wanted);
+      // Behind the metadata's marker what is missing may be of no account.
+      if (isMmdb && length > whole.indexOf('MaxMind.com') + 80) continue;
+      if (length === 0 && !isMmdb) continue;
+      expect(cut).toThrow(expect.objectContaining({ trouble: 'NOT_READABLE', offset: expect.any(Number) }));
+    }
+  });
+});

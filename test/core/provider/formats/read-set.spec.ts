@@ -243,3 +243,87 @@ test('line ends and number signs without end are read in one pass', () => {
   expect(set(`a.example${'\n'.repeat(4_000_000)}`)).toContain('a.example');
   expect(() => set(`payload:\n  - a.example${' #'.repeat(400_000)}\u2028x`)).toThrow(FormatError);
 });
+
+describe('small files that mean much', () => {
+  const number = (value: number): Buffer => {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigUInt64BE(BigInt(value));
+    return bytes;
+  };
+  /** 64-bit words, the lowest bit first. */
+  const words = (bits: Uint8Array): Buffer => {
+    const count = Math.ceil(bits.length / 64);
+    const bytes = Buffer.alloc(count * 8);
+    for (const [i, bit] of bits.entries()) {
+      const at = Math.floor(i / 64) * 8 + 7 - Math.floor((i % 64) / 8);
+      if (bit === 1) bytes[at] = (bytes[at] ?? 0) | (1 << (i % 8));
+    }
+    return Buffer.concat([number(count), bytes]);
+  };
+  const trie = (leaves: Uint8Array, bitmap: Uint8Array, labels: Buffer): Buffer => {
+    const head = Buffer.from([0x4d, 0x52, 0x53, 1, 0]);
+    const body = [words(leaves), words(bitmap), number(labels.length), labels];
+    return zstdCompressSync(Buffer.concat([head, number(1), number(0), Buffer.from([1]), ...body]));
+  };
+
+  test('an mrs of one long name, two hundred thousand times', () => {
+    const [depth, count] = [250, 200_000];
+    const bitmap = new Uint8Array(depth * 2 + count * 2 + 1);
+    for (let i = 0; i < depth; i++) bitmap[i * 2 + 1] = 1;
+    bitmap.fill(1, depth * 2 + count);
+    const leaves = new Uint8Array(depth + count + 1);
+    leaves.fill(1, depth + 1);
+    const bytes = trie(leaves, bitmap, Buffer.alloc(depth + count, 'a'));
+    expect(bytes.length).toBeLessThan(1_000);
+    expect(() => readSet(bytes, 'mrs', 'domain')).toThrow(
+      expect.objectContaining({ trouble: 'TOO_LARGE', offset: expect.any(Number) }),
+    );
+  });
+
+  test('an mrs with more labels than a set has characters', () => {
+    const bytes = trie(new Uint8Array(64), new Uint8Array(64), Buffer.alloc(17 * 1024 * 1024, 'a'));
+    expect(() => readSet(bytes, 'mrs', 'domain')).toThrow('the number of labels cannot be');
+  });
+
+  test.each([
+    ['entries in brackets', `payload: [${'a,'.repeat(3_000_000)}a]`],
+    ['quoted lines that need YAML', `payload:\n${'  - "\\x61"\n'.repeat(500_000)}`],
+  ])('YAML of %s that takes more memory than a list of any use', (_, list) => {
+    expect(() => readSet(Buffer.from(list), 'yaml', 'domain')).toThrow(
+      expect.objectContaining({ trouble: 'NOT_READABLE', message: expect.stringMatching(/tokens.*at byte \d+/) }),
+    );
+  });
+});
+
+describe('what is cut off or not text is told with its place', () => {
+  test('a compressed file', () => {
+    for (const whole of [mrs.domain, mrs.ipcidr, zstdCompressSync(Buffer.from(randomText(200_000)))])
+      for (const length of [6, 9, 12, Math.floor(whole.length / 2), whole.length - 1])
+        expect(() => readSet(whole.subarray(0, length), 'mrs', 'domain')).toThrow(
+          expect.objectContaining({ trouble: 'NOT_READABLE', offset: length }),
+        );
+  });
+
+  test.each([0, 1, 4_095, 4_096, 4_097, 9_001, 70_000])('bytes that are not UTF-8 at %i', (at) => {
+    const fill = 'ä香🇭a\n';
+    const before = Buffer.from('a'.repeat(at % 3) + fill.repeat(at / 5)).subarray(0, at);
+    // Never in the middle of a character.
+    let sound = before.length;
+    while (sound > 0 && (before[sound - 1] ?? 0) >= 0x80) sound -= 1;
+    for (const bad of [[0xff], [0xc3], [0xc3, 0x28], [0xed, 0xa0, 0x80], [0xf5, 0x80, 0x80, 0x80], [0x80]]) {
+      const bytes = Buffer.concat([before.subarray(0, sound), Buffer.from(bad)]);
+      expect(() => readSet(bytes, 'text', 'domain')).toThrow(
+        expect.objectContaining({ trouble: 'NOT_READABLE', offset: sound }),
+      );
+    }
+  });
+});
+
+/** That cannot be compressed well. */
+function randomText(length: number): string {
+  let state = 1;
+  return Array.from({ length }, () => {
+    state = (state * 48_271) % 2_147_483_647;
+    return String.fromCharCode(32 + (state % 90));
+  }).join('');
+}
