@@ -74,6 +74,8 @@ export class AppService implements MirageBridge, Service {
   #link: HelperLink;
   #enhancedWanted: boolean;
   #snapshot: Snapshot | undefined;
+  /** How many there have been. */
+  #snapshots = 0;
   /** Counts connections, so that work begun on a lost one ends itself. */
   #connection = 0;
   /** Until the profile is applied and the lease renewed, the helper's owner says nothing about what the person wants. */
@@ -82,7 +84,10 @@ export class AppService implements MirageBridge, Service {
 
   constructor(options: AppServiceOptions) {
     this.#helper = options.helper;
-    this.#profile = new ProfileInForce(options, this.#changes, () => this.#snapshot);
+    this.#profile = new ProfileInForce(options, this.#changes, () => ({
+      snapshot: this.#snapshot,
+      times: this.#snapshots,
+    }));
     this.#desk = new ProfileDesk(options, this.#profile);
     this.#providers = options.providers;
     this.#clock = options.clock;
@@ -217,6 +222,7 @@ export class AppService implements MirageBridge, Service {
 
   #onSnapshot(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
+    this.#snapshots += 1;
     this.#heed(snapshot);
     this.#snapshotChanges.emit(snapshot);
   }

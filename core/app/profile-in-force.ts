@@ -36,6 +36,12 @@ export interface ProfileInForceOptions {
   readonly logger: Logger;
 }
 
+/** The last known state of the helper, and how often it has told one. */
+export interface KnownHelper {
+  readonly snapshot: Snapshot | undefined;
+  readonly times: number;
+}
+
 /** `when-mine` leaves it for later while another user has Enhanced Mode. */
 export type When = 'when-mine' | 'now';
 
@@ -49,8 +55,7 @@ export class ProfileInForce {
   readonly changed = new Emitter<void>();
   readonly #options: ProfileInForceOptions;
   readonly #queue: ChangeQueue;
-  /** The last known state of the helper. */
-  readonly #snapshot: () => Snapshot | undefined;
+  readonly #known: () => KnownHelper;
   readonly #releases: (() => void)[] = [];
   #profile: LoadedProfile = { path: null, text: '', config: defaultConfig, problems: [] };
   #inForce: Config | undefined;
@@ -63,14 +68,16 @@ export class ProfileInForce {
   /** The profile that was in use when one was applied last. */
   #appliedId: string | undefined;
   #waits = false;
+  /** `times` when the wait began: the same snapshot says nothing new. */
+  #waitsSince = 0;
   /** What waits is in the queue. */
   #isLate = false;
   #cancelTelling: (() => void) | undefined;
 
-  constructor(options: ProfileInForceOptions, queue: ChangeQueue, snapshot: () => Snapshot | undefined) {
+  constructor(options: ProfileInForceOptions, queue: ChangeQueue, known: () => KnownHelper) {
     this.#options = options;
     this.#queue = queue;
-    this.#snapshot = snapshot;
+    this.#known = known;
   }
 
   /** Reads the profile and begins to follow it; applies nothing. */
@@ -123,7 +130,7 @@ export class ProfileInForce {
 
   /** Does what waits for another user's Enhanced Mode to end; however often it is called, once. */
   async applyLate(): Promise<void> {
-    if (!this.#waits || this.#isLate) return;
+    if (!this.#waits || this.#isLate || this.#known().times === this.#waitsSince) return;
     this.#isLate = true;
     await this.apply()
       .catch((caught: unknown) => this.#options.logger.warning('the profile could not be applied', describe(caught)))
@@ -172,9 +179,9 @@ export class ProfileInForce {
   async applyInTurn(when: When, signal: AbortSignal): Promise<void> {
     const { helper, profiles, providers, logger } = this.#options;
     const loaded = this.#profile;
-    const snapshot = this.#snapshot();
+    const { snapshot } = this.#known();
     if (loaded.path === null && snapshot?.owner?.mode === 'persistent') return;
-    this.#waits = when === 'when-mine' && snapshot?.mine === false;
+    this.#wait(when === 'when-mine' && snapshot?.mine === false);
     if (this.#waits) return;
     const onProgress = (progress: AppInfo['applying']): void => {
       this.#applying = progress;
@@ -205,10 +212,15 @@ export class ProfileInForce {
     return { state: 'refused', ...(error === undefined ? {} : { error }), lastGood: instead.at };
   }
 
+  #wait(waits: boolean): void {
+    this.#waits = waits;
+    this.#waitsSince = this.#known().times;
+  }
+
   #noteFailure(caught: unknown): void {
     if (isSuperseded(caught)) return this.changed.emit();
     const error = AppError.from(caught);
-    this.#waits = error.code === 'HELPER_IN_USE';
+    this.#wait(error.code === 'HELPER_IN_USE');
     if (this.#profile.config === undefined) return this.changed.emit();
     const isOpen = this.#waits || (!isCancelled(caught) && this.#options.helper.link.kind !== 'connected');
     this.#settle(isOpen ? { state: 'pending' } : { state: 'refused', error: error.toData() });
