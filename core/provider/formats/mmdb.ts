@@ -24,8 +24,16 @@ const separatorBytes = 16;
 
 /** Keys whose values say something; what stands under others is passed over, and no pointer in it followed. */
 const readKeys: ReadonlySet<string> = new Set([
-  ...['node_count', 'record_size', 'ip_version', 'binary_format_major_version', 'database_type'],
-  ...['country', 'iso_code', 'country_code', 'autonomous_system_number', 'asn'],
+  'node_count',
+  'record_size',
+  'ip_version',
+  'binary_format_major_version',
+  'database_type',
+  'country',
+  'iso_code',
+  'country_code',
+  'autonomous_system_number',
+  'asn',
 ]);
 const noCodes: readonly string[] = [];
 

@@ -304,7 +304,12 @@ describe('small files that mean much', () => {
     const key = (name: string) => Buffer.concat([Buffer.from([0x40 | name.length]), Buffer.from(name)]);
     const record = Buffer.concat([
       Buffer.from([0xe3]),
-      ...[key('names'), pointer(0), key('nothing'), pointer(0x7fff_ffff), key('country_code'), key('CN')],
+      key('names'),
+      pointer(0),
+      key('nothing'),
+      pointer(0x7fff_ffff),
+      key('country_code'),
+      key('CN'),
     ]);
     const data = Buffer.concat([text, ...Array.from({ length: 1024 }, () => record)]);
     const file = databaseOf(data, 1024, (i) => text.length + i * record.length);
