@@ -56,7 +56,9 @@ async function put(helper: Helper, sha256: string, bytes: Buffer, signal: AbortS
   for (let offset = 0; offset === 0 || offset < bytes.length; offset += blobPartBytes) {
     signal?.throwIfAborted();
     const data = bytes.toString('base64', offset, offset + blobPartBytes);
-    await helper.call('putBlob', { sha256, size: bytes.length, offset, data });
+    const { done } = await helper.call('putBlob', { sha256, size: bytes.length, offset, data });
+    // Another app of this user's may have handed over the rest.
+    if (done) return;
   }
 }
 

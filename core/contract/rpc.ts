@@ -141,8 +141,9 @@ const unrelayedMethods = {
     result: z.strictObject({ hash: z.string(), lacks: z.array(sha256Schema).max(maxSets).optional() }),
   },
   /**
-   * A part of what is in a set, in order; the helper keeps the whole for the caller's uid as long as a configuration names it.
-   * One blob of a user is under way at a time: part 0 of another forgets what came of the one before.
+   * A part of what is in a set, in order; the helper keeps the whole for the caller's uid as long as a configuration names it, and ten
+   * minutes for the next one to name it. A part that has come already is no mistake; of what is whole already every part is the last.
+   * Three blobs of a user may be under way at a time.
    */
   putBlob: {
     params: z.strictObject({

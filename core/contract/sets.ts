@@ -35,6 +35,8 @@ export type SetConfig = z.infer<typeof setSchema>;
 
 /** Bytes of what is in one set. */
 export const maxBlobBytes = 16 * 1024 * 1024;
+/** Bytes of all sets of one configuration, each once. */
+export const maxConfigSetBytes = 96 * 1024 * 1024;
 /** Bytes of a blob that travel in one message, in base64. */
 export const blobPartBytes = 45_000;
 

@@ -168,7 +168,7 @@ async function assemble(
   const soleUser = allowedUids.length === 1 ? allowedUids[0] : undefined;
   const shownTo = () => ownership.owner?.uid ?? service.configuredBy ?? soleUser;
   const privacy = new RowPrivacy(shownTo);
-  const sets = new SetShelf(new BlobStore(blobsOf(paths)), clock, logger.child('sets'));
+  const sets = new SetShelf(new BlobStore({ directory: blobsOf(paths), clock }), clock, logger.child('sets'));
   const service: HelperService = new HelperService({
     tunnel,
     ownership,

@@ -5,36 +5,21 @@
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
-import type { Logger } from '../base/logger.ts';
-import { type Config, defaultConfig } from '../contract/config.ts';
 import type { MethodName, Params, Result } from '../contract/rpc.ts';
 import type { NetworkChange, Owner, Snapshot } from '../contract/status.ts';
-import { warningOf } from '../contract/warning-texts.ts';
 import type { Handlers } from '../rpc/outstanding-requests.ts';
 import type { PeerCredentials } from '../rpc/peer-auth.ts';
 import type { EventSource } from '../rpc/topic-source.ts';
-import type { ChoiceStore } from '../state/choice-store.ts';
 import type { Processes } from '../system/operating-system.ts';
-import { type ConfigStore, type StoredConfig, stored } from './config-store.ts';
-import type { Health } from './health.ts';
+import { ConfigInForce, type ConfigInForceOptions } from './config-in-force.ts';
 import type { OwnerStore } from './owner-store.ts';
-import { leaseMs, type Ownership } from './ownership.ts';
-import { assertPortsOf } from './port-rights.ts';
+import { leaseMs } from './ownership.ts';
 import { Remembered } from './remembered.ts';
 import type { RowPrivacy } from './row-privacy.ts';
-import type { ServedTunnel } from './served-tunnel.ts';
-import type { SetShelf } from './set-shelf.ts';
 import type { StrandedWarning } from './stranded-warning.ts';
 
-export interface HelperServiceOptions {
-  readonly tunnel: ServedTunnel;
-  readonly ownership: Ownership;
+export interface HelperServiceOptions extends ConfigInForceOptions {
   readonly owners: OwnerStore;
-  readonly configs: ConfigStore;
-  readonly choices: ChoiceStore;
-  /** What is in the sets of configurations. */
-  readonly sets: Pick<SetShelf, 'isDamaged' | 'put' | 'lacking' | 'load' | 'use' | 'keep'>;
-  readonly health: Health;
   readonly privacy: RowPrivacy;
   /** The changes of the machine's network that are in force. */
   readonly changes: () => NetworkChange[];
@@ -45,10 +30,8 @@ export interface HelperServiceOptions {
   readonly processes: Pick<Processes, 'identityOf' | 'isAlive'>;
   /** Says which containers still ask our DNS server when it is off. */
   readonly stranded: Pick<StrandedWarning, 'begin' | 'end'>;
-  readonly setLogLevel: (level: Config['logLevel']) => void;
   readonly version: string;
   readonly clock: Clock;
-  readonly log: Logger;
 }
 
 /** How often the fake addresses in use and the lost names are counted for the snapshot, while somebody is connected. */
@@ -60,28 +43,26 @@ export class HelperService {
   /** Something of the snapshot has changed. */
   readonly changed = new Emitter<void>();
   readonly #options: HelperServiceOptions;
-  #active: { readonly uid: number | undefined; readonly config: StoredConfig };
+  readonly #configs: ConfigInForce;
   readonly #remembered: Remembered;
   /** Calls that are turning Enhanced Mode on. */
   #starts = 0;
-  /** Configurations come into force one after the other. */
-  #last: Promise<unknown> = Promise.resolve();
 
   /** The tunnel must have `defaultConfig` in force. */
   constructor(options: HelperServiceOptions) {
     this.#options = options;
-    this.#active = { uid: undefined, config: stored(defaultConfig) };
     this.#remembered = new Remembered(options.owners, options.processes, options.health, options.log);
+    this.#configs = new ConfigInForce(options, this.#remembered, () => this.changed.emit());
     this.handlers = {
       getSnapshot: (_params, caller) => this.#snapshot(caller),
       setEnhanced: (params, caller) => this.#setEnhanced(params, caller),
       setSwitches: (params, caller) => this.#setSwitches(params, caller),
       renewLease: (_params, caller) => this.#renewLease(caller),
-      applyConfig: ({ config }, caller) => this.#inTurn(() => this.#applyConfig(config, caller)),
+      applyConfig: ({ config }, caller) => this.#configs.apply(config, caller.uid),
       putBlob: (params, caller) => this.#putBlob(params, caller),
       listRules: (_params, caller) => (this.#maySeeRules(caller.uid) ? options.tunnel.rules() : []),
       switchRule: (params, caller) => this.#ownOnly(caller, () => ({ changed: options.tunnel.switchRule(params) })),
-      selectProxy: (params, caller) => this.#ownOnly(caller, () => this.#selectProxy(params, caller)),
+      selectProxy: (params, caller) => this.#ownOnly(caller, () => this.#configs.selectProxy(params, caller.uid)),
       testProxies: (params, caller) => this.#ownOnly(caller, () => options.tunnel.testProxies(params)),
       stopTests: (_params, caller) => this.#ownOnly(caller, () => ({ stopped: options.tunnel.stopTests() })),
       closeFlows: (params, caller) => this.#closeFlows(params, caller),
@@ -115,7 +96,7 @@ export class HelperService {
 
   /** Whose configuration is in force; undefined at first. */
   get configuredBy(): number | undefined {
-    return this.#active.uid;
+    return this.#configs.uid;
   }
 
   /**
@@ -201,7 +182,7 @@ export class HelperService {
     ownership.claim(owner);
     this.#starts++;
     try {
-      await this.#inTurn(() => this.#activateConfigOf(owner.uid));
+      await this.#configs.activate(owner.uid);
       // Turned off, or taken by an administrator, while the configuration came into force.
       if (ownership.owner !== owner)
         throw new AppError('TUN_FAILED', 'Enhanced Mode was turned off while it was starting');
@@ -249,7 +230,7 @@ export class HelperService {
   async #setSwitches(wanted: Params<'setSwitches'>, caller: PeerCredentials): Promise<Snapshot> {
     this.#options.ownership.assertOpenTo(caller.uid);
     // Looked at again when its turn comes: it may have become somebody's meanwhile.
-    await this.#inTurn(() => this.#switch(wanted, caller));
+    await this.#configs.inTurn(caller.uid, () => this.#switch(wanted, caller));
     this.changed.emit();
     return this.#snapshot(caller);
   }
@@ -263,7 +244,7 @@ export class HelperService {
     const { dnsMode = before.dnsMode, mode = before.mode } = wanted;
     await tunnel.machine.setSwitches({ systemDns, autoRoute });
     this.#remembered.setSwitches(uid, { ...before, systemDns, autoRoute });
-    if (this.#active.uid === undefined || this.#active.uid === uid) {
+    if (this.#configs.uid === undefined || this.#configs.uid === uid) {
       await tunnel.setDnsMode(dnsMode);
       tunnel.setMode(mode);
     }
@@ -283,80 +264,9 @@ export class HelperService {
     return { ttlMs: leaseMs, resumed: sign === 'returned' };
   }
 
-  async #applyConfig(config: Config, caller: PeerCredentials): Promise<Result<'applyConfig'>> {
-    const { tunnel, ownership, configs, sets, log } = this.#options;
-    assertPortsOf(caller.uid, config);
-    const lacks = sets.lacking(caller.uid, config.sets);
-    if (lacks.length > 0) return { hash: '', lacks };
-    const next = stored(config);
-    const inForce = ownership.owner === null || ownership.owner.uid === caller.uid;
-    if (inForce) await this.#putInForce(caller.uid, next);
-    else tunnel.check(config, await sets.load(caller.uid, config.sets));
-    sets.keep(caller.uid, config.sets);
-    this.#remembered.write('CONFIG_NOT_SAVED', () => configs.save(caller.uid, config));
-    log.info('configuration applied', { uid: caller.uid, hash: next.hash, rules: config.rules.length, inForce });
-    return { hash: next.hash };
-  }
-
-  async #activateConfigOf(uid: number): Promise<void> {
-    const saved = this.#active.uid === uid ? this.#active.config : this.#options.configs.load(uid);
-    const next = saved ?? stored(defaultConfig);
-    assertPortsOf(uid, next.config);
-    await this.#putInForce(uid, next);
-  }
-
-  async #putInForce(uid: number, next: StoredConfig): Promise<void> {
-    const { tunnel, sets, setLogLevel } = this.#options;
-    const { dnsMode, mode } = this.#remembered.switchesOf(uid);
-    // Before its groups lead anybody anywhere, but not while those of another user do.
-    const useOwn = (): void => {
-      if (this.#active.uid !== uid) tunnel.useChoices(this.#choicesOf(uid));
-      tunnel.setMode(mode);
-    };
-    if (next.hash !== this.#active.config.hash || sets.isDamaged) {
-      const loaded = await sets.load(uid, next.config.sets);
-      await tunnel.reload(next.config, loaded, useOwn);
-      sets.use(uid, next.config.sets, loaded);
-      this.#tellMissing(next.config.sets.filter(({ name }) => loaded.get(name) === undefined));
-    } else {
-      useOwn();
-    }
-    this.#active = { uid, config: next };
-    await tunnel.setDnsMode(dnsMode);
-    setLogLevel(next.config.logLevel);
-    await tunnel.setMixed(true);
-    this.changed.emit();
-  }
-
-  #tellMissing(missing: Config['sets']): void {
-    const { health } = this.#options;
-    if (missing.length === 0) return health.clear('SETS_MISSING');
-    const names = missing.slice(0, 5).map(({ name }) => name.replace(/^rule-set:/, ''));
-    const more = missing.length > names.length ? ', ...' : '';
-    health.raise(warningOf('SETS_MISSING', { count: missing.length, names: names.join(', ') + more }));
-  }
-
   async #putBlob(part: Params<'putBlob'>, caller: PeerCredentials): Promise<Result<'putBlob'>> {
     const data = Buffer.from(part.data, 'base64');
     return { done: await this.#options.sets.put(caller.uid, { ...part, data }) };
-  }
-
-  #selectProxy(choice: Params<'selectProxy'>, caller: PeerCredentials): Result<'selectProxy'> {
-    const { tunnel, choices } = this.#options;
-    const result = tunnel.selectProxy(choice);
-    const uid = this.#active.uid ?? caller.uid;
-    this.#remembered.write('STATE_NOT_SAVED', () => choices.choose(uid, choice.group, choice.member));
-    return result;
-  }
-
-  /** What this user has chosen before; nothing where it cannot be read. */
-  #choicesOf(uid: number): ReadonlyMap<string, string> {
-    try {
-      return this.#options.choices.choices(uid);
-    } catch (error) {
-      this.#options.log.error('choices in groups cannot be read', { reason: AppError.from(error).message });
-      return new Map();
-    }
   }
 
   #closeFlows({ ids, all }: Params<'closeFlows'>, caller: PeerCredentials): Result<'closeFlows'> {
@@ -369,12 +279,12 @@ export class HelperService {
 
   /** The rules of one user are nobody else's to read; the built-in ones are no secret. */
   #maySeeRules(uid: number): boolean {
-    return this.#active.uid === undefined || this.#options.privacy.seesAll(uid);
+    return this.#configs.uid === undefined || this.#options.privacy.seesAll(uid);
   }
 
   #assertSeesRules(caller: number): void {
     if (this.#maySeeRules(caller)) return;
-    const uid = this.#active.uid ?? 0;
+    const uid = this.#configs.uid ?? 0;
     throw new AppError('HELPER_IN_USE', `the configuration in force is that of user ${uid}`, { details: { uid } });
   }
 
@@ -402,7 +312,7 @@ export class HelperService {
 
   #snapshot(caller: PeerCredentials): Snapshot {
     const { tunnel, ownership, health, changes, version } = this.#options;
-    const { config, hash } = this.#active.config;
+    const { config, hash } = this.#configs.stored;
     const switches = this.#remembered.switchesOf(ownership.owner?.uid ?? caller.uid);
     return {
       version,
@@ -441,11 +351,5 @@ export class HelperService {
       unwatch();
       cancel();
     };
-  }
-
-  #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(task);
-    this.#last = result.catch(() => undefined);
-    return result;
   }
 }

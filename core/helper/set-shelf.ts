@@ -12,7 +12,7 @@ import type { RuleSet, RuleSets, SetContents } from '../rule/rule-set.ts';
 import { readCanonicalSet } from '../rule/sets/set-reader.ts';
 import { type BlobPart, type BlobStore, hasSha256 } from '../state/blob-store.ts';
 
-type StoredBlobs = Pick<BlobStore, 'has' | 'put' | 'read' | 'keep' | 'forget'>;
+type StoredBlobs = Pick<BlobStore, 'want' | 'put' | 'read' | 'keep' | 'forget'>;
 
 /** Sets by name, and what they are made of. */
 export class LoadedSets implements RuleSets {
@@ -64,10 +64,9 @@ export class SetShelf {
     return this.#blobs.put(uid, part);
   }
 
-  /** Blobs that these sets want and this user has not handed over, each once. */
+  /** Blobs that these sets want and this user has not handed over, each once. Throws RPC_TOO_LARGE where they are too much. */
   lacking(uid: number, sets: readonly SetConfig[]): string[] {
-    const wanted = new Set(sets.flatMap(({ blob }) => blob ?? []));
-    return [...wanted].filter((blob) => !this.#blobs.has(uid, blob));
+    return this.#blobs.want(uid, blobsOf(sets));
   }
 
   /**
@@ -87,11 +86,12 @@ export class SetShelf {
   /** These are in force now; blobs that the user's configuration does not name are removed. */
   use(uid: number, sets: readonly SetConfig[], loaded: LoadedSets): void {
     this.#inForce = loaded;
-    this.keep(uid, sets);
+    this.#blobs.keep(uid, blobsOf(sets), true);
   }
 
+  /** The configuration of a user who does not have it in force names these. */
   keep(uid: number, sets: readonly SetConfig[]): void {
-    this.#blobs.keep(uid, new Set(sets.flatMap(({ blob }) => blob ?? [])));
+    this.#blobs.keep(uid, blobsOf(sets), false);
   }
 
   async #loadOne(uid: number, set: SetConfig): Promise<SetContents | undefined> {
@@ -113,6 +113,10 @@ export class SetShelf {
       });
     });
   }
+}
+
+function blobsOf(sets: readonly SetConfig[]): ReadonlySet<string> {
+  return new Set(sets.flatMap(({ blob }) => blob ?? []));
 }
 
 function* loadSteps(bytes: Buffer, sha256: string, behavior: SetConfig['behavior']): Steps<SetContents | undefined> {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../../core/base/app-error.ts';
+import { deferred } from '../../../core/base/deferred.ts';
 import { Emitter } from '../../../core/base/emitter.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
 import { type Config, type DnsMode, defaultConfig, type PolicyMode } from '../../../core/contract/config.ts';
@@ -211,7 +212,7 @@ function boot(): void {
   tunnel = new MemoryTunnel(clock);
   ownership = new Ownership(clock);
   owners = new OwnerStore(join(directory, 'owner.json'), 'boot-1');
-  sets = new SetShelf(new BlobStore(join(directory, 'blobs')), clock, silentLogger);
+  sets = new SetShelf(new BlobStore({ directory: join(directory, 'blobs'), clock }), clock, silentLogger);
   service = new HelperService({
     choices,
     sets,
@@ -620,6 +621,37 @@ describe('configuration', () => {
     await call(anna, 'applyConfig', { config: named('REJECT') });
     await call(anna, 'applyConfig', { config: named('REJECT') });
     expect(tunnel.reloads).toBe(1);
+  });
+
+  test('what another user hands over is looked at beside it: nobody waits for that', async () => {
+    await call(anna, 'setEnhanced', { on: true });
+    const gate = deferred<undefined>();
+    const load = sets.load.bind(sets);
+    let looks = 0;
+    sets.load = async (uid, some) => {
+      if (uid === bert) {
+        expect(++looks).toBe(1);
+        await gate.promise;
+        looks -= 1;
+      }
+      return await load(uid, some);
+    };
+    const theirs = [named('REJECT'), named('DIRECT')].map((config) => call(bert, 'applyConfig', { config }));
+    await call(anna, 'applyConfig', { config: named('REJECT') });
+    await call(anna, 'setSwitches', { mode: 'direct' });
+    gate.resolve(undefined);
+    await Promise.all(theirs);
+    expect(await call(anna, 'getSnapshot', {})).toMatchObject({ mode: { mode: 'direct' } });
+  });
+
+  test('one that becomes theirs while it is looked at comes into force in its turn', async () => {
+    await call(anna, 'setEnhanced', { on: true });
+    const first = call(bert, 'applyConfig', { config: named('DIRECT') });
+    const second = call(bert, 'applyConfig', { config: named('REJECT') });
+    await Promise.all([first, call(anna, 'setEnhanced', { on: false })]);
+    await second;
+    await call(bert, 'setEnhanced', { on: true });
+    expect((await call(bert, 'listRules', {})).map(({ policy }) => policy)).toContain('REJECT');
   });
 
   describe('with sets', () => {
