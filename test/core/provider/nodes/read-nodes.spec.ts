@@ -94,7 +94,7 @@ describe('what the profile wants of them', () => {
     ]);
     const both = `${named(`${long}b`)}  - { name: c, type: direct }\n`;
     expect(read(both, { filters: filtersOf('.') }).map(({ name }) => name)).toEqual(['c']);
-    expect(read(named('a'), override({ prefix: long }))).toEqual([]);
+    expect(() => read(named('a'), override({ prefix: long }))).toThrow(FormatError);
   });
 
   test('all filtered away is no fault', () => {
