@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { type App, clipboard, nativeImage, session } from 'electron';
 import type { AppService } from '../core/app/app-service.ts';
 import { RendererFiles } from '../core/app/browser/renderer-files.ts';
+import type { PickedFile } from '../core/app/profile-desk.ts';
 import { AppError } from '../core/base/app-error.ts';
 import type { Clock } from '../core/base/clock.ts';
 import type { Logger } from '../core/base/logger.ts';
 import { hardenSession } from './hardening.ts';
 import { serveIpc } from './ipc.ts';
+import { pickFile } from './pick-file.ts';
 import { serveRenderer } from './renderer-protocol.ts';
 import type { Settings, SettingsFile } from './settings.ts';
 import { AppTray } from './tray.ts';
@@ -69,6 +71,11 @@ export class DesktopApp {
   /** Brings the window to the front. */
   show(): void {
     this.#window?.show();
+  }
+
+  /** Undefined when none was chosen. */
+  async pickFile(): Promise<PickedFile | undefined> {
+    return this.#window === undefined ? undefined : await pickFile(this.#window, this.#text());
   }
 
   /** Turns the session off and takes everything off the screen; the app may exit when it resolves. */

@@ -17,6 +17,7 @@ import { DesktopApp } from './app.ts';
 import { readCommandLine } from './command-line.ts';
 import { hardenApp } from './hardening.ts';
 import { createHelperClient } from './helper-client.ts';
+import { followInstallLinks } from './install-links.ts';
 import { registerRendererScheme } from './renderer-protocol.ts';
 import { SettingsFile } from './settings.ts';
 import { hasTrayHost } from './tray-host.ts';
@@ -60,6 +61,7 @@ function run(): void {
     info: { version: mirageVersion, home: 'electron', platform: systemName, ...namedCommands() },
     enhancedAtStart: commandLine.enhanced,
     onLanguage: (language) => desktop.speak(language),
+    pickFile: () => desktop.pickFile(),
   });
   const desktop: DesktopApp = new DesktopApp({
     app,
@@ -71,6 +73,7 @@ function run(): void {
     hasTray: () => hasTrayHost(process.env['DBUS_SESSION_BUS_ADDRESS'], uid),
   });
   let ended = false;
+  followInstallLinks(app, process.argv.slice(1), (offer) => service.propose(offer));
   app.on('second-instance', () => desktop.show());
   app.on('window-all-closed', () => undefined);
   app.on('before-quit', (event) => {

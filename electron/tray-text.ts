@@ -40,6 +40,10 @@ export interface TrayText {
   closeText: string;
   closeQuit: string;
   closeKeep: string;
+  /** The dialog in which a profile is chosen. */
+  chooseProfile: string;
+  profileFiles: string;
+  allFiles: string;
 }
 
 const english: TrayText = {
@@ -74,6 +78,9 @@ const english: TrayText = {
     'This desktop has no tray where Mirage could stay. When the window closes, Mirage ends and the network is as it was before. Minimised, it goes on.',
   closeQuit: 'Quit',
   closeKeep: 'Minimise',
+  chooseProfile: 'Choose a profile',
+  profileFiles: 'Profiles, links and pictures of QR codes',
+  allFiles: 'All files',
 };
 
 const chinese: TrayText = {
@@ -107,6 +114,9 @@ const chinese: TrayText = {
   closeText: '此桌面没有可供 Mirage 驻留的托盘。关闭窗口后 Mirage 会退出，网络恢复原状；最小化则继续运行。',
   closeQuit: '退出',
   closeKeep: '最小化',
+  chooseProfile: '选择配置文件',
+  profileFiles: '配置文件、链接和二维码图片',
+  allFiles: '所有文件',
 };
 
 /** By the locale of the system (BCP 47); English where we have no other. */

@@ -70,6 +70,12 @@ export class MainWindow {
     return (await dialog.showMessageBox(this.#window, options)).response;
   }
 
+  /** Places of the files that the person chose; none when the dialog was closed. */
+  async chooseFile(options: Electron.OpenDialogOptions): Promise<readonly string[]> {
+    const { filePaths } = await dialog.showOpenDialog(this.#window, { ...options, properties: ['openFile'] });
+    return filePaths;
+  }
+
   hide(): void {
     this.#window.hide();
   }

@@ -10,7 +10,10 @@ import { ConnectionsPage } from './features/connections/ConnectionsPage.tsx';
 import { DnsLogPage } from './features/dns-log/DnsLogPage.tsx';
 import { MappingsPage } from './features/mappings/MappingsPage.tsx';
 import { OverviewPage } from './features/overview/OverviewPage.tsx';
+import { ImportCatcher } from './features/profiles/import/ImportCatcher.tsx';
+import { ImportDialog } from './features/profiles/import/ImportDialog.tsx';
 import { ProfilesPage } from './features/profiles/ProfilesPage.tsx';
+import { ProvidersPage } from './features/providers/ProvidersPage.tsx';
 import { ProxiesPage } from './features/proxies/ProxiesPage.tsx';
 import { RulesPage } from './features/rules/RulesPage.tsx';
 import { SettingsPage } from './features/settings/SettingsPage.tsx';
@@ -23,6 +26,7 @@ const pageComponents: Readonly<Record<PageName, ComponentType>> = {
   overview: OverviewPage,
   proxies: ProxiesPage,
   profiles: ProfilesPage,
+  providers: ProvidersPage,
   connections: ConnectionsPage,
   mappings: MappingsPage,
   dns: DnsLogPage,
@@ -51,17 +55,21 @@ export function App() {
       </main>
       <StatusStrip />
       <NoticeList />
+      <ImportCatcher />
+      <ImportDialog />
     </div>
   );
 }
 
-/** The settings work without anybody, the profiles without the helper; every other page needs it. */
+/** These work without the helper, and the settings without anybody; every other page needs it. */
+const withoutHelper: readonly PageName[] = ['settings', 'profiles', 'providers'];
+
 function PageOrTrouble({ page }: { page: PageName }) {
   const homeLost = useLive((state) => state.home.kind === 'lost');
   const linkFailed = useLive((state) => state.link.kind === 'failed');
   const Page = pageComponents[page];
   if (page !== 'settings' && homeLost) return <HomeTrouble />;
-  if (page !== 'settings' && page !== 'profiles' && linkFailed) return <HelperTrouble />;
+  if (!withoutHelper.includes(page) && linkFailed) return <HelperTrouble />;
   return <Page />;
 }
 

@@ -5,11 +5,13 @@ import { createRoot } from 'react-dom/client';
 import { I18nextProvider } from 'react-i18next';
 import { connectApi } from './api.ts';
 import { App } from './app.tsx';
+import { readFile } from './features/profiles/import/read-file.ts';
 import { createI18n, type Language, resolveLanguage } from './i18n/create-i18n.ts';
 import { ConnectionTable } from './stores/connection-table.ts';
 import { DelayTest } from './stores/delay-test.ts';
 import { EnhancedToggle } from './stores/enhanced-toggle.ts';
 import { watchHelper } from './stores/helper-watch.ts';
+import { ImportBox } from './stores/import-box.ts';
 import { createLiveStore } from './stores/live-store.ts';
 import { Notices } from './stores/notices.ts';
 import type { Preferences } from './stores/preferences.ts';
@@ -96,6 +98,7 @@ function createServices(window: Window): Services {
       options: {},
     }),
     delayTest: new DelayTest(bridge),
+    importBox: new ImportBox({ bridge, after, readFile }),
     ui: new UiStore(window.localStorage, window.location),
     kept: new Map(),
     notices: new Notices(after),

@@ -12,7 +12,7 @@ export class FileSource {
 
   /** The text, anew each time. Rejects with CONFIG_INVALID (missing, not readable), CONFIG_TOO_LARGE, CONFIG_SYNTAX (not UTF-8). */
   async read(): Promise<string> {
-    const bytes = await this.#readBytes();
+    const bytes = await this.readBytes();
     try {
       return decodeText(bytes);
     } catch (cause) {
@@ -21,7 +21,8 @@ export class FileSource {
     }
   }
 
-  async #readBytes(): Promise<Buffer> {
+  /** As it is, in whatever form. Rejects with CONFIG_INVALID and CONFIG_TOO_LARGE. */
+  async readBytes(): Promise<Buffer> {
     let file: FileHandle;
     try {
       file = await open(this.path, 'r');

@@ -59,6 +59,14 @@ interface Call {
 const sessionEnded: typeof sessionEndedCloseCode = 4401;
 /** Turning Enhanced Mode on answers when it runs, which may take some seconds. */
 const callTimeoutMs = 30_000;
+/** These wait for downloads, which end by themselves and can be ended by the person; a connection that is lost ends them, too. */
+const patientCalls: readonly AppMethodName[] = [
+  'addProfile',
+  'updateProfile',
+  'updateProviders',
+  'useProfile',
+  'reloadProfile',
+];
 
 export class SocketBridge implements MirageBridge, HomeLink {
   readonly #options: SocketBridgeOptions;
@@ -101,7 +109,8 @@ export class SocketBridge implements MirageBridge, HomeLink {
     if (this.#state.kind !== 'open') return Promise.reject(closedError());
     const id = this.#nextCall++;
     return new Promise((resolve, reject) => {
-      const cancelTimeout = this.#options.after(callTimeoutMs, () => {
+      const after = patientCalls.includes(method) ? () => () => undefined : this.#options.after;
+      const cancelTimeout = after(callTimeoutMs, () => {
         this.#calls.delete(id);
         reject(
           new BridgeError({ code: 'RPC_TIMEOUT', message: `no answer to ${method} within ${callTimeoutMs / 1000} s` }),

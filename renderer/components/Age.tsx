@@ -16,7 +16,8 @@ export function Ago({ time, text }: { time: number; text: DurationText }) {
   return <ClockText write={(now) => text.ago(time, now)} />;
 }
 
-function ClockText({ write }: { write: (now: number) => string }) {
+/** Any text that depends on the time. */
+export function ClockText({ write }: { write: (now: number) => string }) {
   const { clock } = useServices();
   const still = useContext(StillTime);
   const span = useRef<HTMLSpanElement>(null);

@@ -1,6 +1,7 @@
 /** A question before something that cannot be taken back. The native dialog keeps the focus inside and gives it back. */
-import { useEffect, useId, useRef } from 'react';
+import { useId } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useModal } from './use-modal.ts';
 import './confirm-dialog.css';
 
 export interface ConfirmDialogProps {
@@ -14,14 +15,9 @@ export interface ConfirmDialogProps {
 
 export function ConfirmDialog({ title, text, confirm, onConfirm, onClose }: ConfirmDialogProps) {
   const { t } = useTranslation();
-  const dialog = useRef<HTMLDialogElement>(null);
+  const dialog = useModal();
   const titleId = useId();
   const textId = useId();
-  useEffect(() => {
-    const element = dialog.current;
-    element?.showModal();
-    return () => element?.close();
-  }, []);
   return (
     <dialog ref={dialog} className="dialog" aria-labelledby={titleId} aria-describedby={textId} onClose={onClose}>
       <h2 id={titleId}>{title}</h2>

@@ -1,11 +1,11 @@
 /** The part of a page below its header: the table, or why there is none. */
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { TopicSnapshot } from '../stores/topic-store.ts';
 import type { PageName } from '../stores/ui-store.ts';
 import { fieldNames, unknownFields } from '../text/filter.ts';
 import { StillTime } from './Age.tsx';
 import { GridSkeleton } from './data-grid/GridSkeleton.tsx';
+import type { ShownTable } from './data-grid/use-table-rows.ts';
 import { NoMatch } from './NoMatch.tsx';
 import { TableRefused, type TableRefusedProps } from './TableRefused.tsx';
 
@@ -14,7 +14,7 @@ export type SearchNames = Parameters<typeof unknownFields>[1];
 export interface TableBodyProps {
   page: PageName;
   search: string;
-  snapshot: Pick<TopicSnapshot<unknown>, 'loaded' | 'total' | 'entries'>;
+  snapshot: ShownTable<unknown>['snapshot'];
   shown: number;
   /** When the rows were held still. */
   pausedAt: number | undefined;

@@ -1,5 +1,7 @@
 /** Everything the window says, in English. The other languages are typed by this one: a missing sentence is a compile error. */
+import { enDownload, enImport } from './en-import.ts';
 import { enProfiles } from './en-profiles.ts';
+import { enProviders } from './en-providers.ts';
 import { enProxies } from './en-proxies.ts';
 
 export const en = {
@@ -8,6 +10,7 @@ export const en = {
     overview: 'Overview',
     proxies: 'Proxies',
     profiles: 'Profiles',
+    providers: 'Providers',
     connections: 'Connections',
     mappings: 'Mapping table',
     dns: 'DNS log',
@@ -531,6 +534,9 @@ export const en = {
     closeResult: 'Close the result',
   },
   profiles: enProfiles,
+  import: enImport,
+  providers: enProviders,
+  download: enDownload,
   proxies: enProxies,
   settings: {
     title: 'Settings',

@@ -1,6 +1,8 @@
 /** Everything the window says, in simplified Chinese. */
 import type { Messages } from './messages.ts';
+import { zhCnDownload, zhCnImport } from './zh-cn-import.ts';
 import { zhCnProfiles } from './zh-cn-profiles.ts';
+import { zhCnProviders } from './zh-cn-providers.ts';
 import { zhCnProxies } from './zh-cn-proxies.ts';
 
 export const zhCn: Messages = {
@@ -9,6 +11,7 @@ export const zhCn: Messages = {
     overview: '概览',
     proxies: '代理',
     profiles: '配置',
+    providers: '外部资源',
     connections: '连接',
     mappings: '映射表',
     dns: 'DNS 日志',
@@ -493,6 +496,9 @@ export const zhCn: Messages = {
     closeResult: '关闭结果',
   },
   profiles: zhCnProfiles,
+  import: zhCnImport,
+  providers: zhCnProviders,
+  download: zhCnDownload,
   proxies: zhCnProxies,
   settings: {
     title: '设置',

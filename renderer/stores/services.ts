@@ -8,6 +8,7 @@ import type { HomeLink } from '../bridge/home-link.ts';
 import type { ConnectionEntry } from './connection-table.ts';
 import type { DelayTest } from './delay-test.ts';
 import type { EnhancedToggle, ToggleState } from './enhanced-toggle.ts';
+import type { ImportBox } from './import-box.ts';
 import type { LiveState, LiveStore } from './live-store.ts';
 import type { Notices } from './notices.ts';
 import type { RowEntry } from './row-table.ts';
@@ -24,6 +25,7 @@ export interface Services {
   readonly mappings: TopicStore<'mappings', RowEntry<MappingRow>>;
   readonly proxies: TopicStore<'proxies', RowEntry<ProxyRow>>;
   readonly delayTest: DelayTest;
+  readonly importBox: ImportBox;
   readonly dnsLog: TopicStore<'dnsLog', RowEntry<DnsRow>>;
   readonly ui: UiStore;
   /** What pages keep while another one is shown: see `useKept`. */

@@ -12,6 +12,7 @@ export const pages = [
   'overview',
   'proxies',
   'profiles',
+  'providers',
   'connections',
   'rules',
   'mappings',

@@ -74,6 +74,11 @@ export function formatDateTime(time: number): string {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
+/** `2025-11-23`, local time. */
+export function formatDate(time: number): string {
+  return formatDateTime(time).slice(0, 10);
+}
+
 /** `14:03:09.127`: for logs, where order within a second matters. */
 export function formatClock(time: number): string {
   const date = new Date(time);

@@ -19,10 +19,12 @@ import type {
 } from '../../core/contract/app.ts';
 import type { ErrorData } from '../../core/contract/error.ts';
 import type { RuleTrace } from '../../core/contract/flow.ts';
+import type { ProviderRow } from '../../core/contract/providers.ts';
 import type { SubscribeOptions } from '../../core/contract/rpc.ts';
 import type { NetworkChange, Snapshot } from '../../core/contract/status.ts';
 import { RuleEngine } from '../../core/rule/rule-engine.ts';
 import { MockPolicies } from './mock-policies.ts';
+import { MockProfiles } from './mock-profiles.ts';
 import { MockTables } from './mock-tables.ts';
 import { mockFakeIp, mockFakeRange, mockRules, mockWay } from './mock-traffic.ts';
 import { sampleAppResult } from './sample-result.ts';
@@ -36,6 +38,9 @@ export interface MockOptions {
   readonly turnOn?: 'works' | 'fails' | 'silent';
   readonly profile?: AppInfo['profile'];
   readonly profiles?: AppInfo['profiles'];
+  readonly providers?: readonly ProviderRow[];
+  /** Downloads go on until they are stopped, or end in this error. */
+  readonly downloads?: 'endless' | ErrorData;
   readonly warnings?: Snapshot['warnings'];
   /** Nodes of the profile; none without. */
   readonly nodes?: number;
@@ -68,8 +73,7 @@ export class MockBridge implements MirageBridge {
     snapshot: new Emitter(),
     traffic: new Emitter(),
   };
-  #profile: AppInfo['profile'];
-  #profiles: AppInfo['profiles'];
+  readonly profiles: MockProfiles;
   #link: HelperLink = { kind: 'connected' };
   #snapshot: Snapshot;
   #tablesRefused: ErrorData | undefined;
@@ -78,8 +82,19 @@ export class MockBridge implements MirageBridge {
   constructor(options: MockOptions) {
     this.#options = options;
     const { profile = { path: '/home/mira/.config/mirage/profile.yaml', problems: [], state: 'applied' } } = options;
-    this.#profile = profile;
-    this.#profiles = [...(options.profiles ?? [])];
+    const { downloads } = options;
+    this.profiles = new MockProfiles(
+      {
+        profile,
+        profiles: options.profiles ?? [],
+        providers: options.providers ?? [],
+        endless: downloads === 'endless',
+        failure: downloads === 'endless' ? undefined : downloads,
+      },
+      options.clock,
+      () => this.#events.info.emit(this.#appInfo()),
+      () => this.#appInfo(),
+    );
     this.#tablesRefused = options.tablesRefused;
     this.tables = new MockTables({
       rows: options.tunnel === 'running' ? options.rows : 0,
@@ -134,8 +149,7 @@ export class MockBridge implements MirageBridge {
 
   /** As if the profile had been read anew. */
   setProfile(profile: AppInfo['profile']): void {
-    this.#profile = profile;
-    this.#events.info.emit(this.#appInfo());
+    this.profiles.setProfile(profile);
   }
 
   /** Tables that are asked for from now on are shown. */
@@ -170,7 +184,7 @@ export class MockBridge implements MirageBridge {
     if (this.#options.refused?.includes(method) === true) {
       throw new AppError('HELPER_IN_USE', 'the configuration in force is that of user 1001');
     }
-    const answer: AppAnswers[M] = this.#answers[method];
+    const answer: AppAnswers[M] = this.#answers[method] ?? this.profiles.answers[method];
     return answer === undefined ? sampleAppResult(method) : await answer(params);
   }
 
@@ -207,13 +221,6 @@ export class MockBridge implements MirageBridge {
       return { undone };
     },
     getAppInfo: () => this.#appInfo(),
-    useProfile: ({ id }) => {
-      this.#profiles = this.#profiles.map((each) => ({ ...each, active: each.id === id }));
-      const used = this.#profiles.find(({ active }) => active);
-      this.setProfile(used === undefined ? null : { path: used.source.path, problems: [], state: 'applied' });
-      return this.#appInfo();
-    },
-    reloadProfile: () => this.#appInfo(),
   };
 
   async #setEnhanced(on: boolean): Promise<Snapshot> {
@@ -261,13 +268,11 @@ export class MockBridge implements MirageBridge {
   }
 
   #appInfo(): AppInfo {
-    const profile = this.#profile;
     return {
       version: '0.1.0',
       home: 'browser',
       platform: 'linux x64',
-      profile,
-      profiles: this.#profiles,
+      ...this.profiles.info(),
       cli: 'mirage',
       offlineRestore,
     };

@@ -16,18 +16,31 @@ export interface TableSource<E> {
   readonly retry: () => void;
 }
 
-export interface TableRows<E> {
+/** What a page that is one table shows. */
+export interface ShownTable<E> {
   readonly rows: readonly E[];
   /** The same rows for later (an export): always the same function. */
   readonly currentRows: () => readonly E[];
+  /** What the rows are chosen from. */
+  readonly snapshot: {
+    readonly loaded: boolean;
+    /** How many there are, and how many of them are held here. */
+    readonly total: number;
+    readonly entries: { readonly size: number };
+  };
+  /** Of rows that can be held still: when they were, Unix milliseconds, so that ages stay with them. */
+  readonly pausedAt?: number | undefined;
+  /** A table without rows to hold still is not paused. */
+  readonly setPaused?: (paused: boolean) => void;
+  /** Why the helper does not show the table, and how to ask for it once more. */
+  readonly refusal?: { readonly error: ErrorData; readonly retry: () => void } | undefined;
+}
+
+/** That of a topic. */
+export interface TableRows<E> extends ShownTable<E> {
+  readonly setPaused: (paused: boolean) => void;
   /** What the view chooses its rows from: that of the moment of pausing while paused. */
   readonly snapshot: TopicSnapshot<E>;
-  /** When the rows were held still, Unix milliseconds: ages stay with them. */
-  readonly pausedAt: number | undefined;
-  /** A table without rows to hold still is not paused. */
-  readonly setPaused: (paused: boolean) => void;
-  /** Why the helper does not show the table, and how to ask for it once more. */
-  readonly refusal: { readonly error: ErrorData; readonly retry: () => void } | undefined;
 }
 
 /** `page`: what is held still there is so again when the person comes back to it. */

@@ -1,8 +1,9 @@
 /** Asks for a name as a program would, and shows the answer. */
 import { X } from 'lucide-react';
-import { type FormEvent, useEffect, useId, useRef, useState } from 'react';
+import { type FormEvent, useId, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ErrorCard } from '../../components/ErrorCard.tsx';
+import { useModal } from '../../components/use-modal.ts';
 import { AskResult } from './AskResult.tsx';
 import type { AskOutcome, Question } from './use-ask.ts';
 import '../../components/confirm-dialog.css';
@@ -20,8 +21,9 @@ export interface AskDialogProps {
 
 export function AskDialog({ first, outcome, onAsk, onClose }: AskDialogProps) {
   const { t } = useTranslation();
-  const dialog = useRef<HTMLDialogElement>(null);
   const input = useRef<HTMLInputElement>(null);
+  // Not the button that closes it, which the browser would choose.
+  const dialog = useModal(() => input.current?.focus());
   const titleId = useId();
   const [question, setQuestion] = useState(first);
   const name = question.name.trim();
@@ -29,13 +31,6 @@ export function AskDialog({ first, outcome, onAsk, onClose }: AskDialogProps) {
     event.preventDefault();
     if (name !== '' && outcome.kind !== 'asking') onAsk({ ...question, name });
   };
-  useEffect(() => {
-    const element = dialog.current;
-    element?.showModal();
-    // Not the button that closes it, which the browser would choose.
-    input.current?.focus();
-    return () => element?.close();
-  }, []);
   const types = usualTypes.includes(first.type) ? usualTypes : [first.type, ...usualTypes];
   return (
     <dialog ref={dialog} className="dialog ask-dialog" aria-labelledby={titleId} onClose={onClose}>

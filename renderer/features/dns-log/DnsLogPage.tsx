@@ -22,6 +22,8 @@ import { useDnsColumns } from './use-dns-columns.tsx';
 const newestFirst = { column: 'time', direction: 'desc' } as const;
 const anyQuestion: Question = { name: '', type: 'A' };
 
+const saved = { record: dnsRecord, whole: rowOf };
+
 export function DnsLogPage() {
   const { t } = useTranslation();
   const { dnsLog } = useServices();
@@ -51,8 +53,7 @@ export function DnsLogPage() {
         searchable={dnsSearch}
         grid={grid}
         table={table}
-        record={dnsRecord}
-        whole={rowOf}
+        saved={saved}
         actions={<DnsActions onAsk={askAny} />}
         empty={{
           icon: <ScrollText size={28} aria-hidden="true" />,

@@ -19,6 +19,7 @@ import { useMappingActions } from './use-mapping-actions.ts';
 import { useMappingColumns } from './use-mapping-columns.tsx';
 import './mappings.css';
 
+const saved = { record: mappingRecord, whole: rowOf };
 const noRows: ReadonlySet<string> = new Set();
 const newestFirst = { column: 'lastConnected', direction: 'desc' } as const;
 
@@ -49,8 +50,7 @@ export function MappingsPage() {
       searchable={mappingSearch}
       grid={grid}
       table={table}
-      record={mappingRecord}
-      whole={rowOf}
+      saved={saved}
       actions={<FlushButton entries={table.snapshot.entries} flush={actions.flush} />}
       empty={{
         icon: <Rows3 size={28} aria-hidden="true" />,

@@ -1,13 +1,14 @@
 /** The profiles there are, which one is in use, and what came of it. */
-import { FileText, RotateCw } from 'lucide-react';
+import { FileText, Plus, RotateCw } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { GridSkeleton } from '../../components/data-grid/GridSkeleton.tsx';
 import { EmptyState } from '../../components/EmptyState.tsx';
 import { PageHeader } from '../../components/PageHeader.tsx';
-import { useLive } from '../../stores/services.ts';
+import { useLive, useServices } from '../../stores/services.ts';
 import { ApplyProgress } from './ApplyProgress.tsx';
-import { ProfileCard } from './ProfileCard.tsx';
+import { ProfileList } from './ProfileList.tsx';
 import { ProfileReport } from './ProfileReport.tsx';
+import { UpdateAll } from './UpdateAll.tsx';
 import { useProfileActions } from './use-profile-actions.ts';
 import './profiles.css';
 
@@ -15,10 +16,12 @@ export function ProfilesPage() {
   const { t } = useTranslation();
   const info = useLive((state) => state.info);
   const actions = useProfileActions();
+  const { importBox } = useServices();
   return (
     <>
       <PageHeader title={t('profiles.title')}>
         <ApplyProgress applying={info?.applying} />
+        <UpdateAll info={info} actions={actions} />
         <button
           type="button"
           className="button"
@@ -27,6 +30,10 @@ export function ProfilesPage() {
         >
           <RotateCw size={14} aria-hidden="true" />
           {t('profiles.reload')}
+        </button>
+        <button type="button" className="button button-primary" onClick={() => importBox.open()}>
+          <Plus size={14} aria-hidden="true" />
+          {t('import.open')}
         </button>
       </PageHeader>
       {info === undefined ? (
@@ -39,13 +46,13 @@ export function ProfilesPage() {
                 icon={<FileText size={28} aria-hidden="true" />}
                 title={t('profiles.emptyTitle')}
                 text={t('profiles.emptyText')}
-              />
+              >
+                <button type="button" className="button button-primary" onClick={() => importBox.open()}>
+                  {t('import.open')}
+                </button>
+              </EmptyState>
             ) : (
-              <ul className="profile-cards" aria-label={t('profiles.list')}>
-                {info.profiles.map((entry) => (
-                  <ProfileCard key={entry.id} entry={entry} actions={actions} />
-                ))}
-              </ul>
+              <ProfileList info={info} actions={actions} />
             )}
             {info.profile === null ? null : <ProfileReport profile={info.profile} />}
           </div>

@@ -12,11 +12,17 @@ export interface ProfileActions {
   readonly busy: boolean;
   readonly use: (entry: ProfileEntry) => Promise<void>;
   readonly reload: () => Promise<void>;
+  /** One that comes from an address, or all of those. */
+  readonly update: (entry?: ProfileEntry) => Promise<void>;
+  /** Ends that. */
+  readonly stop: (entry?: ProfileEntry) => void;
+  readonly rename: (entry: ProfileEntry, name: string) => Promise<void>;
+  readonly remove: (entry: ProfileEntry) => Promise<void>;
 }
 
 export function useProfileActions(): ProfileActions {
   const { t } = useTranslation();
-  const { bridge, notices } = useServices();
+  const { bridge, notices, live } = useServices();
   const [busy, setBusy] = useState(false);
   return useMemo(() => {
     const carryOut = async (
@@ -37,8 +43,46 @@ export function useProfileActions(): ProfileActions {
       }
       setBusy(false);
     };
+    const short = ({ name }: ProfileEntry) => ({ name: plainText(name, 60) });
+    // Several may be under way, and one that is in use brings itself into force: what counts is what came of this one.
+    const update = async (entry?: ProfileEntry) => {
+      const before = new Map(live.getState().info?.profiles.map((each) => [each.id, each.subscription?.updatedAt]));
+      try {
+        const { profiles, profile } = await bridge.call('updateProfile', entry === undefined ? {} : { id: entry.id });
+        const some = profiles.filter(({ id, source }) =>
+          entry === undefined ? source.kind === 'url' : id === entry.id,
+        );
+        const failed = some.filter(({ subscription }) => subscription?.error !== undefined).length;
+        const fresh = some.filter(({ id, subscription }) => subscription?.updatedAt !== before.get(id)).length;
+        if (some.some(({ active }) => active) && profile?.state === 'refused') notices.warn(t('profile.notApplied'));
+        else if (failed > 0) notices.warn(t('profiles.someFailed', { count: failed }));
+        else if (entry === undefined) notices.say(t('profiles.allUpdated', { fresh, count: some.length }));
+        else notices.say(t(fresh > 0 ? 'profiles.updated' : 'profiles.unchanged', short(entry)));
+      } catch (caught) {
+        const error = errorDataOf(caught);
+        if (error.code === 'DOWNLOAD_STOPPED') notices.say(t('profiles.stopped'));
+        else notices.fail(t('profiles.updateOneFailed'), error);
+      }
+    };
     return {
       busy,
+      update,
+      stop: (entry) => {
+        const what = { what: 'updating', ...(entry === undefined ? {} : { id: entry.id }) } as const;
+        void bridge.call('stopProfiles', what).catch(() => undefined);
+      },
+      rename: (entry, name) =>
+        carryOut(
+          () => bridge.call('renameProfile', { id: entry.id, name }),
+          () => t('profiles.renamed', { name: plainText(name, 60) }),
+          t('profiles.renameFailed'),
+        ),
+      remove: (entry) =>
+        carryOut(
+          () => bridge.call('removeProfile', { id: entry.id }),
+          () => t('profiles.removed', short(entry)),
+          t('profiles.removeFailed'),
+        ),
       use: ({ id, name }) =>
         carryOut(
           () => bridge.call('useProfile', { id }),
@@ -59,5 +103,5 @@ export function useProfileActions(): ProfileActions {
           t('profiles.reloadFailed'),
         ),
     };
-  }, [bridge, notices, t, busy]);
+  }, [bridge, notices, live, t, busy]);
 }

@@ -4,12 +4,8 @@ import { useCallback, useMemo, useSyncExternalStore } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useStore } from 'zustand';
 import { isGroupRow, shownGroups } from '../../../core/contract/proxy-views.ts';
-import { ColumnMenu } from '../../components/data-grid/ColumnMenu.tsx';
 import { useGridLayout } from '../../components/data-grid/use-grid-layout.ts';
-import { EmptyState } from '../../components/EmptyState.tsx';
-import { PageHeader } from '../../components/PageHeader.tsx';
-import { SearchBox } from '../../components/SearchBox.tsx';
-import { TableBody } from '../../components/TableBody.tsx';
+import { TablePage } from '../../components/TablePage.tsx';
 import { useLive, useServices, useUi } from '../../stores/services.ts';
 import { useKept } from '../../stores/use-kept.ts';
 import { compileFilter } from '../../text/filter.ts';
@@ -61,23 +57,33 @@ export function ProxiesPage() {
   );
   const refusal = table.refused === undefined ? undefined : { error: table.refused, retry: store.retry };
   return (
-    <>
-      <PageHeader title={t('proxies.title')} beside={<ModeSwitch setMode={actions.setMode} />}>
-        <SearchBox page="proxies" hint={t('proxies.searchHint')} />
-        <TestProgress proxies={entries} />
-        {hidden === 0 ? null : (
-          <button
-            type="button"
-            className="button button-icon"
-            aria-pressed={withHidden}
-            aria-label={t('proxies.showHidden', { count: hidden })}
-            title={t('proxies.showHidden', { count: hidden })}
-            onClick={() => setWithHidden(!withHidden)}
-          >
-            <EyeOff size={15} aria-hidden="true" />
-          </button>
-        )}
-        <ColumnMenu grid={grid} />
+    <TablePage
+      page="proxies"
+      title={t('proxies.title')}
+      searchHint={t('proxies.searchHint')}
+      searchable={memberSearch}
+      searchesWithin
+      grid={grid}
+      table={{ rows: shown, currentRows: () => shown, snapshot: table, refusal }}
+      beside={<ModeSwitch setMode={actions.setMode} />}
+      tools={
+        <>
+          <TestProgress proxies={entries} />
+          {hidden === 0 ? null : (
+            <button
+              type="button"
+              className="button button-icon"
+              aria-pressed={withHidden}
+              aria-label={t('proxies.showHidden', { count: hidden })}
+              title={t('proxies.showHidden', { count: hidden })}
+              onClick={() => setWithHidden(!withHidden)}
+            >
+              <EyeOff size={15} aria-hidden="true" />
+            </button>
+          )}
+        </>
+      }
+      actions={
         <button
           type="button"
           className="button"
@@ -87,43 +93,35 @@ export function ProxiesPage() {
           <Gauge size={14} aria-hidden="true" />
           {t('proxies.testAll')}
         </button>
-      </PageHeader>
-      {mode === 'rule' ? null : (
-        <p className="toolbar toolbar-note" role="status">
-          {t(mode === 'direct' ? 'proxies.directNote' : 'proxies.globalNote')}
-        </p>
-      )}
-      <TableBody
-        page="proxies"
-        search=""
-        snapshot={table}
-        shown={shown.length}
-        pausedAt={undefined}
-        refusal={refusal}
-        empty={
-          <EmptyState
-            icon={<Waypoints size={28} aria-hidden="true" />}
-            title={t('proxies.emptyTitle')}
-            text={t('proxies.emptyText')}
+      }
+      above={
+        mode === 'rule' ? null : (
+          <p className="toolbar toolbar-note" role="status">
+            {t(mode === 'direct' ? 'proxies.directNote' : 'proxies.globalNote')}
+          </p>
+        )
+      }
+      empty={{
+        icon: <Waypoints size={28} aria-hidden="true" />,
+        title: t('proxies.emptyTitle'),
+        on: t('proxies.emptyText'),
+      }}
+    >
+      <div className="proxies" data-opened={opened}>
+        <GroupList groups={shown} selected={group?.name} onSelect={open} found={found} />
+        {group === undefined ? null : (
+          <GroupPane
+            row={group}
+            proxies={entries}
+            members={members}
+            search={search}
+            grid={grid}
+            actions={actions}
+            onBack={() => setOpened(false)}
+            onOpenGroup={open}
           />
-        }
-      >
-        <div className="proxies" data-opened={opened}>
-          <GroupList groups={shown} selected={group?.name} onSelect={open} found={found} />
-          {group === undefined ? null : (
-            <GroupPane
-              row={group}
-              proxies={entries}
-              members={members}
-              search={search}
-              grid={grid}
-              actions={actions}
-              onBack={() => setOpened(false)}
-              onOpenGroup={open}
-            />
-          )}
-        </div>
-      </TableBody>
-    </>
+        )}
+      </div>
+    </TablePage>
   );
 }

@@ -2,7 +2,7 @@
 import { useMemo, useState } from 'react';
 import type { GroupProxyRow } from '../../../core/contract/proxy-views.ts';
 import type { Grid } from '../../components/data-grid/use-grid-layout.ts';
-import { compareBy } from '../../stores/row-order.ts';
+import { useListRows } from '../../components/data-grid/use-list-rows.ts';
 import type { Selection } from '../../text/filter.ts';
 import { type MemberEntry, MemberList, type ProxyEntries } from './member-list.ts';
 
@@ -12,16 +12,15 @@ export function useMembers(
   proxies: ProxyEntries,
   version: number,
   selection: Selection<MemberEntry> | undefined,
-  { ordering }: Pick<Grid<MemberEntry>, 'ordering'>,
+  grid: Pick<Grid<MemberEntry>, 'ordering'>,
 ): readonly MemberEntry[] {
   const [list] = useState(() => new MemberList());
-  return useMemo(() => {
-    if (row === undefined) return [];
-    const all = list.of(row, proxies);
-    const chosen = selection === undefined ? [...all] : all.filter(selection.accept);
-    return chosen.sort(compareBy(ordering.value, ordering.direction));
+  const members = useMemo(
+    () => (row === undefined ? [] : list.of(row, proxies)),
     // oxlint-disable-next-line react/memo-dependencies, react-hooks/exhaustive-deps -- see `version`
-  }, [list, row, proxies, version, selection, ordering]);
+    [list, row, proxies, version],
+  );
+  return useListRows(members, selection, grid).rows;
 }
 
 /** How many members of each group fit a search. */

@@ -5,21 +5,18 @@ import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { RuleRow } from '../../../core/contract/rpc.ts';
 import { Chip } from '../../components/Chip.tsx';
-import { ColumnMenu } from '../../components/data-grid/ColumnMenu.tsx';
 import type { Column } from '../../components/data-grid/column.ts';
 import { DataGrid } from '../../components/data-grid/DataGrid.tsx';
 import { useGridLayout } from '../../components/data-grid/use-grid-layout.ts';
-import { EmptyState } from '../../components/EmptyState.tsx';
+import { entriesOf, useListRows } from '../../components/data-grid/use-list-rows.ts';
 import { ErrorCard } from '../../components/ErrorCard.tsx';
-import { PageHeader } from '../../components/PageHeader.tsx';
 import { Policy } from '../../components/Policy.tsx';
-import { SearchBox } from '../../components/SearchBox.tsx';
 import { Switch } from '../../components/Switch.tsx';
-import { TableBody } from '../../components/TableBody.tsx';
-import { compareBy } from '../../stores/row-order.ts';
-import type { RowEntry } from '../../stores/row-table.ts';
+import { TablePage } from '../../components/TablePage.tsx';
+import { type RowEntry, rowOf } from '../../stores/row-table.ts';
 import { useUi } from '../../stores/services.ts';
 import { useKept } from '../../stores/use-kept.ts';
+import type { CsvValue } from '../../text/csv.ts';
 import { compileFilter, type SearchFields } from '../../text/filter.ts';
 import { formatCount } from '../../text/format.ts';
 import { plainText } from '../../text/plain-text.ts';
@@ -29,6 +26,7 @@ import './rules.css';
 
 const inOrder = { column: 'index', direction: 'asc' } as const;
 type RuleEntry = RowEntry<RuleRow>;
+const saved = { record: ruleRecord, whole: rowOf<RuleRow> };
 const ruleKey = ({ row }: RuleEntry): string => String(row.index);
 
 const ruleSearch: SearchFields<RuleEntry> = {
@@ -51,61 +49,55 @@ export function RulesPage() {
     useMemo(() => ruleColumns(t, switchRule), [t, switchRule]),
     inOrder,
   );
-  const all = useMemo(
-    () => new Map((rules ?? []).map((row) => [String(row.index), { row, stamp: 0, rowStamp: 0 }] as const)),
-    [rules],
-  );
-  const rows = useMemo(() => {
-    const selection = compileFilter(search, ruleSearch);
-    const { value, direction } = grid.ordering;
-    return [...all.values()].filter((entry) => selection?.accept(entry) ?? true).sort(compareBy(value, direction));
-  }, [all, search, grid.ordering]);
+  const list = useMemo(() => rules && entriesOf(rules), [rules]);
+  const selection = useMemo(() => compileFilter(search, ruleSearch), [search]);
+  const table = useListRows(list, selection, grid);
   return (
-    <>
-      <PageHeader
-        title={t('rules.title')}
-        beside={
-          rules === undefined ? null : (
-            <span className="faint nowrap">{t('grid.rows', { shown: rows.length, total: rules.length })}</span>
-          )
-        }
-      >
-        <SearchBox page="rules" hint={t('rules.searchHint')} />
-        <ColumnMenu grid={grid} />
-      </PageHeader>
-      <RuleSimulator onHit={(index) => setActive(String(index))} />
-      {error === undefined ? null : (
-        <div className="rules-error">
-          <ErrorCard error={error} context={t('rules.loadFailed')} />
-        </div>
-      )}
-      <TableBody
-        page="rules"
-        search={search}
-        snapshot={{ loaded: rules !== undefined, total: all.size, entries: all }}
-        shown={rows.length}
-        pausedAt={undefined}
-        searchable={ruleSearch}
-        empty={
-          <EmptyState
-            icon={<ListTree size={28} aria-hidden="true" />}
-            title={t('rules.emptyTitle')}
-            text={t('rules.emptyText')}
-          />
-        }
-      >
-        <DataGrid
-          label={t('rules.table')}
-          grid={grid}
-          rows={rows}
-          entryKey={ruleKey}
-          active={active}
-          onActive={setActive}
-          viewKey={search}
-        />
-      </TableBody>
-    </>
+    <TablePage
+      page="rules"
+      title={t('rules.title')}
+      searchHint={t('rules.searchHint')}
+      searchable={ruleSearch}
+      grid={grid}
+      table={table}
+      saved={saved}
+      empty={{
+        icon: <ListTree size={28} aria-hidden="true" />,
+        title: t('rules.emptyTitle'),
+        on: t('rules.emptyText'),
+      }}
+      above={
+        <>
+          <RuleSimulator onHit={(index) => setActive(String(index))} />
+          {error === undefined ? null : (
+            <div className="rules-error">
+              <ErrorCard error={error} context={t('rules.loadFailed')} />
+            </div>
+          )}
+        </>
+      }
+    >
+      <DataGrid
+        label={t('rules.table')}
+        grid={grid}
+        rows={table.rows}
+        entryKey={ruleKey}
+        active={active}
+        onActive={setActive}
+        rowTone={rowTone}
+        viewKey={search}
+      />
+    </TablePage>
   );
+}
+
+function ruleRecord({ row }: RuleEntry): Record<string, CsvValue> {
+  const { index, type, payload, policy, hits, misses, off } = row;
+  return { number: index + 1, type, payload, policy, hits, misses, off };
+}
+
+function rowTone({ row: { off } }: RuleEntry): string | undefined {
+  return off ? 'muted' : undefined;
 }
 
 function ruleColumns(t: TFunction, switchRule: RulesState['switchRule']): Column<RuleEntry>[] {
@@ -127,6 +119,7 @@ function ruleColumns(t: TFunction, switchRule: RulesState['switchRule']): Column
       id: 'index',
       title: t('rules.column.index'),
       width: 48,
+      yields: 3,
       align: 'end',
       cell: ({ row: { index } }) => <span className="faint">{formatCount(index + 1)}</span>,
       sort: ({ row: { index } }) => index,

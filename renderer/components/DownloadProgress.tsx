@@ -1,0 +1,43 @@
+/** How far a download is, in bytes, and the way to end it. */
+import { X } from 'lucide-react';
+import { useTranslation } from 'react-i18next';
+import type { Progress } from '../../core/contract/providers.ts';
+import { formatBytes } from '../text/format.ts';
+import './progress.css';
+
+export interface DownloadProgressProps {
+  /** Undefined while it is not known to have begun. */
+  progress: Progress | undefined;
+  /** What is being downloaded. */
+  label: string;
+  stopLabel: string;
+  onStop: () => void;
+}
+
+export function DownloadProgress({ progress, label, stopLabel, onStop }: DownloadProgressProps) {
+  const { t } = useTranslation();
+  const { bytes = 0, total } = progress ?? {};
+  const known = total !== undefined && total > 0;
+  const text = known
+    ? t('download.progress', { bytes: formatBytes(bytes), total: formatBytes(total) })
+    : bytes === 0
+      ? t('download.begun')
+      : formatBytes(bytes);
+  return (
+    <span className="progress-line">
+      <progress max={known ? total : 1} value={known ? bytes : undefined} aria-label={`${label}: ${text}`} />
+      <span className="nowrap" aria-hidden="true">
+        {text}
+      </span>
+      <button
+        type="button"
+        className="button button-quiet button-icon"
+        aria-label={stopLabel}
+        title={stopLabel}
+        onClick={onStop}
+      >
+        <X size={15} aria-hidden="true" />
+      </button>
+    </span>
+  );
+}

@@ -1,0 +1,19 @@
+/** A native dialog over the page: it keeps the focus inside, and gives it back to whoever had it. */
+import { type RefObject, useEffect, useLayoutEffect, useRef } from 'react';
+
+/** Shown as long as the component lives; `onShown` comes once it is. */
+export function useModal(onShown?: () => void): RefObject<HTMLDialogElement | null> {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const shown = useRef(onShown);
+  // After a menu that it was asked for from has given the focus back.
+  useEffect(() => {
+    dialog.current?.showModal();
+    shown.current?.();
+  }, []);
+  // Before it leaves the page: one that is gone gives nothing back.
+  useLayoutEffect(() => {
+    const element = dialog.current;
+    return () => element?.close();
+  }, []);
+  return dialog;
+}

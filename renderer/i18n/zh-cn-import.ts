@@ -1,0 +1,62 @@
+/** What is said when something is imported or downloaded, in simplified Chinese. */
+import type { enDownload, enImport } from './en-import.ts';
+import type { Shape } from './messages.ts';
+
+export const zhCnImport: Shape<typeof enImport> = {
+  open: '导入…',
+  title: '导入配置',
+  text: '订阅地址、节点分享链接、配置文本，或二维码图片。',
+  field: '地址、链接或文本',
+  fieldHint: 'https://…   ss://…   vmess://…   或按 Ctrl+V 粘贴',
+  chooseFile: '选择文件…',
+  fileHint: '配置文件、链接列表或图片；也可以拖放到窗口任意位置。',
+  clear: '换一个',
+  pasted: '粘贴的文本',
+  looking: '正在识别…',
+  name: '名称',
+  nameHint: '自定义名称',
+  nameOfServer: '使用服务器给出的名称',
+  use: '立即使用；已有连接保持不变',
+  add: '导入',
+  adding: '正在下载配置',
+  stop: '停止下载',
+  added: '已添加 {{name}}',
+  failed: '未能导入配置',
+  drop: '松开即可导入',
+  offerTitle: '有链接请求添加配置',
+  offerText: '来自 {{host}}。配置决定您所有连接的去向：只添加您了解其来源的配置。目前还没有下载任何内容。',
+  decline: '不添加',
+  address: '{{host}} 的订阅地址',
+  notSecure: '未加密（http）：途中的其他人可以查看和篡改内容。',
+  links_other: '{{count, count}} 个节点',
+  more: '另有 {{count, count}} 个',
+  unread_other: '有 {{count, count}} 个链接无法识别，将被略去。',
+  profile: '配置文件',
+  contents: '节点 {{proxies}} · 策略组 {{groups}} · 规则 {{rules}} · 外部资源 {{providers}}',
+  stays: '文件留在原处；修改后请重新加载配置。',
+  copied: '将保存一份副本；它不能引用本机文件，也不会对局域网开放端口。',
+  unusable: '不能用作配置',
+  problems_other: '{{count, count}} 个问题',
+  unknown: {
+    LINK_FORM: '这个链接不是添加配置的链接。',
+    LINK_NOT_HTTPS: '这个链接中的配置地址不是 https，已拒绝。',
+    LINKS_UNREADABLE: '是链接，但都无法识别。',
+  },
+  trouble: {
+    TOO_LARGE: '文件过大：配置最大 8 MiB。',
+    NOT_TEXT: '这个文件既不是文本也不是图片。',
+    NO_QR: '图片中没有找到二维码，请换一张更清晰或更大的图片。',
+    NOT_IMAGE: '无法读取这张图片。',
+  },
+};
+
+export const zhCnDownload: Shape<typeof enDownload> = {
+  progress: '已下载 {{bytes}} / {{total}}',
+  begun: '正在连接…',
+  updated: '{{ago}}更新',
+  never: '尚未下载',
+  next: '{{in}}后更新',
+  soon: '即将更新',
+  in: '{{in}}后',
+  byHand: '不自动更新',
+};
