@@ -7,6 +7,8 @@ import { readRegularFile } from '../../regular-file.ts';
 import type { ResolvConfState } from '../../undo-record.ts';
 import { contentOf, nameserversOf, optionsOf, searchListOf } from './resolv-conf-text.ts';
 
+/** Who is asked where the file names nobody (resolv.conf(5)). */
+const unnamed = '127.0.0.1';
 /** The C library asks three (MAXNS); resolved lists all it has. */
 const mostServers = 8;
 /** Where systemd-resolved lists the servers that its stub (127.0.0.53) asks; see systemd-resolved.service(8). */
@@ -43,7 +45,8 @@ export async function readBaseDns(before: ResolvConfState, { path, root, own }: 
  */
 export async function readBaseServers(before: ResolvConfState, path: string, root: string): Promise<string[]> {
   const servers = nameserversOf(await contentNow(before, path));
-  if (servers.length === 0 || !servers.every(isStub)) return await named(servers, root);
+  if (servers.length === 0) return [unnamed];
+  if (!servers.every(isStub)) return await named(servers, root);
   const uplinks = nameserversOf((await read(join(root, resolvedUplinks))) ?? '').filter((ip) => !isLoopback(ip));
   return await named(uplinks.length > 0 ? uplinks : servers, root);
 }

@@ -86,8 +86,21 @@ function embed(previous: ResolvConfState): string[] {
 
 function serverOf(line: string): string | undefined {
   if (keywordOf(line) !== 'nameserver') return undefined;
-  const scoped = parseScopedIp(wordsOf(line)[1] ?? '');
-  return scoped && formatScopedIp(scoped);
+  const word = wordsOf(line)[1] ?? '';
+  const scoped = parseScopedIp(word);
+  return scoped === undefined ? ipOfNumbers(word) : formatScopedIp(scoped);
+}
+
+/** As inet_aton(3) reads it: up to four numbers, also octal (0…) and hexadecimal (0x…), of which the last fills what is left. */
+function ipOfNumbers(word: string): string | undefined {
+  const parts = word.split('.');
+  if (parts.length > 4 || !parts.every((part) => /^(0x[0-9a-f]+|0[0-7]*|[1-9]\d*)$/i.test(part))) return undefined;
+  const numbers = parts.map((part) => Number(/^0\d/.test(part) ? `0o${part}` : part));
+  const rest = numbers.pop() ?? 0;
+  const left = 4 - numbers.length;
+  if (rest >= 256 ** left || numbers.some((number) => number > 255)) return undefined;
+  const last = Array.from({ length: left }, (_, i) => Math.floor(rest / 256 ** (left - 1 - i)) % 256);
+  return [...numbers, ...last].join('.');
 }
 
 /** What follows `#` or `;` on a line is a word like others to the C library; nobody means it so. */

@@ -21,9 +21,12 @@ const write = (name: string, text: string): void => fs.writeFileSync(path.join(r
 const servers = (before: ResolvConfState) => readBaseServers(before, path.join(root, 'etc/resolv.conf'), root);
 const file = (content: string): ResolvConfState => ({ kind: 'file', content, mode: 0o644, uid: 0, gid: 0 });
 
-test('a file: its servers in order', async () => {
+test('a file: its servers in order; the machine itself where none is named (resolv.conf(5))', async () => {
   expect(await servers(file('nameserver 10.0.0.2\nnameserver 10.0.0.1\n'))).toEqual(['10.0.0.2', '10.0.0.1']);
-  expect(await servers({ kind: 'missing' })).toEqual([]);
+  for (const nobody of ['', '# nobody yet\n', 'search lan\noptions rotate\n', 'nameserver localhost\n']) {
+    expect(await servers(file(nobody))).toEqual(['127.0.0.1']);
+  }
+  expect(await servers({ kind: 'missing' })).toEqual(['127.0.0.1']);
 });
 
 test('a link: what its owner has written by now, else what was seen then', async () => {

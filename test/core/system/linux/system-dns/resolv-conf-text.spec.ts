@@ -81,6 +81,27 @@ describe('reading', () => {
     expect(withoutServers(text, ['fe80::53%eth0']).split('\n')).toHaveLength(text.split('\n').length - 2);
   });
 
+  test.each([
+    ['10.20.1', '10.20.0.1'],
+    ['10.1', '10.0.0.1'],
+    ['0x0a140001', '10.20.0.1'],
+    ['169082881', '10.20.0.1'],
+    ['10.0x14.00.01', '10.20.0.1'],
+    ['127.1', '127.0.0.1'],
+    ['0', '0.0.0.0'],
+    ['10.20.65536', undefined],
+    ['10.256.1', undefined],
+    ['1.2.3.4.5', undefined],
+    ['10..1', undefined],
+    ['10.20.', undefined],
+    ['08.1', undefined],
+    ['4294967296', undefined],
+    ['1e3', undefined],
+    ['-1', undefined],
+  ])('a server in the spelling of inet_aton(3): %s', (word, address) => {
+    expect(nameserversOf(`nameserver ${word}\n`)).toEqual(address === undefined ? [] : [address]);
+  });
+
   test('taking servers out leaves every other byte', () => {
     expect(withoutServers('# x\nnameserver 198.18.0.2\r\nnameserver 10.0.0.1\noptions a', [server])).toBe(
       '# x\nnameserver 10.0.0.1\noptions a',
