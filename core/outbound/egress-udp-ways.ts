@@ -17,8 +17,12 @@ import { socks5Handshake } from './socks5-handshake.ts';
 import { udpRelayAddress } from './udp-relay-address.ts';
 
 /** How a way leaves, and did when it was opened. */
-interface OpenWay {
+interface Peer {
   readonly address: Ip;
+  readonly port: number;
+}
+
+interface OpenWay extends Peer {
   readonly device: string | null | undefined;
   end(): void;
 }
@@ -73,11 +77,11 @@ export class EgressUdpWays implements UdpWays {
   }
 
   #endIfStale(way: OpenWay): void {
-    if (this.#open.has(way) && this.#deviceFor(way.address) !== way.device) way.end();
+    if (this.#open.has(way) && this.#deviceFor(way.address, way.port) !== way.device) way.end();
   }
 
   /** Has `review` end the way to this address; returns what its owner closes it with. */
-  #watch(address: Ip, handlers: UdpWayHandlers, close: () => void): () => void {
+  #watch({ address, port }: Peer, handlers: UdpWayHandlers, close: () => void): () => void {
     const closeForGood = (): void => {
       this.#open.delete(way);
       close();
@@ -86,21 +90,21 @@ export class EgressUdpWays implements UdpWays {
       closeForGood();
       handlers.onEnd('dropped');
     };
-    const way = { address, device: this.#deviceFor(address), end };
+    const way = { address, port, device: this.#deviceFor(address, port), end };
     this.#open.add(way);
     return closeForGood;
   }
 
-  #openDirect({ hops }: DialPlan, handlers: UdpWayHandlers): UdpWay {
+  #openDirect({ hops, port: toPort }: DialPlan, handlers: UdpWayHandlers): UdpWay {
     const [hop] = hops;
     if (hop === undefined) throw new AppError('DIAL_NETWORK_UNREACHABLE', 'there is no route');
-    const socket = this.#egress.openUdp(hop.address);
+    const socket = this.#egress.openUdp(hop.address, toPort);
     socket.on('message', (data, { address, port }) =>
       handlers.onDatagram({ host: parseIp(address) ?? address, port }, data),
     );
     return {
       send: ({ host, port }, data) => send(socket, data, port, host),
-      close: this.#watch(hop.address, handlers, () => closeOnce(socket)),
+      close: this.#watch({ address: hop.address, port: toPort }, handlers, () => closeOnce(socket)),
     };
   }
 
@@ -124,7 +128,7 @@ export class EgressUdpWays implements UdpWays {
     const bound = await socks5Handshake(control, client, this.#clock, { timeoutMs, signal });
     const relay = udpRelayAddress(bound, { host: peer, port });
     const socket = openOr(
-      () => this.#egress.openUdp(relay.host),
+      () => this.#egress.openUdp(relay.host, relay.port),
       () => control.destroy(),
     );
     socket.on('message', (bytes, from) => {
@@ -132,7 +136,7 @@ export class EgressUdpWays implements UdpWays {
       const datagram = parseSocksDatagram(bytes);
       if (datagram !== undefined) handlers.onDatagram(datagram.peer, datagram.data);
     });
-    const close = this.#watch(relay.host, handlers, () => {
+    const close = this.#watch({ address: relay.host, port: relay.port }, handlers, () => {
       closeOnce(socket);
       control.destroy();
     });
@@ -147,8 +151,8 @@ export class EgressUdpWays implements UdpWays {
     };
   }
 
-  #deviceFor(address: Ip): string | null | undefined {
-    return this.#egress.hopsFor([address], { network: 'udp', port: 0 })[0]?.device;
+  #deviceFor(address: Ip, port: number): string | null | undefined {
+    return this.#egress.hopsFor([address], { network: 'udp', port })[0]?.device;
   }
 }
 

@@ -100,8 +100,8 @@ export class Egress {
   }
 
   /** A UDP socket for one destination, bound to a random port; the caller's. Throws DIAL_NETWORK_UNREACHABLE or DIAL_IO. */
-  openUdp(to: Ip): dgram.Socket {
-    const device = this.#routes.deviceFor(to);
+  openUdp(to: Ip, port: number): dgram.Socket {
+    const device = this.#routes.deviceFor(to, { network: 'udp', port });
     if (device === undefined) throw noRoute([to]);
     const family = ipFamily(to);
     try {

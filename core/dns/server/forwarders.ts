@@ -77,7 +77,7 @@ export class Forwarders {
   }
 
   async #byUdp(message: Uint8Array, { destination }: Asker, signal: AbortSignal): Promise<Uint8Array> {
-    const socket = this.#options.opener.openUdp(destination.host);
+    const socket = this.#options.opener.openUdp(destination.host, destination.port);
     const answer = Promise.withResolvers<Uint8Array>();
     socket.on('error', answer.reject);
     socket.on('message', (bytes, { address, port }) => {

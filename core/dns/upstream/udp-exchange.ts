@@ -17,7 +17,7 @@ import { encodeQuestion, type QuestionOptions, readAnswer } from './upstream-ans
 /** The part of `Egress` that opens UDP sockets. */
 export interface UdpOpener {
   /** A bound socket for one destination, the caller's. Throws DIAL_*. */
-  openUdp(to: Ip): Socket;
+  openUdp(to: Ip, port: number): Socket;
 }
 
 export interface UdpExchangeOptions {
@@ -113,7 +113,7 @@ export class UdpExchange {
     let query: Uint8Array;
     try {
       query = encodeQuestion(this.#asked, id, { ...question, plain }, sent);
-      socket = opener.openUdp(address);
+      socket = opener.openUdp(address, port);
     } catch (error) {
       this.#outcome.reject(AppError.from(error, 'DNS_IO', label));
       return;

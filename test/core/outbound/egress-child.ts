@@ -10,7 +10,7 @@ process.stdout.write(`tcp ${socket.remoteAddress}`);
 for await (const chunk of socket.iterator({ destroyOnReturn: false })) process.stdout.write(` ${String(chunk)}\n`);
 socket.end('answer after the FIN');
 
-const udp = egress.openUdp('127.0.0.1');
+const udp = egress.openUdp('127.0.0.1', 53);
 // Errors that come while nobody listens must not end the process.
 for (const adopted of [socket, udp]) adopted.emit('error', new Error('a reset'));
 udp.on('message', (message) => {

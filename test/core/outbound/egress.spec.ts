@@ -62,7 +62,7 @@ describe('connecting', () => {
     await expect(egress.connectTcp(['198.51.100.1'], 80, dialOptions())).rejects.toMatchObject({
       code: 'DIAL_NETWORK_UNREACHABLE',
     });
-    expect(() => egress.openUdp('198.51.100.1')).toThrow(/no route/);
+    expect(() => egress.openUdp('198.51.100.1', 53)).toThrow(/no route/);
   });
 
   test('given up: it rejects at once, and a descriptor that comes too late is closed', async () => {
