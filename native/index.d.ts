@@ -68,11 +68,19 @@ export type DialFailure =
   | 'network-unreachable' // ENETUNREACH, the hop's interface is gone or down, or SOCKS reply 3
   | 'host-unreachable' // EHOSTUNREACH, or SOCKS reply 4
   | 'timeout' // nothing came back in time, or SOCKS reply 6 (TTL expired)
-  | 'proxy-refused' // the proxy's own port refused the connection
-  | 'proxy-unreachable' // the proxy could not be reached (unreachable or timed out)
+  | 'proxy-refused' // the port of the proxy, the first or a later one, refused the connection
+  | 'proxy-unreachable' // a proxy could not be reached (unreachable or timed out)
   | 'proxy-auth' // the proxy refused the user name or password, or wants one
   | 'proxy-denied' // SOCKS reply 2: not allowed by the proxy's rules
   | 'proxy-failed' // SOCKS reply 1, 7, 8 or an answer that is no SOCKS5
+  | 'tls-expired' // the server's certificate: expired
+  | 'tls-not-yet-valid'
+  | 'tls-name' // for another name
+  | 'tls-unknown-issuer'
+  | 'tls-fingerprint' // not the one with the fingerprint
+  | 'tls-certificate' // not good for another reason
+  | 'tls-client-certificate' // the server wants one, or does not take ours
+  | 'tls-failed' // anything else of TLS
   | 'io'; // anything else; `message` says what
 
 export type CloseReason =
@@ -118,6 +126,8 @@ export type EngineEvent =
       id: number;
       ok: false;
       failure: DialFailure;
+      /** The place of the layer that failed; absent if it was the connection itself. */
+      layer?: number;
       message: string;
       ms: number;
       attempts?: DialAttempt[];
@@ -151,17 +161,32 @@ export type EngineEvent =
    */
   | { kind: 'dead'; message: string; revivable: boolean };
 
-/** A handshake with a proxy over the connected socket, which is over before the flow's first byte. */
+/**
+ * What is spoken over the socket: a handshake with a proxy, which is over before the flow's first byte and leads on to its target (the
+ * flow's, or the next proxy), or TLS.
+ */
 export type Layer =
   /** `targetHost` (name or address) and `targetPort` are what it is asked for; for UDP by UDP ASSOCIATE. */
   | { protocol: 'socks5'; username?: string; password?: string; targetHost: string; targetPort: number }
   /** `request` is the whole head of a CONNECT request. Not for UDP: such a flow is refused. */
-  | { protocol: 'http-connect'; request: Uint8Array };
+  | { protocol: 'http-connect'; request: Uint8Array }
+  /**
+   * TLS, which stays for the flow's life; what follows is spoken in it. `fingerprint`: SHA-256 (32 bytes) of the certificate that is
+   * believed, or of an authority's that is shown; `insecure`: any is. `certificate` and `key`: PEM of our own.
+   */
+  | {
+      protocol: 'tls';
+      serverName: string;
+      insecure: boolean;
+      fingerprint?: Uint8Array;
+      certificate?: string;
+      key?: string;
+    };
 
 export type Verdict =
   /**
    * Dial natively and relay; the SYN is answered when the dial has succeeded. Without a layer the hops are the target's addresses
-   * and `port` its port; with one (there may be no more) they are the proxy's.
+   * and `port` its port; with some they are the first proxy's. At most 32, each spoken through those before.
    */
   | { kind: 'dial'; hops: Hop[]; port: number; layers: Layer[]; timeoutMs: number }
   /** `reset`: RST, for UDP ICMP port unreachable. `unreachable`: ICMP host unreachable. `drop`: silence. */
@@ -258,12 +283,36 @@ export class Engine {
   stop(): void;
 }
 
+/** A dial for a stream of JavaScript, as `Verdict` `dial`. */
+export interface StreamPlan {
+  hops: Hop[];
+  port: number;
+  layers: Layer[];
+  timeoutMs: number;
+  /** The last layer, SOCKS5, is asked for a UDP relay instead of a connection. */
+  associate: boolean;
+}
+
+export type StreamOutcome =
+  | {
+      ok: true;
+      /** Connected and non-blocking, the caller's. A TCP socket; where a layer stays, one end of a pair (AF_UNIX). */
+      fd: number;
+      /** Where the outward socket leads, and its own address. */
+      address: string;
+      local: string;
+      /** What the last SOCKS5 reply says. */
+      boundHost?: string;
+      boundPort?: number;
+    }
+  /** `layer`: the place of the layer that failed; absent if it was the connection itself. */
+  | { ok: false; failure: DialFailure; layer?: number; message: string };
+
 /**
- * Opens an outward TCP connection, trying the hops as RFC 8305 does (250 ms apart). Resolves to a connected non-blocking
- * file descriptor that is the caller's. Rejects with `code`: ECONNREFUSED, ENETUNREACH, EHOSTUNREACH, ETIMEDOUT, ...
- * Any number may be under way at once; they use neither libuv's pool nor a thread each.
+ * Opens an outward stream, trying the hops as RFC 8305 does (250 ms apart), and speaks the layers. Rejects with EINVAL only. Any
+ * number may be under way at once; they use neither libuv's pool nor a thread each.
  */
-export function openTcp(hops: Hop[], port: number, mark: number, timeoutMs: number): Promise<number>;
+export function openStream(plan: StreamPlan, mark: number): Promise<StreamOutcome>;
 
 /** An outward UDP socket, bound to a random port, `device` (null = unbound) and `mark`. The descriptor is the caller's. */
 export function openUdp(family: 4 | 6, device: string | null, mark: number): number;

@@ -12,6 +12,29 @@ const secret = z.string().max(255);
 
 const pem = z.string().max(65_536);
 
+/** TLS towards a server (RFC 8446). */
+export const tlsSchema = z.strictObject({
+  /** Told to the server (SNI), and what its certificate must be good for. */
+  serverName: text,
+  /** SHA-256 of the server's certificate, or of an authority's that it shows: it is believed by that alone. */
+  fingerprint: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
+  /** Whatever certificate it shows is taken. */
+  insecure: z.literal(true).optional(),
+  /** PEM of our own certificate and its key. */
+  certificate: pem.optional(),
+  key: pem.optional(),
+});
+export type TlsConfig = z.infer<typeof tlsSchema>;
+
+const overTls = { tls: tlsSchema.optional() };
+const throughAnother = {
+  /** The node or group through which the server is reached, and looked up; absent: by the network. It then carries no UDP. */
+  dialerProxy: text.optional(),
+};
+
 export const socks5ProxySchema = z.strictObject({
   type: z.literal('socks5'),
   name: text,
@@ -22,6 +45,8 @@ export const socks5ProxySchema = z.strictObject({
   password: secret.optional(),
   /** Whether UDP ASSOCIATE may be used; `false` makes UDP rejected by ICMP. */
   udp: z.boolean(),
+  ...overTls,
+  ...throughAnother,
 });
 /** Fields of one proxy's requests. */
 export const maxHttpHeaders = 64;
@@ -40,6 +65,8 @@ export const httpProxySchema = z.strictObject({
   password: secret.optional(),
   /** Sent with each CONNECT besides our own fields, of which they replace those of the same name. May hold secrets. */
   headers: z.array(httpHeaderSchema).max(maxHttpHeaders),
+  ...overTls,
+  ...throughAnother,
 });
 export const directProxySchema = z.strictObject({ type: z.literal('direct'), name: text });
 export const rejectProxySchema = z.strictObject({ type: z.literal('reject'), name: text, drop: z.boolean() });

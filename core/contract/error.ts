@@ -32,10 +32,19 @@ export const errorCodes = [
   'DIAL_PROXY_AUTH',
   'DIAL_PROXY_DENIED',
   'DIAL_PROXY_FAILED',
+  'DIAL_TLS_EXPIRED', // the certificate of the proxy's server has expired
+  'DIAL_TLS_NOT_YET_VALID', // or is not valid yet: a clock is wrong
+  'DIAL_TLS_NAME', // the certificate is for another name
+  'DIAL_TLS_UNKNOWN_ISSUER', // nobody known has signed it
+  'DIAL_TLS_FINGERPRINT', // it is not the one that was asked for
+  'DIAL_TLS_CERTIFICATE', // it is not good for another reason
+  'DIAL_TLS_CLIENT_CERTIFICATE', // the server wants one of ours, or does not take it
+  'DIAL_TLS_FAILED', // the server speaks no TLS, or none that we do
   'DIAL_NAME_NOT_FOUND', // the resolver said NXDOMAIN or no address
   'DIAL_REJECTED', // by a rule
   'DIAL_LOOP_DETECTED',
   'DIAL_NOT_SPOKEN', // the node's protocol, or what it wants besides, is not supported yet
+  'DIAL_CHAIN', // a chain of proxies leads to itself, or is too long
   'DIAL_GROUP_EMPTY', // a policy group has no member that could be dialled
   'DIAL_IO',
   'DNS_TIMEOUT',

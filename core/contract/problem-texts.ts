@@ -119,9 +119,12 @@ export const problemTexts = {
   PROXY_TYPE_LATER:
     'nodes of type {type} are not supported yet: kept in its groups, and what goes to it is refused (never DIRECT)',
   PROXY_UNKNOWN_TYPE: '"{found}" is no type of proxy',
-  PROXY_TLS_LATER: '{protocol} over TLS is not supported yet: what goes to this node is refused (never DIRECT)',
-  PROXY_CHAIN_LATER:
-    'reaching a proxy through another one is not supported yet: what goes to this node is refused (never DIRECT)',
+  PROXY_TLS_INSECURE:
+    'whatever certificate the server shows is taken: anybody on the way can read and change what goes through this node',
+  PROXY_FINGERPRINT: 'not the SHA-256 of a certificate: what goes to this node is refused',
+  PROXY_PEM: 'ignored: not a certificate or key in PEM; files that a profile names are not read',
+  PROXY_CHAIN_UNKNOWN: '"{node}" is reached through "{proxy}", which is not there: what goes to this node is refused',
+  PROXY_CHAIN_CIRCLE: '"{node}" may be reached through itself ({proxy}): what is led so is refused',
   PROXY_PASSWORD_ALONE: 'ignored: a password without a username',
   PROXY_SECRET_TOO_LONG: 'longer than 255 bytes',
   PROXY_HTTP_UDP: 'ignored: an HTTP proxy carries no UDP',
@@ -129,7 +132,6 @@ export const problemTexts = {
   PROXY_DIRECT_UDP: 'ignored: direct connections carry UDP',
   GROUP_NAME_EMPTY: 'the name is empty: the group is left out',
   GROUP_NAME_TOO_LONG: 'the name is longer than 255 characters: the group is left out',
-  GROUP_RELAY_LATER: 'groups of type relay are not supported yet: what goes to it is refused (never DIRECT)',
   GROUP_MEMBER: 'there is no proxy or group "{member}": the group "{group}" does without it',
   GROUP_PROVIDER: 'there is no proxy provider "{provider}": the group "{group}" does without it',
   GROUP_WITHOUT_MEMBERS: 'the group "{group}" names no members: what goes to it is refused (never DIRECT)',
@@ -184,7 +186,8 @@ export const problemTexts = {
   NOTE_CONCURRENT: 'ignored: addresses are tried one after the other',
   NOTE_PROCESS: 'ignored: programs are always looked up',
   NOTE_KEEP_ALIVE: 'ignored: the system decides it',
-  NOTE_NO_TLS: 'ignored: nothing here speaks TLS yet',
+  NOTE_NO_TLS: 'ignored: this node speaks no TLS',
+  NOTE_OWN_HELLO: 'ignored: TLS here begins as rustls does, not as a browser does',
   NOTE_ETAG: 'nothing to set: what has not changed is not downloaded again',
   NOTE_STORED: 'ignored: what it asks to store is always stored',
   NOTE_SCRIPTS: 'not supported yet: no script is run',
@@ -239,6 +242,7 @@ export const problemTexts = {
 
 /** What would be right, in a few words. */
 export const hintTexts = {
+  FINGERPRINT: 'fingerprint: the SHA-256 of the certificate, 64 hexadecimal digits',
   TEXT: 'text',
   BOOLEAN: 'true or false',
   MAP: 'a map (key: value)',
@@ -296,7 +300,6 @@ export const hintTexts = {
   PROXY_NAME: 'the name that rules use',
   PROXY_TYPES: 'one of {types}',
   PROXY_SERVER: 'a name or an address, without port',
-  NO_KEY: 'no such key',
   BYTES_255: 'at most 255 bytes',
   NAMESERVER:
     'an address such as 192.0.2.53 or udp://192.0.2.53:53, tcp://…, tls://dns.example, https://dns.example/dns-query, rcode://name_error, or system; parameters as #PROXY&ecs=192.0.2.0/24',

@@ -1,5 +1,6 @@
 /** How a flow is carried outward, as plain data: what an outbound plans and the data plane executes. Nothing here dials. */
 import type { Ip } from '../base/address.ts';
+import type { TlsConfig } from '../contract/config.ts';
 import type { Endpoint } from '../contract/flow.ts';
 
 /** One address to try, and the interface its socket is bound to (null = unbound). */
@@ -14,24 +15,34 @@ export interface Login {
   readonly password?: string;
 }
 
-export interface Socks5Layer extends Login {
+/** Whose layer it is, and where that leads: to the flow's target, or to the next proxy. A name stays a name. */
+interface Leading {
+  /** The name of the node. */
+  readonly node: string;
+  readonly target: Endpoint;
+}
+
+export interface Socks5Layer extends Login, Leading {
   readonly protocol: 'socks5';
 }
 
-export interface HttpConnectLayer extends Login {
+export interface HttpConnectLayer extends Login, Leading {
   readonly protocol: 'http-connect';
   /** Sent with the request besides our own, of which they replace those of the same name. */
   readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
+/** TLS, which stays for the flow's life. */
+export interface TlsLayer extends TlsConfig {
+  readonly protocol: 'tls';
+  readonly node: string;
 }
 
 /**
  * What is spoken over the socket. A handshake (SOCKS5, HTTP CONNECT) is over before the flow's first byte: after it the bytes go
  * as they are.
  */
-export type Layer = Socks5Layer | HttpConnectLayer;
-
-/** From the socket inward. Today's data plane speaks one at most; a direct dial has none. */
-export type Layers = readonly [] | readonly [Layer];
+export type Layer = Socks5Layer | HttpConnectLayer | TlsLayer;
 
 /** A dial that the data plane can do itself, without a byte entering JavaScript. */
 export interface DialPlan {
@@ -40,8 +51,9 @@ export interface DialPlan {
   readonly hops: readonly Hop[];
   /** Port of the hops. */
   readonly port: number;
-  readonly layers: Layers;
-  /** Where the innermost layer is to lead: a name stays a name. Without layers the hops are its addresses. */
+  /** From the socket inward, each through those before; a direct dial has none. */
+  readonly layers: readonly Layer[];
+  /** Where the last layer leads: a name stays a name. Without layers the hops are its addresses. */
   readonly target: Endpoint;
   /** Whether datagrams are carried instead of a stream. */
   readonly udp: boolean;

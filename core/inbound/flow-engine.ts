@@ -26,6 +26,8 @@ export type DialOutcome =
   | {
       readonly ok: false;
       readonly code: ErrorCode;
+      /** The place of the plan's layer that failed; absent for the connection itself. */
+      readonly layer?: number;
       readonly message: string;
       readonly ms: number;
       readonly attempts?: readonly DialAttempt[];

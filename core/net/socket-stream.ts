@@ -9,13 +9,13 @@ export class SocketStream implements Stream {
   readonly remote: string | undefined;
   readonly #socket: Socket;
 
-  /** Takes the socket over. It must have been made with `allowHalfOpen`, else a FIN would end both directions. */
-  constructor(socket: Socket) {
+  /** Takes the socket over. It must have been made with `allowHalfOpen`, else a FIN would end both directions. `remote`: where it leads, if not to its peer. */
+  constructor(socket: Socket, remote = socket.remoteAddress) {
     if (!socket.allowHalfOpen) throw new TypeError('a stream needs a socket with allowHalfOpen');
     this.#socket = socket;
     this.readable = socket;
     this.writable = socket;
-    this.remote = socket.remoteAddress;
+    this.remote = remote;
     // Errors also reach those who read and write; this one keeps an abandoned stream from ending the process.
     socket.on('error', () => undefined);
   }
@@ -23,6 +23,8 @@ export class SocketStream implements Stream {
   reset(): void {
     const socket = this.#socket;
     if (socket.destroyed) return;
+    // One end of a pair: its other end takes the close for a reset.
+    if (socket.remoteFamily === undefined) return void socket.destroy();
     // libuv refuses to reset while a shutdown is under way and would send FIN instead.
     const shuttingDown = socket.writableEnded && !socket.writableFinished && socket.writableLength === 0;
     if (shuttingDown) socket.once('finish', () => socket.resetAndDestroy());

@@ -7,6 +7,7 @@ import { builtInPolicies, type GroupTest, usualTest } from '../contract/config.t
 import { nodeKindOf, type ProxyRow } from '../contract/proxies.ts';
 import type { Metadata } from '../flow/metadata.ts';
 import { builtIn, builtInKind } from './built-in.ts';
+import { CurrentOutbound, chainOf } from './chain.ts';
 import type { Outbound } from './dialer.ts';
 import { withGlobal } from './groups/global.ts';
 import type { MemberFacts } from './groups/group-kind.ts';
@@ -14,18 +15,27 @@ import { PolicyGroup } from './groups/policy-group.ts';
 import { GroupChecks } from './health/group-checks.ts';
 import type { TestedNode } from './health/node-tests.ts';
 import type { LastingPolicies } from './lasting-policies.ts';
-import { type OutboundServices, outboundOf } from './outbound-types.ts';
+import { dialerProxyOf, type OutboundServices, outboundOf, proxyServicesOf } from './outbound-types.ts';
 import type { PolicyConfig, PolicyTable } from './policy-table.ts';
+import type { ProxyServices } from './proxy-server.ts';
+import { RefusingOutbound } from './refusing.ts';
 import type { Route } from './route.ts';
 
+/** What groups choose among: a node, or a chain, which is tested as one. */
 interface Leaf extends Route {
   readonly kind: string;
   readonly node: TestedNode;
+  /** What the node does by itself, if it is reached through `via`. */
+  readonly own: Outbound;
+  readonly via: string | undefined;
 }
 
 export class ConfiguredPolicies implements PolicyTable {
   readonly #lasting: LastingPolicies;
+  readonly #proxyServices: ProxyServices;
   readonly #outbounds = new Map<string, Leaf>();
+  /** Groups that are chains. */
+  readonly #chains = new Map<string, Leaf>();
   /** Members before the groups that have them. */
   readonly #groups = new Map<string, PolicyGroup>();
   readonly #leaves = new Map<string, readonly Outbound[]>();
@@ -40,12 +50,16 @@ export class ConfiguredPolicies implements PolicyTable {
   #settledAt = -1;
   #revision = 0;
 
-  /** Throws CONFIG_INVALID when two policies have the same name, a group has a member that is not there, or leads to itself. */
+  /**
+   * Throws CONFIG_INVALID when two policies have the same name, a group has a member, or a node is reached through a policy, that is
+   * not there, or a group leads to itself.
+   */
   constructor(config: PolicyConfig, services: OutboundServices, lasting: LastingPolicies) {
     this.#lasting = lasting;
-    for (const name of builtInPolicies) this.#addOutbound(builtIn(name, services), builtInKind(name), name);
+    this.#proxyServices = proxyServicesOf(services);
+    for (const name of builtInPolicies) this.#addOutbound(builtIn(name, services), builtInKind(name), name, undefined);
     for (const proxy of config.proxies)
-      this.#addOutbound(outboundOf(proxy, services), nodeKindOf(proxy), JSON.stringify(proxy));
+      this.#addOutbound(outboundOf(proxy, services), nodeKindOf(proxy), JSON.stringify(proxy), dialerProxyOf(proxy));
     const all = withGlobal(config);
     const groups = new Map(all.map((group) => [group.name, group]));
     if (groups.size < all.length) throw invalid('there are two groups of the same name');
@@ -60,6 +74,10 @@ export class ConfiguredPolicies implements PolicyTable {
       this.#addGroup(new PolicyGroup(group, lasting.currentOf(name)));
     };
     for (const name of groups.keys()) add(name);
+    for (const [name, { via }] of this.#outbounds) {
+      if (via === undefined || this.#leaves.has(via)) continue;
+      throw invalid(`"${name}" is reached through "${via}", which is not there`);
+    }
     this.#names = new Map([...this.#outbounds.keys(), ...groups.keys()].map((name, place) => [name, place]));
     this.#checks = new GroupChecks(this.#tested(), {
       tests: lasting.tests,
@@ -75,15 +93,44 @@ export class ConfiguredPolicies implements PolicyTable {
   }
 
   route(policy: string, flow?: Metadata): Route | undefined {
-    const outbound = this.#outbounds.get(policy);
-    if (outbound !== undefined) return outbound;
+    if (this.#groups.has(policy) || this.#outbounds.get(policy)?.via !== undefined) this.#settle();
+    return this.#routeOf(policy, flow, []);
+  }
+
+  /** `open`: the policies on the way to this one, as far as a chain may come back to them. */
+  #routeOf(policy: string, flow: Metadata | undefined, open: readonly string[]): Route | undefined {
+    if (open.includes(policy)) return this.#loop([...open.slice(open.indexOf(policy)), policy]);
+    const within = [...open, policy];
+    const leaf = this.#outbounds.get(policy);
+    if (leaf !== undefined) {
+      if (leaf.via === undefined) return leaf;
+      const before = this.#routeOf(leaf.via, flow, within);
+      const outbound = before && chainOf(policy, [before.outbound, leaf.own], this.#proxyServices);
+      return before && outbound && { outbound, chain: [policy, ...before.chain] };
+    }
     const group = this.#groups.get(policy);
     if (group === undefined) return undefined;
     if (flow !== undefined) this.#checks.touch(policy);
-    this.#settle();
+    if (group.isChain) return group.routeBy(this.#throughAll(group, flow, within));
     const member = group.memberFor(flow);
-    const route = member === undefined ? undefined : this.route(member, flow);
-    return group.routeBy(route);
+    return group.routeBy(member === undefined ? undefined : this.#routeOf(member, flow, within));
+  }
+
+  /** The way through all members of a chain, of which the last is told first; undefined without any. */
+  #throughAll({ config }: PolicyGroup, flow: Metadata | undefined, open: readonly string[]): Route | undefined {
+    const routes = config.members.flatMap((member) => this.#routeOf(member, flow, open) ?? []);
+    if (routes.length === 0) return undefined;
+    const outbounds = routes.map(({ outbound }) => outbound);
+    return {
+      outbound: chainOf(config.name, outbounds, this.#proxyServices),
+      chain: routes.toReversed().flatMap(({ chain }) => chain),
+    };
+  }
+
+  #loop(names: readonly string[]): Route {
+    const tag = names.at(-1) ?? '';
+    const message = `${names.map((name) => `"${name}"`).join(' -> ')} is a circle`;
+    return { outbound: new RefusingOutbound(tag, { code: 'DIAL_CHAIN', message }), chain: [tag] };
   }
 
   leavesNow(policy: string): readonly Outbound[] {
@@ -93,6 +140,7 @@ export class ConfiguredPolicies implements PolicyTable {
     if (group === undefined) return [];
     this.#settle();
     if (group.candidates.length === 0) return [group.refusing];
+    if (group.isChain) return this.leavesOf(policy).map((leaf) => group.through(leaf));
     const known = this.#leavesNow.get(policy);
     if (known !== undefined) return known;
     const below = new Set(group.candidates.flatMap((member) => this.leavesNow(member)));
@@ -109,9 +157,11 @@ export class ConfiguredPolicies implements PolicyTable {
     return [...this.#names.keys()];
   }
 
-  dialFailed({ chain: [leaf, ...groups] }: Route, error: AppError): void {
-    const node = this.#outbounds.get(leaf ?? '')?.node;
-    if (node !== undefined) this.#checks.dialFailed(node, groups, error.code);
+  dialFailed({ chain }: Route, error: AppError): void {
+    // Of several nodes on the way the error names the one to blame.
+    const { node: blamed = chain[0] ?? '' } = error.details ?? {};
+    const node = this.#outbounds.get(String(blamed))?.node;
+    if (node !== undefined) this.#checks.dialFailed(node, chain.slice(1), error.code);
   }
 
   /** The network is another one than before. */
@@ -121,7 +171,8 @@ export class ConfiguredPolicies implements PolicyTable {
 
   /** This table is in force from now on. */
   takeOver(): void {
-    this.#lasting.tests.retain(new Set(Array.from(this.#outbounds.values(), ({ node }) => node.identity)));
+    const leaves = [...this.#outbounds.values(), ...this.#chains.values()];
+    this.#lasting.tests.retain(new Set(leaves.map(({ node }) => node.identity)));
     this.#lasting.use(this);
     this.#checks.start();
   }
@@ -136,11 +187,9 @@ export class ConfiguredPolicies implements PolicyTable {
 
   /** Groups that refuse whatever comes to them, whoever is chosen in them, in the order in which they are shown. */
   emptyGroups(): string[] {
+    this.#settle();
     const refuses = ({ refusal, passes }: Outbound): boolean => refusal !== undefined && passes !== true;
-    return [...this.#names.keys()].filter((name) => {
-      const group = this.#groups.get(name);
-      return group !== undefined && (group.isRefusing || this.leavesOf(name).every(refuses));
-    });
+    return [...this.#names.keys()].filter((name) => this.#groups.has(name) && this.leavesOf(name).every(refuses));
   }
 
   group(name: string): PolicyGroup | undefined {
@@ -151,7 +200,7 @@ export class ConfiguredPolicies implements PolicyTable {
   nodesOf(policy: string): readonly TestedNode[] {
     this.#settle();
     const group = this.#groups.get(policy);
-    const names = group === undefined ? [policy] : group.config.members;
+    const names = group === undefined || group.isChain ? [policy] : group.config.members;
     const nodes = new Map<string, TestedNode>();
     for (const name of names) {
       const leaf = this.#leafOf(name);
@@ -175,25 +224,12 @@ export class ConfiguredPolicies implements PolicyTable {
       udp,
       ...(refusal === undefined || route.outbound.passes === true ? {} : { refusal }),
     };
-    if (leaf !== undefined) {
-      const { identity } = leaf.node;
-      return {
-        ...shown,
-        kind: leaf.kind,
-        testing: tests.isTesting(identity),
-        delays: tests.delays(identity),
-      };
-    }
+    const tested = leaf ?? this.#chains.get(name);
+    const testing = tested !== undefined && tests.isTesting(tested.node.identity);
+    const delays = tested === undefined ? [] : tests.delays(tested.node.identity);
+    if (leaf !== undefined) return { ...shown, kind: leaf.kind, testing, delays };
     const group = this.#groups.get(name);
-    return (
-      group && {
-        ...shown,
-        kind: group.config.type,
-        testing: false,
-        delays: [],
-        group: this.#groupRow(group),
-      }
-    );
+    return group && { ...shown, kind: group.config.type, testing, delays, group: this.#groupRow(group) };
   }
 
   *rows(): Iterable<ProxyRow> {
@@ -205,7 +241,7 @@ export class ConfiguredPolicies implements PolicyTable {
 
   #groupRow(group: PolicyGroup): ProxyRow['group'] {
     const { name, type, members, strategy, hidden, icon } = group.config;
-    const now = group.candidates.length === 1 ? (group.candidates[0] ?? null) : null;
+    const now = group.candidates.length === 1 && !group.isChain ? (group.candidates[0] ?? null) : null;
     return {
       type,
       members: [...members],
@@ -262,7 +298,7 @@ export class ConfiguredPolicies implements PolicyTable {
       isUsable: (member) => this.#isUsable(member),
       isAlive: (member) => {
         const leaf = this.#leafOf(member);
-        return leaf !== undefined && leaf.outbound.refusal === undefined && view.isAlive(leaf.node.identity);
+        return leaf !== undefined && this.#isUsable(member) && view.isAlive(leaf.node.identity);
       },
       delayOf: (member) => {
         const identity = this.#leafOf(member)?.node.identity;
@@ -275,23 +311,45 @@ export class ConfiguredPolicies implements PolicyTable {
 
   #isUsable(name: string): boolean {
     const leaf = this.#outbounds.get(name);
-    if (leaf !== undefined) return leaf.outbound.refusal === undefined;
-    return this.#groups.get(name)?.candidates.some((member) => this.#isUsable(member)) ?? false;
+    // Whether the way to it can be dialled is seen when it is.
+    if (leaf !== undefined) return leaf.own.refusal === undefined;
+    const group = this.#groups.get(name);
+    if (group === undefined || group.candidates.length === 0) return false;
+    if (group.isChain) return group.candidates.every((member) => this.#isUsable(member));
+    return group.candidates.some((member) => this.#isUsable(member));
   }
 
   /** The leaf that a policy leads to; of a group that spreads flows, the first. */
   #leafOf(name: string): Leaf | undefined {
-    const leaf = this.#outbounds.get(name);
+    const leaf = this.#outbounds.get(name) ?? this.#chains.get(name);
     if (leaf !== undefined) return leaf;
     const member = this.#groups.get(name)?.candidates[0];
     return member === undefined ? undefined : this.#leafOf(member);
   }
 
-  #addOutbound(outbound: Outbound, kind: string, text: string): void {
-    const { tag } = outbound;
+  #addOutbound(own: Outbound, kind: string, text: string, via: string | undefined): void {
+    const { tag } = own;
+    const outbound = via === undefined ? own : this.#current(tag);
     this.#addName(tag, [outbound]);
     const node = { name: tag, identity: text, dialer: outbound };
-    this.#outbounds.set(tag, { outbound, chain: [tag], kind, node });
+    this.#outbounds.set(tag, { outbound, own, chain: [tag], kind, node, via });
+  }
+
+  /** What a name leads to whenever it is used without a flow. */
+  #current(name: string): Outbound {
+    return new CurrentOutbound(name, () => {
+      const route = this.route(name);
+      if (route === undefined) throw new AppError('INTERNAL', `there is no outbound named "${name}"`);
+      return route.outbound;
+    });
+  }
+
+  #addChain({ config }: PolicyGroup): Outbound {
+    const { name, type } = config;
+    const outbound = this.#current(name);
+    const node = { name, identity: JSON.stringify(config), dialer: outbound };
+    this.#chains.set(name, { outbound, own: outbound, chain: [name], kind: type, node, via: undefined });
+    return outbound;
   }
 
   #addGroup(group: PolicyGroup): void {
@@ -305,7 +363,8 @@ export class ConfiguredPolicies implements PolicyTable {
       if (parents === undefined) this.#parents.set(member, [name]);
       else parents.push(name);
     }
-    this.#addName(name, leaves.size === 0 ? [group.refusing] : [...leaves]);
+    if (leaves.size === 0) this.#addName(name, [group.refusing]);
+    else this.#addName(name, group.isChain ? [this.#addChain(group)] : [...leaves]);
     this.#groups.set(name, group);
   }
 

@@ -1,7 +1,7 @@
-/** What went wrong with a dial, in one vocabulary: errno, native failure and SOCKS reply become DIAL_* codes, codes become rejections. */
+/** What went wrong with a dial, in one vocabulary: errno and native failure become DIAL_* codes, codes become rejections. */
 import { AppError, errnoOf } from '../base/app-error.ts';
 import type { ErrorCode } from '../contract/error.ts';
-import type { RejectHow } from '../flow/dial-plan.ts';
+import type { DialPlan, RejectHow } from '../flow/dial-plan.ts';
 import type { Network } from '../flow/metadata.ts';
 
 /** `DialFailure` of the native engine. */
@@ -15,6 +15,14 @@ export type NativeDialFailure =
   | 'proxy-auth'
   | 'proxy-denied'
   | 'proxy-failed'
+  | 'tls-expired'
+  | 'tls-not-yet-valid'
+  | 'tls-name'
+  | 'tls-unknown-issuer'
+  | 'tls-fingerprint'
+  | 'tls-certificate'
+  | 'tls-client-certificate'
+  | 'tls-failed'
   | 'io';
 
 const codeOfFailure: Record<NativeDialFailure, ErrorCode> = {
@@ -27,6 +35,14 @@ const codeOfFailure: Record<NativeDialFailure, ErrorCode> = {
   'proxy-auth': 'DIAL_PROXY_AUTH',
   'proxy-denied': 'DIAL_PROXY_DENIED',
   'proxy-failed': 'DIAL_PROXY_FAILED',
+  'tls-expired': 'DIAL_TLS_EXPIRED',
+  'tls-not-yet-valid': 'DIAL_TLS_NOT_YET_VALID',
+  'tls-name': 'DIAL_TLS_NAME',
+  'tls-unknown-issuer': 'DIAL_TLS_UNKNOWN_ISSUER',
+  'tls-fingerprint': 'DIAL_TLS_FINGERPRINT',
+  'tls-certificate': 'DIAL_TLS_CERTIFICATE',
+  'tls-client-certificate': 'DIAL_TLS_CLIENT_CERTIFICATE',
+  'tls-failed': 'DIAL_TLS_FAILED',
   io: 'DIAL_IO',
 };
 
@@ -38,15 +54,6 @@ const codeOfErrno: Record<string, ErrorCode> = {
   EHOSTUNREACH: 'DIAL_HOST_UNREACHABLE',
   EHOSTDOWN: 'DIAL_HOST_UNREACHABLE',
   ETIMEDOUT: 'DIAL_TIMEOUT',
-};
-
-/** RFC 1928 section 6. */
-const codeOfSocksReply: Record<number, ErrorCode> = {
-  2: 'DIAL_PROXY_DENIED',
-  3: 'DIAL_NETWORK_UNREACHABLE',
-  4: 'DIAL_HOST_UNREACHABLE',
-  5: 'DIAL_REFUSED',
-  6: 'DIAL_TIMEOUT',
 };
 
 /** What the same trouble is called when it was the proxy that was dialled. */
@@ -78,14 +85,28 @@ export function dialCodeOfFailure(failure: NativeDialFailure): ErrorCode {
   return codeOfFailure[failure];
 }
 
+/** Why a dial failed, and the layer of the plan that did; without one it was the connection itself. */
+export interface DialFailure {
+  readonly code: ErrorCode;
+  readonly layer?: number | undefined;
+  readonly message: string;
+}
+
+/** The error of a dial, with the node to blame in its details: of several on the way, the text names it. */
+export function dialFailedWith(
+  { code, layer = 0, message }: DialFailure,
+  { layers }: Pick<DialPlan, 'layers'>,
+): AppError {
+  const node = layers[layer]?.node;
+  if (node === undefined) return new AppError(code, message);
+  const nodes = [...new Set(layers.map((each) => each.node))];
+  const where = nodes.length < 2 ? '' : `hop ${nodes.indexOf(node) + 1} of ${nodes.length} ("${node}"): `;
+  return new AppError(code, `${where}${message}`, { details: { node } });
+}
+
 /** Of an errno name; what it does not know is DIAL_IO. */
 export function dialCodeOfErrno(errno: string | undefined): ErrorCode {
   return codeOfErrno[errno ?? ''] ?? 'DIAL_IO';
-}
-
-/** Of a SOCKS5 reply other than 0; what it does not know is DIAL_PROXY_FAILED. */
-export function dialCodeOfSocksReply(reply: number): ErrorCode {
-  return codeOfSocksReply[reply] ?? 'DIAL_PROXY_FAILED';
 }
 
 /** A caught errno error with what was being dialled; an `AppError` passes as it is. */

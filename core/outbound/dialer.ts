@@ -5,6 +5,7 @@ import type { Endpoint, PolicyWay } from '../contract/flow.ts';
 import type { FlowPlan } from '../flow/dial-plan.ts';
 import type { Network } from '../flow/metadata.ts';
 import type { Stream } from '../net/stream.ts';
+import type { ChainLink } from './chain-link.ts';
 
 /** Whether a client is another device than this machine; asked only where it matters. */
 export type IsElsewhere = () => boolean;
@@ -37,10 +38,12 @@ export interface Outbound extends StreamDialer {
   readonly resolvesAt: 'here' | 'there';
   /** Whether UDP can be carried by configuration and protocol. */
   readonly carriesUdp: boolean;
+  /** The proxies that it leads through, the nearest first; none where the target is dialled itself, absent where nothing is dialled. */
+  readonly links?: readonly ChainLink[] | undefined;
   /** No connection comes here: the rules go on below the one that leads to it. */
   readonly passes?: true;
   /** Present where every dial is refused, with the reason. */
-  readonly refusal?: Refusal;
+  readonly refusal?: Refusal | undefined;
   /**
    * Decides how a held flow is dialled; resolves a name only where `resolvesAt` is `here`. A ping (`icmp`) is dialled without layers
    * or not at all. Rejects with DIAL_*.

@@ -26,6 +26,7 @@ export class DirectOutbound implements Outbound {
   readonly way = 'direct';
   readonly resolvesAt = 'here';
   readonly carriesUdp = true;
+  readonly links = [];
   readonly #options: DirectOptions;
 
   constructor(tag: string, options: DirectOptions) {

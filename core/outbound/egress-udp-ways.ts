@@ -2,18 +2,12 @@
 import type dgram from 'node:dgram';
 import { type Ip, ipFamily, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
-import type { Clock } from '../base/clock.ts';
 import { GradualReview } from '../base/gradual-review.ts';
-import { unreachable } from '../base/unreachable.ts';
 import type { Endpoint } from '../contract/flow.ts';
-import type { DialPlan, Socks5Layer } from '../flow/dial-plan.ts';
+import type { DialPlan } from '../flow/dial-plan.ts';
 import type { UdpWay, UdpWayHandlers, UdpWays } from '../flow/udp-way.ts';
-import { socks5Commands } from '../net/socks5.ts';
-import { Socks5Client } from '../net/socks5-client.ts';
 import { encodeSocksDatagram, parseSocksDatagram } from '../net/socks5-udp.ts';
-import { asProxyError } from './dial-error.ts';
 import type { Egress } from './egress.ts';
-import { socks5Handshake } from './socks5-handshake.ts';
 import { udpRelayAddress } from './udp-relay-address.ts';
 
 /** How a way leaves, and did when it was opened. */
@@ -27,27 +21,24 @@ interface OpenWay extends Peer {
   end(): void;
 }
 
-/** What a SOCKS5 client says that does not know where it will send from (RFC 1928 section 4). */
-const anywhere: Endpoint = { host: '0.0.0.0', port: 0 };
-
 export class EgressUdpWays implements UdpWays {
   readonly #egress: Egress;
-  readonly #clock: Clock;
   readonly #open = new Set<OpenWay>();
   readonly #review = new GradualReview(
     () => this.#open,
     (way) => this.#endIfStale(way),
   );
 
-  constructor(egress: Egress, clock: Clock) {
+  constructor(egress: Egress) {
     this.#egress = egress;
-    this.#clock = clock;
   }
 
   keyOf({ hops, port, layers }: DialPlan): string {
     const [hop] = hops;
     if (layers.length === 0) return `direct ${ipFamily(hop?.address ?? '')} ${hop?.device ?? ''}`;
-    return JSON.stringify([hops.map(({ address }) => address), port, layers]);
+    // The target of the last layer is that of the datagrams, not of the way.
+    const below = layers.map((layer, place) => (place < layers.length - 1 ? layer : { ...layer, target: null }));
+    return JSON.stringify([hops.map(({ address }) => address), port, below]);
   }
 
   targetOf({ hops, port, layers, target }: DialPlan): Endpoint {
@@ -55,17 +46,10 @@ export class EgressUdpWays implements UdpWays {
   }
 
   async open(dial: DialPlan, handlers: UdpWayHandlers, signal: AbortSignal): Promise<UdpWay> {
-    const [layer] = dial.layers;
-    switch (layer?.protocol) {
-      case undefined:
-        return this.#openDirect(dial, handlers);
-      case 'socks5':
-        return await this.#openRelay(dial, layer, handlers, signal);
-      case 'http-connect':
-        throw new AppError('DIAL_PROXY_FAILED', 'an HTTP proxy carries no datagrams');
-      default:
-        return unreachable(layer);
-    }
+    const last = dial.layers.at(-1);
+    if (last === undefined) return this.#openDirect(dial, handlers);
+    if (last.protocol === 'socks5') return await this.#openRelay(dial, handlers, signal);
+    throw new AppError('DIAL_PROXY_FAILED', 'the proxy carries no datagrams');
   }
 
   /**
@@ -109,24 +93,9 @@ export class EgressUdpWays implements UdpWays {
   }
 
   /** The association lives as long as its TCP connection (RFC 1928 section 6). */
-  async #openRelay(
-    { hops, port, timeoutMs }: DialPlan,
-    { username, password = '' }: Socks5Layer,
-    handlers: UdpWayHandlers,
-    signal: AbortSignal,
-  ): Promise<UdpWay> {
-    const addresses = hops.map(({ address }) => address);
-    const control = await this.#egress.connectTcp(addresses, port, { timeoutMs, signal }).catch((error: unknown) => {
-      throw asProxyError(AppError.from(error, 'DIAL_IO'), `${addresses.join(', ')} port ${port}`);
-    });
-    const peer = parseIp(control.remoteAddress ?? '') ?? addresses[0] ?? '';
-    const client = new Socks5Client(
-      anywhere,
-      username === undefined ? undefined : { username, password },
-      socks5Commands.udpAssociate,
-    );
-    const bound = await socks5Handshake(control, client, this.#clock, { timeoutMs, signal });
-    const relay = udpRelayAddress(bound, { host: peer, port });
+  async #openRelay(dial: DialPlan, handlers: UdpWayHandlers, signal: AbortSignal): Promise<UdpWay> {
+    const { control, proxy, bound } = await this.#egress.associate(dial, signal);
+    const relay = udpRelayAddress(bound, { host: proxy, port: dial.port });
     const socket = openOr(
       () => this.#egress.openUdp(relay.host, relay.port),
       () => control.destroy(),

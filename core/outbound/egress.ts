@@ -10,19 +10,38 @@ import { type Ip, ipFamily, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import { orAborted } from '../base/deadline.ts';
 import { GradualReview } from '../base/gradual-review.ts';
-import type { Hop } from '../flow/dial-plan.ts';
-import { dialErrorOf } from './dial-error.ts';
+import type { Endpoint } from '../contract/flow.ts';
+import type { DialPlan, Hop } from '../flow/dial-plan.ts';
+import { SocketStream } from '../net/socket-stream.ts';
+import type { Stream } from '../net/stream.ts';
+import { dialCodeOfFailure, dialErrorOf, dialFailedWith } from './dial-error.ts';
 import type { DialOptions } from './dialer.ts';
-import type { RouteView, SocketOpener, Transport } from './socket-opener.ts';
+import { nativeLayer } from './native-layer.ts';
+import type { RouteView, SocketOpener, StreamOutcome, StreamPlan, Transport } from './socket-opener.ts';
+
+interface Opened {
+  readonly socket: net.Socket;
+  /** Where it leads. */
+  readonly address: Ip;
+  /** What the last proxy says that it is bound to. */
+  readonly bound?: Endpoint;
+}
+
+/** A UDP association with a SOCKS5 proxy (RFC 1928 section 7). */
+export interface Association {
+  readonly control: net.Socket;
+  readonly proxy: Ip;
+  readonly bound: Endpoint;
+}
 
 export class Egress {
   readonly #opener: SocketOpener;
   readonly #routes: RouteView;
   readonly #mark: number;
   /** The TCP connections that are open, and the way each has taken. */
-  readonly #open = new Map<net.Socket, Hop & { readonly port: number }>();
+  readonly #ways = new Map<net.Socket, Hop & { readonly port: number; readonly local: string }>();
   readonly #review = new GradualReview(
-    () => this.#open.keys(),
+    () => this.#ways.keys(),
     (socket) => this.#endIfStale(socket),
   );
 
@@ -57,17 +76,37 @@ export class Egress {
    * DIAL_NETWORK_UNREACHABLE (also without a route), DIAL_HOST_UNREACHABLE, DIAL_TIMEOUT or DIAL_IO (also when aborted).
    */
   async connectTcp(addresses: readonly Ip[], port: number, { timeoutMs, signal }: DialOptions): Promise<net.Socket> {
-    if (signal.aborted) throw aborted(signal);
     const hops = this.hopsFor(addresses, { network: 'tcp', port });
     if (hops.length === 0) throw noRoute(addresses);
-    const fd = await openedOrAborted(this.#openTcp(hops, port, timeoutMs), signal).catch((error: unknown) => {
-      throw dialErrorOf(error, `${addresses.join(', ')} port ${port}`);
-    });
+    const target = { host: addresses[0] ?? '', port };
+    const dial: DialPlan = { kind: 'dial', hops, port, layers: [], target, udp: false, timeoutMs };
+    return (await this.#open(dial, false, signal)).socket;
+  }
+
+  /** The stream that a plan describes: the same dial as that of a flow. Rejects with DIAL_*, which names the proxy that failed. */
+  async openStream(dial: DialPlan, signal: AbortSignal): Promise<Stream> {
+    const { socket, address } = await this.#open(dial, false, signal);
+    return new SocketStream(socket, address);
+  }
+
+  /** The connection that a UDP association of the last proxy lives as long as, and the address that the proxy has for it. */
+  async associate(dial: DialPlan, signal: AbortSignal): Promise<Association> {
+    const { socket, address, bound } = await this.#open(dial, true, signal);
+    return { control: socket, proxy: address, bound: bound ?? { host: address, port: 0 } };
+  }
+
+  async #open(dial: DialPlan, associate: boolean, signal: AbortSignal): Promise<Opened> {
+    if (signal.aborted) throw aborted(signal);
+    const { hops, port, layers, timeoutMs } = dial;
+    const plan = { hops: [...hops], port, layers: layers.map(nativeLayer), timeoutMs, associate };
+    const stream = await openedOrAborted(this.#openStream(plan), signal);
+    if (!stream.ok) throw dialFailedWith({ ...stream, code: dialCodeOfFailure(stream.failure) }, dial);
+    const { fd, address, local, boundHost, boundPort = 0 } = stream;
     const socket = new net.Socket({ fd, allowHalfOpen: true });
     socket.on('error', unheard);
     socket.setNoDelay(true);
-    this.#watch(socket, hops, port);
-    return socket;
+    this.#watch(socket, { address, local, port }, hops);
+    return { socket, address, ...(boundHost === undefined ? {} : { bound: { host: boundHost, port: boundPort } }) };
   }
 
   /**
@@ -79,24 +118,29 @@ export class Egress {
   }
 
   #endIfStale(socket: net.Socket): void {
-    const way = this.#open.get(socket);
+    const way = this.#ways.get(socket);
     if (way === undefined) return;
-    const { address, device, port } = way;
-    if (this.#routes.deviceFor(address, { network: 'tcp', port }) === device && this.#hasOwnSource(socket)) return;
+    const { address, device, port, local } = way;
+    const source = parseIp(local);
+    const hasOwnSource = source !== undefined && this.isLocal(source);
+    if (this.#routes.deviceFor(address, { network: 'tcp', port }) === device && hasOwnSource) return;
     socket.destroy(new AppError('DIAL_IO', 'the way out of this machine has changed'));
   }
 
-  #watch(socket: net.Socket, hops: readonly Hop[], port: number): void {
-    const { remoteAddress } = socket;
-    const hop = hops.find(({ address }) => address === remoteAddress);
-    if (hop === undefined) return;
-    this.#open.set(socket, { ...hop, port });
-    socket.once('close', () => this.#open.delete(socket));
+  /** Also an argument that native code refuses is a rejection. */
+  async #openStream(plan: StreamPlan): Promise<StreamOutcome> {
+    return await this.#opener.openStream(plan, this.#mark);
   }
 
-  #hasOwnSource({ localAddress }: net.Socket): boolean {
-    const source = parseIp(localAddress ?? '');
-    return source !== undefined && this.isLocal(source);
+  #watch(
+    socket: net.Socket,
+    way: { readonly address: Ip; readonly local: string; readonly port: number },
+    hops: readonly Hop[],
+  ): void {
+    const hop = hops.find(({ address }) => address === way.address);
+    if (hop === undefined) return;
+    this.#ways.set(socket, { ...way, device: hop.device });
+    socket.once('close', () => this.#ways.delete(socket));
   }
 
   /** A UDP socket for one destination, bound to a random port; the caller's. Throws DIAL_NETWORK_UNREACHABLE or DIAL_IO. */
@@ -110,11 +154,6 @@ export class Egress {
     } catch (error) {
       throw dialErrorOf(error, `UDP socket towards ${to}`);
     }
-  }
-
-  /** Also an argument that native code refuses is a rejection. */
-  async #openTcp(hops: Hop[], port: number, timeoutMs: number): Promise<number> {
-    return await this.#opener.openTcp(hops, port, this.#mark, timeoutMs);
   }
 }
 
@@ -138,12 +177,16 @@ function adoptUdp(fd: number, family: 4 | 6): dgram.Socket {
 }
 
 /** Gives up waiting when aborted; a descriptor that comes later is closed. */
-async function openedOrAborted(opening: Promise<number>, signal: AbortSignal): Promise<number> {
+async function openedOrAborted(opening: Promise<StreamOutcome>, signal: AbortSignal): Promise<StreamOutcome> {
   try {
     return await orAborted(opening, signal, 'DIAL_IO');
   } catch (error) {
-    if (signal.aborted) opening.then(fs.closeSync, () => undefined);
-    throw error;
+    if (signal.aborted)
+      opening.then(
+        (stream) => stream.ok && fs.closeSync(stream.fd),
+        () => undefined,
+      );
+    throw dialErrorOf(error, 'the dial');
   }
 }
 

@@ -6,10 +6,12 @@ import type { Endpoint } from '../contract/flow.ts';
 import type { AddressResolver, Outbound } from './dialer.ts';
 import { DirectOutbound } from './direct.ts';
 import type { Egress } from './egress.ts';
-import { HttpOutbound } from './http-outbound.ts';
+import { httpLink } from './http-link.ts';
+import { ProxyOutbound } from './proxy-outbound.ts';
+import type { ProxyServices } from './proxy-server.ts';
 import { RefusingOutbound } from './refusing.ts';
 import { RejectOutbound } from './reject.ts';
-import { Socks5Outbound } from './socks5-outbound.ts';
+import { socks5Link } from './socks5-link.ts';
 
 export interface OutboundServices {
   readonly egress: Egress;
@@ -38,11 +40,11 @@ interface OutboundType<T extends TypeName> {
 const outboundTypes: { readonly [T in TypeName]: OutboundType<T> } = {
   socks5: {
     serversOf: ({ server, port }) => [{ host: server, port }],
-    create: (config, services) => new Socks5Outbound(config, { ...services, resolver: services.proxyServers }),
+    create: (config, services) => new ProxyOutbound(config.name, [socks5Link(config)], proxyServicesOf(services)),
   },
   http: {
     serversOf: ({ server, port }) => [{ host: server, port }],
-    create: (config, services) => new HttpOutbound(config, { ...services, resolver: services.proxyServers }),
+    create: (config, services) => new ProxyOutbound(config.name, [httpLink(config)], proxyServicesOf(services)),
   },
   direct: {
     serversOf: () => [],
@@ -69,6 +71,16 @@ export function outboundOf(config: ProxyConfig, services: OutboundServices): Out
 /** The servers that a proxy connects to, by name or address. */
 export function serversOf(config: ProxyConfig): readonly Endpoint[] {
   return typeOf(config.type).serversOf(config);
+}
+
+/** The policy through which a proxy is reached, if not by the network. */
+export function dialerProxyOf(config: ProxyConfig): string | undefined {
+  return 'dialerProxy' in config ? config.dialerProxy : undefined;
+}
+
+/** What is needed to reach proxies. */
+export function proxyServicesOf(services: OutboundServices): ProxyServices {
+  return { ...services, resolver: services.proxyServers };
 }
 
 function typeOf<T extends TypeName>(type: T): OutboundType<T> {

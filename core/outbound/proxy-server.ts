@@ -1,5 +1,4 @@
-/** The one server behind an outbound, whatever is spoken with it: where it is, and a connection to it. */
-import type { Socket } from 'node:net';
+/** The one server behind an outbound, whatever is spoken with it: where it is, and the ways to it. */
 import { formatEndpoint, type Ip } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
@@ -7,7 +6,7 @@ import { parseScopedIp } from '../base/scoped-address.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import type { Hop } from '../flow/dial-plan.ts';
 import { asProxyError } from './dial-error.ts';
-import type { AddressResolver, DialOptions } from './dialer.ts';
+import type { AddressResolver } from './dialer.ts';
 import type { Egress } from './egress.ts';
 import { loopbackOfName } from './loopback-name.ts';
 
@@ -40,17 +39,6 @@ export class ProxyServer {
     const hops = this.#egress.hopsFor(await this.#addresses(signal), { network: 'tcp', port: this.#at.port });
     if (hops.length > 0) return hops;
     throw new AppError('DIAL_PROXY_UNREACHABLE', `there is no route to the proxy ${this.#text()}`);
-  }
-
-  /** A connection to it, and what is left of the time. Rejects with DIAL_PROXY_*. */
-  async connect(options: DialOptions): Promise<{ readonly socket: Socket; readonly leftMs: number }> {
-    const { clock } = this.#services;
-    const started = clock.monotonic();
-    const addresses = await this.#addresses(options.signal);
-    const socket = await this.#egress.connectTcp(addresses, this.#at.port, options).catch((error: unknown) => {
-      throw asProxyError(AppError.from(error, 'DIAL_IO'), this.#text());
-    });
-    return { socket, leftMs: Math.max(1, options.timeoutMs - (clock.monotonic() - started)) };
   }
 
   async #addresses(signal: AbortSignal): Promise<Ip[]> {

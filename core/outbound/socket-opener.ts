@@ -2,10 +2,45 @@
 import type { Ip } from '../base/address.ts';
 import type { Hop } from '../flow/dial-plan.ts';
 import type { Network } from '../flow/metadata.ts';
+import type { NativeDialFailure } from './dial-error.ts';
+import type { NativeLayer } from './native-layer.ts';
+
+/** A dial as the addon takes it. */
+export interface StreamPlan {
+  hops: Hop[];
+  port: number;
+  layers: NativeLayer[];
+  timeoutMs: number;
+  /** The last layer, SOCKS5, is asked for a UDP relay. */
+  associate: boolean;
+}
+
+export type StreamOutcome =
+  | {
+      readonly ok: true;
+      /** Connected, non-blocking, the caller's: a TCP socket, or one end of a pair where layers stay. */
+      readonly fd: number;
+      /** Where the outward socket leads, and its own address. */
+      readonly address: Ip;
+      readonly local: Ip;
+      /** What the last SOCKS5 proxy says that it is bound to. */
+      readonly boundHost?: string;
+      readonly boundPort?: number;
+    }
+  | DialFault;
+
+/** Why a dial failed. */
+export interface DialFault {
+  readonly ok: false;
+  readonly failure: NativeDialFailure;
+  /** The place of the layer that failed; absent for the connection itself. */
+  readonly layer?: number;
+  readonly message: string;
+}
 
 export interface SocketOpener {
-  /** Connected non-blocking descriptor, the caller's. Rejects with an errno in `code`. */
-  openTcp(hops: Hop[], port: number, mark: number, timeoutMs: number): Promise<number>;
+  /** Rejects where the plan cannot be understood; what fails is an outcome. */
+  openStream(plan: StreamPlan, mark: number): Promise<StreamOutcome>;
   /** Descriptor of an outward UDP socket bound to a random port. */
   openUdp(family: 4 | 6, device: string | null, mark: number): number;
 }

@@ -3,14 +3,22 @@ import type { FlowPlan } from '../flow/dial-plan.ts';
 import type { DialOptions, Outbound } from './dialer.ts';
 
 export function withoutUdp(outbound: Outbound): Outbound {
-  if (!outbound.carriesUdp) return outbound;
   return {
     tag: outbound.tag,
-    way: outbound.way,
-    resolvesAt: outbound.resolvesAt,
+    get way() {
+      return outbound.way;
+    },
+    get resolvesAt() {
+      return outbound.resolvesAt;
+    },
     carriesUdp: false,
+    get links() {
+      return outbound.links;
+    },
+    get refusal() {
+      return outbound.refusal;
+    },
     ...(outbound.passes === undefined ? {} : { passes: outbound.passes }),
-    ...(outbound.refusal === undefined ? {} : { refusal: outbound.refusal }),
     plan(to, network, ...rest): Promise<FlowPlan> {
       if (network === 'udp') return Promise.resolve({ kind: 'reject', how: 'reset' });
       return outbound.plan(to, network, ...rest);

@@ -48,9 +48,7 @@ export function readGroupNames(value: YamlValue, names: PolicyNames): WrittenGro
       at.warning(name === '' ? 'GROUP_NAME_EMPTY' : 'GROUP_NAME_TOO_LONG', {}, 'ANOTHER_NAME');
       continue;
     }
-    const typeAt = map.need('type', { code: 'WORDS', values: { words: groupTypes.join(', ') } });
-    const type = typeAt?.choice(groupTypes);
-    if (type === 'relay') typeAt?.warning('GROUP_RELAY_LATER');
+    const type = map.need('type', { code: 'WORDS', values: { words: groupTypes.join(', ') } })?.choice(groupTypes);
     if (!names.add(name, { kind: type === undefined ? 'left-out' : 'group' })) {
       at.strict.leftOut('NAME_TAKEN', { name: clip(name) }, 'ANOTHER_NAME');
       continue;

@@ -9,6 +9,7 @@ import type { ProblemCode } from '../contract/problem-texts.ts';
 import { maxProfileBytes } from '../contract/profile-import.ts';
 import { nodeKindOf } from '../contract/proxies.ts';
 import { clip } from './clip.ts';
+import { withDialerProxies } from './dialer-proxies.ts';
 import { fakeRangesOf, readDns } from './dns-section.ts';
 import { effectiveConfig, type ProfileParts } from './effective-config.ts';
 import { type ForeignText, foreignMap, foreignText } from './foreign-text.ts';
@@ -210,7 +211,9 @@ function readParts(map: YamlMap, contents: ProviderSource, wanted: Wanted, lowPo
   const tunMap = mapAt(map, 'tun');
   const names = new PolicyNames();
   const proxyList = takeNamed(map, 'proxies', 'Proxy');
-  const proxies = proxyList === undefined ? [] : readProxies(proxyList, names);
+  const nowhere = new Map<string, YamlValue>();
+  const { proxies, places } =
+    proxyList === undefined ? { proxies: [], places: nowhere } : readProxies(proxyList, names);
   const userAgent = map.take('global-ua')?.lenient.text();
   const budget = new SearchBudget();
   const nodeProviders = readProxyProviders(takeNamed(map, 'proxy-providers', 'Proxy Provider'), userAgent, budget);
@@ -233,6 +236,7 @@ function readParts(map: YamlMap, contents: ProviderSource, wanted: Wanted, lowPo
   const provided = readProvided(nodeProviders, contents, names, map);
   const known = { own, providers: provided.known };
   const { groups, providers: groupProviders } = readGroups(writtenGroups, known, names, budget);
+  const all = [...proxies, ...provided.proxies].slice(0, maxProxies);
   const allRules = [rules, ...Object.values(subRules)].flat();
   const named = readSets(allRules, dns, { providers: ruleProviders, geo }, contents, map);
   wanted.nodes = Array.from(nodeProviders.values(), ({ provider }) => provider);
@@ -248,7 +252,7 @@ function readParts(map: YamlMap, contents: ProviderSource, wanted: Wanted, lowPo
     hosts: useHosts ? hosts : {},
     tun: tunMap === undefined ? {} : readTun(tunMap, fakeRangesOf(dns)),
     mode: mode ?? 'rule',
-    proxies: [...proxies, ...provided.proxies].slice(0, maxProxies),
+    proxies: withDialerProxies({ proxies: all, places }, groups, names, map),
     groups,
     rules,
     subRules,

@@ -12,7 +12,7 @@ const maxName = 255;
 type Wishes = Pick<ProxyProvider, 'filters' | 'excludeFilters' | 'excludeTypes' | 'override'>;
 
 export interface FoundNodes {
-  readonly nodes: ProxyConfig[];
+  readonly nodes: readonly ProxyConfig[];
   /** Entries that are not wanted, and those that are. */
   readonly unwanted: number;
   readonly wanted: number;
@@ -40,7 +40,7 @@ export function readProviderNodes(list: YamlValue, wishes: Wishes): FoundNodes {
     for (const [key, value] of Object.entries(wishes.override.keys)) put(item, key, value);
     return true;
   });
-  return { nodes: kept ? readProxies(list.lenient, new PolicyNames()) : [], unwanted, wanted };
+  return { nodes: kept ? readProxies(list.lenient, new PolicyNames()).proxies : [], unwanted, wanted };
 }
 
 function isWanted(name: string, type: string, { filters, excludeFilters, excludeTypes }: Wishes): boolean {

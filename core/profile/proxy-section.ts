@@ -6,15 +6,18 @@
 import { domainNameProblem } from '../base/domain-name.ts';
 import { formatScopedIp, parseScopedIp } from '../base/scoped-address.ts';
 import {
+  directPolicy,
   type HttpProxyConfig,
   httpHeaderSchema,
   maxHttpHeaders,
   type ProxyConfig,
   type Socks5ProxyConfig,
 } from '../contract/config.ts';
-import type { ProblemCode, ProblemValues } from '../contract/problem-texts.ts';
+import type { ProblemCode } from '../contract/problem-texts.ts';
 import { clip } from './clip.ts';
+import type { WrittenProxies } from './dialer-proxies.ts';
 import type { PolicyNames } from './policy-names.ts';
+import { readTls } from './tls-keys.ts';
 import { YamlMap } from './yaml-map.ts';
 import type { YamlValue } from './yaml-value.ts';
 
@@ -52,6 +55,10 @@ const notes: Readonly<Record<string, ProblemCode>> = {
   'skip-cert-verify': 'NOTE_NO_TLS',
   fingerprint: 'NOTE_NO_TLS',
   sni: 'NOTE_NO_TLS',
+  servername: 'NOTE_NO_TLS',
+  certificate: 'NOTE_NO_TLS',
+  'private-key': 'NOTE_NO_TLS',
+  'client-fingerprint': 'NOTE_OWN_HELLO',
   smux: 'NOTE_OWN_CONNECTION',
   'benchmark-*': 'NOTE_OTHER_CLIENT',
 };
@@ -59,8 +66,9 @@ const notes: Readonly<Record<string, ProblemCode>> = {
 const maxProxies = 10_000;
 
 /** Reads the list; every name, also of a proxy that is left out, is made known to `names`. */
-export function readProxies(value: YamlValue, names: PolicyNames): ProxyConfig[] {
+export function readProxies(value: YamlValue, names: PolicyNames): WrittenProxies {
   const proxies = new Map<string, ProxyConfig>();
+  const places = new Map<string, YamlValue>();
   for (const item of value.list('PROXIES') ?? []) {
     const map = YamlMap.of(item.lenient, 'any');
     const name = map && readName(map);
@@ -73,12 +81,12 @@ export function readProxies(value: YamlValue, names: PolicyNames): ProxyConfig[]
       value.leftOut('TOO_MANY_CUT', { limit: String(maxProxies) });
       break;
     }
-    const proxy = readProxy(map, name.text);
+    const proxy = readProxy(map, name.text, places);
     if (proxy === undefined) continue;
     names.change(name.text, { kind: 'proxy' });
     proxies.set(name.text, proxy);
   }
-  return [...proxies.values()];
+  return { proxies: [...proxies.values()], places };
 }
 
 function readName(map: YamlMap): { readonly value: YamlValue; readonly text: string } | undefined {
@@ -91,16 +99,16 @@ function readName(map: YamlMap): { readonly value: YamlValue; readonly text: str
 }
 
 /** Undefined for one that is left out; why is reported. */
-function readProxy(map: YamlMap, name: string): ProxyConfig | undefined {
+function readProxy(map: YamlMap, name: string, places: Map<string, YamlValue>): ProxyConfig | undefined {
   const value = map.need('type', expectedType);
   const type = value?.text(expectedType)?.trim().toLowerCase();
   switch (type) {
     case undefined:
       return undefined;
     case 'socks5':
-      return readSocks5(map, name);
+      return readSocks5(map, name, places);
     case 'http':
-      return readHttp(map, name);
+      return readHttp(map, name, places);
     case 'direct': {
       const udp = map.take('udp');
       if (udp?.boolean() === false) udp.warning('PROXY_DIRECT_UDP');
@@ -119,22 +127,24 @@ function readProxy(map: YamlMap, name: string): ProxyConfig | undefined {
   }
 }
 
-function readSocks5(map: YamlMap, name: string): ProxyConfig | undefined {
+function readSocks5(map: YamlMap, name: string, places: Map<string, YamlValue>): ProxyConfig | undefined {
   const udp = map.take('udp')?.boolean() ?? false;
-  const access = readAccess(map, 'SOCKS5');
+  const access = readAccess(map);
+  const through = readDialerProxy(map, name, places);
   map.warnOfRest(notes);
-  if (access === 'unspoken') return { type: 'unspoken', name, kind: 'socks5' };
-  return access && { type: 'socks5', name, ...access, udp };
+  if (access === 'unspoken' || through === 'unspoken') return { type: 'unspoken', name, kind: 'socks5' };
+  return access && { type: 'socks5', name, ...access, udp, ...through };
 }
 
-function readHttp(map: YamlMap, name: string): ProxyConfig | undefined {
+function readHttp(map: YamlMap, name: string, places: Map<string, YamlValue>): ProxyConfig | undefined {
   const udp = map.take('udp');
   if (udp?.boolean() === true) udp.warning('PROXY_HTTP_UDP');
   const headers = readHeaders(map.take('headers'));
-  const access = readAccess(map, 'HTTP');
+  const access = readAccess(map);
+  const through = readDialerProxy(map, name, places);
   map.warnOfRest(notes);
-  if (access === 'unspoken') return { type: 'unspoken', name, kind: 'http' };
-  return access && { type: 'http', name, ...access, headers };
+  if (access === 'unspoken' || through === 'unspoken') return { type: 'unspoken', name, kind: 'http' };
+  return access && { type: 'http', name, ...access, headers, ...through };
 }
 
 /** The fields of a map as they are written; one that cannot be sent is left out with a warning, which shows no value. */
@@ -150,50 +160,48 @@ function readHeaders(value: YamlValue | undefined): HttpProxyConfig['headers'] {
   return headers;
 }
 
-type Access = Pick<Socks5ProxyConfig, 'server' | 'port' | 'username' | 'password'>;
+/** Through which node or group it is reached; whether that is there is known when all are. DIRECT adds nothing. */
+function readDialerProxy(
+  map: YamlMap,
+  name: string,
+  places: Map<string, YamlValue>,
+): { readonly dialerProxy?: string } | 'unspoken' {
+  const value = map.take('dialer-proxy');
+  if (value === undefined || value.isNothing) return {};
+  const dialerProxy = value.exactText();
+  if (dialerProxy === undefined) return 'unspoken';
+  if (dialerProxy === '' || dialerProxy === directPolicy) return {};
+  places.set(name, value);
+  // No policy has a longer name.
+  return { dialerProxy: dialerProxy.slice(0, 255) };
+}
+
+type Access = Pick<Socks5ProxyConfig, 'server' | 'port' | 'username' | 'password' | 'tls'>;
 
 /**
- * What would change the way to the proxy, or the proof to it, is not spoken, and neither is a place or a proof that cannot be
- * used: Clash has such a node in its groups as well. All else is only told. Undefined where nothing says its place.
+ * A place or a proof that cannot be used is as good as one that is not spoken: Clash has such a node in its groups as well. All else
+ * is only told. Undefined where nothing says its place.
  */
-function readAccess(map: YamlMap, protocol: string): Access | 'unspoken' | undefined {
+function readAccess(map: YamlMap): Access | 'unspoken' | undefined {
   const serverAt = map.need('server', 'PROXY_SERVER');
   const server = readServer(serverAt);
   const portAt = map.need('port', { code: 'INTEGER', values: { min: '1', max: '65535' } });
   const port = portAt?.integer(1, 65_535);
   const username = readSecret(map.take('username'));
   const password = readSecret(map.take('password'));
-  const isTls = refuses(map, 'tls', { code: 'PROXY_TLS_LATER', values: { protocol } }, (value) => {
-    return value.boolean() !== false;
-  });
-  const isChained = refuses(map, 'dialer-proxy', { code: 'PROXY_CHAIN_LATER', values: {} }, (value) => {
-    const text = value.text();
-    return text !== '' && text !== 'DIRECT';
-  });
   if (serverAt === undefined || portAt === undefined) return undefined;
   if (server === undefined || port === undefined) return 'unspoken';
   if (username === 'unusable' || password === 'unusable') return 'unspoken';
-  if (isTls || isChained) return 'unspoken';
   if (password !== undefined && (username?.text ?? '') === '') password.value.warning('PROXY_PASSWORD_ALONE');
+  const tls = map.take('tls')?.boolean() === true ? readTls(map, server) : undefined;
+  if (tls === 'unusable') return 'unspoken';
   return {
     server,
     port,
+    ...(tls === undefined ? {} : { tls }),
     ...(username === undefined || username.text === '' ? {} : { username: username.text }),
     ...(username === undefined || username.text === '' || password === undefined ? {} : { password: password.text }),
   };
-}
-
-/** Whether the key asks for something that is not there; it is reported then. */
-function refuses(
-  map: YamlMap,
-  key: string,
-  problem: { readonly code: ProblemCode; readonly values: ProblemValues },
-  asks: (value: YamlValue) => boolean,
-): boolean {
-  const value = map.take(key);
-  if (value === undefined || !asks(value)) return false;
-  value.warning(problem.code, problem.values, 'NO_KEY');
-  return true;
 }
 
 function readServer(value: YamlValue | undefined): string | undefined {

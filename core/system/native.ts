@@ -36,7 +36,7 @@ export function loadNative(path: string): NativeAddon {
 /** What an addon of this version must have. */
 export const nativeFunctions = [
   'Engine',
-  'openTcp',
+  'openStream',
   'openUdp',
   'peerCredentials',
   'findProcess',

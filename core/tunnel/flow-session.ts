@@ -8,7 +8,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { Endpoint } from '../contract/flow.ts';
-import type { FlowPlan } from '../flow/dial-plan.ts';
+import type { DialPlan, FlowPlan } from '../flow/dial-plan.ts';
 import type { Flow } from '../flow/flow.ts';
 import type { FlowCarrier } from '../flow/flow-carrier.ts';
 import type { FlowTable } from '../flow/flow-table.ts';
@@ -17,7 +17,7 @@ import type { DialOutcome, FlowClose } from '../inbound/flow-engine.ts';
 import type { DispatchedFlow, InboundFlow, StreamFlow } from '../inbound/inbound.ts';
 import { type RelayResult, relayStreams } from '../net/relay-streams.ts';
 import type { Stream } from '../net/stream.ts';
-import { rejectHowOf } from '../outbound/dial-error.ts';
+import { dialFailedWith, rejectHowOf } from '../outbound/dial-error.ts';
 import type { AddressResolver, Outbound } from '../outbound/dialer.ts';
 import type { Route } from '../outbound/route.ts';
 import type { AddressNames, Enriched, FakeIpView } from './enrich.ts';
@@ -85,6 +85,8 @@ export class FlowSession implements DispatchedFlow {
   #renamed = false;
   #peeked = false;
   #route: Route | undefined;
+  /** What the data plane was told to dial. */
+  #dial: DialPlan | undefined;
   /** What it is asked to dial. */
   #target: Endpoint | undefined;
 
@@ -116,7 +118,7 @@ export class FlowSession implements DispatchedFlow {
     if (this.#flow.state !== 'dialing') return;
     if (outcome.attempts !== undefined) this.#flow.attempted(outcome.attempts);
     if (outcome.ok) this.#flow.opened(outcome.address, Math.round(outcome.ms));
-    else this.#fail(this.#noteDial(new AppError(outcome.code, outcome.message)), Math.round(outcome.ms));
+    else this.#fail(this.#noteDial(dialFailedWith(outcome, this.#dial ?? { layers: [] })), Math.round(outcome.ms));
   }
 
   ended(close: End): void {
@@ -233,6 +235,7 @@ export class FlowSession implements DispatchedFlow {
     if (this.#over) return;
     switch (plan.kind) {
       case 'dial':
+        this.#dial = plan;
         this.#flow.dials(plan.hops.map(({ address }) => formatEndpoint({ host: address, port: plan.port })));
         return inbound.decide({ kind: 'dial', dial: plan });
       case 'reject':

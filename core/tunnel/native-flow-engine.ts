@@ -4,8 +4,8 @@ import type { Logger } from '../base/logger.ts';
 import { RoundRobin } from '../base/round-robin.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { DnsHijack } from '../contract/config.ts';
-import type { DialAttempt, Endpoint } from '../contract/flow.ts';
-import type { DialPlan, Layer } from '../flow/dial-plan.ts';
+import type { DialAttempt } from '../contract/flow.ts';
+import type { DialPlan } from '../flow/dial-plan.ts';
 import type { Network } from '../flow/metadata.ts';
 import type {
   DialOutcome,
@@ -15,15 +15,14 @@ import type {
   FlowId,
   Verdict,
 } from '../inbound/flow-engine.ts';
-import { encodeConnectRequest } from '../net/http-connect-client.ts';
 import { dialCodeOfFailure } from '../outbound/dial-error.ts';
+import { nativeLayer } from '../outbound/native-layer.ts';
 import type { NativeAddon } from '../system/native.ts';
 
 type EngineClass = NativeAddon['Engine'];
 export type NativeEngine = InstanceType<EngineClass>;
 export type NativeEvent = Parameters<ConstructorParameters<EngineClass>[1]>[0][number];
 type NativeVerdict = Parameters<NativeEngine['decide']>[1];
-type NativeLayer = Extract<NativeVerdict, { kind: 'dial' }>['layers'][number];
 
 /** Makes the engine and with it the device; `onEvents` is called with batches, in order. */
 export type CreateNativeEngine = (onEvents: (events: NativeEvent[]) => void) => NativeEngine;
@@ -258,7 +257,9 @@ function outcomeOf(event: NativeEvent & { kind: 'dialed' }): DialOutcome {
   });
   const told = attempts === undefined ? {} : { attempts };
   if (event.ok) return { ok: true, address: event.address, ms: event.ms, ...told };
-  return { ok: false, code: dialCodeOfFailure(event.failure), message: event.message, ms: event.ms, ...told };
+  const { failure, layer, message, ms } = event;
+  const where = layer === undefined ? {} : { layer };
+  return { ok: false, code: dialCodeOfFailure(failure), ...where, message, ms, ...told };
 }
 
 function nativeVerdict(verdict: Verdict): NativeVerdict {
@@ -274,25 +275,14 @@ function nativeVerdict(verdict: Verdict): NativeVerdict {
   }
 }
 
-function nativeDial({ hops, port, layers, target, timeoutMs }: DialPlan): NativeVerdict {
+function nativeDial({ hops, port, layers, timeoutMs }: DialPlan): NativeVerdict {
   return {
     kind: 'dial',
     hops: hops.map(({ address, device }) => ({ address, device })),
     port,
-    layers: layers.map((layer) => nativeLayer(layer, target)),
+    layers: layers.map(nativeLayer),
     timeoutMs,
   };
-}
-
-function nativeLayer(layer: Layer, { host, port }: Endpoint): NativeLayer {
-  switch (layer.protocol) {
-    case 'socks5':
-      return { ...layer, targetHost: host, targetPort: port };
-    case 'http-connect':
-      return { protocol: layer.protocol, request: encodeConnectRequest({ host, port }, layer) };
-    default:
-      return unreachable(layer);
-  }
 }
 
 function deviceError(caught: unknown): AppError {

@@ -146,7 +146,7 @@ export class Tunnel {
     this.#engine = path.engine;
     this.#dispatcher = path.dispatcher;
     const clientOf = (source: Endpoint, local: Endpoint) => clients.clientOfAccepted(source, local);
-    this.#udpWays = new EgressUdpWays(this.#egress, clock);
+    this.#udpWays = new EgressUdpWays(this.#egress);
     const mixedServices = {
       dispatcher: this.#dispatcher,
       ways: this.#udpWays,

@@ -1,5 +1,6 @@
 //! What JavaScript tells the engine.
 
+use crate::layer::tls::Tls;
 use crate::options::{Hijack, Hop};
 use crate::prefix::Prefix;
 use crate::socks5::{Credentials, Target};
@@ -24,27 +25,30 @@ pub struct Peek {
 pub struct DialPlan {
     pub hops: Vec<Hop>,
     pub port: u16,
-    /// What is spoken with the host that the hops lead to. `None` if that is the target itself.
-    pub layer: Option<Layer>,
+    /// What is spoken over the socket, in this order. None if the hops lead to the target itself.
+    pub layers: Vec<Layer>,
     pub timeout_ms: u64,
 }
 
-/// What is spoken over a connected socket: a handshake that is over before the flow's first byte.
-#[derive(Clone)]
+/// What is spoken over a connected socket: mostly a handshake that is over before the flow's first byte and leads on to its target,
+/// which may be another proxy.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Layer {
     Socks5(Socks5),
     HttpConnect(HttpConnect),
+    /// Stays for the flow's life.
+    Tls(Tls),
 }
 
 /// What a SOCKS5 proxy is told.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Socks5 {
     pub credentials: Option<Credentials>,
     pub target: Target,
 }
 
 /// What an HTTP proxy is told.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct HttpConnect {
     /// The whole head of the CONNECT request.
     pub request: Vec<u8>,

@@ -33,7 +33,35 @@ pub enum Failure {
     ProxyAuth,
     ProxyDenied,
     ProxyFailed,
+    TlsExpired,
+    TlsNotYetValid,
+    TlsName,
+    TlsUnknownIssuer,
+    TlsFingerprint,
+    TlsCertificate,
+    TlsClientCertificate,
+    TlsFailed,
     Io,
+}
+
+/// Why a dial failed, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DialFault {
+    pub failure: Failure,
+    /// Which layer of the plan it was, if it was not the connection itself.
+    pub layer: Option<usize>,
+    pub message: String,
+}
+
+impl DialFault {
+    /// Not that of a layer.
+    pub fn plain(failure: Failure, message: impl Into<String>) -> Self {
+        Self {
+            failure,
+            layer: None,
+            message: message.into(),
+        }
+    }
 }
 
 impl Failure {
@@ -60,6 +88,17 @@ impl Failure {
             libc::EHOSTUNREACH | libc::EHOSTDOWN => Failure::HostUnreachable,
             libc::ETIMEDOUT => Failure::Timeout,
             _ => Failure::Io,
+        }
+    }
+
+    /// What it means if what could not be reached is another proxy, not the target; `None` if the failure is not about reaching it.
+    pub fn at_proxy(self) -> Option<Self> {
+        match self {
+            Failure::Refused => Some(Failure::ProxyRefused),
+            Failure::NetworkUnreachable | Failure::HostUnreachable | Failure::Timeout => {
+                Some(Failure::ProxyUnreachable)
+            }
+            _ => None,
         }
     }
 }
@@ -129,7 +168,7 @@ pub enum Event {
     },
     Dialed {
         id: u64,
-        outcome: Result<IpAddr, (Failure, String)>,
+        outcome: Result<IpAddr, DialFault>,
         ms: u64,
         /// The addresses that were tried; none where the first one answered.
         attempts: Vec<Attempt>,

@@ -1,18 +1,13 @@
-//! The conversation with a proxy over a connected socket, whatever its protocol. It takes not one byte behind the handshake.
+//! The conversation with a proxy as bytes, whatever its protocol. It takes not one byte behind the handshake, and touches no socket.
 
-use crate::command::Layer;
+use crate::command::{HttpConnect, Socks5};
 use crate::event::Failure;
 use crate::http_connect::{Answer, Outcome};
 use crate::socks5::{Action, Client, Command, Refusal, Target};
-use crate::sys::{self, socket};
-use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::os::fd::BorrowedFd;
-
-/// What is looked at together of an HTTP answer.
-const LOOK: usize = 2_048;
 
 /// How a handshake ends.
+#[derive(Debug, PartialEq, Eq)]
 pub enum End {
     /// `bound`: what a SOCKS5 reply says.
     Done {
@@ -34,106 +29,84 @@ enum Protocol {
 }
 
 /// One handshake under way.
-pub struct Handshake {
-    protocol: Protocol,
-    outgoing: Vec<u8>,
-}
+pub struct Handshake(Protocol);
 
 impl Handshake {
-    /// `command` is for SOCKS5: an HTTP proxy can only connect.
-    pub fn new(layer: Layer, command: Command) -> Self {
-        match layer {
-            Layer::Socks5(socks5) => {
-                let target = match command {
-                    Command::Connect => socks5.target,
-                    // The sender's address as the proxy would see it is not known behind NAT (RFC 1928, 4).
-                    Command::UdpAssociate => {
-                        Target::Address(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0).into())
-                    }
-                };
-                let client = Client::new(command, target, socks5.credentials);
-                Self {
-                    outgoing: client.greeting(),
-                    protocol: Protocol::Socks5 {
-                        client,
-                        received: Vec::new(),
-                    },
-                }
+    /// With the bytes that are sent first.
+    pub fn socks5(
+        Socks5 {
+            target,
+            credentials,
+        }: Socks5,
+        command: Command,
+    ) -> (Self, Vec<u8>) {
+        let target = match command {
+            Command::Connect => target,
+            // The sender's address as the proxy would see it is not known behind NAT (RFC 1928, 4).
+            Command::UdpAssociate => {
+                Target::Address(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0).into())
             }
-            Layer::HttpConnect(connect) => Self {
-                outgoing: connect.request,
-                protocol: Protocol::HttpConnect(Answer::new()),
-            },
+        };
+        let client = Client::new(command, target, credentials);
+        let greeting = client.greeting();
+        let received = Vec::new();
+        (Self(Protocol::Socks5 { client, received }), greeting)
+    }
+
+    /// The same with an HTTP proxy, which can only connect.
+    pub fn http_connect(HttpConnect { request }: HttpConnect) -> (Self, Vec<u8>) {
+        (Self(Protocol::HttpConnect(Answer::new())), request)
+    }
+
+    /// Bytes that `take` needs next, if that is known: so many can be taken from a socket. `None`: it must be shown more than it takes.
+    pub fn wants(&self) -> Option<usize> {
+        match &self.0 {
+            Protocol::Socks5 { client, received } => Some(client.next() - received.len()),
+            Protocol::HttpConnect(_) => None,
         }
     }
 
-    /// Sends and receives until it is over (`Some`) or the socket is not ready (`None`).
-    pub fn advance(&mut self, fd: BorrowedFd) -> Option<End> {
-        loop {
-            let unsent = match self.send(fd) {
-                Ok(()) => None,
-                Err(error) if sys::would_block(&error) => return None,
-                // What the proxy has said before may tell why.
-                Err(error) => Some(error),
-            };
-            match self.receive(fd) {
-                Ok(Some(end)) => return Some(end),
-                Ok(None) => {}
-                Err(error) if sys::would_block(&error) => {
-                    return unsent.map(|error| self.broken(&error));
-                }
-                Err(error) => return Some(self.broken(&error)),
-            }
-        }
-    }
-
-    fn send(&mut self, fd: BorrowedFd) -> io::Result<()> {
-        while !self.outgoing.is_empty() {
-            let count = socket::send(fd, &self.outgoing)?;
-            self.outgoing.drain(..count);
-        }
-        Ok(())
-    }
-
-    /// Takes some of what has come, at least a byte.
-    fn receive(&mut self, fd: BorrowedFd) -> io::Result<Option<End>> {
-        match &mut self.protocol {
+    /// Takes some of what has come: how many of the bytes belong to the handshake, and how it ends once that is known. What is to be
+    /// sent is appended.
+    pub fn take(&mut self, bytes: &[u8], outgoing: &mut Vec<u8>) -> (usize, Option<End>) {
+        match &mut self.0 {
             Protocol::Socks5 { client, received } => {
-                let mut buffer = [0; 260];
-                let missing = client.next() - received.len();
-                let count = receive_some(fd, &mut buffer[..missing], 0)?;
-                received.extend_from_slice(&buffer[..count]);
-                if received.len() < client.next() {
-                    return Ok(None);
+                let mut used = 0;
+                loop {
+                    let missing = client.next() - received.len();
+                    let taken = missing.min(bytes.len() - used);
+                    received.extend_from_slice(&bytes[used..used + taken]);
+                    used += taken;
+                    if taken < missing {
+                        return (used, None);
+                    }
+                    let action = client.advance(received);
+                    received.clear();
+                    match action {
+                        Action::Send(bytes) => outgoing.extend_from_slice(&bytes),
+                        Action::Read => {}
+                        Action::Done(bound) => {
+                            return (used, Some(End::Done { bound: Some(bound) }));
+                        }
+                        Action::Refused(refusal) => return (used, Some(refused(refusal))),
+                    }
                 }
-                let action = client.advance(received);
-                received.clear();
-                match action {
-                    Action::Send(bytes) => self.outgoing = bytes,
-                    Action::Read => {}
-                    Action::Done(bound) => return Ok(Some(End::Done { bound: Some(bound) })),
-                    Action::Refused(refusal) => return Ok(Some(refused(refusal))),
-                }
-                Ok(None)
             }
             Protocol::HttpConnect(answer) => {
-                let mut buffer = [0; LOOK];
-                let seen = receive_some(fd, &mut buffer, libc::MSG_PEEK)?;
-                let (used, outcome) = answer.take(&buffer[..seen]);
-                receive_some(fd, &mut buffer[..used], 0)?;
-                Ok(outcome.map(End::from))
+                let (used, outcome) = answer.take(bytes);
+                (used, outcome.map(End::from))
             }
         }
     }
 
-    /// The proxy has ended the connection.
-    fn broken(&self, error: &io::Error) -> End {
-        match &self.protocol {
+    /// What it means that the proxy has ended the connection, which `how` says.
+    pub fn ended(&self, how: &str) -> End {
+        match &self.0 {
             Protocol::Socks5 { client, received } => match client.ended(received) {
                 Some(refusal) => refused(refusal),
                 None => End::Refused {
                     failure: Failure::ProxyFailed,
-                    message: format!("the proxy ended the handshake: {error}"),
+                    message: format!("the proxy ended the handshake: {how}"),
                 },
             },
             Protocol::HttpConnect(answer) => answer.ended().into(),
@@ -147,13 +120,6 @@ impl From<Outcome> for End {
             Outcome::Connected => End::Done { bound: None },
             Outcome::Refused(failure, message) => End::Refused { failure, message },
         }
-    }
-}
-
-fn receive_some(fd: BorrowedFd, buffer: &mut [u8], flags: i32) -> io::Result<usize> {
-    match socket::receive(fd, buffer, flags)? {
-        0 => Err(io::ErrorKind::UnexpectedEof.into()),
-        count => Ok(count),
     }
 }
 

@@ -3,6 +3,7 @@
 // The functions JavaScript calls are registered only outside of tests; what is really unused shows in a plain build.
 #![cfg_attr(test, allow(dead_code))]
 
+mod chain;
 mod command;
 mod counters;
 mod dial;
@@ -15,6 +16,7 @@ mod fuzz;
 mod glue;
 mod handshake;
 mod http_connect;
+mod layer;
 mod metrics;
 mod options;
 mod outbound;

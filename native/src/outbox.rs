@@ -193,7 +193,8 @@ mod tests {
         outbox.end_turn(0);
         assert_eq!(shared.take_events().len(), count as usize);
 
-        let outcome = Err((crate::event::Failure::Refused, String::new()));
+        let fault = crate::event::DialFault::plain(crate::event::Failure::Refused, "");
+        let outcome = Err(fault);
         let dialed = Event::Dialed {
             id: 1,
             outcome,

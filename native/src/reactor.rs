@@ -1,23 +1,41 @@
-//! Dials TCP connections for JavaScript on one thread of its own, started when first needed.
+//! Opens streams for JavaScript on one thread of its own, started when first needed: the same dials as those of flows, with a
+//! descriptor as the client's end. Where layers stay between, that is one end of a pair, and the thread carries the bytes.
 
-use crate::dial::{Dial, Progress};
-use crate::options::Hop;
+use crate::command::DialPlan;
+use crate::event::{DialFault, Failure};
+use crate::outbound::{Opened, Outbound, Progress};
+use crate::pipe_pool::PipePool;
+use crate::relay::{COPY_BUFFER, Outcome, Relay, Remote, Side};
 use crate::shared::lock;
 use crate::slab::{Key, Slab};
+use crate::socks5::Target;
 use crate::sys::epoll::{Epoll, Events, READABLE, STREAM_EDGES, Waker};
 use crate::sys::process::{block_signals, monotonic_ms};
+use crate::sys::socket;
 use crate::timers::Timers;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
-/// Called once, on the reactor's thread.
-pub type Done = Box<dyn FnOnce(io::Result<OwnedFd>) + Send>;
+/// A stream that JavaScript has asked for.
+pub struct Stream {
+    /// A TCP socket, or one end of a pair.
+    pub fd: OwnedFd,
+    /// Of the outward socket.
+    pub peer: SocketAddr,
+    pub local: IpAddr,
+    /// What the last SOCKS5 reply says.
+    pub bound: Option<Target>,
+}
 
-struct Job {
-    dial: Dial,
-    done: Done,
+/// Called once, on the reactor's thread.
+pub type Done = Box<dyn FnOnce(Result<Stream, DialFault>) + Send>;
+
+enum Job {
+    Dial { outbound: Outbound, done: Done },
+    Relay(Relay),
 }
 
 /// Where jobs wait for the thread.
@@ -30,16 +48,23 @@ struct Inbox {
 static INBOX: Mutex<Option<Arc<Inbox>>> = Mutex::new(None);
 
 const WAKER_TOKEN: u64 = u64::MAX;
+/// Which end of a relay an event is of; the rest of a token is a key (56 bits).
+const CLIENT_BIT: u64 = 1 << 56;
 
-/// Dials and gives a connected socket, or the error that tells most.
-pub fn open_tcp(hops: Vec<Hop>, port: u16, mark: u32, timeout_ms: u64, done: Done) {
-    let dial = Dial::new(hops, port, mark, monotonic_ms(), timeout_ms);
+/// Dials by a plan; with `associate`, for the UDP relay of a SOCKS5 proxy, the last layer of the plan.
+pub fn open_stream(plan: DialPlan, associate: bool, mark: u32, done: Done) {
+    let now = monotonic_ms();
+    let outbound = if associate {
+        Outbound::associate(plan, mark, now)
+    } else {
+        Outbound::connect(plan, mark, now)
+    };
     match inbox() {
         Ok(inbox) => {
-            lock(&inbox.jobs).push(Job { dial, done });
+            lock(&inbox.jobs).push(Job::Dial { outbound, done });
             inbox.waker.wake();
         }
-        Err(error) => done(Err(error)),
+        Err(error) => done(Err(DialFault::plain(Failure::Io, error.to_string()))),
     }
 }
 
@@ -54,10 +79,10 @@ fn inbox() -> io::Result<Arc<Inbox>> {
     });
     let owned = inbox.clone();
     std::thread::Builder::new()
-        .name("mirage-dial".into())
+        .name("mirage-streams".into())
         .spawn(move || {
             block_signals();
-            // A panic drops the dials under way; the next turn starts with an empty table.
+            // A panic drops what is under way; the next turn starts with an empty table.
             while catch_unwind(AssertUnwindSafe(|| run(&owned))).is_err() {}
         })?;
     *current = Some(inbox.clone());
@@ -72,49 +97,161 @@ fn run(inbox: &Inbox) {
         return;
     }
     let mut events = Events::new(64);
-    let mut jobs = Slab::default();
-    let mut timers: Timers<Key> = Timers::default();
+    let mut streams = Streams {
+        epoll,
+        jobs: Slab::default(),
+        timers: Timers::default(),
+        pipes: PipePool::default(),
+        buffer: vec![0; COPY_BUFFER].into_boxed_slice(),
+        busy: Vec::new(),
+    };
     loop {
         let now = monotonic_ms();
-        if epoll.wait(&mut events, timers.wait_ms(now)).is_err() {
+        let wait = match streams.busy.is_empty() {
+            true => streams.timers.wait_ms(now),
+            false => Some(0),
+        };
+        if streams.epoll.wait(&mut events, wait).is_err() {
             return;
         }
         let now = monotonic_ms();
-        let mut due = Vec::new();
+        for key in std::mem::take(&mut streams.busy) {
+            streams.pump(key);
+        }
         let mut index = 0;
-        while let Some((token, _)) = events.get(index) {
+        while let Some((token, bits)) = events.get(index) {
             index += 1;
             if token == WAKER_TOKEN {
                 inbox.waker.clear();
-                let fresh = std::mem::take(&mut *lock(&inbox.jobs));
-                due.extend(fresh.into_iter().map(|job| jobs.insert(job)));
-            } else {
-                due.push(Key::unpack(token));
-            }
-        }
-        while let Some(key) = timers.pop_due(now) {
-            due.push(key);
-        }
-        for key in due {
-            let Some(job) = jobs.get_mut(key) else {
+                for job in std::mem::take(&mut *lock(&inbox.jobs)) {
+                    let key = streams.jobs.insert(job);
+                    streams.drive(key, now);
+                }
                 continue;
+            }
+            let side = match token & CLIENT_BIT {
+                0 => Side::Remote,
+                _ => Side::Client,
             };
-            let token = key.pack();
-            let mut watch = |fd: BorrowedFd| epoll.add(fd, token, STREAM_EDGES);
-            let result = match job.dial.drive(now, &mut watch) {
-                Progress::Pending { wake } => {
-                    timers.add(wake, key);
-                    continue;
+            streams.on_ready(Key::unpack(token & !CLIENT_BIT), side, bits, now);
+        }
+        while let Some(key) = streams.timers.pop_due(now) {
+            streams.drive(key, now);
+        }
+    }
+}
+
+struct Streams {
+    epoll: Epoll,
+    jobs: Slab<Job>,
+    timers: Timers<Key>,
+    pipes: PipePool,
+    buffer: Box<[u8]>,
+    /// Relays that have more to do.
+    busy: Vec<Key>,
+}
+
+impl Streams {
+    fn on_ready(&mut self, key: Key, side: Side, bits: u32, now: u64) {
+        match self.jobs.get_mut(key) {
+            Some(Job::Dial { .. }) => self.drive(key, now),
+            Some(Job::Relay(relay)) => {
+                let outcome = relay.on_ready(side, bits, &mut self.pipes, &mut self.buffer);
+                self.on_outcome(key, outcome);
+            }
+            None => {}
+        }
+    }
+
+    /// Brings a dial forward.
+    fn drive(&mut self, key: Key, now: u64) {
+        let Some(Job::Dial { outbound, .. }) = self.jobs.get_mut(key) else {
+            return;
+        };
+        let epoll = &self.epoll;
+        let mut watch = |fd: BorrowedFd| epoll.add(fd, key.pack(), STREAM_EDGES);
+        let progress = outbound.drive(now, &mut watch);
+        if let Progress::Pending { wake } = progress {
+            return self.timers.add(wake, key);
+        }
+        let Some(Job::Dial { done, .. }) = self.jobs.remove(key) else {
+            return;
+        };
+        match progress {
+            Progress::Pending { .. } => {}
+            Progress::Failed(fault) => done(Err(fault)),
+            Progress::Ready(opened) => done(
+                self.hand_out(opened)
+                    .map_err(|error| DialFault::plain(Failure::Io, error.to_string())),
+            ),
+        }
+    }
+
+    fn hand_out(&mut self, opened: Opened) -> io::Result<Stream> {
+        let Opened {
+            fd,
+            peer,
+            through,
+            bound,
+        } = opened;
+        self.epoll.remove(fd.as_fd());
+        let local = socket::local_address(fd.as_fd())?.ip();
+        let fd = match through {
+            None => fd,
+            Some(through) => self.carry(Remote::new(fd, Some(through)))?,
+        };
+        Ok(Stream {
+            fd,
+            peer,
+            local,
+            bound,
+        })
+    }
+
+    /// Carries the bytes of a pair, of which this is the other end.
+    fn carry(&mut self, remote: Remote) -> io::Result<OwnedFd> {
+        let (near, far) = socket::pair()?;
+        let relay = Relay::new(near, remote);
+        let key = self.jobs.insert(Job::Relay(relay));
+        let Some(Job::Relay(relay)) = self.jobs.get(key) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        // What is there already is told as well.
+        let watched = self
+            .epoll
+            .add(relay.client(), key.pack() | CLIENT_BIT, STREAM_EDGES);
+        let watched =
+            watched.and_then(|()| self.epoll.add(relay.remote(), key.pack(), STREAM_EDGES));
+        if watched.is_err() {
+            self.jobs.remove(key);
+        }
+        watched?;
+        Ok(far)
+    }
+
+    fn pump(&mut self, key: Key) {
+        if let Some(Job::Relay(relay)) = self.jobs.get_mut(key) {
+            let outcome = relay.pump_both(&mut self.pipes, &mut self.buffer);
+            self.on_outcome(key, outcome);
+        }
+    }
+
+    fn on_outcome(&mut self, key: Key, outcome: Outcome) {
+        match outcome {
+            Outcome::Waiting => {}
+            Outcome::Busy if self.busy.contains(&key) => {}
+            Outcome::Busy => self.busy.push(key),
+            Outcome::Finished | Outcome::Broken(_) => {
+                if let Some(Job::Relay(relay)) = self.jobs.remove(key) {
+                    if outcome != Outcome::Finished {
+                        relay.reset();
+                    }
+                    relay.recycle(&mut self.pipes);
                 }
-                Progress::Connected { fd, .. } => {
-                    epoll.remove(fd.as_fd());
-                    Ok(fd)
-                }
-                Progress::Failed(errno) => Err(io::Error::from_raw_os_error(errno)),
-            };
-            if let Some(job) = jobs.remove(key) {
-                (job.done)(result);
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

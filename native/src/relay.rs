@@ -1,6 +1,11 @@
-//! Carries bytes, half-closes and resets between two connected TCP sockets: small pieces by copying, bulk by splice(2).
+//! Carries bytes, half-closes and resets between two connected stream sockets: small pieces by copying, bulk by splice(2). What has
+//! layers is copied through them (`relay/layered.rs`).
 
+mod layered;
+
+use crate::chain::Through;
 use crate::engine::owner::Owner;
+use crate::layer::Stack;
 use crate::pipe_pool::{Lent, PipePool};
 use crate::sys::epoll::{CAN_READ, CAN_WRITE};
 use crate::sys::{self, socket};
@@ -32,12 +37,30 @@ pub enum Outcome {
     Broken(Side),
 }
 
+/// The outward end: a socket, and what stays between it and the bytes.
+pub struct Remote {
+    fd: OwnedFd,
+    through: Option<Box<Through>>,
+}
+
+impl Remote {
+    pub fn new(fd: OwnedFd, through: Option<Box<Through>>) -> Self {
+        Self { fd, through }
+    }
+
+    pub fn socket(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
 /// One direction.
 #[derive(Default)]
 struct Half {
     /// Bytes on their way: in the pipe, or copied and not sent yet (never both).
     pipe: Option<Lent>,
     pending: Vec<u8>,
+    /// With layers, upward: bytes of the flow that `pending` is the wire form of, counted once all of it is sent.
+    wrapped: Option<u64>,
     bulk: bool,
     /// The source has ended.
     ended: bool,
@@ -50,6 +73,7 @@ struct Half {
 pub struct Relay {
     client: OwnedFd,
     remote: OwnedFd,
+    layers: Option<Box<Stack>>,
     up: Half,
     down: Half,
     closing: bool,
@@ -58,15 +82,31 @@ pub struct Relay {
 }
 
 impl Relay {
-    pub fn new(client: OwnedFd, remote: OwnedFd) -> Self {
+    pub fn new(client: OwnedFd, Remote { fd, through }: Remote) -> Self {
+        let (layers, plain) = match through {
+            Some(through) => (Some(Box::new(through.stack)), through.plain),
+            None => (None, Vec::new()),
+        };
         Self {
             client,
-            remote,
-            up: Half::default(),
-            down: Half::default(),
+            remote: fd,
+            up: Half {
+                wrapped: layers.as_ref().map(|_| 0),
+                ..Half::default()
+            },
+            down: Half {
+                pending: plain,
+                ..Half::default()
+            },
+            layers,
             closing: false,
             owner: None,
         }
+    }
+
+    /// The socket towards the client.
+    pub fn client(&self) -> BorrowedFd<'_> {
+        self.client.as_fd()
     }
 
     /// The socket towards the remote side.
@@ -119,6 +159,11 @@ impl Relay {
             Side::Client => (Side::Client, Side::Remote),
             Side::Remote => (Side::Remote, Side::Client),
         };
+        // A pair whose other end is closed: nobody reads what still comes, as after a RST of TCP (which is an error as well).
+        let (hung_up, failed) = (libc::EPOLLHUP as u32, libc::EPOLLERR as u32);
+        if side == Side::Client && bits & (hung_up | failed) == hung_up && !self.down.shut {
+            return Outcome::Broken(Side::Client);
+        }
         let mut busy = false;
         if bits & CAN_READ != 0 {
             match self.pump(reads, pool, buffer) {
@@ -133,7 +178,7 @@ impl Relay {
                 Err(broken) => return Outcome::Broken(broken),
             }
         }
-        if bits & libc::EPOLLERR as u32 != 0 && self.half(reads).ended {
+        if bits & failed != 0 && self.half(reads).ended {
             // Nothing reads here any more, so nobody else would see the error.
             let fd = self.fd(side);
             if socket::take_error(fd) != 0 {
@@ -157,7 +202,10 @@ impl Relay {
 
     fn outcome(&self, busy: bool) -> Outcome {
         let halves = [&self.up, &self.down];
-        if halves.iter().all(|half| half.shut && half.ended) {
+        if halves
+            .iter()
+            .all(|half| half.shut && half.ended && !half.is_blocked())
+        {
             return Outcome::Finished;
         }
         if busy {
@@ -183,6 +231,9 @@ impl Relay {
 
     /// True if it stopped only because its share was used up.
     fn pump(&mut self, from: Side, pool: &mut PipePool, buffer: &mut [u8]) -> Result<bool, Side> {
+        if self.layers.is_some() {
+            return self.pump_layered(from, buffer);
+        }
         let (closing, owner) = (self.closing, self.owner);
         let (source, target, half, to) = match from {
             Side::Client => (&self.client, &self.remote, &mut self.up, Side::Remote),
@@ -244,6 +295,12 @@ impl Half {
             if self.pending.is_empty() {
                 // An idle flow keeps no buffer.
                 self.pending = Vec::new();
+            }
+            if let Some(wrapped) = &mut self.wrapped {
+                if self.pending.is_empty() {
+                    self.bytes += std::mem::take(wrapped);
+                }
+                return Ok(count);
             }
             count
         } else if let Some(pipe) = self.pipe.as_mut().filter(|pipe| pipe.filled() > 0) {

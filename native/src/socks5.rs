@@ -20,7 +20,7 @@ pub enum Command {
 }
 
 /// A destination named to the proxy; names have 1 to 255 bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     Name(String, u16),
     Address(SocketAddr),

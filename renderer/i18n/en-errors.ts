@@ -90,6 +90,38 @@ export const enErrors: { readonly [C in ErrorCode]: ErrorText } = {
   },
   DIAL_PROXY_DENIED: { title: 'The proxy does not allow this destination', action: 'Use another proxy for this host.' },
   DIAL_PROXY_FAILED: { title: 'The proxy could not connect', action: 'Try again, or use another proxy for this host.' },
+  DIAL_TLS_EXPIRED: {
+    title: 'The certificate of the proxy has expired',
+    action: 'Ask whoever runs the proxy for a new one, and check the clock of this machine.',
+  },
+  DIAL_TLS_NOT_YET_VALID: {
+    title: 'The certificate of the proxy is not valid yet',
+    action: 'Check the clock of this machine.',
+  },
+  DIAL_TLS_NAME: {
+    title: 'The certificate of the proxy is for another name',
+    action: 'Check sni and server of the node.',
+  },
+  DIAL_TLS_UNKNOWN_ISSUER: {
+    title: 'Nobody known has signed the certificate of the proxy',
+    action: 'If it is the right one, put its fingerprint into the node.',
+  },
+  DIAL_TLS_FINGERPRINT: {
+    title: 'The proxy shows another certificate than expected',
+    action: 'Check fingerprint of the node: the certificate was renewed, or somebody is in between.',
+  },
+  DIAL_TLS_CERTIFICATE: {
+    title: 'The certificate of the proxy is not good',
+    action: 'Ask whoever runs the proxy.',
+  },
+  DIAL_TLS_CLIENT_CERTIFICATE: {
+    title: 'The proxy does not accept our certificate, or wants one',
+    action: 'Check certificate and private-key of the node.',
+  },
+  DIAL_TLS_FAILED: {
+    title: 'TLS with the proxy failed',
+    action: 'Check port and tls of the node: its server may speak no TLS there.',
+  },
   DIAL_NAME_NOT_FOUND: {
     title: 'The name does not exist',
     action: 'Check its spelling, and the DNS servers of the profile.',
@@ -102,6 +134,11 @@ export const enErrors: { readonly [C in ErrorCode]: ErrorText } = {
   DIAL_NOT_SPOKEN: {
     title: 'This node cannot be used yet',
     action: 'Its protocol is not supported yet: choose another node under Proxies, or in the profile.',
+  },
+  DIAL_CHAIN: {
+    title: 'The chain of proxies leads to itself',
+    action:
+      'Look at the groups and nodes that it names (dialer-proxy, relay): choose another member, or change the profile.',
   },
   DIAL_GROUP_EMPTY: {
     title: 'The policy group has no usable node',

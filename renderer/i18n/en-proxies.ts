@@ -26,7 +26,6 @@ export const enProxies = {
   members_one: '{{count, count}} member',
   members_other: '{{count, count}} members',
   leadsTo: 'Leads to now',
-  relayLater: 'Chains of proxies are not supported yet: this group refuses every connection that comes to it.',
   badStatus: 'answered with status {{status}}',
   empty: 'Nothing to offer: this group refuses every connection that comes to it.',
   fixed: 'chosen by hand',

@@ -37,6 +37,23 @@ export const zhCnErrors: typeof enErrors = {
   DIAL_PROXY_AUTH: { title: '代理不接受该用户名或密码', action: '请改正配置中的用户名和密码。' },
   DIAL_PROXY_DENIED: { title: '代理不允许访问该目标', action: '请为该主机换一个代理。' },
   DIAL_PROXY_FAILED: { title: '代理未能建立连接', action: '请重试，或为该主机换一个代理。' },
+  DIAL_TLS_EXPIRED: { title: '代理的证书已过期', action: '请联系代理的提供者更新证书，并检查本机时间。' },
+  DIAL_TLS_NOT_YET_VALID: { title: '代理的证书尚未生效', action: '请检查本机时间。' },
+  DIAL_TLS_NAME: { title: '代理的证书与名称不符', action: '请检查该节点的 sni 和 server。' },
+  DIAL_TLS_UNKNOWN_ISSUER: { title: '代理的证书由未知机构签发', action: '若确认无误，请在节点中填写其 fingerprint。' },
+  DIAL_TLS_FINGERPRINT: {
+    title: '代理出示的证书与预期不同',
+    action: '请检查该节点的 fingerprint：证书可能已更新，也可能有人居中拦截。',
+  },
+  DIAL_TLS_CERTIFICATE: { title: '代理的证书无效', action: '请联系代理的提供者。' },
+  DIAL_TLS_CLIENT_CERTIFICATE: {
+    title: '代理不接受我们的证书，或要求出示证书',
+    action: '请检查该节点的 certificate 和 private-key。',
+  },
+  DIAL_TLS_FAILED: {
+    title: '与代理的 TLS 握手失败',
+    action: '请检查该节点的 port 和 tls：服务器在该端口上可能并不使用 TLS。',
+  },
   DIAL_NAME_NOT_FOUND: { title: '域名不存在', action: '请检查拼写，以及配置中的 DNS 服务器。' },
   DIAL_REJECTED: { title: '被规则拒绝', action: '如非本意，请修改规则。' },
   DIAL_LOOP_DETECTED: {
@@ -44,6 +61,10 @@ export const zhCnErrors: typeof enErrors = {
     action: '本机的某个代理把流量再次送入 Mirage：请为它添加 DIRECT 规则。',
   },
   DIAL_NOT_SPOKEN: { title: '该节点暂时无法使用', action: '暂不支持它的协议：请在“代理”页或配置中换一个节点。' },
+  DIAL_CHAIN: {
+    title: '代理链绕回了自身',
+    action: '请查看提示中的策略组和节点（dialer-proxy、relay）：改选其他成员，或修改配置。',
+  },
   DIAL_GROUP_EMPTY: {
     title: '策略组中没有可用节点',
     action: '请在“代理”页查看该组：节点的协议暂不支持，或筛选后没有剩下节点。',

@@ -28,7 +28,6 @@ export const zhCnProxies: Shape<typeof enProxies> = {
   },
   members_other: '{{count, count}} 个节点',
   leadsTo: '当前去向',
-  relayLater: '暂不支持链式代理：此策略组会拒绝所有连接。',
   badStatus: '应答状态码 {{status}}',
   empty: '没有可用的节点：此策略组会拒绝所有连接。',
   fixed: '手动指定',

@@ -9,7 +9,6 @@ import { queryFor, responseTo } from '../../core/net/dns-message.ts';
 import { HttpBodyEnd, httpBodyLength } from '../../core/net/http-body.ts';
 import { readHttpProxyRequest } from '../../core/net/http-connect.ts';
 import { parseHttpRequest } from '../../core/net/http-request.ts';
-import { Socks5Client } from '../../core/net/socks5-client.ts';
 import { encodeFrame, FrameDecoder } from '../../core/rpc/frame.ts';
 import { sniff } from '../../core/sniff/sniff.ts';
 import { sniffProtocols } from '../../core/sniff/sniffed.ts';
@@ -116,27 +115,6 @@ test('the mixed port: an outcome or more bytes, never an exception', () => {
     for (const list of users) {
       const handshake = new MixedHandshake(list);
       inPieces(input, (piece) => handshake.push(piece).kind === 'more');
-    }
-  });
-  expect(runs).toBeGreaterThan(50);
-});
-
-test('a SOCKS5 server of the mixed port: the client never wants more than a name is long', () => {
-  const seeds = [
-    Buffer.from([5, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
-    Buffer.from([5, 2, 1, 0, 5, 0, 0, 3, 4, ...text('name'), 0, 80]),
-    Buffer.from([5, 0, 5, 4, 0, 4, ...Array.from({ length: 18 }, () => 7)]),
-  ];
-  const runs = fuzz(seeds, (input) => {
-    const client = new Socks5Client({ host: 'web.example', port: 443 }, { username: 'u', password: 'p' });
-    let step = client.start();
-    for (let at = 0; step.kind === 'want'; ) {
-      expect(step.bytes).toBeGreaterThan(0);
-      expect(step.bytes).toBeLessThanOrEqual(257);
-      if (at + step.bytes > input.length) return;
-      const piece = input.subarray(at, at + step.bytes);
-      at += step.bytes;
-      step = client.take(piece);
     }
   });
   expect(runs).toBeGreaterThan(50);

@@ -32,8 +32,8 @@ export interface GroupKind {
   readonly isChosen: boolean;
   /** Whether it goes by tests of its members. */
   readonly isTested: boolean;
-  /** Why it refuses whatever its members are. */
-  readonly refusal?: string;
+  /** Whether a flow goes through all of its members, one after the other. */
+  readonly isChain?: true;
 }
 
 export type MakeGroup = (config: GroupConfig) => GroupKind;

@@ -13,7 +13,7 @@ export class PolicyGroup {
   /** What takes its flows while there is nothing to offer. */
   readonly refusing: Outbound;
   readonly #kind: GroupKind;
-  readonly #withoutUdp = new Map<Outbound, Outbound>();
+  readonly #withoutUdp = new WeakMap<Outbound, Outbound>();
   #current: string | undefined;
   #candidates: readonly string[] = [];
 
@@ -23,13 +23,8 @@ export class PolicyGroup {
     this.#current = current;
     this.#kind = groupKindOf(config);
     const { name } = config;
-    const { refusal } = this.#kind;
-    this.refusing = new RefusingOutbound(
-      name,
-      refusal === undefined
-        ? { code: 'DIAL_GROUP_EMPTY', message: `the group "${name}" has no member that could be dialled` }
-        : { code: 'DIAL_NOT_SPOKEN', message: `"${name}": ${refusal}` },
-    );
+    const message = `the group "${name}" has no member that could be dialled`;
+    this.refusing = new RefusingOutbound(name, { code: 'DIAL_GROUP_EMPTY', message });
   }
 
   /** Whether a person may choose its member. */
@@ -37,9 +32,9 @@ export class PolicyGroup {
     return this.#kind.isChosen;
   }
 
-  /** Whether it refuses whatever its members are. */
-  get isRefusing(): boolean {
-    return this.#kind.refusal !== undefined;
+  /** Whether a flow goes through all of its members. */
+  get isChain(): boolean {
+    return this.#kind.isChain === true;
   }
 
   /** Whether it goes by tests of its members. */

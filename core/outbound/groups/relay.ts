@@ -1,11 +1,11 @@
-/** A chain of proxies, one reached through the other. The data plane speaks one layer only: it is kept, and refuses. */
+/** A chain of proxies: each member is reached through the one before. Nothing is chosen; nested groups choose for themselves. */
 import type { GroupKind } from './group-kind.ts';
 
 export function relayGroup(): GroupKind {
   return {
     isChosen: false,
     isTested: false,
-    refusal: 'groups of type relay are not supported yet',
-    candidates: () => [],
+    isChain: true,
+    candidates: (members) => members,
   };
 }

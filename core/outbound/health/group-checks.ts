@@ -17,7 +17,19 @@ export interface GroupChecksOptions {
 }
 
 /** Dials that did not even get to the node: nothing better can be hoped of the next one. */
-const unreached: ReadonlySet<ErrorCode> = new Set(['DIAL_PROXY_REFUSED', 'DIAL_PROXY_UNREACHABLE', 'DIAL_PROXY_AUTH']);
+const unreached: ReadonlySet<ErrorCode> = new Set([
+  'DIAL_PROXY_REFUSED',
+  'DIAL_PROXY_UNREACHABLE',
+  'DIAL_PROXY_AUTH',
+  'DIAL_TLS_EXPIRED',
+  'DIAL_TLS_NOT_YET_VALID',
+  'DIAL_TLS_NAME',
+  'DIAL_TLS_UNKNOWN_ISSUER',
+  'DIAL_TLS_FINGERPRINT',
+  'DIAL_TLS_CERTIFICATE',
+  'DIAL_TLS_CLIENT_CERTIFICATE',
+  'DIAL_TLS_FAILED',
+]);
 /** Dials that may have failed for the node's sake or for the target's: a test tells. */
 const doubtful: ReadonlySet<ErrorCode> = new Set([...unreached, 'DIAL_PROXY_FAILED', 'DIAL_TIMEOUT', 'DIAL_IO']);
 /** A node is not tested again for a failed dial before this time. Milliseconds. */

@@ -24,6 +24,7 @@ mod to_programs;
 mod udp;
 mod udp_answers;
 mod udp_association;
+mod udp_control;
 mod udp_flow;
 mod udp_outlet;
 mod udp_receive;

@@ -158,7 +158,7 @@ fn open_strays(engine: &mut Driven, count: u16) {
                         device: Some("lo".into()),
                     }],
                     port,
-                    layer: None,
+                    layers: vec![],
                     timeout_ms: 1_000,
                 });
                 engine.command(Command::Decide { id, verdict });

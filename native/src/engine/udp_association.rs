@@ -1,38 +1,43 @@
 //! Associations with SOCKS5 proxies (RFC 1928, 7): one carries all destinations whose answers can be told apart.
 
-use crate::command::{DialPlan, Socks5};
+use crate::command::{DialPlan, Layer, Rejection, Socks5};
 use crate::egress;
 use crate::engine::core::Core;
 use crate::engine::flow::{FlowRef, Token};
 use crate::engine::udp::UdpFlows;
+use crate::engine::udp_control::Control;
 use crate::engine::udp_flow::{Far, Phase};
 use crate::engine::udp_outlet::{Outlet, OutletState, Targets, Way};
-use crate::event::{Failure, Reason};
+use crate::event::{DialFault, Failure, Reason};
 use crate::options::Hop;
-use crate::outbound::{Outbound, Progress};
+use crate::outbound::{Opened, Outbound, Progress};
 use crate::slab::Key;
 use crate::socks5::relay_address::relay_address;
 use crate::socks5::{Target, datagram_header};
 use crate::sys::epoll::STREAM_EDGES;
-use crate::sys::{self, socket};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 impl UdpFlows {
     /// Lets a flow go by an association with a proxy, which is opened if there is none that tells its answers apart.
-    pub(super) fn associate(&mut self, core: &mut Core, key: Key, plan: DialPlan, socks5: Socks5) {
-        let Socks5 {
-            credentials,
-            target,
-        } = socks5;
+    pub(super) fn associate(&mut self, core: &mut Core, key: Key, plan: DialPlan) {
         let Some(flow) = self.flows.get_mut(key) else {
             return;
         };
         let (client, owner) = (flow.tuple.client, flow.owner);
+        let mut layers = plan.layers.clone();
+        let Some(Layer::Socks5(Socks5 {
+            credentials,
+            target,
+        })) = layers.pop()
+        else {
+            return self.reject(core, key, Rejection::Reset);
+        };
         let way = Way::Proxy {
             hops: plan.hops.clone(),
             port: plan.port,
+            layers,
             credentials,
         };
         let header = datagram_header(&target).into_boxed_slice();
@@ -49,8 +54,8 @@ impl UdpFlows {
             Some(outlet) => outlet,
             None => {
                 if let Err(error) = self.make_room(core, key, owner, 2) {
-                    let message = error.to_string();
-                    return self.hold_again(core, key, Failure::Io, message, 0);
+                    let fault = DialFault::plain(Failure::Io, error.to_string());
+                    return self.hold_again(core, key, fault, 0);
                 }
                 let outbound = Outbound::associate(plan, core.options.mark, core.now);
                 let state = OutletState::Associating {
@@ -104,10 +109,13 @@ impl UdpFlows {
                 *wake = at;
                 core.timers.add(at, FlowRef::UdpOutlet(outlet));
             }
-            Progress::Failed { failure, message } => {
-                self.fail_outlet(core, outlet, failure, &message, ms);
-            }
-            Progress::Ready { fd, peer, bound } => {
+            Progress::Failed(fault) => self.fail_outlet(core, outlet, &fault, ms),
+            Progress::Ready(Opened {
+                fd,
+                peer,
+                through,
+                bound,
+            }) => {
                 let Way::Proxy { hops, .. } = &found.way else {
                     return;
                 };
@@ -115,7 +123,7 @@ impl UdpFlows {
                     Ok(socket) => {
                         found.state = OutletState::Relay {
                             socket,
-                            control: fd,
+                            control: Control::new(fd, through),
                             proxy: peer.ip(),
                             targets: std::mem::take(targets),
                         };
@@ -123,7 +131,8 @@ impl UdpFlows {
                     }
                     Err(error) => {
                         let message = format!("the proxy's UDP relay: {error}");
-                        self.fail_outlet(core, outlet, Failure::ProxyUnreachable, &message, ms);
+                        let fault = DialFault::plain(Failure::ProxyUnreachable, message);
+                        self.fail_outlet(core, outlet, &fault, ms);
                     }
                 }
             }
@@ -143,7 +152,8 @@ impl UdpFlows {
 
     fn open_relay(&mut self, core: &mut Core, outlet: Key, proxy: IpAddr, ms: u64) {
         if let Err(error) = self.watch(core, outlet) {
-            return self.fail_outlet(core, outlet, Failure::Io, &error.to_string(), ms);
+            let fault = DialFault::plain(Failure::Io, error.to_string());
+            return self.fail_outlet(core, outlet, &fault, ms);
         }
         for key in self.flows_of(outlet) {
             self.open_way(core, key, proxy, ms);
@@ -152,35 +162,26 @@ impl UdpFlows {
         self.on_control(core, outlet);
     }
 
-    fn fail_outlet(
-        &mut self,
-        core: &mut Core,
-        outlet: Key,
-        failure: Failure,
-        message: &str,
-        ms: u64,
-    ) {
+    fn fail_outlet(&mut self, core: &mut Core, outlet: Key, fault: &DialFault, ms: u64) {
         // The outlet is gone with its last flow.
         for key in self.flows_of(outlet) {
             self.leave_outlet(key);
-            self.hold_again(core, key, failure, message.to_owned(), ms);
+            self.hold_again(core, key, fault.clone(), ms);
         }
     }
 
     /// Takes readiness of a proxy's control connection: nothing comes there but its end.
     pub fn on_control(&mut self, core: &mut Core, outlet: Key) {
-        let Some(found) = self.outlets.get(outlet) else {
+        let Some(found) = self.outlets.get_mut(outlet) else {
             return;
         };
-        let control = match &found.state {
+        let control = match &mut found.state {
             OutletState::Associating { .. } => return self.drive(core, outlet),
-            OutletState::Relay { control, .. } => control.as_fd(),
+            OutletState::Relay { control, .. } => control,
             OutletState::Direct { .. } => return,
         };
-        match socket::receive(control, &mut self.buffer, 0) {
-            Err(error) if sys::would_block(&error) => return,
-            // Its end, or words that no proxy has a reason for: to read on would let it keep this thread busy.
-            Ok(_) | Err(_) => {}
+        if control.is_quiet(&mut self.buffer) {
+            return;
         }
         for key in found.flows() {
             self.end(core, key, Reason::ResetByRemote);

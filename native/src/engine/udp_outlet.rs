@@ -1,7 +1,9 @@
 //! Where a program's datagrams leave the machine: one socket for all destinations of one socket of the program, as long as
 //! answers can be told apart (RFC 4787: endpoint-independent mapping and filtering).
 
+use crate::command::Layer;
 use crate::engine::owner::Owner;
+use crate::engine::udp_control::Control;
 use crate::engine::udp_flow::Far;
 use crate::options::Hop;
 use crate::outbound::Outbound;
@@ -26,6 +28,8 @@ pub enum Way {
     Proxy {
         hops: Vec<Hop>,
         port: u16,
+        /// Those below it.
+        layers: Vec<Layer>,
         credentials: Option<Credentials>,
     },
 }
@@ -54,7 +58,7 @@ pub enum OutletState {
     },
     Relay {
         socket: OwnedFd,
-        control: OwnedFd,
+        control: Control,
         /// Where the control connection leads.
         proxy: IpAddr,
         targets: Targets,
@@ -87,7 +91,7 @@ impl Outlet {
                     socket, control, ..
                 },
                 ..,
-            ) => review.is_stale(socket.as_fd()) || review.is_stale(control.as_fd()),
+            ) => review.is_stale(socket.as_fd()) || review.is_stale(control.socket()),
             _ => false,
         }
     }

@@ -1,6 +1,6 @@
 //! Verdicts for UDP conversations: a way out, or a refusal.
 
-use crate::command::{Layer, Peek, Rejection, Verdict};
+use crate::command::{Peek, Rejection, Verdict};
 use crate::engine::core::Core;
 use crate::engine::udp::UdpFlows;
 use crate::engine::udp_flow::Phase;
@@ -22,12 +22,8 @@ impl UdpFlows {
         }
         match verdict {
             Verdict::Peek(peek) => self.peek(core, key, peek),
-            Verdict::Dial(plan) => match plan.layer.clone() {
-                None => self.connect(core, key, &plan),
-                Some(Layer::Socks5(socks5)) => self.associate(core, key, plan, socks5),
-                // It carries streams only.
-                Some(Layer::HttpConnect(_)) => self.reject(core, key, Rejection::Reset),
-            },
+            Verdict::Dial(plan) if plan.layers.is_empty() => self.connect(core, key, &plan),
+            Verdict::Dial(plan) => self.associate(core, key, plan),
             Verdict::Reject(how) => self.reject(core, key, how),
         }
     }
@@ -71,7 +67,7 @@ impl UdpFlows {
         self.schedule(core, key);
     }
 
-    fn reject(&mut self, core: &mut Core, key: Key, how: Rejection) {
+    pub(super) fn reject(&mut self, core: &mut Core, key: Key, how: Rejection) {
         let Some(flow) = self.flows.get_mut(key) else {
             return;
         };

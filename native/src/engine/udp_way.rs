@@ -8,7 +8,7 @@ use crate::engine::owner::Owner;
 use crate::engine::udp::UdpFlows;
 use crate::engine::udp_flow::{Far, Phase};
 use crate::engine::udp_outlet::{Outlet, OutletState, Remotes, Way};
-use crate::event::{Event, Failure};
+use crate::event::{DialFault, Event, Failure};
 use crate::options::Hop;
 use crate::slab::Key;
 use crate::sys::epoll::READABLE;
@@ -35,7 +35,8 @@ impl UdpFlows {
         }
         let errno = failure.raw_os_error().unwrap_or(libc::EIO);
         let message = failure.to_string();
-        self.hold_again(core, key, Failure::of(errno, false), message, 0);
+        let fault = DialFault::plain(Failure::of(errno, false), message);
+        self.hold_again(core, key, fault, 0);
     }
 
     /// The hops, those first that the program talks to already by the same destination address: a server that answers from
@@ -250,14 +251,7 @@ impl UdpFlows {
         self.schedule(core, key);
     }
 
-    pub(super) fn hold_again(
-        &mut self,
-        core: &mut Core,
-        key: Key,
-        failure: Failure,
-        message: String,
-        ms: u64,
-    ) {
+    pub(super) fn hold_again(&mut self, core: &mut Core, key: Key, fault: DialFault, ms: u64) {
         let Some(flow) = self.flows.get_mut(key) else {
             return;
         };
@@ -269,7 +263,7 @@ impl UdpFlows {
             core.hold_again(identity.id);
             core.outbox.push(Event::Dialed {
                 id: identity.id,
-                outcome: Err((failure, message)),
+                outcome: Err(fault),
                 ms,
                 attempts: Vec::new(),
             });

@@ -6,11 +6,20 @@ mod coverage;
 mod random;
 mod scene;
 
+use crate::chain::Chain;
+use crate::command::{HttpConnect, Layer, Socks5};
 use crate::dns::{Answers, Deframer, MIN_MESSAGE};
+use crate::event::Failure;
 use crate::http_connect::Answer;
+use crate::layer::Stack;
+use crate::layer::tls::{Tls, TlsLayer, Trust};
 use crate::packet::reassembly::{Added, Reassembly};
 use crate::packet::{header, ip, segment};
 use crate::socks5::{Action, Client, Command, Credentials, Target, parse_address, parse_datagram};
+use std::io::Write;
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 
 /// Packets, verdicts, answers and time for a whole engine.
 #[test]
@@ -110,6 +119,74 @@ fn http_connect() {
         }
         assert!(taken <= bytes.len());
         answer.ended();
+    });
+}
+
+/// What proxies in a row say over one socket, in pieces: some of it is always left for the flow, or it ends with a reason.
+#[test]
+fn chain() {
+    campaign::run("chain", |bytes| {
+        let Some((&[kinds, size], said)) = bytes.split_first_chunk::<2>() else {
+            return;
+        };
+        let layers = (0..3).map(|place| match kinds >> (2 * place) & 3 {
+            0 => Layer::HttpConnect(HttpConnect {
+                request: b"CONNECT a:1 HTTP/1.1\r\n\r\n".to_vec(),
+            }),
+            login => Layer::Socks5(Socks5 {
+                credentials: (login > 1).then(|| Credentials {
+                    username: "user".into(),
+                    password: "secret".into(),
+                }),
+                target: Target::new("name.example", 443),
+            }),
+        });
+        let (near, mut far) = UnixStream::pair().expect("a socket pair");
+        near.set_nonblocking(true).expect("a non-blocking socket");
+        let mut chain = Chain::new(layers.collect(), Command::Connect);
+        let mut outcome = chain.advance(near.as_fd());
+        for piece in said.chunks(usize::from(size).max(1)) {
+            if outcome.is_some() || far.write_all(piece).is_err() {
+                break;
+            }
+            outcome = chain.advance(near.as_fd());
+        }
+        if outcome.is_none() {
+            far.shutdown(Shutdown::Write).expect("a connected socket");
+            outcome = chain.advance(near.as_fd());
+        }
+        match outcome.expect("it ends with the connection") {
+            Ok(spoken) => assert!(spoken.through.is_none()),
+            Err(fault) => assert!(fault.layer.is_some_and(|layer| layer < 3)),
+        }
+    });
+}
+
+/// What a server may say instead of TLS, in pieces.
+#[test]
+fn tls() {
+    campaign::run("tls", |bytes| {
+        let tls = Tls {
+            server_name: "name.example".into(),
+            trust: Trust::Anybody,
+            alpn: vec![],
+            identity: None,
+        };
+        let mut stack = Stack::default();
+        let mut wire = Vec::new();
+        let layer = TlsLayer::new(&tls).expect("a name");
+        stack.push(Box::new(layer), &mut wire).expect("a hello");
+        let (mut plain, size) = (Vec::new(), bytes.first().copied().unwrap_or(1));
+        for piece in bytes.chunks(usize::from(size).max(1)) {
+            if let Err(broken) = stack.receive(&mut piece.to_vec(), &mut plain, &mut wire) {
+                assert!(broken.failure != Failure::Io, "a fault");
+                break;
+            }
+            assert!(
+                plain.is_empty() && !stack.is_open(),
+                "believed without a key"
+            );
+        }
     });
 }
 

@@ -157,13 +157,13 @@ fn act(kind: u8, script: &mut Script, engine: &mut Driven, ids: &[u64], question
 }
 
 fn verdict(script: &mut Script) -> Verdict {
-    let plan = |layer| DialPlan {
+    let plan = |layers| DialPlan {
         hops: vec![Hop {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             device: None,
         }],
         port: 1,
-        layer,
+        layers,
         timeout_ms: 100,
     };
     match script.byte() % 6 {
@@ -174,11 +174,11 @@ fn verdict(script: &mut Script) -> Verdict {
             at_least: script.byte().into(),
             timeout_ms: script.byte().into(),
         }),
-        4 => Verdict::Dial(plan(None)),
-        _ => Verdict::Dial(plan(Some(Layer::Socks5(Socks5 {
+        4 => Verdict::Dial(plan(vec![])),
+        _ => Verdict::Dial(plan(vec![Layer::Socks5(Socks5 {
             credentials: None,
             target: Target::new("name.example", 80),
-        })))),
+        })])),
     }
 }
 

@@ -4,6 +4,7 @@ use crate::command::{
     DialPlan, EchoVerdict, Ending, HttpConnect, Layer, Peek, Rejection, Socks5, Verdict,
 };
 use crate::glue::error::{Result, invalid, mistyped};
+use crate::layer::tls::{Identity, Tls, Trust};
 use crate::options::{Hijack, Hop, Options, Servers};
 use crate::prefix::Prefix;
 use crate::socks5::{Credentials, Target};
@@ -16,6 +17,8 @@ use std::str::FromStr;
 const MAX_SOCKS_TEXT: usize = 255;
 /// A CONNECT request with all its headers.
 const MAX_REQUEST: usize = 65_536;
+/// What one connection may be led through.
+const MAX_LAYERS: usize = 32;
 /// Larger would overflow nothing, but can only be a mistake: a day.
 const MAX_TIMEOUT_MS: f64 = 86_400_000.0;
 /// More bytes than any peek shows.
@@ -27,7 +30,7 @@ fn field<T: FromNapiValue>(object: &Object, name: &str) -> Result<T> {
 }
 
 /// A property that may be missing or null.
-fn optional<T: FromNapiValue>(object: &Object, name: &str) -> Result<Option<T>> {
+pub fn optional<T: FromNapiValue>(object: &Object, name: &str) -> Result<Option<T>> {
     let Some(value) = object.get::<Unknown>(name).map_err(mistyped)? else {
         return Ok(None);
     };
@@ -158,16 +161,16 @@ pub fn echo_verdict(object: &Object) -> Result<EchoVerdict> {
     }
 }
 
-fn dial_plan(object: &Object) -> Result<DialPlan> {
-    let layer = match field::<Vec<Object>>(object, "layers")?.as_slice() {
-        [] => None,
-        [only] => Some(layer(only)?),
-        _ => return Err(invalid("layers has more than one")),
-    };
+/// A dial: of a verdict, or of a stream.
+pub fn dial_plan(object: &Object) -> Result<DialPlan> {
+    let layers = field::<Vec<Object>>(object, "layers")?;
+    if layers.len() > MAX_LAYERS {
+        return Err(invalid(format!("layers has more than {MAX_LAYERS}")));
+    }
     Ok(DialPlan {
         hops: hops(&field::<Vec<Object>>(object, "hops")?)?,
         port: port("port", field(object, "port")?)?,
-        layer,
+        layers: layers.iter().map(layer).collect::<Result<_>>()?,
         timeout_ms: timeout(field(object, "timeoutMs")?)?,
     })
 }
@@ -178,6 +181,7 @@ fn layer(object: &Object) -> Result<Layer> {
     match protocol.as_str() {
         "socks5" => Ok(Layer::Socks5(socks5(object)?)),
         "http-connect" => Ok(Layer::HttpConnect(http_connect(object)?)),
+        "tls" => Ok(Layer::Tls(tls(object)?)),
         _ => Err(invalid(format!("protocol is unknown: {protocol}"))),
     }
 }
@@ -190,6 +194,31 @@ fn http_connect(object: &Object) -> Result<HttpConnect> {
         )));
     }
     Ok(HttpConnect { request })
+}
+
+fn tls(object: &Object) -> Result<Tls> {
+    let fingerprint: Option<Uint8Array> = optional(object, "fingerprint")?;
+    let trust = match fingerprint {
+        Some(digest) => Trust::Fingerprint(
+            digest
+                .as_ref()
+                .try_into()
+                .map_err(|_| invalid("fingerprint is not 32 bytes"))?,
+        ),
+        None if field(object, "insecure")? => Trust::Anybody,
+        None => Trust::Authorities,
+    };
+    let pem = |name: &str| -> Result<Option<Vec<u8>>> {
+        let text: Option<String> = optional(object, name)?;
+        Ok(text.map(String::into_bytes))
+    };
+    let identity = pem("certificate")?.zip(pem("key")?);
+    Ok(Tls {
+        server_name: field(object, "serverName")?,
+        trust,
+        alpn: Vec::new(),
+        identity: identity.map(|(certificates, key)| Identity { certificates, key }),
+    })
 }
 
 fn socks5(object: &Object) -> Result<Socks5> {

@@ -38,7 +38,7 @@ pub fn system(what: &str, error: &io::Error) -> Error<Code> {
 }
 
 /// Name of an error's errno.
-pub fn code_of(error: &io::Error) -> &'static str {
+fn code_of(error: &io::Error) -> &'static str {
     match error.raw_os_error().unwrap_or(libc::EIO) {
         libc::EACCES => "EACCES",
         libc::EADDRINUSE => "EADDRINUSE",

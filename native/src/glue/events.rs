@@ -1,7 +1,7 @@
 //! Engine events as JavaScript objects.
 
 use crate::engine::owner::Owner;
-use crate::event::{Attempt, AttemptEnd, Event, Failure, Network, PeekEnd, Reason};
+use crate::event::{Attempt, AttemptEnd, DialFault, Event, Failure, Network, PeekEnd, Reason};
 use napi::bindgen_prelude::{Array, BufferSlice, Object, ToNapiValue};
 use napi::{Env, Result, sys};
 use std::net::SocketAddr;
@@ -51,10 +51,7 @@ fn to_object<'env>(env: &'env Env, event: Event) -> Result<Object<'env>> {
             object.set("ok", outcome.is_ok())?;
             match outcome {
                 Ok(address) => object.set("address", address.to_string())?,
-                Err((failure, message)) => {
-                    object.set("failure", failure_name(failure))?;
-                    object.set("message", message)?;
-                }
+                Err(fault) => set_fault(&mut object, fault)?,
             }
             object.set("ms", ms as f64)?;
             if !attempts.is_empty() {
@@ -129,6 +126,15 @@ fn to_object<'env>(env: &'env Env, event: Event) -> Result<Object<'env>> {
     Ok(object)
 }
 
+/// Why a dial failed.
+pub fn set_fault(object: &mut Object, fault: DialFault) -> Result<()> {
+    object.set("failure", failure_name(fault.failure))?;
+    if let Some(layer) = fault.layer {
+        object.set("layer", layer as u32)?;
+    }
+    object.set("message", fault.message)
+}
+
 fn attempt_list<'env>(env: &'env Env, attempts: &[Attempt]) -> Result<Array<'env>> {
     let mut list = env.create_array(attempts.len() as u32)?;
     for (index, attempt) in attempts.iter().enumerate() {
@@ -181,6 +187,14 @@ fn failure_name(failure: Failure) -> &'static str {
         Failure::ProxyAuth => "proxy-auth",
         Failure::ProxyDenied => "proxy-denied",
         Failure::ProxyFailed => "proxy-failed",
+        Failure::TlsExpired => "tls-expired",
+        Failure::TlsNotYetValid => "tls-not-yet-valid",
+        Failure::TlsName => "tls-name",
+        Failure::TlsUnknownIssuer => "tls-unknown-issuer",
+        Failure::TlsFingerprint => "tls-fingerprint",
+        Failure::TlsCertificate => "tls-certificate",
+        Failure::TlsClientCertificate => "tls-client-certificate",
+        Failure::TlsFailed => "tls-failed",
         Failure::Io => "io",
     }
 }

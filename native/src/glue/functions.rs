@@ -1,19 +1,23 @@
 //! Functions of the addon beside the engine: outward sockets and questions about processes.
 
+use crate::command::Layer;
 use crate::egress;
+use crate::event::DialFault;
 use crate::glue::arguments;
 use crate::glue::error::{Result, invalid, mistyped, system};
+use crate::glue::events::set_fault;
 use crate::glue::promise::Promise;
 use crate::options::Hop;
-use crate::reactor;
+use crate::reactor::{self, Stream};
+use crate::socks5::Target;
 use crate::sys::memory;
 use crate::sys::process::{block_signals, raise_descriptor_limit};
 use crate::sys::process_files;
 use crate::sys::process_lookup::{self, Owner};
 use crate::sys::spared::Spared;
 use crate::sys::{peer_cred, route, sock_diag};
-use napi::Env;
-use napi::bindgen_prelude::Object;
+use napi::bindgen_prelude::{Object, ToNapiValue};
+use napi::{Env, sys as napi_sys};
 use napi_derive::napi;
 use std::net::IpAddr;
 use std::os::fd::IntoRawFd;
@@ -63,25 +67,50 @@ impl From<Owner> for NativeProcess {
     }
 }
 
+/// `OpenedStream`.
+pub struct StreamOutcome(std::result::Result<Stream, DialFault>);
+
+impl ToNapiValue for StreamOutcome {
+    unsafe fn to_napi_value(
+        raw: napi_sys::napi_env,
+        outcome: Self,
+    ) -> napi::Result<napi_sys::napi_value> {
+        let env = Env::from_raw(raw);
+        let mut object = Object::new(&env)?;
+        object.set("ok", outcome.0.is_ok())?;
+        match outcome.0 {
+            Ok(stream) => {
+                object.set("address", stream.peer.ip().to_string())?;
+                object.set("local", stream.local.to_string())?;
+                if let Some(bound) = stream.bound {
+                    let (host, port) = match bound {
+                        Target::Name(name, port) => (name, port),
+                        Target::Address(address) => (address.ip().to_string(), address.port()),
+                    };
+                    object.set("boundHost", host)?;
+                    object.set("boundPort", port)?;
+                }
+                // It becomes a number at the last moment, or it would leak if nobody takes it.
+                object.set("fd", stream.fd.into_raw_fd())?;
+            }
+            Err(fault) => set_fault(&mut object, fault)?,
+        }
+        // SAFETY: the environment is the one the object was made in.
+        unsafe { Object::to_napi_value(raw, object) }
+    }
+}
+
 #[napi(catch_unwind)]
-pub fn open_tcp<'env>(
-    env: &'env Env,
-    hops: Vec<Object>,
-    port: f64,
-    mark: f64,
-    timeout_ms: f64,
-) -> Result<Object<'env>> {
-    let hops = arguments::hops(&hops)?;
-    let port = arguments::port("port", port)?;
+pub fn open_stream<'env>(env: &'env Env, plan: Object, mark: f64) -> Result<Object<'env>> {
+    let associate = arguments::optional(&plan, "associate")?.unwrap_or(false);
+    let plan = arguments::dial_plan(&plan)?;
+    if associate && !matches!(plan.layers.last(), Some(Layer::Socks5(_))) {
+        return Err(invalid("the last layer of an association is not SOCKS5"));
+    }
     let mark = arguments::mark(mark)?;
-    let timeout = arguments::timeout(timeout_ms)?;
-    let (promise, object) = Promise::<i32>::new(env).map_err(mistyped)?;
-    let done = Box::new(move |result: std::io::Result<_>| match result {
-        // The descriptor becomes a number at the last moment, or it would leak if nobody takes it.
-        Ok(fd) => promise.resolve(move || std::os::fd::OwnedFd::into_raw_fd(fd)),
-        Err(error) => promise.reject(error),
-    });
-    reactor::open_tcp(hops, port, mark, timeout, done);
+    let (promise, object) = Promise::<StreamOutcome>::new(env).map_err(mistyped)?;
+    let done = Box::new(move |outcome| promise.resolve(move || StreamOutcome(outcome)));
+    reactor::open_stream(plan, associate, mark, done);
     Ok(object)
 }
 

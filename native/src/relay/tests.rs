@@ -1,6 +1,7 @@
 //! A relay between loopback sockets whose far ends read and write as unevenly as a seed says.
 
 use super::*;
+use crate::layer::tests::stack_of;
 use crate::sys::epoll::{Epoll, Events, STREAM_EDGES};
 use proptest::prelude::*;
 use std::io::{Read, Write};
@@ -115,7 +116,7 @@ proptest! {
         let sent_down = bytes_of(down.0, down.1);
         let relay = thread::spawn(move || {
             let pool = if has_pipes { PipePool::default() } else { PipePool::exhausted() };
-            run_with(Relay::new(near_client, near_remote), pool)
+            run_with(Relay::new(near_client, Remote::new(near_remote, None)), pool)
         });
         // Tiny pieces of much data only cost time.
         let piece = |(_, length, piece, _): (u64, usize, usize, usize)| piece.max(length / 2_000);
@@ -139,12 +140,101 @@ proptest! {
     }
 }
 
+/// Content that the layers of tests have no special meaning for.
+fn words_of(seed: u64, length: usize) -> Vec<u8> {
+    let bytes = bytes_of(seed, length);
+    bytes.into_iter().map(|byte| byte % 200 + 8).collect()
+}
+
+/// An end with layers over a wire, and what has come through them already.
+fn layered(wire: OwnedFd, keys: &[u8], plain: &[u8]) -> Remote {
+    let through = Through {
+        stack: stack_of(keys),
+        plain: plain.to_vec(),
+    };
+    Remote::new(wire, Some(Box::new(through)))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10))]
+
+    #[test]
+    fn through_layers_every_byte_arrives_in_order_both_ways(
+        keys in prop::collection::vec(0u8..8, 1..4),
+        up in (any::<u64>(), 0usize..150_000, 1usize..200_000, 1usize..50),
+        down in (any::<u64>(), 0usize..150_000, 1usize..200_000, 1usize..50),
+        reads in (500usize..300_000, 1usize..50),
+    ) {
+        let ((client, near_client), (server, near_server)) = (pair(), pair());
+        let (far_wire, near_wire) = pair();
+        far_wire.set_nonblocking(true).unwrap();
+        let (sent_up, sent_down) = (words_of(up.0, up.1), words_of(down.0, down.1));
+        let ends = [
+            (near_client, layered(near_wire, &keys, b"early ")),
+            (near_server, layered(far_wire.into(), &keys, b"")),
+        ];
+        let relays = ends.map(|(end, wire)| thread::spawn(move || run(Relay::new(end, wire))));
+        let piece = |(_, length, piece, _): (u64, usize, usize, usize)| piece.max(length / 2_000);
+        let writers = [
+            (client.try_clone().unwrap(), sent_up.clone(), piece(up), up.3),
+            (server.try_clone().unwrap(), sent_down.clone(), piece(down), down.3),
+        ]
+        .map(|(stream, bytes, piece, rest)| {
+            thread::spawn(move || write_unevenly(stream, bytes, piece, rest))
+        });
+        let reader = thread::spawn(move || read_unevenly(server, reads.0, reads.1));
+        let got_down = read_unevenly(client, reads.0, reads.1);
+        let got_up = reader.join().unwrap();
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        let (up, down) = (sent_up.len() as u64, sent_down.len() as u64);
+        let expected = [(up, down + 6), (down, up)];
+        for (relay, bytes) in relays.into_iter().zip(expected) {
+            prop_assert_eq!(relay.join().unwrap(), (Outcome::Finished, bytes));
+        }
+        prop_assert!(got_up == sent_up && got_down == [&b"early "[..], &sent_down].concat());
+    }
+}
+
+#[test]
+fn a_fault_in_a_layer_ends_its_flow_as_the_remote_sides() {
+    let ((mut client, near_client), (mut wire, near_wire)) = (pair(), pair());
+    let relay = thread::spawn(move || run(Relay::new(near_client, layered(near_wire, &[1], b""))));
+    wire.write_all(&[1, 255 ^ 1]).unwrap();
+    assert_eq!(relay.join().unwrap().0, Outcome::Broken(Side::Remote));
+    let end = client.read(&mut [0; 8]).unwrap_err().kind();
+    assert_eq!(end, io::ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn one_that_speaks_and_does_not_listen_is_given_up() {
+    let ((_client, near_client), (mut wire, near_wire)) = (pair(), pair());
+    let relay = thread::spawn(move || run(Relay::new(near_client, layered(near_wire, &[1], b""))));
+    // Each wants an answer that is never read.
+    let word = [1, 254 ^ 1].repeat(8_192);
+    while wire.write_all(&word).is_ok() {}
+    assert_eq!(relay.join().unwrap().0, Outcome::Broken(Side::Remote));
+}
+
+#[test]
+fn a_pair_whose_other_end_is_closed_resets_the_remote_side() {
+    let (client, near_client) = socket::pair().unwrap();
+    let (mut wire, near_wire) = pair();
+    let relay = thread::spawn(move || run(Relay::new(near_client, layered(near_wire, &[1], b""))));
+    drop(client);
+    assert_eq!(relay.join().unwrap().0, Outcome::Broken(Side::Client));
+    let end = wire.read(&mut [0; 8]).unwrap_err().kind();
+    assert_eq!(end, io::ErrorKind::ConnectionReset);
+}
+
 #[test]
 fn a_reset_names_its_side_even_after_a_half_close() {
     for half_closed in [false, true] {
         let (mut client, near_client) = pair();
         let (remote, near_remote) = pair();
-        let relay = thread::spawn(move || run(Relay::new(near_client, near_remote)));
+        let relay =
+            thread::spawn(move || run(Relay::new(near_client, Remote::new(near_remote, None))));
         if half_closed {
             remote.shutdown(Shutdown::Write).unwrap();
             assert_eq!(client.read(&mut [0; 8]).unwrap(), 0);
@@ -164,7 +254,7 @@ fn finish_delivers_what_is_on_its_way_and_ends_both() {
     let (mut client, near_client) = pair();
     let (mut remote, near_remote) = pair();
     client.write_all(b"last words").unwrap();
-    let mut relay = Relay::new(near_client, near_remote);
+    let mut relay = Relay::new(near_client, Remote::new(near_remote, None));
     let mut pool = PipePool::default();
     let mut buffer = vec![0; COPY_BUFFER];
     assert_eq!(relay.pump_both(&mut pool, &mut buffer), Outcome::Waiting);
@@ -196,7 +286,7 @@ fn urgent_data_keeps_its_place() {
         remote.shutdown(Shutdown::Write).unwrap();
         all
     });
-    let (outcome, _) = run(Relay::new(near_client, near_remote));
+    let (outcome, _) = run(Relay::new(near_client, Remote::new(near_remote, None)));
     assert_eq!(outcome, Outcome::Finished);
     assert_eq!(reader.join().unwrap(), b"before ! after");
 }

@@ -31,6 +31,17 @@ pub fn open_family(
     }
 }
 
+/// A connected pair of stream sockets (AF_UNIX).
+pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    let mut fds = [-1; 2];
+    // SAFETY: there is room for the two descriptors, which are owned by nobody else.
+    unsafe {
+        check(libc::socketpair(libc::AF_UNIX, kind, 0, fds.as_mut_ptr()))?;
+        Ok((OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])))
+    }
+}
+
 /// setsockopt(2) with a plain value.
 pub fn set_option<T: Copy>(
     fd: BorrowedFd,

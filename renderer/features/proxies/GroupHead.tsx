@@ -38,7 +38,7 @@ export function GroupHead({ row, proxies, actions, onBack }: GroupHeadProps) {
           <Chip title={t(`proxies.groupText.${group.type}`)}>{t(`proxies.groupType.${group.type}`)}</Chip>
           {isFixed ? <Chip tone="amber">{t('proxies.fixed')}</Chip> : null}
         </h2>
-        {row.refusal === undefined ? <Chain row={row} proxies={proxies} /> : <Refuses row={row} />}
+        {row.refusal === undefined ? <Chain row={row} proxies={proxies} /> : <Refuses />}
       </div>
       {isFixed ? (
         <button type="button" className="button" onClick={() => void actions.choose(row, undefined)}>
@@ -72,12 +72,12 @@ function Chain({ row, proxies }: { row: GroupProxyRow; proxies: ProxyEntries }) 
   );
 }
 
-function Refuses({ row: { refusal, group } }: { row: GroupProxyRow }) {
+function Refuses() {
   const { t } = useTranslation();
   return (
     <p className="group-empty">
       <TriangleAlert size={14} aria-hidden="true" />
-      {t(group.type === 'relay' && refusal?.code === 'DIAL_NOT_SPOKEN' ? 'proxies.relayLater' : 'proxies.empty')}
+      {t('proxies.empty')}
     </p>
   );
 }

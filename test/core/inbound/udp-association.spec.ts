@@ -155,7 +155,11 @@ test('answers: from what was asked, by the address that the client knows; from o
 
 test('a proxy’s answer to a name comes from the address the proxy tells', async () => {
   const target = { host: 'a.example', port: 53 };
-  const dial: DialPlan = { ...direct('203.0.113.1', 1080), layers: [{ protocol: 'socks5' }], target };
+  const dial: DialPlan = {
+    ...direct('203.0.113.1', 1080),
+    layers: [{ protocol: 'socks5', node: 'far', target }],
+    target,
+  };
   const { told, ways, port } = await association((flow) => flow.decide({ kind: 'dial', dial }));
   const { send, got } = await client(port);
   send('a.example', 53, 'hi');

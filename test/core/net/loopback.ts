@@ -8,10 +8,12 @@ export class Loopback {
 
   /** A server on a free port. */
   async listen(onConnection: (socket: net.Socket) => void): Promise<number> {
-    const server = net.createServer({ allowHalfOpen: true }, (socket) => {
-      this.#keep(socket);
-      onConnection(socket);
-    });
+    return await this.serve(net.createServer({ allowHalfOpen: true }, onConnection));
+  }
+
+  /** Another server, of TLS for example. */
+  async serve(server: net.Server): Promise<number> {
+    server.prependListener('connection', (socket) => this.#keep(socket));
     this.#servers.push(server);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');

@@ -141,7 +141,7 @@ describe('groups', () => {
       group('none', ['ss'], { type: 'fallback' }),
       group('empty', []),
       group('over', ['none', 'empty'], { type: 'load-balance' }),
-      group('chain', ['a', 'b'], { type: 'relay' }),
+      group('chain', ['a', 'ss'], { type: 'relay' }),
     ];
     const policies = tableOf({ proxies, groups });
     expect(chainOf(policies, 'auto')).toEqual(['b', 'auto']);
@@ -159,7 +159,7 @@ describe('groups', () => {
     expect(await refusalOf('none')).toEqual(['none', 'DIAL_GROUP_EMPTY']);
     expect(await refusalOf('empty')).toEqual(['empty', 'DIAL_GROUP_EMPTY']);
     expect(await refusalOf('over')).toEqual(['over', 'DIAL_GROUP_EMPTY']);
-    expect(await refusalOf('chain')).toEqual(['chain', 'DIAL_NOT_SPOKEN']);
+    expect(await refusalOf('chain')).toEqual(['ss,a,chain', 'DIAL_NOT_SPOKEN']);
   });
 
   test('with disable-udp no UDP is carried', () => {

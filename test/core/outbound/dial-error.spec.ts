@@ -4,8 +4,8 @@ import {
   asProxyError,
   dialCodeOfErrno,
   dialCodeOfFailure,
-  dialCodeOfSocksReply,
   dialErrorOf,
+  dialFailedWith,
   rejectHowOf,
 } from '../../../core/outbound/dial-error.ts';
 
@@ -25,16 +25,19 @@ test.each([
   ['io', 'DIAL_IO'],
 ] as const)('native failure %s is %s', (failure, code) => expect(dialCodeOfFailure(failure)).toBe(code));
 
-test.each([
-  [1, 'DIAL_PROXY_FAILED'],
-  [2, 'DIAL_PROXY_DENIED'],
-  [3, 'DIAL_NETWORK_UNREACHABLE'],
-  [4, 'DIAL_HOST_UNREACHABLE'],
-  [5, 'DIAL_REFUSED'],
-  [6, 'DIAL_TIMEOUT'],
-  [8, 'DIAL_PROXY_FAILED'],
-  [77, 'DIAL_PROXY_FAILED'],
-])('SOCKS reply %i is %s', (reply, code) => expect(dialCodeOfSocksReply(reply)).toBe(code));
+test('a fault in a chain is told with the node to blame', () => {
+  const layer = (node: string) => ({ protocol: 'socks5', node, target: { host: 'a', port: 1 } }) as const;
+  const failed = (layers: readonly string[], at?: number) => {
+    const fault = { code: 'DIAL_PROXY_AUTH', message: 'no', ...(at === undefined ? {} : { layer: at }) } as const;
+    const { message, details } = dialFailedWith(fault, { layers: layers.map(layer) });
+    return [message, details?.['node']];
+  };
+  expect(failed([])).toEqual(['no', undefined]);
+  expect(failed(['a'])).toEqual(['no', 'a']);
+  expect(failed(['a', 'a'], 1)).toEqual(['no', 'a']);
+  expect(failed(['a', 'b', 'c'])).toEqual(['hop 1 of 3 ("a"): no', 'a']);
+  expect(failed(['a', 'b', 'b', 'c'], 2)).toEqual(['hop 2 of 3 ("b"): no', 'b']);
+});
 
 test('an error says what was dialled; an AppError stays as it is', () => {
   const refused = dialErrorOf(

@@ -1,12 +1,11 @@
 /** Doubles for what outbounds need: a resolver of fixed names, routes of fixed addresses, an egress that dials loopback. */
-import { once } from 'node:events';
-import net from 'node:net';
+import { fileURLToPath } from 'node:url';
 import type { Ip } from '../../../core/base/address.ts';
 import { AppError } from '../../../core/base/app-error.ts';
-import { dialErrorOf } from '../../../core/outbound/dial-error.ts';
 import type { AddressResolver, DialOptions } from '../../../core/outbound/dialer.ts';
 import { Egress } from '../../../core/outbound/egress.ts';
 import type { RouteView } from '../../../core/outbound/socket-opener.ts';
+import { loadNative } from '../../../core/system/native.ts';
 
 export class NamedAddresses implements AddressResolver {
   /** Every name that was asked for. */
@@ -34,24 +33,14 @@ export const routes: RouteView = {
   },
 };
 
-/** Connects with Node's own sockets, which is fine in a test: there is no TUN to come back from. */
+/** Dials for real, unmarked: in a test there is no TUN to come back from. */
 export class LoopbackEgress extends Egress {
   constructor() {
-    const refuse = () => {
+    const addon = loadNative(fileURLToPath(new URL('../../../native/mirage.node', import.meta.url)));
+    const openUdp = () => {
       throw new Error('not in this test');
     };
-    super({ openTcp: refuse, openUdp: refuse }, routes, 0);
-  }
-
-  override async connectTcp(addresses: readonly Ip[], port: number, { signal }: DialOptions): Promise<net.Socket> {
-    const socket = net.connect({ host: addresses[0] ?? '', port, allowHalfOpen: true });
-    try {
-      await once(socket, 'connect', { signal });
-      return socket;
-    } catch (error) {
-      socket.destroy();
-      throw dialErrorOf(error, String(addresses[0]));
-    }
+    super({ openStream: (...asked) => addon.openStream(...asked), openUdp }, routes, 0);
   }
 }
 

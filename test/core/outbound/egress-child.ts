@@ -1,7 +1,10 @@
 /** Run by `egress.spec.ts` in a process of its own, which got connected sockets as descriptors 3 (TCP) and 4 (UDP). */
 import { Egress } from '../../../core/outbound/egress.ts';
 
-const opener = { openTcp: () => Promise.resolve(3), openUdp: () => 4 };
+const opener = {
+  openStream: () => Promise.resolve({ ok: true, fd: 3, address: '127.0.0.1', local: '127.0.0.1' } as const),
+  openUdp: () => 4,
+};
 const egress = new Egress(opener, { deviceFor: () => null }, 0);
 const [udpPort, echoPort] = process.argv.slice(2).map(Number);
 

@@ -2,7 +2,6 @@ import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, expect, test } from 'vitest';
 import type { Ip } from '../../../core/base/address.ts';
-import { systemClock } from '../../../core/base/clock.ts';
 import type { Endpoint } from '../../../core/contract/flow.ts';
 import type { DialPlan } from '../../../core/flow/dial-plan.ts';
 import { encodeSocksDatagram, parseSocksDatagram } from '../../../core/net/socks5-udp.ts';
@@ -35,7 +34,7 @@ class UdpLoopbackEgress extends LoopbackEgress {
   }
 }
 const egress = new UdpLoopbackEgress();
-const ways = new EgressUdpWays(egress, systemClock);
+const ways = new EgressUdpWays(egress);
 const signal = new AbortController().signal;
 
 async function udp(onMessage: (socket: dgram.Socket, data: Buffer, from: dgram.RemoteInfo) => void): Promise<number> {
@@ -90,7 +89,7 @@ const via = (port: number): DialPlan => ({
   kind: 'dial',
   hops: [{ address: '127.0.0.1', device: null }],
   port,
-  layers: [{ protocol: 'socks5' }],
+  layers: [{ protocol: 'socks5', node: 'far', target: { host: 'a.example', port: 53 } }],
   target: { host: 'a.example', port: 53 },
   udp: true,
   timeoutMs: 2000,

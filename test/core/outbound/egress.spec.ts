@@ -4,18 +4,20 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { NativeDialFailure } from '../../../core/outbound/dial-error.ts';
 import { Egress } from '../../../core/outbound/egress.ts';
-import type { SocketOpener } from '../../../core/outbound/socket-opener.ts';
+import type { SocketOpener, StreamOutcome } from '../../../core/outbound/socket-opener.ts';
 import { Loopback, readAll } from '../net/loopback.ts';
 import { dialOptions, routes } from './doubles.ts';
 
 const https = { network: 'tcp', port: 443 } as const;
-const failing = (code: string) => () => Promise.reject(Object.assign(new Error(code), { code }));
-const withTcp = (openTcp: SocketOpener['openTcp']): Egress =>
-  new Egress({ openTcp, openUdp: () => -1 }, routes, 0x4d49);
+const failing = (failure: NativeDialFailure) => () =>
+  Promise.resolve({ ok: false, failure, message: failure } as const);
+const withTcp = (openStream: SocketOpener['openStream']): Egress =>
+  new Egress({ openStream, openUdp: () => -1 }, routes, 0x4d49);
 
 test('hops keep their order, each with its interface; addresses without a route are left out', () => {
-  const egress = withTcp(failing('EIO'));
+  const egress = withTcp(failing('io'));
   expect(egress.hopsFor(['198.51.100.1', '192.0.2.1', '2001:db8::1', '127.0.0.1'], https)).toEqual([
     { address: '192.0.2.1', device: 'eth0' },
     { address: '2001:db8::1', device: 'eth1' },
@@ -24,7 +26,7 @@ test('hops keep their order, each with its interface; addresses without a route 
 });
 
 test('by one interface: routes do not matter, own addresses stay unbound', () => {
-  const egress = withTcp(failing('EIO')).by('wg0');
+  const egress = withTcp(failing('io')).by('wg0');
   expect(egress.hopsFor(['198.51.100.1', '192.0.2.1', '127.0.0.1'], https)).toEqual([
     { address: '198.51.100.1', device: 'wg0' },
     { address: '192.0.2.1', device: 'wg0' },
@@ -33,21 +35,22 @@ test('by one interface: routes do not matter, own addresses stay unbound', () =>
 });
 
 test('knows the machine’s own addresses', () => {
-  const egress = withTcp(failing('EIO'));
+  const egress = withTcp(failing('io'));
   expect(['127.0.0.1', '192.0.2.1', '198.51.100.1'].map((each) => egress.isLocal(each))).toEqual([true, false, false]);
 });
 
 describe('connecting', () => {
   test('asks for hops, port, mark and time', async () => {
     const calls: unknown[] = [];
-    const egress = withTcp((...call) => {
+    const egress = withTcp((...call: unknown[]) => {
       calls.push(call);
-      return failing('ECONNREFUSED')();
+      return failing('refused')();
     });
     await expect(egress.connectTcp(['192.0.2.1'], 80, dialOptions(1234))).rejects.toMatchObject({
       code: 'DIAL_REFUSED',
     });
-    expect(calls).toEqual([[[{ address: '192.0.2.1', device: 'eth0' }], 80, 0x4d49, 1234]]);
+    const hops = [{ address: '192.0.2.1', device: 'eth0' }];
+    expect(calls).toEqual([[{ hops, port: 80, layers: [], timeoutMs: 1234, associate: false }, 0x4d49]]);
   });
 
   test('an argument that native code refuses is a rejection with a code', async () => {
@@ -58,7 +61,7 @@ describe('connecting', () => {
   });
 
   test('without a route nothing is opened', async () => {
-    const egress = withTcp(failing('EIO'));
+    const egress = withTcp(failing('io'));
     await expect(egress.connectTcp(['198.51.100.1'], 80, dialOptions())).rejects.toMatchObject({
       code: 'DIAL_NETWORK_UNREACHABLE',
     });
@@ -66,14 +69,14 @@ describe('connecting', () => {
   });
 
   test('given up: it rejects at once, and a descriptor that comes too late is closed', async () => {
-    const opening = Promise.withResolvers<number>();
+    const opening = Promise.withResolvers<StreamOutcome>();
     const egress = withTcp(() => opening.promise);
     const life = new AbortController();
     const dial = egress.connectTcp(['192.0.2.1'], 80, { signal: life.signal, timeoutMs: 1000 });
     life.abort();
     await expect(dial).rejects.toMatchObject({ code: 'DIAL_IO' });
     const fd = fs.openSync('/dev/null', 'r');
-    opening.resolve(fd);
+    opening.resolve({ ok: true, fd, address: '192.0.2.1', local: '192.0.2.9' });
     await expect.poll(() => fs.existsSync(`/proc/self/fd/${fd}`)).toBe(false);
   });
 
@@ -81,7 +84,7 @@ describe('connecting', () => {
     let opened = 0;
     const egress = withTcp(() => {
       opened += 1;
-      return failing('EIO')();
+      return failing('io')();
     });
     const options = { signal: AbortSignal.abort(), timeoutMs: 1 };
     await expect(egress.connectTcp(['192.0.2.1'], 80, options)).rejects.toMatchObject({ code: 'DIAL_IO' });

@@ -116,7 +116,6 @@ test('what is not there is left out and named; the rest is used', () => {
     'left-out proxy-groups[0].use[0] GROUP_PROVIDER',
     'left-out proxy-groups[1].name GROUP_WITHOUT_MEMBERS',
     'left-out proxy-groups[2].proxies[0] GROUP_MEMBER',
-    'warning proxy-groups[3].type GROUP_RELAY_LATER',
     'left-out proxy-groups[4].filter GROUP_FILTER',
     'left-out proxy-groups[5].name NAME_TAKEN',
   ]);

@@ -118,8 +118,8 @@ describe('keys and values', () => {
     ['proxies:\n  - {name: x, type: socks5, server: "fe80::1%eth0", port: 1}', []],
     ['proxies:\n  - {name: x, type: socks5, server: "a b", port: 1}', ['2:37 warning proxies[0].server BAD_NAME']],
     [
-      'proxies:\n  - {name: x, type: socks5, server: a, port: 1, tls: true}',
-      ['2:54 warning proxies[0].tls PROXY_TLS_LATER'],
+      'proxies:\n  - {name: x, type: socks5, server: a, port: 1, tls: true, skip-cert-verify: true}',
+      ['2:78 warning proxies[0].skip-cert-verify PROXY_TLS_INSECURE'],
     ],
     [
       'proxies:\n  - {name: x, type: socks5, server: a, port: 1, password: p}',
@@ -127,13 +127,13 @@ describe('keys and values', () => {
     ],
     [
       'proxies:\n  - {name: x, type: socks5, server: a, port: 1, dialer-proxy: y}',
-      ['2:63 warning proxies[0].dialer-proxy PROXY_CHAIN_LATER'],
+      ['2:63 warning proxies[0].dialer-proxy PROXY_CHAIN_UNKNOWN'],
     ],
     ['proxies:\n  - {name: x, type: socks5, server: a, port: 1, udp: 1}', []],
     ['proxies:\n  - {name: x, type: http, server: a, port: 1, headers: {X-A: b, Accept: }}', []],
     [
-      'proxies:\n  - {name: x, type: http, server: a, port: 1, tls: true}',
-      ['2:52 warning proxies[0].tls PROXY_TLS_LATER'],
+      'proxies:\n  - {name: x, type: http, server: a, port: 1, tls: true, fingerprint: chrome}',
+      ['2:71 warning proxies[0].fingerprint PROXY_FINGERPRINT'],
     ],
     [
       'proxies:\n  - {name: x, type: http, server: a, port: 1, udp: true}',

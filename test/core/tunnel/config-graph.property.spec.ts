@@ -29,7 +29,7 @@ beforeAll(() => {
   tunnel = new Tunnel({
     createEngine: (options, onEvents) => new MemoryNative(options, onEvents),
     sockets: {
-      openTcp: () => Promise.reject(new Error('no network in this test')),
+      openStream: () => Promise.reject(new Error('no network in this test')),
       openUdp: () => {
         throw new Error('no network in this test');
       },

@@ -80,7 +80,9 @@ test('a proxy is never gone around, whether it carries UDP or not', async () => 
     expect(planned).toEqual([]);
   }
   // Nor one that calls itself direct, but wraps what it dials.
-  const wrapped = policyOf('direct', () => Promise.resolve({ ...native, layers: [{ protocol: 'socks5' }] }));
+  const wrapped = policyOf('direct', () =>
+    Promise.resolve({ ...native, layers: [{ protocol: 'socks5', node: 'far', target }] }),
+  );
   expect(await wrapped.decide('198.18.0.9')).toEqual(refuse);
 });
 

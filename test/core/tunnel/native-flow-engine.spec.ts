@@ -267,7 +267,15 @@ describe('verdicts', () => {
         kind: 'dial',
         hops: [{ address: '192.0.2.1', device: 'eth0' }],
         port: 1080,
-        layers: [{ protocol: 'socks5', username: 'u', password: 'p' }],
+        layers: [
+          {
+            protocol: 'socks5',
+            node: 'far',
+            target: { host: 'hidden.example', port: 443 },
+            username: 'u',
+            password: 'p',
+          },
+        ],
         target: { host: 'hidden.example', port: 443 },
         udp: false,
         timeoutMs: 5_000,

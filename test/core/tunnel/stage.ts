@@ -40,7 +40,7 @@ export class FakeOutbound implements Outbound {
         kind: 'dial',
         hops: [{ address: '192.0.2.7', device: 'eth0' }],
         port: 1080,
-        layers: [{ protocol: 'socks5' }],
+        layers: [{ protocol: 'socks5', node: tag, target }],
         target,
         udp: false,
         timeoutMs: 1000,

@@ -63,7 +63,7 @@ beforeEach(() => {
       return engine();
     },
     sockets: {
-      openTcp: () => refused,
+      openStream: () => refused,
       openUdp: () => {
         throw Object.assign(new Error('ENETUNREACH'), { code: 'ENETUNREACH' });
       },

@@ -6,8 +6,10 @@ import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import v8 from 'node:v8';
 import vm from 'node:vm';
+import type { TlsConfig } from '../../../core/contract/config.ts';
 import { AnswerBatch, BatchReader } from '../../../core/dns/router/dns-batch.ts';
-import { encodeConnectRequest } from '../../../core/net/http-connect-client.ts';
+import { encodeConnectRequest } from '../../../core/net/http-connect-request.ts';
+import { nativeLayer } from '../../../core/outbound/native-layer.ts';
 import type * as native from '../../../native/index.d.ts';
 import { serve } from './agent.ts';
 
@@ -19,7 +21,8 @@ const addon = createRequire(import.meta.url)('../../../native/mirage.node') as t
 
 export interface ProxyVerdict {
   kind: 'proxy';
-  protocol: native.Layer['protocol'];
+  protocol: 'socks5' | 'http-connect';
+  tls?: TlsConfig;
   hops: native.Hop[];
   port: number;
   timeoutMs: number;
@@ -27,6 +30,8 @@ export interface ProxyVerdict {
   password?: string;
   targetHost?: string;
   targetPort?: number;
+  /** Proxies behind this one, each with the address that it is called by there. */
+  next?: (Pick<ProxyVerdict, 'protocol' | 'username' | 'password' | 'tls'> & { at: { host: string; port: number } })[];
 }
 
 /** What to do with flows to a destination; a missing part matches all. Without a matching rule a flow stays held. */
@@ -122,14 +127,17 @@ function decide(flow: Extract<native.EngineEvent, { kind: 'open' }>): void {
 }
 
 function proxyVerdict(through: ProxyVerdict, asked: { host: string; port: number }): native.Verdict {
-  const { protocol, hops, port, timeoutMs, username, password } = through;
-  const target = { host: through.targetHost ?? asked.host, port: through.targetPort ?? asked.port };
-  const login = username === undefined ? {} : { username, password: password ?? '' };
-  const layer: native.Layer =
-    protocol === 'socks5'
-      ? { protocol, ...login, targetHost: target.host, targetPort: target.port }
-      : { protocol, request: encodeConnectRequest(target, { ...login, headers: [] }) };
-  return { kind: 'dial', hops, port, layers: [layer], timeoutMs };
+  const { hops, port, timeoutMs, next = [] } = through;
+  const last = { host: through.targetHost ?? asked.host, port: through.targetPort ?? asked.port };
+  const layers = [through, ...next].flatMap(({ protocol, username, password = '', tls }, place): native.Layer[] => {
+    const target = next[place]?.at ?? last;
+    const login = username === undefined ? {} : { username, password };
+    const below = tls === undefined ? [] : [nativeLayer({ protocol: 'tls', node: '', ...tls })];
+    return protocol === 'socks5'
+      ? [...below, { protocol, ...login, targetHost: target.host, targetPort: target.port }]
+      : [...below, { protocol, request: encodeConnectRequest(target, { ...login, headers: [] }) }];
+  });
+  return { kind: 'dial', hops, port, layers, timeoutMs };
 }
 
 serve({
@@ -187,8 +195,10 @@ serve({
   descriptors: () => fs.readdirSync('/proc/self/fd').length,
   memory: () => process.memoryUsage().rss,
 
-  openTcp: async ({ hops, port, timeoutMs }: { hops: native.Hop[]; port: number; timeoutMs: number }) => {
-    const socket = new net.Socket({ fd: await addon.openTcp(hops, port, 7, timeoutMs) });
+  openStream: async (plan: Pick<native.StreamPlan, 'hops' | 'port' | 'timeoutMs'>) => {
+    const stream = await addon.openStream({ ...plan, layers: [], associate: false }, 7);
+    if (!stream.ok) return stream.failure;
+    const socket = new net.Socket({ fd: stream.fd });
     const answer = new Promise<string>((resolve) => socket.once('data', (chunk) => resolve(chunk.toString())));
     socket.write('ping');
     const text = await answer;

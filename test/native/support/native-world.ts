@@ -143,7 +143,8 @@ socks pass { from: 0.0.0.0/0 to: 0.0.0.0/0 }
   }
 
   /** Nobody gets to 10.99.0.66 by it. */
-  async startSquid(port: number, auth = false): Promise<void> {
+  /** `listens`: how, if not by plain HTTP. */
+  async startSquid(port: number, auth = false, listens = `http_port ${proxy}:${port}`): Promise<void> {
     const directory = `${this.server.directory}/squid-${port}`;
     const password = `/etc/squid-users-${port}`;
     const login = auth
@@ -158,7 +159,7 @@ http_access deny !known
     );
     await this.server.write(
       `${directory}/squid.conf`,
-      `http_port ${proxy}:${port}
+      `${listens}
 pid_filename none
 access_log none
 cache_log ${directory}/log
@@ -172,6 +173,18 @@ ${login}http_access allow all
 `,
     );
     this.server.spawn('squid', ['-N', '-f', `${directory}/squid.conf`]);
+    await this.#listening(port);
+  }
+
+  /** Another server, until it listens. */
+  async serve(
+    port: number,
+    program: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
+    const settings = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+    this.server.spawn('env', [...settings, program, ...args]);
     await this.#listening(port);
   }
 

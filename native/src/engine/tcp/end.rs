@@ -55,7 +55,7 @@ impl TcpFlows {
             Some(Phase::Accepting {
                 purpose: Purpose::Relay { remote },
                 ..
-            }) => remote.as_fd(),
+            }) => remote.socket(),
             _ => return,
         };
         if review.is_stale(remote) {
@@ -77,7 +77,7 @@ impl TcpFlows {
             | Phase::DialingAccepted { fd, .. } => socket::reset_on_close(fd.as_fd()),
             Phase::Accepting { purpose, .. } => {
                 if let Purpose::Relay { remote } = purpose {
-                    socket::reset_on_close(remote.as_fd());
+                    socket::reset_on_close(remote.socket());
                 }
                 self.reset_by_packet(core, key);
             }

@@ -9,7 +9,7 @@ use crate::engine::tcp::held_syn::HeldSyn;
 use crate::engine::tcp::nat::NatPort;
 use crate::outbound::Outbound;
 use crate::packet::tcp::{self, Tcp};
-use crate::relay::Relay;
+use crate::relay::{Relay, Remote};
 use std::os::fd::OwnedFd;
 
 /// Time without a verdict after which a held flow is dropped.
@@ -32,7 +32,7 @@ const UNFINISHED_MS: u64 = 180_000;
 
 /// What an accepted connection is for.
 pub enum Purpose {
-    Relay { remote: OwnedFd },
+    Relay { remote: Remote },
     Peek(Peek),
     Dns,
 }

@@ -6,7 +6,7 @@ use crate::engine::tcp::TcpFlows;
 use crate::engine::tcp::flow::{Phase, Purpose, TcpFlow};
 use crate::event::{DialReport, Event, PeekEnd, Reason};
 use crate::outbound::Outbound;
-use crate::relay::Relay;
+use crate::relay::{Relay, Remote};
 use crate::slab::Key;
 use crate::sys::{self, socket};
 use std::net::SocketAddr;
@@ -147,7 +147,7 @@ impl TcpFlows {
         &mut self,
         core: &mut Core,
         key: Key,
-        remote: OwnedFd,
+        remote: Remote,
         peer: SocketAddr,
         report: DialReport,
     ) {

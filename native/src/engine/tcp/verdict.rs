@@ -6,16 +6,16 @@ use crate::engine::tcp::TcpFlows;
 use crate::engine::tcp::TcpToken;
 use crate::engine::tcp::flow::{Phase, Purpose};
 use crate::engine::tcp::held_syn::HeldSyn;
-use crate::event::{DialReport, Event, Failure, Reason};
-use crate::outbound::{Outbound, Progress};
+use crate::event::{DialFault, DialReport, Event, Failure, Reason};
+use crate::outbound::{Opened, Outbound, Progress};
 use crate::packet::header;
 use crate::packet::icmp::Unreachable;
 use crate::packet::tcp::{self, Tcp};
+use crate::relay::Remote;
 use crate::slab::Key;
 use crate::sys::epoll::STREAM_EDGES;
 use crate::vnet_header;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::OwnedFd;
 
 impl TcpFlows {
     /// Carries out a verdict; one for a flow that does not wait for any is ignored.
@@ -77,10 +77,10 @@ impl TcpFlows {
         };
         match progress {
             Progress::Pending { .. } => {}
-            Progress::Ready { fd, peer, .. } => self.on_dialed(core, key, fd, peer, report),
-            Progress::Failed { failure, message } => {
-                self.hold_again(core, key, failure, message, report);
-            }
+            Progress::Ready(Opened {
+                fd, peer, through, ..
+            }) => self.on_dialed(core, key, Remote::new(fd, through), peer, report),
+            Progress::Failed(fault) => self.hold_again(core, key, fault, report),
         }
     }
 
@@ -88,28 +88,21 @@ impl TcpFlows {
         &mut self,
         core: &mut Core,
         key: Key,
-        fd: OwnedFd,
+        remote: Remote,
         peer: SocketAddr,
         report: DialReport,
     ) {
         if let Some(Phase::DialingAccepted { .. }) = self.flows.get(key).map(|flow| &flow.phase) {
-            return self.join(core, key, fd, peer, report);
+            return self.join(core, key, remote, peer, report);
         }
-        if !self.admit(core, key, Purpose::Relay { remote: fd }) {
-            let message = "no redirection port is free".to_owned();
-            return self.hold_again(core, key, Failure::Io, message, report);
+        if !self.admit(core, key, Purpose::Relay { remote }) {
+            let fault = DialFault::plain(Failure::Io, "no redirection port is free");
+            return self.hold_again(core, key, fault, report);
         }
         self.announce(core, key, Ok(peer.ip()), report);
     }
 
-    fn hold_again(
-        &mut self,
-        core: &mut Core,
-        key: Key,
-        failure: Failure,
-        message: String,
-        report: DialReport,
-    ) {
+    fn hold_again(&mut self, core: &mut Core, key: Key, fault: DialFault, report: DialReport) {
         let Some(flow) = self.flows.get_mut(key) else {
             return;
         };
@@ -128,14 +121,14 @@ impl TcpFlows {
             core.hold_again(identity.id);
         }
         self.schedule(core, key);
-        self.announce(core, key, Err((failure, message)), report);
+        self.announce(core, key, Err(fault), report);
     }
 
     pub(super) fn announce(
         &self,
         core: &mut Core,
         key: Key,
-        outcome: Result<IpAddr, (Failure, String)>,
+        outcome: Result<IpAddr, DialFault>,
         report: DialReport,
     ) {
         if let Some(identity) = self.flows.get(key).and_then(|flow| flow.identity) {

@@ -165,7 +165,7 @@ fn send_datagram(engine: &mut Driven, client: ([u8; 4], u16), port: u16) -> (u64
             device: None,
         }],
         port,
-        layer: None,
+        layers: vec![],
         timeout_ms: 1_000,
     });
     engine.command(Command::Decide { id, verdict });

@@ -2,7 +2,8 @@ import type net from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../core/base/clock.ts';
 import type { HttpProxyConfig } from '../../../core/contract/config.ts';
-import { HttpOutbound } from '../../../core/outbound/http-outbound.ts';
+import { httpLink } from '../../../core/outbound/http-link.ts';
+import { ProxyOutbound } from '../../../core/outbound/proxy-outbound.ts';
 import { Loopback, readAll } from '../net/loopback.ts';
 import { dialOptions, LoopbackEgress, NamedAddresses } from './doubles.ts';
 
@@ -22,11 +23,11 @@ function outbound(over: Partial<HttpProxyConfig> = {}) {
     ...over,
   };
   const services = { egress: new LoopbackEgress(), resolver: names, clock: systemClock, timeoutMs: 9000 };
-  return { names, http: new HttpOutbound(proxy, services) };
+  return { names, http: new ProxyOutbound('far', [httpLink(proxy)], services) };
 }
 
 describe('plan', () => {
-  const plan = (http: HttpOutbound, network: 'tcp' | 'udp' | 'icmp' = 'tcp', target = to) =>
+  const plan = (http: ProxyOutbound, network: 'tcp' | 'udp' | 'icmp' = 'tcp', target = to) =>
     http.plan(target, network, new AbortController().signal);
 
   test('the target stays a name; the data plane dials the proxy, whose own name is resolved', async () => {
@@ -36,7 +37,7 @@ describe('plan', () => {
       kind: 'dial',
       hops: [{ address: '192.0.2.7', device: 'eth0' }],
       port: 8080,
-      layers: [{ protocol: 'http-connect', username: 'me', password: 'secret', headers }],
+      layers: [{ protocol: 'http-connect', node: 'far', target: to, username: 'me', password: 'secret', headers }],
       target: to,
       udp: false,
       timeoutMs: 9000,

@@ -6,7 +6,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../core/base/clock.ts';
-import { Socks5Outbound } from '../../../core/outbound/socks5-outbound.ts';
+import { ProxyOutbound } from '../../../core/outbound/proxy-outbound.ts';
+import { socks5Link } from '../../../core/outbound/socks5-link.ts';
 import { Loopback, readAll } from '../net/loopback.ts';
 import { dialOptions, LoopbackEgress, NamedAddresses } from './doubles.ts';
 
@@ -45,7 +46,7 @@ function dial(proxy: { port: number; username?: string; password?: string }, to:
     timeoutMs: 5000,
   };
   const config = { type: 'socks5', name: 'peer', server: '127.0.0.1', udp: true, ...proxy } as const;
-  return new Socks5Outbound(config, services).dialStream(to, dialOptions());
+  return new ProxyOutbound('peer', [socks5Link(config)], services).dialStream(to, dialOptions());
 }
 
 /** Answers with what it heard, after the FIN. */

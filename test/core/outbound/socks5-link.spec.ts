@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../core/base/clock.ts';
 import type { Socks5ProxyConfig } from '../../../core/contract/config.ts';
-import { Socks5Outbound } from '../../../core/outbound/socks5-outbound.ts';
+import { ProxyOutbound } from '../../../core/outbound/proxy-outbound.ts';
+import { socks5Link } from '../../../core/outbound/socks5-link.ts';
 import { errnoOfEnd, Loopback, readAll } from '../net/loopback.ts';
 import { dialOptions, LoopbackEgress, NamedAddresses } from './doubles.ts';
 import { type Socks5Asked, serveSocks5 } from './socks5-server.ts';
@@ -16,7 +17,7 @@ function outbound(over: Partial<Socks5ProxyConfig> = {}) {
   const names = new NamedAddresses({ 'proxy.example': ['192.0.2.7'] });
   const proxy = { type: 'socks5', name: 'far', server: '192.0.2.7', port: 1080, udp: true, ...over } as const;
   const services = { egress: new LoopbackEgress(), resolver: names, clock: systemClock, timeoutMs: 9000 };
-  return { names, socks: new Socks5Outbound(proxy, services) };
+  return { names, socks: new ProxyOutbound('far', [socks5Link(proxy)], services) };
 }
 const plan = (over: Partial<Socks5ProxyConfig>, network: 'tcp' | 'udp' = 'tcp', target = to) =>
   outbound(over).socks.plan(target, network, new AbortController().signal);
@@ -27,7 +28,7 @@ describe('plan', () => {
       kind: 'dial',
       hops: [{ address: '192.0.2.7', device: 'eth0' }],
       port: 1080,
-      layers: [{ protocol: 'socks5', username: 'me', password: 'secret' }],
+      layers: [{ protocol: 'socks5', node: 'far', target: to, username: 'me', password: 'secret' }],
       target: to,
       udp: false,
       timeoutMs: 9000,

@@ -1,0 +1,17 @@
+/** One proxy on the way to a target: where it is, and what is said to it so that it leads on. */
+import type { Endpoint } from '../contract/flow.ts';
+import type { Layer } from '../flow/dial-plan.ts';
+
+export interface ChainLink {
+  /** The name of its node. */
+  readonly node: string;
+  /** Where it listens. The first of a chain is reached by the network, each other one through the one before. */
+  readonly server: Endpoint;
+  /** Whether it carries datagrams when it is the only one. */
+  readonly carriesUdp: boolean;
+  /** What is spoken with it so that it leads to `to`. Throws DIAL_NAME_NOT_FOUND for a name that its protocol cannot say. */
+  layersTo(to: Endpoint): readonly Layer[];
+}
+
+/** Proxies on the way of one connection. */
+export const maxLinks = 16;

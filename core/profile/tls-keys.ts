@@ -1,0 +1,47 @@
+/** The keys of a node about TLS. */
+import { formatScopedIp, parseScopedIp } from '../base/scoped-address.ts';
+import type { TlsConfig } from '../contract/config.ts';
+import type { YamlMap } from './yaml-map.ts';
+import type { YamlValue } from './yaml-value.ts';
+
+/** A certificate and its key are as long at most (`contract/config.ts`). */
+const maxPem = 65_536;
+
+/** Of a node at this server that speaks TLS. `unusable`: what is wrong would let the wrong server be believed; it is reported. */
+export function readTls(map: YamlMap, server: string): TlsConfig | 'unusable' {
+  const sni = (map.take('sni') ?? map.take('servername'))?.text()?.trim() ?? '';
+  const scoped = parseScopedIp(server);
+  const usual = scoped === undefined ? server : formatScopedIp({ address: scoped.address });
+  const pinned = readFingerprint(map.take('fingerprint'));
+  if (pinned === 'unusable') return 'unusable';
+  const skipAt = map.take('skip-cert-verify');
+  const insecure = skipAt?.boolean() === true && pinned.fingerprint === undefined;
+  if (insecure) skipAt.warning('PROXY_TLS_INSECURE', {}, 'FINGERPRINT');
+  const certificate = readPem(map.take('certificate'));
+  const key = readPem(map.take('private-key'));
+  return {
+    serverName: sni === '' || sni.length > 255 ? usual : sni,
+    ...pinned,
+    ...(insecure ? { insecure: true } : {}),
+    ...(certificate === undefined || key === undefined ? {} : { certificate, key }),
+  };
+}
+
+/** 64 hexadecimal digits, with or without colons. A word like `chrome` is what other programs call the look of their hello. */
+function readFingerprint(value: YamlValue | undefined): Pick<TlsConfig, 'fingerprint'> | 'unusable' {
+  const text = value?.exactText()?.trim();
+  if (value === undefined || text === undefined || text === '') return {};
+  const digits = text.replaceAll(':', '').toLowerCase();
+  if (/^[0-9a-f]{64}$/.test(digits)) return { fingerprint: digits };
+  value.error('PROXY_FINGERPRINT', {}, 'FINGERPRINT');
+  return 'unusable';
+}
+
+/** Its text stands in the profile: no file is read that a profile names. */
+function readPem(value: YamlValue | undefined): string | undefined {
+  const text = value?.exactText();
+  if (value === undefined || text === undefined || text.trim() === '') return undefined;
+  if (text.includes('-----BEGIN ') && text.length <= maxPem) return text;
+  value.warning('PROXY_PEM');
+  return undefined;
+}

@@ -1,0 +1,128 @@
+//! A relay whose remote side has layers: every byte is copied through them. At most a piece each way is on its way, besides what a
+//! layer keeps of a record that has not come whole.
+
+use super::{BUDGET, End, Relay, Side};
+use crate::sys::socket;
+use std::os::fd::AsFd;
+
+/// What layers may have said to the remote side that it does not take: it is not listening, and goes on speaking.
+const MAX_UNSAID: usize = 16 * 1024;
+
+impl Relay {
+    /// True if it stopped only because its share was used up.
+    pub(super) fn pump_layered(&mut self, from: Side, buffer: &mut [u8]) -> Result<bool, Side> {
+        let mut moved = 0;
+        loop {
+            let (sent, read) = match from {
+                Side::Client => (self.flush_up()?, self.wrap(buffer)?),
+                Side::Remote => (self.flush_down()?, self.unwrap(buffer)?),
+            };
+            if sent == 0 && read == 0 {
+                break;
+            }
+            moved += sent + read;
+            if moved >= BUDGET {
+                return Ok(true);
+            }
+        }
+        match from {
+            Side::Client => self.pass_end_up(),
+            Side::Remote => self.pass_end_down(),
+        }
+        .map(|()| false)
+    }
+
+    fn flush_up(&mut self) -> Result<usize, Side> {
+        self.up.flush(self.remote.as_fd()).map_err(|_| Side::Remote)
+    }
+
+    fn flush_down(&mut self) -> Result<usize, Side> {
+        let to = self.client.as_fd();
+        self.down.flush(to).map_err(|_| Side::Client)
+    }
+
+    /// Reads a piece of the client and sends its wire form; how much was read.
+    fn wrap(&mut self, buffer: &mut [u8]) -> Result<usize, Side> {
+        let Some(layers) = &mut self.layers else {
+            return Ok(0);
+        };
+        let half = &mut self.up;
+        if half.is_blocked() {
+            return Ok(0);
+        }
+        let count = half.discard(self.client.as_fd(), buffer).map_err(named)?;
+        if count == 0 || self.closing {
+            return Ok(count);
+        }
+        let sent = layers.send(&buffer[..count], &mut half.pending);
+        sent.map_err(|_| Side::Remote)?;
+        half.wrapped = Some(half.wrapped.unwrap_or(0) + count as u64);
+        self.flush_up()?;
+        Ok(count)
+    }
+
+    /// Reads a piece of the remote side and gives the client what it means; how much was read.
+    fn unwrap(&mut self, buffer: &mut [u8]) -> Result<usize, Side> {
+        let Some(layers) = &mut self.layers else {
+            return Ok(0);
+        };
+        if self.down.is_blocked() {
+            return Ok(0);
+        }
+        let remote = self.remote.as_fd();
+        let count = match self.down.discard(remote, buffer) {
+            Ok(count) => count,
+            Err(_) => return Err(Side::Remote),
+        };
+        if count == 0 {
+            return Ok(0);
+        }
+        let (up, down) = (&mut self.up, &mut self.down);
+        let taken = layers.receive(&mut buffer[..count], &mut down.pending, &mut up.pending);
+        taken.map_err(|_| Side::Remote)?;
+        down.ended |= layers.has_ended();
+        if self.closing {
+            down.pending = Vec::new();
+        }
+        self.flush_up()?;
+        if self.up.pending.len() > MAX_UNSAID.max(2 * buffer.len()) {
+            return Err(Side::Remote);
+        }
+        self.flush_down()?;
+        Ok(count)
+    }
+
+    /// The client's FIN is the layer's own word for it: the connection below still carries answers, and others' words.
+    fn pass_end_up(&mut self) -> Result<(), Side> {
+        if self.up.is_blocked() || self.up.shut || !(self.up.ended || self.closing) {
+            return Ok(());
+        }
+        if let Some(layers) = &mut self.layers {
+            let finished = layers.finish(&mut self.up.pending);
+            finished.map_err(|_| Side::Remote)?;
+        }
+        self.up.shut = true;
+        self.flush_up()?;
+        if self.closing && !self.up.is_blocked() {
+            socket::finish_sending(self.remote.as_fd());
+        }
+        Ok(())
+    }
+
+    fn pass_end_down(&mut self) -> Result<(), Side> {
+        if self.down.is_blocked() || self.down.shut || !(self.down.ended || self.closing) {
+            return Ok(());
+        }
+        self.down.shut = true;
+        socket::finish_sending(self.client.as_fd());
+        Ok(())
+    }
+}
+
+/// Only what is read at the client's side comes here.
+fn named(end: End) -> Side {
+    match end {
+        End::Source => Side::Client,
+        End::Target => Side::Remote,
+    }
+}
