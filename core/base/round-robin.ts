@@ -27,6 +27,12 @@ export class RoundRobin<K, T> {
     return item;
   }
 
+  /** Takes out one that is no longer wanted. */
+  delete(client: K, item: T): void {
+    const queue = this.#queues.get(client);
+    if (queue?.delete(item) === true && queue.size === 0) this.#queues.delete(client);
+  }
+
   clear(): void {
     this.#queues.clear();
   }

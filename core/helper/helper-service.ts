@@ -63,7 +63,7 @@ export class HelperService {
       listRules: (_params, caller) => (this.#maySeeRules(caller.uid) ? options.tunnel.rules() : []),
       switchRule: (params, caller) => this.#ownOnly(caller, () => ({ changed: options.tunnel.switchRule(params) })),
       selectProxy: (params, caller) => this.#ownOnly(caller, () => this.#configs.selectProxy(params, caller.uid)),
-      testProxies: (params, caller) => this.#ownOnly(caller, () => options.tunnel.testProxies(params)),
+      testProxies: (params, caller) => this.#ownOnly(caller, () => options.tunnel.testProxies(params, caller.uid)),
       stopTests: (_params, caller) => this.#ownOnly(caller, () => ({ stopped: options.tunnel.stopTests() })),
       closeFlows: (params, caller) => this.#closeFlows(params, caller),
       testRule: (params, caller) => this.#ownOnly(caller, () => options.tunnel.testRule(params, caller.signal)),

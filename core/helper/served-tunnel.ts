@@ -45,8 +45,8 @@ export interface ServedTunnel {
   useChoices(choices: ReadonlyMap<string, string>): void;
   /** Throws POLICY_UNKNOWN or POLICY_NOT_CHOSEN. */
   selectProxy(choice: Params<'selectProxy'>): Result<'selectProxy'>;
-  /** Begins tests. Throws POLICY_UNKNOWN. */
-  testProxies(wanted: Params<'testProxies'>): Result<'testProxies'>;
+  /** Begins tests for a user. Throws POLICY_UNKNOWN. */
+  testProxies(wanted: Params<'testProxies'>, uid: number): Result<'testProxies'>;
   /** Ends those that `testProxies` has begun; answers how many. */
   stopTests(): number;
   /** Forgets the answers of upstreams; answers how many. */

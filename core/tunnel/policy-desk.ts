@@ -16,10 +16,14 @@ export interface PolicyDeskOptions {
   readonly clock: Clock;
 }
 
+/** Tests of one user that are under way or wait; members of groups that one request looks at. */
+export const maxAsked = 20_000;
+const maxLooks = 100_000;
+
 export class PolicyDesk implements TopicSource<'proxies'> {
   readonly #options: PolicyDeskOptions;
-  /** Tests that people have asked for, by node and kind of test. */
-  readonly #asked = new Set<string>();
+  /** Tests that people have asked for, by user, then by node and kind of test. */
+  readonly #asked = new Map<number, Set<string>>();
   #stop = new AbortController();
 
   constructor(options: PolicyDeskOptions) {
@@ -64,66 +68,83 @@ export class PolicyDesk implements TopicSource<'proxies'> {
     return { now: policies.row(group)?.group?.now ?? null };
   }
 
-  /** Begins tests. Throws POLICY_UNKNOWN. */
-  test({ policy, group }: Params<'testProxies'>): Result<'testProxies'> {
+  /** Begins tests for a user; those beyond what one user may have under way are left out. Throws POLICY_UNKNOWN. */
+  test({ policy, group }: Params<'testProxies'>, uid: number): Result<'testProxies'> {
     const policies = this.#options.policies();
     const startedAt = this.#options.clock.now();
     for (const name of [policy, group])
       if (name !== undefined && policies.route(name) === undefined) throw unknown(name, 'a node or policy group');
     if (policy === undefined && group === undefined) {
       const nodes = new Set<string>();
-      for (const [node, test] of this.#everything()) {
-        this.#begin(node, test);
-        nodes.add(node.name);
-      }
+      for (const [node, test] of this.#everything()) if (this.#begin(node, test, uid)) nodes.add(node.name);
       return { nodes: [...nodes], startedAt };
     }
     const { url, expectedStatus, timeout } = policies.group(group ?? policy ?? '')?.config.test ?? usualTest;
     const test = { url, expectedStatus, timeout };
-    const nodes = policies.nodesOf(policy ?? group ?? '');
-    for (const node of nodes) this.#begin(node, test);
+    const nodes = policies.nodesOf(policy ?? group ?? '').filter((node) => this.#begin(node, test, uid));
     return { nodes: nodes.map(({ name }) => name), test, startedAt };
   }
 
   /** Ends the tests that `test` has begun; returns how many. */
   stopTests(): number {
-    const count = this.#asked.size;
+    const count = [...this.#asked.values()].reduce((sum, { size }) => sum + size, 0);
     this.#stop.abort();
     this.#stop = new AbortController();
     this.#asked.clear();
     return count;
   }
 
-  /** Each node by the test of each group that leads to it, by the usual one where there is none. */
+  /**
+   * Each node by the test of each group that leads to it, by the usual one where there is none. Those that have none yet come first,
+   * and of many groups with many nodes not all: that many members are not even looked at.
+   */
   *#everything(): Iterable<[TestedNode, NodeTest]> {
     const policies = this.#options.policies();
-    const grouped = new Set<string>();
+    /** Nodes, and by what they are tested first. */
+    const grouped = new Map<string, string>();
+    const further: [TestedNode, NodeTest][] = [];
     const names = policies.names();
+    let looks = 0;
     for (const name of names) {
       const test = policies.group(name)?.config.test;
-      if (test === undefined) continue;
+      if (test === undefined || looks >= maxLooks) continue;
+      const key = testKey(test);
       for (const node of policies.nodesOf(name)) {
-        grouped.add(node.name);
-        yield [node, test];
+        if (++looks > maxLooks) break;
+        const first = grouped.get(node.name);
+        if (first === undefined) {
+          grouped.set(node.name, key);
+          yield [node, test];
+        } else if (first !== key) {
+          further.push([node, test]);
+        }
       }
     }
     for (const name of names) {
       if (policies.group(name) !== undefined || grouped.has(name)) continue;
       for (const node of policies.nodesOf(name)) yield [node, usualTest];
     }
+    yield* further;
   }
 
-  #begin(node: TestedNode, test: NodeTest): void {
+  /** Returns whether it is under way. */
+  #begin(node: TestedNode, test: NodeTest, uid: number): boolean {
     const key = `${node.identity}\n${testKey(test)}`;
-    if (this.#asked.has(key)) return;
-    this.#asked.add(key);
-    void this.#run(node, test, key);
+    const asked = this.#asked.get(uid) ?? new Set<string>();
+    if (asked.has(key)) return true;
+    if (asked.size >= maxAsked) return false;
+    this.#asked.set(uid, asked);
+    asked.add(key);
+    void this.#run(node, test, uid, key);
+    return true;
   }
 
-  async #run(node: TestedNode, test: NodeTest, key: string): Promise<void> {
+  async #run(node: TestedNode, test: NodeTest, uid: number, key: string): Promise<void> {
     const { signal } = this.#stop;
-    await this.#options.lasting.tests.run(node, test, 'in-turn', signal);
-    if (!signal.aborted) this.#asked.delete(key);
+    await this.#options.lasting.tests.run(node, test, 'in-turn', signal, uid);
+    if (signal.aborted) return;
+    const asked = this.#asked.get(uid);
+    if (asked?.delete(key) === true && asked.size === 0) this.#asked.delete(uid);
   }
 }
 

@@ -295,8 +295,8 @@ export class Tunnel {
     return this.proxies.select(choice);
   }
 
-  testProxies(wanted: Params<'testProxies'>): Result<'testProxies'> {
-    return this.proxies.test(wanted);
+  testProxies(wanted: Params<'testProxies'>, uid: number): Result<'testProxies'> {
+    return this.proxies.test(wanted, uid);
   }
 
   stopTests(): number {

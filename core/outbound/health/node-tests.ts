@@ -6,6 +6,7 @@ import { AppError } from '../../base/app-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import { within } from '../../base/deadline.ts';
 import { Emitter } from '../../base/emitter.ts';
+import { RoundRobin } from '../../base/round-robin.ts';
 import type { GroupTest } from '../../contract/config.ts';
 import { type Delay, maxDelayHistory, type NodeDelays } from '../../contract/proxies.ts';
 import type { StreamDialer } from '../dialer.ts';
@@ -35,6 +36,9 @@ export interface TestView {
 /** How soon: `at-once` before all that wait, and where all places are taken, in one of a few more. */
 export type Urgency = 'in-turn' | 'at-once';
 
+/** For whom: what groups want by themselves is one client, and each user who asks is one. They take turns. */
+export type TestClient = 'groups' | number;
+
 /** Tests at a time. */
 const places = 10;
 const urgentPlaces = 4;
@@ -55,6 +59,8 @@ interface Job {
   readonly node: TestedNode;
   readonly url: string;
   readonly askers: Set<Asker>;
+  /** In whose queues it waits. */
+  readonly clients: Set<TestClient>;
   /** Kinds of test by which its answer is being judged. */
   readonly judged: Set<string>;
   /** Undefined while it waits. */
@@ -78,7 +84,9 @@ export class NodeTests {
   readonly #suspects = new Map<string, string>();
   /** The nodes of the configuration in force; undefined before the first. */
   #retained: ReadonlySet<string> | undefined;
-  #waiting: Job[] = [];
+  /** Before all that wait in turn. */
+  readonly #urgent = new Set<Job>();
+  readonly #waiting = new RoundRobin<TestClient, Job>();
   #running = 0;
   #revision = 0;
   /** Something is known anew of a node of this name, or it is tested now, or no longer. */
@@ -101,11 +109,12 @@ export class NodeTests {
     test: NodeTest,
     urgency: Urgency = 'in-turn',
     signal?: AbortSignal,
+    client: TestClient = 'groups',
   ): Promise<Delay | undefined> {
     const key = `${node.identity}\n${test.url}`;
     return new Promise((resolve) => {
       if (signal?.aborted === true) return resolve(undefined);
-      const job = this.#jobs.get(key) ?? this.#add(key, node, test.url, urgency);
+      const job = this.#jobs.get(key) ?? this.#add(key, node, test.url);
       const asker: Asker = { test, settle: (delay) => leave(delay) };
       const leave = (delay: Delay | undefined): void => {
         if (!job.askers.delete(asker)) return;
@@ -117,6 +126,7 @@ export class NodeTests {
       signal?.addEventListener('abort', giveUp, { once: true });
       job.askers.add(asker);
       if (job.request !== undefined) void this.#judge(job, test, job.request);
+      else this.#line(job, urgency, client);
     });
   }
 
@@ -169,30 +179,42 @@ export class NodeTests {
     for (const identity of this.#suspects.keys()) if (!identities.has(identity)) this.#suspects.delete(identity);
   }
 
-  #add(key: string, node: TestedNode, url: string, urgency: Urgency): Job {
-    const job: Job = { node, url, askers: new Set(), judged: new Set(), request: undefined };
+  #add(key: string, node: TestedNode, url: string): Job {
+    const job: Job = { node, url, askers: new Set(), clients: new Set(), judged: new Set(), request: undefined };
     this.#jobs.set(key, job);
     this.#testing.set(node.identity, (this.#testing.get(node.identity) ?? 0) + 1);
-    const isUrgent = urgency === 'at-once';
-    if (isUrgent && this.#running < places + urgentPlaces) void this.#begin(job);
-    else {
-      if (isUrgent) this.#waiting.unshift(job);
-      else this.#waiting.push(job);
-      this.#fill();
-    }
     this.changed.emit(node.name);
     return job;
   }
 
+  /** Begins it, or lets it wait for this client; whoever wanted it before does not wait longer for that. */
+  #line(job: Job, urgency: Urgency, client: TestClient): void {
+    if (urgency === 'at-once' && this.#running < places + urgentPlaces) return void this.#begin(job);
+    if (urgency === 'at-once') this.#urgent.add(job);
+    else if (!job.clients.has(client)) {
+      job.clients.add(client);
+      this.#waiting.add(client, job);
+    }
+    this.#fill();
+  }
+
+  #unline(job: Job): void {
+    this.#urgent.delete(job);
+    for (const client of job.clients) this.#waiting.delete(client, job);
+    job.clients.clear();
+  }
+
   #fill(): void {
     while (this.#running < places) {
-      const job = this.#waiting.shift();
+      const [urgent] = this.#urgent;
+      const job = urgent ?? this.#waiting.take();
       if (job === undefined) return;
       void this.#begin(job);
     }
   }
 
   async #begin(job: Job): Promise<void> {
+    this.#unline(job);
     this.#running += 1;
     const abort = new AbortController();
     const answer = probe(job.node.dialer, job.url, { signal: abort.signal, clock: this.#clock });
@@ -233,7 +255,7 @@ export class NodeTests {
     const left = (this.#testing.get(identity) ?? 1) - 1;
     if (left > 0) this.#testing.set(identity, left);
     else this.#testing.delete(identity);
-    this.#waiting = this.#waiting.filter((waiting) => waiting !== job);
+    this.#unline(job);
     job.request?.abort.abort(new AppError('DIAL_TIMEOUT', 'nobody waits for the test any more'));
     this.changed.emit(job.node.name);
   }

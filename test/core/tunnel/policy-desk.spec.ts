@@ -5,7 +5,7 @@ import { proxyRowSchema } from '../../../core/contract/proxies.ts';
 import { ConfiguredPolicies } from '../../../core/outbound/configured-policies.ts';
 import { LastingPolicies } from '../../../core/outbound/lasting-policies.ts';
 import type { OutboundServices } from '../../../core/outbound/outbound-types.ts';
-import { PolicyDesk } from '../../../core/tunnel/policy-desk.ts';
+import { maxAsked, PolicyDesk } from '../../../core/tunnel/policy-desk.ts';
 import { ManualClock, settle } from '../../support/manual-clock.ts';
 import { LoopbackEgress, NamedAddresses } from '../outbound/doubles.ts';
 
@@ -35,7 +35,7 @@ let clock: ManualClock;
 let lasting: LastingPolicies;
 let policies: ConfiguredPolicies;
 let desk: PolicyDesk;
-const use = (groups: GroupConfig[]): void => {
+const use = (groups: GroupConfig[], nodes = proxies): void => {
   const services: OutboundServices = {
     egress: new LoopbackEgress(),
     resolver: new NamedAddresses({}),
@@ -45,7 +45,7 @@ const use = (groups: GroupConfig[]): void => {
     clock,
     timeoutMs: 1000,
   };
-  policies = new ConfiguredPolicies({ proxies, groups }, services, lasting);
+  policies = new ConfiguredPolicies({ proxies: nodes, groups }, services, lasting);
   policies.takeOver();
 };
 
@@ -122,7 +122,7 @@ describe('choices', () => {
 
 describe('tests', () => {
   test('of a group, by its own address and time', async () => {
-    expect(desk.test({ policy: 'auto' })).toEqual({
+    expect(desk.test({ policy: 'auto' }, 1000)).toEqual({
       nodes: ['a', 'b'],
       test: { url: 'http://t.example/', expectedStatus: '*', timeout: 900 },
       startedAt: clock.now(),
@@ -135,22 +135,41 @@ describe('tests', () => {
   });
 
   test('of one node, by the usual address or that of a group; asked twice it is one test', () => {
-    expect(desk.test({ policy: 'b' }).test).toMatchObject({ url: 'https://www.gstatic.com/generate_204' });
-    expect(desk.test({ policy: 'b', group: 'auto' })).toMatchObject({ nodes: ['b'], test: { timeout: 900 } });
-    desk.test({ policy: 'b', group: 'auto' });
+    expect(desk.test({ policy: 'b' }, 1000).test).toMatchObject({ url: 'https://www.gstatic.com/generate_204' });
+    expect(desk.test({ policy: 'b', group: 'auto' }, 1000)).toMatchObject({ nodes: ['b'], test: { timeout: 900 } });
+    desk.test({ policy: 'b', group: 'auto' }, 1000);
     expect(desk.stopTests()).toBe(2);
   });
 
   test('of everything: each node by each group, and what cannot be dialled by none', () => {
-    const { nodes, test: by } = desk.test({});
+    const { nodes, test: by } = desk.test({}, 1000);
     expect(by).toBeUndefined();
     expect(nodes.toSorted()).toEqual(['COMPATIBLE', 'DIRECT', 'a', 'b']);
     desk.stopTests();
-    expect(() => desk.test({ policy: 'nobody' })).toThrow(expect.objectContaining({ code: 'POLICY_UNKNOWN' }));
+    expect(() => desk.test({ policy: 'nobody' }, 1000)).toThrow(expect.objectContaining({ code: 'POLICY_UNKNOWN' }));
+  });
+
+  test('of many nodes in many groups no more than one user may have, each node at least once', () => {
+    const nodes = Array.from(
+      { length: 3_000 },
+      (_, i): ProxyConfig => ({ type: 'socks5', name: `n${i}`, server: '127.0.0.1', port: 1 + i, udp: true }),
+    );
+    const members = nodes.map(({ name }) => name);
+    const many = Array.from({ length: 8 }, (_, i) =>
+      group(`g${i}`, members, { type: 'url-test', test: { ...test300, timeout: 1_000 + i } }),
+    );
+    use(many, nodes);
+    const { nodes: begun } = desk.test({}, 1000);
+    expect(new Set(begun).size).toBe(nodes.length + 2);
+    // A second request has no room; another user has.
+    expect(desk.test({ policy: 'g7' }, 1000).nodes).toEqual([]);
+    expect(desk.test({ policy: 'n1', group: 'g7' }, 1001).nodes).toEqual(['n1']);
+    expect(desk.stopTests()).toBe(maxAsked + 1);
+    expect(desk.test({ policy: 'n1', group: 'g7' }, 1000).nodes).toEqual(['n1']);
   });
 
   test('a node that does not answer is dead by that test, and the group leaves it', async () => {
-    desk.test({ policy: 'a', group: 'auto' });
+    desk.test({ policy: 'a', group: 'auto' }, 1000);
     await settle();
     await clock.advance(1000);
     await expect

@@ -134,3 +134,54 @@ test.each([
   expect(await tests.run(node.node, { ...usual, url })).toMatchObject({ ms: null, code });
   expect(node.asked).toEqual([]);
 });
+
+test('users and groups take turns: one who asks for thousands waits for himself alone', async () => {
+  const nodes = (name: string, count: number) =>
+    Array.from({ length: count }, (_, i) => new ScriptedNode(`${name}${i}`, clock));
+  const [many, few, own] = [nodes('many', 1000), nodes('few', 5), nodes('own', 5)];
+  const done: string[] = [];
+  const ask = (some: ScriptedNode[], client?: number) => {
+    for (const { node } of some)
+      void tests.run(node, usual, 'in-turn', undefined, client).then(() => done.push(node.name));
+  };
+  ask(many, 1000);
+  ask(few, 1001);
+  ask(own);
+  for (let i = 0; i < 40 && done.length < 40; i++) {
+    await settle();
+    await clock.advance(10);
+  }
+  const others = done.filter((name) => !name.startsWith('many'));
+  expect(others).toHaveLength(10);
+  // Ten were under way before; then each client has every third place.
+  expect(Math.max(...others.map((name) => done.indexOf(name)))).toBeLessThan(30);
+});
+
+test('one that several wait for is begun when the first of them has a turn, and once', async () => {
+  const crowd = Array.from({ length: 200 }, (_, i) => new ScriptedNode(`n${i}`, clock));
+  const wanted = new ScriptedNode('wanted', clock);
+  for (const { node } of crowd) void tests.run(node, usual, 'in-turn', undefined, 1000);
+  const late = tests.run(wanted.node, usual, 'in-turn', undefined, 1000);
+  const soon = tests.run(wanted.node, usual, 'in-turn', undefined, 1001);
+  for (let i = 0; i < 5; i++) {
+    await settle();
+    await clock.advance(10);
+  }
+  expect((await Promise.all([late, soon])).map((delay) => delay?.ms)).toEqual([10, 10]);
+  expect(wanted.asked).toHaveLength(1);
+  expect(crowd.filter(({ asked }) => asked.length > 0).length).toBeLessThan(200);
+});
+
+test('thousands that give up leave the queue one by one, whatever stands behind them', async () => {
+  const stop = new AbortController();
+  const crowd = Array.from({ length: 5_000 }, (_, i) => new ScriptedNode(`n${i}`, clock));
+  const outcomes = crowd.map(({ node }) => tests.run(node, usual, 'in-turn', stop.signal, 1000));
+  const last = new ScriptedNode('last', clock);
+  const kept = tests.run(last.node, usual, 'in-turn', undefined, 1000);
+  stop.abort();
+  expect((await Promise.all(outcomes)).every((delay) => delay === undefined)).toBe(true);
+  await settle();
+  await clock.advance(10);
+  expect(await kept).toMatchObject({ ms: 10 });
+  expect(crowd.filter(({ asked }) => asked.length > 0).length).toBeLessThanOrEqual(10);
+});
