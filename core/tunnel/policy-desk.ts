@@ -22,9 +22,11 @@ const maxLooks = 100_000;
 
 export class PolicyDesk implements TopicSource<'proxies'> {
   readonly #options: PolicyDeskOptions;
-  /** Tests that people have asked for, by user, then by node and kind of test. */
-  readonly #asked = new Map<number, Set<string>>();
-  #stop = new AbortController();
+  /**
+   * Tests that people have asked for, by user, then by node and kind of test; each with its own end: a signal takes the longer for a
+   * listener the more it has.
+   */
+  readonly #asked = new Map<number, Map<string, AbortController>>();
 
   constructor(options: PolicyDeskOptions) {
     this.#options = options;
@@ -87,11 +89,10 @@ export class PolicyDesk implements TopicSource<'proxies'> {
 
   /** Ends the tests that `test` has begun; returns how many. */
   stopTests(): number {
-    const count = [...this.#asked.values()].reduce((sum, { size }) => sum + size, 0);
-    this.#stop.abort();
-    this.#stop = new AbortController();
+    const stops = [...this.#asked.values()].flatMap((asked) => [...asked.values()]);
     this.#asked.clear();
-    return count;
+    for (const stop of stops) stop.abort();
+    return stops.length;
   }
 
   /**
@@ -130,19 +131,19 @@ export class PolicyDesk implements TopicSource<'proxies'> {
   /** Returns whether it is under way. */
   #begin(node: TestedNode, test: NodeTest, uid: number): boolean {
     const key = `${node.identity}\n${testKey(test)}`;
-    const asked = this.#asked.get(uid) ?? new Set<string>();
+    const asked = this.#asked.get(uid) ?? new Map<string, AbortController>();
     if (asked.has(key)) return true;
     if (asked.size >= maxAsked) return false;
     this.#asked.set(uid, asked);
-    asked.add(key);
-    void this.#run(node, test, uid, key);
+    const stop = new AbortController();
+    asked.set(key, stop);
+    void this.#run(node, test, uid, key, stop);
     return true;
   }
 
-  async #run(node: TestedNode, test: NodeTest, uid: number, key: string): Promise<void> {
-    const { signal } = this.#stop;
-    await this.#options.lasting.tests.run(node, test, 'in-turn', signal, uid);
-    if (signal.aborted) return;
+  async #run(node: TestedNode, test: NodeTest, uid: number, key: string, stop: AbortController): Promise<void> {
+    await this.#options.lasting.tests.run(node, test, 'in-turn', stop.signal, uid);
+    if (stop.signal.aborted) return;
     const asked = this.#asked.get(uid);
     if (asked?.delete(key) === true && asked.size === 0) this.#asked.delete(uid);
   }
