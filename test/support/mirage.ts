@@ -62,9 +62,16 @@ export class Mirage {
 
   /** Runs the command line. */
   async cli(...args: string[]): Promise<Finished> {
-    return await this.machine.run(process.execPath, [this.#cliMain, ...args, '--socket', this.runtimeDir], {
+    const { words, env } = this.command(...args);
+    return await this.machine.run(process.execPath, words.slice(1), { env });
+  }
+
+  /** What `cli` runs. */
+  command(...args: string[]): { words: string[]; env: Record<string, string> } {
+    return {
+      words: [process.execPath, this.#cliMain, ...args, '--socket', this.runtimeDir],
       env: { NO_COLOR: '1', XDG_CONFIG_HOME: `${this.machine.directory}/config` },
-    });
+    };
   }
 
   /** Starts `mirage serve`; its output has the link. */

@@ -83,9 +83,9 @@ export class SubscriptionServer {
     this.#server.on('clientError', (_, socket) => socket.destroy());
   }
 
-  static async start(certified?: Certified): Promise<SubscriptionServer> {
+  static async start(certified?: Certified, host = '127.0.0.1', port = 0): Promise<SubscriptionServer> {
     const server = new SubscriptionServer(certified);
-    server.#server.listen(0, '127.0.0.1');
+    server.#server.listen(port, host);
     await once(server.#server, 'listening');
     return server;
   }
