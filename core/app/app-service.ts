@@ -147,6 +147,7 @@ export class AppService implements MirageBridge, Service {
     if (isRelayed(method)) return this.#helper.call(method, unchecked(params));
     const handlers: { [N in OwnMethodName]: (params: AppParams<N>) => Promise<AppResult<N>> } = {
       getAppInfo: async () => this.#appInfo(),
+      ruleLines: async () => ({ lines: [...this.#profile.ruleLines] }),
       reloadProfile: () => this.#withInfo(this.#profile.reload()),
       useProfile: ({ id }) => this.#withInfo(this.#profile.use(id)),
       recognise: async ({ text }) => recognise(text),

@@ -113,6 +113,12 @@ export class ProfileInForce {
     return this.#outcome.state === 'refused' ? (this.#outcome.error?.message ?? '') : undefined;
   }
 
+  /** Where the rules in force stand; empty while those of another configuration are. */
+  get ruleLines(): readonly number[] {
+    const { state, lastGood } = this.#outcome;
+    return state === 'applied' && lastGood === undefined ? (this.#profile.ruleLines ?? []) : [];
+  }
+
   get info(): Info {
     const { path, problems } = this.#profile;
     return {

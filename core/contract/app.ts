@@ -114,6 +114,11 @@ const ownMethods = {
   setLanguage: { params: z.strictObject({ language: z.enum(['en', 'zh-CN']) }), result: z.strictObject({}) },
   /** Reads the profile file again and applies it; answers its problems. */
   reloadProfile: { params: z.strictObject({}), result: appInfoSchema },
+  /**
+   * The line of the profile in use where each rule in force stands, in the order of the rules; negative: of its override. Empty
+   * while another configuration is in force.
+   */
+  ruleLines: { params: z.strictObject({}), result: z.strictObject({ lines: z.array(z.number().int()) }) },
   /** Chooses the profile in use, by id, and applies it; open flows stay. */
   useProfile: { params: z.strictObject({ id: profileId }), result: appInfoSchema },
   /** Ends what brings a profile into force; what was in force before stays, and its profile is in use again. */

@@ -23,6 +23,8 @@ export interface LoadedProfile {
   readonly problems: ConfigProblem[];
   /** What it names and does not contain; absent when it is not a profile at all. */
   readonly wanted?: Wanted;
+  /** The line of each rule of `config`; negative: in the override. */
+  readonly ruleLines?: readonly number[];
   /** Where files that it names may be; undefined where none may. */
   readonly directory?: string;
 }

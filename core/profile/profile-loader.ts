@@ -64,8 +64,16 @@ export interface ParsedProfile {
   readonly problems: ConfigProblem[];
   /** Absent when it is not a profile at all. */
   readonly wanted?: Wanted;
+  /** The line of each rule of `config`; negative: in the override. */
+  readonly ruleLines?: readonly number[];
   /** Keys of the top level that the override names. */
   readonly overridden?: ReadonlySet<string>;
+}
+
+/** What is found beside the configuration. */
+interface Findings {
+  wanted: Wanted;
+  ruleLines: readonly number[];
 }
 
 export interface LoadingOptions {
@@ -139,11 +147,11 @@ export function loadProfile(text: string, contents = noContents, options: Loadin
   );
   if (!source.complete) return { failure: 'CONFIG_SYNTAX', problems: problems.sorted() };
   const root = new YamlValue(source, source.root, null, '', 0);
-  const wanted: Wanted = { ...noWishes };
-  const config = readProfile(root, contents, wanted, lowPorts);
+  const found: Findings = { wanted: { ...noWishes }, ruleLines: [] };
+  const config = readProfile(root, contents, found, lowPorts);
   if (!problems.forbids && config !== undefined) checkContract(config, root);
   if (problems.forbids || config === undefined) return { failure: 'CONFIG_INVALID', problems: problems.sorted() };
-  return { config, problems: problems.sorted(), wanted, overridden: source.overridden };
+  return { config, problems: problems.sorted(), ...found, overridden: source.overridden };
 }
 
 /** What is too large, or no YAML of Clash's at all. */
@@ -165,7 +173,12 @@ function withoutMark(text: string): string {
   return text.startsWith('\ufeff') ? text.slice(1) : text;
 }
 
-function readProfile(root: YamlValue, contents: ProviderSource, wanted: Wanted, lowPorts: boolean): Config | undefined {
+function readProfile(
+  root: YamlValue,
+  contents: ProviderSource,
+  found: Findings,
+  lowPorts: boolean,
+): Config | undefined {
   if (root.isNothing) {
     root.error('PROFILE_EMPTY', {}, 'PROFILE_KEYS');
     return undefined;
@@ -176,7 +189,7 @@ function readProfile(root: YamlValue, contents: ProviderSource, wanted: Wanted, 
     map.entries().map(([key]) => key),
     (key) => map.plainText(key),
   );
-  if (foreign === undefined) return effectiveConfig(readParts(map, contents, wanted, lowPorts));
+  if (foreign === undefined) return effectiveConfig(readParts(map, contents, found, lowPorts));
   root.error(foreign.code, foreign.values, foreign.hint);
   return undefined;
 }
@@ -195,7 +208,7 @@ function checkContract(config: Config, root: YamlValue): void {
   root.error('PROFILE_TOO_MUCH', { limit: String(maxConfigBytes / 1024 / 1024) });
 }
 
-function readParts(map: YamlMap, contents: ProviderSource, wanted: Wanted, lowPorts: boolean): ProfileParts {
+function readParts(map: YamlMap, contents: ProviderSource, found: Findings, lowPorts: boolean): ProfileParts {
   const logLevel = map
     .take('log-level')
     ?.lenient.choice(['debug', 'info', 'warning', 'error', 'silent'], { warn: 'warning', trace: 'debug' });
@@ -227,7 +240,7 @@ function readParts(map: YamlMap, contents: ProviderSource, wanted: Wanted, lowPo
   if (ruleList === undefined && (mode === undefined || mode === 'rule')) map.warning('NO_RULES', {}, 'MATCH_LAST');
   const subRuleMap = map.take('sub-rules');
   const isIdle = mode === 'direct' || mode === 'global';
-  const { rules, subRules } = readRules(
+  const { rules, lines, subRules } = readRules(
     isIdle ? ruleList?.lenient : ruleList,
     isIdle ? subRuleMap?.lenient : subRuleMap,
     names,
@@ -239,9 +252,12 @@ function readParts(map: YamlMap, contents: ProviderSource, wanted: Wanted, lowPo
   const all = [...proxies, ...provided.proxies].slice(0, maxProxies);
   const allRules = [rules, ...Object.values(subRules)].flat();
   const named = readSets(allRules, dns, { providers: ruleProviders, geo }, contents, map);
-  wanted.nodes = Array.from(nodeProviders.values(), ({ provider }) => provider);
-  wanted.sets = named.wanted;
-  wanted.uses = providerUses(allRules, groupProviders);
+  found.wanted = {
+    nodes: Array.from(nodeProviders.values(), ({ provider }) => provider),
+    sets: named.wanted,
+    uses: providerUses(allRules, groupProviders),
+  };
+  found.ruleLines = lines;
   map.warnOfRest(notes);
   return {
     ...(logLevel === undefined ? {} : { logLevel }),

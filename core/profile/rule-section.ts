@@ -10,6 +10,8 @@ import type { YamlValue } from './yaml-value.ts';
 
 export interface RuleSections {
   readonly rules: RuleConfig[];
+  /** The line of each of them; negative: in the override. */
+  readonly lines: readonly number[];
   readonly subRules: Record<string, RuleConfig[]>;
 }
 
@@ -34,7 +36,18 @@ export function readRules(
   const main = list === undefined ? [] : readList(list, { names, room, lists: map, isMain: true });
   const tree = new SubRuleTree(written);
   const kept = Array.from(written.keys(), (name) => [name, tree.listOf(name)] as const);
-  return { rules: tree.of(main), subRules: Object.fromEntries(kept) };
+  const rules = tree.of(main);
+  return { rules, lines: linesOf(rules, main), subRules: Object.fromEntries(kept) };
+}
+
+/** `rules` are those of `written` that were not left out, in the same order. */
+function linesOf(rules: readonly RuleConfig[], written: readonly WrittenRule[]): number[] {
+  let at = 0;
+  return rules.map((rule) => {
+    while (written[at]?.rule !== rule) at += 1;
+    const { line, file } = written[at]?.item.place ?? { line: 0 };
+    return file === 'override' ? -line : line;
+  });
 }
 
 interface ListContext {

@@ -55,7 +55,7 @@ export class YamlSource {
 
   /** Adds a problem at an offset in the text. */
   report(problem: Omit<ConfigProblem, 'line' | 'column' | 'file'>, offset: number): void {
-    this.#problems.add({ ...problem, ...this.#place(offset) });
+    this.#problems.add({ ...problem, ...this.place(offset) });
   }
 
   /** The node an alias stands for: the last one before it with that anchor. `undefined` when there is none. */
@@ -112,7 +112,7 @@ export class YamlSource {
     for (const error of document?.errors ?? []) {
       const isLoose = error.code === 'MISSING_CHAR' && error.message.startsWith('Comments must be separated');
       isSound &&= isLoose;
-      const place = this.#place(base + error.pos[0]);
+      const place = this.place(base + error.pos[0]);
       // What the parser says later about the same line follows from the first.
       if (lines.has(place.line)) continue;
       // Nor does it find its way back: each further token would be told.
@@ -131,7 +131,8 @@ export class YamlSource {
     return isSound;
   }
 
-  #place(offset: number): ReturnType<YamlText['place']> {
+  /** Line and column of an offset, and of which text they are. */
+  place(offset: number): ReturnType<YamlText['place']> {
     const text = this.#texts.findLast(({ base }) => offset >= base) ?? this.#texts[0];
     return text?.place(offset) ?? { line: 1, column: 1 };
   }

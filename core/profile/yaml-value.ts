@@ -64,6 +64,11 @@ export class YamlValue implements YamlParent {
     return parent === '' ? this.#key : `${parent}.${this.#key}`;
   }
 
+  /** Line and column where it stands. */
+  get place(): ReturnType<YamlSource['place']> {
+    return this.source.place(this.#offset);
+  }
+
   /** Whether nothing stands here (`key:` or `null`). */
   get isNothing(): boolean {
     return this.node === null || (isScalar(this.node) && this.node.value === null);

@@ -5,10 +5,14 @@ import { type RefObject, useEffect, useLayoutEffect, useRef } from 'react';
 export function useModal(onShown?: () => void): RefObject<HTMLDialogElement | null> {
   const dialog = useRef<HTMLDialogElement>(null);
   const shown = useRef(onShown);
-  // After a menu that it was asked for from has given the focus back.
   useEffect(() => {
-    dialog.current?.showModal();
-    shown.current?.();
+    const show = (): void => {
+      if (dialog.current === null || dialog.current.open) return;
+      dialog.current.showModal();
+      shown.current?.();
+    };
+    // After a menu that it was asked for from has gone and given the focus back: React does that in the next microtask.
+    queueMicrotask(() => queueMicrotask(show));
   }, []);
   // Before it leaves the page: one that is gone gives nothing back.
   useLayoutEffect(() => {

@@ -199,6 +199,8 @@ export class MockBridge implements MirageBridge {
       return this.#snapshot;
     },
     listRules: () => mockRules.map((row) => ({ ...row, off: this.#rulesOff.has(row.index) })),
+    // The first stands in the override.
+    ruleLines: () => ({ lines: mockRules.map(({ index }) => (index === 0 ? -3 : index + 40)) }),
     switchRule: ({ index, on }) => {
       if (on) this.#rulesOff.delete(index);
       else this.#rulesOff.add(index);

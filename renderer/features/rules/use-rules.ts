@@ -7,11 +7,14 @@ import { errorDataOf } from '../../bridge/error-data.ts';
 import { useLive, useServices } from '../../stores/services.ts';
 
 const pollMs = 2000;
+const nowhere: readonly number[] = [];
 /** A long list is expensive to send: its hits are looked at less often. */
 const longList = 5000;
 const longPollMs = 15_000;
 
 export interface RulesState {
+  /** The line of the profile of each; negative: of its override. Empty where that is not known. */
+  readonly lines: readonly number[];
   /** Undefined until answered. */
   readonly rules: readonly RuleRow[] | undefined;
   readonly error: ErrorData | undefined;
@@ -22,7 +25,10 @@ export interface RulesState {
 export function useRules(): RulesState {
   const { bridge } = useServices();
   const hash = useLive((state) => state.snapshot?.config.hash);
-  const [state, setState] = useState<Omit<RulesState, 'switchRule'>>({ rules: undefined, error: undefined });
+  // The helper may be ahead of what the app process knows to be in force.
+  const applied = useLive(({ info }) => info?.profile?.state === 'applied');
+  const [lines, setLines] = useState(nowhere);
+  const [state, setState] = useState<Pick<RulesState, 'rules' | 'error'>>({ rules: undefined, error: undefined });
   useEffect(() => {
     // Without a snapshot there is no helper to ask; another configuration is asked for at once.
     if (hash === undefined) return undefined;
@@ -45,6 +51,17 @@ export function useRules(): RulesState {
       clearTimeout(timer);
     };
   }, [bridge, hash]);
+  useEffect(() => {
+    if (hash === undefined || !applied) return undefined;
+    let wanted = true;
+    bridge.call('ruleLines', {}).then(
+      (answer) => wanted && setLines(answer.lines),
+      () => wanted && setLines(nowhere), // told where they come from or not, the rules are shown
+    );
+    return () => {
+      wanted = false;
+    };
+  }, [bridge, hash, applied]);
   const switchRule = useCallback(
     (row: RuleRow, on: boolean) => {
       const change = async () => {
@@ -59,7 +76,7 @@ export function useRules(): RulesState {
     },
     [bridge],
   );
-  return { ...state, switchRule };
+  return { ...state, lines: applied ? lines : nowhere, switchRule };
 }
 
 /** What the helper knows it by, besides its place. */

@@ -61,6 +61,15 @@ describe('profile', () => {
     problems: [],
   };
 
+  test('where rules stand is told of the profile that is in force, of no other', async () => {
+    profiles = new ProfileLibraryDouble({ one: { ...ownProfile, ruleLines: [3, -1] } });
+    const service = await started();
+    expect(await service.call('ruleLines', {})).toEqual({ lines: [] });
+    helper.up();
+    await settle();
+    expect(await service.call('ruleLines', {})).toEqual({ lines: [3, -1] });
+  });
+
   test('another one is used: applied at once, the window sees the list; one that is not there changes nothing', async () => {
     profiles = new ProfileLibraryDouble({ one: ownProfile, two: other });
     const service = await started();

@@ -419,3 +419,19 @@ describe('limits', () => {
     expect(load(`rules:\n${rules.join('\n')}\n  - MATCH,DIRECT`).rules).toHaveLength(50_001);
   });
 });
+
+test('where each rule stands is known, whatever is left out between them; of an override, its own line', () => {
+  const text = `mixed-port: 7890
+rules:
+  - DOMAIN,a.example,DIRECT
+  - NONSENSE,b.example,DIRECT
+  - DOMAIN,c.example,nobody
+  - { }
+  - MATCH,DIRECT
+`;
+  const plain = loadProfile(text);
+  expect(plain.config?.rules.map(({ payload }) => payload)).toEqual(['a.example', 'c.example', '']);
+  expect(plain.ruleLines).toEqual([3, 5, 7]);
+  const overridden = loadProfile(text, undefined, { override: '# mine\n+rules:\n  - DOMAIN,own.example,REJECT\n' });
+  expect(overridden.ruleLines).toEqual([-3, 3, 5, 7]);
+});

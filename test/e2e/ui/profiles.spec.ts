@@ -37,7 +37,7 @@ const subscriptions: NonNullable<Scenario['profiles']> = [
     name: '机场 A',
     source,
     active: true,
-    subscription: { ...kept, info: { upload: 2e9, download: 46e9, total: 50e9, expires: now + 3 * day + 1000 } },
+    subscription: { ...kept, info: { upload: 2e9, download: 46e9, total: 50e9, expires: now + 3.5 * day } },
   },
   {
     id: 'b',
@@ -102,18 +102,18 @@ test('renamed and removed by keyboard, each after a question; the one in use sta
   await profiles(page);
   const more = page.getByRole('button', { name: 'More about B' });
   await more.press('Enter');
-  await page.keyboard.press('Enter');
-  await page.getByRole('dialog', { name: 'Rename the profile' }).waitFor();
+  await page.getByRole('menuitem', { name: 'Rename…' }).press('Enter');
+  const renaming = page.getByRole('dialog', { name: 'Rename the profile' });
+  await expect.poll(() => isFocused(renaming.getByRole('textbox'))).toBe(true);
   await page.keyboard.type('Work');
   await page.keyboard.press('Enter');
   await expect.poll(() => card(page, 'b').innerText()).toContain('Work');
-  expect(await isFocused(page.getByRole('button', { name: 'More about Work' }))).toBe(true);
+  await expect.poll(() => isFocused(page.getByRole('button', { name: 'More about Work' }))).toBe(true);
   await page.keyboard.press('Enter');
-  await page.keyboard.press('End');
-  await page.keyboard.press('Enter');
+  await page.getByRole('menuitem', { name: 'Remove…' }).press('Enter');
   const question = page.getByRole('dialog', { name: 'Remove Work?' });
-  await question.waitFor();
-  await page.keyboard.press('Enter'); // on "Cancel"
+  await expect.poll(() => isFocused(question.getByRole('button', { name: 'Cancel' }))).toBe(true);
+  await page.keyboard.press('Enter');
   await expect.poll(() => question.count()).toBe(0);
   expect(await card(page, 'b').count()).toBe(1);
   await page.getByRole('button', { name: 'More about Work' }).press('Enter');

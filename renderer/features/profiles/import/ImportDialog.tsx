@@ -31,14 +31,16 @@ function OpenDialog() {
   const progress = useLive(({ info }) => info?.adding);
   const others = useLive(({ info }) => (info?.profiles.length ?? 0) > 0);
   const { add, use, setUse } = useAdd();
-  const dialog = useModal();
   const field = useRef<HTMLTextAreaElement>(null);
   const cancel = useRef<HTMLButtonElement>(null);
-  const titleId = useId();
-  const textId = useId();
   const host = state?.offer?.host;
   // A question from outside is not answered by a key that was meant for something else.
-  useEffect(() => (host === undefined ? field : cancel).current?.focus(), [host]);
+  const settle = () => (host === undefined ? field : cancel).current?.focus();
+  const dialog = useModal(settle);
+  const titleId = useId();
+  const textId = useId();
+  // oxlint-disable-next-line react-hooks/exhaustive-deps -- when the question becomes another one
+  useEffect(settle, [host]);
   if (state === undefined) return null;
   const ready = originOf(state) !== undefined && !state.looking && !state.adding;
   const submit = (event: FormEvent) => {
