@@ -5,7 +5,7 @@
 import { type Cidr, cidrWithin, formatCidr, parseCidr } from '../../../base/cidr.ts';
 import type { Family } from '../../routes.ts';
 
-/** A route of a table of others: where to, and by which way. */
+/** A route of a table of others: where to, and by which way (or that there is none). */
 export interface OtherRoute {
   readonly prefix: string;
   /** Device and gateway; equal text is the same way. */
@@ -16,6 +16,8 @@ export interface Pieces {
   /** How many pieces there are, and the longest prefix length among them; 0 when the default is whole, or there is none. */
   readonly pieces: number;
   readonly longest: number;
+  /** Whether there is a whole default, or one in pieces. */
+  readonly hasDefault: boolean;
   /** The routes that are not pieces, and mean what they say; `text` as the kernel shows a prefix. */
   readonly rest: readonly { readonly prefix: number; readonly text: string }[];
 }
@@ -32,10 +34,11 @@ const internet = { 4: publicPart(cidrs('0.0.0.0/0'), 4), 6: publicPart(cidrs('20
 
 /** Divides the routes of one table, the whole default aside. */
 export function piecesOf(routes: readonly OtherRoute[], family: Family): Pieces {
-  const all = routes.flatMap(({ prefix, hop }) => {
+  const own = routes.flatMap(({ prefix, hop }) => {
     const cidr = parseCidr(prefix);
-    return cidr === undefined || cidr.family !== family || cidr.prefix === 0 ? [] : [{ cidr, hop }];
+    return cidr === undefined || cidr.family !== family ? [] : [{ cidr, hop }];
   });
+  const all = own.filter(({ cidr }) => cidr.prefix > 0);
   const open = all.filter(({ cidr }) => !special[family].some((each) => cidrWithin(cidr, each)));
   const byHop = Map.groupBy(open, ({ hop }) => hop);
   const coverage = new Map<string, bigint>();
@@ -60,7 +63,7 @@ export function piecesOf(routes: readonly OtherRoute[], family: Family): Pieces 
   const pieces = new Set(open.filter(({ hop }) => isDefault(hop)));
   const longest = Math.max(0, ...[...pieces].map(({ cidr }) => cidr.prefix));
   const rest = all.flatMap((each) => (pieces.has(each) ? [] : [{ prefix: each.cidr.prefix, text: textOf(each.cidr) }]));
-  return { pieces: pieces.size, longest, rest };
+  return { pieces: pieces.size, longest, hasDefault: pieces.size > 0 || all.length < own.length, rest };
 }
 
 /** As the kernel shows it: host bits cleared, a full-length prefix as a bare address. */

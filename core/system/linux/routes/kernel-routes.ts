@@ -9,6 +9,8 @@ import { type JsonObject, jsonObjects, ruleText } from './rule-text.ts';
 
 /** One `ip` call may take this long; it takes a few milliseconds unless the machine is stuck. */
 export const commandTimeoutMs = 5_000;
+/** Types of routes (linux/rtnetlink.h): one that leads somewhere, and those that refuse (blackhole, unreachable, prohibit). */
+const endsLook = new Set(['unicast', '1', '6', '7', '8']);
 /** Tables of others that are looked into; programs that route by policy have one or two. */
 const mostTables = 32;
 
@@ -30,7 +32,7 @@ export async function readOthers(runner: CommandRunner, family: Family): Promise
   const tables = [...new Set(rules.flatMap(({ table }) => table ?? []))].slice(0, mostTables);
   const routes = await Promise.all(
     tables.map(async (table): Promise<[number, OtherRoute[]]> => {
-      return [table, (await showTable(runner, family, table)).flatMap(otherRoute)];
+      return [table, (await showTable(runner, family, table)).flatMap((route) => otherRoute(route, family))];
     }),
   );
   return { rules, routes: new Map(routes) };
@@ -53,12 +55,12 @@ export function routeText(route: JsonObject, family: Family): string {
   return words.join(' ');
 }
 
-/** Routes that lead somewhere; `throw` and the like are the kernel's to understand. */
-function otherRoute(route: JsonObject): OtherRoute[] {
+/** Routes at which a look into the table ends. `throw` and the like are the kernel's to understand. */
+function otherRoute(route: JsonObject, family: Family): OtherRoute[] {
   const { type, dst, dev, gateway, nexthops } = route;
-  if (type !== undefined && type !== '1' && type !== 'unicast') return [];
-  if (dst === 'default' || typeof dst !== 'string') return [];
-  return [{ prefix: dst, hop: [dev, gateway, nexthops].map((part) => String(part ?? '')).join(' ') }];
+  if (!endsLook.has(String(type ?? 'unicast')) || typeof dst !== 'string') return [];
+  const prefix = dst === 'default' ? (family === 4 ? '0.0.0.0/0' : '::/0') : dst;
+  return [{ prefix, hop: [dev, gateway, nexthops, type].map((part) => String(part ?? '')).join(' ') }];
 }
 
 function isOurRule(rule: JsonObject): boolean {

@@ -4,8 +4,9 @@ import { type JsonObject, markOf, selectorOf } from './rule-text.ts';
 
 export interface OtherRule {
   readonly preference: number;
-  /** The words of its selector. */
+  /** The words of its selector, and whether it is for all packets but those (`not`): other words cannot be added to it then. */
   readonly selector: string;
+  readonly isNegated: boolean;
   /** Whether it is for programs of this machine that have chosen neither a source address nor an interface. */
   readonly concernsUs: boolean;
   /** A mark by which it chooses. `not fwmark X` leads everything else into a VPN, and X past it. */
@@ -15,6 +16,10 @@ export interface OtherRule {
   /** The table it looks into, and the destinations for which it does; undefined for all. */
   readonly table: number | undefined;
   readonly to: string | undefined;
+  /** Routes of the table with a prefix of this length or a shorter one do not count (suppress_prefixlength); -1 if all do. */
+  readonly suppressed: number;
+  /** Nor do some others of it (suppress_ifgroup): what leads somewhere is the kernel's to say. */
+  readonly suppressesGroup: boolean;
   /** Only for devices of a VRF (ip-vrf(8)). */
   readonly isVrf: boolean;
   /** It does nothing; `goto` rules lead to it. */
@@ -24,7 +29,7 @@ export interface OtherRule {
 export interface OtherRules {
   /** In the order in which the kernel asks them. */
   readonly rules: readonly OtherRule[];
-  /** Their tables, without their default routes. */
+  /** Their tables. */
   readonly routes: ReadonlyMap<number, readonly OtherRoute[]>;
 }
 
@@ -78,6 +83,7 @@ function readRule(rule: JsonObject): OtherRule {
   return {
     preference: Number(rule['priority'] ?? 0),
     selector: selectorOf(rule),
+    isNegated,
     concernsUs:
       isNegated ||
       ((rule['src'] === undefined || rule['src'] === 'all') &&
@@ -87,6 +93,8 @@ function readRule(rule: JsonObject): OtherRule {
     needsMark: isMarked && !isNegated,
     table: Number.isInteger(table) && table > 0 ? table : undefined,
     to: isNegated ? undefined : destinationOf(rule),
+    suppressed: Number(rule['suppress_prefixlen'] ?? -1),
+    suppressesGroup: rule['suppress_ifgroup'] !== undefined,
     isVrf: rule['l3mdev'] !== undefined,
     isNop: rule['nop'] !== undefined,
   };

@@ -5,12 +5,11 @@
 import { AppError } from '../../../base/app-error.ts';
 import { type Cidr, parseCidr } from '../../../base/cidr.ts';
 import type { Family, RouteConfig } from '../../routes.ts';
-import { piecesOf, textOf } from './default-pieces.ts';
+import { type Pieces, piecesOf, textOf } from './default-pieces.ts';
 import {
   firstPreference,
   localPreference,
   localTable,
-  lookups,
   mainTable,
   marks,
   type OtherRules,
@@ -222,15 +221,25 @@ class FamilyPlan {
   #specific(): string[] {
     const kept = new Set<string>();
     const found = new Set<string>();
-    for (const { selector, table, to } of lookups(this.#others)) {
-      const { longest, pieces, rest } = piecesOf(this.#others.routes.get(table) ?? [], this.#family);
-      if (to !== undefined) {
+    /** Whether a rule of others comes first that may take everything: then they say where the networks of the main table are. */
+    let isPreceded = false;
+    let isMainAsked = false;
+    for (const { isNegated, selector, suppressed, suppressesGroup, table, to } of takers(this.#others)) {
+      const { hasDefault, longest, pieces, rest } = this.#routesOf(table);
+      if (table === undefined) {
+        isPreceded = true;
+      } else if (to !== undefined) {
         if (piecesOf([{ prefix: to, hop: '' }], this.#family).pieces === 0) kept.add(selector);
-      } else if (table === mainTable) {
-        if (pieces > 0) for (const { prefix, text } of rest) if (prefix <= longest) kept.add(`to ${text}`);
-        found.add(`${selector} lookup main suppress_prefixlength ${Math.max(1, longest)}`.trim());
+        else isPreceded = true;
+      } else if (table !== mainTable) {
+        for (const { text } of rest) kept.add(isNegated ? `to ${text}` : `${selector} to ${text}`.trim());
+        isPreceded ||= hasDefault && suppressed < 0;
+      } else if (isPreceded || suppressesGroup) {
+        if (!isMainAsked) for (const { text } of rest) kept.add(`to ${text}`);
       } else {
-        for (const { text } of rest) kept.add(`${selector} to ${text}`.trim());
+        if (pieces > 0) for (const { prefix, text } of rest) if (prefix <= longest) kept.add(`to ${text}`);
+        found.add(`${selector} lookup main suppress_prefixlength ${Math.max(1, suppressed, longest)}`.trim());
+        isMainAsked ||= selector === '';
       }
     }
     const nearest = [...kept].toSorted((a, b) => lengthOf(a) - lengthOf(b)).slice(0, mostKept);
@@ -238,6 +247,10 @@ class FamilyPlan {
       ...nearest.map((text) => this.#past('kept', text)),
       ...[...found].slice(0, mostLookups).map((text) => this.#rule('specific', text)),
     ];
+  }
+
+  #routesOf(table = 0): Pieces {
+    return piecesOf(this.#others.routes.get(table) ?? [], this.#family);
   }
 
   #local(): string[] {

@@ -24,7 +24,7 @@ describe('reading', () => {
     );
     runner.answers.set(
       'ip -4 -N -j route show table 52',
-      '[{"dst":"default","dev":"tailscale0"},{"dst":"192.168.77.0/24","dev":"tailscale0"},{"type":"9","dst":"10.0.0.0/8"}]',
+      '[{"dst":"default","dev":"tailscale0"},{"dst":"192.168.77.0/24","dev":"tailscale0"},{"type":"9","dst":"10.0.0.0/8"},{"type":"6","dst":"192.0.2.0/24"}]',
     );
     runner.answers.set('ip -4 -N -j route show table 253', commandFailure('Error: ipv4: FIB table does not exist.'));
     runner.answers.set('ip -4 -N -j route show table main', '[{"dst":"10.20.0.0/24","dev":"eth0"}]');
@@ -32,8 +32,15 @@ describe('reading', () => {
     const { rules, routes } = await readOthers(runner, 4);
     expect(rules.map(({ preference }) => preference)).toEqual([5270, 32_766, 32_767]);
     expect([...routes]).toEqual([
-      [52, [{ prefix: '192.168.77.0/24', hop: 'tailscale0  ' }]],
-      [254, [{ prefix: '10.20.0.0/24', hop: 'eth0  ' }]],
+      [
+        52,
+        [
+          { prefix: '0.0.0.0/0', hop: 'tailscale0   ' },
+          { prefix: '192.168.77.0/24', hop: 'tailscale0   ' },
+          { prefix: '192.0.2.0/24', hop: '   6' },
+        ],
+      ],
+      [254, [{ prefix: '10.20.0.0/24', hop: 'eth0   ' }]],
       [253, []],
     ]);
   });

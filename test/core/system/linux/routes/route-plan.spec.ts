@@ -198,6 +198,7 @@ function besides(others: Others, family: Family = 4): string[] {
 
 const main0 = '+7 lookup main suppress_prefixlength 1';
 const halves = (hop: string): OtherRoute[] => ['0.0.0.0/1', '128.0.0.0/1'].map((prefix) => ({ prefix, hop }));
+const whole: OtherRoute[] = [{ prefix: '0.0.0.0/0', hop: 'tun0' }];
 const wgQuick: JsonObject[] = [
   { priority: 32_764, src: 'all', table: '254', suppress_prefixlen: 0 },
   { priority: 32_765, not: null, src: 'all', fwmark: '0xca6c', table: '51820' },
@@ -282,7 +283,56 @@ describe('beside other programs', () => {
     [
       'halves in a table of its own',
       othersWith([{ priority: 100, src: 'all', table: '77' }], { 254: lan, 77: halves('tun0') }),
-      ['from 79', '+7 lookup main suppress_prefixlength 1'],
+      ['from 79', '+6 to 172.17.0.0/16 past', '+6 to 10.20.0.0/24 past'],
+    ],
+    [
+      'a table with nothing but a default: where the LAN is, it says too',
+      othersWith([{ priority: 1000, src: 'all', table: '77' }], { 254: lan, 77: whole }),
+      ['from 980', '+6 to 172.17.0.0/16 past', '+6 to 10.20.0.0/24 past'],
+    ],
+    [
+      'the same behind the main table',
+      othersWith([{ priority: 40_000, src: 'all', table: '77' }], { 254: lan, 77: whole }),
+      ['from 5380', main0],
+    ],
+    [
+      'the same for a user, for TCP, and for all but a network',
+      othersWith(
+        [
+          { priority: 20_000, src: 'all', uid_start: 1000, uid_end: 1000, table: '77' },
+          { priority: 20_001, src: 'all', ipproto: 'tcp', table: '77' },
+          { priority: 20_002, not: null, src: 'all', dst: '192.168.0.0', dstlen: 16, table: '77' },
+        ],
+        { 254: lan, 77: [...whole, { prefix: '192.168.9.0/24', hop: 'wg0' }] },
+      ),
+      [
+        'from 5380',
+        '+6 to 172.17.0.0/16 past',
+        '+6 uidrange 1000-1000 to 192.168.9.0/24 past',
+        '+6 ipproto 6 to 192.168.9.0/24 past',
+        '+6 to 192.168.9.0/24 past',
+        '+6 to 10.20.0.0/24 past',
+      ],
+    ],
+    [
+      'a rule that refuses all that comes to it, and one that leads past the main table',
+      othersWith([{ priority: 20_000, src: 'all', uid_start: 1000, uid_end: 1000, action: '7' }], { 254: lan }),
+      ['from 5380', '+6 to 172.17.0.0/16 past', '+6 to 10.20.0.0/24 past'],
+    ],
+    [
+      'a group of devices that does not count',
+      othersWith([{ priority: 20_000, src: 'all', table: '254', suppress_ifgroup: '9' }], { 254: lan }),
+      ['from 5380', '+6 to 172.17.0.0/16 past', '+6 to 10.20.0.0/24 past', main0],
+    ],
+    [
+      'a table whose default does not count',
+      othersWith([{ priority: 20_000, src: 'all', table: '77', suppress_prefixlen: 0 }], { 254: lan, 77: whole }),
+      ['from 5380', main0],
+    ],
+    [
+      'wg-quick with networks in its table, which are for all but its own packets',
+      othersWith(wgQuick, { 254: lan, 51820: [...whole, { prefix: '192.168.9.0/24', hop: 'wg0' }] }),
+      ['from 5380', '+4 fwmark 0xca6c past', '+6 to 192.168.9.0/24 past', main0],
     ],
     [
       'networks of a company, large ones too, are no pieces',
@@ -333,7 +383,7 @@ describe('beside other programs', () => {
         ],
         { 254: lan },
       ),
-      ['from 5380', '+6 to 192.168.77.0/24 past', '+7 lookup main suppress_prefixlength 1'],
+      ['from 5380', '+6 to 172.17.0.0/16 past', '+6 to 192.168.77.0/24 past', '+6 to 10.20.0.0/24 past'],
     ],
     [
       'wg-quick and Tailscale together',
