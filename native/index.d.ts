@@ -189,8 +189,11 @@ export type Verdict =
    * and `port` its port; with some they are the first proxy's. At most 32, each spoken through those before.
    */
   | { kind: 'dial'; hops: Hop[]; port: number; layers: Layer[]; timeoutMs: number }
-  /** `reset`: RST, for UDP ICMP port unreachable. `unreachable`: ICMP host unreachable. `drop`: silence. */
-  | { kind: 'reject'; how: 'reset' | 'unreachable' | 'drop' }
+  /**
+   * `reset`: RST, for UDP ICMP port unreachable. `no-route` and `unreachable`: ICMP network and host unreachable, for UDP by codes
+   * of which a socket hears. `drop`: silence.
+   */
+  | { kind: 'reject'; how: 'reset' | 'no-route' | 'unreachable' | 'drop' }
   /**
    * TCP: accept now and wait for `atLeast` bytes; UDP: wait for `atLeast` datagrams. Answered by `peeked`. After it a dial's
    * failure can only be told by RST. Allowed again after `peeked`.
@@ -199,9 +202,12 @@ export type Verdict =
 
 /**
  * `direct`: requests go to the first hop that has a way, with their hop limit; replies and ICMP errors come back as if from
- * `destination`, or from whoever sent the error. `refuse`: ICMP "administratively prohibited", or silence.
+ * `destination`, or from whoever sent the error. `refuse`: ICMP "administratively prohibited", "network" or "host unreachable", or
+ * silence.
  */
-export type EchoVerdict = { kind: 'direct'; hops: Hop[] } | { kind: 'refuse'; silently: boolean };
+export type EchoVerdict =
+  | { kind: 'direct'; hops: Hop[] }
+  | { kind: 'refuse'; how: 'prohibited' | 'no-route' | 'unreachable' | 'silence' };
 
 export interface EngineMetrics {
   offloads: string; // e.g. "csum,tso4,tso6,tso_ecn"

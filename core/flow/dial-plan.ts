@@ -60,8 +60,8 @@ export interface DialPlan {
   readonly timeoutMs: number;
 }
 
-/** `reset`: RST, for UDP ICMP port unreachable; `unreachable`: ICMP host unreachable; `drop`: silence. */
-export type RejectHow = 'reset' | 'unreachable' | 'drop';
+/** `reset`: RST, for UDP ICMP port unreachable; `no-route` and `unreachable`: ICMP network, host unreachable; `drop`: silence. */
+export type RejectHow = 'reset' | 'no-route' | 'unreachable' | 'drop';
 
 /** What an outbound wants done with a flow that the data plane holds. */
 export type FlowPlan = DialPlan | { readonly kind: 'reject'; readonly how: RejectHow };

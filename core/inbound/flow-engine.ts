@@ -72,8 +72,8 @@ export interface EchoAsked {
 
 export type EchoVerdict =
   | { readonly kind: 'direct'; readonly hops: readonly Hop[] }
-  /** By ICMP, or silently. */
-  | { readonly kind: 'refuse'; readonly silently: boolean };
+  /** By ICMP, or not at all. */
+  | { readonly kind: 'refuse'; readonly how: 'prohibited' | 'no-route' | 'unreachable' | 'silence' };
 
 export interface FlowEngineHandlers {
   onOpen(flow: FlowOpen): void;

@@ -71,7 +71,7 @@ const proxyCodes: Partial<Record<ErrorCode, ErrorCode>> = {
 
 /** Rejections other than a reset, which stands for every trouble that is ours or the proxy's. */
 const rejections: Partial<Record<ErrorCode, RejectHow>> = {
-  DIAL_NETWORK_UNREACHABLE: 'unreachable',
+  DIAL_NETWORK_UNREACHABLE: 'no-route',
   DIAL_HOST_UNREACHABLE: 'unreachable',
   DIAL_NAME_NOT_FOUND: 'unreachable',
   DIAL_TIMEOUT: 'drop',

@@ -5,7 +5,9 @@
 import { type Ip, ipFamily } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Logger } from '../base/logger.ts';
+import type { ErrorCode } from '../contract/error.ts';
 import type { EchoAsked, EchoVerdict } from '../inbound/flow-engine.ts';
+import { rejectHowOf } from '../outbound/dial-error.ts';
 import type { AddressNames, FakeIpView } from './enrich.ts';
 import { enrich } from './enrich.ts';
 import { decide, type FlowPolicy } from './policy.ts';
@@ -21,7 +23,7 @@ export interface EchoPolicyOptions {
   readonly timeoutMs: number;
 }
 
-const refused: EchoVerdict = { kind: 'refuse', silently: false };
+const refused: EchoVerdict = { kind: 'refuse', how: 'prohibited' };
 
 export class EchoPolicy {
   readonly #options: EchoPolicyOptions;
@@ -38,9 +40,9 @@ export class EchoPolicy {
       log.info('ping', { source: asked.source, destination: asked.destination, host, policy, verdict: verdict.kind });
       return verdict;
     } catch (caught) {
-      const reason = AppError.from(caught).message;
-      log.info('ping', { source: asked.source, destination: asked.destination, verdict: 'refuse', reason });
-      return refused;
+      const { code, message } = AppError.from(caught);
+      log.info('ping', { source: asked.source, destination: asked.destination, verdict: 'refuse', reason: message });
+      return { kind: 'refuse', how: howOf(code) };
     }
   }
 
@@ -70,10 +72,19 @@ export class EchoPolicy {
     const target = enriched.kind === 'guessed' ? to : metadata.destination;
     if (outbound.way === 'proxied') return { verdict: refused, ...told };
     const plan = await outbound.plan(target, 'icmp', signal);
-    if (plan.kind === 'reject') return { verdict: { kind: 'refuse', silently: plan.how === 'drop' }, ...told };
+    if (plan.kind === 'reject') {
+      return { verdict: { kind: 'refuse', how: plan.how === 'drop' ? 'silence' : 'prohibited' }, ...told };
+    }
     if (plan.layers.length > 0) return { verdict: refused, ...told };
     // A ping of one IP version cannot be answered by the other.
     const hops = plan.hops.filter(({ address }) => ipFamily(address) === ipFamily(destination));
-    return { verdict: hops.length === 0 ? refused : { kind: 'direct', hops }, ...told };
+    if (hops.length === 0) throw new AppError('DIAL_HOST_UNREACHABLE', 'it has no address of this IP version');
+    return { verdict: { kind: 'direct', hops }, ...told };
   }
+}
+
+/** What is not forbidden, but cannot be had, is told as the network would. */
+function howOf(code: ErrorCode): 'prohibited' | 'no-route' | 'unreachable' {
+  const how = rejectHowOf(code, 'udp');
+  return how === 'no-route' || how === 'unreachable' ? how : 'prohibited';
 }

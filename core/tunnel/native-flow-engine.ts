@@ -126,7 +126,7 @@ export class NativeFlowEngine implements FlowEngine {
       id,
       verdict.kind === 'direct'
         ? { kind: 'direct', hops: verdict.hops.map(({ address, device }) => ({ address, device })) }
-        : { kind: 'refuse', silently: verdict.silently },
+        : { kind: 'refuse', how: verdict.how },
     );
   }
 

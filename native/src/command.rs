@@ -58,15 +58,23 @@ pub struct HttpConnect {
 pub enum EchoVerdict {
     /// They go to the first hop that can be reached.
     Direct(Vec<Hop>),
-    Refuse {
-        silently: bool,
-    },
+    Refuse(Refusal),
+}
+
+/// What a program that pings is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    Prohibited,
+    NoRoute,
+    Unreachable,
+    Silent,
 }
 
 /// What the program is told.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Rejection {
     Reset,
+    NoRoute,
     Unreachable,
     Drop,
 }

@@ -2,7 +2,7 @@
 
 use crate::egress;
 use crate::event::{Attempt, AttemptEnd, Failure};
-use crate::options::Hop;
+use crate::options::{Hop, Sender};
 use crate::sys::{epoll, socket};
 use std::io;
 use std::net::SocketAddr;
@@ -35,7 +35,7 @@ struct Connecting {
 pub struct Dial {
     hops: Vec<Hop>,
     port: u16,
-    mark: u32,
+    sender: Sender,
     /// Whether the addresses are a proxy's.
     to_proxy: bool,
     next: usize,
@@ -50,11 +50,11 @@ pub struct Dial {
 
 impl Dial {
     /// Nothing is sent before the first `drive`.
-    pub fn new(hops: Vec<Hop>, port: u16, mark: u32, now: u64, timeout_ms: u64) -> Self {
+    pub fn new(hops: Vec<Hop>, port: u16, sender: Sender, now: u64, timeout_ms: u64) -> Self {
         Self {
             hops,
             port,
-            mark,
+            sender,
             to_proxy: false,
             next: 0,
             next_at: now,
@@ -128,7 +128,7 @@ impl Dial {
     fn start_next(&mut self, now: u64, watch: &mut dyn FnMut(BorrowedFd) -> io::Result<()>) {
         let hop = &self.hops[self.next];
         self.next += 1;
-        let begun = egress::begin_tcp(hop, self.port, self.mark)
+        let begun = egress::begin_tcp(hop, self.port, self.sender)
             .and_then(|fd| watch(fd.as_fd()).map(|()| fd));
         match begun {
             Ok(fd) => {
@@ -228,7 +228,7 @@ mod tests {
         let dial = Dial::new(
             vec![hop([127, 0, 0, 3]), hop([127, 0, 0, 2])],
             port,
-            0,
+            Sender::default(),
             0,
             2000,
         );
@@ -243,7 +243,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.2:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let ends = |hops: Vec<Hop>| {
-            let mut dial = Dial::new(hops, port, 0, 10, 2000);
+            let mut dial = Dial::new(hops, port, Sender::default(), 10, 2000);
             let mut now = 10;
             while let Progress::Pending { .. } = dial.drive(now, &mut |_| Ok(())) {
                 std::thread::sleep(Duration::from_millis(5));
@@ -271,9 +271,9 @@ mod tests {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
-        let dial = Dial::new(vec![hop([127, 0, 0, 1])], port, 0, 0, 2000);
+        let dial = Dial::new(vec![hop([127, 0, 0, 1])], port, Sender::default(), 0, 2000);
         assert!(matches!(run(dial), Progress::Failed(libc::ECONNREFUSED)));
-        let nobody = Dial::new(Vec::new(), port, 0, 0, 2000);
+        let nobody = Dial::new(Vec::new(), port, Sender::default(), 0, 2000);
         assert!(matches!(run(nobody), Progress::Failed(libc::EDESTADDRREQ)));
     }
 }

@@ -1,6 +1,8 @@
 //! Sockets that leave the machine: marked, and bound to the interface their destination was assigned.
 
-use crate::options::Hop;
+use crate::options::{Hop, Sender};
+use crate::sys::process::as_user;
+use crate::sys::route::{self, Query};
 use crate::sys::{datagram, socket};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -20,11 +22,35 @@ const SOL_RAW: libc::c_int = 255;
 const ICMP_FILTER: libc::c_int = 1;
 const ICMP6_FILTER: libc::c_int = 1;
 
+/// The hop by the interface that rules choose for this sender, where they look at users: it was chosen as for ourselves.
+/// Fails with ENETUNREACH if they refuse that user the way.
+pub fn hop_of(hop: &Hop, transport: (u8, u16), sender: Sender) -> io::Result<Hop> {
+    let (Some(_), true) = (
+        &hop.device,
+        sender.user.is_some() && route::looks_at_users(),
+    ) else {
+        return Ok(hop.clone());
+    };
+    let query = Query {
+        destination: hop.address,
+        mark: sender.mark,
+        transport: Some(transport),
+        uid: sender.user,
+    };
+    let route = route::find(&query)?.ok_or(io::Error::from_raw_os_error(libc::ENETUNREACH))?;
+    let device = match route.is_local {
+        true => None,
+        false => Some(route::device_name(&route)?),
+    };
+    Ok(Hop { device, ..*hop })
+}
+
 /// A TCP socket that has begun to connect (SO_MARK, SO_BINDTODEVICE, TCP_NODELAY).
-pub fn begin_tcp(hop: &Hop, port: u16, mark: u32) -> io::Result<OwnedFd> {
+pub fn begin_tcp(hop: &Hop, port: u16, sender: Sender) -> io::Result<OwnedFd> {
     let address = hop.socket_address(port);
-    let fd = socket::open(&address, libc::SOCK_STREAM)?;
-    mark_and_bind(fd.as_fd(), hop.device.as_deref(), mark)?;
+    let fd = as_user(sender.user, || socket::open(&address, libc::SOCK_STREAM))?;
+    let hop = hop_of(hop, (libc::IPPROTO_TCP as u8, port), sender)?;
+    mark_and_bind(fd.as_fd(), hop.device.as_deref(), sender.mark)?;
     tune_tcp(fd.as_fd());
     socket::connect(fd.as_fd(), &address)?;
     Ok(fd)
@@ -41,19 +67,24 @@ pub fn connect_udp(hop: &Hop, port: u16, mark: u32) -> io::Result<OwnedFd> {
 }
 
 /// The address of this machine from which datagrams to the hop leave.
-pub fn source_towards(hop: &Hop, port: u16, mark: u32) -> io::Result<IpAddr> {
+pub fn source_towards(hop: &Hop, port: u16, sender: Sender) -> io::Result<IpAddr> {
     let address = hop.socket_address(port);
-    let fd = socket::open(&address, libc::SOCK_DGRAM)?;
-    mark_and_bind(fd.as_fd(), hop.device.as_deref(), mark)?;
+    let fd = as_user(sender.user, || socket::open(&address, libc::SOCK_DGRAM))?;
+    mark_and_bind(fd.as_fd(), hop.device.as_deref(), sender.mark)?;
     socket::connect(fd.as_fd(), &address)?;
     Ok(socket::local_address(fd.as_fd())?.ip())
 }
 
 /// An unconnected UDP socket at this address of ours, and at `port` if that is free. It reports ICMP errors (IP_RECVERR).
-pub fn bind_udp(source: IpAddr, port: u16, device: Option<&str>, mark: u32) -> io::Result<OwnedFd> {
+pub fn bind_udp(
+    source: IpAddr,
+    port: u16,
+    device: Option<&str>,
+    sender: Sender,
+) -> io::Result<OwnedFd> {
     let address = SocketAddr::new(source, port);
-    let fd = socket::open(&address, libc::SOCK_DGRAM)?;
-    mark_and_bind(fd.as_fd(), device, mark)?;
+    let fd = as_user(sender.user, || socket::open(&address, libc::SOCK_DGRAM))?;
+    mark_and_bind(fd.as_fd(), device, sender.mark)?;
     report_errors(fd.as_fd(), source.is_ipv4())?;
     datagram::enable_gro(fd.as_fd());
     datagram::enable_service(fd.as_fd(), source.is_ipv4());

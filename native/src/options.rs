@@ -41,6 +41,22 @@ impl Servers {
     }
 }
 
+/// Whose a socket is, for rules of routing and firewalls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sender {
+    /// SO_MARK, 0 if none.
+    pub mark: u32,
+    /// The user whose program it is for; our own if nobody's.
+    pub user: Option<u32>,
+}
+
+impl Sender {
+    /// A socket for ourselves.
+    pub fn own(mark: u32) -> Self {
+        Self { mark, user: None }
+    }
+}
+
 /// One address to try and the interface its socket is bound to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Hop {

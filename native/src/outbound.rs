@@ -4,6 +4,7 @@ use crate::chain::{Chain, Spoken, Through};
 use crate::command::{DialPlan, Layer};
 use crate::dial::{self, Dial};
 use crate::event::{Attempt, DialFault, Failure};
+use crate::options::Sender;
 use crate::socks5::{Command, Target};
 use std::io;
 use std::net::SocketAddr;
@@ -51,17 +52,17 @@ pub struct Outbound {
 
 impl Outbound {
     /// A TCP connection to the plan's target.
-    pub fn connect(plan: DialPlan, mark: u32, now: u64) -> Self {
-        Self::new(plan, Command::Connect, mark, now)
+    pub fn connect(plan: DialPlan, sender: Sender, now: u64) -> Self {
+        Self::new(plan, Command::Connect, sender, now)
     }
 
     /// The control connection of a UDP association; the plan's last layer is SOCKS5.
     pub fn associate(plan: DialPlan, mark: u32, now: u64) -> Self {
-        Self::new(plan, Command::UdpAssociate, mark, now)
+        Self::new(plan, Command::UdpAssociate, Sender::own(mark), now)
     }
 
-    fn new(plan: DialPlan, command: Command, mark: u32, now: u64) -> Self {
-        let dial = Dial::new(plan.hops, plan.port, mark, now, plan.timeout_ms)
+    fn new(plan: DialPlan, command: Command, sender: Sender, now: u64) -> Self {
+        let dial = Dial::new(plan.hops, plan.port, sender, now, plan.timeout_ms)
             .for_proxy(!plan.layers.is_empty());
         Self {
             stage: Stage::Dialing(dial),

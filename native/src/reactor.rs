@@ -3,6 +3,7 @@
 
 use crate::command::DialPlan;
 use crate::event::{DialFault, Failure};
+use crate::options::Sender;
 use crate::outbound::{Opened, Outbound, Progress};
 use crate::pipe_pool::PipePool;
 use crate::relay::{COPY_BUFFER, Outcome, Relay, Remote, Side};
@@ -57,7 +58,7 @@ pub fn open_stream(plan: DialPlan, associate: bool, mark: u32, done: Done) {
     let outbound = if associate {
         Outbound::associate(plan, mark, now)
     } else {
-        Outbound::connect(plan, mark, now)
+        Outbound::connect(plan, Sender::own(mark), now)
     };
     match inbox() {
         Ok(inbox) => {

@@ -126,7 +126,7 @@ describeInLab('TCP, direct', () => {
   });
 
   test('rejected: reset is refused at once, unreachable is no route to host, drop is silence with one event', async () => {
-    const rules: Rule[] = (['reset', 'unreachable', 'drop'] as const).map((how, i) => ({
+    const rules: Rule[] = (['reset', 'unreachable', 'drop', 'no-route'] as const).map((how, i) => ({
       port: i + 1,
       verdict: { kind: 'reject', how },
     }));
@@ -138,9 +138,11 @@ describeInLab('TCP, direct', () => {
     expect((await connect(1)).code).toBe('ECONNREFUSED');
     expect((await connect(2)).code).toBe('EHOSTUNREACH');
     expect((await connect(3)).code).toBe('NO_ANSWER');
-    const events = await world.events('close', 3);
-    expect(events.filter((event) => event.kind === 'open')).toHaveLength(3);
+    expect((await connect(4)).code).toBe('ENETUNREACH');
+    const events = await world.events('close', 4);
+    expect(events.filter((event) => event.kind === 'open')).toHaveLength(4);
     expect(events.flatMap((event) => (event.kind === 'close' ? [event.reason] : []))).toEqual([
+      'rejected',
       'rejected',
       'rejected',
       'rejected',

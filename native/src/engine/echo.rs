@@ -2,7 +2,7 @@
 //! it is told. Those that do leave by a raw socket of that pair, with an identifier of ours; replies and ICMP errors about them
 //! come back with the addresses, identifier and sequence number that the program used.
 
-use crate::command::EchoVerdict;
+use crate::command::{EchoVerdict, Refusal};
 use crate::engine::core::Core;
 use crate::engine::echo_pair::{Identifiers, Pair, Phase, Request, open_phase};
 use crate::engine::owner::Owner;
@@ -100,10 +100,10 @@ impl EchoFlows {
                 requests.push(Request { message, treatment });
             }
             Phase::Open { .. } => self.send(core, key, message, treatment),
-            Phase::Refused { silently: true } => return false,
-            Phase::Refused { silently: false } => {
-                core.send_unreachable(packet.bytes(), Unreachable::Prohibited);
-            }
+            Phase::Refused(how) => match told(*how) {
+                None => return false,
+                Some(why) => core.send_unreachable(packet.bytes(), why),
+            },
         }
         true
     }
@@ -148,7 +148,7 @@ impl EchoFlows {
         }
         let phase = match verdict {
             EchoVerdict::Direct(hops) => open_phase(core, key, &hops),
-            EchoVerdict::Refuse { silently } => Phase::Refused { silently },
+            EchoVerdict::Refuse(how) => Phase::Refused(how),
         };
         let Phase::Asked { requests, bytes } = std::mem::replace(&mut pair.phase, phase) else {
             return;
@@ -157,8 +157,10 @@ impl EchoFlows {
         for Request { message, treatment } in requests {
             match &self.pairs.get(key).map(|pair| &pair.phase) {
                 Some(Phase::Open { .. }) => self.send(core, key, &message, treatment),
-                Some(Phase::Refused { silently: false }) => {
-                    self.tell(core, key, &message, Unreachable::Prohibited);
+                Some(Phase::Refused(how)) => {
+                    if let Some(why) = told(*how) {
+                        self.tell(core, key, &message, why);
+                    }
                 }
                 _ => {}
             }
@@ -350,5 +352,15 @@ impl EchoFlows {
         if let Phase::Asked { bytes, .. } = pair.phase {
             self.held.give(pair.owner, bytes);
         }
+    }
+}
+
+/// By which message a refusal is told, if by any.
+fn told(how: Refusal) -> Option<Unreachable> {
+    match how {
+        Refusal::Prohibited => Some(Unreachable::Prohibited),
+        Refusal::NoRoute => Some(Unreachable::NoRoute),
+        Refusal::Unreachable => Some(Unreachable::Host),
+        Refusal::Silent => None,
     }
 }

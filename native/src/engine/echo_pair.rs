@@ -1,5 +1,6 @@
 //! A pair of addresses that ping: what waits for its verdict, or the socket by which it goes.
 
+use crate::command::Refusal;
 use crate::egress;
 use crate::engine::core::Core;
 use crate::engine::flow::Token;
@@ -23,9 +24,7 @@ pub enum Phase {
         target: IpAddr,
         identifiers: VecDeque<Identifiers>,
     },
-    Refused {
-        silently: bool,
-    },
+    Refused(Refusal),
 }
 
 /// A request on hold.
@@ -66,5 +65,5 @@ pub fn open_phase(core: &Core, key: Key, hops: &[Hop]) -> Phase {
             };
         }
     }
-    Phase::Refused { silently: false }
+    Phase::Refused(Refusal::Unreachable)
 }

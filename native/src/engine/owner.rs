@@ -51,6 +51,14 @@ impl Owner {
         }
     }
 
+    /// The user of this machine that it is.
+    pub fn user(self) -> Option<u32> {
+        match self {
+            Owner::User(user) => Some(user),
+            _ => None,
+        }
+    }
+
     /// Everybody whose share something of this owner counts for: itself, and all that are forwarded if it is one of them.
     pub fn charged(self) -> impl Iterator<Item = Owner> {
         let group = matches!(self, Owner::Host(_)).then_some(Owner::Forwarded);

@@ -84,7 +84,8 @@ impl Outlet {
             ) => {
                 let device = socket::bound_device(socket.as_fd()).unwrap_or(0);
                 let transport = Some((ip::UDP, remote.port()));
-                !review.is_own(*source) || !review.leads_by(remote.ip(), transport, device)
+                let user = self.owner.user();
+                !review.is_own(*source) || !review.leads_by(remote.ip(), transport, user, device)
             }
             (
                 OutletState::Relay {

@@ -73,7 +73,8 @@ impl UdpFlows {
         };
         let code = match how {
             Rejection::Reset => Unreachable::Port,
-            Rejection::Unreachable => Unreachable::Host,
+            Rejection::NoRoute => Unreachable::NoRouteForSure,
+            Rejection::Unreachable => Unreachable::HostForSure,
             Rejection::Drop => {
                 let queue = flow.take_queue();
                 self.shares.release(flow.owner, queue.bytes());

@@ -9,7 +9,8 @@ use crate::engine::udp::UdpFlows;
 use crate::engine::udp_flow::{Far, Phase};
 use crate::engine::udp_outlet::{Outlet, OutletState, Remotes, Way};
 use crate::event::{DialFault, Event, Failure};
-use crate::options::Hop;
+use crate::options::{Hop, Sender};
+use crate::packet::ip;
 use crate::slab::Key;
 use crate::sys::epoll::READABLE;
 use std::io;
@@ -67,7 +68,12 @@ impl UdpFlows {
         let flow = self.flows.get(key).ok_or(io::ErrorKind::NotFound)?;
         let (client, asked, owner) = (flow.tuple.client, flow.tuple.destination.ip(), flow.owner);
         let remote = hop.socket_address(port);
-        let source = egress::source_towards(hop, port, core.options.mark)?;
+        let sender = Sender {
+            mark: core.options.mark,
+            user: owner.user(),
+        };
+        let hop = &egress::hop_of(hop, (ip::UDP, port), sender)?;
+        let source = egress::source_towards(hop, port, sender)?;
         let way = Way::Direct {
             device: hop.device.clone(),
             source,
@@ -82,7 +88,7 @@ impl UdpFlows {
         }
         self.make_room(core, key, owner, 1)?;
         let device = hop.device.as_deref();
-        let socket = egress::bind_udp(source, client.port(), device, core.options.mark)?;
+        let socket = egress::bind_udp(source, client.port(), device, sender)?;
         let remotes = Remotes::default();
         let outlet = self.add_outlet(Outlet {
             client,

@@ -2,7 +2,7 @@
 //! Every sequence of bytes is a scene, so that a mutation of one is another.
 
 use crate::command::{
-    Command, DialPlan, EchoVerdict, Ending, Layer, Peek, Rejection, Socks5, Verdict,
+    Command, DialPlan, EchoVerdict, Ending, Layer, Peek, Refusal, Rejection, Socks5, Verdict,
 };
 use crate::engine::drive::Driven;
 use crate::event::Event;
@@ -99,9 +99,8 @@ fn step(script: &mut Script, engine: &mut Driven, ids: &[u64], questions: u64) -
                     address: IpAddr::V4(Ipv4Addr::LOCALHOST),
                     device: None,
                 }]),
-                silently => EchoVerdict::Refuse {
-                    silently: silently == 1,
-                },
+                1 => EchoVerdict::Refuse(Refusal::Silent),
+                _ => EchoVerdict::Refuse(Refusal::Prohibited),
             };
             engine.command(Command::DecideEcho { id, verdict });
         }

@@ -1,7 +1,7 @@
 //! Reads arguments from JavaScript objects and checks them.
 
 use crate::command::{
-    DialPlan, EchoVerdict, Ending, HttpConnect, Layer, Peek, Rejection, Socks5, Verdict,
+    DialPlan, EchoVerdict, Ending, HttpConnect, Layer, Peek, Refusal, Rejection, Socks5, Verdict,
 };
 use crate::glue::error::{Result, invalid, mistyped};
 use crate::layer::tls::{Identity, Tls, Trust};
@@ -138,6 +138,7 @@ pub fn verdict(object: &Object) -> Result<Verdict> {
             let how: String = field(object, "how")?;
             Ok(Verdict::Reject(match how.as_str() {
                 "reset" => Rejection::Reset,
+                "no-route" => Rejection::NoRoute,
                 "unreachable" => Rejection::Unreachable,
                 "drop" => Rejection::Drop,
                 _ => return Err(invalid(format!("how is unknown: {how}"))),
@@ -154,9 +155,16 @@ pub fn echo_verdict(object: &Object) -> Result<EchoVerdict> {
         "direct" => Ok(EchoVerdict::Direct(hops(&field::<Vec<Object>>(
             object, "hops",
         )?)?)),
-        "refuse" => Ok(EchoVerdict::Refuse {
-            silently: field(object, "silently")?,
-        }),
+        "refuse" => {
+            let how: String = field(object, "how")?;
+            Ok(EchoVerdict::Refuse(match how.as_str() {
+                "prohibited" => Refusal::Prohibited,
+                "no-route" => Refusal::NoRoute,
+                "unreachable" => Refusal::Unreachable,
+                "silence" => Refusal::Silent,
+                _ => return Err(invalid(format!("how is unknown: {how}"))),
+            }))
+        }
         _ => Err(invalid(format!("kind is unknown: {kind}"))),
     }
 }

@@ -7,7 +7,7 @@ use crate::glue::arguments;
 use crate::glue::error::{Result, invalid, mistyped, system};
 use crate::glue::events::set_fault;
 use crate::glue::promise::Promise;
-use crate::options::Hop;
+use crate::options::{Hop, Sender};
 use crate::reactor::{self, Stream};
 use crate::socks5::Target;
 use crate::sys::memory;
@@ -282,7 +282,7 @@ pub fn source_towards(destination: String, mark: f64) -> Result<Option<String>> 
         device: None,
     };
     // The discard port: nothing is sent.
-    match egress::source_towards(&hop, 9, arguments::mark(mark)?) {
+    match egress::source_towards(&hop, 9, Sender::own(arguments::mark(mark)?)) {
         Ok(source) => Ok(Some(source.to_string())),
         Err(error) if route::says_no_way(&error) => Ok(None),
         Err(error) => Err(system("UDP socket", &error)),

@@ -55,7 +55,7 @@ fn dial(
         layers,
         timeout_ms,
     };
-    let mut outbound = Outbound::connect(plan, 0, monotonic_ms());
+    let mut outbound = Outbound::connect(plan, Sender::default(), monotonic_ms());
     let progress = loop {
         match outbound.drive(monotonic_ms(), &mut |_| Ok(())) {
             Progress::Pending { .. } => thread::sleep(Duration::from_millis(1)),

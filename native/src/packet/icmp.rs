@@ -10,6 +10,11 @@ pub enum Unreachable {
     NoRoute,
     Host,
     Port,
+    /// The same to a UDP socket, which Linux tells nothing of what a router may have said for a moment only (`fatal` of
+    /// icmp_err_convert in the kernel's net/ipv4/icmp.c and net/ipv6/icmp.c): by codes that it believes, to the same errno where
+    /// there is one.
+    NoRouteForSure,
+    HostForSure,
     /// By policy.
     Prohibited,
     /// It is larger than this, the most that gets there (RFC 1191, RFC 8201).
@@ -23,6 +28,9 @@ impl Unreachable {
             Unreachable::NoRoute => [3, 0],
             Unreachable::Host => [3, 1],
             Unreachable::Port => [3, 3],
+            // Network, and host, administratively prohibited (RFC 1122, 3.2.2.1): ENETUNREACH and EHOSTUNREACH.
+            Unreachable::NoRouteForSure => [3, 9],
+            Unreachable::HostForSure => [3, 10],
             Unreachable::Prohibited => [3, 13],
             Unreachable::TooBig(_) => [3, 4],
         }
@@ -33,7 +41,7 @@ impl Unreachable {
         match self {
             Unreachable::NoRoute => [1, 0],
             Unreachable::Host => [1, 3],
-            Unreachable::Port => [1, 4],
+            Unreachable::Port | Unreachable::NoRouteForSure | Unreachable::HostForSure => [1, 4],
             Unreachable::Prohibited => [1, 1],
             Unreachable::TooBig(_) => [2, 0],
         }

@@ -144,6 +144,15 @@ pub fn take_error(fd: BorrowedFd) -> i32 {
     value.unwrap_or_else(|error| error.raw_os_error().unwrap_or(libc::EIO))
 }
 
+/// The user whose a socket is to the kernel (fstat(2)).
+pub fn user(fd: BorrowedFd) -> io::Result<u32> {
+    // SAFETY: any bytes are a value of it; the kernel overwrites them.
+    let mut status: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a live value of the right type.
+    check(unsafe { libc::fstat(fd.as_raw_fd(), &mut status) })?;
+    Ok(status.st_uid)
+}
+
 /// SO_PEERCRED of a connected Unix socket (unix(7)).
 pub fn peer_credentials(fd: BorrowedFd) -> io::Result<libc::ucred> {
     let empty = libc::ucred {

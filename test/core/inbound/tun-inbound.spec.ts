@@ -29,7 +29,8 @@ beforeEach(async () => {
     engine,
     dispatcher: { dispatch },
     dns: { answerBatch: (questions, send) => asked(questions, send) },
-    decideEcho: (asked) => Promise.resolve({ kind: 'refuse', silently: asked.destination === '192.0.2.9' }),
+    decideEcho: (asked) =>
+      Promise.resolve({ kind: 'refuse', how: asked.destination === '192.0.2.9' ? 'silence' : 'prohibited' }),
     onDead: (message) => deaths.push(message),
     log: silentLogger,
   });
@@ -52,8 +53,8 @@ test('pings are decided', async () => {
   engine.echo(10, '192.0.2.1');
   await new Promise((resolve) => setImmediate(resolve));
   expect(engine.echoes).toEqual([
-    { id: 8, verdict: { kind: 'refuse', silently: true } },
-    { id: 10, verdict: { kind: 'refuse', silently: false } },
+    { id: 8, verdict: { kind: 'refuse', how: 'silence' } },
+    { id: 10, verdict: { kind: 'refuse', how: 'prohibited' } },
   ]);
 });
 

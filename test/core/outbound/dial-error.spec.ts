@@ -61,7 +61,9 @@ test.each([
 describe('what the application sees', () => {
   test.each([
     ['DIAL_REFUSED', 'tcp', 'reset'],
-    ['DIAL_NETWORK_UNREACHABLE', 'tcp', 'unreachable'],
+    ['DIAL_NETWORK_UNREACHABLE', 'tcp', 'no-route'],
+    ['DIAL_NETWORK_UNREACHABLE', 'udp', 'no-route'],
+    ['DIAL_HOST_UNREACHABLE', 'udp', 'unreachable'],
     ['DIAL_NAME_NOT_FOUND', 'tcp', 'unreachable'],
     ['DNS_TIMEOUT', 'tcp', 'unreachable'],
     ['DIAL_TIMEOUT', 'tcp', 'drop'],

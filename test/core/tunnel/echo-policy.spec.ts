@@ -12,7 +12,7 @@ const hops = [
 ];
 const target = { host: 'web.example', port: 0 };
 const native: FlowPlan = { kind: 'dial', hops, port: 0, layers: [], target, udp: false, timeoutMs: 1 };
-const refuse = { kind: 'refuse', silently: false };
+const refuse = { kind: 'refuse', how: 'prohibited' };
 
 /** One rule for everything; `planned` are the hosts that its outbound was asked for. */
 function policyOf(way: Outbound['way'], plan: () => Promise<FlowPlan>, carriesUdp = true) {
@@ -89,12 +89,18 @@ test('a proxy is never gone around, whether it carries UDP or not', async () => 
 test('refusals: by rule, silently, without a route, without a meaning, without an address of the version', async () => {
   const rejected = (how: 'reset' | 'drop') => policyOf('rejected', () => Promise.resolve({ kind: 'reject', how }));
   expect(await rejected('reset').decide('192.0.2.1')).toEqual(refuse);
-  expect(await rejected('drop').decide('192.0.2.1')).toEqual({ kind: 'refuse', silently: true });
+  expect(await rejected('drop').decide('192.0.2.1')).toEqual({ kind: 'refuse', how: 'silence' });
   const unroutable = policyOf('direct', () => Promise.reject(new AppError('DIAL_NETWORK_UNREACHABLE', 'no route')));
-  expect(await unroutable.decide('192.0.2.1')).toEqual(refuse);
+  expect(await unroutable.decide('192.0.2.1')).toEqual({ kind: 'refuse', how: 'no-route' });
+  for (const code of ['DIAL_HOST_UNREACHABLE', 'DIAL_NAME_NOT_FOUND', 'DNS_TIMEOUT'] as const) {
+    const lost = policyOf('direct', () => Promise.reject(new AppError(code, 'lost')));
+    expect(await lost.decide('192.0.2.1'), code).toEqual({ kind: 'refuse', how: 'unreachable' });
+  }
+  const rebinding = policyOf('direct', () => Promise.reject(new AppError('DIAL_REJECTED', 'this machine')));
+  expect(await rebinding.decide('192.0.2.1')).toEqual(refuse);
   const unknown = policyOf('direct', () => Promise.resolve(native));
   expect(await unknown.decide('198.18.0.5')).toEqual(refuse);
   expect(unknown.matched).toEqual([]);
   const only4 = policyOf('direct', () => Promise.resolve({ ...native, hops: hops.slice(0, 1) }));
-  expect(await only4.decide('fd00::9')).toEqual(refuse);
+  expect(await only4.decide('fd00::9')).toEqual({ kind: 'refuse', how: 'unreachable' });
 });

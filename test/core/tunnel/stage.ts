@@ -135,7 +135,7 @@ export class Stage {
       engine: this.engine,
       dispatcher: this.#peekable(),
       dns: { answerBatch: () => undefined },
-      decideEcho: () => Promise.resolve({ kind: 'refuse', silently: false }),
+      decideEcho: () => Promise.resolve({ kind: 'refuse', how: 'prohibited' }),
       onDead: () => undefined,
       log: this.#logger(),
     });

@@ -78,7 +78,7 @@ function onEvents(batch: native.EngineEvent[]): void {
     }
     events.push(event);
     if (event.kind === 'open') decide(event);
-    if (event.kind === 'echo') current().decideEcho(event.id, { kind: 'refuse', silently: false });
+    if (event.kind === 'echo') current().decideEcho(event.id, { kind: 'refuse', how: 'prohibited' });
     if (event.kind === 'dialed' && !event.ok) {
       const otherwise = opened.get(event.id)?.otherwise;
       current().decide(

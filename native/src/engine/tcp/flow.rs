@@ -1,12 +1,13 @@
 //! One TCP connection of a program: in which phase it is, and what its packets have shown.
 
-use crate::command::Peek;
+use crate::command::{DialPlan, Peek};
 use crate::engine::flow::{Identity, Tuple};
 use crate::engine::owner::Owner;
 use crate::engine::tcp::dns_connection::DnsConnection;
 use crate::engine::tcp::firewall::Knock;
 use crate::engine::tcp::held_syn::HeldSyn;
 use crate::engine::tcp::nat::NatPort;
+use crate::options::Sender;
 use crate::outbound::Outbound;
 use crate::packet::tcp::{self, Tcp};
 use crate::relay::{Relay, Remote};
@@ -114,6 +115,16 @@ pub struct TcpFlow {
 }
 
 impl TcpFlow {
+    /// Whose the outward socket is: the program's user's where the connection goes to its target itself.
+    pub fn sender(&self, plan: &DialPlan, mark: u32) -> Sender {
+        let who = || Owner::of_tcp(self.tuple.client, self.tuple.destination);
+        let user = match plan.layers.is_empty() {
+            true => self.owner.unwrap_or_else(who).user(),
+            false => None,
+        };
+        Sender { mark, user }
+    }
+
     pub fn new(tuple: Tuple, phase: Phase, now: u64) -> Self {
         Self {
             tuple,

@@ -1,6 +1,6 @@
 //! Verdict `peek`: a connection is accepted for the sake of its first bytes, which stay in its socket, and is held again.
 
-use crate::command::{DialPlan, Peek, Rejection, Verdict};
+use crate::command::{DialPlan, Peek, Verdict};
 use crate::engine::core::Core;
 use crate::engine::tcp::TcpFlows;
 use crate::engine::tcp::flow::{Phase, Purpose, TcpFlow};
@@ -122,7 +122,7 @@ impl TcpFlows {
             Verdict::Dial(plan) => self.dial_accepted(core, key, fd, plan),
             Verdict::Peek(peek) => self.begin_peek(core, key, fd, peek),
             // It is connected already: nothing but a reset can tell it otherwise.
-            Verdict::Reject(Rejection::Reset | Rejection::Unreachable | Rejection::Drop) => {
+            Verdict::Reject(_) => {
                 socket::reset_on_close(fd.as_fd());
                 drop(fd);
                 self.end(core, key, Reason::Rejected);
@@ -134,9 +134,10 @@ impl TcpFlows {
         let Some(flow) = self.flows.get_mut(key) else {
             return;
         };
+        let sender = flow.sender(&plan, core.options.mark);
         flow.phase = Phase::DialingAccepted {
             fd,
-            outbound: Box::new(Outbound::connect(plan, core.options.mark, core.now)),
+            outbound: Box::new(Outbound::connect(plan, sender, core.now)),
             wake: core.now,
         };
         self.drive(core, key);

@@ -43,10 +43,11 @@ impl TcpFlows {
         let Some(flow) = self.flows.get_mut(key) else {
             return;
         };
+        let sender = flow.sender(&plan, core.options.mark);
         flow.phase = match std::mem::replace(&mut flow.phase, Phase::Closing) {
             Phase::Held { syn, .. } => Phase::Dialing {
                 syn,
-                outbound: Box::new(Outbound::connect(plan, core.options.mark, core.now)),
+                outbound: Box::new(Outbound::connect(plan, sender, core.now)),
                 wake: core.now,
             },
             other => other,
@@ -146,15 +147,18 @@ impl TcpFlows {
     fn reject(&mut self, core: &mut Core, key: Key, how: Rejection) {
         match how {
             Rejection::Reset => self.refuse_held(core, key),
-            Rejection::Unreachable => {
-                if let Some(syn) = self.held_syn(key) {
-                    let packet = syn.frame()[vnet_header::LENGTH..].to_vec();
-                    core.send_unreachable(&packet, Unreachable::Host);
-                }
-            }
+            Rejection::NoRoute => self.tell_unreachable(core, key, Unreachable::NoRoute),
+            Rejection::Unreachable => self.tell_unreachable(core, key, Unreachable::Host),
             Rejection::Drop => return self.mute(core, key),
         }
         self.end(core, key, Reason::Rejected);
+    }
+
+    fn tell_unreachable(&self, core: &mut Core, key: Key, why: Unreachable) {
+        if let Some(syn) = self.held_syn(key) {
+            let packet = syn.frame()[vnet_header::LENGTH..].to_vec();
+            core.send_unreachable(&packet, why);
+        }
     }
 
     fn mute(&mut self, core: &mut Core, key: Key) {

@@ -1,7 +1,7 @@
 //! What one client may have: who gives way, to whom, and what is refused.
 
 use super::{Driven, engine, feed, syn};
-use crate::command::{Command, DialPlan, EchoVerdict, Verdict};
+use crate::command::{Command, DialPlan, EchoVerdict, Refusal, Verdict};
 use crate::event::{Event, Reason};
 use crate::options::Hop;
 use crate::packet::{header, ip, ipv4, tcp, udp};
@@ -22,7 +22,7 @@ fn refuse_pings(engine: &mut Driven) -> usize {
     engine.packets();
     for event in engine.events() {
         if let Event::Echo { id, .. } = event {
-            let verdict = EchoVerdict::Refuse { silently: false };
+            let verdict = EchoVerdict::Refuse(Refusal::Prohibited);
             engine.command(Command::DecideEcho { id, verdict });
         }
     }

@@ -41,6 +41,35 @@ pub fn descriptor_limit() -> usize {
     }
 }
 
+/// Runs `open` with the file rights of a user (setfsuid(2), of the calling thread alone): a socket made meanwhile is that user's to
+/// routing rules and firewalls (`uidrange` of ip-rule(8), `skuid` of nft(8)). Without rights to it, or a user, it is our own.
+pub fn as_user<T>(user: Option<u32>, open: impl FnOnce() -> T) -> T {
+    let own = own_user();
+    let Some(user) = user.filter(|user| *user != own) else {
+        return open();
+    };
+    let _back = FileRights(own);
+    // SAFETY: no memory is involved.
+    unsafe { libc::setfsuid(user) };
+    open()
+}
+
+/// Whose file rights the thread has again when this is dropped.
+struct FileRights(u32);
+
+impl Drop for FileRights {
+    fn drop(&mut self) {
+        // SAFETY: no memory is involved.
+        unsafe { libc::setfsuid(self.0) };
+    }
+}
+
+/// The user of this process.
+pub fn own_user() -> u32 {
+    // SAFETY: no memory is involved, and it cannot fail.
+    unsafe { libc::geteuid() }
+}
+
 /// Keeps every signal away from the calling thread: they are the JavaScript thread's, and SIGPIPE is nobody's.
 pub fn block_signals() {
     // SAFETY: the set is initialised by sigfillset before it is used.

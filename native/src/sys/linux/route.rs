@@ -4,13 +4,14 @@
 mod cache;
 mod notices;
 mod patient;
+mod rules;
 
 use super::netlink::{self, Attributes, Netlink};
 use crate::sys::process::{kernel_version, monotonic_ms};
 use crate::sys::{interface, socket};
 use cache::Cache;
 use notices::Notices;
-use patient::Patient;
+use patient::Standby;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
@@ -36,7 +37,7 @@ pub struct Query {
     pub mark: u32,
     /// IP protocol and destination port, 0 if none. Without it the kernel takes UDP for granted.
     pub transport: Option<(u8, u16)>,
-    /// Whose socket it is; our own if nobody's.
+    /// Whose socket it is; our own if nobody's. It counts only where a rule looks at users.
     pub uid: Option<u32>,
 }
 
@@ -65,15 +66,25 @@ pub fn find(query: &Query) -> io::Result<Option<Route>> {
     WAYS.with_borrow_mut(|ways| ways.find(query))
 }
 
+/// Whether a rule looks at users (`uidrange` of ip-rule(8)). So it is while the kernel does not say.
+pub fn looks_at_users() -> bool {
+    WAYS.with_borrow_mut(|ways| {
+        ways.take_notices(monotonic_ms());
+        ways.looks_at_users()
+    })
+}
+
 /// What the kernel has said to this thread.
 struct Ways {
     /// `None` if there are no notices: then nothing is kept.
     notices: Option<Notices>,
     routes: Cache<Query, Option<Route>>,
     names: HashMap<u32, String>,
+    looks_at_users: Option<bool>,
     asker: Asker,
     /// For questions that may block.
-    patient: Option<Patient<Query, io::Result<Option<Route>>>>,
+    patient: Standby<Query, io::Result<Option<Route>>>,
+    patient_about_rules: Standby<(), io::Result<bool>>,
     is_locked: bool,
 }
 
@@ -83,8 +94,10 @@ impl Ways {
             notices: Notices::open().ok(),
             routes: Cache::new(),
             names: HashMap::new(),
+            looks_at_users: None,
             asker: Asker::default(),
-            patient: None,
+            patient: Standby::new(),
+            patient_about_rules: Standby::new(),
             is_locked: kernel_version().is_none_or(|version| version < UNLOCKED),
         }
     }
@@ -92,6 +105,8 @@ impl Ways {
     fn find(&mut self, query: &Query) -> io::Result<Option<Route>> {
         let now = monotonic_ms();
         self.take_notices(now);
+        let uid = query.uid.filter(|_| self.looks_at_users());
+        let query = &Query { uid, ..*query };
         if let Some(route) = self.routes.get(query, now) {
             return Ok(route);
         }
@@ -106,19 +121,23 @@ impl Ways {
         if !self.is_locked || query.destination.is_ipv6() {
             return self.asker.ask(query);
         }
-        let patient = match self.patient.take() {
-            Some(patient) => patient,
-            None => {
-                let mut asker = Asker::default();
-                Patient::new("routes", move |query| asker.ask(&query))?
-            }
+        let begin = || {
+            let mut asker = Asker::default();
+            move |query| asker.ask(&query)
         };
-        let patient = self.patient.insert(patient);
-        let answer = patient.ask(*query);
-        if patient.is_gone() {
-            self.patient = None;
+        self.patient.ask("routes", begin, *query)?
+    }
+
+    fn looks_at_users(&mut self) -> bool {
+        if let Some(known) = self.looks_at_users {
+            return known;
         }
-        answer?
+        // The list may have to wait for the RTNL mutex.
+        let begin = || |()| rules::look_at_users();
+        let answer = self.patient_about_rules.ask("rules", begin, ());
+        let known = answer.and_then(|answer| answer).ok();
+        self.looks_at_users = known.filter(|_| self.notices.is_some());
+        known.unwrap_or(true)
     }
 
     fn name_of(&mut self, device: u32) -> io::Result<String> {
@@ -137,6 +156,7 @@ impl Ways {
         if self.notices.as_ref().is_some_and(Notices::take) {
             self.routes.clear(now);
             self.names.clear();
+            self.looks_at_users = None;
         }
     }
 }
@@ -211,17 +231,25 @@ impl Review {
         let transport = socket::protocol(fd)
             .ok()
             .map(|protocol| (protocol, peer.port()));
-        !self.is_own(local.ip()) || !self.leads_by(peer.ip(), transport, device)
+        let user = socket::user(fd).ok();
+        !self.is_own(local.ip()) || !self.leads_by(peer.ip(), transport, user, device)
     }
 
     /// Whether an address is this machine's.
     pub fn is_own(&mut self, address: IpAddr) -> bool {
-        self.agrees(address, None, |route| route.is_local)
+        self.agrees(address, None, None, |route| route.is_local)
     }
 
-    /// Whether packets to an address leave by the interface of this index; 0 stands for any way there is. `transport` as in `Query`.
-    pub fn leads_by(&mut self, address: IpAddr, transport: Option<(u8, u16)>, device: u32) -> bool {
-        self.agrees(address, transport, |route| {
+    /// Whether packets of a user's socket to an address leave by the interface of this index; 0 stands for any way there is.
+    /// `transport` and `user` as in `Query`.
+    pub fn leads_by(
+        &mut self,
+        address: IpAddr,
+        transport: Option<(u8, u16)>,
+        user: Option<u32>,
+        device: u32,
+    ) -> bool {
+        self.agrees(address, transport, user, |route| {
             device == 0 || !route.is_local && route.device == device
         })
     }
@@ -230,13 +258,14 @@ impl Review {
         &mut self,
         address: IpAddr,
         transport: Option<(u8, u16)>,
+        user: Option<u32>,
         is_so: impl Fn(&Route) -> bool,
     ) -> bool {
         let query = Query {
             destination: address.to_canonical(),
             mark: self.mark,
             transport,
-            uid: None,
+            uid: user,
         };
         if let Some(known) = self.answers.get(&query) {
             return known.as_ref().is_some_and(is_so);

@@ -8,17 +8,46 @@ use std::time::Duration;
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-pub struct Patient<Q, A> {
+/// One that is made when there is a question, and anew when its thread has ended.
+pub struct Standby<Q, A>(Option<Patient<Q, A>>);
+
+impl<Q: Send + 'static, A: Send + 'static> Standby<Q, A> {
+    pub fn new() -> Self {
+        Self(None)
+    }
+
+    /// As `Patient::ask`; `ask` is for one that is made now.
+    pub fn ask<F: FnMut(Q) -> A + Send + 'static>(
+        &mut self,
+        name: &str,
+        ask: impl FnOnce() -> F,
+        question: Q,
+    ) -> io::Result<A> {
+        let patient = match self.0.take() {
+            Some(patient) => patient,
+            None => Patient::new(name, ask())?,
+        };
+        let patient = self.0.insert(patient);
+        let answer = patient.ask(question);
+        if patient.is_gone {
+            self.0 = None;
+        }
+        answer
+    }
+}
+
+struct Patient<Q, A> {
     questions: Sender<Q>,
     answers: Receiver<A>,
     /// An answer is due that nobody waits for any more.
     is_overdue: bool,
+    /// Its thread has ended: another is needed.
     is_gone: bool,
 }
 
 impl<Q: Send + 'static, A: Send + 'static> Patient<Q, A> {
     /// `ask` answers one question; it may block. Its thread ends with this.
-    pub fn new(name: &str, mut ask: impl FnMut(Q) -> A + Send + 'static) -> io::Result<Self> {
+    fn new(name: &str, mut ask: impl FnMut(Q) -> A + Send + 'static) -> io::Result<Self> {
         let (questions, asked) = mpsc::channel();
         let (tell, answers) = mpsc::channel();
         std::thread::Builder::new()
@@ -38,13 +67,8 @@ impl<Q: Send + 'static, A: Send + 'static> Patient<Q, A> {
         })
     }
 
-    /// Whether its thread has ended: then another is needed.
-    pub fn is_gone(&self) -> bool {
-        self.is_gone
-    }
-
     /// Fails with ETIMEDOUT if the answer does not come within 20 ms, and at once while an earlier one has not come either.
-    pub fn ask(&mut self, question: Q) -> io::Result<A> {
+    fn ask(&mut self, question: Q) -> io::Result<A> {
         if self.is_overdue {
             match self.answers.try_recv() {
                 Ok(_) => self.is_overdue = false,
