@@ -81,7 +81,13 @@ impl Engine {
                 let Some(tcp) = Tcp::parse(packet.payload()) else {
                     return false;
                 };
-                if tcp.source_port == 0 || tcp.destination_port == 0 {
+                // Port 0 is nobody's (RFC 6335, 6).
+                if tcp.destination_port == 0 {
+                    self.core
+                        .send_unreachable(packet.bytes(), Unreachable::Port);
+                    return true;
+                }
+                if tcp.source_port == 0 {
                     return false;
                 }
                 let segment = Segment {
@@ -100,7 +106,6 @@ impl Engine {
                 };
                 let is_whole = header.is_trusted()
                     || datagram.checksum_holds(packet.source(), packet.destination());
-                // Port 0 is nobody's (RFC 6335, 6).
                 if !is_whole || datagram.destination_port() == 0 {
                     return false;
                 }
