@@ -285,23 +285,23 @@ export class Providers {
       });
   }
 
-  /** What these bytes, or those that are there, have for somebody. */
+  /** What these bytes, or those of the copy, have for somebody; the profile may have been read again since the download began. */
   #worthOf(user: User, bytes: Buffer | undefined): Worth {
     switch (user.kind) {
       case 'rules': {
         const { provider } = user;
-        return worthOf([bytes === undefined ? this.#facts.madeOf(provider) : this.#shelf.madeIn(bytes, provider)]);
+        return worthOf([
+          bytes === undefined ? this.#shelf.madeOf(provider, undefined) : this.#shelf.madeIn(bytes, provider),
+        ]);
       }
       case 'proxies': {
         const { provider } = user;
         const { nodes, problem } =
-          bytes === undefined ? this.#facts.nodesOf(provider) : this.#shelf.nodesIn(bytes, provider);
+          bytes === undefined ? this.#shelf.nodesOf(provider, undefined) : this.#shelf.nodesIn(bytes, provider);
         return { entries: nodes.length, problem };
       }
       case 'geodata':
-        return worthOf([
-          ...(bytes === undefined ? this.#facts.listsOf(user) : this.#shelf.madeOfGeo(user.lists, bytes)).values(),
-        ]);
+        return worthOf([...this.#shelf.madeOfGeo(user.lists, bytes).values()]);
     }
   }
 

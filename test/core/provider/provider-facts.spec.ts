@@ -230,6 +230,29 @@ describe('nothing takes the place of something', () => {
     expect(row('r')).toMatchObject({ entries: 1, error: { code: 'DOWNLOAD_EMPTY' } });
   });
 
+  test.each([
+    [
+      'nodes',
+      'proxies: [{ name: HK, type: ss, server: 192.0.2.1, port: 1 }]',
+      'proxies: [{ name: JP, type: ss, server: 192.0.2.1, port: 1 }]',
+    ],
+    ['rules', 'payload: [a.example]', 'payload: []'],
+  ])('%s: also when the profile is read again meanwhile', async (kind, first, then) => {
+    server.routes.set('/x', answers.text(first));
+    load(
+      kind === 'nodes'
+        ? `proxy-providers: { x: { type: http, url: '${server.url('/x')}', filter: HK } }\nrules: ['MATCH,DIRECT']`
+        : `rule-providers: { x: { type: http, behavior: domain, url: '${server.url('/x')}' } }\nrules: ['RULE-SET,x,DIRECT', 'MATCH,DIRECT']`,
+    );
+    await providers.update();
+    server.routes.set('/x', (request, response) => {
+      load();
+      answers.text(then)(request, response);
+    });
+    await providers.update();
+    expect(row('x')).toMatchObject({ entries: 1, error: { code: 'DOWNLOAD_EMPTY' } });
+  });
+
   test('geodata: a file that has none of the lists any more; one that has lost one of them is taken', async () => {
     const file = (...codes: string[]) =>
       answers.text(geositeFile(Object.fromEntries(codes.map((code) => [code, [['suffix', 'a.example']]]))));

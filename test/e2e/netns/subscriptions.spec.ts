@@ -143,6 +143,15 @@ describeInLab('subscriptions', () => {
       }
     });
 
+    test('a server that stops in the middle is given up', async () => {
+      const { id = '' } = (await entry()) ?? {};
+      const hash = await inForce();
+      await answer('stalled');
+      const { code, stderr } = await mirage.cli('profile', 'update', id);
+      expect([code, stderr]).toEqual([1, expect.stringContaining('DOWNLOAD_TIMEOUT')]);
+      expect(await inForce()).toBe(hash);
+    });
+
     test('a certificate that is for somebody else: nothing is added', async () => {
       await answer(`text ${subscription(way)}`);
       const { code, stderr } = await mirage.cli('profile', 'add', `https://${host}:8443/sub`);
