@@ -81,7 +81,7 @@ describeInLab('TCP, through proxies in a row', () => {
   });
 
   test('a half-close and a reset go through', async () => {
-    await world.rules({ verdict: through([socks(1090), socks(1090)]) });
+    await world.rules({ verdict: through([socks(1090), socks(1091, user)]) });
     const text = 'then read the rest';
     expect(await world.programs.call('exchange', { host, port: ports.echo, text })).toBe(text);
     await world.events('close');
@@ -102,7 +102,8 @@ describeInLab('TCP, through proxies in a row', () => {
       'proxy-auth',
       2,
     ],
-    ['the second speaks something else', [socks(1080), socks(3128)], 'proxy-failed', 1],
+    ['the second speaks something else', [socks(1080), socks(ports.echo)], 'proxy-failed', 1],
+    ['the second waits for other words', [socks(1080), socks(3128)], 'timeout', 1],
   ])('%s', async (_name, hops, failure, layer) => expect(await failureOf(hops)).toEqual([failure, layer]));
 
   test('the last speaks of the target', async () =>

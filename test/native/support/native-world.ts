@@ -176,15 +176,9 @@ ${login}http_access allow all
     await this.#listening(port);
   }
 
-  /** Another server, until it listens. */
-  async serve(
-    port: number,
-    program: string,
-    args: readonly string[],
-    env: Readonly<Record<string, string>> = {},
-  ): Promise<void> {
-    const settings = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-    this.server.spawn('env', [...settings, program, ...args]);
+  /** Starts another server; resolves when it listens. */
+  async serve(port: number, program: string, args: readonly string[], env: Record<string, string> = {}): Promise<void> {
+    this.server.spawn(program, args, { env });
     await this.#listening(port);
   }
 
