@@ -118,6 +118,8 @@ export type EngineEvent =
       network: 'tcp' | 'udp';
       source: NativeEndpoint;
       destination: NativeEndpoint;
+      /** DSCP of the first packet (RFC 2474), 0 to 63. */
+      trafficClass: number;
     }
   /** The outcome of verdict `dial`. On failure the flow is held again: decide again. `address` is the peer of the outward socket. `attempts`: where the first address did not answer at once. */
   | { kind: 'dialed'; id: number; ok: true; address: string; ms: number; attempts?: DialAttempt[] }

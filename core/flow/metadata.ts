@@ -17,6 +17,8 @@ export interface Metadata {
   /** The original destination where that is a fake address, understood or not. */
   readonly fakeIp?: Ip;
   readonly process?: ProcessInfo;
+  /** DSCP of its first packet (RFC 2474), 0 to 63; absent where no packet of it was seen. */
+  readonly trafficClass?: number;
   /** How the client spoke to the mixed port. */
   readonly door?: Door;
 }

@@ -18,6 +18,8 @@ export interface FlowOpen {
   readonly network: Network;
   readonly source: Endpoint;
   readonly destination: Endpoint;
+  /** DSCP of the first packet (RFC 2474), 0 to 63. */
+  readonly trafficClass: number;
 }
 
 export type DialOutcome =

@@ -69,12 +69,12 @@ export class TunInbound implements Service {
 
   #open(open: FlowOpen): void {
     const { engine, dispatcher } = this.#options;
-    const { id, network, source, destination } = open;
+    const { id, network, source, destination, trafficClass } = open;
     this.#flows.set(
       id,
       dispatcher.dispatch({
         kind: 'held',
-        metadata: { network, inbound: 'tun', source, destination, originalDestination: destination },
+        metadata: { network, inbound: 'tun', source, destination, originalDestination: destination, trafficClass },
         carrier: new EngineCarrier(engine, open),
         decide: (verdict) => engine.decide(id, verdict),
         peek: (atLeast, timeoutMs) => this.#peek(id, atLeast, timeoutMs),

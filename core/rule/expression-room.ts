@@ -1,6 +1,6 @@
 /** Regular expressions of one configuration have a bound together, wherever they stand. */
 import { expressionTypes } from './kinds/expression.ts';
-import { expressionSize, maxPrograms } from './regex-table.ts';
+import { compileExpression, maxPrograms } from './rule-expression.ts';
 import type { BareRule } from './rule-kind.ts';
 import { rulesWithin } from './rule-parser.ts';
 
@@ -19,6 +19,7 @@ export class ExpressionRoom {
 function sizeOf(rule: BareRule): number {
   if (!rule.payload.includes('REGEX') && !expressionTypes.has(rule.type)) return 0;
   let size = 0;
-  for (const { type, payload } of rulesWithin(rule)) if (expressionTypes.has(type)) size += expressionSize(payload);
+  for (const { type, payload } of rulesWithin(rule))
+    if (expressionTypes.has(type)) size += compileExpression(payload).size;
   return size;
 }

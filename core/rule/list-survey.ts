@@ -217,6 +217,7 @@ const anyName = {
     network: 'tcp',
     source: { host: '', port: 0 },
     inbound: { type: 'TUN', name: '', port: 0, user: '' },
+    trafficClass: 0,
   },
   failed: false,
 } as const;

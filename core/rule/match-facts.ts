@@ -14,6 +14,8 @@ export interface MatchFacts {
   /** The program's end, as it left the application. */
   readonly source: Endpoint;
   readonly inbound: InboundFacts;
+  /** DSCP, 0 to 63; 0 for what comes by the mixed port, as in Clash. */
+  readonly trafficClass: number;
   /** Absent while it is not known. */
   readonly process?: ProcessInfo;
 }
@@ -36,13 +38,14 @@ const mixed: InboundFacts = { type: 'SOCKS5', name: 'DEFAULT-MIXED', port: 0, us
  * with any other name the original destination is the name itself or a fake address, and no address is known.
  */
 export function matchFacts(metadata: Metadata): MatchFacts {
-  const { network, source, process } = metadata;
+  const { network, source, process, trafficClass = 0 } = metadata;
   const { host, port } = metadata.destination;
   const known = {
     port,
     network,
     source,
     inbound: inboundFacts(metadata),
+    trafficClass,
     ...(process === undefined ? {} : { process }),
   };
   const ip = parseIp(host);

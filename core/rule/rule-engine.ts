@@ -225,6 +225,7 @@ const nobody = {
   network: 'tcp',
   source: { host: '', port: 0 },
   inbound: { type: 'TUN', name: '', port: 0, user: '' },
+  trafficClass: 0,
 } as const;
 
 function placeOf(found: Found): { readonly place: Place; readonly policy: string } {

@@ -210,9 +210,10 @@ export class NativeFlowEngine implements FlowEngine {
   #tell(event: NativeEvent, handlers: FlowEngineHandlers): void {
     switch (event.kind) {
       case 'open': {
-        const { id, slot, network, source, destination } = event;
+        const { id, slot, network, source, destination, trafficClass } = event;
         this.#open.set(id, slot);
-        return handlers.onOpen({ id, slot, network, source: endpoint(source), destination: endpoint(destination) });
+        const ends = { source: endpoint(source), destination: endpoint(destination) };
+        return handlers.onOpen({ id, slot, network, ...ends, trafficClass });
       }
       case 'dialed':
         return handlers.onDialed(event.id, outcomeOf(event));

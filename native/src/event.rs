@@ -165,6 +165,8 @@ pub enum Event {
         network: Network,
         source: SocketAddr,
         destination: SocketAddr,
+        /// Of the first packet (DSCP, RFC 2474): 0 to 63.
+        class: u8,
     },
     Dialed {
         id: u64,

@@ -147,6 +147,7 @@ mod tests {
             network: Network::Tcp,
             source: any,
             destination: any,
+            class: 0,
             owner: None,
         }
     }

@@ -75,7 +75,7 @@ export class MemoryFlowEngine implements FlowEngine {
   }
 
   /** An application connects (or sends its first datagram). */
-  open(to: string, port: number, network: 'tcp' | 'udp' = 'tcp'): FlowId {
+  open(to: string, port: number, network: 'tcp' | 'udp' = 'tcp', trafficClass = 0): FlowId {
     const id = this.#nextId++;
     const flow = {
       id,
@@ -83,6 +83,7 @@ export class MemoryFlowEngine implements FlowEngine {
       network,
       source: { host: '198.18.0.1', port: 40_000 + id },
       destination: { host: to, port },
+      trafficClass,
     };
     this.#open.set(id, flow);
     this.#handlers?.onOpen(flow);

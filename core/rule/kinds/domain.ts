@@ -5,7 +5,8 @@ import { comparableDomain, isWithinDomain } from '../../base/domain.ts';
 import { domainNameProblem } from '../../base/domain-name.ts';
 import type { RuleReasonCode } from '../../contract/rule-reasons.ts';
 import { DomainTable } from '../domain-table.ts';
-import { expressionMatcher, RegexTable } from '../regex-table.ts';
+import { RegexTable } from '../regex-table.ts';
+import { compileExpression } from '../rule-expression.ts';
 import { bad, type CompileRules, never, note, ok, type PayloadNote, type TestKind } from '../rule-kind.ts';
 import { hasWildcards, wildcardMatcher } from '../wildcard.ts';
 import { readExpression } from './expression.ts';
@@ -74,7 +75,10 @@ export const domainRegex: TestKind = {
     return { lookup: ({ name }, from, limit) => (name === undefined ? limit : table.lookup(name, from, limit)) };
   },
   read: (payload) => readExpression('DOMAIN-REGEX', payload),
-  matcher: nameMatcher(expressionMatcher),
+  matcher: nameMatcher((payload) => {
+    const expression = compileExpression(payload);
+    return (name) => expression.test(name);
+  }),
   why: whyName('NAME_FITS', 'NAME_FITS_NOT'),
 };
 

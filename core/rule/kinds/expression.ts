@@ -1,6 +1,6 @@
 /** Payloads that are regular expressions. */
 import type { RuleType } from '../../contract/config.ts';
-import { expressionProblem, isPerlOnly } from '../regex-table.ts';
+import { expressionProblem, isPerlOnly } from '../rule-expression.ts';
 import { bad, note, ok, type PayloadReading } from '../rule-kind.ts';
 
 export function readExpression(type: RuleType, payload: string): PayloadReading {

@@ -57,12 +57,12 @@ export const userId = numberKind({
   unknown: 'PROCESS_UNKNOWN',
 });
 
-/** As in Clash only what comes through tproxy would have one; everything that comes in here has class 0. */
+/** DSCP (RFC 2474). */
 export const trafficClass = numberKind({
   fact: 'traffic-class',
   least: 0,
   most: 63,
-  of: () => 0,
+  of: ({ trafficClass }) => trafficClass,
   hint: 'RULE_DSCP',
   yes: 'DSCP_IN',
   no: 'DSCP_NOT_IN',

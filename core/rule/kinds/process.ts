@@ -3,7 +3,8 @@ import type { RuleType } from '../../contract/config.ts';
 import type { ProcessInfo } from '../../contract/flow.ts';
 import { KeyedIndexes } from '../keyed-indexes.ts';
 import type { MatchFacts } from '../match-facts.ts';
-import { expressionMatcher, RegexTable } from '../regex-table.ts';
+import { RegexTable } from '../regex-table.ts';
+import { compileExpression } from '../rule-expression.ts';
 import { bad, note, ok, type TestKind } from '../rule-kind.ts';
 import { wildcardMatcher } from '../wildcard.ts';
 import { readExpression } from './expression.ts';
@@ -48,7 +49,10 @@ function wildcardKind(type: RuleType, textsOf: TextsOf): TestKind {
 
 function expressionKind(type: RuleType, textsOf: TextsOf): TestKind {
   return {
-    ...aboutProcess(type, textsOf, expressionMatcher),
+    ...aboutProcess(type, textsOf, (payload) => {
+      const expression = compileExpression(payload);
+      return (text) => expression.test(text);
+    }),
     hasCommas: true,
     read: (payload) => readExpression(type, payload),
     compile: (entries) => {

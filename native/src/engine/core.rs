@@ -146,12 +146,13 @@ impl Core {
                 && carried6.iter().any(|prefix| prefix.contains(destination))
     }
 
-    /// Announces a new flow, of whomever `who` says, and holds it. `None` if there is no room, for its owner or at all, or JavaScript is far behind.
+    /// Announces a new flow of a traffic class, of whomever `who` says, and holds it. `None` if there is no room, for its owner or at all, or JavaScript is far behind.
     pub fn open(
         &mut self,
         network: Network,
         source: SocketAddr,
         destination: SocketAddr,
+        class: u8,
         place: FlowRef,
         who: impl FnOnce() -> Owner,
     ) -> Option<Identity> {
@@ -173,6 +174,7 @@ impl Core {
             network,
             source,
             destination,
+            class,
         });
         Some(Identity {
             id,

@@ -95,6 +95,7 @@ impl Engine {
                     ip_header_length: packet.header_length(),
                     source: SocketAddr::new(packet.source(), tcp.source_port),
                     destination: SocketAddr::new(packet.destination(), tcp.destination_port),
+                    class: packet.treatment().class(),
                     tcp,
                     frame,
                 };

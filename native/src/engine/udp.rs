@@ -128,7 +128,7 @@ impl UdpFlows {
             None if !core.carries(packet.destination()) => {
                 return core.send_unreachable(packet.bytes(), Unreachable::NoRoute);
             }
-            None => match self.open_flow(core, tuple) {
+            None => match self.open_flow(core, tuple, packet.treatment().class()) {
                 Some(key) => key,
                 None => {
                     core.shared.metrics.udp_refused.add(1);
@@ -170,7 +170,7 @@ impl UdpFlows {
         }
     }
 
-    fn open_flow(&mut self, core: &mut Core, tuple: Tuple) -> Option<Key> {
+    fn open_flow(&mut self, core: &mut Core, tuple: Tuple, class: u8) -> Option<Key> {
         let owner = match self.clients.get(&tuple.client) {
             Some(client) => client.owner,
             None => Owner::of_udp(tuple.client, tuple.destination),
@@ -181,11 +181,15 @@ impl UdpFlows {
         }
         let key = self.flows.insert(UdpFlow::new(tuple, owner, core.now));
         let place = FlowRef::Udp(key);
-        let Some(identity) =
-            core.open(Network::Udp, tuple.client, tuple.destination, place, || {
-                owner
-            })
-        else {
+        let opened = core.open(
+            Network::Udp,
+            tuple.client,
+            tuple.destination,
+            class,
+            place,
+            || owner,
+        );
+        let Some(identity) = opened else {
             self.flows.remove(key);
             return None;
         };

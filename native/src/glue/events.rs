@@ -31,6 +31,7 @@ fn to_object<'env>(env: &'env Env, event: Event) -> Result<Object<'env>> {
             network,
             source,
             destination,
+            class,
         } => {
             object.set("kind", "open")?;
             object.set("id", id as f64)?;
@@ -39,6 +40,7 @@ fn to_object<'env>(env: &'env Env, event: Event) -> Result<Object<'env>> {
             object.set("network", network_name(network))?;
             object.set("source", endpoint(env, source)?)?;
             object.set("destination", endpoint(env, destination)?)?;
+            object.set("trafficClass", u32::from(class))?;
         }
         Event::Dialed {
             id,

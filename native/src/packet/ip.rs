@@ -18,6 +18,11 @@ pub struct Treatment {
 }
 
 impl Treatment {
+    /// DSCP (RFC 2474), 0 to 63.
+    pub fn class(&self) -> u8 {
+        self.service >> 2
+    }
+
     /// Of programs that ask for nothing (RFC 1700).
     pub const USUAL: Self = Self {
         service: 0,

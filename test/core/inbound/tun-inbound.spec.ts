@@ -38,13 +38,14 @@ beforeEach(async () => {
 });
 
 test('a flow is dispatched with its facts', () => {
-  engine.open('198.18.3.4', 443, 'udp');
+  engine.open('198.18.3.4', 443, 'udp', 46);
   expect(dispatched[0]?.metadata).toEqual({
     network: 'udp',
     inbound: 'tun',
     source: { host: '198.18.0.1', port: 40_001 },
     destination: { host: '198.18.3.4', port: 443 },
     originalDestination: { host: '198.18.3.4', port: 443 },
+    trafficClass: 46,
   });
 });
 

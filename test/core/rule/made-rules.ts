@@ -266,15 +266,16 @@ export const connection: fc.Arbitrary<Metadata> = fc
       }),
       { nil: undefined },
     ),
+    trafficClass: fc.constantFrom(0, 8, 46),
   })
-  .map(({ host, sniffed, address, port, network, from, sourcePort, process, door }) => ({
+  .map(({ host, sniffed, address, port, network, from, sourcePort, process, door, trafficClass }) => ({
     network,
     inbound: door === undefined ? 'tun' : 'mixed',
     source: { host: from, port: sourcePort },
     destination: { host, port },
     originalDestination: { host: sniffed ? address : '198.18.0.9', port },
     ...(sniffed ? { domainSource: 'sniffed' as const } : {}),
-    ...(door === undefined ? {} : { door }),
+    ...(door === undefined ? { trafficClass } : { door }),
     ...(process === undefined
       ? {}
       : { process: { pid: 1, uid: process[2], name: process[0], path: `/bin/${process[1]}` } }),

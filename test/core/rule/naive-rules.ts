@@ -172,7 +172,7 @@ export class NaiveRules {
       case 'UID':
         return process !== undefined && listed(process.uid);
       case 'DSCP':
-        return listed(0);
+        return listed(this.#metadata.trafficClass ?? 0);
       case 'SRC-IP-CIDR':
         return isWithin(parseIp(source.host), [payload]);
       case 'SRC-IP-SUFFIX':

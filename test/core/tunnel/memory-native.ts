@@ -28,7 +28,8 @@ export class MemoryNative implements NativeEngine {
   /** An application connects. */
   open(id: number, address: string, port: number): void {
     const source = { address: this.options.address4, port: 40_000 + id };
-    this.emit({ kind: 'open', id, slot: id, owner: 'few', network: 'tcp', source, destination: { address, port } });
+    const ends = { source, destination: { address, port } };
+    this.emit({ kind: 'open', id, slot: id, owner: 'few', network: 'tcp', ...ends, trafficClass: 0 });
   }
 
   /** A program asks, by UDP. */

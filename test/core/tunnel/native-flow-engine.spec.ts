@@ -100,6 +100,7 @@ const open = (id: number, slot = 0, owner = 'few'): NativeEvent => ({
   network: 'tcp',
   source: { address: '198.18.0.1', port: 40_000 },
   destination: { address: '198.18.0.9', port: 443 },
+  trafficClass: 46,
 });
 const close = (id: number): NativeEvent => ({ kind: 'close', id, up: 1, down: 2, reason: 'done' });
 
@@ -142,6 +143,7 @@ describe('events', () => {
           network: 'tcp',
           source: { host: '198.18.0.1', port: 40_000 },
           destination: { host: '198.18.0.9', port: 443 },
+          trafficClass: 46,
         },
       ],
       ['dialed', 1, { ok: true, address: '192.0.2.1', ms: 12 }],

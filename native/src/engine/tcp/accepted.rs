@@ -261,7 +261,7 @@ impl TcpFlows {
             return self.end_dns(core, key, Close::Reset);
         };
         let place = FlowRef::Tcp(key);
-        let Some(identity) = core.open(Network::Tcp, client, destination, place, who) else {
+        let Some(identity) = core.open(Network::Tcp, client, destination, 0, place, who) else {
             return self.end_dns(core, key, Close::Reset);
         };
         self.dns_connections.retain(|other| *other != key);

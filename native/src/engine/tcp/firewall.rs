@@ -212,6 +212,7 @@ impl TcpFlows {
             ip_header_length,
             source: tuple.client,
             destination: tuple.destination,
+            class: 0,
             tcp,
         };
         translate(core, segment, from, to);

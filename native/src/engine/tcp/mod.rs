@@ -58,6 +58,8 @@ pub struct Segment<'a> {
     pub ip_header_length: usize,
     pub source: SocketAddr,
     pub destination: SocketAddr,
+    /// DSCP (RFC 2474).
+    pub class: u8,
     pub tcp: Tcp,
 }
 
@@ -291,7 +293,15 @@ impl TcpFlows {
         flow.owner = owner;
         let key = self.flows.insert(flow);
         let place = FlowRef::Tcp(key);
-        match core.open(Network::Tcp, tuple.client, tuple.destination, place, who) {
+        let opened = core.open(
+            Network::Tcp,
+            tuple.client,
+            tuple.destination,
+            segment.class,
+            place,
+            who,
+        );
+        match opened {
             Some(identity) => {
                 if let Some(flow) = self.flows.get_mut(key) {
                     flow.identity = Some(identity);
