@@ -1,5 +1,7 @@
 /** One profile, given to mihomo and to us: which rule takes each of many connections. */
 
+import { AppError } from '../../core/base/app-error.ts';
+import type { Config } from '../../core/contract/config.ts';
 import type { Door, Metadata } from '../../core/flow/metadata.ts';
 import { loadProfile } from '../../core/profile/profile-loader.ts';
 import { RuleEngine } from '../../core/rule/rule-engine.ts';
@@ -40,30 +42,62 @@ export interface Written {
 /** Connections at a time. */
 const atOnce = 24;
 
-export async function compare(
+export function compare(
   written: Written,
   connections: readonly Connection[],
   addressesOf: AddressesOf,
   sets: RuleSets = noSets,
+): Promise<Compared[]> {
+  const withoutUdp = new Set(written.withoutUdp);
+  const leafOf = (policy: string): Leaf => ({ name: policy, carriesUdp: !withoutUdp.has(policy) });
+  return compareProfile(
+    (ports) => profileOf(written, ports),
+    connections,
+    addressesOf,
+    () => ({ leafOf, sets }),
+  );
+}
+
+/** Where a policy leads, through groups; `name` is what mihomo's log calls that. */
+export interface Leaf {
+  readonly name: string;
+  readonly carriesUdp: boolean;
+  readonly passes?: boolean;
+}
+
+/** Where mihomo's things are. */
+export interface Ports {
+  readonly mixed: number;
+  /** A SOCKS5 server that grants everything. */
+  readonly proxy: number;
+  readonly names: number;
+}
+
+/** The same for a whole profile; `ours` says what its configuration leads to. */
+export async function compareProfile(
+  profile: (ports: Ports) => string,
+  connections: readonly Connection[],
+  addressesOf: AddressesOf,
+  ours: (config: Config) => { readonly leafOf: (policy: string) => Leaf; readonly sets: RuleSets },
 ): Promise<Compared[]> {
   const ground = new ProxyGround(addressesOf);
   const { proxy, names } = await ground.start();
   const mihomo = new Mihomo();
   const open: Client[] = [];
   try {
-    const port = await mihomo.start((mixed) => profileOf(written, { mixed, proxy, names }));
-    const { config, problems } = loadProfile(profileOf(written, { mixed: port, proxy, names }));
+    const port = await mihomo.start((mixed) => profile({ mixed, proxy, names }));
+    const { config, problems } = loadProfile(profile({ mixed: port, proxy, names }));
     if (config === undefined) throw new Error(JSON.stringify(problems));
+    const { leafOf, sets } = ours(config);
     const engine = new RuleEngine(config.rules, { subRules: config.subRules, sets });
-    const withoutUdp = new Set(written.withoutUdp);
     const compared: Compared[] = [];
     const waiting = [...connections];
     const work = async (): Promise<void> => {
       for (let connection = waiting.shift(); connection !== undefined; connection = waiting.shift()) {
         const { client, decided } = await ask(mihomo, port, connection, open);
         const { chain, rule } = decided ?? { chain: 'nothing said', rule: '' };
-        const ours = await policyOf(engine, withoutUdp, metadataOf(connection, client.port, port), addressesOf);
-        compared.push({ connection, theirs: chain.replace(/\[.*/, ''), ours, rule });
+        const led = await leafFor(engine, leafOf, metadataOf(connection, client.port, port), addressesOf);
+        compared.push({ connection, theirs: chain, ours: led, rule });
       }
     };
     // To find the program of one of them, it looks through all processes of the machine.
@@ -111,10 +145,7 @@ export function differenceOf({ connection, theirs, ours }: Compared, { rules, su
   return `${network} ${type} ${host} ${port}: theirs ${lineOf(theirs)} | ours ${lineOf(ours)}`;
 }
 
-function profileOf(
-  { rules, subRules = {}, more = '', proxies, withoutUdp = [] }: Written,
-  ports: { mixed: number; proxy: number; names: number },
-): string {
+function profileOf({ rules, subRules = {}, more = '', proxies, withoutUdp = [] }: Written, ports: Ports): string {
   const node = (name: string, udp: boolean): string =>
     `  - {name: "${name}", type: socks5, server: 127.0.0.1, port: ${ports.proxy}, udp: ${udp}}\n`;
   const list = (lines: readonly string[], indent: string): string =>
@@ -148,25 +179,31 @@ function metadataOf({ network, type, host, port, program }: Connection, own: num
   };
 }
 
-/** Where our dispatcher would lead it. */
-async function policyOf(
+/** Where our dispatcher would lead it; `DIRECT` for UDP that nothing takes, which mihomo sends there, and we refuse. */
+async function leafFor(
   rules: RuleEngine,
-  withoutUdp: ReadonlySet<string>,
+  leafOf: (policy: string) => Leaf,
   metadata: Metadata,
   addressesOf: AddressesOf,
 ): Promise<string> {
   const policies = {
     dialFailed: () => undefined,
     route: (tag: string) => {
-      const passes = tag === 'PASS' || tag === 'PASS-RULE' ? { passes: true as const } : {};
-      const outbound = { tag, carriesUdp: !withoutUdp.has(tag), ...passes };
+      const { carriesUdp, passes } = leafOf(tag);
+      const isPassing = tag === 'PASS' || tag === 'PASS-RULE' || passes === true;
+      const outbound = { tag, carriesUdp, ...(isPassing ? { passes: true as const } : {}) };
       return { outbound, chain: [tag] } as unknown as ReturnType<Parameters<typeof decide>[0]['policies']['route']>;
     },
   };
   const ownServers = { all: () => [], isProxyBehind: () => false };
   const flow = { metadata, withProcess: () => Promise.resolve(metadata) };
-  const decision = await decide({ rules, policies, ownServers }, flow, async (name) => addressesOf(name)[0]);
-  return decision.rule.policy;
+  try {
+    const decision = await decide({ rules, policies, ownServers }, flow, async (name) => addressesOf(name)[0]);
+    return leafOf(decision.rule.policy).name;
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'DIAL_REJECTED') return 'DIRECT';
+    throw error;
+  }
 }
 
 /** Sets that are made when they are first asked for. */

@@ -1,29 +1,16 @@
 /** Rules as people write them, with the real geodata and inline providers: mihomo and we take the same rule for every connection. */
-import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { numberToIpv4 } from '../../core/base/address.ts';
-import { finish } from '../../core/base/steps.ts';
-import type { SetBehavior } from '../../core/contract/sets.ts';
-import type { GeoFile } from '../../core/profile/provider-contents.ts';
-import { FormatError } from '../../core/provider/formats/format-error.ts';
-import { geoCode, keyOf, readGeoFile } from '../../core/provider/formats/geo-file.ts';
-import { inlineSet } from '../../core/provider/formats/read-set.ts';
-import type { CanonicalSet } from '../../core/provider/formats/set-writer.ts';
-import type { RuleSet } from '../../core/rule/rule-set.ts';
-import { readCanonicalSet } from '../../core/rule/sets/set-reader.ts';
-import { peerFile } from '../support/peers.ts';
 import { type Connection, compare, differenceOf, lazySets, type Written } from './compare.ts';
+import { type Entries, GeoSets, hasGeodata } from './geo-sets.ts';
 import { Mihomo } from './mihomo.ts';
 import { chosenFor } from './proxy-ground.ts';
 
 const seed = Number(process.env['MIRAGE_ORACLE_SEED'] ?? 7);
 const connectionsInAll = Number(process.env['MIRAGE_ORACLE_CONNECTIONS'] ?? 600);
-const files: Readonly<Record<string, GeoFile>> = { geosite: 'geosite', geoip: 'country', asn: 'asn' };
-const geodata: readonly string[] = ['geosite.dat', 'country.mmdb', 'ASN.mmdb'];
-const missing = Mihomo.program === undefined || geodata.some((name) => peerFile(`geodata/${name}`) === undefined);
+const missing = Mihomo.program === undefined || !hasGeodata;
 
-const providers: Readonly<Record<string, readonly [SetBehavior, ...string[]]>> = {
+const providers: Entries = {
   names: ['domain', '+.wild.example', '*.one.example', '.below.example', 'exact.example', 'a.*.mid.example'],
   nets: ['ipcidr', '198.51.100.0/24', '203.0.113.64/26', '2001:db8:5::/48'],
   mixed: [
@@ -86,14 +73,17 @@ test.skipIf(missing)(
   'every connection takes the same rule',
   async () => {
     const written = everyday();
-    const sets = lazySets(setOf);
+    const geo = new GeoSets(providers, seed);
+    const sets = lazySets((name) => geo.setOf(name));
     const places = [
-      ...placesIn('geoip:cn'),
-      ...placesIn('geoip:us'),
-      ...placesIn('asn:13335'),
-      ...placesIn('asn:15169'),
+      ...geo.placesIn('geoip:cn', 20),
+      ...geo.placesIn('geoip:us', 20),
+      ...geo.placesIn('asn:13335', 20),
+      ...geo.placesIn('asn:15169', 20),
     ];
-    const names = ['cn', 'google', 'category-ads-all', 'telegram'].flatMap((code) => namesIn(`geosite:${code}`));
+    const names = ['cn', 'google', 'category-ads-all', 'telegram'].flatMap((code) =>
+      geo.namesIn(`geosite:${code}`, 60),
+    );
     const own = namesBeside([
       'exact.test',
       'suffix.test',
@@ -192,54 +182,4 @@ function everyday(): Written {
 /** Names beside those: the parent, what is below, another letter in front. */
 function namesBeside(names: readonly string[]): string[] {
   return names.flatMap((name) => [name, `www.${name}`, `x${name}`, name.slice(name.indexOf('.') + 1)]);
-}
-
-const canonicalSets = new Map<string, CanonicalSet | undefined>();
-
-function canonical(name: string): CanonicalSet | undefined {
-  if (!canonicalSets.has(name)) canonicalSets.set(name, read(name));
-  return canonicalSets.get(name);
-}
-
-function read(name: string): CanonicalSet | undefined {
-  const at = name.indexOf(':');
-  const [kind, code] = [name.slice(0, at), name.slice(at + 1)];
-  if (kind === 'rule-set') {
-    const [behavior = 'domain', ...entries] = providers[code] ?? [];
-    return inlineSet(entries, behavior);
-  }
-  const file = files[kind];
-  if (file === undefined) return undefined;
-  const wanted = geoCode(kind === 'geosite' ? 'GEOSITE' : kind === 'asn' ? 'IP-ASN' : 'GEOIP', code);
-  const path = peerFile(`geodata/${file === 'country' ? 'country.mmdb' : file === 'asn' ? 'ASN.mmdb' : 'geosite.dat'}`);
-  const set = readGeoFile(file, readFileSync(path ?? ''), [wanted]).get(keyOf(wanted));
-  return set === undefined || set instanceof FormatError ? undefined : set;
-}
-
-function setOf(name: string): RuleSet | undefined {
-  const set = canonical(name);
-  return set && { ...finish(readCanonicalSet(set.bytes, set.behavior)), inverted: false };
-}
-
-/** Some of the names of a set. */
-function namesIn(name: string): string[] {
-  const all = [
-    ...(canonical(name)
-      ?.bytes.toString('latin1')
-      .matchAll(/^[=+.](\S+)$/gm) ?? []),
-  ].map(([, one = '']) => one);
-  return fc.sample(fc.constantFrom(...all), { numRuns: 60, seed });
-}
-
-/** Some addresses at the borders of its prefixes, within and without. */
-function placesIn(name: string): string[] {
-  const ranges = [
-    ...(canonical(name)
-      ?.bytes.toString('latin1')
-      .matchAll(/^4:(\w{8})-(\w{8})$/gm) ?? []),
-  ];
-  return fc.sample(fc.constantFrom(...ranges), { numRuns: 20, seed }).flatMap(([, first = '0', last = '0']) => {
-    const [low, high] = [Number.parseInt(first, 16), Number.parseInt(last, 16)];
-    return [low, high, low - 1, high + 1].filter((at) => at > 0x0100_0000 && at < 0xe000_0000).map(numberToIpv4);
-  });
 }
