@@ -17,6 +17,8 @@ export interface HandOver {
 export interface ApplyOptions {
   /** Ends it before the next message; what the helper has by then stays there for the next attempt. */
   readonly signal?: AbortSignal;
+  /** Which profile it is. */
+  readonly profile?: string | undefined;
   readonly onProgress?: (progress: HandOver) => void;
 }
 
@@ -33,12 +35,15 @@ export async function applyConfig(
   helper: Helper,
   config: Config,
   blobs: BlobSource,
-  { signal, onProgress }: ApplyOptions = {},
+  { signal, profile, onProgress }: ApplyOptions = {},
 ): Promise<{ readonly hash: string }> {
   let wanted = config;
   for (let round = 0; round < maxRounds; round++) {
     signal?.throwIfAborted();
-    const { hash, lacks = [] } = await helper.call('applyConfig', { config: wanted });
+    const { hash, lacks = [] } = await helper.call('applyConfig', {
+      config: wanted,
+      ...(profile === undefined ? {} : { profile }),
+    });
     if (lacks.length === 0) return { hash };
     for (const [sets, sha256] of lacks.entries()) {
       onProgress?.({ sets, of: lacks.length });

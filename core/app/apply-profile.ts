@@ -32,10 +32,11 @@ export async function applyProfile(
   options: ApplyOptions = {},
 ): Promise<AppliedProfile | undefined> {
   const { helper, library, blobs } = home;
+  const named = { ...options, profile: loaded.id };
   let refusal: AppError | undefined;
   if (loaded.config !== undefined) {
     try {
-      const { hash } = await applyConfig(helper, loaded.config, blobs, options);
+      const { hash } = await applyConfig(helper, loaded.config, blobs, named);
       library.keepGood(loaded);
       return { hash };
     } catch (caught) {
@@ -46,7 +47,7 @@ export async function applyProfile(
   const instead = library.lastGood(loaded);
   if (instead === undefined && refusal !== undefined) throw refusal;
   if (instead === undefined) return undefined;
-  const { hash } = await applyConfig(helper, instead.config, blobs, options).catch((caught: unknown) => {
+  const { hash } = await applyConfig(helper, instead.config, blobs, named).catch((caught: unknown) => {
     throw caught instanceof AppError && configRefusals.has(caught.code) ? (refusal ?? caught) : caught;
   });
   return { hash, instead, ...(refusal === undefined ? {} : { refusal }) };

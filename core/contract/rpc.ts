@@ -85,7 +85,7 @@ export const relayedMethods = {
   stopTests: { params: none, result: z.strictObject({ stopped: z.number().int() }) },
   listRules: { params: none, result: z.array(ruleRowSchema) },
   /**
-   * Switches a rule off or on, until the helper ends or somebody switches it again; a reload keeps that by the rule's text.
+   * Switches a rule off or on, until somebody switches it again: by the rule's text, within the profile.
    * `changed` is false when the rule at `index` is another one than the caller saw. Open flows stay as they are.
    */
   switchRule: {
@@ -137,7 +137,11 @@ const unrelayedMethods = {
    * `lacks` names blobs that its sets want and that are not there: hand them over, and apply it again.
    */
   applyConfig: {
-    params: z.strictObject({ config: configSchema }),
+    params: z.strictObject({
+      config: configSchema,
+      /** Which of the user's profiles it is, by any name: what is known of rules is known by profile. */
+      profile: z.string().max(100).optional(),
+    }),
     result: z.strictObject({ hash: z.string(), lacks: z.array(sha256Schema).max(maxSets).optional() }),
   },
   /**

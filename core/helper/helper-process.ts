@@ -92,6 +92,8 @@ export class HelperProcess {
 }
 
 /** What a flood has taken and given back does not stay with the process for longer than this. Milliseconds. */
+/** Milliseconds between two writes of the counters of rules. */
+const ruleInterval = 5 * 60_000;
 const trimInterval = 2_000;
 
 async function assemble(
@@ -175,6 +177,7 @@ async function assemble(
     owners: new OwnerStore(ownerFileOf(paths), boot),
     configs: new ConfigStore(paths, (path) => health.raise(warningOf('CONFIG_SET_ASIDE', { path }))),
     choices: store,
+    ruleNotes: store.ruleNotes,
     sets,
     health,
     privacy,
@@ -189,6 +192,7 @@ async function assemble(
     log: logger,
   });
   clock.every(trimInterval, machine.trimMemory);
+  clock.every(ruleInterval, () => service.saveRules());
   const traffic = new TrafficMeter(() => tunnel.sample(), clock);
   const server = new RpcServer({
     socketPath: controlSocketOf(paths),

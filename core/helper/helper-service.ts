@@ -58,10 +58,10 @@ export class HelperService {
       setEnhanced: (params, caller) => this.#setEnhanced(params, caller),
       setSwitches: (params, caller) => this.#setSwitches(params, caller),
       renewLease: (_params, caller) => this.#renewLease(caller),
-      applyConfig: ({ config }, caller) => this.#configs.apply(config, caller.uid),
+      applyConfig: (params, caller) => this.#configs.apply(params, caller.uid),
       putBlob: (params, caller) => this.#putBlob(params, caller),
       listRules: (_params, caller) => (this.#maySeeRules(caller.uid) ? options.tunnel.rules() : []),
-      switchRule: (params, caller) => this.#ownOnly(caller, () => ({ changed: options.tunnel.switchRule(params) })),
+      switchRule: (params, caller) => this.#ownOnly(caller, () => this.#configs.switchRule(params)),
       selectProxy: (params, caller) => this.#ownOnly(caller, () => this.#configs.selectProxy(params, caller.uid)),
       testProxies: (params, caller) => this.#ownOnly(caller, () => options.tunnel.testProxies(params, caller.uid)),
       stopTests: (_params, caller) => this.#ownOnly(caller, () => ({ stopped: options.tunnel.stopTests() })),
@@ -142,10 +142,16 @@ export class HelperService {
     });
   }
 
+  /** Counters of rules go to the disk; call it now and then. */
+  saveRules(): void {
+    this.#configs.saveRules();
+  }
+
   /** Undoes everything for the end of the process; whose it was stays remembered. */
   async stop(): Promise<void> {
     const { tunnel, ownership } = this.#options;
     ownership.release();
+    this.saveRules();
     try {
       await tunnel.machine.stop();
     } finally {

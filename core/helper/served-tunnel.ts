@@ -4,6 +4,7 @@ import type { Config, DnsMode, PolicyMode } from '../contract/config.ts';
 import type { ConnectionRow, RuleTrace } from '../contract/flow.ts';
 import type { Params, Result, RuleRow } from '../contract/rpc.ts';
 import type { Snapshot, TunnelState } from '../contract/status.ts';
+import type { KnownRules } from '../rule/known-rules.ts';
 import type { RuleSets } from '../rule/rule-set.ts';
 import type { TunnelSwitches } from '../tunnel/tunnel-machine.ts';
 
@@ -27,9 +28,9 @@ export interface ServedTunnel {
   check(config: Config, sets: RuleSets): void;
   /**
    * Puts a configuration in force; open flows keep the old one. Rejects as `check` throws, and changes nothing then. `prepare` is
-   * called right before it is in force.
+   * called right before it is in force. `known`: what is known of its rules, instead of what the present ones have counted.
    */
-  reload(config: Config, sets: RuleSets, prepare: () => void): Promise<void>;
+  reload(config: Config, sets: RuleSets, prepare: () => void, known?: KnownRules): Promise<void>;
   /** Whether the mixed port of the configuration in force listens. A port that is taken is a warning, not an error. */
   setMixed(on: boolean): Promise<void>;
   fakeIp(): Snapshot['fakeIp'];
@@ -56,6 +57,8 @@ export interface ServedTunnel {
   /** Answers how many of the addresses had a mapping that was changed. */
   changeMappings(addresses: readonly string[], action: Params<'changeMappings'>['action']): number;
   rules(): RuleRow[];
+  /** Which rules are switched off, and what they have counted. */
+  knownRules(): KnownRules;
   /** Returns whether the rule there is still that one. */
   switchRule(wanted: Params<'switchRule'>): boolean;
   testRule(question: Params<'testRule'>, signal: AbortSignal): Promise<RuleTrace>;

@@ -19,10 +19,20 @@ export class KnownRules {
   readonly #off = new Map<string, true>();
 
   /** What is known of a rule so far, the `nth` of its text. */
-  note(rule: RuleConfig, { hits, misses, off }: KnownRule, nth: number): void {
-    const key = keyOf(rule, nth);
+  note(rule: RuleConfig, known: KnownRule, nth: number): void {
+    this.set(keyOf(rule, nth), known);
+  }
+
+  /** What was known of a rule, by the key that `entries` gave. */
+  set(key: string, { hits, misses, off }: KnownRule): void {
     remember(this.#off, key, off ? true : undefined);
     remember(this.#counted, key, hits > 0 || misses > 0 ? { hits, misses } : undefined);
+  }
+
+  /** Of every rule of which something is known: a key that stands for its text, and for which of that text it is. */
+  *entries(): Generator<readonly [key: string, KnownRule]> {
+    for (const [key, counted] of this.#counted) yield [key, { ...counted, off: this.#off.has(key) }];
+    for (const key of this.#off.keys()) if (!this.#counted.has(key)) yield [key, { ...nothing, off: true }];
   }
 
   of(rule: RuleConfig, nth: number): KnownRule {

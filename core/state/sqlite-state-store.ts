@@ -9,6 +9,7 @@ import { causeOf } from '../base/cause-of.ts';
 import type { StoredMapping } from '../base/stored-mapping.ts';
 import type { Cause } from '../contract/causes.ts';
 import { type ChoiceStore, maxChoices } from './choice-store.ts';
+import { ruleTables, SqliteRuleStore } from './sqlite-rule-store.ts';
 import type { MappingStore } from './state-store.ts';
 
 export interface SetAside {
@@ -90,6 +91,8 @@ export class SqliteStateStore implements MappingStore, ChoiceStore {
   readonly #commit: StatementSync;
   readonly #rollback: StatementSync;
   readonly #notesBoot: boolean;
+  /** What is known of rules. */
+  readonly ruleNotes: SqliteRuleStore;
   readonly lostAt: number;
   #lastId: number;
 
@@ -97,6 +100,10 @@ export class SqliteStateStore implements MappingStore, ChoiceStore {
   constructor(path: string, options: SqliteStateStoreOptions) {
     this.#database = openOrReplace(path, options);
     this.#notesBoot = options.boot !== undefined;
+    this.ruleNotes = new SqliteRuleStore(this.#database, {
+      attempt,
+      inOneTransaction: (work) => this.#inOneTransaction(work),
+    });
     const number = (sql: string) => attempt(() => Number(onlyValue(this.#database, sql) ?? 0));
     this.lostAt = number('SELECT max(at) FROM loss');
     this.#lastId = number('SELECT max(id) FROM mapping');
@@ -315,7 +322,7 @@ function open(path: string, options: SqliteStateStoreOptions, isLoss: boolean): 
       });
     const check = onlyValue(database, 'PRAGMA quick_check(1)');
     if (check !== 'ok') throw new UnusableDatabase(String(check), { code: 'FILE_DAMAGED', values: {} });
-    database.exec(choiceTable);
+    database.exec(choiceTable + ruleTables);
     if (options.boot !== undefined) noteBoot(database, options.boot, options.now());
     database.prepare(`SELECT ${columns}, prefix, at FROM mapping, range, loss`);
     return database;

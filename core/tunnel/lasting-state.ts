@@ -30,7 +30,7 @@ export class LastingState {
   /** What is chosen in groups. */
   readonly policies: LastingPolicies;
   /** What the rules have counted and which are switched off, as of the last reload. */
-  readonly knownRules = new KnownRules();
+  knownRules = new KnownRules();
 
   constructor({ hostsFile, systemDns, clock, log }: LastingServices) {
     this.policies = new LastingPolicies(clock);

@@ -16,6 +16,7 @@ import { FlowTable } from '../flow/flow-table.ts';
 import { CachedProcessFinder } from '../flow/process-finder.ts';
 import { Egress } from '../outbound/egress.ts';
 import { EgressUdpWays } from '../outbound/egress-udp-ways.ts';
+import type { KnownRules } from '../rule/known-rules.ts';
 import { noSets, type RuleSets } from '../rule/rule-set.ts';
 import { ClientNames } from './client-names.ts';
 import { ConfigGraph } from './config-graph.ts';
@@ -215,12 +216,24 @@ export class Tunnel {
   /**
    * Puts a configuration in force; open flows keep the old one. Another device or fake range needs a restart of what is
    * running, whose failure is told by the machine's state. Rejects as `check` throws, and changes nothing then. `prepare` is
-   * called right before it is in force.
+   * called right before it is in force. `known` is what is known of its rules, instead of what the present ones have counted.
    */
-  async reload(config: Config, sets: RuleSets = noSets, prepare: () => void = () => undefined): Promise<void> {
+  async reload(
+    config: Config,
+    sets: RuleSets = noSets,
+    prepare: () => void = () => undefined,
+    known?: KnownRules,
+  ): Promise<void> {
     const { log } = this.#services;
-    this.#graph.ruleList.note(this.#lasting.knownRules);
-    const graph = this.#build(config, sets, this.mappings.prepare(config.dns.fakeIpRange));
+    const counted = this.knownRules();
+    this.#lasting.knownRules = known ?? counted;
+    let graph: ConfigGraph;
+    try {
+      graph = this.#build(config, sets, this.mappings.prepare(config.dns.fakeIpRange));
+    } catch (error) {
+      this.#lasting.knownRules = counted;
+      throw error;
+    }
     const before = this.#graph;
     const use = (): void => {
       prepare();
@@ -319,6 +332,12 @@ export class Tunnel {
 
   rules(): RuleRow[] {
     return this.#inspector.rules();
+  }
+
+  knownRules(): KnownRules {
+    const { knownRules } = this.#lasting;
+    this.#graph.ruleList.note(knownRules);
+    return knownRules;
   }
 
   switchRule(wanted: Params<'switchRule'>): boolean {

@@ -51,7 +51,12 @@ async function started(options: { enhancedAtStart?: boolean } = {}): Promise<App
 }
 
 const called = () => helper.calls.map(([method]) => method);
-const callsOf = (wanted: string) => helper.calls.filter(([method]) => method === wanted).map(([, params]) => params);
+const callsOf = (wanted: string) =>
+  helper.calls.flatMap(([method, params]) => {
+    if (method !== wanted) return [];
+    const { profile: _, ...rest } = { profile: undefined, ...(params as object) };
+    return [rest];
+  });
 
 describe('profile', () => {
   const other: LoadedProfile = {

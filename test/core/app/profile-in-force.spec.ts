@@ -210,6 +210,13 @@ describe('the newest choice wins', () => {
   });
 });
 
+test('the helper is told which profile it is', async () => {
+  const service = await connected();
+  await service.call('useProfile', { id: 'two' });
+  const named = helper.calls.flatMap(([method, params]) => (method === 'applyConfig' ? [params] : []));
+  expect([named[0], named.at(-1)]).toMatchObject([{ profile: 'one' }, { profile: 'two' }]);
+});
+
 describe('cancelled', () => {
   test('sets that were handed over stay for the next attempt; the profile of before is in use', async () => {
     const service = await connected();

@@ -7,7 +7,13 @@ import { AppError } from '../../../core/base/app-error.ts';
 import { deferred } from '../../../core/base/deferred.ts';
 import { Emitter } from '../../../core/base/emitter.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
-import { type Config, type DnsMode, defaultConfig, type PolicyMode } from '../../../core/contract/config.ts';
+import {
+  type Config,
+  type DnsMode,
+  defaultConfig,
+  type PolicyMode,
+  type RuleConfig,
+} from '../../../core/contract/config.ts';
 import type { ConnectionRow } from '../../../core/contract/flow.ts';
 import type { MethodName, Params, Result } from '../../../core/contract/rpc.ts';
 import { methods } from '../../../core/contract/rpc.ts';
@@ -19,10 +25,13 @@ import { HelperService } from '../../../core/helper/helper-service.ts';
 import { OwnerStore } from '../../../core/helper/owner-store.ts';
 import { leaseMs, Ownership, returnMs } from '../../../core/helper/ownership.ts';
 import { RowPrivacy } from '../../../core/helper/row-privacy.ts';
+import { RuleMemory } from '../../../core/helper/rule-memory.ts';
 import type { ServedTunnel } from '../../../core/helper/served-tunnel.ts';
 import { SetShelf } from '../../../core/helper/set-shelf.ts';
+import { KnownRules } from '../../../core/rule/known-rules.ts';
 import { noSets, type RuleSets } from '../../../core/rule/rule-set.ts';
 import { BlobStore } from '../../../core/state/blob-store.ts';
+import { MemoryRuleStore } from '../../../core/state/memory-rule-store.ts';
 import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
 import { choosePlatform } from '../../../core/system/platform.ts';
 import { TunnelMachine, type TunnelStepName } from '../../../core/tunnel/tunnel-machine.ts';
@@ -85,9 +94,10 @@ class MemoryTunnel implements ServedTunnel {
 
   sets: RuleSets = noSets;
 
-  async reload(config: Config, sets: RuleSets, prepare: () => void): Promise<void> {
+  async reload(config: Config, sets: RuleSets, prepare: () => void, known = this.known): Promise<void> {
     this.check(config);
     prepare();
+    this.known = known;
     this.config = config;
     this.sets = sets;
     this.reloads++;
@@ -161,8 +171,18 @@ class MemoryTunnel implements ServedTunnel {
     return addresses.length;
   }
 
-  switchRule(): boolean {
-    return false;
+  /** What it counts. */
+  known = new KnownRules();
+
+  knownRules(): KnownRules {
+    return this.known;
+  }
+
+  switchRule({ index, on }: Params<'switchRule'>): boolean {
+    const rule = this.config.rules[index];
+    if (rule === undefined) return false;
+    this.known.note(rule, { ...this.known.of(rule, 0), off: !on }, 0);
+    return true;
   }
   rules() {
     return this.config.rules.map((rule, index) => ({ ...rule, index, hits: 0, misses: 0, off: false }));
@@ -204,6 +224,7 @@ let sets: SetShelf;
 let otherDevice: string | undefined;
 let stranded: string[];
 let choices: MemoryStateStore;
+let ruleNotes: MemoryRuleStore;
 
 /** A helper process begins on the same state directory. */
 function boot(): void {
@@ -215,6 +236,7 @@ function boot(): void {
   sets = new SetShelf(new BlobStore({ directory: join(directory, 'blobs'), clock }), clock, silentLogger);
   service = new HelperService({
     choices,
+    ruleNotes,
     sets,
     tunnel,
     ownership,
@@ -249,6 +271,7 @@ beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'mirage-service-'));
   leftovers = [];
   choices = new MemoryStateStore();
+  ruleNotes = new MemoryRuleStore();
   otherDevice = undefined;
   stranded = [];
   boot();
@@ -840,6 +863,93 @@ test('what is remembered is readable by root alone, and no draft stays', async (
     [`config-${anna}.json`, 0o600],
     ['owner.json', 0o600],
   ]);
+});
+
+describe('what is known of rules', () => {
+  const reject = named('REJECT');
+  const [rule = { type: 'MATCH' as const, payload: '', policy: '', noResolve: false }] = reject.rules;
+  const known = () => tunnel.known.of(rule, 0);
+  const apply = (uid: number, profile?: string, config = reject) =>
+    call(uid, 'applyConfig', profile === undefined ? { config } : { config, profile });
+  const count = (hits: number) => tunnel.known.note(rule, { hits, misses: 1, off: known().off }, 0);
+
+  test('is there again after a death of the helper when it was switched, and of its counters after an end', async () => {
+    await call(anna, 'setEnhanced', { on: true, mode: 'persistent' });
+    await apply(anna, 'p');
+    count(5);
+    expect(await call(anna, 'switchRule', { index: 0, rule, on: false })).toEqual({ changed: true });
+    boot();
+    await service.resume();
+    expect(known()).toEqual({ hits: 5, misses: 1, off: true });
+    count(9);
+    await service.stop();
+    boot();
+    await service.resume();
+    expect(known()).toMatchObject({ hits: 9, off: true });
+    await call(anna, 'switchRule', { index: 0, rule, on: true });
+    boot();
+    await service.resume();
+    expect(known()).toMatchObject({ hits: 9, off: false });
+  });
+
+  test("is known by profile and by user: nobody's switch is another's", async () => {
+    await apply(anna, 'p');
+    await call(anna, 'switchRule', { index: 0, rule, on: false });
+    count(3);
+    await apply(anna, 'q');
+    expect(known()).toEqual({ hits: 0, misses: 0, off: false });
+    await apply(anna, 'p', { ...reject, logLevel: 'debug' });
+    expect(known()).toMatchObject({ hits: 3, off: true });
+    await apply(bert, 'p');
+    expect(known()).toEqual({ hits: 0, misses: 0, off: false });
+    await apply(anna);
+    expect(known().off).toBe(false);
+    await apply(anna, 'p');
+    expect(known()).toMatchObject({ hits: 3, off: true });
+  });
+
+  test('a configuration that is refused changes nothing of it', async () => {
+    await apply(anna, 'p');
+    await call(anna, 'switchRule', { index: 0, rule, on: false });
+    await expect(apply(anna, 'q', named('NOWHERE'))).rejects.toThrow(code('CONFIG_INVALID'));
+    expect(known().off).toBe(true);
+    count(7);
+    service.saveRules();
+    expect(ruleNotes.rules(anna, 'p')).toMatchObject([{ hits: 7, off: true }]);
+    expect(ruleNotes.rules(anna, 'q')).toEqual([]);
+  });
+
+  test('a disk that cannot be written is told, and the switch counts', async () => {
+    await apply(anna, 'p');
+    ruleNotes.noteRules = () => {
+      throw new AppError('FAKE_IP_STORE', 'full');
+    };
+    expect(await call(anna, 'switchRule', { index: 0, rule, on: false })).toEqual({ changed: true });
+    expect((await call(anna, 'getSnapshot', {})).warnings.map(({ code: each }) => each)).toEqual(['STATE_NOT_SAVED']);
+    ruleNotes.rules = () => {
+      throw new AppError('FAKE_IP_STORE', 'damaged');
+    };
+    await apply(anna, 'q');
+    expect(known().off).toBe(false);
+  });
+
+  test('of very many rules so many are written at a time: those switched off first', () => {
+    const rules = Array.from(
+      { length: 5_000 },
+      (_, i): RuleConfig => ({ ...rule, type: 'DOMAIN', payload: `n${i}.example` }),
+    );
+    const many = new KnownRules();
+    for (const [i, each] of rules.entries()) many.note(each, { hits: i, misses: 0, off: i === 1 }, 0);
+    const memory = new RuleMemory(ruleNotes, { write: (_, write) => (write(), true) }, silentLogger);
+    memory.recall(anna, 'p');
+    memory.save(anna, 'p', many);
+    const written = ruleNotes.rules(anna, 'p');
+    expect(written).toHaveLength(2_000);
+    expect(written[0]).toMatchObject({ off: true, hits: 1 });
+    memory.save(anna, 'p', many);
+    memory.save(anna, 'p', many);
+    expect(ruleNotes.rules(anna, 'p')).toHaveLength(4_999);
+  });
 });
 
 describe('modes and choices', () => {

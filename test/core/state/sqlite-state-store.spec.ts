@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { StoredMapping } from '../../../core/base/stored-mapping.ts';
 import { maxChoices } from '../../../core/state/choice-store.ts';
+import type { StoredRule } from '../../../core/state/rule-store.ts';
 import { type SetAside, SqliteStateStore } from '../../../core/state/sqlite-state-store.ts';
 
 import { fairClock } from '../../support/fair-clock.ts';
@@ -174,6 +175,53 @@ describe('mappings', () => {
     expect(fairClock.monotonic() - begun).toBeLessThan(5_000);
     again.close();
   });
+});
+
+describe('what is known of rules', () => {
+  const noted = (key: string, change: Partial<StoredRule> = {}): StoredRule => ({
+    key,
+    off: false,
+    hits: 1,
+    misses: 2,
+    ...change,
+  });
+
+  test('is by user and profile, and there again without a word at the end', () => {
+    const store = open();
+    store.ruleNotes.noteRules(1000, 'p', [
+      noted('0:MATCH,DIRECT'),
+      noted('1:MATCH,DIRECT', { off: true, hits: 0, misses: 0 }),
+    ]);
+    store.ruleNotes.noteRules(1000, 'q', [noted('0:MATCH,DIRECT', { hits: 7 })]);
+    store.ruleNotes.noteRules(1000, 'p', [noted('0:MATCH,DIRECT', { hits: 0, misses: 0 })]);
+    store.ruleNotes.noteProfile(1000, 'p');
+    store.ruleNotes.noteProfile(1000, 'q');
+    const again = reopened(store);
+    expect(again.ruleNotes.rules(1000, 'p')).toEqual([noted('1:MATCH,DIRECT', { off: true, hits: 0, misses: 0 })]);
+    expect(again.ruleNotes.rules(1000, 'q')).toEqual([noted('0:MATCH,DIRECT', { hits: 7 })]);
+    expect(again.ruleNotes.rules(1001, 'p')).toEqual([]);
+    expect([again.ruleNotes.profileOf(1000), again.ruleNotes.profileOf(1001)]).toEqual(['q', '']);
+    again.close();
+  });
+
+  test('of one user has a bound: what was noted first goes', () => {
+    const store = open();
+    const some = (from: number) =>
+      Array.from({ length: 8_000 }, (_, i) => noted(`0:DOMAIN,n${from + i}.example,DIRECT`));
+    store.ruleNotes.noteRules(1001, 'p', some(0).slice(0, 10));
+    for (const profile of ['a', 'b', 'c']) store.ruleNotes.noteRules(1000, profile, some(0));
+    const counts = ['a', 'b', 'c'].map((profile) => store.ruleNotes.rules(1000, profile).length);
+    expect(counts).toEqual([4_000, 8_000, 8_000]);
+    expect(store.ruleNotes.rules(1000, 'a')[0]?.key).toContain('n4000.');
+    expect(store.ruleNotes.rules(1001, 'p')).toHaveLength(10);
+    store.close();
+  });
+
+  /** As after a death: nothing is closed in order. */
+  function reopened(store: ReturnType<typeof open>): ReturnType<typeof open> {
+    store.close();
+    return open();
+  }
 });
 
 describe('choices in groups', () => {
