@@ -85,16 +85,17 @@ export class NameTruth {
     const told = { upstream, ...(ms === undefined ? {} : { upstreamMs: ms }) };
     const soa = message.authorities.find((record) => record.type === 'SOA');
     if (message.rcode === 'NXDOMAIN') return { message: absent(query, owner, soa), verdict: 'absent', ...told };
-    if (message.rcode !== 'NOERROR') return { message: responseTo(query, 'SERVFAIL'), verdict: 'error', ...told };
-    if (message.answers.some((record) => record.type === 'A')) return undefined;
-    // A host may have IPv6 addresses only.
+    const isKnown = message.rcode === 'NOERROR';
+    if (isKnown && message.answers.some((record) => record.type === 'A')) return undefined;
+    // A host may have IPv6 addresses only, and its server fail at anything else.
     const other = await this.#within(
       truthWait,
       directResolver.query({ name, type: 'AAAA', client }, this.#life.signal),
     );
-    if (other === undefined || other.message.rcode !== 'NOERROR') return undefined;
-    if (other.message.answers.some((record) => record.type === 'AAAA')) return undefined;
-    return { message: emptyAnswer(query, owner), verdict: 'absent', ...told };
+    const isOtherKnown = other?.message.rcode === 'NOERROR';
+    if (isOtherKnown && other.message.answers.some((record) => record.type === 'AAAA')) return undefined;
+    if (!isKnown) return { message: responseTo(query, 'SERVFAIL'), verdict: 'error', ...told };
+    return isOtherKnown ? { message: emptyAnswer(query, owner), verdict: 'absent', ...told } : undefined;
   }
 
   /** The denial of those behind the outbound `via`. A name that was denied before is asked about by the way that failed to reach it. */

@@ -52,6 +52,11 @@ beforeEach(() => {
     'A mail.example': 'NOERROR',
     'AAAA mail.example': 'NOERROR',
     'A ill.example': 'SERVFAIL',
+    'AAAA ill.example': 'SERVFAIL',
+    'A lame.example': 'REFUSED',
+    'AAAA lame.example': 'NOERROR',
+    'A only6.example': 'REFUSED',
+    'AAAA only6.example': [record('only6.example', 'AAAA', '2001:db8::80')],
     'A deaf.example': 'throw',
   });
   lines = [];
@@ -553,7 +558,7 @@ describe('the truth about a name', () => {
 
   beforeEach(() => {
     resolvers.slow = new ScriptedResolver();
-    for (const name of ['here', 'gone', 'six', 'mail', 'ill', 'deaf']) direct.add(`${name}.example`);
+    for (const name of ['here', 'gone', 'six', 'mail', 'ill', 'lame', 'only6', 'deaf']) direct.add(`${name}.example`);
   });
 
   test('one that goes DIRECT and is there: a fake address, after one question', async () => {
@@ -595,8 +600,11 @@ describe('the truth about a name', () => {
     });
   });
 
-  test("an upstream's trouble: SERVFAIL as it came; silence is no denial", async () => {
-    expect(await ask('ill.example', 'A')).toMatchObject({ verdict: 'error', message: { rcode: 'SERVFAIL' } });
+  test("an upstream's trouble: SERVFAIL as it came; silence is no denial, nor is trouble with one family of addresses", async () => {
+    for (const name of ['ill.example', 'lame.example']) {
+      expect(await ask(name, 'A'), name).toMatchObject({ verdict: 'error', message: { rcode: 'SERVFAIL' } });
+    }
+    expect(await ask('only6.example', 'A')).toMatchObject({ verdict: 'fake', message: { answers: [{ type: 'A' }] } });
     expect(await ask('deaf.example', 'A')).toMatchObject({ verdict: 'fake' });
   });
 
