@@ -117,6 +117,25 @@ pub fn kernel_version() -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::socket;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn a_socket_for_a_user_is_that_users_and_the_next_one_is_ours() {
+        let own = own_user();
+        let made_as = |user| {
+            let open = || socket::open_family(libc::AF_INET, libc::SOCK_DGRAM, 0).unwrap();
+            socket::user(as_user(user, open).as_fd()).unwrap()
+        };
+        // Only root may make them for others.
+        let others = if own == 0 { [1, 65_534] } else { [own; 2] };
+        for user in others {
+            assert_eq!([made_as(Some(user)), made_as(None)], [user, own]);
+        }
+        let panicked = std::panic::catch_unwind(|| as_user(Some(1), || panic!("on purpose")));
+        assert!(panicked.is_err());
+        assert_eq!([made_as(Some(own)), made_as(None)], [own; 2]);
+    }
 
     #[test]
     fn the_soft_limit_is_the_hard_one_or_what_suffices() {
