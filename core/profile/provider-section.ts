@@ -1,6 +1,7 @@
 /** The `rule-providers`, `proxy-providers` and geodata keys of a profile: where each comes from, and what is done with it. */
 
 import type { SearchBudget } from '../base/expression/bounded-expression.ts';
+import { parseUrl } from '../base/parse-url.ts';
 import type { ProblemCode } from '../contract/problem-texts.ts';
 import { setFormats } from '../contract/providers.ts';
 import { setBehaviors } from '../contract/sets.ts';
@@ -206,7 +207,7 @@ function guessed(
 function readUrl(value: YamlValue): string | undefined {
   const text = value.text()?.trim();
   if (text === undefined) return undefined;
-  if (/^https?:\/\/[^/\s]/i.test(text) && URL.canParse(text) && text.length <= 4096) return text;
+  if (/^https?:\/\/[^/\s]/i.test(text) && parseUrl(text) !== undefined && text.length <= 4096) return text;
   value.warning('PROVIDER_ADDRESS', {}, 'ADDRESS_OF_FILE');
   return undefined;
 }

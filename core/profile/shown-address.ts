@@ -1,5 +1,7 @@
 /** Addresses of subscriptions as people may see them. The whole one is a secret: who has it has the nodes. Pure. */
 
+import { parseUrl } from '../base/parse-url.ts';
+
 /** What stands in the paths of such addresses and is no secret; every other part may be the token. */
 const usualWords = new Set(
   `api app c cdn clash client config configs download export file files get link list mihomo node nodes output profile
@@ -10,8 +12,8 @@ const usualWords = new Set(
 
 /** Scheme, host and path, without login, query, fragment, and whatever in the path is not a usual word. */
 export function shownAddress(address: string): string {
-  if (!URL.canParse(address)) return '…';
-  const url = new URL(address);
+  const url = parseUrl(address);
+  if (url === undefined) return '…';
   const path = url.pathname.split('/').map(shownPart).join('/');
   return `${url.protocol}//${url.host}${path}${url.search === '' ? '' : '?…'}`;
 }

@@ -2,6 +2,7 @@
  * Links by which web pages ask a Clash client to add a profile: `clash://install-config?url=ADDRESS&name=NAME`. Everything in them was
  * written by somebody else, so only an https address is taken, and never without a question. Pure.
  */
+import { parseUrl } from '../base/parse-url.ts';
 import { maxAddress, maxProfileName } from '../contract/profile-import.ts';
 
 /** Schemes that such links have; the app is registered for them. */
@@ -21,7 +22,7 @@ export function readInstallLink(text: string): InstallLink | undefined {
   if (query === '' || bare.length > 2 * maxAddress) return { kind: 'refused', reason: 'LINK_FORM' };
   const params = new URLSearchParams(query);
   const address = params.get('url')?.trim() ?? '';
-  const url = URL.canParse(address) ? new URL(address) : undefined;
+  const url = parseUrl(address);
   if (url === undefined || url.href.length > maxAddress) return { kind: 'refused', reason: 'LINK_FORM' };
   if (url.protocol !== 'https:' || url.hostname === '') return { kind: 'refused', reason: 'LINK_NOT_HTTPS' };
   const name = nameIn(params.get('name') ?? '');

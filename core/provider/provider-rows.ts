@@ -1,5 +1,7 @@
 /** What people see of providers: a row each, made of what the profile wants, what there is of it, and how its download does. */
+
 import { AppError } from '../base/app-error.ts';
+import { parseUrl } from '../base/parse-url.ts';
 import { maxListedUses, type ProviderRow, type ProviderUse } from '../contract/providers.ts';
 import type { Wanted } from '../profile/profile-loader.ts';
 import type { ProviderPlace, ProxyProvider, RuleProvider } from '../profile/provider-contents.ts';
@@ -99,6 +101,6 @@ function placeOf(
 ): DownloadState & Pick<ProviderRow, 'source' | 'host'> {
   const broken = problem === undefined ? {} : { error: unreadable(problem).toData() };
   if (place.kind !== 'http') return { source: place.kind, updatedAt: null, nextAt: null, updating: false, ...broken };
-  const host = URL.canParse(place.url) ? new URL(place.url).hostname : '';
+  const host = parseUrl(place.url)?.hostname ?? '';
   return { source: 'http', ...(host === '' ? {} : { host }), ...broken, ...stateOf(place.url) };
 }

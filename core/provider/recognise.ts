@@ -1,4 +1,5 @@
 /** What a text is that a person hands over: an address, a link that asks for a profile, links to nodes, or a profile. Pure. */
+import { parseUrl } from '../base/parse-url.ts';
 import { maxAddress, maxNamedNodes, type Recognised } from '../contract/profile-import.ts';
 import { loadProfile } from '../profile/profile-loader.ts';
 import { readInstallLink } from './install-link.ts';
@@ -16,8 +17,9 @@ export function recognise(text: string): Recognised {
 
 /** `https://user:password@host:443#name` is a link to an HTTP proxy: the address of a subscription has a path or a query. */
 function recogniseAddress(text: string): Recognised | undefined {
-  if (text.length > maxAddress || !/^https?:\/\/\S+$/i.test(text) || !URL.canParse(text)) return undefined;
-  const url = new URL(text);
+  if (text.length > maxAddress || !/^https?:\/\/\S+$/i.test(text)) return undefined;
+  const url = parseUrl(text);
+  if (url === undefined) return undefined;
   const isBare = url.pathname === '/' && url.search === '';
   if (url.hostname === '' || (isBare && (url.username !== '' || url.hash !== ''))) return undefined;
   return { kind: 'address', url: url.href, host: url.host, secure: url.protocol === 'https:' };

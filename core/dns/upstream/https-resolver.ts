@@ -2,10 +2,12 @@
  * Questions to one server by DNS over HTTPS (RFC 8484) on a kept session. The id is 0, so that caches on the way can share
  * answers. Caches nothing.
  */
+
 import { TLSSocket } from 'node:tls';
 import { AppError } from '../../base/app-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import { Lifetime, orAborted } from '../../base/deadline.ts';
+import { parseUrl } from '../../base/parse-url.ts';
 import type { DnsMessage, DnsRecord } from '../../net/dns-message.ts';
 import type { DnsAnswer, Question, Resolver } from '../resolver/resolver.ts';
 import { Turns } from '../resolver/turns.ts';
@@ -168,7 +170,7 @@ export class HttpsResolver implements Resolver {
   /** The path of a redirection on the same server; another server was not configured, and is not trusted with questions. */
   #pathOf(location: string): string {
     const base = `https://${this.#authority}${this.#options.path}`;
-    const target = URL.canParse(location, base) ? new URL(location, base) : undefined;
+    const target = parseUrl(location, base);
     if (target?.origin !== new URL(base).origin)
       throw new AppError('DNS_IO', `the server redirects to ${location.slice(0, 100)}, which is another one`);
     return target.pathname + target.search;

@@ -2,12 +2,14 @@
  * One file of the web, whole, by the user's process: bounded in size, time and redirects, unpacked within bounds, only if it has
  * changed. Goes through the mixed port where there is one, so that the rules decide; else directly.
  */
+
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { AppError } from '../../base/app-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import { Lifetime } from '../../base/deadline.ts';
+import { parseUrl } from '../../base/parse-url.ts';
 import type { Progress } from '../../contract/providers.ts';
 import { type HttpProxy, type OneAnswer, requestOnce } from './http-request.ts';
 import { assertMayLead, distanceOfAddress, distanceOfHost, headersAcross } from './redirect.ts';
@@ -218,7 +220,7 @@ function bodyError(caught: unknown, isOver: boolean): AppError {
 
 /** Throws DOWNLOAD_ADDRESS for what is neither http nor https. */
 function addressOf(text: string, base?: URL): URL {
-  const url = URL.canParse(text, base?.href) ? new URL(text, base?.href) : undefined;
+  const url = parseUrl(text, base?.href);
   if (url !== undefined && (url.protocol === 'http:' || url.protocol === 'https:') && url.hostname !== '') return url;
   // Addresses of subscriptions are secrets: they stand in no message.
   throw new AppError('DOWNLOAD_ADDRESS', 'not the address of a web server', {
