@@ -70,7 +70,7 @@ describeInLab('functions', () => {
 
   test('findProcess knows who is behind a held flow', async () => {
     await world.rules();
-    const connecting = world.programs.call('connect', { host, port: 80, timeoutMs: 800 });
+    const connecting = world.programs.call('connect', { host, port: 80 });
     const [open] = await world.events('open');
     if (open?.kind !== 'open') throw new Error('no open');
     const { network, source, destination } = open;
@@ -81,9 +81,10 @@ describeInLab('functions', () => {
     });
     expect(owner).toMatchObject({ pid: world.programs.pid, uid: 0 });
     expect(owner.path).toMatch(/\/node$/);
+    await world.engine.call('close', { id: open.id, how: 'reset' });
     await connecting;
 
-    const asking = world.programs.call('datagrams', { host, port: 81, messages: ['x'], waitMs: 800, connect: false });
+    const asking = world.programs.call('datagrams', { host, port: 81, messages: ['x'], waitMs: 5_000, connect: false });
     const [udp] = await world.events('open');
     if (udp?.kind !== 'open') throw new Error('no open');
     const asker = await world.engine.call('findProcess', {

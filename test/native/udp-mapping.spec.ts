@@ -51,7 +51,7 @@ describeInLab('UDP mapping', () => {
   const metrics = () => world.engine.call<EngineMetrics>('metrics');
   const open = (options: object = {}) => world.programs.call<number>('udpOpen', { name: socket, ...options });
   const send = (...to: { host: string; port: number }[]) => world.programs.call('udpSend', { name: socket, to });
-  const received = (count = 1, waitMs = 2_000) =>
+  const received = (count = 1, waitMs = 15_000) =>
     world.programs.call<string[]>('udpReceived', { name: socket, count, waitMs });
   const say = (from: string, port: number, to: string, text: string, waitMs = 0) => {
     const [host = '', toPort] = to.split(/:(?=\d+$)/);
@@ -170,7 +170,7 @@ describeInLab('UDP mapping', () => {
       const [mapped = ''] = outward(await received());
       await say('10.99.0.3', 5_003, mapped, 'forged');
       await say('10.99.0.3', 5_004, mapped, 'own');
-      expect(await received(2, 500)).toEqual(['own from 10.99.0.3:5004']);
+      expect([...(await received()), ...(await received(1, 300))]).toEqual(['own from 10.99.0.3:5004']);
     });
 
     test('the refused destination of several is the one that is told', async () => {
@@ -336,7 +336,7 @@ print(sorted((len(each), each[0]) for each in got) == sorted([(1000, n) for n in
     // What is left of the flood may still stand before a datagram: said again until it is heard.
     const heard = async () => {
       await send(at('10.99.0.2'));
-      return outward((await received()).filter((answer) => answer.includes('10.99.0.2')));
+      return outward((await received(1, 2_000)).filter((answer) => answer.includes('10.99.0.2')));
     };
     await expect.poll(heard).toEqual([mapped]);
   });

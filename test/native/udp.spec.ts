@@ -1,6 +1,7 @@
 /** UDP flows: direct, through a SOCKS5 association, refused; large datagrams; never a black hole. */
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { EngineMetrics } from '../../native/index.d.ts';
 import { describeInLab } from '../support/tier.ts';
 import { device, direct, NativeWorld, proxy, user } from './support/native-world.ts';
 import { ports } from './support/ports.ts';
@@ -112,10 +113,12 @@ for to in wanted:
   test('datagrams sent before the verdict are kept, up to a limit', async () => {
     await world.rules();
     const messages = Array.from({ length: 20 }, (_, index) => `early ${index}`);
-    const answering = ask({ messages });
+    const packetsIn = async () => (await world.engine.call<EngineMetrics>('metrics')).packetsIn;
+    const before = await packetsIn();
+    const answering = ask({ messages, waitMs: 4_000 });
     const [open] = await world.events('open');
     if (open?.kind !== 'open') throw new Error('no open');
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await expect.poll(packetsIn).toBeGreaterThanOrEqual(before + messages.length);
     const hops = [{ address: host, device }];
     await world.engine.call('decide', {
       id: open.id,

@@ -3,8 +3,8 @@
 bound-socket.py 'KIND DESTINATION PORT OPTION...' ...
   KIND: tcp, mptcp, udp, fastopen, raw (UDP in a packet of its own making), icmp
   OPTION: source=ADDRESS, port=N (of the source), device=NAME, unicast-if=NAME, pktinfo=ADDRESS, transparent, mark=N, ip-options,
-  ext-header (destination options), from=ADDRESS (in the raw packet), slow (a second request when a line
-  comes on standard input)
+  ext-header (destination options), from=ADDRESS (in the raw packet), wait=SECONDS (for an answer, before
+  there is none), slow (a second request when a line comes on standard input)
 """
 import errno
 import ipaddress
@@ -35,7 +35,7 @@ def make(kind, is_ipv6, options):
         made = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
     # In the kernel, so that the socket is a blocking one.
     for which in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-        made.setsockopt(socket.SOL_SOCKET, which, struct.pack('ll', 1, 0))
+        made.setsockopt(socket.SOL_SOCKET, which, struct.pack('ll', int(options.get('wait', 10)), 0))
     if 'mark' in options:
         made.setsockopt(socket.SOL_SOCKET, SO_MARK, int(options['mark'], 0))
     if 'device' in options:

@@ -1,6 +1,7 @@
 /** What real servers and real clients put on the wire: dig asks us, we ask a server that does as servers do. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
 import { Mirage } from '../../support/mirage.ts';
 import { profile } from '../../support/profiles.ts';
 import { describeInLab } from '../../support/tier.ts';
@@ -73,8 +74,12 @@ describeInLab('DNS on the wire', () => {
   });
 
   test('an answer that has expired is not given where the server has a new one', async () => {
-    const first = await dig('+short', 'turn.wire.example');
-    expect(await dig('+short', 'turn.wire.example')).toBe(first);
+    let first = '';
+    // Again, should the machine be so slow that it had expired in between.
+    await eventually(async () => {
+      first = await dig('+short', 'turn.wire.example');
+      expect(await dig('+short', 'turn.wire.example')).toBe(first);
+    });
     await sleep(3_100);
     const second = await dig('+short', 'turn.wire.example');
     expect([first, second].every((text) => text.startsWith('203.0.113.'))).toBe(true);

@@ -21,13 +21,13 @@ const askUdp = `
 const s = require('dgram').createSocket('udp6'); const [host, port, text] = process.argv.slice(1);
 const done = (word) => { console.log(word); s.close(); };
 s.on('error', (e) => done(e.code)); s.on('message', (m) => done('got ' + m));
-s.connect(Number(port), host, (e) => { if (e) return done(e.code); s.send(text); setTimeout(() => done('silence'), 3000).unref(); });`;
+s.connect(Number(port), host, (e) => { if (e) return done(e.code); s.send(text); setTimeout(() => done('silence'), 20_000).unref(); });`;
 /** Connects, sends, prints how the connection ended. */
 const knock = `
 const [host, text] = process.argv.slice(1); const socket = require('net').connect(7, host, () => { if (text) socket.write(text); });
 const begun = performance.now(); const done = (word) => { console.log(word, Math.round(performance.now() - begun)); socket.destroy(); };
 socket.on('data', (got) => done('got ' + got)); socket.on('error', (e) => done(e.code)); socket.on('end', () => done('FIN'));
-setTimeout(() => done('SILENCE'), 5000).unref();`;
+setTimeout(() => done('SILENCE'), 60_000).unref();`;
 
 describeInLab('fake IPv6 addresses', () => {
   let world: World;

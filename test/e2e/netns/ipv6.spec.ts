@@ -17,7 +17,7 @@ const connect = `require('net').connect(Number(process.argv[2]), process.argv[1]
 const askUdp = `
 const s = require('dgram').createSocket('udp6'); s.on('error', (e) => { console.log(e.code); s.close(); });
 s.on('message', (m) => { console.log(String(m)); s.close(); });
-s.connect(9, process.argv[1], (e) => { if (e) { console.log(e.code); return s.close(); } s.send('x'); setTimeout(() => { console.log('silence'); s.close(); }, 3000).unref(); });`;
+s.connect(9, process.argv[1], (e) => { if (e) { console.log(e.code); return s.close(); } s.send('x'); setTimeout(() => { console.log('silence'); s.close(); }, 8_000).unref(); });`;
 
 describeInLab('real IPv6 addresses', () => {
   let world: World;

@@ -39,7 +39,7 @@ import os, socket, sys, time
 tcp = socket.create_connection((sys.argv[1], 7100))
 udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 udp.connect((sys.argv[1], 7101))
-udp.settimeout(1)
+udp.settimeout(20)
 got = talks = 0
 lost = []
 print('ready', flush=True)
@@ -74,7 +74,7 @@ s.setsockopt(0, 10, int(sys.argv[2]))
 s.setsockopt(0, 11, 1)
 s.setsockopt(0, 2, int(sys.argv[3]))
 s.connect((sys.argv[1], 7101))
-s.settimeout(0.5)
+s.settimeout(3)
 for size in map(int, sys.argv[4:]):
     try:
         s.send(bytes(size))

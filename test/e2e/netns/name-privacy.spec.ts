@@ -23,7 +23,7 @@ describeInLab("names that are nobody else's business", () => {
     await world.client.write('/etc/resolv.conf', `nameserver 10.20.0.1\nsearch ${searchList.join(' ')}\n`);
     // Whatever leaves the client, as text: names in questions, SNI and requests.
     capture = world.router.spawn('tcpdump', ['-i', 'any', '-n', '-l', '-A', '-s', '0', 'src host 10.20.0.2']);
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    await capture.printed(/listening on/);
     mirage = new Mirage(world.client);
     await mirage.start();
     await mirage.enhanced(profile(['DOMAIN-SUFFIX,named.onion,dante', 'MATCH,dante'], '', remote));

@@ -42,7 +42,7 @@ const replies: readonly (readonly [what: string, reply: string])[] = [
 const askUdp = `
 const s = require('dgram').createSocket('udp4'); const done = (word) => { console.log(word); s.close(); };
 s.on('error', (e) => done(e.code)); s.on('message', (m) => done(String(m)));
-s.connect(9, process.argv[1], (e) => { if (e) return done(e.code); s.send('ping'); setTimeout(() => done('silence'), 4000).unref(); });`;
+s.connect(9, process.argv[1], (e) => { if (e) return done(e.code); s.send('ping'); setTimeout(() => done('silence'), 20_000).unref(); });`;
 
 describeInLab('odd relay addresses', () => {
   let world: World;

@@ -16,7 +16,7 @@ let begun = 0;
 socket.on('connect', () => { begun = performance.now(); if (text) socket.write(text); });
 socket.on('error', (error) => { console.log(JSON.stringify({ code: error.code, ms: performance.now() - begun })); });
 socket.on('end', () => { console.log(JSON.stringify({ code: 'FIN', ms: performance.now() - begun })); socket.destroy(); });
-setTimeout(() => { console.log(JSON.stringify({ code: 'SILENCE', ms: 5000 })); process.exit(); }, 5000).unref();
+setTimeout(() => { console.log(JSON.stringify({ code: 'SILENCE', ms: 20_000 })); process.exit(); }, 20_000).unref();
 `;
 
 describeInLab('a lost mapping table', () => {
@@ -88,7 +88,7 @@ describeInLab('a lost mapping table', () => {
     expect(silent.ms).toBeGreaterThan(200);
     const udp = await world.client.run(process.execPath, [
       '-e',
-      `const s = require('node:dgram').createSocket('udp4'); s.connect(9, '${plain}', () => s.send('hello')); s.on('error', (e) => { console.log(e.code); s.close(); }); setTimeout(() => process.exit(), 3000).unref();`,
+      `const s = require('node:dgram').createSocket('udp4'); s.connect(9, '${plain}', () => s.send('hello')); s.on('error', (e) => { console.log(e.code); s.close(); }); setTimeout(() => process.exit(), 20_000).unref();`,
     ]);
     expect(udp.stdout).toContain('ECONNREFUSED');
     const snapshot = await mirage.json<Snapshot>('status');

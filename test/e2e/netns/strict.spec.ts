@@ -34,8 +34,8 @@ const bound: readonly [string, string, string][] = [
   ['icmp 203.0.113.81 0 source=10.20.0.2', 'EPERM', 'sent'],
   ['icmp 203.0.113.81 0 device=eth0', 'EPERM', 'sent'],
   // Questions to the server of the LAN would be ours.
-  ['udp 10.20.0.1 53 source=10.20.0.2', 'EPERM', 'silence'],
-  ['tcp 10.20.0.1 53 device=eth0', 'ECONNREFUSED', 'silence'],
+  ['udp 10.20.0.1 53 source=10.20.0.2 wait=1', 'EPERM', 'silence'],
+  ['tcp 10.20.0.1 53 device=eth0 wait=1', 'ECONNREFUSED', 'silence'],
   ['tcp fd00:99::81 7 source=fd00:20::2', 'ECONNREFUSED', 'hello'],
   ['tcp fd00:99::81 7 device=eth0', 'ECONNREFUSED', 'hello'],
   ['udp fd00:99::81 9 source=fd00:20::2', 'EPERM', 'hello'],
@@ -66,7 +66,7 @@ const rightful: readonly [string, string][] = [
   ['udp 203.0.113.81 9 device=eth0 mark=0xca6c', 'hello'],
   ['udp 203.0.113.81 9 device=eth0 mark=0x8001f', 'hello'],
   // DHCP: a lease is renewed at the server, wherever it is.
-  ['udp 203.0.113.81 67 device=eth0 source=10.20.0.2 port=68', 'silence'],
+  ['udp 203.0.113.81 67 device=eth0 source=10.20.0.2 port=68 wait=1', 'silence'],
 ];
 
 /** TCP 7070 and UDP 7071 at one address, UDP 7072 and 7073 at the wildcard (one tells the kernel its source), 7074 by IPv6. */
@@ -281,7 +281,7 @@ describeInLab('strict-route', () => {
     });
 
     test('a network that comes meanwhile is reached, one that goes is not', async () => {
-      const ask = async () => (await askAll([['tcp 192.168.88.8 7 source=10.99.0.2']]))[0];
+      const ask = async () => (await askAll([['tcp 192.168.88.8 7 source=10.99.0.2 wait=2']]))[0];
       await world.client.sh('ip route add 192.168.88.0/24 via 10.99.0.1');
       await expect.poll(ask).toMatch(/hello$/);
       await world.client.sh('ip route del 192.168.88.0/24');
@@ -291,9 +291,9 @@ describeInLab('strict-route', () => {
     test('multicast and broadcast stay on the LAN', async () => {
       expect(
         await askAll([
-          ['udp 224.0.0.251 5353 source=10.20.0.2'],
-          ['udp 239.255.255.250 1900 device=eth0'],
-          ['udp ff02::fb 5353 device=eth0'],
+          ['udp 224.0.0.251 5353 source=10.20.0.2 wait=1'],
+          ['udp 239.255.255.250 1900 device=eth0 wait=1'],
+          ['udp ff02::fb 5353 device=eth0 wait=1'],
         ]),
       ).toEqual([
         expect.stringMatching(/silence$/),

@@ -47,7 +47,7 @@ describeInLab('upkeep', () => {
       `import socket, subprocess, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 begun = time.monotonic()
-for i in range(3000):
+for i in range(5000):
     while time.monotonic() < begun + i / 1000: time.sleep(0.0002)
     if i == 300: subprocess.Popen(['sh', '-c', 'ip rule flush; ip rule add pref 32766 lookup main; ip rule add pref 32767 lookup default'])
     try: s.sendto(b'x', ('203.0.113.80', 9))
@@ -57,9 +57,9 @@ print('sent')`,
     expect(sent.stdout).toBe('sent\n');
     await new Promise((resolve) => setTimeout(resolve, 200));
     const around = (await watch.stop()).filter(({ text }) => / > 203\.0\.113\.80\.9: UDP/.test(text));
-    console.log(`of 2,700 datagrams ${around.length} went around`);
+    console.log(`of 4,700 datagrams ${around.length} went around`);
     // Some ten are usual; that nothing is waited for before the repair is shown by test/core/tunnel/upkeep.spec.ts.
-    expect(around.length).toBeLessThan(1_000);
+    expect(around.length).toBeLessThan(3_000);
     await expect.poll(rulesAndRoutes).toBe(whole);
     const { tunnel, warnings } = await status();
     expect(tunnel.kind).toBe('running');

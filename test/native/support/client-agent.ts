@@ -26,7 +26,7 @@ function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? String(error);
 }
 
-function connected({ host, port }: Peer, timeoutMs = 15_000): Promise<net.Socket> {
+function connected({ host, port }: Peer, timeoutMs = 60_000): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
     const socket = net.connect({ host, port, allowHalfOpen: true, noDelay: true });
     const timer = setTimeout(() => {
@@ -212,7 +212,7 @@ serve({
     }
   },
   /** Waits until it has received so much, and takes all. */
-  udpReceived: async ({ name, count = 1, waitMs = 2_000 }: { name: string; count?: number; waitMs?: number }) => {
+  udpReceived: async ({ name, count = 1, waitMs = 15_000 }: { name: string; count?: number; waitMs?: number }) => {
     const { received } = datagramSocket(name);
     for (const end = Date.now() + waitMs; received.length < count && Date.now() < end; ) await sleep(5);
     return received.splice(0);
@@ -226,7 +226,7 @@ serve({
   datagrams: async ({
     messages,
     sizes,
-    waitMs = 2_000,
+    waitMs = 15_000,
     connect = true,
     ...peer
   }: Peer & { messages?: string[]; sizes?: number[]; waitMs?: number; connect?: boolean }) => {

@@ -170,7 +170,7 @@ serve({
   /** Takes the events so far. */
   events: () => events.splice(0),
   /** Waits until as many events of a kind are there, and takes all. */
-  wait: async ({ kind, count = 1, timeoutMs = 10_000 }: { kind: string; count?: number; timeoutMs?: number }) => {
+  wait: async ({ kind, count = 1, timeoutMs = 60_000 }: { kind: string; count?: number; timeoutMs?: number }) => {
     for (const end = Date.now() + timeoutMs; ; ) {
       if (events.filter((event) => event.kind === kind).length >= count) return events.splice(0);
       if (Date.now() > end) throw new Error(`waited for ${count} ${kind}, have ${JSON.stringify(events)}`);

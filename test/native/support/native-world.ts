@@ -94,12 +94,12 @@ export class NativeWorld implements AsyncDisposable {
   }
 
   /** Waits for so many events of a kind and takes all. */
-  async events(kind: RecordedEvent['kind'], count = 1, timeoutMs = 10_000): Promise<RecordedEvent[]> {
+  async events(kind: RecordedEvent['kind'], count = 1, timeoutMs = 60_000): Promise<RecordedEvent[]> {
     return await this.engine.call('wait', { kind, count, timeoutMs });
   }
 
   /** Waits for so many closed flows; their reasons in order. */
-  async reasons(count = 1, timeoutMs = 10_000): Promise<string[]> {
+  async reasons(count = 1, timeoutMs = 60_000): Promise<string[]> {
     const events = await this.events('close', count, timeoutMs);
     return events.flatMap((event) => (event.kind === 'close' ? [event.reason] : []));
   }
