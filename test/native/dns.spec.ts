@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeInLab } from '../support/tier.ts';
 import { NativeWorld } from './support/native-world.ts';
 
-const dig = (...args: string[]) => ['dig', '+tries=1', '+time=2', '+noedns', ...args].join(' ');
+const dig = (...args: string[]) => ['dig', '+tries=1', '+time=12', '+noedns', ...args].join(' ');
 
 const echoAt53 = `
 import socket, threading

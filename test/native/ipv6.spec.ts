@@ -136,7 +136,7 @@ describeInLab('IPv6', () => {
       ['udp', '+notcp'],
       ['tcp', '+tcp'],
     ]) {
-      const output = await world.client.sh(`dig +tries=1 +time=2 +noedns ${args} @2001:db8::53 example.com`);
+      const output = await world.client.sh(`dig +tries=1 +time=12 +noedns ${args} @2001:db8::53 example.com`);
       expect(output).toContain('status: NOERROR');
       // The end of an earlier test's flow may be told with it.
       const asked = (await world.events('dns')).filter((event) => event.kind === 'dns');

@@ -31,7 +31,7 @@ describeInLab('DNS on the wire', () => {
     await mirage.enhanced(profile(['MATCH,DIRECT'], '', { ...real, ...dns }));
   };
   const dig = async (...args: string[]): Promise<string> =>
-    (await world.client.run('dig', ['+tries=1', '+time=5', ...args])).stdout;
+    (await world.client.run('dig', ['+tries=1', '+time=12', ...args])).stdout;
   const count = async (...args: string[]): Promise<[number, boolean]> => {
     const output = await dig('+ignore', ...args);
     return [Number(/ANSWER: (\d+)/.exec(output)?.[1]), /flags: [a-z ]*\btc\b/.test(output)];

@@ -25,7 +25,7 @@ describeInLab('DNS as applications see it', () => {
   });
 
   const dig = async (...args: string[]): Promise<string> =>
-    (await world.client.run('dig', ['+tries=1', '+time=3', ...args])).stdout;
+    (await world.client.run('dig', ['+tries=1', '+time=12', ...args])).stdout;
 
   test('A gives a fake address with TTL 1, the same each time; by UDP and TCP, from any server address', async () => {
     const first = await dig('some.name.example', 'A');

@@ -36,7 +36,7 @@ describeInLab('fake IPv6 addresses', () => {
 
   const curl = (...args: string[]) => world.client.run('curl', ['-gsS', '-6', '-m', '10', ...args]);
   const dig = async (...args: string[]): Promise<string> =>
-    (await world.client.run('dig', ['+short', '+tries=1', '+time=3', ...args])).stdout.trim();
+    (await world.client.run('dig', ['+short', '+tries=1', '+time=12', ...args])).stdout.trim();
   const node = async (script: string, ...args: string[]): Promise<string> =>
     (await world.client.run(process.execPath, ['-e', script, ...args])).stdout.trim();
   const newest = async (host: string): Promise<ConnectionRow | undefined> =>

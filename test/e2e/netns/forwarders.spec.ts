@@ -22,12 +22,19 @@ const forwarder = (...args: string[]): string[] => [
 /** Listens by UDP only, and asks further on from a child. */
 const udpOnly = `
 import os, socket, subprocess, sys
-server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); server.bind(('127.0.0.1', 5336)); print('ready', flush=True)
-child = '''import socket, sys
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(2); s.sendto(bytes.fromhex(sys.argv[1]), ('10.20.0.1', 53)); print(s.recv(4096).hex())'''
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); server.bind(('127.0.0.1', 5336))
+program = '''import socket, sys
+print('ready', flush=True)
+for question in sys.stdin:
+  s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(3); s.sendto(bytes.fromhex(question), ('10.20.0.1', 53))
+  try: print(s.recv(4096).hex(), flush=True)
+  except TimeoutError: print('', flush=True)'''
+child = subprocess.Popen([sys.executable, '-c', program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+print(child.stdout.readline(), flush=True)
 while True:
   message, asker = server.recvfrom(4096)
-  said = subprocess.run([sys.executable, '-c', child, message.hex()], capture_output=True, text=True).stdout
+  print(message.hex(), file=child.stdin, flush=True)
+  said = child.stdout.readline().strip()
   if said: server.sendto(bytes.fromhex(said), asker)`;
 
 describeInLab('a resolver on this machine', () => {
@@ -61,7 +68,7 @@ describeInLab('a resolver on this machine', () => {
     return /client=(\S+)/.exec(stdout)?.[1] ?? stderr.trim();
   };
   const dig = async (...args: string[]): Promise<string> =>
-    (await world.client.run('dig', ['+short', '+time=2', '+tries=1', ...args])).stdout.trim();
+    (await world.client.run('dig', ['+short', '+time=8', '+tries=1', ...args])).stdout.trim();
   /** DIRECT by name, a name of the network, a filtered name, and a proxied one that nobody here may hear of. */
   const works = async (): Promise<void> => {
     const before = world.questionsSeen().length;

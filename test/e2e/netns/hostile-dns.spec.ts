@@ -127,7 +127,7 @@ describeInLab('odd and hostile questions', () => {
     return result.message;
   };
   const dig = async (...args: string[]): Promise<string> =>
-    (await world.client.run('dig', ['+tries=1', '+time=3', ...args])).stdout;
+    (await world.client.run('dig', ['+tries=1', '+time=12', ...args])).stdout;
   /** An open descriptor for each is what a leak is made of. */
   const descriptors = (): number => fs.readdirSync(`/proc/${mirage.helper.pid}/fd`).length;
   const residentMiB = (): number =>

@@ -33,7 +33,7 @@ describeInLab("names that are nobody else's business", () => {
   });
 
   const dig = async (...args: string[]): Promise<string> =>
-    (await world.client.run('dig', ['+tries=1', '+time=4', ...args])).stdout;
+    (await world.client.run('dig', ['+tries=1', '+time=12', ...args])).stdout;
   const curl = (...args: string[]) => world.client.run('curl', ['-sS', '-m', '8', ...args]);
   /** Questions that reached the client's resolver and contain a text. */
   const askedHere = (text: string) => world.questionsSeen().filter((question) => question.includes(text));

@@ -32,7 +32,7 @@ describeInLab('names that do not exist', () => {
   });
 
   const dig = async (...args: string[]): Promise<string> =>
-    (await world.client.run('dig', ['+tries=1', '+time=3', ...args])).stdout;
+    (await world.client.run('dig', ['+tries=1', '+time=12', ...args])).stdout;
   const curl = (...args: string[]) => world.client.run('curl', ['-sS', '-m', '8', ...args]);
   const log = () => mirage.json<DnsRow[]>('dump', 'dns');
 

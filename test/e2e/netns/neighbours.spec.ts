@@ -20,6 +20,7 @@ describeInLab('neighbours of the tunnel', () => {
       '-e',
       `require('http').createServer((q, r) => r.end('from the container, for ' + q.socket.remoteAddress)).listen(8080)`,
     ]);
+    await world.waitForListener(container, 8080);
     await world.client.sh('echo 1 > /proc/sys/net/ipv4/ip_forward; nft -f -', {
       input:
         'table ip nat {\n chain pre {\n type nat hook prerouting priority -100;\n tcp dport 8888 dnat to 172.30.0.2:8080;\n }\n}\n',

@@ -25,7 +25,7 @@ describeInLab('a lost mapping table', () => {
   const held = new Map<string, string>();
 
   const dig = async (name: string): Promise<string> =>
-    (await world.client.run('dig', ['+short', '+tries=1', '+time=3', name])).stdout.trim();
+    (await world.client.run('dig', ['+short', '+tries=1', '+time=12', name])).stdout.trim();
   const curl = (...args: string[]) => world.client.run('curl', ['-sS', '-m', '8', ...args]);
   const knock = async (address: string, text: string): Promise<{ code: string; ms: number }> =>
     JSON.parse((await world.client.run(process.execPath, ['-e', probe, address, '7', text])).stdout) as {

@@ -97,7 +97,7 @@ describeInLab('upstream servers', () => {
   });
 
   const dig = async (...args: string[]): Promise<string> =>
-    (await world.client.run('dig', ['+tries=1', '+time=6', ...args])).stdout;
+    (await world.client.run('dig', ['+tries=1', '+time=12', ...args])).stdout;
   const log = async (name: string): Promise<DnsRow[]> =>
     (await mirage.json<DnsRow[]>('dump', 'dns')).filter((row) => row.name === name);
   const indented = () =>
