@@ -1,4 +1,5 @@
-"""Sends packets that no program sends into the TUN, by raw sockets: `crafted-packets.py FAKE4 PEER6 SECONDS SEED`. Says `sent N`."""
+"""Sends packets that no program sends into the TUN, by raw sockets: `crafted-packets.py FAKE4 PEER6 SECONDS SEED`, for so long, and 3,000 at
+least. Says `sent N`."""
 import random
 import socket
 import struct
@@ -59,7 +60,7 @@ for kind in (44, 60, 0):
     send6(kind, chain[:8000])
 
 end = time.monotonic() + SECONDS
-while time.monotonic() < end:
+while time.monotonic() < end or sent < 3_000:
     payload = rng.randbytes(rng.choice([0, 1, 7, 8, 16, 20, 24, 64, 1480, 8000]))
     protocol = rng.choice([1, 6, 17, 58, 47, 50, 132, 255, rng.randrange(256)])
     if protocol in (6, 17) and len(payload) >= 20 and rng.random() < 0.7:

@@ -88,7 +88,7 @@ describeInLab('the range of fake addresses', () => {
         await other.allow(2_000);
         const [retired, load] = await Promise.all([
           usual.mirage.flushFakeIp(20, 100),
-          usual.dnsperf(namesOf('p', 5_000), ['-l', '3', '-Q', '3000', '-a', addresses.client]),
+          usual.dnsperf(namesOf('p', 5_000), ['-l', '3', '-Q', '1000', '-a', addresses.client]),
         ]);
         const { news, answered, lost } = await other.news();
         await other.endStream();
@@ -154,7 +154,7 @@ class Stage implements AsyncDisposable {
   private constructor(world: World, mirage: Mirage) {
     this.world = world;
     this.mirage = mirage;
-    this.asker = new DnsAsker(world.client, { patience: 5_000 });
+    this.asker = new DnsAsker(world.client, { patience: 20_000 });
   }
 
   static async create(range: string): Promise<Stage> {
@@ -168,7 +168,7 @@ class Stage implements AsyncDisposable {
   }
 
   askerFrom(source: string): DnsAsker {
-    return new DnsAsker(this.world.client, { patience: 5_000, source });
+    return new DnsAsker(this.world.client, { patience: 20_000, source });
   }
 
   /** `rate`: bytes a second. */

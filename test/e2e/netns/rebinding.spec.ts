@@ -66,7 +66,7 @@ describeInLab('names that lead to this machine', () => {
   });
 
   const curl = async (from: Machine, url: string): Promise<string> =>
-    (await from.run('curl', ['-sS', '-m', '3', url])).stdout;
+    (await from.run('curl', ['-sS', '-m', '8', url])).stdout;
 
   test.each(['loopback', 'other', 'lan', 'bridge', 'link', 'tun'])(
     '%s: from here and from a container',
@@ -106,7 +106,7 @@ describeInLab('names that lead to this machine', () => {
     'a %s client elsewhere reaches no loopback, by name or by address',
     async (scheme) => {
       const ask = async (from: Machine, proxy: string, host: string) =>
-        (await from.run('curl', ['-s', '-m', '3', '-x', `${scheme}://${proxy}:7890`, `http://${host}:8088/`])).stdout;
+        (await from.run('curl', ['-s', '-m', '8', '-x', `${scheme}://${proxy}:7890`, `http://${host}:8088/`])).stdout;
       const told = await Promise.all(inner.map((host) => ask(container, '172.30.0.1', host)));
       expect(told.filter((text) => text.includes('secret'))).toEqual([]);
       // Its owner may, by the same port; and a neighbour is reached.
@@ -121,7 +121,7 @@ describeInLab('names that lead to this machine', () => {
     for (const host of ['localhost', 'meant.evil.example', '127.0.0.1'])
       for (const address of [known, '198.18.200.200'])
         expect(
-          (await container.run('curl', ['-s', '-m', '3', '-H', `Host: ${host}`, `http://${address}:8088/`])).stdout,
+          (await container.run('curl', ['-s', '-m', '8', '-H', `Host: ${host}`, `http://${address}:8088/`])).stdout,
         ).toBe('');
   });
 
