@@ -153,7 +153,7 @@ test.skipIf(missing)(
     // The rules are of use only when connections come to them.
     expect(new Set(compared.map(({ theirs }) => theirs)).size).toBeGreaterThan(lines.length / 2);
   },
-  300_000,
+  600_000,
 );
 
 function everyday(): Written {

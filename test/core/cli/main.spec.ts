@@ -125,13 +125,11 @@ test('more names than a connection may have subscriptions', async () => {
   expect({ code, out, err }).toEqual({ code: 0, out: 'Pinned 200 addresses.\n', err: '' });
 });
 
-test('no helper: exit code 3 at once, with what to do', async () => {
-  const begun = performance.now();
+test('no helper: exit code 3, with what to do', async () => {
   const child = spawn(process.execPath, ['--no-warnings', main, 'status', '--socket', join(home, 'nowhere')]);
   let err = '';
   child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
   expect(await new Promise((resolve) => child.on('close', resolve))).toBe(3);
   expect(err).toContain('error HELPER_NOT_RUNNING');
   expect(err).toContain('what to do:');
-  expect(performance.now() - begun).toBeLessThan(15_000);
 });

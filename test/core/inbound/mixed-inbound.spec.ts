@@ -99,7 +99,7 @@ describe('the socks package, as applications use it', () => {
       command: 'connect',
       proxy: { host: '127.0.0.1', port, type: 5, ...more },
       destination: { host: 'Hidden.Example', port: 443 },
-      timeout: 5_000,
+      timeout: 120_000,
     });
 
   test('gets through by name, with and without a password', async () => {

@@ -35,7 +35,7 @@ async function serve(program: string, args: readonly string[], port: number): Pr
       const probe = net.connect({ host: '127.0.0.1', port }, () => resolve(true));
       probe.on('error', () => resolve(false)).on('connect', () => probe.destroy());
     });
-  await expect.poll(answers, { timeout: 10_000 }).toBe(true);
+  await expect.poll(answers).toBe(true);
 }
 
 function dial(proxy: { port: number; username?: string; password?: string }, to: { host: string; port: number }) {
