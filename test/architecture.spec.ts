@@ -296,7 +296,7 @@ describe('style', () => {
         const target = file
           .replace(/^test\//, '')
           .replace(
-            /(?:\.(?:netns|property|peer|kill|power-cut|odd-servers|mistakes|tolerance|kinds))?\.spec\.tsx?$/,
+            /(?:\.(?:netns|property|peer|kill|power-cut|odd-servers|mistakes|tolerance|kinds|limits))?\.spec\.tsx?$/,
             '',
           );
         return !existing.has(`${target}.ts`) && !existing.has(`${target}.tsx`);

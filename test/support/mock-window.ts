@@ -40,6 +40,9 @@ const flags = [
   '--disable-sync',
 ];
 
+/** What most windows show. */
+export const running: Scenario = { rows: 160, tunnel: 'running' };
+
 /** One browser for a spec file; to be called at its top. */
 export function mockWindows(): MockWindows {
   let browser: Browser;
@@ -102,3 +105,19 @@ export const rowsOf = (grid: Locator) => grid.locator('[role=row][data-key]');
 export const isFocused = (element: Locator) => element.evaluate((it) => it === it.ownerDocument.activeElement);
 export const shot = (page: Page, name: string) =>
   page.screenshot({ path: path.join(artifacts, `renderer-${name}.png`) });
+
+/** Lines of the file that the page saves. */
+export async function exportedCsv(page: Page): Promise<string[]> {
+  await page.getByRole('button', { name: 'Export' }).click();
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('menuitem', { name: 'Export as CSV' }).click(),
+  ]);
+  const chunks: Buffer[] = [];
+  for await (const chunk of await download.createReadStream()) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks)
+    .toString('utf8')
+    .replace(/^\ufeff/, '')
+    .trimEnd()
+    .split('\r\n');
+}
