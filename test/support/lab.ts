@@ -58,12 +58,12 @@ export class Running {
     }
   }
 
-  /** Ends it and waits; SIGKILL if it ignores the signal for 5 s. Answers the exit code. */
+  /** Ends it and waits; SIGKILL if it ignores the signal for a minute. Answers the exit code. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
     if (this.process.exitCode !== null || this.process.signalCode !== null) return this.process.exitCode;
     const exited = once(this.process, 'exit');
     this.process.kill(signal);
-    const timer = setTimeout(() => this.process.kill('SIGKILL'), 5_000);
+    const timer = setTimeout(() => this.process.kill('SIGKILL'), 60_000);
     await exited;
     clearTimeout(timer);
     return this.process.exitCode;

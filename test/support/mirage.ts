@@ -34,7 +34,7 @@ export class Mirage {
   /** Starts the helper and waits until it answers. */
   async start(args: readonly string[] = []): Promise<void> {
     this.launch(args);
-    for (const end = Date.now() + 10_000; ; ) {
+    for (const end = Date.now() + 120_000; ; ) {
       if ((await this.cli('status', '--json')).code === 0) return;
       const ended = this.helper.process.exitCode;
       if (ended !== null || Date.now() > end) throw new Error(`the helper does not answer:\n${this.helper.output}`);

@@ -1,7 +1,7 @@
 /** The mapping table in Chromium over a Mirage in memory: what people see and do. */
 import type { Locator, Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
-import { exportedCsv, mockWindows, rowsOf, running, type Scenario, search, show } from '../../support/mock-window.ts';
+import { exportedCsv, mockWindows, rowsOf, running, search, show } from '../../support/mock-window.ts';
 
 const { open } = mockWindows();
 
