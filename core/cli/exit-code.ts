@@ -23,6 +23,7 @@ const special: { readonly [C in ErrorCode]?: ExitCode } = {
   CONFIG_SYNTAX: exitCodes.badConfiguration,
   CONFIG_INVALID: exitCodes.badConfiguration,
   CONFIG_TOO_LARGE: exitCodes.badConfiguration,
+  CONFIG_RULES_TOO_MANY: exitCodes.badConfiguration,
   HELPER_UNTRUSTED: exitCodes.notAllowed,
   HELPER_NOT_ALLOWED: exitCodes.notAllowed,
   HELPER_IN_USE: exitCodes.notAllowed,

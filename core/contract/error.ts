@@ -6,6 +6,7 @@ export const errorCodes = [
   'CONFIG_SYNTAX', // the text is no YAML
   'CONFIG_INVALID', // one or more keys are wrong; `problems` has them all
   'CONFIG_TOO_LARGE',
+  'CONFIG_RULES_TOO_MANY', // with those of sub-rules and rule sets, as often as they are led to
   'APPLY_CANCELLED', // a person has ended it: the configuration of before stays in force
   'POLICY_UNKNOWN', // no node or policy group has this name
   'POLICY_NOT_CHOSEN', // nobody chooses in a policy group of this type
@@ -86,6 +87,7 @@ export const configRefusals: ReadonlySet<ErrorCode> = new Set([
   'CONFIG_SYNTAX',
   'CONFIG_INVALID',
   'CONFIG_TOO_LARGE',
+  'CONFIG_RULES_TOO_MANY',
   'FAKE_IP_RANGE_TOO_SMALL',
   'RPC_TOO_LARGE',
   'RPC_BAD_PARAMS',

@@ -201,6 +201,8 @@ export const problemTexts = {
   SET_NOT_READABLE: 'cannot be read, so rules that name these do not match: {names}',
   SET_NOT_LISTED: 'the geodata has no such list, so rules that name it do not match: {names}',
   SET_TOO_LARGE: 'too large, so rules that name these do not match: {names}',
+  RULES_TOGETHER:
+    'with those of the rule sets, as often as they are named, these are more than {limit} rules: name large classical sets in fewer rules',
   SETS_TOO_MANY: 'more than {limit} sets: the rules of the others do not match',
   NODES_MISSING: 'the nodes of "{name}" cannot be had yet',
   NODES_NOT_READABLE: 'the nodes of "{name}" cannot be read',

@@ -96,6 +96,8 @@ export type SetContents =
   | {
       readonly behavior: SetBehavior;
       readonly blob: string;
+      /** Entries that are neither names nor prefixes; 0 where that is not known. */
+      readonly others?: number;
       /** Sets that its own rules name, by the names of `setNameOf`. */
       readonly needs: readonly string[];
     }

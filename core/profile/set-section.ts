@@ -1,5 +1,5 @@
 /** Which sets the rules of a profile name, and what of them there is: the `sets` of a configuration. */
-import type { DnsConfig, RuleConfig } from '../contract/config.ts';
+import { type DnsConfig, mostRulesTogether, type RuleConfig } from '../contract/config.ts';
 import type { ProblemCode } from '../contract/problem-texts.ts';
 import { maxSets, type SetConfig, type SetRuleType, setNameOf, setRuleTypes } from '../contract/sets.ts';
 import type { GeoPlaces, ProviderSource, RuleProvider, SetContents, WantedSet } from './provider-contents.ts';
@@ -18,7 +18,7 @@ const builtIn = setNameOf('GEOIP', 'lan');
 
 /** Tells what is missing at the key it comes from (`rule-providers`), or at the profile. */
 export function readSets(
-  rules: Iterable<RuleConfig>,
+  rules: readonly RuleConfig[],
   dns: Pick<Partial<DnsConfig>, 'nameserverPolicy' | 'fakeIpFilter'>,
   places: SetPlaces,
   contents: ProviderSource,
@@ -44,7 +44,20 @@ export function readSets(
   if (names.length > maxSets) root.warning('SETS_TOO_MANY', { limit: String(maxSets) });
   const sets = names.slice(0, maxSets).map((name) => setOf(name, found.get(name) ?? { missing: 'UNDEFINED' }, places));
   tellMissing(sets, ofDns, root);
+  if (rulesTogether(rules, found) > mostRulesTogether)
+    root.keyProblem('error', 'rules', 'RULES_TOGETHER', { limit: String(mostRulesTogether) });
   return { sets, wanted: [...wanted.values()] };
+}
+
+/** At least so many rules a connection may come to, those of sets as often as they are named. The helper knows it exactly. */
+function rulesTogether(rules: readonly RuleConfig[], found: ReadonlyMap<string, SetContents>): number {
+  let count = rules.length;
+  for (const rule of rules)
+    for (const { type, payload } of setsNamedBy(rule)) {
+      const contents = found.get(setNameOf(type, payload));
+      if (contents !== undefined && 'others' in contents) count += contents.others ?? 0;
+    }
+  return count;
 }
 
 /** One warning for all sets with the same fate: a profile may name a hundred that were not downloaded yet. */

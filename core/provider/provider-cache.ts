@@ -32,6 +32,7 @@ const madeSetSchema = z.object({
   entries: z.number().int(),
   leftOut: z.number().int(),
   example: z.string().optional(),
+  others: z.number().int(),
   needs: z.array(z.string()),
 });
 /** A set that was made of a copy. */
@@ -83,7 +84,7 @@ export class ProviderCache {
   }
 
   /** Throws what the file system says. */
-  keepSet(key: string, { bytes, behavior, entries, leftOut, example, needs }: CanonicalSet): MadeSet {
+  keepSet(key: string, { bytes, behavior, entries, leftOut, example, others, needs }: CanonicalSet): MadeSet {
     const blob = hashOf(bytes);
     const made: MadeSet = {
       behavior,
@@ -91,6 +92,7 @@ export class ProviderCache {
       entries,
       leftOut,
       ...(example === undefined ? {} : { example }),
+      others,
       needs: [...needs],
     };
     replaceFileIn(join(this.#directory, 'blobs'), blob, bytes);

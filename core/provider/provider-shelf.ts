@@ -26,7 +26,7 @@ import { readNodes } from './nodes/read-nodes.ts';
 import { hashOf, type MadeSet, type ProviderCache } from './provider-cache.ts';
 
 /** Grows when sets are made otherwise of the same bytes. */
-const makeVersion = 1;
+const makeVersion = 2;
 /** Nodes that are remembered, of all providers; a configuration has 9,000 at most. */
 const mostNodes = 100_000;
 /** Bytes of a file beside the profile. */
@@ -229,7 +229,7 @@ export function urlOf({ lists: [first] }: GeoUser): string {
 export function contentsOf(made: Made | undefined): SetContents {
   if (made === undefined) return { missing: 'NOT_FETCHED' };
   if (made instanceof FormatError) return { missing: made.trouble satisfies SetTrouble };
-  return { behavior: made.behavior, blob: made.blob, needs: made.needs };
+  return { behavior: made.behavior, blob: made.blob, others: made.others, needs: made.needs };
 }
 
 function providerKey(sha256: string, { format, behavior }: RuleProvider): string {

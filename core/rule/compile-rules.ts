@@ -71,7 +71,12 @@ class Compiler implements RuleCompiler {
 
   #ledTo({ list, size }: CompiledList): RuleList {
     this.#size += size;
-    if (this.#size > mostRulesTogether) throw invalid('rules: there are too many together');
+    if (this.#size > mostRulesTogether)
+      throw new AppError(
+        'CONFIG_RULES_TOO_MANY',
+        `rules: with those of sub-rules and rule sets, as often as they are named, there are more than ${mostRulesTogether}`,
+        { expected: 'fewer rules that name the same large sub-rule or classical rule set' },
+      );
     return list;
   }
 

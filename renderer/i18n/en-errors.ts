@@ -30,6 +30,10 @@ export const enErrors: { readonly [C in ErrorCode]: ErrorText } = {
     title: 'The list of profiles cannot be read or written',
     action: 'Check profiles.json in the folder of Mirage, and the free space of the disk.',
   },
+  CONFIG_RULES_TOO_MANY: {
+    title: 'There are too many rules together',
+    action: 'Name large sub-rules and classical rule sets in fewer rules, or split them by domain and ipcidr.',
+  },
   CONFIG_TOO_LARGE: { title: 'The profile is too large', action: 'Use rule providers for long lists.' },
   DOWNLOAD_ADDRESS: {
     title: 'This is not an address that can be downloaded',

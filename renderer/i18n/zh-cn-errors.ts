@@ -16,6 +16,10 @@ export const zhCnErrors: typeof enErrors = {
     title: '配置列表无法读取或写入',
     action: '请检查 Mirage 配置目录中的 profiles.json，以及磁盘剩余空间。',
   },
+  CONFIG_RULES_TOO_MANY: {
+    title: '规则总数过多',
+    action: '请减少引用大型子规则和 classical 规则集的规则，或改用 domain 与 ipcidr 规则集。',
+  },
   CONFIG_TOO_LARGE: { title: '配置文件过大', action: '长列表请改用规则集。' },
   DOWNLOAD_ADDRESS: { title: '这不是可以下载的地址', action: '请填写以 https:// 或 http:// 开头的地址。' },
   DOWNLOAD_UNREACHABLE: { title: '无法连接下载服务器', action: '请检查地址，并确认本机已联网。' },

@@ -184,6 +184,8 @@ export const zhCnProblems: Readonly<Record<ProblemCode, string>> = {
   SET_NOT_READABLE: '无法读取，引用它们的规则不会匹配：{names}',
   SET_NOT_LISTED: '地理数据中没有这样的列表，引用它的规则不会匹配：{names}',
   SET_TOO_LARGE: '过大，引用它们的规则不会匹配：{names}',
+  RULES_TOGETHER:
+    '连同被引用的规则集（每引用一次计一次），规则总数超过 {limit} 条：请减少引用大型 classical 规则集的规则',
   SETS_TOO_MANY: '规则集超过 {limit} 个：其余的规则不会匹配',
   NODES_MISSING: '"{name}" 的节点尚未取得',
   NODES_NOT_READABLE: '"{name}" 的节点无法读取',

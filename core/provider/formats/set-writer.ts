@@ -14,6 +14,8 @@ export interface CanonicalSet {
   readonly leftOut: number;
   /** The first that was left out, and why. */
   readonly example?: string;
+  /** Entries that are neither names nor prefixes: they are tested one by one. */
+  readonly others: number;
   /** Sets that its rules name: `geoip:cn`. */
   readonly needs: readonly string[];
 }
@@ -164,6 +166,7 @@ export class SetWriter {
       entries: this.#entries,
       leftOut: this.#leftOut,
       ...(this.#example === undefined ? {} : { example: this.#example }),
+      others: this.#rules.size,
       needs: [...this.#needs],
     };
   }

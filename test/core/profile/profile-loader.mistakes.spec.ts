@@ -1,6 +1,7 @@
 /** What is wrong with a profile: the code and the exact place of each mistake, and whether it forbids the profile's use. */
 import { describe, expect, test } from 'vitest';
 import { loadProfile } from '../../../core/profile/profile-loader.ts';
+import { noContents, type ProviderSource } from '../../../core/profile/provider-contents.ts';
 
 /** `line:column severity path CODE`, one a problem; an error that costs only its part is `left-out`. */
 function problemsOf(text: string): string[] {
@@ -215,4 +216,28 @@ describe('rules', () => {
       expect(problems.at(-1)?.code ?? '').toMatch(/^(FOUND_|RULE|YAML_NO)/);
     },
   );
+});
+
+test('rules of sets, as often as they are named, have a bound that is told before the helper refuses them', () => {
+  const contents = (others?: number): ProviderSource => ({
+    ...noContents,
+    setsOf: (wanted) =>
+      new Map(
+        wanted.map(({ name }) => {
+          const set = { behavior: 'classical' as const, blob: 'a'.repeat(64), needs: [] };
+          return [name, others === undefined ? set : { ...set, others }];
+        }),
+      ),
+  });
+  const text = (rules: number, rule = 'RULE-SET,p,DIRECT'): string =>
+    `rule-providers:\n  p: { type: file, behavior: classical, path: p.yaml }\nrules:\n${`  - "${rule}"\n`.repeat(rules)}`;
+  const codes = (written: string, others?: number): string[] =>
+    loadProfile(written, contents(others)).problems.flatMap(({ severity, code }) =>
+      severity === 'error' ? [code] : [],
+    );
+  expect(codes(text(41), 50_000)).toEqual(['RULES_TOGETHER']);
+  expect(codes(text(21, 'OR,((RULE-SET,p),(NOT,((RULE-SET,p)))),DIRECT'), 50_000)).toEqual(['RULES_TOGETHER']);
+  expect(codes(text(39), 50_000)).toEqual([]);
+  expect(codes(text(41))).toEqual([]);
+  expect(codes(text(41, 'DST-PORT,80,DIRECT'), 50_000)).toEqual([]);
 });

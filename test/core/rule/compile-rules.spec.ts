@@ -100,7 +100,9 @@ test('the rules of sets count as often as they are led to', () => {
   const others = Array.from({ length: 50_000 }, () => bare('NETWORK', 'udp'));
   const list = Array.from({ length: 41 }, () => rule('RULE-SET', 's', 'x'));
   const compile = () => new RuleEngine(list, { sets: sets({ 'rule-set:s': others }) });
-  expect(compile).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+  expect(compile).toThrow(
+    expect.objectContaining({ code: 'CONFIG_RULES_TOO_MANY', expected: expect.stringContaining('fewer') }),
+  );
 });
 
 test.each<[string, Partial<RuleConfig>]>([
