@@ -164,7 +164,7 @@ describe('a profile as a text', () => {
     await openDialog(page);
     await hand(page, 'paste', { text: 'mixed-port: 7890\nrules: nonsense\n' }, 'textarea');
     await page.getByText('It cannot be used as a profile').waitFor();
-    await dialogOf(page).getByText('line 2, column 8').waitFor();
+    await dialogOf(page).getByText('line 2, column 8').first().waitFor();
     expect(await page.getByRole('button', { name: 'Import', exact: true }).isDisabled()).toBe(true);
   });
 });

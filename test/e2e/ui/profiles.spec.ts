@@ -73,7 +73,6 @@ test('one is updated with progress and a word; all are; and that is ended', asyn
   const { page, mock } = await open({ ...running, profiles: subscriptions });
   await profiles(page);
   await page.getByRole('button', { name: 'Update B' }).press('Enter');
-  await page.getByRole('progressbar', { name: /Downloading B: .* of 240 kB/ }).waitFor();
   await page.getByRole('status').filter({ hasText: 'B has a new version' }).waitFor();
   expect(await card(page, 'b').innerText()).not.toContain('Not updated');
   await page.getByRole('button', { name: 'Update all' }).click();
@@ -83,6 +82,7 @@ test('one is updated with progress and a word; all are; and that is ended', asyn
   const endless = await open({ ...running, profiles: subscriptions, downloads: 'endless' });
   await profiles(endless.page);
   await endless.page.getByRole('button', { name: 'Update all' }).click();
+  await endless.page.getByRole('progressbar', { name: /Downloading B: .* of 240 kB/ }).waitFor();
   await endless.page.getByRole('button', { name: 'Stop the update of B' }).click();
   await endless.page.getByRole('button', { name: 'Stop 1 update' }).click();
   await expect.poll(() => endless.page.getByRole('progressbar').count()).toBe(0);
