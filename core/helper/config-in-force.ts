@@ -99,12 +99,6 @@ export class ConfigInForce {
     return result;
   }
 
-  switchRule(wanted: Params<'switchRule'>): Result<'switchRule'> {
-    const changed = this.#options.tunnel.switchRule(wanted);
-    if (changed) this.saveRules();
-    return { changed };
-  }
-
   /** What is known of the rules in force is on the disk then, as far as health does not say otherwise. */
   saveRules(): void {
     const { uid, profile } = this.#active;

@@ -37,6 +37,9 @@ export interface HelperServiceOptions extends ConfigInForceOptions {
 /** How often the fake addresses in use and the lost names are counted for the snapshot, while somebody is connected. */
 const recountMs = 5_000;
 
+/** Milliseconds until a rule that was switched is on the disk. */
+const savingMs = 2_000;
+
 export class HelperService {
   readonly handlers: Handlers;
   readonly snapshots: EventSource<'snapshot'>;
@@ -44,6 +47,7 @@ export class HelperService {
   readonly changed = new Emitter<void>();
   readonly #options: HelperServiceOptions;
   readonly #configs: ConfigInForce;
+  #cancelSaving: (() => void) | undefined;
   readonly #remembered: Remembered;
   /** Calls that are turning Enhanced Mode on. */
   #starts = 0;
@@ -61,7 +65,7 @@ export class HelperService {
       applyConfig: (params, caller) => this.#configs.apply(params, caller.uid),
       putBlob: (params, caller) => this.#putBlob(params, caller),
       listRules: (_params, caller) => (this.#maySeeRules(caller.uid) ? options.tunnel.rules() : []),
-      switchRule: (params, caller) => this.#ownOnly(caller, () => this.#configs.switchRule(params)),
+      switchRule: (params, caller) => this.#ownOnly(caller, () => this.#switchRule(params)),
       selectProxy: (params, caller) => this.#ownOnly(caller, () => this.#configs.selectProxy(params, caller.uid)),
       testProxies: (params, caller) => this.#ownOnly(caller, () => options.tunnel.testProxies(params, caller.uid)),
       stopTests: (_params, caller) => this.#ownOnly(caller, () => ({ stopped: options.tunnel.stopTests() })),
@@ -142,9 +146,18 @@ export class HelperService {
     });
   }
 
-  /** Counters of rules go to the disk; call it now and then. */
+  /** What is known of rules goes to the disk; call it now and then. */
   saveRules(): void {
+    this.#cancelSaving?.();
+    this.#cancelSaving = undefined;
     this.#configs.saveRules();
+  }
+
+  /** However many are switched, all rules are looked through once in a while. */
+  #switchRule(wanted: Params<'switchRule'>): Result<'switchRule'> {
+    const changed = this.#options.tunnel.switchRule(wanted);
+    if (changed) this.#cancelSaving ??= this.#options.clock.after(savingMs, () => this.saveRules());
+    return { changed };
   }
 
   /** Undoes everything for the end of the process; whose it was stays remembered. */

@@ -877,7 +877,19 @@ describe('what is known of rules', () => {
     await call(anna, 'setEnhanced', { on: true, mode: 'persistent' });
     await apply(anna, 'p');
     count(5);
-    expect(await call(anna, 'switchRule', { index: 0, rule, on: false })).toEqual({ changed: true });
+    let looks = 0;
+    const look = tunnel.knownRules.bind(tunnel);
+    tunnel.knownRules = () => {
+      looks += 1;
+      return look();
+    };
+    const before = looks;
+    for (let i = 0; i < 100; i++)
+      expect(await call(anna, 'switchRule', { index: 0, rule, on: i % 2 === 1 })).toEqual({ changed: true });
+    await call(anna, 'switchRule', { index: 0, rule, on: false });
+    expect(looks).toBe(before);
+    await clock.advance(2_000);
+    expect(looks).toBe(before + 1);
     boot();
     await service.resume();
     expect(known()).toEqual({ hits: 5, misses: 1, off: true });
@@ -887,6 +899,7 @@ describe('what is known of rules', () => {
     await service.resume();
     expect(known()).toMatchObject({ hits: 9, off: true });
     await call(anna, 'switchRule', { index: 0, rule, on: true });
+    await clock.advance(2_000);
     boot();
     await service.resume();
     expect(known()).toMatchObject({ hits: 9, off: false });
@@ -925,6 +938,7 @@ describe('what is known of rules', () => {
       throw new AppError('FAKE_IP_STORE', 'full');
     };
     expect(await call(anna, 'switchRule', { index: 0, rule, on: false })).toEqual({ changed: true });
+    await clock.advance(2_000);
     expect((await call(anna, 'getSnapshot', {})).warnings.map(({ code: each }) => each)).toEqual(['STATE_NOT_SAVED']);
     ruleNotes.rules = () => {
       throw new AppError('FAKE_IP_STORE', 'damaged');
