@@ -16,6 +16,8 @@ use std::os::fd::BorrowedFd;
 const LOOK: usize = 2_048;
 /// What is read at once where a layer takes whatever has come.
 const PIECE: usize = 16 * 1024;
+/// What may come through layers before the flow begins: certificates, tickets, answers. Who says more never comes to an end.
+const MAX_HEARD: usize = 256 * 1024;
 
 /// What stays between a flow and its socket, and what has come through it already.
 #[derive(Default)]
@@ -33,6 +35,8 @@ pub struct Chain {
     through: Through,
     /// Bytes for the socket.
     outgoing: Vec<u8>,
+    /// Bytes that layers were given.
+    heard: usize,
     /// For the last SOCKS5 proxy; those before only connect.
     command: Command,
     bound: Option<Target>,
@@ -59,6 +63,7 @@ impl Chain {
             current: None,
             through: Through::default(),
             outgoing: Vec::new(),
+            heard: 0,
             command,
             bound: None,
         }
@@ -204,6 +209,13 @@ impl Chain {
     fn receive_through(&mut self, fd: BorrowedFd) -> io::Result<Result<(), DialFault>> {
         let mut buffer = [0; PIECE];
         let count = receive_some(fd, &mut buffer, 0)?;
+        self.heard += count;
+        if self.heard > MAX_HEARD {
+            return Ok(Err(self.fault(Broken {
+                failure: Failure::ProxyFailed,
+                message: "the proxy says much, and never that it is ready".to_owned(),
+            })));
+        }
         let Through { stack, plain } = &mut self.through;
         let taken = stack.receive(&mut buffer[..count], plain, &mut self.outgoing);
         Ok(taken.map_err(|broken| self.fault(broken)))

@@ -227,6 +227,8 @@ impl Streams {
             self.jobs.remove(key);
         }
         watched?;
+        // What came before it was watched, an end among it, no event tells.
+        self.busy.push(key);
         Ok(far)
     }
 

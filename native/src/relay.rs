@@ -87,6 +87,8 @@ impl Relay {
             Some(through) => (Some(Box::new(through.stack)), through.plain),
             None => (None, Vec::new()),
         };
+        // The end may have come with the last answer of a proxy.
+        let ended = layers.as_ref().is_some_and(|layers| layers.has_ended());
         Self {
             client,
             remote: fd,
@@ -96,6 +98,7 @@ impl Relay {
             },
             down: Half {
                 pending: plain,
+                ended,
                 ..Half::default()
             },
             layers,

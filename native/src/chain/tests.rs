@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::command::{HttpConnect, Socks5};
+use crate::layer::tests::stack_of;
 use crate::socks5::Credentials;
 use proptest::prelude::*;
 use std::io::{Read, Write};
@@ -160,4 +161,29 @@ fn one_that_is_silent_is_named() {
     far.write_all(&answers[..12]).unwrap();
     assert!(chain.advance(near.as_fd()).is_none());
     assert_eq!(chain.late().layer, Some(1));
+}
+
+#[test]
+fn one_that_talks_through_a_layer_and_never_answers_is_given_up() {
+    let (near, mut far) = UnixStream::pair().unwrap();
+    for end in [&near, &far] {
+        end.set_nonblocking(true).unwrap();
+    }
+    let mut chain = Chain::new(vec![socks5("a.example", None)], Command::Connect);
+    chain.through.stack = stack_of(&[1]);
+    // Words between layers; each is answered there.
+    let word = [1, 254 ^ 1].repeat(1_024);
+    let mut said = 0;
+    let fault = loop {
+        said += far.write(&word).unwrap_or(0);
+        if let Some(outcome) = chain.advance(near.as_fd()) {
+            break outcome.err().unwrap();
+        }
+        while let Ok(1..) = far.read(&mut [0; 4_096]) {}
+        assert!(said <= MAX_HEARD + word.len(), "it listens without an end");
+    };
+    assert_eq!(
+        (fault.failure, fault.layer),
+        (Failure::ProxyFailed, Some(0))
+    );
 }

@@ -4,6 +4,9 @@ use crate::chain::Through;
 use crate::sys::{self, socket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+/// Bytes of layers at a time.
+const MAX_HEARD: usize = 64 * 1024;
+
 pub struct Control {
     fd: OwnedFd,
     through: Option<Box<Through>>,
@@ -19,8 +22,9 @@ impl Control {
     }
 
     /// Reads what has come: false at its end, and at words that no proxy has a reason for, for to read on would let it keep this
-    /// thread busy. What layers say to each other (TLS: tickets, new keys) is no word of the proxy; one piece of it is read a time.
+    /// thread busy. What layers say to each other (TLS: tickets, new keys) is no word of the proxy, while it is little.
     pub fn is_quiet(&mut self, buffer: &mut [u8]) -> bool {
+        let mut heard = 0;
         loop {
             let count = match socket::receive(self.fd.as_fd(), buffer, 0) {
                 Err(error) if sys::would_block(&error) => return true,
@@ -30,6 +34,10 @@ impl Control {
             let Some(through) = &mut self.through else {
                 return false;
             };
+            heard += count;
+            if heard > MAX_HEARD {
+                return false;
+            }
             let (mut plain, mut wire) = (Vec::new(), Vec::new());
             let taken = through
                 .stack

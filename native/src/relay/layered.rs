@@ -9,8 +9,10 @@ use std::os::fd::AsFd;
 const MAX_UNSAID: usize = 16 * 1024;
 
 impl Relay {
-    /// True if it stopped only because its share was used up.
+    /// True if there is more to do at once: its share was used up, or what the layers answered took along what the client's bytes
+    /// waited for, which no event tells.
     pub(super) fn pump_layered(&mut self, from: Side, buffer: &mut [u8]) -> Result<bool, Side> {
+        let waited = from == Side::Remote && self.up.is_blocked();
         let mut moved = 0;
         loop {
             let (sent, read) = match from {
@@ -29,7 +31,7 @@ impl Relay {
             Side::Client => self.pass_end_up(),
             Side::Remote => self.pass_end_down(),
         }
-        .map(|()| false)
+        .map(|()| waited && !self.up.is_blocked())
     }
 
     fn flush_up(&mut self) -> Result<usize, Side> {

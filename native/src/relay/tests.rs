@@ -218,6 +218,55 @@ fn one_that_speaks_and_does_not_listen_is_given_up() {
 }
 
 #[test]
+fn a_word_of_the_remote_side_never_leaves_the_clients_bytes_waiting() {
+    let ((mut client, near_client), (mut wire, near_wire)) = (pair(), pair());
+    let mut relay = Relay::new(near_client, layered(near_wire, &[1], b""));
+    let (mut pool, mut buffer) = (PipePool::default(), vec![0; COPY_BUFFER]);
+    client.set_nonblocking(true).unwrap();
+    wire.set_nonblocking(true).unwrap();
+    // Until all that is between them is full.
+    let chunk = [9; 64 * 1024];
+    loop {
+        let mut said = 0;
+        while let Ok(count) = client.write(&chunk) {
+            said += count;
+        }
+        relay.on_ready(Side::Client, CAN_READ, &mut pool, &mut buffer);
+        if said == 0 && relay.up.is_blocked() {
+            break;
+        }
+    }
+    let mut heard = vec![0; 1 << 20];
+    while let Ok(1..) = wire.read(&mut heard) {}
+    wire.write_all(&[1, 9 ^ 1]).unwrap();
+    // One event tells both: there is something to read, and there is room.
+    let ready = CAN_READ | CAN_WRITE;
+    let outcome = relay.on_ready(Side::Remote, ready, &mut pool, &mut buffer);
+    let waits = outcome == Outcome::Waiting && !relay.up.is_blocked();
+    let unread = socket::receive(relay.client(), &mut [0], libc::MSG_PEEK).is_ok();
+    assert!(!(waits && unread), "nobody will read the client's bytes");
+}
+
+#[test]
+fn an_end_that_came_before_the_relay_is_passed_on() {
+    for plain in [&b"answer"[..], b""] {
+        let ((mut client, near_client), (_wire, near_wire)) = (pair(), pair());
+        let mut stack = stack_of(&[1]);
+        let ended = stack.receive(&mut b"\0".to_vec(), &mut Vec::new(), &mut Vec::new());
+        ended.unwrap();
+        let through = Through {
+            stack,
+            plain: plain.to_vec(),
+        };
+        let mut relay = Relay::new(near_client, Remote::new(near_wire, Some(Box::new(through))));
+        relay.pump_both(&mut PipePool::default(), &mut vec![0; COPY_BUFFER]);
+        let mut all = Vec::new();
+        client.read_to_end(&mut all).unwrap();
+        assert_eq!(all, plain);
+    }
+}
+
+#[test]
 fn a_pair_whose_other_end_is_closed_resets_the_remote_side() {
     let (client, near_client) = socket::pair().unwrap();
     let (mut wire, near_wire) = pair();
