@@ -7,6 +7,11 @@ import type { Clock } from '../base/clock.ts';
 const maxOfUser = 3;
 /** Milliseconds without a part. */
 const idleMs = 60_000;
+/**
+ * What has come is copied into blocks of so many bytes. A part may bring a single byte behind many that came before: if it were kept
+ * as it is, its whole buffer would be held.
+ */
+const blockBytes = 16 * 1024;
 
 export interface BlobPart {
   readonly sha256: string;
@@ -18,9 +23,11 @@ export interface BlobPart {
 interface Upload {
   readonly sha256: string;
   readonly size: number;
-  readonly parts: Uint8Array[];
+  readonly blocks: Buffer[];
   readonly hash: Hash;
   received: number;
+  /** Bytes of its blocks. */
+  held: number;
   movedAt: number;
 }
 
@@ -52,19 +59,32 @@ export class BlobUploads {
       throw new AppError('RPC_BAD_PARAMS', `the part at ${offset} does not go on where ${upload.received} bytes ended`);
     if (offset + data.length > size) throw new AppError('RPC_BAD_PARAMS', 'more bytes than were announced');
     const fresh = data.subarray(upload.received - offset);
-    if (fresh.length > 0) {
-      upload.parts.push(fresh);
-      upload.hash.update(fresh);
-      upload.received += fresh.length;
-      this.#bytes += fresh.length;
-    }
+    upload.hash.update(fresh);
+    this.#keep(upload, fresh);
     if (upload.received === size) {
       this.#forget(uid, upload);
       if (upload.hash.digest('hex') !== sha256) throw new AppError('RPC_BAD_PARAMS', 'the bytes have another sha256');
-      return Buffer.concat(upload.parts, size);
+      return Buffer.concat(upload.blocks, size);
     }
     while (this.#bytes > this.#maxBytes) this.#forgetOne();
     return undefined;
+  }
+
+  #keep(upload: Upload, bytes: Uint8Array): void {
+    let from = 0;
+    while (from < bytes.length) {
+      const at = upload.received % blockBytes;
+      if (at === 0) {
+        const block = Buffer.allocUnsafeSlow(Math.min(blockBytes, upload.size - upload.received));
+        upload.blocks.push(block);
+        upload.held += block.length;
+        this.#bytes += block.length;
+      }
+      const piece = bytes.subarray(from, from + blockBytes - at);
+      upload.blocks.at(-1)?.set(piece, at);
+      upload.received += piece.length;
+      from += piece.length;
+    }
   }
 
   /** Forgets those to which nothing has come for long. */
@@ -78,7 +98,7 @@ export class BlobUploads {
     const own = this.#uploads.get(uid) ?? new Map<string, Upload>();
     const known = own.get(sha256);
     if (known === undefined && offset !== 0) throw new AppError('RPC_BAD_PARAMS', 'its first part is missing');
-    const upload = known ?? { sha256, size, parts: [], hash: createHash('sha256'), received: 0, movedAt: 0 };
+    const upload = known ?? { sha256, size, blocks: [], hash: createHash('sha256'), received: 0, held: 0, movedAt: 0 };
     upload.movedAt = this.#clock.monotonic();
     this.#uploads.set(uid, own);
     own.delete(sha256);
@@ -89,8 +109,7 @@ export class BlobUploads {
   }
 
   #forgetOne(): void {
-    const bytesOf = (uploads: Map<string, Upload>) =>
-      [...uploads.values()].reduce((sum, { received }) => sum + received, 0);
+    const bytesOf = (uploads: Map<string, Upload>) => [...uploads.values()].reduce((sum, { held }) => sum + held, 0);
     const [most] = [...this.#uploads].toSorted(([, a], [, b]) => bytesOf(b) - bytesOf(a));
     const [longest] = most?.[1].values() ?? [];
     if (most !== undefined && longest !== undefined) this.#forget(most[0], longest);
@@ -101,6 +120,6 @@ export class BlobUploads {
     if (own?.get(upload.sha256) !== upload) return;
     own.delete(upload.sha256);
     if (own.size === 0) this.#uploads.delete(uid);
-    this.#bytes -= upload.received;
+    this.#bytes -= upload.held;
   }
 }
