@@ -1,27 +1,19 @@
 /** Outbounds one behind the other, as one: `relay` groups, and nodes that are reached through another (`dialer-proxy`). */
-import { type ChainLink, maxLinks } from './chain-link.ts';
+import type { ChainLink } from './chain-link.ts';
 import type { DialOptions, Outbound } from './dialer.ts';
 import { ProxyOutbound } from './proxy-outbound.ts';
 import type { ProxyServices } from './proxy-server.ts';
-import { RefusingOutbound } from './refusing.ts';
 
 /**
- * What leads through all of these, the nearest first. DIRECT among them adds nothing; where one refuses, that is what becomes of the
- * connection, for it must not go around it.
+ * What leads through all of these, the nearest first; undefined without any. DIRECT among them adds nothing; where one refuses, that is
+ * what becomes of the connection, for it must not go around it.
  */
-export function chainOf(tag: string, outbounds: readonly Outbound[], services: ProxyServices): Outbound {
-  const refusing = outbounds.find((outbound) => outbound.links === undefined);
-  if (refusing !== undefined) return refusing;
-  const [first, ...others] = outbounds.flatMap((outbound): readonly ChainLink[] => outbound.links ?? []);
+export function chainOf(tag: string, outbounds: readonly Outbound[], services: ProxyServices): Outbound | undefined {
   const last = outbounds.at(-1);
-  if (first === undefined && last !== undefined) return last;
-  if (first === undefined || others.length >= maxLinks) {
-    return new RefusingOutbound(tag, {
-      code: 'DIAL_CHAIN',
-      message: `"${tag}" leads through more than ${maxLinks} proxies`,
-    });
-  }
-  return new ProxyOutbound(tag, [first, ...others], services);
+  const refusing = outbounds.find(({ links }) => links === undefined);
+  if (last === undefined || refusing !== undefined) return refusing;
+  const [first, ...others] = outbounds.flatMap(({ links }): readonly ChainLink[] => links ?? []);
+  return first === undefined ? last : new ProxyOutbound(tag, [first, ...others], services);
 }
 
 /** The outbound that a policy leads to at the time of each use. */

@@ -7,7 +7,7 @@ import { builtInPolicies, type GroupTest, usualTest } from '../contract/config.t
 import { nodeKindOf, type ProxyRow } from '../contract/proxies.ts';
 import type { Metadata } from '../flow/metadata.ts';
 import { builtIn, builtInKind } from './built-in.ts';
-import { CurrentOutbound, chainOf } from './chain.ts';
+import { CurrentOutbound } from './chain.ts';
 import type { Outbound } from './dialer.ts';
 import { withGlobal } from './groups/global.ts';
 import type { MemberFacts } from './groups/group-kind.ts';
@@ -17,8 +17,8 @@ import type { TestedNode } from './health/node-tests.ts';
 import type { LastingPolicies } from './lasting-policies.ts';
 import { dialerProxyOf, type OutboundServices, outboundOf, proxyServicesOf } from './outbound-types.ts';
 import type { PolicyConfig, PolicyTable } from './policy-table.ts';
+import { PolicyWalk, type WalkedPolicies } from './policy-walk.ts';
 import type { ProxyServices } from './proxy-server.ts';
-import { RefusingOutbound } from './refusing.ts';
 import type { Route } from './route.ts';
 
 /** What groups choose among: a node, or a chain, which is tested as one. */
@@ -47,6 +47,13 @@ export class ConfiguredPolicies implements PolicyTable {
   readonly #parents = new Map<string, string[]>();
   readonly #facts = new Map<PolicyGroup, MemberFacts>();
   readonly #checks: GroupChecks;
+  /** Groups through which anything could be dialled, as of when they chose last. */
+  readonly #usable = new Set<string>();
+  readonly #walked: WalkedPolicies = {
+    node: (name) => this.#outbounds.get(name),
+    group: (name) => this.#groups.get(name),
+    touch: (group) => this.#checks.touch(group),
+  };
   #settledAt = -1;
   #revision = 0;
 
@@ -93,44 +100,11 @@ export class ConfiguredPolicies implements PolicyTable {
   }
 
   route(policy: string, flow?: Metadata): Route | undefined {
-    if (this.#groups.has(policy) || this.#outbounds.get(policy)?.via !== undefined) this.#settle();
-    return this.#routeOf(policy, flow, []);
-  }
-
-  /** `open`: the policies on the way to this one, as far as a chain may come back to them. */
-  #routeOf(policy: string, flow: Metadata | undefined, open: readonly string[]): Route | undefined {
-    if (open.includes(policy)) return this.#loop([...open.slice(open.indexOf(policy)), policy]);
-    const within = [...open, policy];
     const leaf = this.#outbounds.get(policy);
-    if (leaf !== undefined) {
-      if (leaf.via === undefined) return leaf;
-      const before = this.#routeOf(leaf.via, flow, within);
-      const outbound = before && chainOf(policy, [before.outbound, leaf.own], this.#proxyServices);
-      return before && outbound && { outbound, chain: [policy, ...before.chain] };
-    }
-    const group = this.#groups.get(policy);
-    if (group === undefined) return undefined;
-    if (flow !== undefined) this.#checks.touch(policy);
-    if (group.isChain) return group.routeBy(this.#throughAll(group, flow, within));
-    const member = group.memberFor(flow);
-    return group.routeBy(member === undefined ? undefined : this.#routeOf(member, flow, within));
-  }
-
-  /** The way through all members of a chain, of which the last is told first; undefined without any. */
-  #throughAll({ config }: PolicyGroup, flow: Metadata | undefined, open: readonly string[]): Route | undefined {
-    const routes = config.members.flatMap((member) => this.#routeOf(member, flow, open) ?? []);
-    if (routes.length === 0) return undefined;
-    const outbounds = routes.map(({ outbound }) => outbound);
-    return {
-      outbound: chainOf(config.name, outbounds, this.#proxyServices),
-      chain: routes.toReversed().flatMap(({ chain }) => chain),
-    };
-  }
-
-  #loop(names: readonly string[]): Route {
-    const tag = names.at(-1) ?? '';
-    const message = `${names.map((name) => `"${name}"`).join(' -> ')} is a circle`;
-    return { outbound: new RefusingOutbound(tag, { code: 'DIAL_CHAIN', message }), chain: [tag] };
+    if (leaf !== undefined && leaf.via === undefined) return leaf;
+    if (leaf === undefined && !this.#groups.has(policy)) return undefined;
+    this.#settle();
+    return new PolicyWalk(this.#walked, this.#proxyServices, flow).routeOf(policy);
   }
 
   leavesNow(policy: string): readonly Outbound[] {
@@ -275,6 +249,8 @@ export class ConfiguredPolicies implements PolicyTable {
     for (const [name, group] of this.#groups) {
       if (concerned?.has(name) === false) continue;
       if (group.choose(this.#factsFor(group), this.#lasting.choiceOf(name))) moved.push(name);
+      if (this.#leadsOn(group)) this.#usable.add(name);
+      else this.#usable.delete(name);
     }
     if (moved.length === 0) return;
     this.#leavesNow.clear();
@@ -313,10 +289,13 @@ export class ConfiguredPolicies implements PolicyTable {
     const leaf = this.#outbounds.get(name);
     // Whether the way to it can be dialled is seen when it is.
     if (leaf !== undefined) return leaf.own.refusal === undefined;
-    const group = this.#groups.get(name);
-    if (group === undefined || group.candidates.length === 0) return false;
-    if (group.isChain) return group.candidates.every((member) => this.#isUsable(member));
-    return group.candidates.some((member) => this.#isUsable(member));
+    // Members choose before the groups that have them.
+    return this.#usable.has(name);
+  }
+
+  #leadsOn({ candidates, isChain }: PolicyGroup): boolean {
+    const isUsable = (member: string): boolean => this.#isUsable(member);
+    return isChain ? candidates.length > 0 && candidates.every(isUsable) : candidates.some(isUsable);
   }
 
   /** The leaf that a policy leads to; of a group that spreads flows, the first. */

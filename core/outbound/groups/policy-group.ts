@@ -3,7 +3,6 @@ import type { GroupConfig } from '../../contract/config.ts';
 import type { Metadata } from '../../flow/metadata.ts';
 import type { Outbound } from '../dialer.ts';
 import { RefusingOutbound } from '../refusing.ts';
-import type { Route } from '../route.ts';
 import { withoutUdp } from '../without-udp.ts';
 import type { GroupKind, GroupMemory, MemberFacts } from './group-kind.ts';
 import { groupKindOf } from './group-kinds.ts';
@@ -65,13 +64,6 @@ export class PolicyGroup {
   memberFor(flow: Metadata | undefined): string | undefined {
     const picked = flow === undefined || this.#candidates.length < 2 ? undefined : this.#kind.pick?.(flow);
     return picked ?? this.#candidates[0];
-  }
-
-  /** The way through this group by that of a member. */
-  routeBy(member: Route | undefined): Route {
-    const { name } = this.config;
-    if (member === undefined) return { outbound: this.refusing, chain: [name] };
-    return { outbound: this.through(member.outbound), chain: [...member.chain, name] };
   }
 
   /** A leaf below it, as far as this group lets it go. */
