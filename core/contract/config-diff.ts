@@ -1,0 +1,50 @@
+/** What becomes another in the effective configuration when one profile takes the place of another: for people, and bounded. */
+import { z } from 'zod';
+
+/** Names, rules or items that are told of each kind of change; the others are counted. */
+export const maxTold = 10;
+/** Keys with another value that are told. */
+export const maxKeys = 100;
+
+/** How many there are, and the first of them. */
+const someSchema = z.strictObject({ count: z.number().int(), first: z.array(z.string()).max(maxTold) });
+export type Some = z.infer<typeof someSchema>;
+
+const changesSchema = z.strictObject({
+  added: someSchema,
+  removed: someSchema,
+  /** Of rules those that stand elsewhere, of all others those with the same name that are otherwise. */
+  changed: someSchema,
+});
+export type Changes = z.infer<typeof changesSchema>;
+
+/** A key as the profile spells it. Of a list what was added and removed; of anything else the values. Never a password. */
+const keyChangeSchema = z.union([
+  z.strictObject({ key: z.string(), before: z.string(), after: z.string() }),
+  z.strictObject({ key: z.string(), added: someSchema, removed: someSchema }),
+]);
+export type KeyChange = z.infer<typeof keyChangeSchema>;
+
+/** The parts of which entries are compared one by one. */
+export const diffParts = ['rules', 'subRules', 'nodes', 'groups', 'sets'] as const;
+export type DiffPart = (typeof diffParts)[number];
+
+export const configDiffSchema = z.strictObject({
+  rules: changesSchema,
+  subRules: changesSchema,
+  nodes: changesSchema,
+  groups: changesSchema,
+  sets: changesSchema,
+  keys: z.array(keyChangeSchema).max(maxKeys),
+  /** Further keys that are not told. */
+  moreKeys: z.number().int(),
+});
+export type ConfigDiff = z.infer<typeof configDiffSchema>;
+
+export function isSame(diff: ConfigDiff): boolean {
+  return diff.keys.length === 0 && diffParts.every((part) => countOf(diff[part]) === 0);
+}
+
+export function countOf({ added, removed, changed }: Changes): number {
+  return added.count + removed.count + changed.count;
+}
