@@ -1,6 +1,7 @@
 /** `mirage check FILE`: everything that is wrong with a profile, by line and column. Needs no helper. */
 import { resolve } from 'node:path';
 import type { Config } from '../contract/config.ts';
+import { fateOfProblem } from '../contract/problem-groups.ts';
 import { renderReport, verdict } from '../profile/report.ts';
 import type { CommandContext } from './command-context.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
@@ -16,7 +17,11 @@ export async function checkProfile(
   const { console } = context;
   const valid = config !== undefined;
   if (options.json) {
-    console.json({ file: resolve(file), valid, problems });
+    console.json({
+      file: resolve(file),
+      valid,
+      problems: problems.map((one) => ({ ...one, fate: fateOfProblem(one) })),
+    });
   } else {
     if (problems.length > 0) console.line(`${renderReport(problems, { file, text }, console.paint)}\n`);
     const size = config && sizeOf(config);

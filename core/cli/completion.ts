@@ -17,7 +17,12 @@ type Options = readonly {
   readonly description: string;
   /** What follows it. */
   readonly value: 'none' | 'text' | 'file';
+  /** Values that are offered, where any text goes. */
+  readonly words: readonly string[];
 }[];
+
+/** Words that are offered behind an option, besides any other text, by its long name. */
+export type OptionWords = Readonly<Record<string, readonly string[]>>;
 
 interface Entry {
   readonly name: string;
@@ -30,9 +35,9 @@ interface Entry {
 }
 
 /** A script that completes a command called `mirage`. */
-export function completionScript(program: Command, shell: CompletionShell): string {
-  const common = optionsOf(program);
-  const entries = program.commands.map((command) => entryOf(command, common));
+export function completionScript(program: Command, shell: CompletionShell, words: OptionWords = {}): string {
+  const common = optionsOf(program, words);
+  const entries = program.commands.map((command) => entryOf(command, common, words));
   switch (shell) {
     case 'bash':
       return bashScript(entries, common);
@@ -45,17 +50,18 @@ export function completionScript(program: Command, shell: CompletionShell): stri
   }
 }
 
-function optionsOf(command: Command): Options {
+function optionsOf(command: Command, words: OptionWords): Options {
   const own = command.options.map(({ long, short, description, flags }): Options[number] => ({
     flags: [long, short].filter((flag) => flag !== undefined && flag !== null),
     description,
     value: /<(?:file|dir)>/.test(flags) ? 'file' : flags.includes('<') ? 'text' : 'none',
+    words: words[long ?? ''] ?? [],
   }));
-  return [...own, { flags: ['--help', '-h'], description: 'print this help', value: 'none' }];
+  return [...own, { flags: ['--help', '-h'], description: 'print this help', value: 'none', words: [] }];
 }
 
-function entryOf(command: Command, common: Options): Entry {
-  const own = optionsOf(command).filter(({ flags }) => !flags.includes('--help'));
+function entryOf(command: Command, common: Options, words: OptionWords): Entry {
+  const own = optionsOf(command, words).filter(({ flags }) => !flags.includes('--help'));
   const args = command.registeredArguments;
   return {
     name: command.name(),
@@ -83,6 +89,12 @@ ${places}
       ${file ? 'files=yes' : ':'} ;;`;
   });
   const all = [...entries.flatMap(({ options }) => options), ...common];
+  const offered = all
+    .filter(({ words }) => words.length > 0)
+    .map(
+      ({ flags, words }) =>
+        `    ${flags.join('|')}) COMPREPLY=($(compgen -W '${words.join(' ')}' -- "$current")); return ;;\n`,
+    );
   return `_mirage() {
   local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]} command='' place=0 words='' options='' files=''
   local at
@@ -95,7 +107,7 @@ ${places}
   done
   case $previous in
     ${flagsWith(all, 'file')}) COMPREPLY=($(compgen -f -- "$current")); return ;;
-  esac
+${[...new Set(offered)].join('')}  esac
   case $command in
     '')
       words='${entries.map(({ name }) => name).join(' ')}'
@@ -115,10 +127,10 @@ complete -o filenames -F _mirage mirage
 function zshScript(entries: readonly Entry[], common: Options): string {
   const quoted = (text: string): string => text.replaceAll("'", `'\\''`);
   const spec = (options: Options): string[] =>
-    options.map(({ flags, description, value }) => {
+    options.map(({ flags, description, value, words }) => {
       const text = description.replace(/[[\]\\:]/g, (character) => `\\${character}`);
       const names = flags.length > 1 ? `'(${flags.join(' ')})'{${flags.join(',')}}'` : `'${flags[0]}`;
-      return `${names}[${quoted(text)}]${{ none: '', text: ':value:', file: ':file:_files' }[value]}'`;
+      return `${names}[${quoted(text)}]${{ none: '', text: words.length === 0 ? ':value:' : `:value:(${words.join(' ')})`, file: ':file:_files' }[value]}'`;
     });
   const cases = entries.map(({ name, options, values, file }) => {
     const places = values.map((words, at) =>
@@ -150,10 +162,10 @@ if [ "$funcstack[1]" = _mirage ]; then _mirage "$@"; else compdef _mirage mirage
 function fishScript(entries: readonly Entry[], common: Options): string {
   const quoted = (text: string): string => `'${text.replace(/['\\]/g, (character) => `\\${character}`)}'`;
   const line = (condition: string, rest: string): string => `complete -c mirage -n ${quoted(condition)} ${rest}`;
-  const option = (condition: string, { flags, description, value }: Options[number]): string =>
+  const option = (condition: string, { flags, description, value, words }: Options[number]): string =>
     line(
       condition,
-      `${flags.map((flag) => (flag.startsWith('--') ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`)).join(' ')} -d ${quoted(description)}${{ none: '', text: ' -x', file: ' -r -F' }[value]}`,
+      `${flags.map((flag) => (flag.startsWith('--') ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`)).join(' ')} -d ${quoted(description)}${{ none: '', text: words.length === 0 ? ' -x' : ` -x -a ${quoted(words.join(' '))}`, file: ' -r -F' }[value]}`,
     );
   return `${[
     'complete -c mirage -f',

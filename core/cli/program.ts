@@ -46,6 +46,7 @@ export interface Actions {
   updateProfiles(options: GlobalOptions): Promise<void>;
   profile(action: Exclude<ProfileAction, 'list'>, what: string, options: GlobalOptions): Promise<void>;
   check(file: string, options: GlobalOptions): Promise<void>;
+  explain(key: string, options: GlobalOptions): void;
   completion(shell: CompletionShell): void;
 }
 
@@ -62,6 +63,7 @@ Examples:
   mirage providers update                  look for new nodes, rule sets and geodata
   mirage profile add home.yaml             another profile; "profile use home" switches to it
   mirage check home.yaml                   every mistake, with line and column
+  mirage check --explain dns.ipv6          what a key means, and what becomes of it
 
 Exit codes:
   0 ok   1 failed   2 wrong usage   3 helper not reached   4 bad configuration   5 not allowed`;
@@ -263,8 +265,14 @@ export function createProgram(
   program
     .command('check')
     .description('check a profile and tell every mistake by line and column; needs no helper')
-    .argument('<file>', 'a profile in YAML')
-    .action((file: string, _, command: Command) => actions.check(file, command.optsWithGlobals()));
+    .argument('[file]', 'a profile in YAML')
+    .option('--explain <key>', 'tell what a key means and what becomes of it here, e.g. dns.fake-ip-filter')
+    .action((file: string | undefined, { explain }: { explain?: string }, command: Command) => {
+      if ((file === undefined) === (explain === undefined))
+        command.error('error: name a file to check, or a key to --explain');
+      if (explain !== undefined) return actions.explain(explain, command.optsWithGlobals());
+      return file === undefined ? undefined : actions.check(file, command.optsWithGlobals());
+    });
   program
     .command('completion')
     .description('print a completion script for a shell')

@@ -7,6 +7,7 @@ import { completionScript } from './completion.ts';
 import { dnsMode } from './dns-mode-command.ts';
 import { dump, follow } from './dump-command.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-code.ts';
+import { explain, explainableKeys } from './explain-command.ts';
 import { changeMappings, flush } from './mapping-command.ts';
 import { listProfiles, profile, updateProfiles } from './profile-command.ts';
 import { createProgram, type ServeOptions } from './program.ts';
@@ -48,7 +49,8 @@ export async function runCli(args: readonly string[], { context, version, serve 
       close: async (ids, options) => {
         code = await closeFlows(context, ids, options);
       },
-      completion: (shell) => console.line(completionScript(program, shell).trimEnd()),
+      completion: (shell) => console.line(completionScript(program, shell, { '--explain': explainableKeys }).trimEnd()),
+      explain: (key, options) => explain(context, key, options),
       restore: (options) => restore(context, options),
       listProfiles: (options) => listProfiles(context, options),
       updateProfiles: (options) => updateProfiles(context, options),

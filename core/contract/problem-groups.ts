@@ -1,6 +1,18 @@
 /** The mistakes of a profile as people read them: errors first, and what is said many times said once. */
 import type { ConfigProblem } from './error.ts';
 import { laterCodes } from './problem-texts.ts';
+import { type KeyFate, noteFates } from './profile-notes.ts';
+
+/** What a problem means for the person: a mistake, something that is otherwise than written, or what becomes of a key. */
+export const problemFates = ['error', 'warning', 'later', 'differently', 'ignored'] as const;
+export type ProblemFate = (typeof problemFates)[number];
+
+export function fateOfProblem({ severity, code }: Pick<ConfigProblem, 'severity' | 'code'>): ProblemFate {
+  if (severity === 'error') return 'error';
+  const fate: KeyFate | undefined = Object.entries(noteFates).find(([note]) => note === code)?.[1];
+  if (fate !== undefined && fate !== 'supported') return fate;
+  return code.endsWith('_LATER') ? 'later' : 'warning';
+}
 
 export interface ProblemGroup {
   /** The first of them in the order given. */
@@ -12,14 +24,18 @@ export interface ProblemGroup {
 }
 
 /**
- * Problems with the same text become one group; errors come before warnings, how many are not listed comes last, else the order
+ * Problems with the same text become one group, in the order of their fates; how many are not listed comes last, else the order
  * stays.
  */
 export function groupProblems(problems: readonly ConfigProblem[]): ProblemGroup[] {
   const alike = new Map<string, ConfigProblem[]>();
-  for (const place of ['error', 'warning', 'unlisted'] as const) {
-    for (const problem of problems) {
-      if (place !== (problem.code === 'MORE_UNLISTED' ? 'unlisted' : problem.severity)) continue;
+  const placed = problems.map((problem) => ({
+    problem,
+    fate: problem.code === 'MORE_UNLISTED' ? 'unlisted' : fateOfProblem(problem),
+  }));
+  for (const place of [...problemFates, 'unlisted']) {
+    for (const { problem, fate } of placed) {
+      if (place !== fate) continue;
       const { severity, file } = problem;
       const text = JSON.stringify([severity, file, problem.code, problem.message, problem.expected]);
       const group = alike.get(text);

@@ -1,13 +1,7 @@
 /** Compares two effective configurations, by what people call things in a profile. Pure; what it tells is bounded. */
-import {
-  type Changes,
-  type ConfigDiff,
-  type KeyChange,
-  maxKeys,
-  maxTold,
-  type Some,
-} from '../contract/config-diff.ts';
+
 import type { Config, RuleConfig, UpstreamConfig } from '../contract/config.ts';
+import { type Changes, type ConfigDiff, type KeyChange, maxKeys, maxTold, type Some } from '../contract/config-diff.ts';
 import { ruleText } from '../rule/known-rules.ts';
 
 /** Characters of a value that are told. */
@@ -175,7 +169,12 @@ function textOf(value: unknown): string {
   if (Array.isArray(value)) return clipText(value.slice(0, maxTold).map(textOf).join(' '));
   if (typeof value !== 'object') return clipText(JSON.stringify(value));
   if ('username' in value) return textOf(value.username);
-  if ('answer' in value) return clipText(Object.values(value).filter((part) => part !== '').join(','));
+  if ('answer' in value)
+    return clipText(
+      Object.values(value)
+        .filter((part) => part !== '')
+        .join(','),
+    );
   if ('kind' in value) return clipText(serverText(value as UpstreamConfig));
   if ('servers' in value && 'patterns' in value) return clipText(`${textOf(value.patterns)}: ${textOf(value.servers)}`);
   return clipText(JSON.stringify(value));

@@ -1,7 +1,7 @@
 /** The `dns` section of a profile: the fake addresses, who gets real ones, and who is asked. */
 import { type Cidr, formatCidr, parseCidr } from '../base/cidr.ts';
 import { type DnsConfig, type DnsMode, defaultConfig, type UpstreamConfig } from '../contract/config.ts';
-import type { ProblemCode } from '../contract/problem-texts.ts';
+import { profileNotes } from '../contract/profile-notes.ts';
 import { readFakeIpFilter } from './fake-ip-filter-section.ts';
 import { readFakeRange, readFakeRange6 } from './fake-ranges.ts';
 import { askedByRules, readBootstrap, readFallbackFilter, readNameservers, readPolicy } from './nameserver-list.ts';
@@ -11,17 +11,6 @@ import type { YamlValue } from './yaml-value.ts';
 
 /** What was written; what was not is absent. `hosts` has its own section. */
 export type DnsSection = Partial<Omit<DnsConfig, 'hosts'>>;
-
-const notes: Readonly<Record<string, ProblemCode>> = {
-  listen: 'NOTE_DNS_LISTEN',
-  'prefer-h3': 'NOTE_DNS_H2',
-  'proxy-server-nameserver-policy': 'NOTE_DNS_PROXY_POLICY',
-  'direct-nameserver-follow-policy': 'NOTE_DNS_DIRECT_POLICY',
-  'cache-algorithm': 'NOTE_DNS_CACHE',
-  'fallback-lazy-query': 'NOTE_NO_EXPERIMENT',
-  'ipv6-timeout': 'NOTE_NO_EXPERIMENT',
-  'follow-rule': 'NOTE_OTHER_CLIENT',
-};
 
 /** Keys with servers, and where they go. */
 const lists = [
@@ -70,7 +59,7 @@ export function readDns(map: YamlMap, names: PolicyNames): DnsSection {
   if (map.take('respect-rules')?.lenient.boolean() === true) respectRules(section);
   const ca = map.take('ca');
   const pem = ca === undefined ? undefined : readAuthority(ca);
-  map.warnOfRest(notes);
+  map.warnOfRest(profileNotes['dns']);
   return pem === undefined ? section : withAuthority(section, pem);
 }
 

@@ -12,20 +12,13 @@ import {
   groupTypes,
   usualTest,
 } from '../contract/config.ts';
-import type { ProblemCode } from '../contract/problem-texts.ts';
+import { profileNotes } from '../contract/profile-notes.ts';
 import { clip } from './clip.ts';
 import { type KnownNode, type KnownNodes, type MemberWishes, membersOf, usedProviders } from './group-members.ts';
 import { type NameFilter, parseNameFilters } from './name-filter.ts';
 import type { PolicyNames } from './policy-names.ts';
 import { YamlMap } from './yaml-map.ts';
 import type { YamlValue } from './yaml-value.ts';
-
-const notes: Readonly<Record<string, ProblemCode>> = {
-  'max-failed-times': 'NOTE_FAILED_TIMES',
-  'interface-name': 'NOTE_INTERFACE',
-  'routing-mark': 'NOTE_MARK',
-  'benchmark-*': 'NOTE_OTHER_CLIENT',
-};
 
 /** A group as it is written. Its members are known when all groups are. */
 export interface WrittenGroup {
@@ -154,7 +147,7 @@ function readSettings({ name, type, map }: WrittenGroup): Omit<GroupConfig, 'mem
     hidden: map.take('hidden')?.boolean() === true,
     ...(icon === undefined || icon === '' || icon.length > 2048 ? {} : { icon }),
   };
-  map.warnOfRest(notes);
+  map.warnOfRest(profileNotes['proxy-groups[]']);
   return settings;
 }
 

@@ -2,24 +2,9 @@
 import { parseIp } from '../base/address.ts';
 import { formatCidr, parseCidr } from '../base/cidr.ts';
 import { firstOpenPort, type MixedConfig } from '../contract/config.ts';
-import type { ProblemCode } from '../contract/problem-texts.ts';
 import { clip } from './clip.ts';
 import type { YamlMap } from './yaml-map.ts';
 import type { YamlValue } from './yaml-value.ts';
-
-/** Keys of the top level that `readInbound` does not take, but that belong to listening. */
-export const inboundNotes: Readonly<Record<string, ProblemCode>> = {
-  'redir-port': 'NOTE_PORT',
-  'tproxy-port': 'NOTE_PORT',
-  listeners: 'NOTE_PORTS',
-  tunnels: 'NOTE_PORTS',
-  'ss-config': 'NOTE_PORTS',
-  'vmess-config': 'NOTE_PORTS',
-  'tuic-server': 'NOTE_PORTS',
-  'inbound-tfo': 'NOTE_ROUND_TRIP',
-  'inbound-mptcp': 'NOTE_PLAIN_TCP',
-  'skip-auth-prefixes': 'NOTE_USERS_ASKED',
-};
 
 interface Users {
   readonly list: MixedConfig['users'];

@@ -4,6 +4,7 @@ import { type Cidr, cidrContains, parseCidr } from '../base/cidr.ts';
 import { domainPatternProblem } from '../base/domain.ts';
 import { type DnsConfig, defaultConfig, type UpstreamConfig } from '../contract/config.ts';
 import { fillText, laterCodes, problemTexts } from '../contract/problem-texts.ts';
+import { profileNotes } from '../contract/profile-notes.ts';
 import { clip } from './clip.ts';
 import { keyOf } from './fake-ranges.ts';
 import { namedParts, nameSetOf } from './name-set.ts';
@@ -150,7 +151,7 @@ export function readFallbackFilter(value: YamlValue): DnsConfig['fallbackFilter'
   const ipcidr = prefixes === undefined ? usual.ipcidr : readTexts(prefixes, 'PREFIX', 'NOT_A_PREFIX', prefixProblem);
   const domain =
     patterns === undefined ? usual.domain : readTexts(patterns, 'PATTERN', 'BAD_PATTERN', domainPatternProblem);
-  map.warnOfRest({ geoip: 'NOTE_GEOIP_FILTER', 'geoip-code': 'NOTE_GEOIP_FILTER', geosite: 'NOTE_NAME_SETS' });
+  map.warnOfRest(profileNotes['dns.fallback-filter']);
   return { ipcidr, domain };
 }
 

@@ -5,8 +5,8 @@
 import { SearchBudget } from '../base/expression/bounded-expression.ts';
 import { type Config, configSchema, maxConfigBytes } from '../contract/config.ts';
 import type { ConfigProblem } from '../contract/error.ts';
-import type { ProblemCode } from '../contract/problem-texts.ts';
 import { maxProfileBytes } from '../contract/profile-import.ts';
+import { profileNotes } from '../contract/profile-notes.ts';
 import { nodeKindOf } from '../contract/proxies.ts';
 import { clip } from './clip.ts';
 import { withDialerProxies } from './dialer-proxies.ts';
@@ -16,7 +16,7 @@ import { type ForeignText, foreignMap, foreignText } from './foreign-text.ts';
 import { formerKeys, plainKey } from './former-keys.ts';
 import { readGroupNames, readGroups } from './group-section.ts';
 import { readHosts } from './hosts-section.ts';
-import { inboundNotes, readInbound } from './inbound-section.ts';
+import { readInbound } from './inbound-section.ts';
 import { PolicyNames } from './policy-names.ts';
 import { ProblemList, problemOf } from './problem-list.ts';
 import { readProvided } from './provided-nodes.ts';
@@ -82,54 +82,6 @@ export interface LoadingOptions {
   /** Whether the helper opens ports below 1024 for whoever applies it. */
   readonly lowPorts?: boolean;
 }
-
-/** Keys that Clash's users know: what becomes of them here. */
-const notes: Readonly<Record<string, ProblemCode>> = {
-  ...inboundNotes,
-  'external-controller': 'NOTE_CONTROLLER',
-  'external-controller-tls': 'NOTE_CONTROLLER',
-  'external-controller-unix': 'NOTE_CONTROLLER',
-  'external-controller-pipe': 'NOTE_CONTROLLER',
-  'external-controller-cors': 'NOTE_CONTROLLER',
-  'external-controller-routing-mark': 'NOTE_CONTROLLER',
-  'external-doh-server': 'NOTE_CONTROLLER',
-  'external-ui': 'NOTE_CONTROLLER',
-  'external-ui-name': 'NOTE_CONTROLLER',
-  'external-ui-url': 'NOTE_CONTROLLER',
-  secret: 'NOTE_CONTROLLER',
-  tls: 'NOTE_CONTROLLER',
-  'interface-name': 'NOTE_INTERFACE',
-  'routing-mark': 'NOTE_MARK',
-  'unified-delay': 'NOTE_DELAY',
-  'tcp-concurrent': 'NOTE_CONCURRENT',
-  'find-process-mode': 'NOTE_PROCESS',
-  'keep-alive-interval': 'NOTE_KEEP_ALIVE',
-  'keep-alive-idle': 'NOTE_KEEP_ALIVE',
-  'disable-keep-alive': 'NOTE_KEEP_ALIVE',
-  'global-client-fingerprint': 'NOTE_NO_TLS',
-  'etag-support': 'NOTE_ETAG',
-  profile: 'NOTE_STORED',
-  script: 'NOTE_SCRIPTS',
-  'script-providers': 'NOTE_SCRIPTS',
-  cron: 'NOTE_SCRIPTS',
-  http: 'NOTE_OTHER_CLIENT',
-  tiles: 'NOTE_OTHER_CLIENT',
-  name: 'NOTE_OTHER_CLIENT',
-  desc: 'NOTE_OTHER_CLIENT',
-  icon: 'NOTE_OTHER_CLIENT',
-  mixin: 'NOTE_OTHER_CLIENT',
-  parsers: 'NOTE_OTHER_CLIENT',
-  'prepend-*': 'NOTE_OTHER_CLIENT',
-  'append-*': 'NOTE_OTHER_CLIENT',
-  'auto-redir': 'NOTE_OTHER_CLIENT',
-  'clash-for-android': 'NOTE_OTHER_CLIENT',
-  'cfw-*': 'NOTE_OTHER_CLIENT',
-  'cfa-*': 'NOTE_OTHER_CLIENT',
-  iptables: 'NOTE_OTHER_CLIENT',
-  ebpf: 'NOTE_OTHER_CLIENT',
-  experimental: 'NOTE_NO_EXPERIMENT',
-  ntp: 'NOTE_TIME',
-};
 
 /**
  * Reads a profile with an override merged on top, and with what there is now of what it names and does not contain. Every problem
@@ -258,7 +210,7 @@ function readParts(map: YamlMap, contents: ProviderSource, found: Findings, lowP
     uses: providerUses(allRules, groupProviders),
   };
   found.ruleLines = lines;
-  map.warnOfRest(notes);
+  map.warnOfRest(profileNotes['']);
   return {
     ...(logLevel === undefined ? {} : { logLevel }),
     ...(ipv6 === undefined ? {} : { ipv6: ipv6 ? 'always' : 'never' }),

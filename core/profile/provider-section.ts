@@ -3,6 +3,7 @@
 import type { SearchBudget } from '../base/expression/bounded-expression.ts';
 import { parseUrl } from '../base/parse-url.ts';
 import type { ProblemCode } from '../contract/problem-texts.ts';
+import { profileNotes } from '../contract/profile-notes.ts';
 import { setFormats } from '../contract/providers.ts';
 import { setBehaviors } from '../contract/sets.ts';
 import { clip } from './clip.ts';
@@ -26,12 +27,6 @@ const maxRenames = 100;
 const maxInterval = 31 * 86_400;
 const usualInterval = 86_400;
 
-const notes: Readonly<Record<string, ProblemCode>> = {
-  proxy: 'NOTE_PROVIDER_PROXY',
-  'dialer-proxy': 'NOTE_PROVIDER_PROXY',
-  'path-in-bundle': 'NOTE_OTHER_CLIENT',
-};
-
 /** A proxy provider; of an inline one with its nodes, unread. */
 export interface WrittenProxyProvider {
   readonly provider: ProxyProvider;
@@ -50,7 +45,7 @@ export function readRuleProviders(
     const format = map.take('format')?.choice(setFormats) ?? 'yaml';
     const payload = map.take('payload');
     const place = readPlace(map, userAgent, payload && textsOf(payload));
-    map.warnOfRest(notes);
+    map.warnOfRest(profileNotes['proxy-providers.*']);
     return behavior === undefined || place === undefined ? undefined : { name, behavior, format, place };
   });
 }
@@ -70,7 +65,7 @@ export function readProxyProviders(
     const override = readOverride(map.take('override'), budget);
     const check = map.take('health-check');
     const test = check && readTest(check);
-    map.warnOfRest(notes);
+    map.warnOfRest(profileNotes['proxy-providers.*']);
     if (place === undefined) return undefined;
     const words = types
       .toLowerCase()

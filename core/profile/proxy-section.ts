@@ -13,7 +13,7 @@ import {
   type ProxyConfig,
   type Socks5ProxyConfig,
 } from '../contract/config.ts';
-import type { ProblemCode } from '../contract/problem-texts.ts';
+import { profileNotes } from '../contract/profile-notes.ts';
 import { clip } from './clip.ts';
 import type { WrittenProxies } from './dialer-proxies.ts';
 import type { PolicyNames } from './policy-names.ts';
@@ -45,23 +45,6 @@ const laterTypes: readonly string[] = [
 ];
 const types: readonly string[] = ['socks5', 'http', 'direct', 'reject', 'reject-drop'];
 const expectedType = { code: 'PROXY_TYPES', values: { types: types.join(', ') } } as const;
-
-const notes: Readonly<Record<string, ProblemCode>> = {
-  'interface-name': 'NOTE_INTERFACE',
-  'routing-mark': 'NOTE_MARK',
-  'ip-version': 'NOTE_IP_VERSION',
-  tfo: 'NOTE_ROUND_TRIP',
-  mptcp: 'NOTE_PLAIN_TCP',
-  'skip-cert-verify': 'NOTE_NO_TLS',
-  fingerprint: 'NOTE_NO_TLS',
-  sni: 'NOTE_NO_TLS',
-  servername: 'NOTE_NO_TLS',
-  certificate: 'NOTE_NO_TLS',
-  'private-key': 'NOTE_NO_TLS',
-  'client-fingerprint': 'NOTE_OWN_HELLO',
-  smux: 'NOTE_OWN_CONNECTION',
-  'benchmark-*': 'NOTE_OTHER_CLIENT',
-};
 
 const maxProxies = 10_000;
 
@@ -112,13 +95,13 @@ function readProxy(map: YamlMap, name: string, places: Map<string, YamlValue>): 
     case 'direct': {
       const udp = map.take('udp');
       if (udp?.boolean() === false) udp.warning('PROXY_DIRECT_UDP');
-      map.warnOfRest(notes);
+      map.warnOfRest(profileNotes['proxies[]']);
       return { type, name };
     }
     case 'reject':
     case 'reject-drop':
       map.take('udp');
-      map.warnOfRest(notes);
+      map.warnOfRest(profileNotes['proxies[]']);
       return { type: 'reject', name, drop: type === 'reject-drop' };
     default:
       if (laterTypes.includes(type)) value?.warning('PROXY_TYPE_LATER', { type });
@@ -131,7 +114,7 @@ function readSocks5(map: YamlMap, name: string, places: Map<string, YamlValue>):
   const udp = map.take('udp')?.boolean() ?? false;
   const access = readAccess(map);
   const through = readDialerProxy(map, name, places);
-  map.warnOfRest(notes);
+  map.warnOfRest(profileNotes['proxies[]']);
   if (access === 'unspoken' || through === 'unspoken') return { type: 'unspoken', name, kind: 'socks5' };
   return access && { type: 'socks5', name, ...access, udp, ...through };
 }
@@ -142,7 +125,7 @@ function readHttp(map: YamlMap, name: string, places: Map<string, YamlValue>): P
   const headers = readHeaders(map.take('headers'));
   const access = readAccess(map);
   const through = readDialerProxy(map, name, places);
-  map.warnOfRest(notes);
+  map.warnOfRest(profileNotes['proxies[]']);
   if (access === 'unspoken' || through === 'unspoken') return { type: 'unspoken', name, kind: 'http' };
   return access && { type: 'http', name, ...access, headers, ...through };
 }

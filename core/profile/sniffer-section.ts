@@ -2,16 +2,10 @@
 import { parseCidr } from '../base/cidr.ts';
 import { domainPatternProblem } from '../base/domain.ts';
 import type { SnifferConfig } from '../contract/config.ts';
-import type { ProblemCode } from '../contract/problem-texts.ts';
+import { profileNotes } from '../contract/profile-notes.ts';
 import { clip } from './clip.ts';
 import { YamlMap } from './yaml-map.ts';
 import type { YamlValue } from './yaml-value.ts';
-
-const notes: Readonly<Record<string, ProblemCode>> = {
-  'force-dns-mapping': 'NOTE_SNIFF_CHECKED',
-  'parse-pure-ip': 'NOTE_SNIFF_BARE',
-  'override-destination': 'NOTE_SNIFF_USED',
-};
 
 /** Reads the section, which is lenient: what is wrong is left out with a warning, what is not written is absent. */
 export function readSniffer(map: YamlMap): Partial<SnifferConfig> {
@@ -31,7 +25,7 @@ export function readSniffer(map: YamlMap): Partial<SnifferConfig> {
   if (source !== undefined) section.skipSource = source;
   const destination = readList(map.take('skip-dst-address'), 'PREFIX', prefixProblem);
   if (destination !== undefined) section.skipDestination = destination;
-  map.warnOfRest(notes);
+  map.warnOfRest(profileNotes['sniffer']);
   return section;
 }
 
@@ -47,7 +41,7 @@ function readProtocols(value: YamlValue, section: Partial<SnifferConfig>): void 
     const ports = readList(settings?.take('ports'), 'PORT', portProblem);
     if (ports !== undefined) section[field] = ports;
     else if (protocols.some((each) => named.has(each)) && !named.has(field)) section[field] = [];
-    settings?.warnOfRest(notes);
+    settings?.warnOfRest(profileNotes.sniffer);
   }
   map?.warnOfRest();
 }

@@ -1,7 +1,7 @@
 /** The `tun` section of a profile: the device, and what stays outside of it. */
 import { type Cidr, cidrsOverlap, cidrWithout, formatCidr, parseCidr } from '../base/cidr.ts';
 import type { TunConfig } from '../contract/config.ts';
-import type { ProblemCode } from '../contract/problem-texts.ts';
+import { profileNotes } from '../contract/profile-notes.ts';
 import { clip } from './clip.ts';
 import { readDnsHijack } from './dns-hijack.ts';
 import { keyOf } from './fake-ranges.ts';
@@ -10,53 +10,6 @@ import type { YamlValue } from './yaml-value.ts';
 
 /** What was written; what was not is absent. */
 export type TunSection = Partial<TunConfig>;
-
-const notes: Readonly<Record<string, ProblemCode>> = {
-  enable: 'NOTE_TUN_ENABLE',
-  stack: 'NOTE_TUN_STACK',
-  'auto-detect-interface': 'NOTE_TUN_DETECT',
-  'macOS-auto-route': 'NOTE_TUN_NO_EFFECT',
-  'macOS-auto-detect-interface': 'NOTE_TUN_NO_EFFECT',
-  'auto-redirect': 'NOTE_TUN_REDIRECT',
-  'auto-redir': 'NOTE_TUN_REDIRECT',
-  'gso-max-size': 'NOTE_TUN_KERNEL',
-  'udp-timeout': 'NOTE_TUN_UDP',
-  'endpoint-independent-nat': 'NOTE_TUN_NO_EFFECT',
-  'inet4-address': 'NOTE_TUN_ADDRESS4',
-  'inet6-address': 'NOTE_TUN_ADDRESS6',
-  'route-address': 'NOTE_TUN_LATER',
-  'inet4-route-address': 'NOTE_TUN_LATER',
-  'inet6-route-address': 'NOTE_TUN_LATER',
-  'route-address-set': 'NOTE_TUN_LATER',
-  'route-exclude-address-set': 'NOTE_TUN_LATER',
-  'include-interface': 'NOTE_TUN_LATER',
-  'exclude-interface': 'NOTE_TUN_LATER',
-  'include-uid': 'NOTE_TUN_LATER',
-  'include-uid-range': 'NOTE_TUN_LATER',
-  'exclude-uid': 'NOTE_TUN_LATER',
-  'exclude-uid-range': 'NOTE_TUN_LATER',
-  'exclude-src-port': 'NOTE_TUN_LATER',
-  'exclude-dst-port': 'NOTE_TUN_LATER',
-  'exclude-src-port-range': 'NOTE_TUN_LATER',
-  'exclude-dst-port-range': 'NOTE_TUN_LATER',
-  'include-mac-address': 'NOTE_TUN_LATER',
-  'exclude-mac-address': 'NOTE_TUN_LATER',
-  'include-android-user': 'NOTE_TUN_LATER',
-  'dns-search-domains': 'NOTE_TUN_NO_EFFECT',
-  'icmp-timeout': 'NOTE_TUN_NO_EFFECT',
-  'auto-redirect-input-mark': 'NOTE_TUN_REDIRECT',
-  'auto-redirect-output-mark': 'NOTE_TUN_REDIRECT',
-  'auto-redirect-iproute2-fallback-rule-index': 'NOTE_TUN_REDIRECT',
-  'loopback-address': 'NOTE_TUN_NO_EFFECT',
-  'file-descriptor': 'NOTE_TUN_NO_EFFECT',
-  'iproute2-table-index': 'NOTE_TUN_NO_EFFECT',
-  'iproute2-rule-index': 'NOTE_TUN_NO_EFFECT',
-  recvmsgx: 'NOTE_TUN_KERNEL',
-  sendmsgx: 'NOTE_TUN_KERNEL',
-  'disable-icmp-forwarding': 'NOTE_TUN_NO_EFFECT',
-  'include-package': 'NOTE_TUN_LATER',
-  'exclude-package': 'NOTE_TUN_LATER',
-};
 
 /** Prefixes outside of the TUN. */
 const maxExcluded = 1024;
@@ -91,7 +44,7 @@ export function readTun(map: YamlMap, fakeRanges: readonly Cidr[]): TunSection {
   const hijack = map.take('dns-hijack')?.lenient;
   const dnsHijack = hijack && readDnsHijack(hijack);
   if (dnsHijack !== undefined) section.dnsHijack = dnsHijack;
-  map.warnOfRest(notes);
+  map.warnOfRest(profileNotes['tun']);
   return section;
 }
 

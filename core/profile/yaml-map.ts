@@ -49,6 +49,11 @@ export class YamlMap {
     }
   }
 
+  /** As of the value that is this map. */
+  get path(): string {
+    return this.#owner.path;
+  }
+
   /** Reports at the map as a whole. */
   warning(code: ProblemCode, values?: ProblemValues, hint?: Hint): void {
     this.#owner.warning(code, values, hint);

@@ -1,24 +1,32 @@
-/** The mistakes of a configuration, each with its place: errors first, and what is said many times said once. */
+/** The mistakes of a configuration and the fates of its keys, each with its place: errors first, and what is said many times said once. */
 import { useTranslation } from 'react-i18next';
 import type { ConfigProblem } from '../../core/contract/error.ts';
-import { groupProblems } from '../../core/contract/problem-groups.ts';
+import { fateOfProblem, groupProblems, type ProblemFate } from '../../core/contract/problem-groups.ts';
 import { useProblemText } from '../i18n/use-problem-text.ts';
 import { plainText } from '../text/plain-text.ts';
-import { Chip } from './Chip.tsx';
+import { Chip, type ChipTone } from './Chip.tsx';
+
+const tones: Readonly<Record<ProblemFate, ChipTone>> = {
+  error: 'red',
+  warning: 'amber',
+  later: 'amber',
+  differently: 'plain',
+  ignored: 'plain',
+};
 
 export function ProblemList({ problems }: { problems: readonly ConfigProblem[] }) {
   const { t } = useTranslation();
   const textOf = useProblemText();
-  // What forbids the profile's use comes first; within that, the order of the file.
-  const sorted = problems.toSorted((a, b) => Number(a.severity !== 'error') - Number(b.severity !== 'error'));
-  const told = groupProblems(sorted).map((group) => ({ ...group, text: textOf(group.problem) }));
+  const told = groupProblems(problems).map((group) => ({
+    ...group,
+    fate: fateOfProblem(group.problem),
+    text: textOf(group.problem),
+  }));
   return (
     <ul className="problem-list">
-      {told.map(({ problem, others, lines, text }) => (
-        <li key={`${problem.line}:${problem.column}:${problem.path}:${problem.message}`}>
-          <Chip tone={problem.severity === 'error' ? 'red' : 'amber'}>
-            {t(problem.severity === 'error' ? 'settings.severityError' : 'settings.severityWarning')}
-          </Chip>
+      {told.map(({ problem, others, lines, fate, text }) => (
+        <li key={`${problem.file}:${problem.line}:${problem.column}:${problem.path}:${problem.message}`}>
+          <Chip tone={tones[fate]}>{t(`profileKeys.fates.${fate}`)}</Chip>
           <div>
             <p>
               {plainText(text.message, 400)}
@@ -29,6 +37,7 @@ export function ProblemList({ problems }: { problems: readonly ConfigProblem[] }
               {problem.line === undefined
                 ? ''
                 : ` ${t('error.position', { line: problem.line, column: problem.column ?? 1 })}`}
+              {problem.file === undefined ? '' : ` · ${t('profileKeys.inOverride')}`}
             </p>
             {others === 0 ? null : (
               <p className="faint">{t('error.alike', { count: others, lines: listedLines(lines) })}</p>

@@ -1,5 +1,6 @@
 /** Everything the window says, in English. The other languages are typed by this one: a missing sentence is a compile error. */
 import { enDownload, enImport } from './en-import.ts';
+import { enProfileKeys } from './en-profile-keys.ts';
 import { enProfiles } from './en-profiles.ts';
 import { enProviders } from './en-providers.ts';
 import { enProxies } from './en-proxies.ts';
@@ -541,6 +542,7 @@ export const en = {
     testFailed: 'The test could not be made',
     closeResult: 'Close the result',
   },
+  profileKeys: enProfileKeys,
   profiles: enProfiles,
   import: enImport,
   providers: enProviders,
@@ -567,8 +569,6 @@ export const en = {
       'answers names at once with fake addresses, so that every connection keeps its name for the rules and the proxy.',
     redirHostText:
       'answers names with their real addresses and remembers them; where names share an address, the first bytes of a connection decide.',
-    severityError: 'error',
-    severityWarning: 'warning',
     about: 'About',
     version: 'Version',
     helperVersion: 'Helper',

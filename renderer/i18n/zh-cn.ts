@@ -1,6 +1,7 @@
 /** Everything the window says, in simplified Chinese. */
 import type { Messages } from './messages.ts';
 import { zhCnDownload, zhCnImport } from './zh-cn-import.ts';
+import { zhCnProfileKeys } from './zh-cn-profile-keys.ts';
 import { zhCnProfiles } from './zh-cn-profiles.ts';
 import { zhCnProviders } from './zh-cn-providers.ts';
 import { zhCnProxies } from './zh-cn-proxies.ts';
@@ -503,6 +504,7 @@ export const zhCn: Messages = {
     testFailed: '未能测试',
     closeResult: '关闭结果',
   },
+  profileKeys: zhCnProfileKeys,
   profiles: zhCnProfiles,
   import: zhCnImport,
   providers: zhCnProviders,
@@ -526,8 +528,6 @@ export const zhCn: Messages = {
     dnsModeFailed: '未能更改 DNS 模式',
     fakeIpText: '立即以 Fake IP 应答域名，使每个连接都带着域名匹配规则并交给代理。',
     redirHostText: '以真实地址应答域名并记住它们；多个域名共用一个地址时，由连接最初发送的字节决定。',
-    severityError: '错误',
-    severityWarning: '警告',
     about: '关于',
     version: '版本',
     helperVersion: '后台服务',

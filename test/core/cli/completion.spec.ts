@@ -29,6 +29,7 @@ const program = createProgram(
     close: nothing,
     restore: nothing,
     check: nothing,
+    explain: nothing,
     completion: () => undefined,
   },
   '0.1.0',
@@ -37,7 +38,7 @@ const program = createProgram(
 
 /** What bash offers for the last of these words. */
 function bash(...words: string[]): string[] {
-  const script = `${completionScript(program, 'bash')}
+  const script = `${completionScript(program, 'bash', { '--explain': ['dns.ipv6', 'dns.ca', 'mode'] })}
     COMP_WORDS=(mirage "$@"); COMP_CWORD=$#; _mirage; printf '%s\n' "\${COMPREPLY[@]}"`;
   return execFileSync('bash', ['-c', script, 'bash', ...words], { encoding: 'utf8' })
     .split('\n')
@@ -45,6 +46,10 @@ function bash(...words: string[]): string[] {
 }
 
 test.each([
+  [
+    ['check', '--explain', 'dns.'],
+    ['dns.ipv6', 'dns.ca'],
+  ],
   [['s'], ['serve', 'switch', 'select', 'status']],
   [
     ['switch', ''],

@@ -1008,6 +1008,31 @@ Old addresses stay understood until their rest ends, so that running programs go
   });
 });
 
+describe('check --explain', () => {
+  test('tells the fate, the meaning and the values of a key, for people and for programs', async () => {
+    const { code, out } = await mirage('check', '--explain', 'proxy-groups.url-test.tolerance');
+    expect(code).toBe(0);
+    expect(out).toBe(`proxy-groups.tolerance (of url-test): supported
+  means: By how much another member must be faster to be taken instead.
+  value: a whole number from 0 to 65535, in milliseconds
+  default: 0
+    proxy-groups:
+      - tolerance: 50
+`);
+    const json = JSON.parse((await mirage('check', '--explain', 'tun.stack', '--json')).out);
+    expect(json).toEqual([
+      { key: 'tun.stack', fate: 'ignored', fateText: expect.any(String), why: 'ignored: there is one network stack' },
+    ]);
+  });
+
+  test('a key that is not known names those that are near, and one of file and key is needed', async () => {
+    const { code, err } = await mirage('check', '--explain', 'dns.fake-ip-fliter');
+    expect([code, err]).toEqual([2, expect.stringContaining('perhaps dns.fake-ip-filter')]);
+    expect((await mirage('check')).code).toBe(2);
+    expect((await mirage('check', 'a.yaml', '--explain', 'dns')).code).toBe(2);
+  });
+});
+
 describe('check', () => {
   test('a good profile', async () => {
     expect(await mirage('check', 'p.yaml')).toEqual({
@@ -1031,7 +1056,11 @@ describe('check', () => {
     );
     const json = await mirage('check', '/x/p.yaml', '--json');
     expect(json.code).toBe(4);
-    expect(JSON.parse(json.out)).toEqual({ file: '/x/p.yaml', valid: false, problems: profile.problems });
+    expect(JSON.parse(json.out)).toEqual({
+      file: '/x/p.yaml',
+      valid: false,
+      problems: profile.problems.map((problem) => ({ ...problem, fate: 'error' })),
+    });
   });
 });
 

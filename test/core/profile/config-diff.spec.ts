@@ -1,8 +1,8 @@
 /** What is told of a change, and that it is bounded and holds no secrets. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { configDiffSchema, isSame, maxTold } from '../../../core/contract/config-diff.ts';
 import { type Config, defaultConfig } from '../../../core/contract/config.ts';
+import { configDiffSchema, isSame, maxTold } from '../../../core/contract/config-diff.ts';
 import { diffConfigs } from '../../../core/profile/config-diff.ts';
 import { loadProfile } from '../../../core/profile/profile-loader.ts';
 
@@ -75,7 +75,9 @@ test('no password is told', () => {
   const users = (...pairs: string[]) => read(`${base}authentication: [${pairs.map((pair) => `"${pair}"`).join(', ')}]`);
   const diff = diffConfigs(users('me:first-secret'), users('me:second-secret', 'you:third-secret'));
   expect(JSON.stringify(diff)).not.toContain('secret');
-  expect(diff.keys).toMatchObject([{ key: 'authentication', added: { first: ['me', 'you'] }, removed: { first: ['me'] } }]);
+  expect(diff.keys).toMatchObject([
+    { key: 'authentication', added: { first: ['me', 'you'] }, removed: { first: ['me'] } },
+  ]);
 });
 
 test('a list in another order, and a key that is there in one of them only', () => {
@@ -87,10 +89,16 @@ test('a list in another order, and a key that is there in one of them only', () 
 });
 
 test('filters, hosts and other maps are told item by item', () => {
-  const next = base.replace("['*.lan']", "['*.lan', '+.corp.example']").replace('dns: {', 'dns: {fake-ip-filter-mode: whitelist, ');
+  const next = base
+    .replace("['*.lan']", "['*.lan', '+.corp.example']")
+    .replace('dns: {', 'dns: {fake-ip-filter-mode: whitelist, ');
   const { keys } = diffConfigs(read(base), read(`${next}hosts: {nas.example: [192.0.2.5, 192.0.2.6]}\n`));
   expect(keys).toMatchObject([
-    { key: 'dns.fake-ip-filter', added: { first: ['mode: whitelist', '+.corp.example'] }, removed: { first: ['mode: blacklist'] } },
+    {
+      key: 'dns.fake-ip-filter',
+      added: { first: ['mode: whitelist', '+.corp.example'] },
+      removed: { first: ['mode: blacklist'] },
+    },
     { key: 'hosts', added: { first: ['nas.example: 192.0.2.5', 'nas.example: 192.0.2.6'] } },
   ]);
 });

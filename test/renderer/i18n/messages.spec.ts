@@ -117,9 +117,8 @@ test('counts are grouped and have their plural', () => {
 
 test('every problem of a profile is raised somewhere and is said in Chinese with the values of the English sentence', () => {
   const places = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(([place]) => place);
-  const sources = readSources(['core/profile', 'core/rule'])
-    .map(({ text }) => text)
-    .join('\n');
+  const notes = readSources(['core/contract']).filter(({ path }) => path.endsWith('profile-notes.ts'));
+  const sources = [...readSources(['core/profile', 'core/rule']), ...notes].map(({ text }) => text).join('\n');
   for (const [english, chinese] of [
     [problemTexts, zhCnProblems],
     [hintTexts, zhCnHints],
