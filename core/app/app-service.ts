@@ -155,6 +155,9 @@ export class AppService implements MirageBridge, Service {
       addProfile: async (asked) => ({ added: await this.#desk.add(asked), info: this.#appInfo() }),
       dismissOffer: () => this.#withInfo(this.#desk.propose(undefined)),
       updateProfile: ({ id }) => this.#withInfo(this.#desk.update(id)),
+      getProfileTexts: ({ id }) => this.#desk.editing.read(id),
+      tryProfileText: ({ id, part, text, compare }) => this.#desk.editing.try(id, { part, text }, compare),
+      saveProfileText: (asked) => this.#withInfo(this.#desk.saveText(asked)),
       renameProfile: ({ id, name }) => this.#withInfo(this.#desk.rename(id, name)),
       removeProfile: ({ id }) => this.#withInfo(this.#desk.remove(id)),
       stopProfiles: async (what) => {

@@ -7,8 +7,11 @@ import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { AppInfo, AppParams, ProfileEntry } from '../contract/app.ts';
+import { configRefusals } from '../contract/error.ts';
+import type { ProfilePart } from '../contract/profile-editing.ts';
 import type { ChosenFile, ProfileOffer, ProfileOrigin } from '../contract/profile-import.ts';
 import type { Progress } from '../contract/providers.ts';
+import type { ProfileEditing } from '../profile/profile-editing.ts';
 import type { ProfileLibrary } from '../profile/profile-library.ts';
 import type { DownloadWatch } from '../profile/subscription.ts';
 import { downloadStopped } from '../provider/download/download.ts';
@@ -23,7 +26,7 @@ const updateInterval = 60_000;
 export type DeskLibrary = Pick<
   ProfileLibrary,
   'list' | 'add' | 'addText' | 'addUrl' | 'update' | 'due' | 'rename' | 'remove'
->;
+> & { readonly editing: Pick<ProfileEditing, 'read' | 'try' | 'save'> };
 
 /** A file that a person chose: where it is, and what is in it. */
 export interface PickedFile {
@@ -46,7 +49,7 @@ interface Download {
 
 export class ProfileDesk {
   readonly #options: ProfileDeskOptions;
-  readonly #inForce: Pick<ProfileInForce, 'reload' | 'relist' | 'tellSoon'>;
+  readonly #inForce: Pick<ProfileInForce, 'reload' | 'relist' | 'tellSoon' | 'refusalError'>;
   readonly #updates = new Map<string, Download>();
   #adding: Download | undefined;
   /** Something is being added, downloaded or not. */
@@ -55,7 +58,10 @@ export class ProfileDesk {
   #chosen: { readonly id: string; readonly path: string } | undefined;
   #updatingDue = false;
 
-  constructor(options: ProfileDeskOptions, inForce: Pick<ProfileInForce, 'reload' | 'relist' | 'tellSoon'>) {
+  constructor(
+    options: ProfileDeskOptions,
+    inForce: Pick<ProfileInForce, 'reload' | 'relist' | 'tellSoon' | 'refusalError'>,
+  ) {
     this.#options = options;
     this.#inForce = inForce;
   }
@@ -181,6 +187,34 @@ export class ProfileDesk {
     if (what !== 'updating') this.#adding?.stop.abort(downloadStopped());
     if (what === 'adding') return;
     for (const [each, { stop }] of this.#updates) if (id === undefined || id === each) stop.abort(downloadStopped());
+  }
+
+  get editing(): DeskLibrary['editing'] {
+    return this.#options.profiles.editing;
+  }
+
+  /** One that the helper refuses is taken back. Rejects as `ProfileEditing.save` does, and with what the helper says. */
+  async saveText({ id, part, text, version }: AppParams<'saveProfileText'>): Promise<void> {
+    const { entry, before } = await this.editing.save(id, { part, text }, version);
+    if (!entry.active) return await this.#inForce.relist();
+    const failure = await this.#inForce.reload().then(
+      () => this.#inForce.refusalError,
+      (caught: unknown) => AppError.from(caught),
+    );
+    if (failure === undefined) return;
+    // Whoever cannot be reached has not refused it.
+    if (configRefusals.has(failure.code)) await this.#takeBack(id, part, before);
+    throw failure;
+  }
+
+  async #takeBack(id: string, part: ProfilePart, before: string): Promise<void> {
+    const { version } = (await this.editing.read(id))[part];
+    await this.editing.save(id, { part, text: before }, version);
+    await this.#inForce
+      .reload()
+      .catch((caught: unknown) =>
+        this.#options.logger.warning('the profile of before could not be applied', describe(caught)),
+      );
   }
 
   async rename(id: string, name: string): Promise<void> {

@@ -119,6 +119,13 @@ export class ProfileInForce {
     return state === 'applied' && lastGood === undefined ? (this.#profile.ruleLines ?? []) : [];
   }
 
+  /** The same as it is told. */
+  get refusalError(): AppError | undefined {
+    const { state, error } = this.#outcome;
+    if (state !== 'refused') return undefined;
+    return new AppError(error?.code ?? 'CONFIG_INVALID', error?.message ?? '', { problems: error?.problems ?? [] });
+  }
+
   get info(): Info {
     const { path, problems } = this.#profile;
     return {

@@ -25,7 +25,18 @@ export interface CommandContext {
   /** The user's profiles. */
   readonly profiles: Pick<
     ProfileLibrary,
-    'list' | 'load' | 'loadOne' | 'use' | 'add' | 'addUrl' | 'update' | 'remove' | 'keepGood' | 'lastGood'
+    | 'list'
+    | 'load'
+    | 'loadOne'
+    | 'use'
+    | 'add'
+    | 'addUrl'
+    | 'update'
+    | 'preview'
+    | 'remove'
+    | 'keepGood'
+    | 'lastGood'
+    | 'editing'
   >;
   /** What they name and do not contain. */
   readonly providers: Pick<Providers, 'use' | 'update' | 'rows' | 'blob'>;
@@ -40,6 +51,8 @@ export interface CommandContext {
   commands(options: GlobalOptions): LocalCommands;
   /** Asks the person at the terminal; undefined where there is none. */
   confirm(question: string): Promise<boolean | undefined>;
+  /** The person's editor, as a shell runs it. */
+  editor(): string;
   /** Runs a program in the foreground, what it prints to standard error, and resolves with its exit code (127: not found). */
   runProgram(command: readonly string[]): Promise<number>;
 }

@@ -16,6 +16,7 @@ const special: { readonly [C in ErrorCode]?: ExitCode } = {
   RPC_BAD_PARAMS: exitCodes.usage,
   PROFILE_UNKNOWN: exitCodes.usage,
   PROFILE_IN_USE: exitCodes.usage,
+  PROFILE_READ_ONLY: exitCodes.usage,
   HELPER_NOT_RUNNING: exitCodes.helperNotReached,
   HELPER_INCOMPATIBLE: exitCodes.helperNotReached,
   RPC_CLOSED: exitCodes.helperNotReached,

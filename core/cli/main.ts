@@ -63,6 +63,7 @@ const exitCode = await runCli(process.argv.slice(2), {
     ended: () => Promise.race([endRequested(), outputLost.promise]),
     commands: commandsFor,
     confirm,
+    editor: () => process.env['VISUAL'] || process.env['EDITOR'] || 'vi',
     runProgram,
   },
 });

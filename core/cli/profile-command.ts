@@ -5,10 +5,16 @@ import type { ProfileEntry } from '../contract/app.ts';
 import { summary } from '../profile/report.ts';
 import { applyLoaded, assertUsable } from './apply-loaded.ts';
 import { type CommandContext, type GlobalOptions, withHelper } from './command-context.ts';
+import { diffLines } from './diff-text.ts';
 import { exitCodeOf, exitCodes } from './exit-code.ts';
 import { plainText } from './plain-text.ts';
+import { editProfile, type OverrideOptions, overrideProfile } from './profile-edit-command.ts';
 
-export const profileActions = ['list', 'use', 'add', 'update', 'remove'] as const;
+export const profileActions = ['list', 'use', 'add', 'update', 'edit', 'override', 'remove'] as const;
+/** Of `override`; `dryRun` of `update`: what would change is told, and nothing is kept. */
+export interface ProfileOptions extends OverrideOptions {
+  dryRun?: true;
+}
 export type ProfileAction = (typeof profileActions)[number];
 
 /** `what` is a file for `add`, else a name or an id. */
@@ -16,9 +22,13 @@ export async function profile(
   context: CommandContext,
   action: Exclude<ProfileAction, 'list'>,
   what: string,
-  options: GlobalOptions,
+  options: ProfileOptions,
 ): Promise<void> {
   switch (action) {
+    case 'edit':
+      return await editProfile(context, what, options);
+    case 'override':
+      return await overrideProfile(context, what, options);
     case 'use':
       return await useProfile(context, what, options);
     case 'add':
@@ -83,7 +93,14 @@ async function addAddress(context: CommandContext, url: string, options: GlobalO
   tell(context, options, { added: entry }, `added ${nameOf(entry)}; ${next}`);
 }
 
-async function updateProfile(context: CommandContext, what: string, options: GlobalOptions): Promise<void> {
+async function previewProfile({ console, profiles }: CommandContext, what: string, json: boolean): Promise<void> {
+  const diff = await profiles.preview(what);
+  if (json) return console.json({ profile: what, diff });
+  for (const line of diff === null ? ['nothing changes'] : diffLines(diff)) console.line(line);
+}
+
+async function updateProfile(context: CommandContext, what: string, options: ProfileOptions): Promise<void> {
+  if (options.dryRun === true) return await previewProfile(context, what, options.json);
   const before = (await context.profiles.list()).find(({ id, name }) => id === what || name === what);
   const entry = await context.profiles.update(what);
   const isNew = entry.subscription?.updatedAt !== before?.subscription?.updatedAt;
@@ -93,7 +110,7 @@ async function updateProfile(context: CommandContext, what: string, options: Glo
 }
 
 /** All that come from an address. The first that fails is told when all were looked at. */
-export async function updateProfiles(context: CommandContext, options: GlobalOptions): Promise<void> {
+export async function updateProfiles(context: CommandContext, options: ProfileOptions): Promise<void> {
   let failure: unknown;
   const entries = (await context.profiles.list()).filter(({ source }) => source.kind === 'url');
   if (entries.length === 0) return tell(context, options, { updated: [] }, 'no profile comes from an address');

@@ -8,7 +8,7 @@ import { type CompletionShell, completionHelp, completionShells } from './comple
 import { type DnsModeChoice, dnsModeChoices } from './dns-mode-command.ts';
 import { type DumpOptions, type DumpTable, dumpTables, type FollowedTable, followedTables } from './dump-command.ts';
 import { type FlushedCache, flushedCaches, type MappingAction, mappingActions } from './mapping-command.ts';
-import { type ProfileAction, profileActions } from './profile-command.ts';
+import { type ProfileAction, type ProfileOptions, profileActions } from './profile-command.ts';
 import { type ProviderAction, providerActions } from './providers-command.ts';
 import { type PolicyModeChoice, policyModeChoices } from './proxies-command.ts';
 import { parseTarget } from './query-command.ts';
@@ -43,8 +43,8 @@ export interface Actions {
   restore(options: RestoreOptions): Promise<void>;
   listProfiles(options: GlobalOptions): Promise<void>;
   providers(action: ProviderAction, name: string | undefined, options: GlobalOptions): Promise<void>;
-  updateProfiles(options: GlobalOptions): Promise<void>;
-  profile(action: Exclude<ProfileAction, 'list'>, what: string, options: GlobalOptions): Promise<void>;
+  updateProfiles(options: ProfileOptions): Promise<void>;
+  profile(action: Exclude<ProfileAction, 'list'>, what: string, options: ProfileOptions): Promise<void>;
   check(file: string, options: GlobalOptions): Promise<void>;
   explain(key: string, options: GlobalOptions): void;
   completion(shell: CompletionShell): void;
@@ -62,6 +62,7 @@ Examples:
   mirage profile add https://sub.example/x a subscription; updated by a running app
   mirage providers update                  look for new nodes, rule sets and geodata
   mirage profile add home.yaml             another profile; "profile use home" switches to it
+  mirage profile override home --file my.yaml   merged on top of it, also after updates
   mirage check home.yaml                   every mistake, with line and column
   mirage check --explain dns.ipv6          what a key means, and what becomes of it
 
@@ -236,13 +237,17 @@ export function createProgram(
   program
     .command('profile')
     .description(
-      'list the profiles, use one (open connections stay), add a file or an address, update those of addresses, or remove one',
+      'list the profiles, use one (open connections stay), add a file or an address, update those of addresses, edit one or its override, or remove one',
     )
     .addArgument(new Argument('<action>', 'what to do').choices(profileActions))
     .argument(
       '[profile]',
       'a name, as "mirage profile list" prints it; for add a file or an address; for update nothing = all',
     )
+    .option('--dry-run', 'with update: tell what would change, and keep nothing')
+    .option('--file <file>', 'with override: take the text of this file')
+    .option('--clear', 'with override: take it away')
+    .option('--show', 'with override: print it, as without an option')
     .action((action: ProfileAction, what: string | undefined, _, command: Command) => {
       if (action === 'list' && what === undefined) return actions.listProfiles(command.optsWithGlobals());
       if (action === 'update' && what === undefined) return actions.updateProfiles(command.optsWithGlobals());

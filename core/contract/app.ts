@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { configProblemSchema, type ErrorData, errorDataSchema } from './error.ts';
+import { profileParts, profileTextsSchema, profileTrialSchema } from './profile-editing.ts';
 import {
   chosenFileSchema,
   maxProfileBytes,
@@ -60,6 +61,8 @@ export const profileEntrySchema = z.strictObject({
   active: z.boolean(),
   /** Of one that comes from an address. */
   subscription: subscriptionSchema.optional(),
+  /** Something of the person's own is merged on top. */
+  override: z.literal(true).optional(),
   /** It is being downloaded anew. */
   updating: progressSchema.optional(),
 });
@@ -103,6 +106,7 @@ export const appInfoSchema = z.strictObject({
 export type AppInfo = z.infer<typeof appInfoSchema>;
 
 const profileId = z.string().max(100);
+const profileTextChange = { id: profileId, part: z.enum(profileParts), text: z.string().max(maxProfileBytes) };
 const oneProvider = z.strictObject({ name: z.string().max(255).optional(), kind: z.enum(providerKinds).optional() });
 
 /** What the app process does itself. `setEnhanced` from a viewer is always a session. */
@@ -138,6 +142,21 @@ const ownMethods = {
   dismissOffer: { params: z.strictObject({}), result: appInfoSchema },
   /** Downloads a profile anew, by id; a version that cannot be used changes nothing. Without `id` all; their entries tell what came of it. */
   updateProfile: { params: z.strictObject({ id: profileId.optional() }), result: appInfoSchema },
+  /** The texts of a profile, by id; both may hold secrets. */
+  getProfileTexts: { params: z.strictObject({ id: profileId }), result: profileTextsSchema },
+  /** What would come of a profile if one of its texts were this; nothing is kept. `compare`: what would change is told, too. */
+  tryProfileText: {
+    params: z.strictObject({ ...profileTextChange, compare: z.boolean() }),
+    result: profileTrialSchema,
+  },
+  /**
+   * Keeps a text of a profile and applies it if it is in use. `version` is that of the text which was changed. CONFIG_*,
+   * PROFILE_CHANGED, PROFILE_READ_ONLY, and what the helper has against it: nothing is kept then.
+   */
+  saveProfileText: {
+    params: z.strictObject({ ...profileTextChange, version: z.string().max(100) }),
+    result: appInfoSchema,
+  },
   renameProfile: { params: z.strictObject({ id: profileId, name: profileNameSchema }), result: appInfoSchema },
   /** Takes a profile out of the list; a file of the person's own stays where it is. */
   removeProfile: { params: z.strictObject({ id: profileId }), result: appInfoSchema },

@@ -12,6 +12,8 @@ export const errorCodes = [
   'POLICY_NOT_CHOSEN', // nobody chooses in a policy group of this type
   'PROFILE_UNKNOWN', // no profile of the list has this name
   'PROFILE_IN_USE',
+  'PROFILE_CHANGED', // its text is another one by now
+  'PROFILE_READ_ONLY', // this text of it is not changed here
   'PROFILE_STORE', // the list of profiles cannot be read or written
   'DOWNLOAD_ADDRESS', // not http or https
   'DOWNLOAD_UNREACHABLE',

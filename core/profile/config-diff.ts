@@ -1,6 +1,6 @@
 /** Compares two effective configurations, by what people call things in a profile. Pure; what it tells is bounded. */
 
-import type { Config, RuleConfig, UpstreamConfig } from '../contract/config.ts';
+import { type Config, type RuleConfig, type UpstreamConfig, upstreamSchema } from '../contract/config.ts';
 import { type Changes, type ConfigDiff, type KeyChange, maxKeys, maxTold, type Some } from '../contract/config-diff.ts';
 import { ruleText } from '../rule/known-rules.ts';
 
@@ -175,7 +175,8 @@ function textOf(value: unknown): string {
         .filter((part) => part !== '')
         .join(','),
     );
-  if ('kind' in value) return clipText(serverText(value as UpstreamConfig));
+  const server = upstreamSchema.safeParse(value);
+  if (server.success) return clipText(serverText(server.data));
   if ('servers' in value && 'patterns' in value) return clipText(`${textOf(value.patterns)}: ${textOf(value.servers)}`);
   return clipText(JSON.stringify(value));
 }

@@ -16,6 +16,8 @@ export interface LoadedProfile {
   readonly path: string | null;
   /** As it was read; empty for the built-in default and when it could not be read. */
   readonly text: string;
+  /** What was merged on top of it. */
+  readonly override?: OverrideText;
   /** Absent when an error among `problems` forbids its use. */
   readonly config?: Config;
   /** The code to report with; present when `config` is absent. */
@@ -35,6 +37,11 @@ export interface LastGood {
   readonly at: number;
 }
 
+export interface OverrideText {
+  readonly path: string;
+  readonly text: string;
+}
+
 /** Where a profile lies, and whether the person wrote it, or it was downloaded or handed over. */
 export interface ProfilePlace {
   readonly kind: 'file' | 'url' | 'text';
@@ -51,7 +58,11 @@ export interface ReadingOptions {
 export type ContentsOf = (directory: string | undefined) => ProviderSource;
 
 /** Reads and understands what is there. Never rejects: one that cannot be read is a problem in the answer. */
-export async function understand(place: ProfilePlace, options: ReadingOptions = {}): Promise<LoadedProfile> {
+export async function understand(
+  place: ProfilePlace,
+  options: ReadingOptions = {},
+  override?: OverrideText,
+): Promise<LoadedProfile> {
   const { path } = place;
   const directory = directoryOf(place);
   try {
@@ -60,7 +71,8 @@ export async function understand(place: ProfilePlace, options: ReadingOptions = 
       path,
       text,
       ...(directory === undefined ? {} : { directory }),
-      ...readText(place, text, options),
+      ...(override === undefined ? {} : { override }),
+      ...readText(place, text, options, override?.text),
     };
   } catch (caught) {
     return unreadable(path, caught);
@@ -68,11 +80,18 @@ export async function understand(place: ProfilePlace, options: ReadingOptions = 
 }
 
 /** What was downloaded or handed over opens no port to the network: that takes the word of the person, and another one wrote it. */
-export function readText(place: ProfilePlace, text: string, options: ReadingOptions): ParsedProfile {
+export function readText(place: ProfilePlace, text: string, options: ReadingOptions, override?: string): ParsedProfile {
   const { contents = () => noContents, lowPorts } = options;
-  const read = loadProfile(text, contents(directoryOf(place)), lowPorts === undefined ? {} : { lowPorts });
+  const read = loadProfile(text, contents(directoryOf(place)), {
+    ...(lowPorts === undefined ? {} : { lowPorts }),
+    ...(override === undefined ? {} : { override }),
+  });
   const mixed = read.config?.mixed;
-  if (place.kind === 'file' || read.config === undefined || mixed == null || isLoopback(mixed.address)) return read;
+  // An override is the word of the person.
+  const said = (key: string): boolean => read.overridden?.has(key) === true;
+  const isMeant = said('allow-lan') && ((mixed?.users.length ?? 0) > 0 || said('allow-lan-without-users'));
+  if (place.kind === 'file' || read.config === undefined || mixed == null || isMeant || isLoopback(mixed.address))
+    return read;
   const config = { ...read.config, mixed: { ...mixed, address: '127.0.0.1' } };
   return { ...read, config, problems: [...read.problems, problemOf('warning', 'allow-lan', 'LAN_OF_SUBSCRIPTION')] };
 }

@@ -36,7 +36,11 @@ export function entriesOf({ active, profiles }: ProfileIndexData, places: EntryP
     })),
   ];
   const chosen = kept.some(({ id }) => id === active) ? active : kept[0]?.id === ownId ? ownId : null;
-  const entries = kept.map((entry) => ({ ...entry, active: named === undefined && entry.id === chosen }));
+  const entries = kept.map((entry) => ({
+    ...entry,
+    active: named === undefined && entry.id === chosen,
+    ...(existsSync(files.overrideOf(entry.id)) ? { override: true as const } : {}),
+  }));
   if (named === undefined) return entries;
   const source = { kind: 'file', path: resolve(named) } as const;
   return [{ id: namedId, name: basename(named), source, active: true }, ...entries];

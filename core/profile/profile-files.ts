@@ -1,4 +1,7 @@
-/** The files of each profile beside the list: the last version from its address, and the last one that was in force. 0600. */
+/**
+ * The files of each profile beside the list: the last version from its address, the person's override, and what
+ * was in force last. 0600.
+ */
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFileIn } from '../base/replace-file.ts';
@@ -26,20 +29,42 @@ export class ProfileFiles {
     replaceFileIn(this.#directory, `${id}.source.yaml`, text);
   }
 
+  /** Where the person's own patch of it is. */
+  overrideOf(id: string): string {
+    return join(this.#directory, `${id}.override.yaml`);
+  }
+
+  /** Undefined: there is none that can be read. */
+  readOverride(id: string): string | undefined {
+    return readText(this.overrideOf(id));
+  }
+
+  /** An empty one is none. Throws what the file system says; an earlier one stays then. */
+  writeOverride(id: string, text: string): void {
+    if (text.trim() === '') rmSync(this.overrideOf(id), { force: true });
+    else replaceFileIn(this.#directory, `${id}.override.yaml`, text);
+  }
+
   hasLastGood(id: string): boolean {
     return existsSync(this.#lastGoodOf(id));
   }
 
-  /** The last version that was in force, and since when (Unix milliseconds). */
-  readLastGood(id: string): { readonly text: string; readonly at: number } | undefined {
+  /** The last version that was in force, with the override that it had, and since when (Unix milliseconds). */
+  readLastGood(id: string): { readonly text: string; readonly override?: string; readonly at: number } | undefined {
     const path = this.#lastGoodOf(id);
     const text = readText(path);
-    return text === undefined ? undefined : { text, at: statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0 };
+    if (text === undefined) return undefined;
+    const override = readText(this.#goodOverrideOf(id));
+    const at = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    return { text, at, ...(override === undefined ? {} : { override }) };
   }
 
   /** Where it cannot be kept, an earlier one stays or there is none: nothing but the fallback depends on it. */
-  writeLastGood(id: string, text: string): void {
+  writeLastGood(id: string, text: string, override: string | undefined): void {
     try {
+      if (override === undefined) rmSync(this.#goodOverrideOf(id), { force: true });
+      else if (readText(this.#goodOverrideOf(id)) !== override)
+        replaceFileIn(this.#directory, `${id}.good-override.yaml`, override);
       if (readText(this.#lastGoodOf(id)) !== text) replaceFileIn(this.#directory, `${id}.yaml`, text);
     } catch {
       // no room, or read-only
@@ -48,7 +73,12 @@ export class ProfileFiles {
 
   remove(id: string): void {
     rmSync(this.#lastGoodOf(id), { force: true });
-    rmSync(this.sourceOf(id), { force: true });
+    for (const path of [this.sourceOf(id), this.overrideOf(id), this.#goodOverrideOf(id)])
+      rmSync(path, { force: true });
+  }
+
+  #goodOverrideOf(id: string): string {
+    return join(this.#directory, `${id}.good-override.yaml`);
   }
 
   #lastGoodOf(id: string): string {

@@ -28,6 +28,8 @@ const indexSchema = z.object({
   active: z.string().nullable(),
   /** Counts choices, so that who chooses what is chosen already is heard, too. */
   choices: z.number().int().optional(),
+  /** Counts changes of texts, so that others hear of them. */
+  edits: z.number().int().optional(),
   profiles: z
     .array(
       z.object({

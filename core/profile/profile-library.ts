@@ -10,6 +10,7 @@ import { basename, join, resolve } from 'node:path';
 import { AppError } from '../base/app-error.ts';
 import type { ProfileEntry } from '../contract/app.ts';
 import { defaultConfig } from '../contract/config.ts';
+import type { ConfigDiff } from '../contract/config-diff.ts';
 import {
   assertUsable,
   type LastGood,
@@ -19,6 +20,7 @@ import {
   understand,
   unreadable,
 } from './loaded-profile.ts';
+import { ProfileEditing } from './profile-editing.ts';
 import { entriesOf, findEntry, freeName, namedId, ownId } from './profile-entries.ts';
 import { ProfileFiles } from './profile-files.ts';
 import { type IndexedProfile, indexName, maxProfiles, ProfileIndex, type ProfileIndexData } from './profile-index.ts';
@@ -36,6 +38,8 @@ export interface ProfileLibraryOptions extends ReadingOptions {
 }
 
 export class ProfileLibrary {
+  /** Changes their texts by hand. */
+  readonly editing: ProfileEditing;
   readonly #directory: string;
   readonly #index: ProfileIndex;
   readonly #files: ProfileFiles;
@@ -49,6 +53,12 @@ export class ProfileLibrary {
     this.#files = new ProfileFiles(directory);
     this.#reading = reading;
     this.#named = named;
+    this.editing = new ProfileEditing({
+      index: this.#index,
+      files: this.#files,
+      reading,
+      list: () => this.list(),
+    });
     this.#subscriptions = new Subscriptions({
       index: this.#index,
       files: this.#files,
@@ -91,17 +101,20 @@ export class ProfileLibrary {
 
   async #load(entry: ProfileEntry | undefined): Promise<LoadedProfile> {
     if (entry === undefined) return { path: null, text: '', config: defaultConfig, problems: [] };
-    const loaded = await understand(entry.source, this.#reading);
-    return entry.id === namedId ? loaded : { ...loaded, id: entry.id };
+    if (entry.id === namedId) return await understand(entry.source, this.#reading);
+    const override = this.#files.readOverride(entry.id);
+    const path = this.#files.overrideOf(entry.id);
+    const patch = override === undefined ? undefined : { path, text: override };
+    return { ...(await understand(entry.source, this.#reading, patch)), id: entry.id };
   }
 
   /** This version is in force: from now on it is the last good one of its profile. */
-  keepGood({ id, text, config }: LoadedProfile): void {
+  keepGood({ id, text, override, config }: LoadedProfile): void {
     if (id === undefined || config === undefined) return;
     try {
       // Under the lock: who removes a profile removes its files.
       this.#index.hold((data) => {
-        if (this.#entriesOf(data).some((entry) => entry.id === id)) this.#files.writeLastGood(id, text);
+        if (this.#entriesOf(data).some((entry) => entry.id === id)) this.#files.writeLastGood(id, text, override?.text);
       });
     } catch {
       // a list that cannot be read or locked: an earlier version stays
@@ -109,11 +122,12 @@ export class ProfileLibrary {
   }
 
   /** The last version that was in force of a profile that cannot be used; undefined when there is no other than the one at hand. */
-  lastGood({ id, path, text }: LoadedProfile): LastGood | undefined {
+  lastGood({ id, path, text, override }: LoadedProfile): LastGood | undefined {
     const kept = id === undefined || path === null ? undefined : this.#files.readLastGood(id);
-    if (id === undefined || path === null || kept === undefined || kept.text === text) return undefined;
+    if (id === undefined || path === null || kept === undefined) return undefined;
+    if (kept.text === text && kept.override === override?.text) return undefined;
     const kind = path === this.#files.sourceOf(id) ? 'url' : 'file';
-    const { config } = readText({ kind, path }, kept.text, this.#reading);
+    const { config } = readText({ kind, path }, kept.text, this.#reading, kept.override);
     return config === undefined ? undefined : { config, at: kept.at };
   }
 
@@ -183,6 +197,14 @@ export class ProfileLibrary {
     const entry = findEntry(await this.list(), wanted);
     await this.#subscriptions.update(entry, watch);
     return findEntry(await this.list(), entry.id);
+  }
+
+  /**
+   * Downloads a profile and says what it would change; nothing is kept, and the failure is noted nowhere. Null: the server has nothing
+   * new, or what is there cannot be used. Rejects as `update` does.
+   */
+  async preview(wanted: string, watch: DownloadWatch = {}): Promise<ConfigDiff | null> {
+    return await this.#subscriptions.preview(findEntry(await this.list(), wanted), watch);
   }
 
   /** Ids of profiles that are to be looked for anew now. After a look that failed an hour passes. */

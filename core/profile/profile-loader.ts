@@ -5,6 +5,7 @@
 import { SearchBudget } from '../base/expression/bounded-expression.ts';
 import { type Config, configSchema, maxConfigBytes } from '../contract/config.ts';
 import type { ConfigProblem } from '../contract/error.ts';
+import { maxOverrideBytes } from '../contract/profile-editing.ts';
 import { maxProfileBytes } from '../contract/profile-import.ts';
 import { profileNotes } from '../contract/profile-notes.ts';
 import { nodeKindOf } from '../contract/proxies.ts';
@@ -40,9 +41,6 @@ import { YamlValue } from './yaml-value.ts';
 
 /** Proxies of a configuration, those of providers too. */
 const maxProxies = 10_000;
-
-/** Of an override, bytes (UTF-8). */
-export const maxOverrideBytes = 1024 * 1024;
 
 export type ProfileFailure = 'CONFIG_SYNTAX' | 'CONFIG_INVALID' | 'CONFIG_TOO_LARGE';
 

@@ -5,6 +5,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { AppError } from '../base/app-error.ts';
+import type { ConfigDiff } from '../contract/config-diff.ts';
+import { diffConfigs } from './config-diff.ts';
 import { assertUsable, type ReadingOptions, readText } from './loaded-profile.ts';
 import type { ProfileFiles } from './profile-files.ts';
 import type { IndexedProfile, ProfileIndex, ProfileIndexData } from './profile-index.ts';
@@ -72,19 +74,15 @@ export class Subscriptions {
   /** Looks for another version. Rejects as `add` does, and with PROFILE_UNKNOWN; the reason stays with the profile, unless the person ended it. */
   async update({ id, name }: { readonly id: string; readonly name: string }, watch: DownloadWatch): Promise<void> {
     const { index, files } = this.#options;
-    const profile = index.read().profiles.find((each) => each.id === id);
-    if (profile?.source.kind !== 'url')
-      throw new AppError('PROFILE_UNKNOWN', `"${name}" does not come from an address`, {
-        expected: 'a profile that was added by its address',
-      });
-    const { subscription: before, source } = profile;
+    const { subscription: before, source } = this.#find(id, name);
     try {
       const fetched = await this.#download({
         url: source.url,
         ...validatorsOf(before, files.readSource(id)),
         ...watch,
       });
-      if (fetched.kind === 'fresh') this.#assertNoLoss(this.#read(fetched.text), files.readSource(id));
+      if (fetched.kind === 'fresh')
+        this.#assertNoLoss(this.#read(fetched.text, files.readOverride(id)), files.readSource(id), id);
       index.change((data) => {
         const after = withSubscription(data, id, this.#subscriptionOf(fetched, before));
         if (fetched.kind === 'fresh') files.writeSource(id, fetched.text);
@@ -94,6 +92,34 @@ export class Subscriptions {
       this.#noteFailure(id, before, caught);
       throw caught;
     }
+  }
+
+  /** What another version would change; nothing is kept. Null where nothing would, or what is there cannot be used. Rejects as `update` does. */
+  async preview(
+    { id, name }: { readonly id: string; readonly name: string },
+    watch: DownloadWatch,
+  ): Promise<ConfigDiff | null> {
+    const { files } = this.#options;
+    const { source } = this.#find(id, name);
+    const fetched = await this.#download({ url: source.url, ...watch });
+    if (fetched.kind === 'unchanged') return null;
+    const [text, override] = [files.readSource(id), files.readOverride(id)];
+    const next = this.#read(fetched.text, override);
+    this.#assertNoLoss(next, text, id);
+    const before = text === undefined ? undefined : this.#parse(text, override).config;
+    return before === undefined || next.config === undefined ? null : diffConfigs(before, next.config);
+  }
+
+  /** Throws PROFILE_UNKNOWN for one that does not come from an address. */
+  #find(
+    id: string,
+    name: string,
+  ): Pick<IndexedProfile, 'subscription'> & { readonly source: { readonly url: string } } {
+    const profile = this.#options.index.read().profiles.find((each) => each.id === id);
+    if (profile?.source.kind === 'url') return { subscription: profile.subscription, source: profile.source };
+    throw new AppError('PROFILE_UNKNOWN', `"${name}" does not come from an address`, {
+      expected: 'a profile that was added by its address',
+    });
   }
 
   /** Ids of profiles that are to be looked for anew now. After a look that failed an hour passes. */
@@ -112,22 +138,23 @@ export class Subscriptions {
     return await fetch(request);
   }
 
-  #read(text: string): ParsedProfile {
-    const parsed = this.#parse(text);
+  #read(text: string, override?: string): ParsedProfile {
+    const parsed = this.#parse(text, override);
     assertUsable(parsed);
     return parsed;
   }
 
   /** A provider that has a bad day sends a profile without nodes, which is not wrong in itself. */
-  #assertNoLoss(next: ParsedProfile, text: string | undefined): void {
-    if (text === undefined || hasNodes(next) || !hasNodes(this.#parse(text))) return;
+  #assertNoLoss(next: ParsedProfile, text: string | undefined, id: string): void {
+    if (text === undefined || hasNodes(next)) return;
+    if (!hasNodes(this.#parse(text, this.#options.files.readOverride(id)))) return;
     throw new AppError('DOWNLOAD_EMPTY', 'what came has no proxies, and the version that is there has some', {
       expected: 'if that is meant, remove the profile and add it anew',
     });
   }
 
-  #parse(text: string): ParsedProfile {
-    return readText({ kind: 'url', path: '' }, text, this.#options.reading);
+  #parse(text: string, override?: string): ParsedProfile {
+    return readText({ kind: 'url', path: '' }, text, this.#options.reading, override);
   }
 
   /** What was said with an earlier version says nothing of this one. */

@@ -25,6 +25,14 @@ export const enErrors: { readonly [C in ErrorCode]: ErrorText } = {
     action: 'It chooses by itself. Choose in the group that has it, or change its type in the profile.',
   },
   PROFILE_UNKNOWN: { title: 'There is no such profile', action: 'Choose one of the list.' },
+  PROFILE_CHANGED: {
+    title: 'The profile was changed meanwhile',
+    action: 'Another program has written it. Open it again; copy what you have written first.',
+  },
+  PROFILE_READ_ONLY: {
+    title: 'This text cannot be changed here',
+    action: 'Change its override, which an update leaves as it is.',
+  },
   PROFILE_IN_USE: { title: 'This profile is in use', action: 'Use another one first.' },
   PROFILE_STORE: {
     title: 'The list of profiles cannot be read or written',

@@ -11,6 +11,8 @@ export const zhCnErrors: typeof enErrors = {
     action: '它会自动选择。请在上一级策略组中选择，或在配置中更改它的类型。',
   },
   PROFILE_UNKNOWN: { title: '没有这个配置', action: '请从列表中选择。' },
+  PROFILE_CHANGED: { title: '配置已被其他程序修改', action: '请先复制所写内容，然后重新打开。' },
+  PROFILE_READ_ONLY: { title: '此文字不能在这里修改', action: '请修改覆写，更新不会改变它。' },
   PROFILE_IN_USE: { title: '该配置正在使用', action: '请先改用其他配置。' },
   PROFILE_STORE: {
     title: '配置列表无法读取或写入',

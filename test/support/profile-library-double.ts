@@ -3,6 +3,7 @@ import { AppError } from '../../core/base/app-error.ts';
 import { Emitter } from '../../core/base/emitter.ts';
 import type { ProfileEntry } from '../../core/contract/app.ts';
 import { defaultConfig } from '../../core/contract/config.ts';
+import type { ProfilePart, ProfileTexts, ProfileTrial } from '../../core/contract/profile-editing.ts';
 import type { LastGood, LoadedProfile } from '../../core/profile/loaded-profile.ts';
 import type { DownloadWatch } from '../../core/profile/subscription.ts';
 
@@ -50,6 +51,22 @@ export class ProfileLibraryDouble {
     this.#active = id;
     return { ...entry, active: true };
   }
+
+  /** What was saved, and what the texts are. */
+  readonly saved: { id: string; part: ProfilePart; text: string }[] = [];
+  readonly editing = {
+    read: async (): Promise<ProfileTexts> => {
+      const part = (text: string) => ({ text, version: text, editable: true });
+      const last = (wanted: ProfilePart) => this.saved.findLast(({ part: each }) => each === wanted)?.text ?? '';
+      return { source: part(last('source')), override: part(last('override')) };
+    },
+    try: async (): Promise<ProfileTrial> => ({ valid: true, problems: [], diff: null }),
+    save: async (id: string, change: { part: ProfilePart; text: string }) => {
+      const before = (await this.editing.read())[change.part].text;
+      this.saved.push({ id, ...change });
+      return { entry: await this.#entry(id), before };
+    },
+  };
 
   /** What `addUrl` and `update` wait for. */
   download: (watch: DownloadWatch) => Promise<void> = async () => undefined;

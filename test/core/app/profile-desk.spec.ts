@@ -12,7 +12,9 @@ let done: string[];
 let desk: ProfileDesk;
 let picked: { path: string; bytes: Uint8Array } | undefined;
 
+let refusal: AppError | undefined;
 beforeEach(() => {
+  refusal = undefined;
   library = new ProfileLibraryDouble({ one: builtInProfile, two: builtInProfile });
   clock = new ManualClock();
   done = [];
@@ -20,6 +22,9 @@ beforeEach(() => {
     reload: async () => void done.push('reload'),
     relist: async () => void done.push('relist'),
     tellSoon: () => undefined,
+    get refusalError() {
+      return refusal;
+    },
   };
   desk = new ProfileDesk({ profiles: library, clock, logger: silentLogger, pickFile: async () => picked }, inForce);
 });
@@ -123,4 +128,16 @@ test('removing the one in use reads what is in use then; renaming tells the list
   await desk.remove('one');
   expect(done).toEqual(['relist', 'reload']);
   expect([...library.profiles.keys()]).toEqual(['deux']);
+});
+
+test('a text that the helper refuses is taken back, one that waits for the helper stays', async () => {
+  const save = (text: string, version: string) => desk.saveText({ id: 'one', part: 'override', text, version });
+  await save('a', '');
+  refusal = new AppError('CONFIG_INVALID', 'no');
+  await expect(save('b', 'a')).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  refusal = new AppError('HELPER_NOT_RUNNING', 'later');
+  await expect(save('c', 'a')).rejects.toMatchObject({ code: 'HELPER_NOT_RUNNING' });
+  expect(library.saved.map(({ text }) => text)).toEqual(['a', 'b', 'a', 'c']);
+  await desk.saveText({ id: 'two', part: 'source', text: 'x', version: '' });
+  expect(done.at(-1)).toBe('relist');
 });

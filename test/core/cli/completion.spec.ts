@@ -29,7 +29,7 @@ const program = createProgram(
     close: nothing,
     restore: nothing,
     check: nothing,
-    explain: nothing,
+    explain: () => undefined,
     completion: () => undefined,
   },
   '0.1.0',

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -15,10 +15,15 @@ import { ProvidersDouble } from '../../support/providers-double.ts';
 let home: string;
 let helper: HelperDouble;
 let unreachable: AppError | undefined;
+/** What a person does in the editor, and answers. */
+let edits: ((text: string) => string)[];
+let confirms: boolean[];
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), 'mirage-profiles-'));
   helper = new HelperDouble();
   unreachable = undefined;
+  edits = [];
+  confirms = [];
 });
 afterEach(() => rmSync(home, { recursive: true }));
 
@@ -47,8 +52,15 @@ async function mirage(...args: string[]): Promise<{ code: number; out: string; e
     providers: new ProvidersDouble(),
     ended: async () => undefined,
     commands: () => ({ cli: 'mirage', offlineRestore: undefined }),
-    confirm: async () => undefined,
-    runProgram: async () => 127,
+    confirm: async () => confirms.shift(),
+    editor: () => 'ed',
+    runProgram: async (command) => {
+      const write = edits.shift();
+      if (write === undefined) return 127;
+      const path = command.at(-1) ?? '';
+      writeFileSync(path, write(readFileSync(path, 'utf8')));
+      return 0;
+    },
   };
   const code = await runCli(['profile', ...args], { version: '0.1.0', serve: async () => undefined, context });
   return { code, ...written };
@@ -167,4 +179,45 @@ test.each([
 ] as const)('%j is a mistake', async (args, code) => {
   expect(await mirage(...args)).toMatchObject({ code, out: '' });
   expect(await listed()).toEqual([]);
+});
+
+test("edit: a text of one's own is changed in the editor, and a wrong one offers to go back", async () => {
+  await mirage('add', file('home.yaml'));
+  edits = [
+    (text) => text.replace('MATCH,DIRECT', 'MATCH,nobody').replace('rules', 'rules: [\nrules'),
+    (text) => text.replace('rules: [\n', '').replace('MATCH,nobody', 'DOMAIN,a.example,REJECT'),
+  ];
+  confirms = [true];
+  const { code, out, err } = await mirage('edit', 'home');
+  expect(err).toContain('home.yaml:3:');
+  expect([code, out]).toEqual([
+    0,
+    'kept for home; a running app applies it, else "mirage profile use home" does\n  1 rule added, 1 rule removed\n    + DOMAIN,a.example,REJECT\n    - MATCH,DIRECT\n',
+  ]);
+  expect(readFileSync(join(home, 'home.yaml'), 'utf8')).toContain('DOMAIN,a.example,REJECT');
+  edits = [() => 'rules: ['];
+  expect(await mirage('edit', 'home')).toMatchObject({ code: 4, err: expect.stringContaining('nothing was kept') });
+  edits = [(text) => text];
+  expect((await mirage('edit', 'home')).out).toBe('home is as it was\n');
+  expect((await mirage('edit', 'home')).code).toBe(1);
+  expect((await mirage('edit', 'other')).code).toBe(2);
+});
+
+test('override: kept beside the profile, merged on top, shown and taken away', async () => {
+  await mirage('add', file('home.yaml'));
+  writeFileSync(join(home, 'patch.yaml'), '+rules: ["DOMAIN,b.example,REJECT"]\nmixed-port: 7009\n');
+  expect((await mirage('override', 'home')).err).toContain('home has no override');
+  expect((await mirage('override', 'home', '--file', join(home, 'patch.yaml'))).out).toContain(
+    'mixed-port: 7001 -> 7009',
+  );
+  expect((await mirage('override', 'home', '--show')).out).toContain('DOMAIN,b.example,REJECT');
+  await mirage('use', 'home');
+  expect(applied()).toMatchObject([{ config: { mixed: { port: 7009 }, rules: [{ payload: 'b.example' }, {}] } }]);
+  writeFileSync(join(home, 'patch.yaml'), 'function main(config) { return config; }');
+  expect(await mirage('override', 'home', '--file', join(home, 'patch.yaml'))).toMatchObject({
+    code: 4,
+    err: expect.stringContaining('override:1:1: error[TEXT_IS_SCRIPT]'),
+  });
+  const cleared = JSON.parse((await mirage('override', 'home', '--clear', '--json')).out);
+  expect(cleared).toMatchObject({ kept: true, diff: { keys: [{ key: 'mixed-port', before: '7009', after: '7001' }] } });
 });

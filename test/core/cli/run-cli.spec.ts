@@ -94,6 +94,7 @@ async function mirage(...args: string[]): Promise<Outcome> {
         questions.push(question);
         return Promise.resolve(answer);
       },
+      editor: () => 'ed',
       runProgram: (command) => {
         ran.push(command);
         return Promise.resolve(programCode);

@@ -1,7 +1,8 @@
 /** What an override does to a profile, and where its mistakes are told. */
 import { expect, test } from 'vitest';
+import { maxOverrideBytes } from '../../../core/contract/profile-editing.ts';
 import { parseOverrideKey } from '../../../core/profile/override-key.ts';
-import { loadProfile, maxOverrideBytes } from '../../../core/profile/profile-loader.ts';
+import { loadProfile } from '../../../core/profile/profile-loader.ts';
 
 const base = `mixed-port: 7890
 mode: rule

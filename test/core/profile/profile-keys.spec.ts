@@ -93,14 +93,15 @@ test.each(named(profileKeys.filter(({ note }) => note !== undefined)))('%s is to
 
 test('every key that a reader takes is in the table', () => {
   const taken = new Set<string>();
-  const { take } = YamlMap.prototype;
-  const spy = vi.spyOn(YamlMap.prototype, 'take').mockImplementation(function (this: YamlMap, key) {
-    const parts = keyParts(this.path === '' ? key : `${this.path}.${key}`);
+  const spy = vi.spyOn<YamlMap, 'take'>(YamlMap.prototype, 'take');
+  for (const key of read) loadProfile(profileWith(key, key.path === 'dns.ca' ? 'x' : parse(key.example)));
+  for (const [i, [name]] of spy.mock.calls.entries()) {
+    const map: unknown = spy.mock.contexts[i];
+    const at = map instanceof YamlMap ? map.path : expect.unreachable();
+    const parts = keyParts(at === '' ? name : `${at}.${name}`);
     const isNamed = ['proxy-providers', 'rule-providers'].includes(parts[0] ?? '') && parts.length > 1;
     taken.add((isNamed ? [parts[0], '*', ...parts.slice(2)] : parts).join('.'));
-    return take.call(this, key);
-  });
-  for (const key of read) loadProfile(profileWith(key, key.path === 'dns.ca' ? 'x' : parse(key.example)));
+  }
   spy.mockRestore();
   const known = new Set(profileKeys.map(({ path }) => keyParts(path).join('.').toLowerCase()));
   // Each protocol has keys of its own, and so have entries that are lists of maps.
