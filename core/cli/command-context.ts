@@ -4,6 +4,7 @@ import type { HelperClient } from '../app/helper-client.ts';
 import type { LocalCommands } from '../app/local-commands.ts';
 import type { Clock } from '../base/clock.ts';
 import type { LoadedProfile } from '../profile/loaded-profile.ts';
+import type { ProfileEditing } from '../profile/profile-editing.ts';
 import type { ProfileLibrary } from '../profile/profile-library.ts';
 import type { Providers } from '../provider/providers.ts';
 import type { Console } from './console.ts';
@@ -25,19 +26,8 @@ export interface CommandContext {
   /** The user's profiles. */
   readonly profiles: Pick<
     ProfileLibrary,
-    | 'list'
-    | 'load'
-    | 'loadOne'
-    | 'use'
-    | 'add'
-    | 'addUrl'
-    | 'update'
-    | 'preview'
-    | 'remove'
-    | 'keepGood'
-    | 'lastGood'
-    | 'editing'
-  >;
+    'list' | 'load' | 'loadOne' | 'use' | 'add' | 'addUrl' | 'update' | 'preview' | 'remove' | 'keepGood' | 'lastGood'
+  > & { readonly editing: Pick<ProfileEditing, 'read' | 'try' | 'save'> };
   /** What they name and do not contain. */
   readonly providers: Pick<Providers, 'use' | 'update' | 'rows' | 'blob'>;
   /** The named file, or without a name the profile in use if there is one. */

@@ -43,11 +43,15 @@ interface Entry {
   readonly value: Node | null;
 }
 
+/** What is wrong with one key alone, as in a profile. */
+const costsItself: ReadonlySet<ProblemCode> = new Set(['KEY_TWICE', 'YAML_KEY_TYPE', 'YAML_MERGE']);
+
 const order: readonly OverrideWay[] = ['replace', 'patch', 'prepend', 'append'];
 
 export class OverrideMerge {
   readonly #texts: OverrideTexts;
   #isTold = false;
+  #keys: ReadonlySet<string> = new Set();
 
   constructor(texts: OverrideTexts) {
     this.#texts = texts;
@@ -64,8 +68,7 @@ export class OverrideMerge {
     const target = this.#texts.follow(profile) ?? null;
     // A profile that is no map is told by whoever reads it.
     if (target !== null && !isMap(target) && !isNothing(target)) return { root: profile, keys: new Set() };
-    const keys = new Set(this.#entriesOf(patch, '', 0).map(({ key }) => key));
-    return { root: this.#mergeMap(target, patch, '', 0), keys };
+    return { root: this.#mergeMap(target, patch, '', 0), keys: this.#keys };
   }
 
   #mergeMap(target: Node | null, patch: NodeMap, path: string, depth: number): NodeMap {
@@ -83,6 +86,7 @@ export class OverrideMerge {
       pairs.set(text === undefined || text === '<<' || pairs.has(text) ? Symbol() : text, pair);
     }
     const entries = this.#entriesOf(patch, path, depth);
+    if (depth === 0) this.#keys = new Set(entries.map(({ key }) => key));
     for (const way of order)
       for (const entry of entries) if (entry.way === way) this.#apply(pairs, entry, childPath(path, entry.key), depth);
     merged.items = [...pairs.values()];
@@ -245,7 +249,8 @@ export class OverrideMerge {
   }
 
   #error(path: string, code: ProblemCode, values: ProblemValues, hint: Hint | undefined, at: Node | null): void {
-    this.#texts.report(problemOf('error', path, code, values, hint), at?.range?.[0] ?? 0);
+    const problem = problemOf('error', path, code, values, hint);
+    this.#texts.report(costsItself.has(code) ? { ...problem, leftOut: true } : problem, at?.range?.[0] ?? 0);
   }
 }
 

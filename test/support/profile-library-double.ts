@@ -117,6 +117,10 @@ export class ProfileLibraryDouble {
     return entry;
   }
 
+  async preview(): Promise<null> {
+    return null;
+  }
+
   due(): string[] {
     return this.dueNow.splice(0);
   }

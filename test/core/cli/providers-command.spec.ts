@@ -51,6 +51,7 @@ async function mirage(...args: string[]): Promise<{ code: number; out: string; e
     ended: async () => undefined,
     commands: () => ({ cli: 'mirage', offlineRestore: undefined }),
     confirm: async () => undefined,
+    editor: () => 'ed',
     runProgram: async () => 127,
   };
   const code = await runCli(['providers', ...args], { version: '0.1.0', serve: async () => undefined, context });

@@ -129,10 +129,6 @@ test.each([
   ['- one\n', 'OVERRIDE_NOT_MAP'],
   ['just words', 'OVERRIDE_NOT_MAP'],
   ['+dns: [192.0.2.1]', 'OVERRIDE_NOT_LIST'],
-  ['dns: {}\ndns: {}', 'KEY_TWICE'],
-  ['[a]: 1', 'YAML_KEY_TYPE'],
-  ['<<: 1', 'YAML_MERGE'],
-  ['dns: *none', 'YAML_NO_ANCHOR'],
   ['function main(config) {\n  return config;\n}', 'TEXT_IS_SCRIPT'],
   ['// Define main function\n\nconst main = (config) => {\n  return config;\n};', 'TEXT_IS_SCRIPT'],
   ['/* mine */\nexport default function (c) {}', 'TEXT_IS_SCRIPT'],
@@ -144,6 +140,16 @@ test.each([
   const errors = problems.filter(({ severity }) => severity === 'error');
   expect(errors.map((problem) => (code === 'CONFIG_SYNTAX' ? failure : problem.code))).toContain(code);
   expect(errors.every(({ file }) => file === 'override')).toBe(true);
+});
+
+test.each([
+  ['dns: {}\ndns: {}', 'KEY_TWICE'],
+  ['[a]: 1', 'YAML_KEY_TYPE'],
+  ['<<: 1', 'YAML_MERGE'],
+])('%s costs only the key, and is told in the override', (override, code) => {
+  const { config, problems } = loadProfile(base, undefined, { override });
+  expect(config).toBeDefined();
+  expect(problems).toMatchObject([{ code, severity: 'error', leftOut: true, file: 'override' }]);
 });
 
 test('aliases that expand without end are bounded', () => {

@@ -106,7 +106,8 @@ test('every key that a reader takes is in the table', () => {
   const known = new Set(profileKeys.map(({ path }) => keyParts(path).join('.').toLowerCase()));
   // Each protocol has keys of its own, and so have entries that are lists of maps.
   const others = [...taken].filter(
-    (path) => !known.has(path.toLowerCase()) && !/^proxies\.|override\.proxy-name\.|\.payload\.|^sub-rules\./.test(path),
+    (path) =>
+      !known.has(path.toLowerCase()) && !/^proxies\.|override\.proxy-name\.|\.payload\.|^sub-rules\./.test(path),
   );
   expect(others).toEqual([]);
 });
