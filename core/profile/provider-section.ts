@@ -2,7 +2,6 @@
 
 import type { SearchBudget } from '../base/expression/bounded-expression.ts';
 import { parseUrl } from '../base/parse-url.ts';
-import type { ProblemCode } from '../contract/problem-texts.ts';
 import { profileNotes } from '../contract/profile-notes.ts';
 import { setFormats } from '../contract/providers.ts';
 import { setBehaviors } from '../contract/sets.ts';
