@@ -2,7 +2,7 @@
 
 import { type Config, type RuleConfig, type UpstreamConfig, upstreamSchema } from '../contract/config.ts';
 import { type Changes, type ConfigDiff, type KeyChange, maxKeys, maxTold, type Some } from '../contract/config-diff.ts';
-import { ruleText } from '../rule/known-rules.ts';
+import { ruleText } from '../rule/rule-text.ts';
 
 /** Characters of a value that are told. */
 const maxText = 120;

@@ -1,5 +1,6 @@
 /** What is known of rules by their text: what one list hands on to the next. */
 import type { RuleConfig } from '../contract/config.ts';
+import { ruleText } from './rule-text.ts';
 
 /** Rules whose counters are remembered, and such as are off; of more those that were noted first are forgotten. */
 const mostRules = 65_536;
@@ -62,10 +63,4 @@ export function* numbered(rules: readonly RuleConfig[]): Generator<readonly [rul
     seen.set(text, nth + 1);
     yield [rule, nth];
   }
-}
-
-/** A rule as one line. */
-export function ruleText({ type, payload, policy, noResolve, src }: RuleConfig): string {
-  const options = `${noResolve ? ',no-resolve' : ''}${src === true ? ',src' : ''}`;
-  return payload === '' ? `${type},${policy}${options}` : `${type},${payload},${policy}${options}`;
 }

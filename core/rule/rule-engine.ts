@@ -12,7 +12,7 @@ import type { Metadata } from '../flow/metadata.ts';
 import { compileRules, type SubRules } from './compile-rules.ts';
 import { type View, viewOf } from './condition.ts';
 import type { Asked, Decision } from './decision.ts';
-import { type KnownRules, ruleText } from './known-rules.ts';
+import type { KnownRules } from './known-rules.ts';
 import { nameAsked, nameOnly } from './list-survey.ts';
 import { type MatchFacts, matchFacts } from './match-facts.ts';
 import { noRule } from './no-rule.ts';
@@ -20,6 +20,7 @@ import { RuleCounters } from './rule-counters.ts';
 import type { Fact } from './rule-kind.ts';
 import type { Found, Place, RuleList } from './rule-list.ts';
 import { noSets, type RuleSets } from './rule-set.ts';
+import { ruleText } from './rule-text.ts';
 import { explainRules } from './rule-trace.ts';
 
 /** Real address of a name, or undefined when there is none. A rejection counts as none. */
