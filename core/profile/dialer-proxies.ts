@@ -10,6 +10,8 @@ import type { YamlValue } from './yaml-value.ts';
 
 /** Names of a circle that are shown. */
 const maxShown = 8;
+/** Steps in search of circles. What they do not find is refused when it is dialled, as all circles are. */
+const maxSteps = 500_000;
 
 export interface WrittenProxies {
   readonly proxies: readonly ProxyConfig[];
@@ -57,6 +59,7 @@ class Circles {
   readonly #vias: ReadonlyMap<string, string>;
   /** What may be led through after a policy, each with who leads to it. */
   readonly #reached = new Map<string, ReadonlyMap<string, string | undefined>>();
+  #steps = 0;
 
   constructor(proxies: readonly ProxyConfig[], groups: readonly GroupConfig[]) {
     this.#vias = new Map(proxies.flatMap((proxy) => [[proxy.name, viaOf(proxy)] as const]).filter(hasVia));
@@ -79,8 +82,12 @@ class Circles {
 
   #reach(from: string): Map<string, string | undefined> {
     const reached = new Map<string, string | undefined>([[from, undefined]]);
-    for (const name of reached.keys())
-      for (const next of this.#next.get(name) ?? []) if (!reached.has(next)) reached.set(next, name);
+    for (const name of reached.keys()) {
+      const all = this.#next.get(name) ?? [];
+      this.#steps += all.length;
+      if (this.#steps > maxSteps) break;
+      for (const next of all) if (!reached.has(next)) reached.set(next, name);
+    }
     return reached;
   }
 }

@@ -150,6 +150,8 @@ export class YamlMap {
     const { source } = this.#owner;
     const target = source.follow(node);
     if (isSeq<Node>(target) && !isAlias(node)) {
+      // Each is a step, also one that leads to an empty map.
+      if (!source.spend(target.items.length)) return this.#owner.tellExpansion();
       for (const item of target.items) this.#merge(item, depth + 1);
       return;
     }

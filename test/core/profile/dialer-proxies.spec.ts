@@ -70,3 +70,14 @@ proxy-groups:
   expect(proxies).toEqual(['a socks5', 'x < front', 'y < front']);
   expect(problems).toEqual([' PROXY_CHAIN_CIRCLE x: x -> front -> x']);
 });
+
+test('of circles of very many nodes only some are searched for', () => {
+  // Each is in the circle of all, and searching for it passes all: 4 million steps.
+  const count = 2_000;
+  const nodes = Array.from({ length: count }, (_, i) => node(`n${i}`, `n${(i + 1) % count}`));
+  const { config, problems } = loadProfile(`proxies:\n${nodes.join('\n')}\nrules: ["MATCH,DIRECT"]\n`);
+  expect(config?.proxies).toHaveLength(count);
+  const told = problems.filter(({ code }) => code === 'PROXY_CHAIN_CIRCLE').length;
+  expect(told).toBeGreaterThan(100);
+  expect(told).toBeLessThan(500);
+});

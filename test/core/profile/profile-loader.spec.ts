@@ -388,6 +388,17 @@ describe('limits', () => {
     expect(problems.map((problem) => problem.message)).toContain('the aliases of this profile expand to too much');
   });
 
+  test.each([
+    ['empty maps', 'e: &e {}\n', '*e,'],
+    ['aliases of nothing', '', '*e,'],
+    ['maps with no more than a merge', 'e: &e {}\nf: &f {<<: *e}\n', '*f,'],
+    ['empty lists', '', '[],'],
+  ])('many aliases of a map that merges many %s end at the budget', (_, anchors, merged) => {
+    const map = `${anchors}m: &m {<<: [${merged.repeat(2_000)}]}`;
+    const { problems } = loadProfile(`${map}\nproxies: [${'{<<: *m},'.repeat(2_000)}]`);
+    expect(problems.map(({ code }) => code)).toContain('YAML_EXPANDS');
+  });
+
   test('a wildcard may cover its own target, and a closer entry may end what looks like a circle', () => {
     const hosts = (...lines: string[]) => problemsOf(`hosts:\n${lines.map((line) => `  ${line}`).join('\n')}${end}`);
     expect(hosts('"+.search.example": safe.search.example')).toEqual([]);
