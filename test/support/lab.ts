@@ -174,10 +174,10 @@ export class Machine {
     return await this.sh(`cat ${file}`);
   }
 
-  /** DNS, rules and routes as text: equal before and after means nothing was left behind. */
+  /** DNS, rules and routes as text: equal before and after means nothing was left behind. A link's carrier comes by itself. */
   async networkState(): Promise<string> {
     return await this.sh(
-      'stat -c "%N %a %u %g" /etc/resolv.conf; cat /etc/resolv.conf; nft list ruleset; ip rule; ip -6 rule; ip -4 route show table all | sort; ip -6 route show table all | grep -v fe80 | sed "s/ expires [0-9]*sec//" | sort; ip -o link | sed "s/^[0-9]*: //;s/@.*//;s/:.*//" | sort',
+      'stat -c "%N %a %u %g" /etc/resolv.conf; cat /etc/resolv.conf; nft list ruleset; ip rule; ip -6 rule; ip -4 route show table all | sed "s/ linkdown//" | sort; ip -6 route show table all | grep -v fe80 | sed "s/ expires [0-9]*sec//;s/ linkdown//" | sort; ip -o link | sed "s/^[0-9]*: //;s/@.*//;s/:.*//" | sort',
     );
   }
 
