@@ -242,6 +242,7 @@ describe('a link from outside', () => {
 
   test('asks, names the host, and nothing is fetched before the answer; Enter does not say yes', async () => {
     const { page, mock } = await open(scenario);
+    await profiles(page);
     mock.bridge.profiles.propose(offer);
     await page.getByText('It comes from evil.example').waitFor();
     expect(await isFocused(page.getByRole('button', { name: 'Do not add it' }))).toBe(true);
@@ -257,6 +258,7 @@ describe('a link from outside', () => {
 
   test('answered in another window, the question goes', async () => {
     const { page, mock } = await open(scenario);
+    await profiles(page);
     mock.bridge.profiles.propose(offer);
     await dialogOf(page).waitFor();
     mock.bridge.profiles.propose(undefined);
