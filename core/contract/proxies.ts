@@ -1,8 +1,9 @@
 /** Nodes and policy groups as people see them: one row of the Proxies page each. */
 import { z } from 'zod';
-import { balanceStrategies, groupTestSchema, groupTypes, type ProxyConfig } from './config.ts';
+import { balanceStrategies, groupTestSchema, groupTypes } from './config.ts';
 import { errorCodes } from './error.ts';
 import { policyWays } from './flow.ts';
+import { type ProxyConfig } from './proxy-config.ts';
 
 /** Tests of a node that are remembered for an address. */
 export const maxDelayHistory = 10;

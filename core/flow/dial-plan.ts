@@ -1,7 +1,7 @@
 /** How a flow is carried outward, as plain data: what an outbound plans and the data plane executes. Nothing here dials. */
 import type { Ip } from '../base/address.ts';
-import type { TlsConfig } from '../contract/config.ts';
 import type { Endpoint } from '../contract/flow.ts';
+import type { TlsConfig } from '../contract/proxy-config.ts';
 
 /** One address to try, and the interface its socket is bound to (null = unbound). */
 export interface Hop {

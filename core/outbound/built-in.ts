@@ -1,6 +1,6 @@
 /** The policies that are always there. */
 import { unreachable } from '../base/unreachable.ts';
-import type { BuiltInPolicy } from '../contract/config.ts';
+import type { BuiltInPolicy } from '../contract/proxy-config.ts';
 import type { Outbound } from './dialer.ts';
 import { DirectOutbound } from './direct.ts';
 import type { OutboundServices } from './outbound-types.ts';

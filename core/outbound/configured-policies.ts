@@ -3,8 +3,9 @@
  * in `LastingPolicies`.
  */
 import { AppError } from '../base/app-error.ts';
-import { builtInPolicies, type GroupTest, usualTest } from '../contract/config.ts';
+import { type GroupTest, usualTest } from '../contract/config.ts';
 import { nodeKindOf, type ProxyRow } from '../contract/proxies.ts';
+import { builtInPolicies } from '../contract/proxy-config.ts';
 import type { Metadata } from '../flow/metadata.ts';
 import { builtIn, builtInKind } from './built-in.ts';
 import { CurrentOutbound } from './chain.ts';

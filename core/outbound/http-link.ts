@@ -1,7 +1,7 @@
 /** An HTTP proxy on the way of a connection: it leads on by CONNECT, and carries streams only. */
 import { AppError } from '../base/app-error.ts';
-import type { HttpProxyConfig } from '../contract/config.ts';
 import type { Endpoint } from '../contract/flow.ts';
+import type { HttpProxyConfig } from '../contract/proxy-config.ts';
 import { parseHost } from '../net/host.ts';
 import type { ChainLink } from './chain-link.ts';
 

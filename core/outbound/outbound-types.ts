@@ -1,8 +1,8 @@
 /** A definition for each type of outbound: the one place outside its own file that knows it. */
 import type { Ip } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
-import type { ProxyConfig } from '../contract/config.ts';
 import type { Endpoint } from '../contract/flow.ts';
+import type { ProxyConfig } from '../contract/proxy-config.ts';
 import type { AddressResolver, Outbound } from './dialer.ts';
 import { DirectOutbound } from './direct.ts';
 import type { Egress } from './egress.ts';

@@ -1,7 +1,7 @@
 /** A SOCKS5 proxy on the way of a connection. */
 import { AppError } from '../base/app-error.ts';
-import type { Socks5ProxyConfig } from '../contract/config.ts';
 import type { Endpoint } from '../contract/flow.ts';
+import type { Socks5ProxyConfig } from '../contract/proxy-config.ts';
 import type { ChainLink } from './chain-link.ts';
 
 export function socks5Link({ name, server, port, username, password = '', udp, tls }: Socks5ProxyConfig): ChainLink {

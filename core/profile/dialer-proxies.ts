@@ -2,7 +2,8 @@
  * `dialer-proxy` of nodes, once every name is known: a node that is reached through what is not there refuses, one that may be led
  * back to itself is told. Whether it is, is seen when it is dialled: groups choose then.
  */
-import type { GroupConfig, ProxyConfig } from '../contract/config.ts';
+import type { GroupConfig } from '../contract/config.ts';
+import type { ProxyConfig } from '../contract/proxy-config.ts';
 import { clip } from './clip.ts';
 import type { PolicyNames } from './policy-names.ts';
 import type { YamlMap } from './yaml-map.ts';

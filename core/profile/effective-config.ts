@@ -5,9 +5,9 @@ import {
   defaultConfig,
   type GroupConfig,
   type MixedConfig,
-  type ProxyConfig,
   type RuleConfig,
 } from '../contract/config.ts';
+import { type ProxyConfig } from '../contract/proxy-config.ts';
 import type { DnsSection } from './dns-section.ts';
 import type { TunSection } from './tun-section.ts';
 

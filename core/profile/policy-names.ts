@@ -1,6 +1,7 @@
 /** Every name that a rule may have meant as its policy, and why some of them cannot be used. */
-import { builtInPolicies, globalGroup } from '../contract/config.ts';
+import { globalGroup } from '../contract/config.ts';
 import type { ProblemCode, ProblemValues } from '../contract/problem-texts.ts';
+import { builtInPolicies } from '../contract/proxy-config.ts';
 import { clip } from './clip.ts';
 import type { Hint } from './problem-list.ts';
 

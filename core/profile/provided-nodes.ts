@@ -1,7 +1,7 @@
 /** The nodes of all proxy providers, as groups know them and as a configuration has them: with names of their own. */
 
-import type { ProxyConfig } from '../contract/config.ts';
 import { nodeKindOf } from '../contract/proxies.ts';
+import type { ProxyConfig } from '../contract/proxy-config.ts';
 import type { KnownNode } from './group-members.ts';
 import type { PolicyNames } from './policy-names.ts';
 import type { ProviderNodes, ProviderSource } from './provider-contents.ts';

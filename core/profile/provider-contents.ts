@@ -3,8 +3,9 @@
  * `ProviderSource` says what there is at the moment, at once. Who downloads and keeps it is not known here: when there is
  * something else, the profile is read again.
  */
-import type { ProxyConfig } from '../contract/config.ts';
+
 import type { ProviderUse, setFormats } from '../contract/providers.ts';
+import type { ProxyConfig } from '../contract/proxy-config.ts';
 import type { SetBehavior, SetTrouble } from '../contract/sets.ts';
 import type { NameChange, NameFilter } from './name-filter.ts';
 

@@ -1,6 +1,6 @@
 /** The nodes of a proxy provider: filtered by the names that they have there, then changed as the profile says, then read. Pure. */
 import { isMap, isScalar, type Node, Scalar, type YAMLMap } from 'yaml';
-import type { ProxyConfig } from '../contract/config.ts';
+import type { ProxyConfig } from '../contract/proxy-config.ts';
 import { PolicyNames } from './policy-names.ts';
 import type { ProxyProvider } from './provider-contents.ts';
 import { readProxies } from './proxy-section.ts';

@@ -5,6 +5,7 @@
 
 import { domainNameProblem } from '../base/domain-name.ts';
 import { formatScopedIp, parseScopedIp } from '../base/scoped-address.ts';
+import { profileNotes } from '../contract/profile-notes.ts';
 import {
   directPolicy,
   type HttpProxyConfig,
@@ -12,8 +13,7 @@ import {
   maxHttpHeaders,
   type ProxyConfig,
   type Socks5ProxyConfig,
-} from '../contract/config.ts';
-import { profileNotes } from '../contract/profile-notes.ts';
+} from '../contract/proxy-config.ts';
 import { clip } from './clip.ts';
 import type { WrittenProxies } from './dialer-proxies.ts';
 import type { PolicyNames } from './policy-names.ts';

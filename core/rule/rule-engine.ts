@@ -4,8 +4,9 @@
  */
 import type { Ip } from '../base/address.ts';
 import { comparableDomain } from '../base/domain.ts';
-import { directPolicy, type RuleConfig } from '../contract/config.ts';
+import { type RuleConfig } from '../contract/config.ts';
 import type { MatchedRule, RuleTrace } from '../contract/flow.ts';
+import { directPolicy } from '../contract/proxy-config.ts';
 import type { RuleRow } from '../contract/rpc.ts';
 import type { RuleReasonCode } from '../contract/rule-reasons.ts';
 import type { Metadata } from '../flow/metadata.ts';

@@ -1,6 +1,7 @@
 /** A flow of a proxy on this machine, or in a container behind it, goes DIRECT, whatever the rules say: else it would come back to it. */
-import { directPolicy } from '../contract/config.ts';
+
 import type { ProcessInfo } from '../contract/flow.ts';
+import { directPolicy } from '../contract/proxy-config.ts';
 import type { Metadata } from '../flow/metadata.ts';
 import type { LoopGuard } from './loop-guard.ts';
 import type { Decision, FlowPolicy } from './policy.ts';

@@ -1,7 +1,8 @@
 /** The rules as the mode lets them decide: in `global` and `direct` no rule is asked. Every decision about a flow or name comes by here. */
 import type { Ip } from '../base/address.ts';
-import { directPolicy, globalGroup, type PolicyMode } from '../contract/config.ts';
+import { globalGroup, type PolicyMode } from '../contract/config.ts';
 import type { MatchedRule } from '../contract/flow.ts';
+import { directPolicy } from '../contract/proxy-config.ts';
 import type { Metadata } from '../flow/metadata.ts';
 import type { Explanation, PassesOn, RuleEngine } from '../rule/rule-engine.ts';
 import type { MatchOptions, RuleMatch, RuleMatcher } from './policy.ts';

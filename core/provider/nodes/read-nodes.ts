@@ -1,5 +1,5 @@
 /** The contents of a proxy provider, in whatever form they came, to nodes. Pure. */
-import type { ProxyConfig } from '../../contract/config.ts';
+import type { ProxyConfig } from '../../contract/proxy-config.ts';
 import { ProblemList } from '../../profile/problem-list.ts';
 import { maxNodes } from '../../profile/provided-nodes.ts';
 import type { ProxyProvider } from '../../profile/provider-contents.ts';

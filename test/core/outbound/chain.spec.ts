@@ -1,6 +1,7 @@
 import net from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { GroupConfig, ProxyConfig } from '../../../core/contract/config.ts';
+import type { GroupConfig } from '../../../core/contract/config.ts';
+import type { ProxyConfig } from '../../../core/contract/proxy-config.ts';
 import type { Metadata } from '../../../core/flow/metadata.ts';
 import { ConfiguredPolicies } from '../../../core/outbound/configured-policies.ts';
 import { LastingPolicies } from '../../../core/outbound/lasting-policies.ts';

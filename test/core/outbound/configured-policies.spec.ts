@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Config, GroupConfig, ProxyConfig } from '../../../core/contract/config.ts';
+import type { Config, GroupConfig } from '../../../core/contract/config.ts';
+import type { ProxyConfig } from '../../../core/contract/proxy-config.ts';
 import { ConfiguredPolicies } from '../../../core/outbound/configured-policies.ts';
 import { LastingPolicies } from '../../../core/outbound/lasting-policies.ts';
 import { serversOf } from '../../../core/outbound/outbound-types.ts';

@@ -1,7 +1,7 @@
 import type net from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../core/base/clock.ts';
-import type { HttpProxyConfig } from '../../../core/contract/config.ts';
+import type { HttpProxyConfig } from '../../../core/contract/proxy-config.ts';
 import { httpLink } from '../../../core/outbound/http-link.ts';
 import { ProxyOutbound } from '../../../core/outbound/proxy-outbound.ts';
 import { Loopback, readAll } from '../net/loopback.ts';

@@ -1,6 +1,7 @@
 /** Policies that lead to one another by more ways than can be walked: what is asked of them comes to an end. */
 import { afterEach, describe, expect, test } from 'vitest';
-import type { GroupConfig, GroupType, ProxyConfig } from '../../../core/contract/config.ts';
+import type { GroupConfig, GroupType } from '../../../core/contract/config.ts';
+import type { ProxyConfig } from '../../../core/contract/proxy-config.ts';
 import { ConfiguredPolicies } from '../../../core/outbound/configured-policies.ts';
 import { PolicyGroup } from '../../../core/outbound/groups/policy-group.ts';
 import { LastingPolicies } from '../../../core/outbound/lasting-policies.ts';

@@ -4,7 +4,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../core/base/clock.ts';
-import type { TlsConfig } from '../../../core/contract/config.ts';
+import type { TlsConfig } from '../../../core/contract/proxy-config.ts';
 import type { ChainLink } from '../../../core/outbound/chain-link.ts';
 import { httpLink } from '../../../core/outbound/http-link.ts';
 import { ProxyOutbound } from '../../../core/outbound/proxy-outbound.ts';

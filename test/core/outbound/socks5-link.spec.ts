@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../core/base/clock.ts';
-import type { Socks5ProxyConfig } from '../../../core/contract/config.ts';
+import type { Socks5ProxyConfig } from '../../../core/contract/proxy-config.ts';
 import { ProxyOutbound } from '../../../core/outbound/proxy-outbound.ts';
 import { socks5Link } from '../../../core/outbound/socks5-link.ts';
 import { errnoOfEnd, Loopback, readAll } from '../net/loopback.ts';

@@ -1,7 +1,8 @@
 /** What windows see of nodes and groups, choose in them and have tested. */
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { GroupConfig, ProxyConfig } from '../../../core/contract/config.ts';
+import type { GroupConfig } from '../../../core/contract/config.ts';
 import { proxyRowSchema } from '../../../core/contract/proxies.ts';
+import type { ProxyConfig } from '../../../core/contract/proxy-config.ts';
 import { ConfiguredPolicies } from '../../../core/outbound/configured-policies.ts';
 import { LastingPolicies } from '../../../core/outbound/lasting-policies.ts';
 import type { OutboundServices } from '../../../core/outbound/outbound-types.ts';

@@ -6,7 +6,7 @@ import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import v8 from 'node:v8';
 import vm from 'node:vm';
-import type { TlsConfig } from '../../../core/contract/config.ts';
+import type { TlsConfig } from '../../../core/contract/proxy-config.ts';
 import { AnswerBatch, BatchReader } from '../../../core/dns/router/dns-batch.ts';
 import { encodeConnectRequest } from '../../../core/net/http-connect-request.ts';
 import { nativeLayer } from '../../../core/outbound/native-layer.ts';

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
-import type { ProxyConfig } from '../../../../core/contract/config.ts';
+import type { ProxyConfig } from '../../../../core/contract/proxy-config.ts';
 import { type Socks5Asked, serveSocks5 } from '../socks5-server.ts';
 
 export class ScriptedProxy {
