@@ -67,6 +67,8 @@ export class ProfileInForce {
   #owed: 'nothing' | 'apply' | 'read' = 'nothing';
   /** The profile that was in use when one was applied last. */
   #appliedId: string | undefined;
+  /** What was in use before a choice that has neither come into force nor been taken back, whichever change is to decide that. */
+  #before: string | undefined;
   #waits = false;
   /** `times` when the wait began: the same snapshot says nothing new. */
   #waitsSince = 0;
@@ -159,15 +161,11 @@ export class ProfileInForce {
   /** A choice that does not come into force is taken back: then the profile of before stays in use. */
   async use(id: string): Promise<void> {
     const { profiles } = this.#options;
-    let before: string | undefined;
-    const choose = async (): Promise<void> => {
-      before = this.#appliedId ?? idInUse(await profiles.list());
+    await this.#change(async () => {
+      const before = this.#appliedId ?? idInUse(await profiles.list());
       await profiles.use(id);
-    };
-    await this.#change(choose, 'read', async (caught) => {
-      const isRefused = this.#outcome.state === 'refused' && this.#profile.config !== undefined;
-      if (before !== undefined && before !== id && (isRefused || isCancelled(caught))) await this.#takeBack(before);
-    });
+      this.#before ??= before;
+    }, 'read');
   }
 
   /** Ends what is under way and waits: what was in force before stays, and is in use again when this resolves. */
@@ -179,6 +177,7 @@ export class ProfileInForce {
       if (this.#appliedId !== undefined && (this.#owed !== 'nothing' || used !== this.#appliedId))
         await this.#takeBack(this.#appliedId);
       this.#owed = 'nothing';
+      this.#before = undefined;
     });
   }
 
@@ -239,15 +238,8 @@ export class ProfileInForce {
     this.#settle(isOpen ? { state: 'pending' } : { state: 'refused', error: error.toData() });
   }
 
-  /**
-   * Carries out the intent, then brings about what is in use by then, if no newer change does that. `undo` hears why it did not come
-   * into force.
-   */
-  #change(
-    intent: () => Promise<void>,
-    owes: 'apply' | 'read',
-    undo: (caught: unknown) => Promise<void> = nothing,
-  ): Promise<void> {
+  /** Carries out the intent, then brings about what is in use by then, if no newer change does that. */
+  #change(intent: () => Promise<void>, owes: 'apply' | 'read'): Promise<void> {
     return this.#queue.run('profile', async (signal) => {
       const failure = await intent().then(
         () => undefined,
@@ -260,7 +252,7 @@ export class ProfileInForce {
       } catch (caught) {
         if (isSuperseded(caught)) throw caught;
         this.#owed = 'nothing';
-        await undo(caught);
+        await this.#takeBackChoice(caught);
         throw caught;
       }
       if (failure !== undefined) throw failure;
@@ -273,6 +265,16 @@ export class ProfileInForce {
     this.#owed = 'apply';
     await this.applyInTurn('when-mine', signal);
     this.#owed = 'nothing';
+    this.#before = undefined;
+  }
+
+  /** The change that was to bring a choice into force may be a later one than the choice. */
+  async #takeBackChoice(caught: unknown): Promise<void> {
+    const before = this.#before;
+    this.#before = undefined;
+    const isRefused = this.#outcome.state === 'refused' && this.#profile.config !== undefined;
+    if (before !== undefined && before !== idInUse(this.#profiles) && (isRefused || isCancelled(caught)))
+      await this.#takeBack(before);
   }
 
   async #takeBack(id: string): Promise<void> {

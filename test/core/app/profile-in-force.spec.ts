@@ -208,6 +208,24 @@ describe('the newest choice wins', () => {
     await expect(two).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
     expect([await activeId(), await stateOf(service)]).toEqual(['one', 'applied']);
   });
+
+  test.each(['before it is read', 'while its sets are handed over'] as const)(
+    'refused by a reload that has come %s, the profile of before is in use again',
+    async (moment) => {
+      const service = await connected();
+      helper.refuses = ({ logLevel }) => logLevel === 'info';
+      const gate = deferred<undefined>();
+      helper.gate = gate.promise;
+      const two = service.call('useProfile', { id: 'two' });
+      if (moment !== 'before it is read') await settle();
+      const reload = service.call('reloadProfile', {});
+      gate.resolve(undefined);
+      await expect(reload).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+      await expect(two).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+      expect([await activeId(), await stateOf(service)]).toEqual(['one', 'applied']);
+      expect(helper.applied.at(-1)).toEqual(configOf('one'));
+    },
+  );
 });
 
 test('the helper is told which profile it is', async () => {
