@@ -36,6 +36,13 @@ export interface MergedProfile {
 /** The entries of a map by their key; those without one that counts by a symbol. */
 type Pairs = Map<string | symbol, Pair<Node, Node | null>>;
 
+/** A map on its way to be merged into. */
+interface Target {
+  readonly pairs: Pairs;
+  /** The maps that it merges in. */
+  readonly sources: readonly NodeMap[];
+}
+
 interface Entry {
   readonly key: string;
   readonly way: OverrideWay;
@@ -50,6 +57,8 @@ const order: readonly OverrideWay[] = ['replace', 'patch', 'prepend', 'append'];
 
 export class OverrideMerge {
   readonly #texts: OverrideTexts;
+  /** Entries of maps that are merged in, by key. */
+  readonly #indexed = new Map<NodeMap, ReadonlyMap<string, Pair<Node, Node | null>>>();
   #isTold = false;
   #keys: ReadonlySet<string> = new Set();
 
@@ -85,18 +94,20 @@ export class OverrideMerge {
       // What stands twice is told by whoever reads it.
       pairs.set(text === undefined || text === '<<' || pairs.has(text) ? Symbol() : text, pair);
     }
+    const sources = own === undefined ? [] : [...this.#sourcesOf(own)];
     const entries = this.#entriesOf(patch, path, depth);
     if (depth === 0) this.#keys = new Set(entries.map(({ key }) => key));
     for (const way of order)
-      for (const entry of entries) if (entry.way === way) this.#apply(pairs, entry, childPath(path, entry.key), depth);
+      for (const entry of entries)
+        if (entry.way === way) this.#apply({ pairs, sources }, entry, childPath(path, entry.key), depth);
     merged.items = [...pairs.values()];
     return merged;
   }
 
-  #apply(pairs: Pairs, { key, way, at, value }: Entry, path: string, depth: number): void {
+  #apply({ pairs, sources }: Target, { key, way, at, value }: Entry, path: string, depth: number): void {
     const place = depth === 0 && !pairs.has(key) ? (this.#formerOf(pairs, key) ?? key) : key;
     const own = pairs.get(place);
-    const inherited = own === undefined ? this.#inherited(pairs.values(), key, 0) : undefined;
+    const inherited = own === undefined ? this.#inherited(sources, key) : undefined;
     const known = this.#texts.follow((own ?? inherited)?.value ?? null) ?? null;
     const patch = this.#texts.follow(value) ?? null;
     const put = (next: Node | null, keyAt: Node = at) => pairs.set(place, new Pair<Node, Node | null>(keyAt, next));
@@ -110,7 +121,7 @@ export class OverrideMerge {
       else if (patch !== null && !isNothing(patch)) put(this.#joinLists(known, patch, way), own?.key);
     } else if (isNothing(value)) {
       // What a map that is merged in says would show.
-      if (this.#inherited(pairs.values(), key, 0) === undefined) pairs.delete(place);
+      if (this.#inherited(sources, key) === undefined) pairs.delete(place);
       else put(value);
     } else put(value); // an alias of nothing, too: it is told when it is read
   }
@@ -150,24 +161,45 @@ export class OverrideMerge {
     return keys.find((written) => plainKey(written) === key || former.includes(plainKey(written)));
   }
 
-  /** The entry of a key in the maps that are merged in (`<<`). */
-  #inherited(
-    pairs: Iterable<Pair<Node, Node | null>>,
-    key: string,
-    depth: number,
-  ): Pair<Node, Node | null> | undefined {
-    if (depth > maxDepth) return undefined;
-    for (const { key: merge, value } of pairs) {
-      if (this.#keyText(merge)?.text !== '<<') continue;
-      for (const one of this.#mergedIn(value)) {
-        const source = this.#texts.follow(one) ?? null;
-        if (!isMap<Node, Node | null>(source) || !this.#texts.spend(1)) continue;
-        const own = source.items.find((pair) => this.#keyText(pair.key)?.text === key);
-        const found = own ?? this.#inherited(source.items, key, depth + 1);
-        if (found !== undefined) return found;
+  /** The entry of a key in maps that are merged in (`sources`), the first that has it. */
+  #inherited(sources: readonly NodeMap[], key: string): Pair<Node, Node | null> | undefined {
+    for (const source of sources) {
+      if (!this.#texts.spend(1)) {
+        this.#tellSize('', source);
+        return undefined;
       }
+      const found = this.#pairsOf(source).get(key);
+      if (found !== undefined) return found;
     }
     return undefined;
+  }
+
+  /** The maps that a map merges in (`<<`), and those that they do, each once: those that count first come first. */
+  #sourcesOf(map: NodeMap, depth = 0, found = new Set<NodeMap>()): ReadonlySet<NodeMap> {
+    if (depth > maxDepth) return found;
+    for (const { key, value } of map.items) {
+      const { text, isPlain } = this.#keyText(key) ?? {};
+      if (text !== '<<' || isPlain !== true) continue;
+      for (const one of this.#mergedIn(value)) {
+        const source = this.#texts.follow(one) ?? null;
+        if (!isMap<Node, Node | null>(source) || found.has(source) || !this.#texts.spend(1)) continue;
+        found.add(source);
+        this.#sourcesOf(source, depth + 1, found);
+      }
+    }
+    return found;
+  }
+
+  #pairsOf(map: NodeMap): ReadonlyMap<string, Pair<Node, Node | null>> {
+    const known = this.#indexed.get(map);
+    if (known !== undefined) return known;
+    const pairs = new Map<string, Pair<Node, Node | null>>();
+    for (const pair of map.items) {
+      const text = this.#keyText(pair.key)?.text;
+      if (text !== undefined && !pairs.has(text)) pairs.set(text, pair);
+    }
+    this.#indexed.set(map, pairs);
+    return pairs;
   }
 
   /** Its own keys and those of maps that it merges in (`<<`); own ones count. */
@@ -179,6 +211,7 @@ export class OverrideMerge {
     const entries: Entry[] = [];
     const known = new Set<string>();
     const merged: Node[] = [];
+    const isNew = distinct();
     for (const { key, value } of map.items) {
       const { text, isPlain } = this.#keyText(key) ?? {};
       if (text === undefined) this.#error(path, 'YAML_KEY_TYPE', {}, undefined, key);
@@ -186,7 +219,9 @@ export class OverrideMerge {
       else if (known.has(text)) this.#error(path, 'KEY_TWICE', { key: clip(text) }, 'ONCE', key);
       else {
         known.add(text);
-        entries.push(this.#entryOf(text, key, value, path === ''));
+        const entry = this.#entryOf(text, key, value, path === '');
+        entries.push(entry);
+        isNew(entry);
       }
     }
     for (const one of merged) {
@@ -194,7 +229,7 @@ export class OverrideMerge {
       const isMerged = isMap<Node, Node | null>(source) && depth < maxDepth;
       if (!isMerged) this.#error(path, 'YAML_MERGE', {}, undefined, one);
       for (const entry of isMerged ? this.#entriesOf(source, path, depth + 1) : [])
-        if (!entries.some(({ key, way }) => key === entry.key && way === entry.way)) entries.push(entry);
+        if (isNew(entry)) entries.push(entry);
     }
     return entries;
   }
@@ -252,6 +287,12 @@ export class OverrideMerge {
     const problem = problemOf('error', path, code, values, hint);
     this.#texts.report(costsItself.has(code) ? { ...problem, leftOut: true } : problem, at?.range?.[0] ?? 0);
   }
+}
+
+/** Whether an entry is the first of its key and way. */
+function distinct(): (entry: Entry) => boolean {
+  const seen = new Set<string>();
+  return ({ key, way }) => seen.size < seen.add(`${way} ${key}`).size;
 }
 
 /** Items of a list; one value alone is a list of itself, as most lists may be written. */

@@ -1,7 +1,9 @@
 /** What an override does to a profile, and where its mistakes are told. */
 import { expect, test } from 'vitest';
+import { isAlias, parseDocument } from 'yaml';
 import { maxOverrideBytes } from '../../../core/contract/profile-editing.ts';
 import { parseOverrideKey } from '../../../core/profile/override-key.ts';
+import { OverrideMerge } from '../../../core/profile/override-merge.ts';
 import { loadProfile } from '../../../core/profile/profile-loader.ts';
 
 const base = `mixed-port: 7890
@@ -161,4 +163,47 @@ test('aliases that expand without end are bounded', () => {
     expect(config).toBeUndefined();
     expect(problems.some(({ code }) => code === 'YAML_EXPANDS')).toBe(true);
   }
+});
+
+/** Looks at nodes that a merge takes. */
+function workOf(profile: string, override: string): number {
+  const documents = [parseDocument(profile), parseDocument(override)];
+  let looks = 0;
+  const texts = {
+    follow: (node: Parameters<OverrideMerge['merge']>[0]) => {
+      looks += 1;
+      return isAlias(node) ? documents.map((document) => node.resolve(document)).find((found) => found) : node;
+    },
+    spend: () => true,
+    report: ({ message }: { message: string }) => expect.unreachable(message),
+  };
+  const [below, above] = documents;
+  new OverrideMerge(texts).merge(below?.contents ?? null, above?.contents ?? null);
+  return looks;
+}
+
+const keys = (count: number, word: string) => Array.from({ length: count }, (_, i) => `  ${word}${i}: ${i}\n`).join('');
+
+test.each<[string, (count: number) => [string, string]]>([
+  [
+    'keys of a map that merges another one in',
+    (n) => [`x: &x\n${keys(n, 'a')}hosts:\n  <<: *x\n`, `hosts:\n${keys(n, 'b')}`],
+  ],
+  ['keys of its own', (n) => [`hosts:\n${keys(n, 'a')}`, `hosts:\n${keys(n, 'b')}`]],
+  ['keys that both have', (n) => [`x: &x\n${keys(n, 'a')}hosts:\n  <<: *x\n`, `hosts:\n${keys(n, 'a')}`]],
+  ['keys that are taken out', (n) => [`hosts:\n${keys(n, 'a')}`, `hosts:\n${keys(n, 'b').replaceAll(/\d+$/gm, '')}`]],
+  ['keys that an override merges in', (n) => ['', `x: &x\n${keys(n, 'a')}hosts:\n  <<: *x\n${keys(n, 'b')}`]],
+])('%s: twice as many are twice the work', (_, texts) => {
+  expect(workOf(...texts(800)) / workOf(...texts(400))).toBeLessThan(2.2);
+});
+
+test('a map that is merged in by a thousand million ways is looked into once', () => {
+  const ways = (count: number) =>
+    Array.from({ length: count }, (_, i) => `m${i + 1}: &m${i + 1}\n  <<: [*m${i}, *m${i}]\n`).join('');
+  const rows = `m0: &m0\n  deep.example: 192.0.2.7\n${ways(30)}`;
+  const { config } = merged(
+    'hosts: {deep.example: null, own.example: 192.0.2.8}\n',
+    `${rows}hosts:\n  <<: *m30\n${base}`,
+  );
+  expect(Object.keys(config.dns.hosts)).toEqual(['own.example']);
 });
