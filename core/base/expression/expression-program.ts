@@ -1,5 +1,7 @@
 /** A regular expression as the steps that a search takes. */
-import { type CharTest, type Expression, ExpressionError, parseExpression } from './expression-syntax.ts';
+
+import type { CharTest } from './expression-characters.ts';
+import { type Expression, ExpressionError, parseExpression } from './expression-syntax.ts';
 
 /** Steps of one expression, and parts of it that are put into steps, repeated ones each time. */
 const maxProgram = 5_000;

@@ -2,8 +2,10 @@
  * A search in one text. Each step is known by its place in the program and in the text, so none is taken twice in one round: without
  * back-references, what did not lead to a match once does not by another way either. Steps are counted, look-around included.
  */
+
+import { isWord } from './expression-characters.ts';
 import type { Place, Program, Step } from './expression-program.ts';
-import { ExpressionError, isWord } from './expression-syntax.ts';
+import { ExpressionError } from './expression-syntax.ts';
 
 /** Steps times places of the text; each takes four bytes. */
 const maxStates = 2_000_000;

@@ -1,10 +1,16 @@
 /**
  * Reads a regular expression in the syntax of .NET, as Clash's filters have it, into a tree. Back-references, conditions, atomic and
- * balancing groups are refused.
+ * balancing groups are refused. What a character is, is known by `expression-characters.ts`.
  */
-
-/** Whether a code point is meant; `ignoreCase` is settled already. */
-export type CharTest = (code: number) => boolean;
+import {
+  type CharTest,
+  classes,
+  controls,
+  literalTest,
+  posixClasses,
+  propertyTest,
+  rangeTest,
+} from './expression-characters.ts';
 
 export type Expression =
   /** `cost`: how many tests of characters it is; absent for one. */
@@ -269,18 +275,9 @@ class Parser {
     const found = /^\{(\^?)(\w+)\}/.exec(this.#rest());
     if (found === null) throw new ExpressionError('\\p without its name');
     this.#at += found[0].length;
-    const name = found[2] ?? '';
-    const script = name.replace(/^Is/, '');
-    for (const written of [name, `Script=${name}`, `Script=${script}`, script]) {
-      try {
-        const expression = new RegExp(`^\\p{${written}}$`, 'u');
-        const wanted = (found[1] === '^') === negated;
-        return (code) => expression.test(String.fromCodePoint(code)) === wanted;
-      } catch {
-        // Not by this name.
-      }
-    }
-    throw new ExpressionError(`the class ${name} is not known`);
+    const test = propertyTest(found[2] ?? '', (found[1] === '^') === negated);
+    if (test === undefined) throw new ExpressionError(`the class ${found[2]} is not known`);
+    return test;
   }
 
   #charClass(): { readonly test: CharTest; readonly cost: number } {
@@ -333,17 +330,13 @@ class Parser {
   }
 
   #literal(character: string): CharTest {
-    const code = character.codePointAt(0) ?? 0;
-    if (!this.#flags.ignoreCase) return (other) => other === code;
-    const forms = new Set(casesOf(code));
-    return (other) => forms.has(other);
+    return literalTest(character, this.#flags.ignoreCase);
   }
 
   #range(low: string, high: string): CharTest {
-    const [from, to] = [low.codePointAt(0) ?? 0, high.codePointAt(0) ?? 0];
-    if (from > to) throw new ExpressionError('a range whose ends are the wrong way round');
-    const within = (code: number): boolean => code >= from && code <= to;
-    return this.#flags.ignoreCase ? (code) => casesOf(code).some(within) : within;
+    const test = rangeTest(low, high, this.#flags.ignoreCase);
+    if (test === undefined) throw new ExpressionError('a range whose ends are the wrong way round');
+    return test;
   }
 
   #rest(): string {
@@ -380,50 +373,3 @@ const looks = [
   ['<=', true, true],
   ['<!', true, false],
 ] as const;
-
-/** What is a letter in both cases. */
-function casesOf(code: number): number[] {
-  const text = String.fromCodePoint(code);
-  return [text, text.toLowerCase(), text.toUpperCase()].flatMap((form) => {
-    const only = form.codePointAt(0) ?? code;
-    // A letter whose other case is two letters has none here.
-    return form.length === (only > 0xff_ff ? 2 : 1) ? [only] : [];
-  });
-}
-
-const by =
-  (expression: RegExp): CharTest =>
-  (code) =>
-    expression.test(String.fromCodePoint(code));
-
-const classes: Readonly<Record<string, CharTest>> = {
-  d: by(/^\p{Nd}$/u),
-  D: by(/^\P{Nd}$/u),
-  w: by(/^[\p{L}\p{Mn}\p{Nd}\p{Pc}]$/u),
-  W: by(/^[^\p{L}\p{Mn}\p{Nd}\p{Pc}]$/u),
-  s: by(/^\s$/u),
-  S: by(/^\S$/u),
-};
-export const isWord: CharTest = (code) => classes['w']?.(code) === true;
-
-const posixClasses: Readonly<Record<string, CharTest>> = {
-  alnum: by(/^[a-z\d]$/i),
-  alpha: by(/^[a-z]$/i),
-  digit: by(/^\d$/),
-  lower: by(/^[a-z]$/),
-  upper: by(/^[A-Z]$/),
-  punct: by(/^[!-/:-@[-`{-~]$/),
-  space: by(/^\s$/),
-  word: by(/^\w$/),
-  xdigit: by(/^[\da-f]$/i),
-};
-
-const controls: Readonly<Record<string, string>> = {
-  t: '\t',
-  n: '\n',
-  r: '\r',
-  f: '\f',
-  v: '\v',
-  a: '\x07',
-  e: '\x1b',
-};
