@@ -13,7 +13,7 @@ import type { AddressRequest } from './allocation-queue.ts';
 import { loadedEntries, tickInterval } from './fake-ip-load.ts';
 import { type AskedName, Entry, type Mapping, type PoolStore } from './fake-ip-mapping.ts';
 import { FakeIpRange } from './fake-ip-range.ts';
-import { connectedRest, restEnd, stateOf } from './fake-ip-reuse.ts';
+import { lossIsRecent, restEnd, stateOf } from './fake-ip-reuse.ts';
 import { FakeIpStatistics } from './fake-ip-statistics.ts';
 import { FakeIpTable } from './fake-ip-table.ts';
 import { type FakeIpHealth, FakeIpTrouble } from './fake-ip-trouble.ts';
@@ -153,7 +153,8 @@ export class FakeIpPool {
     const entry = this.#table.at(ip);
     if (entry === undefined) return false;
     const now = this.#clock.now();
-    return entry.formerUntil > now || (this.#lossIsRecent(now) && entry.firstSeen >= this.#store.lostAt);
+    const { lostAt } = this.#store;
+    return entry.formerUntil > now || (lossIsRecent(lostAt, now) && entry.firstSeen >= lostAt);
   }
 
   /** Whether it may hold it as this name's. */
@@ -163,7 +164,7 @@ export class FakeIpPool {
     const now = this.#clock.now();
     const entry = this.#table.atSlot(slot);
     if (entry !== undefined && entry.former === name && entry.formerUntil > now) return true;
-    return this.#lossIsRecent(now) && this.#table.isNearHome(name, slot);
+    return lossIsRecent(this.#store.lostAt, now) && this.#table.isNearHome(name, slot);
   }
 
   /** A flow came to an address without a mapping: for a day only the name whose home it is can get it. */
@@ -180,7 +181,7 @@ export class FakeIpPool {
     return this.#clock.now() - entry.workedAt < recently;
   }
 
-  /** Retires every mapping that is not pinned; answers how many. Rested ones are forgotten at once. */
+  /** Retires every mapping that is not pinned; returns how many. Rested ones are forgotten at once. */
   flush(): number {
     return this.#retire(this.#table.entries().filter((entry) => !entry.pinned));
   }
@@ -199,7 +200,7 @@ export class FakeIpPool {
     this.#retire(this.#table.entries());
   }
 
-  /** Keeps addresses for their names for ever, or no longer; answers how many have changed. Throws FAKE_IP_STORE. */
+  /** Keeps addresses for their names for ever, or no longer; returns how many have changed. Throws FAKE_IP_STORE. */
   pin(addresses: readonly Ip[], pinned: boolean): number {
     const entries = this.#table.entriesAt(addresses).filter((entry) => entry.pinned !== pinned);
     this.#change(entries, pinned ? { pinned, retired: false } : { pinned });
@@ -304,7 +305,7 @@ export class FakeIpPool {
     return { entry, former };
   }
 
-  /** Stores what was created and what is overdue; when that fails, undoes the former in memory and answers why. */
+  /** Stores what was created and what is overdue; when that fails, undoes the former in memory and returns why. */
   #storeAll(created: readonly Created[], overdue: ReadonlySet<Entry>, now: number): AppError | undefined {
     try {
       this.#store.put([...created.map(({ entry }) => entry), ...overdue]);
@@ -321,10 +322,6 @@ export class FakeIpPool {
     for (const entry of overdue) this.#statistics.saved(entry);
     for (const { entry } of created) this.#announce(entry);
     return undefined;
-  }
-
-  #lossIsRecent(now: number): boolean {
-    return this.#store.lostAt > 0 && now - this.#store.lostAt < connectedRest;
   }
 
   #forget(entry: Entry): void {

@@ -15,6 +15,9 @@ export const pressureRest = 60_000;
 export const restEnd = (usage: Pick<Usage, 'lastAnswered' | 'lastConnected'>): number =>
   lastUse(usage) + (usage.lastConnected === 0 ? askedRest : connectedRest);
 
+/** Whether programs may still hold addresses of a table that was lost then (0 = never). Unix time in milliseconds. */
+export const lossIsRecent = (lostAt: number, now: number): boolean => lostAt > 0 && now - lostAt < connectedRest;
+
 /** What of a mapping decides its reuse. */
 export interface Usage {
   /** Whose share of the range it is. */
