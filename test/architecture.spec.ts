@@ -287,18 +287,13 @@ describe('style', () => {
     ).toEqual([]);
   });
 
-  test('tests mirror paths: test/core/x/y.spec.ts tests core/x/y.ts', () => {
+  test('tests mirror paths: test/core/x/y.spec.ts and y.SUBJECT.spec.ts test core/x/y.ts', () => {
     const existing = new Set(sources.map((file) => file.path));
     const wrong = readSources(['test/core'])
       .map((file) => file.path)
       .filter((file) => /\.spec\.tsx?$/.test(file))
       .filter((file) => {
-        const target = file
-          .replace(/^test\//, '')
-          .replace(
-            /(?:\.(?:netns|property|peer|kill|power-cut|odd-servers|mistakes|tolerance|kinds|limits))?\.spec\.tsx?$/,
-            '',
-          );
+        const target = file.replace(/^test\//, '').replace(/(?:\.[a-z0-9-]+)?\.spec\.tsx?$/, '');
         return !existing.has(`${target}.ts`) && !existing.has(`${target}.tsx`);
       });
     expect(wrong).toEqual([]);

@@ -1,5 +1,5 @@
 /** `mirage dns-mode`: how names are answered, and by whose choice. */
-import type { DnsMode } from '../contract/config.ts';
+import type { DnsMode } from '../contract/dns-config.ts';
 import type { Snapshot } from '../contract/status.ts';
 import { type CommandContext, type GlobalOptions, withHelper } from './command-context.ts';
 

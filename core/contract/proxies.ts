@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { balanceStrategies, groupTestSchema, groupTypes } from './config.ts';
 import { errorCodes } from './error.ts';
 import { policyWays } from './flow.ts';
-import { type ProxyConfig } from './proxy-config.ts';
+import type { ProxyConfig } from './proxy-config.ts';
 
 /** Tests of a node that are remembered for an address. */
 export const maxDelayHistory = 10;

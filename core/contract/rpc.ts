@@ -3,8 +3,9 @@
  * are derived from it: a new method is one row here and one handler in the helper.
  */
 import { z } from 'zod';
-import { configSchema, dnsModes, policyModes, ruleSchema, ruleTypes } from './config.ts';
+import { configSchema, policyModes, ruleSchema, ruleTypes } from './config.ts';
 import { dnsRowSchema, mappingRowSchema } from './dns.ts';
+import { dnsModes } from './dns-config.ts';
 import { connectionRowSchema, policyWays, ruleTraceSchema } from './flow.ts';
 import { logRowSchema } from './log.ts';
 import { proxyRowSchema } from './proxies.ts';

@@ -1,7 +1,8 @@
 /** The small state that every viewer holds whole: the snapshot. Tables are topics, not part of it. */
 import { z } from 'zod';
 import { causeSchema } from './causes.ts';
-import { dnsModes, policyModes } from './config.ts';
+import { policyModes } from './config.ts';
+import { dnsModes } from './dns-config.ts';
 import { errorDataSchema } from './error.ts';
 import { severities, type WarningCode, warningTexts } from './warning-texts.ts';
 

@@ -6,7 +6,7 @@ import { type Ip, parseIp } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { isLoopbackName } from '../base/special-names.ts';
-import type { DnsConfig, UpstreamConfig } from '../contract/config.ts';
+import type { DnsConfig, UpstreamConfig } from '../contract/dns-config.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import type { Network } from '../flow/metadata.ts';
 import type { StreamDialer } from '../outbound/dialer.ts';

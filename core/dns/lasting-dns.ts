@@ -4,7 +4,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { Ip } from '../base/address.ts';
-import type { DnsMode } from '../contract/config.ts';
+import type { DnsMode } from '../contract/dns-config.ts';
 import { AnswerMemory } from './resolver/answer-memory.ts';
 import type { DnsModeNow } from './router/name-ways.ts';
 import type { AnswerJudge } from './upstream/answer-suspicion.ts';

@@ -6,7 +6,7 @@ import { AppError } from '../base/app-error.ts';
 import { parseCidr } from '../base/cidr.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
-import type { DnsConfig, UpstreamConfig } from '../contract/config.ts';
+import type { DnsConfig, UpstreamConfig } from '../contract/dns-config.ts';
 import type { StreamDialer } from '../outbound/dialer.ts';
 import type { LastingDns } from './lasting-dns.ts';
 import { AliasResolver } from './resolver/alias-resolver.ts';

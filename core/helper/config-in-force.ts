@@ -93,7 +93,7 @@ export class ConfigInForce {
 
   selectProxy(choice: Params<'selectProxy'>, caller: number): Result<'selectProxy'> {
     const { tunnel, choices } = this.#options;
-    const result = tunnel.selectProxy(choice);
+    const result = tunnel.proxies.select(choice);
     const uid = this.#active.uid ?? caller;
     this.#remembered.write('STATE_NOT_SAVED', () => choices.choose(uid, choice.group, choice.member));
     return result;
@@ -153,8 +153,8 @@ export class ConfigInForce {
     const { dnsMode, mode } = this.#remembered.switchesOf(uid);
     // Before its groups lead anybody anywhere, but not while those of another user do.
     const useOwn = (): void => {
-      if (this.#active.uid !== uid) tunnel.useChoices(this.#choicesOf(uid));
-      tunnel.setMode(mode);
+      if (this.#active.uid !== uid) tunnel.proxies.useChoices(this.#choicesOf(uid));
+      tunnel.modes.chooseMode(mode);
     };
     // Rules of the same text are others in another profile.
     const isOther = this.#active.uid !== uid || this.#active.profile !== profile;
@@ -168,7 +168,7 @@ export class ConfigInForce {
       useOwn();
     }
     this.#active = { uid, profile, config: next };
-    await tunnel.setDnsMode(dnsMode);
+    tunnel.modes.chooseDnsMode(dnsMode);
     setLogLevel(next.config.logLevel);
     await tunnel.setMixed(true);
     this.#changed();

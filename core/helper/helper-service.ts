@@ -64,14 +64,16 @@ export class HelperService {
       renewLease: (_params, caller) => this.#renewLease(caller),
       applyConfig: (params, caller) => this.#configs.apply(params, caller.uid),
       putBlob: (params, caller) => this.#putBlob(params, caller),
-      listRules: (_params, caller) => (this.#maySeeRules(caller.uid) ? options.tunnel.rules() : []),
+      listRules: (_params, caller) => (this.#maySeeRules(caller.uid) ? options.tunnel.inspector.rules() : []),
       switchRule: (params, caller) => this.#ownOnly(caller, () => this.#switchRule(params)),
       selectProxy: (params, caller) => this.#ownOnly(caller, () => this.#configs.selectProxy(params, caller.uid)),
-      testProxies: (params, caller) => this.#ownOnly(caller, () => options.tunnel.testProxies(params, caller.uid)),
-      stopTests: (_params, caller) => this.#ownOnly(caller, () => ({ stopped: options.tunnel.stopTests() })),
+      testProxies: (params, caller) => this.#ownOnly(caller, () => options.tunnel.proxies.test(params, caller.uid)),
+      stopTests: (_params, caller) => this.#ownOnly(caller, () => ({ stopped: options.tunnel.proxies.stopTests() })),
       closeFlows: (params, caller) => this.#closeFlows(params, caller),
-      testRule: (params, caller) => this.#ownOnly(caller, () => options.tunnel.testRule(params, caller.signal)),
-      dnsQuery: (params, caller) => this.#ownOnly(caller, () => options.tunnel.dnsQuery(params, caller.signal)),
+      testRule: (params, caller) =>
+        this.#ownOnly(caller, () => options.tunnel.inspector.testRule(params, caller.signal)),
+      dnsQuery: (params, caller) =>
+        this.#ownOnly(caller, () => options.tunnel.inspector.dnsQuery(params, caller.signal)),
       flushDnsCache: (_params, caller) => this.#ownOnly(caller, () => ({ answers: options.tunnel.flushDnsCache() })),
       flushFakeIp: (_params, caller) => this.#ownOnly(caller, () => ({ retired: options.tunnel.flushFakeIp() })),
       changeMappings: ({ addresses, action }, caller) =>
@@ -155,7 +157,7 @@ export class HelperService {
 
   /** However many are switched, all rules are looked through once in a while. */
   #switchRule(wanted: Params<'switchRule'>): Result<'switchRule'> {
-    const changed = this.#options.tunnel.switchRule(wanted);
+    const changed = this.#options.tunnel.inspector.switchRule(wanted);
     if (changed) this.#cancelSaving ??= this.#options.clock.after(savingMs, () => this.saveRules());
     return { changed };
   }
@@ -264,8 +266,8 @@ export class HelperService {
     await tunnel.machine.setSwitches({ systemDns, autoRoute });
     this.#remembered.setSwitches(uid, { ...before, systemDns, autoRoute });
     if (this.#configs.uid === undefined || this.#configs.uid === uid) {
-      await tunnel.setDnsMode(dnsMode);
-      tunnel.setMode(mode);
+      tunnel.modes.chooseDnsMode(dnsMode);
+      tunnel.modes.chooseMode(mode);
     }
     this.#remembered.setSwitches(uid, { systemDns, autoRoute, dnsMode, mode });
     this.#remembered.save(ownership.owner);
@@ -340,8 +342,8 @@ export class HelperService {
       mine: ownership.owner === null || ownership.owner.uid === caller.uid,
       systemDns: switches.systemDns,
       autoRoute: switches.autoRoute,
-      dnsMode: tunnel.dnsMode(),
-      mode: tunnel.mode(),
+      dnsMode: tunnel.modes.dnsMode(),
+      mode: tunnel.modes.mode(),
       mixed: tunnel.mixed,
       config: {
         hash,
@@ -350,7 +352,7 @@ export class HelperService {
         rules: config.rules.length,
         strictRoute: config.tun.strictRoute,
       },
-      fakeIp: tunnel.fakeIp(),
+      fakeIp: tunnel.inspector.fakeIp(),
       warnings: health.warnings(),
       changes: changes(),
     };
@@ -359,9 +361,9 @@ export class HelperService {
   #watch(changed: () => void): () => void {
     const { clock, tunnel } = this.#options;
     const unwatch = this.changed.on(changed);
-    let told = tunnel.fakeIp();
+    let told = tunnel.inspector.fakeIp();
     const cancel = clock.every(recountMs, () => {
-      const { used, unknown, recovered } = tunnel.fakeIp();
+      const { used, unknown, recovered } = tunnel.inspector.fakeIp();
       if (used === told.used && unknown === told.unknown && recovered === told.recovered) return;
       told = { ...told, used, unknown, recovered };
       changed();

@@ -2,7 +2,8 @@
 import { rmSync } from 'node:fs';
 import { z } from 'zod';
 import { replaceFile } from '../base/replace-file.ts';
-import { dnsModes, policyModes } from '../contract/config.ts';
+import { policyModes } from '../contract/config.ts';
+import { dnsModes } from '../contract/dns-config.ts';
 import { type Owner, ownerSchema } from '../contract/status.ts';
 import type { ProcessIdentity } from '../system/process-identity.ts';
 import { readPrivateFile, setAside } from './private-file.ts';

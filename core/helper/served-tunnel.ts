@@ -1,11 +1,14 @@
 /** What the helper's methods need of the tunnel; `core/tunnel` has the real one, tests a double. */
 import type { Emitter } from '../base/emitter.ts';
-import type { Config, DnsMode, PolicyMode } from '../contract/config.ts';
-import type { ConnectionRow, RuleTrace } from '../contract/flow.ts';
-import type { Params, Result, RuleRow } from '../contract/rpc.ts';
+import type { Config } from '../contract/config.ts';
+import type { ConnectionRow } from '../contract/flow.ts';
+import type { Params } from '../contract/rpc.ts';
 import type { Snapshot, TunnelState } from '../contract/status.ts';
 import type { KnownRules } from '../rule/known-rules.ts';
 import type { RuleSets } from '../rule/rule-set.ts';
+import type { Inspector } from '../tunnel/inspector.ts';
+import type { ModeSwitches } from '../tunnel/mode-switches.ts';
+import type { PolicyDesk } from '../tunnel/policy-desk.ts';
 import type { TunnelSwitches } from '../tunnel/tunnel-machine.ts';
 
 export interface ServedMachine {
@@ -33,36 +36,19 @@ export interface ServedTunnel {
   reload(config: Config, sets: RuleSets, prepare: () => void, known?: KnownRules): Promise<void>;
   /** Whether the mixed port of the configuration in force listens. A port that is taken is a warning, not an error. */
   setMixed(on: boolean): Promise<void>;
-  fakeIp(): Snapshot['fakeIp'];
-  /** In force, and whether it was chosen by switch instead of by the profile. */
-  dnsMode(): Snapshot['dnsMode'];
-  /** Instead of the profile's; null = as the profile says. */
-  setDnsMode(mode: DnsMode | null): Promise<void>;
-  /** In force, and whether it was chosen by switch instead of by the profile. */
-  mode(): Snapshot['mode'];
-  /** Instead of the profile's; null = as the profile says. Open flows keep their way. */
-  setMode(mode: PolicyMode | null): void;
-  /** What a user has chosen in groups, and nothing else. */
-  useChoices(choices: ReadonlyMap<string, string>): void;
-  /** Throws POLICY_UNKNOWN or POLICY_NOT_CHOSEN. */
-  selectProxy(choice: Params<'selectProxy'>): Result<'selectProxy'>;
-  /** Begins tests for a user. Throws POLICY_UNKNOWN. */
-  testProxies(wanted: Params<'testProxies'>, uid: number): Result<'testProxies'>;
-  /** Ends those that `testProxies` has begun; answers how many. */
-  stopTests(): number;
-  /** Forgets the answers of upstreams; answers how many. */
+  /** What people ask about what is in force. */
+  readonly inspector: Pick<Inspector, keyof Inspector>;
+  /** Groups and nodes: what is chosen and tested. */
+  readonly proxies: Pick<PolicyDesk, 'useChoices' | 'select' | 'test' | 'stopTests'>;
+  readonly modes: Pick<ModeSwitches, keyof ModeSwitches>;
+  /** Forgets the answers of upstreams; returns how many. */
   flushDnsCache(): number;
-  /** Retires every mapping that is not pinned; answers how many. */
+  /** Retires every mapping that is not pinned; returns how many. */
   flushFakeIp(): number;
-  /** Answers how many of the addresses had a mapping that was changed. */
+  /** Returns how many of the addresses had a mapping that was changed. */
   changeMappings(addresses: readonly string[], action: Params<'changeMappings'>['action']): number;
-  rules(): RuleRow[];
   /** Which rules are switched off, and what they have counted. */
   knownRules(): KnownRules;
-  /** Returns whether the rule there is still that one. */
-  switchRule(wanted: Params<'switchRule'>): boolean;
-  testRule(question: Params<'testRule'>, signal: AbortSignal): Promise<RuleTrace>;
-  dnsQuery(question: Params<'dnsQuery'>, signal: AbortSignal): Promise<Result<'dnsQuery'>>;
-  /** Ends the live flows of which `which` is true; answers how many. */
+  /** Ends the live flows of which `which` is true; returns how many. */
   closeFlows(which: (row: ConnectionRow) => boolean): number;
 }

@@ -1,7 +1,8 @@
 /** Compares two effective configurations, by what people call things in a profile. Pure; what it tells is bounded. */
 
-import { type Config, type RuleConfig, type UpstreamConfig, upstreamSchema } from '../contract/config.ts';
+import type { Config, RuleConfig } from '../contract/config.ts';
 import { type Changes, type ConfigDiff, type KeyChange, maxKeys, maxTold, type Some } from '../contract/config-diff.ts';
+import { type UpstreamConfig, upstreamSchema } from '../contract/dns-config.ts';
 import { ruleText } from '../rule/rule-text.ts';
 
 /** Characters of a value that are told. */

@@ -1,6 +1,7 @@
 /** The `dns` section of a profile: the fake addresses, who gets real ones, and who is asked. */
 import { type Cidr, formatCidr, parseCidr } from '../base/cidr.ts';
-import { type DnsConfig, type DnsMode, defaultConfig, type UpstreamConfig } from '../contract/config.ts';
+import { defaultConfig } from '../contract/config.ts';
+import type { DnsConfig, DnsMode, UpstreamConfig } from '../contract/dns-config.ts';
 import { profileNotes } from '../contract/profile-notes.ts';
 import { readFakeIpFilter } from './fake-ip-filter-section.ts';
 import { readFakeRange, readFakeRange6 } from './fake-ranges.ts';

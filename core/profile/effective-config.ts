@@ -1,13 +1,7 @@
 /** Fills in what a profile does not say, so that the helper is handed a whole configuration. */
-import {
-  type Config,
-  type DnsConfig,
-  defaultConfig,
-  type GroupConfig,
-  type MixedConfig,
-  type RuleConfig,
-} from '../contract/config.ts';
-import { type ProxyConfig } from '../contract/proxy-config.ts';
+import { type Config, defaultConfig, type GroupConfig, type MixedConfig, type RuleConfig } from '../contract/config.ts';
+import type { DnsConfig } from '../contract/dns-config.ts';
+import type { ProxyConfig } from '../contract/proxy-config.ts';
 import type { DnsSection } from './dns-section.ts';
 import type { TunSection } from './tun-section.ts';
 

@@ -1,6 +1,6 @@
 /** `fake-ip-filter` and its mode: which names get real answers. */
 import { domainPatternProblem } from '../base/domain.ts';
-import type { FakeIpFilterConfig } from '../contract/config.ts';
+import type { FakeIpFilterConfig } from '../contract/dns-config.ts';
 import { fillText, problemTexts } from '../contract/problem-texts.ts';
 import { parseRule } from '../rule/rule-parser.ts';
 import { clip } from './clip.ts';

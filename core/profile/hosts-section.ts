@@ -2,7 +2,7 @@
 import { parseIp } from '../base/address.ts';
 import { comparableDomain, DomainTrie, domainPatternProblem } from '../base/domain.ts';
 import { domainNameProblem } from '../base/domain-name.ts';
-import type { DnsConfig } from '../contract/config.ts';
+import type { DnsConfig } from '../contract/dns-config.ts';
 import { clip } from './clip.ts';
 import { YamlMap } from './yaml-map.ts';
 import type { YamlValue } from './yaml-value.ts';

@@ -2,7 +2,8 @@
 import { parseIp } from '../base/address.ts';
 import { type Cidr, cidrContains, parseCidr } from '../base/cidr.ts';
 import { domainPatternProblem } from '../base/domain.ts';
-import { type DnsConfig, defaultConfig, type UpstreamConfig } from '../contract/config.ts';
+import { defaultConfig } from '../contract/config.ts';
+import type { DnsConfig, UpstreamConfig } from '../contract/dns-config.ts';
 import { fillText, laterCodes, problemTexts } from '../contract/problem-texts.ts';
 import { profileNotes } from '../contract/profile-notes.ts';
 import { clip } from './clip.ts';

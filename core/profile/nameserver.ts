@@ -5,7 +5,7 @@ import { comparableDomain } from '../base/domain.ts';
 import { domainNameProblem } from '../base/domain-name.ts';
 import { parseScopedIp, type ScopedIp } from '../base/scoped-address.ts';
 import { endsInNumber } from '../base/special-names.ts';
-import type { UpstreamConfig } from '../contract/config.ts';
+import type { UpstreamConfig } from '../contract/dns-config.ts';
 import type { ProblemCode, ProblemValues } from '../contract/problem-texts.ts';
 
 export interface NameserverNote {

@@ -1,5 +1,6 @@
 /** Which sets the rules of a profile name, and what of them there is: the `sets` of a configuration. */
-import { type DnsConfig, mostRulesTogether, type RuleConfig } from '../contract/config.ts';
+import { mostRulesTogether, type RuleConfig } from '../contract/config.ts';
+import type { DnsConfig } from '../contract/dns-config.ts';
 import type { ProblemCode } from '../contract/problem-texts.ts';
 import { maxSets, type SetConfig, type SetRuleType, setNameOf, setRuleTypes } from '../contract/sets.ts';
 import type { GeoPlaces, ProviderSource, RuleProvider, SetContents, WantedSet } from './provider-contents.ts';

@@ -1,11 +1,9 @@
 /** The keys of a node about TLS. */
 import { formatScopedIp, parseScopedIp } from '../base/scoped-address.ts';
+import { maxPem } from '../contract/config-values.ts';
 import type { TlsConfig } from '../contract/proxy-config.ts';
 import type { YamlMap } from './yaml-map.ts';
 import type { YamlValue } from './yaml-value.ts';
-
-/** A certificate and its key are as long at most (`contract/config-values.ts`). */
-const maxPem = 65_536;
 
 /** Of a node at this server that speaks TLS. `unusable`: what is wrong would let the wrong server be believed; it is reported. */
 export function readTls(map: YamlMap, server: string): TlsConfig | 'unusable' {

@@ -4,7 +4,7 @@
  */
 import type { Ip } from '../base/address.ts';
 import { comparableDomain } from '../base/domain.ts';
-import { type RuleConfig } from '../contract/config.ts';
+import type { RuleConfig } from '../contract/config.ts';
 import type { MatchedRule, RuleTrace } from '../contract/flow.ts';
 import { directPolicy } from '../contract/proxy-config.ts';
 import type { RuleRow } from '../contract/rpc.ts';

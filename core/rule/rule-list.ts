@@ -3,7 +3,7 @@
  * the first that matches whatever their number; the others are tested one after the other, by their place.
  */
 import { AppError } from '../base/app-error.ts';
-import { type RuleConfig } from '../contract/config.ts';
+import type { RuleConfig } from '../contract/config.ts';
 import { passRulePolicy } from '../contract/proxy-config.ts';
 import type { Condition, View } from './condition.ts';
 import { firstFrom } from './keyed-indexes.ts';

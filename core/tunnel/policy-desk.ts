@@ -56,6 +56,11 @@ export class PolicyDesk implements TopicSource<'proxies'> {
     });
   }
 
+  /** What a user has chosen in groups, and nothing else. */
+  useChoices(choices: ReadonlyMap<string, string>): void {
+    this.#options.lasting.useChoices(choices);
+  }
+
   /** Rejects with POLICY_UNKNOWN or POLICY_NOT_CHOSEN. Null: what the group does by itself. */
   select({ group, member }: Params<'selectProxy'>): Result<'selectProxy'> {
     const policies = this.#options.policies();

@@ -6,9 +6,9 @@
 import { AppError } from '../base/app-error.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { Cause } from '../contract/causes.ts';
-import { type Config, type DnsMode, defaultConfig, type PolicyMode } from '../contract/config.ts';
-import type { ConnectionRow, Endpoint, RuleTrace } from '../contract/flow.ts';
-import type { Params, Result, RuleRow } from '../contract/rpc.ts';
+import { type Config, defaultConfig } from '../contract/config.ts';
+import type { ConnectionRow, Endpoint } from '../contract/flow.ts';
+import type { Params } from '../contract/rpc.ts';
 import type { Snapshot } from '../contract/status.ts';
 import { FakeIpPool } from '../dns/fake-ip/fake-ip-pool.ts';
 import { DnsLog } from '../dns/server/dns-log.ts';
@@ -28,19 +28,20 @@ import { DnsDesk } from './dns-desk.ts';
 import { DnsNotes } from './dns-notes.ts';
 import { tellEmptyGroups } from './empty-groups-warning.ts';
 import { FakeIpPools } from './fake-ip-pools.ts';
-import { ForgedAnswerWarning } from './forged-answer-warning.ts';
+import { GraphMaker } from './graph-maker.ts';
 import { Inspector } from './inspector.ts';
 import { KernelRouteView } from './kernel-route-view.ts';
 import { LastingState } from './lasting-state.ts';
 import { ProcessLoopGuard } from './loop-guard.ts';
 import { MixedPort } from './mixed-port.ts';
+import { ModeSwitches } from './mode-switches.ts';
 import { NativeFlowEngine } from './native-flow-engine.ts';
 import { NetworkWatch } from './network-watch.ts';
 import { PolicyDesk } from './policy-desk.ts';
 import { SearchListWarning } from './search-list-warning.ts';
 import { SparedPrograms } from './spared-programs.ts';
 import { TunnelMachine } from './tunnel-machine.ts';
-import { ipv6Probe, socketMark, type TunnelServices, tunAddress6 } from './tunnel-services.ts';
+import { socketMark, type TunnelServices, tunAddress6 } from './tunnel-services.ts';
 import { tunnelSteps } from './tunnel-steps.ts';
 import { Upkeep } from './upkeep.ts';
 
@@ -52,6 +53,9 @@ export class Tunnel {
   readonly mappings: FakeIpPools;
   readonly dnsLog: DnsLog;
   readonly proxies: PolicyDesk;
+  /** What people ask about what is in force. */
+  readonly inspector: Inspector;
+  readonly modes: ModeSwitches;
   readonly #services: TunnelServices;
   readonly #flows: FlowTable;
   /** Where the machine's own routing leads. */
@@ -64,7 +68,7 @@ export class Tunnel {
   readonly #mixedPort: MixedPort;
   readonly #lasting: LastingState;
   readonly #searchWarning: SearchListWarning;
-  readonly #forgedAnswers: ForgedAnswerWarning;
+  readonly #maker: GraphMaker;
   #graph: ConfigGraph;
   #device: string | undefined;
   #mixedWanted = false;
@@ -72,8 +76,6 @@ export class Tunnel {
   readonly #spared: SparedPrograms;
   readonly #watch: NetworkWatch;
   readonly #routes: DeviceRoutes;
-  readonly #notes: DnsNotes;
-  readonly #inspector: Inspector;
 
   /** `defaultConfig` is in force at first. Touches nothing of the machine. */
   constructor(services: TunnelServices) {
@@ -105,7 +107,6 @@ export class Tunnel {
     });
     this.#egress = new Egress(sockets, this.#ways, socketMark);
     const notes = new DnsNotes(this.dnsLog, clock);
-    this.#notes = notes;
     this.#lasting = new LastingState({
       hostsFile: services.hostsFile,
       systemDns: services.systemDns,
@@ -114,10 +115,19 @@ export class Tunnel {
     });
     const clients = new ClientNames(services.socketUid, clock);
     this.#searchWarning = new SearchListWarning(health);
-    this.#forgedAnswers = new ForgedAnswerWarning(health, clock);
-    this.#graph = this.#build(defaultConfig, noSets, this.mappings.current);
+    this.#maker = new GraphMaker({
+      services,
+      lasting: this.#lasting,
+      mappings: this.mappings,
+      ways: this.#ways,
+      egress: this.#egress,
+      notes,
+      searchWarning: this.#searchWarning,
+    });
+    this.#graph = this.#maker.make(defaultConfig, noSets, this.mappings.current);
     const graph = (): ConfigGraph => this.#graph;
     this.proxies = new PolicyDesk({ policies: () => graph().policies, lasting: this.#lasting.policies, clock });
+    this.modes = new ModeSwitches(this.#lasting, () => graph().config);
     this.#desk = new DnsDesk({
       graph,
       dnsLog: this.dnsLog,
@@ -166,7 +176,7 @@ export class Tunnel {
       ways: this.#ways,
       spared: this.#spared,
     });
-    this.#inspector = new Inspector({
+    this.inspector = new Inspector({
       graph,
       flows: this.#flows,
       mappings: this.mappings,
@@ -210,7 +220,7 @@ export class Tunnel {
 
   /** Throws CONFIG_INVALID or FAKE_IP_RANGE_TOO_SMALL for a configuration that cannot be put in force; changes nothing. */
   check(config: Config, sets: RuleSets = noSets): void {
-    this.#build(config, sets, this.mappings.prepare(config.dns.fakeIpRange));
+    this.#maker.make(config, sets, this.mappings.prepare(config.dns.fakeIpRange));
   }
 
   /**
@@ -229,7 +239,7 @@ export class Tunnel {
     this.#lasting.knownRules = known ?? counted;
     let graph: ConfigGraph;
     try {
-      graph = this.#build(config, sets, this.mappings.prepare(config.dns.fakeIpRange));
+      graph = this.#maker.make(config, sets, this.mappings.prepare(config.dns.fakeIpRange));
     } catch (error) {
       this.#lasting.knownRules = counted;
       throw error;
@@ -277,45 +287,6 @@ export class Tunnel {
     await this.#mixedPort.apply(config);
   }
 
-  fakeIp(): Snapshot['fakeIp'] {
-    return this.#inspector.fakeIp();
-  }
-
-  dnsMode(): Snapshot['dnsMode'] {
-    const { chosenMode } = this.#lasting.dns;
-    return { mode: chosenMode ?? this.#graph.config.dns.mode, chosen: chosenMode !== null };
-  }
-
-  /** Instead of the configuration's; null = as it says. Nothing is built anew: the next question is answered so. */
-  async setDnsMode(mode: DnsMode | null): Promise<void> {
-    this.#lasting.dns.chooseMode(mode);
-  }
-
-  mode(): Snapshot['mode'] {
-    const { chosenMode } = this.#lasting.policies;
-    return { mode: chosenMode ?? this.#graph.config.mode, chosen: chosenMode !== null };
-  }
-
-  setMode(mode: PolicyMode | null): void {
-    this.#lasting.policies.chooseMode(mode);
-  }
-
-  useChoices(choices: ReadonlyMap<string, string>): void {
-    this.#lasting.policies.useChoices(choices);
-  }
-
-  selectProxy(choice: Params<'selectProxy'>): Result<'selectProxy'> {
-    return this.proxies.select(choice);
-  }
-
-  testProxies(wanted: Params<'testProxies'>, uid: number): Result<'testProxies'> {
-    return this.proxies.test(wanted, uid);
-  }
-
-  stopTests(): number {
-    return this.proxies.stopTests();
-  }
-
   flushDnsCache(): number {
     return this.#graph.dns.flush();
   }
@@ -330,29 +301,13 @@ export class Tunnel {
     return this.mappings.change(addresses, action);
   }
 
-  rules(): RuleRow[] {
-    return this.#inspector.rules();
-  }
-
   knownRules(): KnownRules {
     const { knownRules } = this.#lasting;
     this.#graph.ruleList.note(knownRules);
     return knownRules;
   }
 
-  switchRule(wanted: Params<'switchRule'>): boolean {
-    return this.#inspector.switchRule(wanted);
-  }
-
-  testRule(question: Params<'testRule'>, signal: AbortSignal): Promise<RuleTrace> {
-    return this.#inspector.testRule(question, signal);
-  }
-
-  dnsQuery(question: Params<'dnsQuery'>, signal: AbortSignal): Promise<Result<'dnsQuery'>> {
-    return this.#inspector.dnsQuery(question, signal);
-  }
-
-  /** Ends the live flows of which `which` is true; answers how many. */
+  /** Ends the live flows of which `which` is true; returns how many. */
   closeFlows(which: (row: ConnectionRow) => boolean): number {
     const rows = this.#flows.rows({ closed: false }).filter(which);
     return rows.filter((row) => this.#flows.close(row.id)).length;
@@ -370,29 +325,6 @@ export class Tunnel {
     this.mappings.stop();
     this.#upkeep.stop();
     await this.#watch.stop();
-  }
-
-  #build(config: Config, sets: RuleSets, pool: FakeIpPool): ConfigGraph {
-    const { clock, log, network, systemDns } = this.#services;
-    return new ConfigGraph(config, pool, {
-      sets,
-      egress: this.#egress,
-      fakeIp: this.mappings,
-      base: async () => {
-        const [servers, options] = await Promise.all([systemDns.baseServers(), systemDns.baseOptions()]);
-        return { servers, options };
-      },
-      lasting: this.#lasting,
-      ipv6: () => this.#ways.deviceFor(ipv6Probe) !== undefined,
-      hasIpv6: network.ipv6Available(),
-      onForged: (...told) => this.#forgedAnswers.raise(...told),
-      onPublicSearchDomain: (domain) => {
-        this.#searchWarning.raise(domain);
-        this.#notes.publicSearchDomain(domain);
-      },
-      clock,
-      log,
-    });
   }
 
   #use(graph: ConfigGraph): void {

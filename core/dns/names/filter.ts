@@ -5,7 +5,7 @@
 import { AppError } from '../../base/app-error.ts';
 import { comparableDomain, DomainTrie, isWithinDomain } from '../../base/domain.ts';
 import { unreachable } from '../../base/unreachable.ts';
-import type { FakeIpFilterConfig } from '../../contract/config.ts';
+import type { FakeIpFilterConfig } from '../../contract/dns-config.ts';
 import { setNameOf } from '../../contract/sets.ts';
 import { type NameSets, noNameSets } from './name-sets.ts';
 

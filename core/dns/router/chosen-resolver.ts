@@ -2,7 +2,7 @@
 
 import { AppError } from '../../base/app-error.ts';
 import { DomainTrie } from '../../base/domain.ts';
-import type { UpstreamConfig } from '../../contract/config.ts';
+import type { UpstreamConfig } from '../../contract/dns-config.ts';
 import { type NameSets, noNameSets } from '../names/name-sets.ts';
 import type { NetworkNames } from '../names/network-names.ts';
 import type { DnsAnswer, Question, Resolver } from '../resolver/resolver.ts';

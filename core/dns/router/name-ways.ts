@@ -5,7 +5,7 @@
 import { isWithinDomain } from '../../base/domain.ts';
 import { specialUseOf } from '../../base/special-names.ts';
 import { unreachable } from '../../base/unreachable.ts';
-import type { DnsMode } from '../../contract/config.ts';
+import type { DnsMode } from '../../contract/dns-config.ts';
 import type { PolicyWay } from '../../contract/flow.ts';
 import type { FakeIpFilter } from '../names/filter.ts';
 import type { HostTable } from '../names/hosts.ts';

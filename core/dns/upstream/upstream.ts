@@ -5,7 +5,7 @@ import { AppError } from '../../base/app-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import { formatScopedIp, isLinkLocal6 } from '../../base/scoped-address.ts';
 import { unreachable } from '../../base/unreachable.ts';
-import type { UpstreamConfig } from '../../contract/config.ts';
+import type { UpstreamConfig } from '../../contract/dns-config.ts';
 import type { Endpoint } from '../../contract/flow.ts';
 import type { Network } from '../../flow/metadata.ts';
 import { queryFor, responseTo } from '../../net/dns-message.ts';

@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../../core/base/app-error.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
-import { type DnsConfig, defaultConfig } from '../../../core/contract/config.ts';
+import { defaultConfig } from '../../../core/contract/config.ts';
+import type { DnsConfig } from '../../../core/contract/dns-config.ts';
 import { DnsGraph, type DnsGraphOptions } from '../../../core/dns/dns-graph.ts';
 import { LastingDns } from '../../../core/dns/lasting-dns.ts';
 import { AddressMemory } from '../../../core/dns/names/address-memory.ts';

@@ -150,7 +150,7 @@ describe('made, and nothing else', () => {
   test('it touches nothing of the machine', () => {
     expect(did).toEqual([]);
     expect(engines).toEqual([]);
-    expect(tunnel.fakeIp()).toMatchObject({ range: '198.18.0.0/15', used: 0 });
+    expect(tunnel.inspector.fakeIp()).toMatchObject({ range: '198.18.0.0/15', used: 0 });
   });
 
   test('on and off touches it in order', async () => {
@@ -220,15 +220,15 @@ describe('from a question to a connection', () => {
     engine().open(1, address, 443);
     await eventually(() => expect(engine().verdicts.get(1)).toMatchObject({ layers: [{ protocol: 'socks5' }] }));
     expect(tunnel.connections.rows()).toMatchObject([{ chain: ['proxy'], way: 'proxied' }]);
-    await tunnel.setDnsMode('redir-host');
+    tunnel.modes.chooseDnsMode('redir-host');
     await tunnel.reload(configOf([rule('DOMAIN', 'first.example', 'REJECT'), hidden]));
-    expect(tunnel.rules().slice(0, 2)).toMatchObject([
+    expect(tunnel.inspector.rules().slice(0, 2)).toMatchObject([
       { payload: 'first.example', hits: 0, way: 'rejected' },
       { payload: 'hidden.example', hits: 1, way: 'proxied' },
     ]);
-    expect(tunnel.dnsMode()).toEqual({ mode: 'redir-host', chosen: true });
-    await tunnel.setDnsMode(null);
-    expect(tunnel.dnsMode()).toEqual({ mode: 'fake-ip', chosen: false });
+    expect(tunnel.modes.dnsMode()).toEqual({ mode: 'redir-host', chosen: true });
+    tunnel.modes.chooseDnsMode(null);
+    expect(tunnel.modes.dnsMode()).toEqual({ mode: 'fake-ip', chosen: false });
     expect(await ask('www.hidden.example')).toBe(address);
   });
 
@@ -325,7 +325,7 @@ describe('another configuration', () => {
     await eventually(() =>
       expect(first.verdicts.get(1)).toMatchObject({ layers: [{ targetHost: 'www.hidden.example' }] }),
     );
-    expect(tunnel.rules().map((row) => row.hits)).toEqual([1, 0]);
+    expect(tunnel.inspector.rules().map((row) => row.hits)).toEqual([1, 0]);
   });
 
   test.each([
@@ -351,10 +351,10 @@ describe('another configuration', () => {
     ],
   ] as const)('with %s is refused whole and changes nothing', async (_, config, expected, message) => {
     await tunnel.reload(configOf([rule('DOMAIN', 'a.example', 'proxy')]));
-    const rules = tunnel.rules();
+    const rules = tunnel.inspector.rules();
     expect(() => tunnel.check(config)).toThrow(code(expected));
     await expect(tunnel.reload(config)).rejects.toThrow(message);
-    expect(tunnel.rules()).toEqual(rules);
+    expect(tunnel.inspector.rules()).toEqual(rules);
     expect(tunnel.mappings.ranges()).toEqual(['198.18.0.0/15']);
   });
 
@@ -362,7 +362,7 @@ describe('another configuration', () => {
     tunnel.check(
       configOf([rule('DOMAIN', 'a.example', 'proxy')], { dns: { ...defaultConfig.dns, fakeIpRange: '10.64.0.0/16' } }),
     );
-    expect(tunnel.rules()).toHaveLength(1);
+    expect(tunnel.inspector.rules()).toHaveLength(1);
     expect(tunnel.mappings.ranges()).toEqual(['198.18.0.0/15']);
   });
 
@@ -446,28 +446,28 @@ describe('another configuration', () => {
 describe('questions of people', () => {
   test('what would happen to a host, by name or by its fake address', async () => {
     await tunnel.reload(configOf([rule('DOMAIN-SUFFIX', 'hidden.example', 'proxy')]));
-    const trace = await tunnel.testRule({ host: 'WWW.Hidden.Example.', port: 443, network: 'tcp' }, signal);
+    const trace = await tunnel.inspector.testRule({ host: 'WWW.Hidden.Example.', port: 443, network: 'tcp' }, signal);
     expect(trace).toMatchObject({ host: 'www.hidden.example', rule: { index: 0, policy: 'proxy' }, chain: ['proxy'] });
     const address = tunnel.mappings.current.allocate('www.hidden.example', '198.18.0.1');
-    expect(await tunnel.testRule({ host: address, port: 443, network: 'tcp' }, signal)).toMatchObject({
+    expect(await tunnel.inspector.testRule({ host: address, port: 443, network: 'tcp' }, signal)).toMatchObject({
       host: 'www.hidden.example',
       rule: { index: 0 },
     });
-    expect(await tunnel.testRule({ host: '192.0.2.9', port: 80, network: 'tcp' }, signal)).toMatchObject({
+    expect(await tunnel.inspector.testRule({ host: '192.0.2.9', port: 80, network: 'tcp' }, signal)).toMatchObject({
       rule: { type: 'MATCH' },
       chain: ['DIRECT'],
     });
-    expect(tunnel.rules().every((row) => row.hits === 0)).toBe(true);
+    expect(tunnel.inspector.rules().every((row) => row.hits === 0)).toBe(true);
   });
 
   test('what an application is answered', async () => {
-    const answer = await tunnel.dnsQuery({ name: 'a.example', type: 'A' }, signal);
+    const answer = await tunnel.inspector.dnsQuery({ name: 'a.example', type: 'A' }, signal);
     expect(answer).toMatchObject({
       rcode: 'NOERROR',
       verdict: 'fake',
       answers: [{ name: 'a.example', type: 'A', ttl: 1 }],
     });
-    await expect(tunnel.dnsQuery({ name: 'a.example', type: 'NONSENSE' }, signal)).rejects.toThrow(
+    await expect(tunnel.inspector.dnsQuery({ name: 'a.example', type: 'NONSENSE' }, signal)).rejects.toThrow(
       code('RPC_BAD_PARAMS'),
     );
   });

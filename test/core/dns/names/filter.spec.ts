@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { domainPatternProblem } from '../../../../core/base/domain.ts';
-import type { FakeIpFilterConfig } from '../../../../core/contract/config.ts';
+import type { FakeIpFilterConfig } from '../../../../core/contract/dns-config.ts';
 import { builtInFilter, FakeIpFilter } from '../../../../core/dns/names/filter.ts';
 
 const filter = new FakeIpFilter({ mode: 'blacklist', patterns: ['*.corp.example', '+.bank.example'] });
