@@ -1,35 +1,25 @@
 /** What is in a file that was handed over: a text, or what the QR code of a picture says. Nothing leaves the page. */
 import type { ReadFile } from '../../../stores/import-box.ts';
+import { isPicture, pictureSize } from './picture-size.ts';
 
 /** Bytes of a profile, as the contract has it (which is not loaded here, nor is zod). */
 export const maxFileBytes = 8 * 1024 * 1024;
 /** Pictures are looked at no larger than so many pixels wide or high: a QR code needs no more. */
 const maxSide = 1600;
+/** Pixels of a picture that is decoded at all, at four bytes each: those of a good camera. */
+export const maxPixels = 50_000_000;
 /** Milliseconds that the search for a QR code may take, for each size that is looked at. */
 const searchMs = 1500;
 
 export async function readFile(file: Blob): Promise<ReadFile> {
   if (file.size > maxFileBytes) return { trouble: 'TOO_LARGE' };
   const bytes = new Uint8Array(await file.arrayBuffer());
-  if (isPicture(bytes)) return await readPicture(new Blob([bytes]));
+  if (isPicture(bytes)) return await readPicture(bytes);
   try {
     return { text: decodeText(bytes), isPicture: false };
   } catch {
     return { trouble: 'NOT_TEXT' };
   }
-}
-
-/** PNG, JPEG, GIF, WebP, BMP, by their first bytes: what a file is called says nothing. */
-export function isPicture(bytes: Uint8Array): boolean {
-  const begins = (signature: string, at = 0): boolean =>
-    Array.from({ length: signature.length }, (_, i) => i).every((i) => bytes[at + i] === signature.charCodeAt(i));
-  return (
-    begins('\x89PNG') ||
-    begins('\xff\xd8\xff') ||
-    begins('GIF8') ||
-    (begins('RIFF') && begins('WEBP', 8)) ||
-    (begins('BM') && bytes[5] === 0 && bytes[6] === 0)
-  );
 }
 
 /** UTF-8, or UTF-16 where a byte order mark says so. Throws for anything else. */
@@ -42,10 +32,13 @@ export function decodeText(bytes: Uint8Array): string {
   return text;
 }
 
-async function readPicture(picture: Blob): Promise<ReadFile> {
+async function readPicture(bytes: Uint8Array<ArrayBuffer>): Promise<ReadFile> {
+  const size = pictureSize(bytes);
+  if (size === undefined) return { trouble: 'NOT_IMAGE' };
+  if (size.width * size.height > maxPixels) return { trouble: 'PICTURE_TOO_LARGE' };
   let bitmap: ImageBitmap;
   try {
-    bitmap = await createImageBitmap(picture);
+    bitmap = await createImageBitmap(new Blob([bytes]));
   } catch {
     return { trouble: 'NOT_IMAGE' };
   }
