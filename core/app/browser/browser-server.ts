@@ -245,7 +245,10 @@ export class BrowserServer implements Service {
   #awaitKey(webSocket: WebSocket, cookie: string, admit: () => void): void {
     webSocket.on('error', () => webSocket.terminate());
     const refuse = (): void => webSocket.close(sessionEndedCloseCode, 'a new link is needed');
-    const cancel = this.#options.clock.after(keyTime, refuse);
+    // One that is late is not one that has no key: a busy machine may take as long. It comes again.
+    const cancel = this.#options.clock.after(keyTime, () =>
+      webSocket.close(closeTryAgainLater, 'the key did not come'),
+    );
     webSocket.once('close', cancel);
     webSocket.once('message', (data, isBinary) => {
       cancel();
