@@ -11,8 +11,8 @@ export function offerIn(args: readonly string[]): ProfileOffer | undefined {
   for (const arg of args) {
     const link = readInstallLink(arg);
     if (link?.kind !== 'offer') continue;
-    const { url, host, name } = link;
-    return { url, host, ...(name === undefined ? {} : { name }) };
+    const { kind: _, ...offer } = link;
+    return offer;
   }
   return undefined;
 }

@@ -43,7 +43,7 @@ export const leaseInterval = 5_000;
 export interface AppServiceOptions extends ProfileInForceOptions {
   profiles: ProfileInForceOptions['profiles'] & DeskLibrary;
   helper: HelperClient;
-  info: Omit<AppInfo, 'profile' | 'profiles' | 'providers' | 'applying' | 'adding' | 'offer'>;
+  info: Omit<AppInfo, 'profile' | 'profiles' | 'providers' | 'applying' | 'adding' | 'offer' | 'moreOffers'>;
   /** Turn Enhanced Mode on once the helper is reached for the first time. */
   enhancedAtStart: boolean;
   /** Hears which language a window speaks. */
@@ -153,7 +153,7 @@ export class AppService implements MirageBridge, Service {
       recognise: async ({ text }) => recognise(text),
       chooseFile: async () => ({ file: await this.#desk.chooseFile() }),
       addProfile: async (asked) => ({ added: await this.#desk.add(asked), info: this.#appInfo() }),
-      dismissOffer: () => this.#withInfo(this.#desk.propose(undefined)),
+      dismissOffer: ({ url }) => this.#withInfo(this.#desk.dismiss(url)),
       updateProfile: ({ id }) => this.#withInfo(this.#desk.update(id)),
       getProfileTexts: ({ id }) => this.#desk.editing.read(id),
       tryProfileText: ({ id, part, text, compare }) => this.#desk.editing.try(id, { part, text }, compare),
@@ -182,7 +182,7 @@ export class AppService implements MirageBridge, Service {
 
   /** A link from outside asks for a profile: windows put the question. */
   propose(offer: ProfileOffer): void {
-    void this.#desk.propose(offer);
+    this.#desk.propose(offer);
   }
 
   on<E extends keyof AppEvents>(event: E, handler: (data: AppEvents[E]) => void): Unsubscribe {

@@ -9,7 +9,7 @@ import type { Logger } from '../base/logger.ts';
 import type { AppInfo, AppParams, ProfileEntry } from '../contract/app.ts';
 import { configRefusals } from '../contract/error.ts';
 import type { ProfilePart } from '../contract/profile-editing.ts';
-import type { ChosenFile, ProfileOffer, ProfileOrigin } from '../contract/profile-import.ts';
+import { type ChosenFile, maxOffers, type ProfileOffer, type ProfileOrigin } from '../contract/profile-import.ts';
 import type { Progress } from '../contract/providers.ts';
 import type { ProfileEditing } from '../profile/profile-editing.ts';
 import type { ProfileLibrary } from '../profile/profile-library.ts';
@@ -54,7 +54,8 @@ export class ProfileDesk {
   #adding: Download | undefined;
   /** Something is being added, downloaded or not. */
   #busy = false;
-  #offer: ProfileOffer | undefined;
+  /** In the order in which they came: the first one is being asked about. */
+  #offers: readonly ProfileOffer[] = [];
   #chosen: { readonly id: string; readonly path: string } | undefined;
   #updatingDue = false;
 
@@ -76,10 +77,12 @@ export class ProfileDesk {
   }
 
   /** What windows see of this. */
-  info(): Pick<AppInfo, 'adding' | 'offer'> {
+  info(): Pick<AppInfo, 'adding' | 'offer' | 'moreOffers'> {
+    const [offer, ...more] = this.#offers;
     return {
       ...(this.#adding === undefined ? {} : { adding: this.#adding.progress }),
-      ...(this.#offer === undefined ? {} : { offer: this.#offer }),
+      ...(offer === undefined ? {} : { offer }),
+      ...(more.length === 0 ? {} : { moreOffers: more.length }),
     };
   }
 
@@ -91,9 +94,19 @@ export class ProfileDesk {
     });
   }
 
-  /** A link from outside asks for a profile; a later one takes its place. */
-  async propose(offer: ProfileOffer | undefined): Promise<void> {
-    this.#offer = offer;
+  /** A link from outside asks for a profile. It waits until those before it have an answer; the same one asks once. */
+  propose(offer: ProfileOffer): void {
+    if (this.#offers.some(({ url }) => url === offer.url)) return;
+    if (this.#offers.length >= maxOffers) {
+      this.#options.logger.warning('too many links ask for a profile: one was dropped', { host: offer.host });
+      return;
+    }
+    this.#offers = [...this.#offers, offer];
+    this.#inForce.tellSoon();
+  }
+
+  async dismiss(url: string): Promise<void> {
+    this.#offers = this.#offers.filter((each) => each.url !== url);
     this.#inForce.tellSoon();
   }
 
@@ -114,7 +127,7 @@ export class ProfileDesk {
     this.#busy = true;
     try {
       const { id, active } = await this.#addFrom(from, name);
-      if (from.kind === 'url' && from.url === this.#offer?.url) this.#offer = undefined;
+      if (from.kind === 'url') await this.dismiss(from.url);
       // Refused or not, it is in the list: what came of it is told with the profile.
       if (active) await this.#inForce.reload().catch(() => this.#inForce.relist());
       else await this.#inForce.relist();

@@ -7,6 +7,7 @@ import { configProblemSchema, type ErrorData, errorDataSchema } from './error.ts
 import { profileParts, profileTextsSchema, profileTrialSchema } from './profile-editing.ts';
 import {
   chosenFileSchema,
+  maxAddress,
   maxProfileBytes,
   profileNameSchema,
   profileOfferSchema,
@@ -96,8 +97,10 @@ export const appInfoSchema = z.strictObject({
   applying: z.strictObject({ sets: z.number().int(), of: z.number().int() }).optional(),
   /** A profile is being downloaded to be added. */
   adding: progressSchema.optional(),
-  /** A link from outside asks for a profile; it waits for `addProfile` with its address, or `dismissOffer`. */
+  /** A link from outside asks for a profile; it waits for `addProfile` with its address, or `dismissOffer`. Later ones come after it. */
   offer: profileOfferSchema.optional(),
+  /** How many come after it; absent = none. */
+  moreOffers: z.number().int().optional(),
   /** How the command line is called on this machine, for texts that name a command. */
   cli: z.string(),
   /** The command that gives the network back without the helper; null where it is not installed. */
@@ -139,7 +142,8 @@ const ownMethods = {
     params: z.strictObject({ from: profileOriginSchema, name: profileNameSchema.optional() }),
     result: z.strictObject({ added: z.string(), info: appInfoSchema }),
   },
-  dismissOffer: { params: z.strictObject({}), result: appInfoSchema },
+  /** Says no to the link with this address, whichever is being shown by now. */
+  dismissOffer: { params: z.strictObject({ url: z.string().max(maxAddress) }), result: appInfoSchema },
   /** Downloads a profile anew, by id; a version that cannot be used changes nothing. Without `id` all; their entries tell what came of it. */
   updateProfile: { params: z.strictObject({ id: profileId.optional() }), result: appInfoSchema },
   /** The texts of a profile, by id; both may hold secrets. */

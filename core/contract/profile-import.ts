@@ -6,6 +6,8 @@ import { configProblemSchema } from './error.ts';
 export const maxAddress = 4096;
 export const maxProfileName = 90;
 export const maxProfileBytes = 8 * 1024 * 1024;
+/** Links from outside that wait for an answer; further ones are dropped. */
+export const maxOffers = 5;
 
 export const profileNameSchema = z.string().trim().min(1).max(maxProfileName);
 
@@ -71,5 +73,13 @@ export const chosenFileSchema = z.strictObject({
 export type ChosenFile = z.infer<typeof chosenFileSchema>;
 
 /** A link that was opened outside of Mirage asks for a profile: nothing is fetched until the person says so. */
-export const profileOfferSchema = z.strictObject({ url: z.string(), host: z.string(), name: z.string().optional() });
+export const profileOfferSchema = z.strictObject({
+  url: z.string(),
+  host: z.string(),
+  /** What comes behind the host, as it may be shown: without query, fragment and login. */
+  path: z.string(),
+  /** There are such parts, in which somebody's key may be. */
+  hidden: z.boolean(),
+  name: z.string().optional(),
+});
 export type ProfileOffer = z.infer<typeof profileOfferSchema>;

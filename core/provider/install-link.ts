@@ -3,13 +3,13 @@
  * written by somebody else, so only an https address is taken, and never without a question. Pure.
  */
 import { parseUrl } from '../base/parse-url.ts';
-import { maxAddress, maxProfileName } from '../contract/profile-import.ts';
+import { maxAddress, maxProfileName, type ProfileOffer } from '../contract/profile-import.ts';
 
 /** Schemes that such links have; the app is registered for them. */
 export const installSchemes = ['clash', 'mirage'] as const;
 
 export type InstallLink =
-  | { readonly kind: 'offer'; readonly url: string; readonly host: string; readonly name?: string }
+  | ({ readonly kind: 'offer' } & ProfileOffer)
   | { readonly kind: 'refused'; readonly reason: 'LINK_FORM' | 'LINK_NOT_HTTPS' };
 
 /** Undefined for a text that is not a link with one of our schemes. */
@@ -26,7 +26,9 @@ export function readInstallLink(text: string): InstallLink | undefined {
   if (url === undefined || url.href.length > maxAddress) return { kind: 'refused', reason: 'LINK_FORM' };
   if (url.protocol !== 'https:' || url.hostname === '') return { kind: 'refused', reason: 'LINK_NOT_HTTPS' };
   const name = nameIn(params.get('name') ?? '');
-  return { kind: 'offer', url: url.href, host: url.host, ...(name === '' ? {} : { name }) };
+  const hidden = [url.search, url.hash, url.username, url.password].some((part) => part !== '');
+  const { href, host, pathname: path } = url;
+  return { kind: 'offer', url: href, host, path, hidden, ...(name === '' ? {} : { name }) };
 }
 
 /** Without what would not be seen, or would turn the text around. */

@@ -23,6 +23,9 @@ export const enImport = {
   offerTitle: 'A link asks to add a profile',
   offerText:
     'It comes from {{host}}. A profile decides where all your connections go: add it only if you know who offers it. Nothing was fetched yet.',
+  offerHidden: 'The address goes on with what is not shown here: that may be somebody’s key.',
+  offerMore_one: '{{count}} further link waits for your answer to this one.',
+  offerMore_other: '{{count}} further links wait for your answer to this one.',
   decline: 'Do not add it',
   address: 'The address of a subscription at {{host}}',
   notSecure: 'It is not encrypted (http): others on the way can read and change what comes from there.',
@@ -48,6 +51,8 @@ export const enImport = {
     NOT_TEXT: 'The file is neither a text nor a picture.',
     NO_QR: 'No QR code was found in the picture. A sharper or larger one may help.',
     NOT_IMAGE: 'The picture cannot be read.',
+    PICTURE_TOO_LARGE:
+      'The picture has too many pixels (more than 50 million). Cut out the QR code, or make it smaller.',
   },
 };
 

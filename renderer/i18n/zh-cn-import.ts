@@ -25,6 +25,8 @@ export const zhCnImport: Shape<typeof enImport> = {
   drop: '松开即可导入',
   offerTitle: '有链接请求添加配置',
   offerText: '来自 {{host}}。配置决定您所有连接的去向：只添加您了解其来源的配置。目前还没有下载任何内容。',
+  offerHidden: '地址后面还有未显示的内容，其中可能含有某人的密钥。',
+  offerMore_other: '另有 {{count}} 个链接等待你先答复这一个。',
   decline: '不添加',
   address: '{{host}} 的订阅地址',
   notSecure: '未加密（http）：途中的其他人可以查看和篡改内容。',
@@ -47,6 +49,7 @@ export const zhCnImport: Shape<typeof enImport> = {
     NOT_TEXT: '这个文件既不是文本也不是图片。',
     NO_QR: '图片中没有找到二维码，请换一张更清晰或更大的图片。',
     NOT_IMAGE: '无法读取这张图片。',
+    PICTURE_TOO_LARGE: '图片像素过多（超过 5000 万）。请裁剪出二维码，或缩小图片。',
   },
 };
 

@@ -9,7 +9,7 @@ import type { ProfileOffer, ProfileOrigin, Recognised } from '../../core/contrac
 import { errorDataOf } from '../bridge/error-data.ts';
 
 /** Why a file cannot be read here. */
-export type FileTrouble = 'TOO_LARGE' | 'NOT_TEXT' | 'NO_QR' | 'NOT_IMAGE';
+export type FileTrouble = 'TOO_LARGE' | 'NOT_TEXT' | 'NO_QR' | 'NOT_IMAGE' | 'PICTURE_TOO_LARGE';
 
 /** What a file had in it. */
 export type ReadFile = { readonly text: string; readonly isPicture: boolean } | { readonly trouble: FileTrouble };
@@ -32,6 +32,10 @@ export interface ImportState {
   readonly suggested: string | undefined;
   /** A link from outside asks for it. */
   readonly offer: ProfileOffer | undefined;
+  /** Which opening of the dialog, or which offer, this is: an answer to an earlier one says nothing to it. */
+  readonly question: number;
+  /** Nothing can be added yet: what is asked has just become another, and a click may have been meant for what was there. */
+  readonly held: boolean;
   readonly seen: Recognised | undefined;
   readonly trouble: FileTrouble | undefined;
   readonly error: ErrorData | undefined;
@@ -57,6 +61,8 @@ const empty: ImportState = {
   name: undefined,
   suggested: undefined,
   offer: undefined,
+  question: 0,
+  held: false,
   seen: undefined,
   trouble: undefined,
   error: undefined,
@@ -68,6 +74,8 @@ const empty: ImportState = {
 const longText = 4000;
 /** Milliseconds without a further key, after which a text is looked at. */
 const pauseMs = 200;
+/** Milliseconds that an offer must have been seen before it can be accepted. */
+const holdMs = 600;
 
 export class ImportBox {
   /** Undefined while the dialog is closed. */
@@ -76,23 +84,28 @@ export class ImportBox {
   #cancelLook: () => void = () => undefined;
   /** Counts what was handed over: answers about something older are dropped. */
   #turn = 0;
+  #questions = 0;
+  #cancelHold: () => void = () => undefined;
+  /** What asks now, also while something else is being added. */
+  #offered: ProfileOffer | undefined;
+  /** Address of an offer that has its answer here: it may still be told for a moment. */
+  #answered: string | undefined;
 
   constructor(options: ImportBoxOptions) {
     this.#options = options;
   }
 
   open(): void {
-    if (this.store.getState() === undefined) this.store.setState(empty, true);
+    if (this.store.getState() === undefined) this.store.setState(this.#asked({}), true);
   }
 
-  /** Ends what is under way, and says no to an offer. */
-  close(): void {
+  /** Ends what is under way, and says no to an offer. With `question` only if that is still what is asked. */
+  close(question?: number): void {
     const state = this.store.getState();
-    this.#begin();
-    this.store.setState(undefined, true);
-    const { bridge } = this.#options;
-    if (state?.adding === true) void bridge.call('stopProfiles', { what: 'adding' }).catch(() => undefined);
-    if (state?.offer !== undefined) void bridge.call('dismissOffer', {}).catch(() => undefined);
+    if (state === undefined || (question !== undefined && question !== state.question)) return;
+    if (state.adding) void this.#options.bridge.call('stopProfiles', { what: 'adding' }).catch(() => undefined);
+    this.#dismiss(state.offer);
+    this.#end();
   }
 
   /** What is in the field. It is looked at when the person pauses. */
@@ -137,20 +150,14 @@ export class ImportBox {
 
   /** A link from outside asks; undefined once that has an answer, here or in another window. */
   offer(offer: ProfileOffer | undefined): void {
+    if (offer !== undefined && offer.url === this.#answered) return;
+    this.#answered = undefined;
+    this.#offered = offer;
     const state = this.store.getState();
-    if (offer === undefined) {
-      if (state?.offer !== undefined && !state.adding) {
-        this.#begin();
-        this.store.setState(undefined, true);
-      }
-      return;
-    }
     // What is being added has its end first; the offer waits.
-    if (state?.adding === true || state?.offer?.url === offer.url) return;
-    const { url, host, name } = offer;
-    const seen: Recognised = { kind: 'address', url, host, secure: true };
-    this.#begin();
-    this.store.setState({ ...empty, text: url, suggested: name, offer, seen }, true);
+    if (state?.adding === true || state?.offer?.url === offer?.url) return;
+    if (offer !== undefined) this.#ask(offer);
+    else this.#end();
   }
 
   name(name: string): void {
@@ -161,7 +168,7 @@ export class ImportBox {
   async add(): Promise<Added | undefined> {
     const state = this.store.getState();
     const from = state === undefined ? undefined : originOf(state);
-    if (state === undefined || from === undefined || state.adding) return undefined;
+    if (state === undefined || from === undefined || state.adding || state.held) return undefined;
     this.#set({ adding: true, error: undefined });
     const name = (state.name ?? suggestionOf(state))?.trim();
     try {
@@ -169,8 +176,8 @@ export class ImportBox {
         from,
         ...(name === undefined || name === '' ? {} : { name: name.slice(0, 90) }),
       });
-      this.#begin();
-      this.store.setState(undefined, true);
+      this.#settle(state.offer);
+      this.#end();
       return { id: added, info };
     } catch (caught) {
       this.#set({ adding: false, error: errorDataOf(caught) });
@@ -199,15 +206,54 @@ export class ImportBox {
 
   /** Something else is handed over; opens the dialog. Its own name stays. */
   #hold(given: Partial<ImportState>): number {
-    const state = this.store.getState() ?? empty;
-    if (state.offer !== undefined) void this.#options.bridge.call('dismissOffer', {}).catch(() => undefined);
+    const state = this.store.getState();
+    this.#dismiss(state?.offer);
     const turn = this.#begin();
-    this.store.setState({ ...empty, name: state.name, ...given }, true);
+    const { question } = state?.offer === undefined && state !== undefined ? state : this.#asked({});
+    this.store.setState({ ...empty, question, name: state?.name, ...given }, true);
     return turn;
+  }
+
+  #ask(offer: ProfileOffer): void {
+    const { url, host, name } = offer;
+    const seen: Recognised = { kind: 'address', url, host, secure: true };
+    this.#begin();
+    const state = this.#asked({ text: url, suggested: name, offer, seen, held: true });
+    this.store.setState(state, true);
+    this.#cancelHold = this.#options.after(holdMs, () => this.#set({ held: false }));
+  }
+
+  /** Closes the dialog, or shows the offer that has waited. */
+  #end(): void {
+    this.#begin();
+    if (this.#offered === undefined) this.store.setState(undefined, true);
+    else this.#ask(this.#offered);
+  }
+
+  /** Said of the very address that was shown. */
+  #dismiss(offer: ProfileOffer | undefined): void {
+    if (offer === undefined) return;
+    this.#settle(offer);
+    this.#options.bridge.call('dismissOffer', { url: offer.url }).catch(() => {
+      // Nobody has heard the answer: it will be asked again.
+      if (this.#answered === offer.url) this.#answered = undefined;
+    });
+  }
+
+  #settle(offer: ProfileOffer | undefined): void {
+    if (offer === undefined) return;
+    if (this.#offered?.url === offer.url) this.#offered = undefined;
+    this.#answered = offer.url;
+  }
+
+  #asked(given: Partial<ImportState>): ImportState {
+    this.#questions += 1;
+    return { ...empty, question: this.#questions, ...given };
   }
 
   #begin(): number {
     this.#cancelLook();
+    this.#cancelHold();
     this.#turn += 1;
     return this.#turn;
   }

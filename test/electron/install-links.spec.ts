@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { followInstallLinks, offerIn } from '../../electron/install-links.ts';
 
 const link = 'clash://install-config?url=https%3A%2F%2Fsub.example%2Fx&name=Mine';
-const offer = { url: 'https://sub.example/x', host: 'sub.example', name: 'Mine' };
+const offer = { url: 'https://sub.example/x', host: 'sub.example', path: '/x', hidden: false, name: 'Mine' };
 
 function fakeApp(isPackaged: boolean) {
   const registered: string[] = [];

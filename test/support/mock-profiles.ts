@@ -32,6 +32,7 @@ export class MockProfiles {
   #providers: ProviderRow[];
   #adding: AppInfo['adding'];
   #offer: AppInfo['offer'];
+  #moreOffers = 0;
 
   constructor(options: MockProfilesOptions, clock: Clock, changed: () => void, appInfo: () => AppInfo) {
     this.#options = options;
@@ -43,13 +44,14 @@ export class MockProfiles {
     this.#providers = [...options.providers];
   }
 
-  info(): Pick<AppInfo, 'profile' | 'profiles' | 'providers' | 'adding' | 'offer'> {
+  info(): Pick<AppInfo, 'profile' | 'profiles' | 'providers' | 'adding' | 'offer' | 'moreOffers'> {
     return {
       profile: this.#profile,
       profiles: this.#profiles,
       providers: this.#providers,
       ...(this.#adding === undefined ? {} : { adding: this.#adding }),
       ...(this.#offer === undefined ? {} : { offer: this.#offer }),
+      ...(this.#moreOffers === 0 ? {} : { moreOffers: this.#moreOffers }),
     };
   }
 
@@ -58,8 +60,10 @@ export class MockProfiles {
     this.#changed();
   }
 
-  propose(offer: AppInfo['offer']): void {
+  /** `more` wait behind it. */
+  propose(offer: AppInfo['offer'], more = 0): void {
     this.#offer = offer;
+    this.#moreOffers = more;
     this.#changed();
   }
 
@@ -92,8 +96,8 @@ export class MockProfiles {
       this.#changed();
       return { added: id, info: this.#appInfo() };
     },
-    dismissOffer: () => {
-      this.#offer = undefined;
+    dismissOffer: ({ url }) => {
+      if (url === this.#offer?.url) this.#offer = undefined;
       this.#changed();
       return this.#appInfo();
     },

@@ -52,16 +52,35 @@ describe('adding', () => {
   });
 
   test('an offer from outside waits for the person; it is over when its address is added, or dismissed', async () => {
-    const offer = { url, host: 'sub.example' };
-    await desk.propose(offer);
+    const offer = { url, host: 'sub.example', path: '/', hidden: false };
+    desk.propose(offer);
     expect(desk.info()).toEqual({ offer });
     await desk.add({ from: { kind: 'url', url: 'https://other.example/x' } });
     expect(desk.info()).toEqual({ offer });
     await desk.add({ from: { kind: 'url', url } });
     expect(desk.info()).toEqual({});
-    await desk.propose(offer);
-    await desk.propose(undefined);
+    desk.propose(offer);
+    await desk.dismiss(url);
     expect(desk.info()).toEqual({});
+  });
+
+  test('a later offer waits for the answer to the first, and an answer is to the address that was shown', async () => {
+    const offers = Array.from({ length: 7 }, (_, i) => ({
+      url: `https://${i}.example/x`,
+      host: `${i}.example`,
+      path: '/x',
+      hidden: false,
+    }));
+    for (const each of offers) desk.propose(each);
+    desk.propose(offers[0]!); // the same link once more
+    expect(desk.info()).toEqual({ offer: offers[0], moreOffers: 4 }); // of more than five the last are dropped
+    await desk.dismiss(offers[2]!.url); // a late answer to one that is not shown
+    expect(desk.info()).toEqual({ offer: offers[0], moreOffers: 3 });
+    await desk.dismiss(offers[0]!.url);
+    await desk.dismiss(offers[0]!.url); // the same answer of another window
+    expect(desk.info()).toEqual({ offer: offers[1], moreOffers: 2 });
+    await desk.add({ from: { kind: 'url', url: offers[1]!.url } });
+    expect(desk.info().offer).toEqual(offers[3]);
   });
 
   test('a file only that the person chose, and the last one', async () => {

@@ -70,6 +70,9 @@ describe('links that ask for a profile', () => {
         const url = new URL(found.url);
         expect([url.protocol, url.host]).toEqual(['https:', found.host]);
         expect(found.host).not.toBe('');
+        // What is shown leads nowhere else, and has nothing of a key in it.
+        expect(`https://${found.host}${found.path}`).toBe(url.origin + url.pathname);
+        expect(found.hidden || url.href.replace(/[?#]*$/, '') === url.origin + url.pathname).toBe(true);
         expect(found.name ?? 'x').toMatch(/^\P{C}{1,90}$/u);
       }),
       { numRuns: 500 },

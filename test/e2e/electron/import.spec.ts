@@ -43,7 +43,13 @@ test('one that is opened while the app runs comes to its window; what is not htt
   open('clash://quit');
   open(link('https://third.example/x'));
   await dialog().getByText('It comes from third.example').waitFor();
-  expect((await info()).offer).toEqual({ url: 'https://third.example/x', host: 'third.example', name: 'From outside' });
+  expect((await info()).offer).toEqual({
+    url: 'https://third.example/x',
+    host: 'third.example',
+    path: '/x',
+    hidden: false,
+    name: 'From outside',
+  });
   await page.getByRole('button', { name: 'Do not add it' }).click();
   await expect.poll(() => dialog().count()).toBe(0);
 });

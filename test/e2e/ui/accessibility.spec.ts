@@ -73,7 +73,7 @@ test.each(['light', 'dark'] as const)('Proxies, Profiles, Providers, Rules and t
   await page.getByText('The address of a subscription').waitFor();
   await look('the import');
   await page.keyboard.press('Escape');
-  mock.bridge.profiles.propose({ url: 'https://a.example/x', host: 'a.example' });
+  mock.bridge.profiles.propose({ url: 'https://a.example/x?k=1', host: 'a.example', path: '/x', hidden: true }, 2);
   await page.getByText('It comes from a.example').waitFor();
   await look('an offer');
 });

@@ -238,17 +238,25 @@ describe('files', () => {
 });
 
 describe('a link from outside', () => {
-  const offer = { url: 'https://evil.example/x', host: 'evil.example', name: 'Free' };
+  const offer = {
+    url: 'https://evil.example/x?key=s3cret',
+    host: 'evil.example',
+    path: '/x',
+    hidden: true,
+    name: 'Free',
+  };
 
   test('asks, names the host, and nothing is fetched before the answer; Enter does not say yes', async () => {
     const { page, mock } = await open(scenario);
     await profiles(page);
     mock.bridge.profiles.propose(offer);
     await page.getByText('It comes from evil.example').waitFor();
+    expect(await dialogOf(page).innerText()).toMatch(/https:\/\/evil\.example\/x\?…\s+The address goes on with/);
+    expect(await dialogOf(page).innerHTML()).not.toContain('s3cret');
     expect(await isFocused(page.getByRole('button', { name: 'Do not add it' }))).toBe(true);
     await page.keyboard.press('Enter');
     await expect.poll(() => dialogOf(page).count()).toBe(0);
-    expect(callsOf(mock.bridge.calls, 'dismissOffer')).toHaveLength(1);
+    expect(callsOf(mock.bridge.calls, 'dismissOffer')).toEqual([{ url: offer.url }]);
     expect(callsOf(mock.bridge.calls, 'addProfile')).toEqual([]);
     mock.bridge.profiles.propose(offer);
     await page.getByRole('button', { name: 'Import', exact: true }).click();
@@ -264,6 +272,22 @@ describe('a link from outside', () => {
     mock.bridge.profiles.propose(undefined);
     await expect.poll(() => dialogOf(page).count()).toBe(0);
     expect(callsOf(mock.bridge.calls, 'dismissOffer')).toEqual([]);
+  });
+
+  test('the next one comes after the answer, as a question of its own: a click meant for the first is none to it', async () => {
+    const { page, mock } = await open(scenario);
+    await profiles(page);
+    mock.bridge.profiles.propose(offer, 1);
+    await page.getByText('1 further link waits for your answer').waitFor();
+    await page.getByRole('button', { name: 'Import', exact: true }).focus();
+    mock.bridge.profiles.propose({ url: 'https://b.example/', host: 'b.example', path: '/', hidden: false });
+    await page.getByText('It comes from b.example').waitFor();
+    await expect.poll(() => isFocused(page.getByRole('button', { name: 'Do not add it' }))).toBe(true);
+    await page.getByRole('button', { name: 'Import', exact: true, disabled: false }).waitFor();
+    expect(callsOf(mock.bridge.calls, 'addProfile')).toEqual([]);
+    expect(callsOf(mock.bridge.calls, 'dismissOffer')).toEqual([]);
+    await page.keyboard.press('Escape');
+    await expect.poll(() => callsOf(mock.bridge.calls, 'dismissOffer')).toEqual([{ url: 'https://b.example/' }]);
   });
 });
 
@@ -281,8 +305,10 @@ test.each([
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
   await page.keyboard.press('Escape');
   mock.bridge.profiles.propose({
-    url: `https://${'long-label.'.repeat(8)}example/x`,
+    url: `https://${'long-label.'.repeat(8)}example/${'x'.repeat(200)}?k=1`,
     host: `${'long-label.'.repeat(8)}example`,
+    path: `/${'x'.repeat(200)}`,
+    hidden: true,
   });
   await dialogOf(page)
     .getByText(/long-label/)

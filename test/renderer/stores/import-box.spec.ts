@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { maxProfileBytes } from '../../../core/contract/profile-import.ts';
-import { decodeText, isPicture, maxFileBytes } from '../../../renderer/features/profiles/import/read-file.ts';
+import { decodeText, maxFileBytes } from '../../../renderer/features/profiles/import/read-file.ts';
 import { daysLeft, usedOf } from '../../../renderer/features/profiles/subscription-use.ts';
 import { ImportBox, originOf, type ReadFile } from '../../../renderer/stores/import-box.ts';
 
@@ -78,7 +78,8 @@ describe('what is handed over', () => {
 });
 
 describe('an offer', () => {
-  const offer = { url: 'https://a.example/x', host: 'a.example', name: 'A' };
+  const offer = { url: 'https://a.example/x', host: 'a.example', path: '/x', hidden: false, name: 'A' };
+  const other = { ...offer, url: 'https://b.example/y', host: 'b.example' };
 
   test('takes the place of what was there, is dismissed by closing, and by handing over something else', async () => {
     box.open();
@@ -86,7 +87,10 @@ describe('an offer', () => {
     box.offer(offer);
     expect(state()).toMatchObject({ offer, suggested: 'A', seen: { host: 'a.example' } });
     box.close();
-    expect(calls).toEqual([['dismissOffer', {}]]);
+    expect(calls).toEqual([['dismissOffer', { url: offer.url }]]);
+    box.offer(offer); // said once more, before the answer has arrived
+    expect(state()).toBeUndefined();
+    box.offer(undefined);
     box.offer(offer);
     box.giveText('ss://x');
     expect(calls.filter(([method]) => method === 'dismissOffer')).toHaveLength(2);
@@ -99,10 +103,12 @@ describe('an offer', () => {
     box.giveText('https://a.example/x');
     await flush();
     const adding = box.add();
-    box.offer({ ...offer, url: 'https://evil.example/' });
+    box.offer(other);
     expect(state()).toMatchObject({ adding: true, offer: undefined });
     end({ added: 'id', info: {} });
     expect(await adding).toEqual({ id: 'id', info: {} });
+    expect(state()).toMatchObject({ adding: false, offer: other }); // it has waited
+    box.offer(undefined);
     expect(state()).toBeUndefined();
     box.offer(offer);
     box.offer(undefined);
@@ -110,6 +116,41 @@ describe('an offer', () => {
     box.open();
     box.offer(undefined);
     expect(state()).toBeDefined();
+  });
+});
+
+describe('an answer', () => {
+  const offer = { url: 'https://a.example/x', host: 'a.example', path: '/x', hidden: false };
+  const other = { url: 'https://b.example/y', host: 'b.example', path: '/y', hidden: false };
+
+  test('is to the question that was shown: what closes the dialog of the first does not dismiss the second', () => {
+    box.offer(offer);
+    const first = state()?.question;
+    box.offer(other);
+    expect(state()?.question).not.toBe(first);
+    box.close(first);
+    expect(state()).toMatchObject({ offer: other });
+    expect(calls).toEqual([]);
+    box.close(state()?.question);
+    expect(calls).toEqual([['dismissOffer', { url: other.url }]]);
+  });
+
+  test('cannot be yes before the question has been seen for a moment', async () => {
+    box.offer(offer);
+    expect(await box.add()).toBeUndefined();
+    expect(calls).toEqual([]);
+    await flush();
+    expect(await box.add()).toMatchObject({ id: 'id' });
+    expect(calls).toEqual([['addProfile', { from: { kind: 'url', url: offer.url } }]]);
+  });
+
+  test('that nobody has heard is asked for again', async () => {
+    answers['dismissOffer'] = () => Promise.reject({ code: 'RPC_CLOSED', message: 'lost' });
+    box.offer(offer);
+    box.close();
+    await flush();
+    box.offer(offer);
+    expect(state()).toMatchObject({ offer });
   });
 });
 
@@ -128,21 +169,12 @@ test('what failed stays in the dialog with its reason, and can be tried again; c
   expect(calls.at(-1)).toEqual(['stopProfiles', { what: 'adding' }]);
 });
 
-test('files: pictures by their first bytes, texts by their encoding; the limit is that of the contract', () => {
+test('files: texts by their encoding; the limit is that of the contract', () => {
   expect(maxFileBytes).toBe(maxProfileBytes);
   const bytes = (...values: (number | string)[]) =>
     new Uint8Array(
       values.flatMap((value) => (typeof value === 'string' ? [...Buffer.from(value, 'latin1')] : [value])),
     );
-  for (const picture of [
-    bytes(0x89, 'PNG\r\n'),
-    bytes(0xff, 0xd8, 0xff, 0xe0),
-    bytes('GIF89a'),
-    bytes('RIFF\0\0\0\0WEBP'),
-  ])
-    expect(isPicture(picture)).toBe(true);
-  for (const other of [bytes(), bytes('BMW: x'), bytes('RIFF: x'), bytes('rules: []'), bytes(0x89)])
-    expect(isPicture(other)).toBe(false);
   expect(decodeText(new Uint8Array(Buffer.from('\ufeff规则: []')))).toBe('规则: []');
   expect(decodeText(bytes(0xff, 0xfe, 'r\0:\0'))).toBe('r:');
   for (const bad of [bytes(0xff, 0x00), bytes('a\0b'), bytes(0xc3)])

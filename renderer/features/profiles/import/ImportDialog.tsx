@@ -1,6 +1,6 @@
 /** The one way by which profiles come in: shows what was handed over, what it is, and asks before anything is fetched or kept. */
 import { FolderOpen, X } from 'lucide-react';
-import { type ChangeEvent, type ClipboardEvent, type FormEvent, useEffect, useId, useRef } from 'react';
+import { type ChangeEvent, type ClipboardEvent, type FormEvent, useId, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useStore } from 'zustand';
 import { DownloadProgress } from '../../../components/DownloadProgress.tsx';
@@ -8,8 +8,8 @@ import { ErrorCard } from '../../../components/ErrorCard.tsx';
 import { useModal } from '../../../components/use-modal.ts';
 import { originOf, suggestionOf } from '../../../stores/import-box.ts';
 import { useLive, useServices } from '../../../stores/services.ts';
-import { plainText } from '../../../text/plain-text.ts';
 import { HandedText } from './HandedText.tsx';
+import { OfferText } from './OfferText.tsx';
 import { RecognisedText } from './RecognisedText.tsx';
 import { useAdd } from './use-add.ts';
 import '../../../components/confirm-dialog.css';
@@ -20,29 +20,29 @@ const fileTypes = '.yaml,.yml,.txt,.conf,image/png,image/jpeg,image/webp,image/g
 
 export function ImportDialog() {
   const { importBox } = useServices();
-  const isOpen = useStore(importBox.store, (state) => state !== undefined);
-  return isOpen ? <OpenDialog /> : null;
+  const question = useStore(importBox.store, (state) => state?.question);
+  // Each question is a dialog of its own: its focus, and what closes it, are not those of the one before.
+  return question === undefined ? null : <OpenDialog key={question} question={question} />;
 }
 
-function OpenDialog() {
+function OpenDialog({ question }: { question: number }) {
   const { t } = useTranslation();
   const { importBox } = useServices();
   const state = useStore(importBox.store);
   const progress = useLive(({ info }) => info?.adding);
+  const more = useLive(({ info }) => info?.moreOffers ?? 0);
   const others = useLive(({ info }) => (info?.profiles.length ?? 0) > 0);
   const { add, use, setUse } = useAdd();
   const field = useRef<HTMLTextAreaElement>(null);
   const cancel = useRef<HTMLButtonElement>(null);
-  const host = state?.offer?.host;
+  const offer = state?.offer;
+  const close = () => importBox.close(question);
   // A question from outside is not answered by a key that was meant for something else.
-  const settle = () => (host === undefined ? field : cancel).current?.focus();
-  const dialog = useModal(settle);
+  const dialog = useModal(() => (offer === undefined ? field : cancel).current?.focus());
   const titleId = useId();
   const textId = useId();
-  // oxlint-disable-next-line react-hooks/exhaustive-deps -- when the question becomes another one
-  useEffect(settle, [host]);
   if (state === undefined) return null;
-  const ready = originOf(state) !== undefined && !state.looking && !state.adding;
+  const ready = originOf(state) !== undefined && !state.looking && !state.adding && !state.held;
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (ready) void add();
@@ -53,18 +53,22 @@ function OpenDialog() {
       className="dialog import-dialog"
       aria-labelledby={titleId}
       aria-describedby={textId}
-      onClose={() => importBox.close()}
+      onClose={close}
       onPaste={(event) => takePasted(event, importBox)}
     >
       <form onSubmit={submit}>
-        <h2 id={titleId}>{host === undefined ? t('import.title') : t('import.offerTitle')}</h2>
-        <p id={textId}>
-          {host === undefined ? t('import.text') : t('import.offerText', { host: plainText(host, 260) })}
-        </p>
-        {host === undefined ? <HandedText state={state} field={field} onSubmit={submit} /> : null}
-        {host === undefined ? <FileButton disabled={state.adding} /> : null}
+        <h2 id={titleId}>{t(offer === undefined ? 'import.title' : 'import.offerTitle')}</h2>
+        {offer === undefined ? (
+          <>
+            <p id={textId}>{t('import.text')}</p>
+            <HandedText state={state} field={field} onSubmit={submit} />
+            <FileButton disabled={state.adding} />
+          </>
+        ) : (
+          <OfferText id={textId} offer={offer} more={more} />
+        )}
         <div className="import-seen" aria-live="polite" aria-busy={state.looking}>
-          {host === undefined ? <RecognisedText state={state} /> : null}
+          {offer === undefined ? <RecognisedText state={state} /> : null}
         </div>
         {originOf(state) === undefined ? null : (
           <>
@@ -100,8 +104,8 @@ function OpenDialog() {
           />
         ) : null}
         <div className="dialog-actions">
-          <button ref={cancel} type="button" className="button" onClick={() => importBox.close()}>
-            {host === undefined ? t('action.cancel') : t('import.decline')}
+          <button ref={cancel} type="button" className="button" onClick={close}>
+            {offer === undefined ? t('action.cancel') : t('import.decline')}
           </button>
           <button type="submit" className="button button-primary" disabled={!ready}>
             {t('import.add')}
@@ -112,7 +116,7 @@ function OpenDialog() {
         type="button"
         className="button button-quiet button-icon import-close"
         aria-label={t('action.close')}
-        onClick={() => importBox.close()}
+        onClick={close}
       >
         <X size={16} aria-hidden="true" />
       </button>
