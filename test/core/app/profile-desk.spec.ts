@@ -65,22 +65,18 @@ describe('adding', () => {
   });
 
   test('a later offer waits for the answer to the first, and an answer is to the address that was shown', async () => {
-    const offers = Array.from({ length: 7 }, (_, i) => ({
-      url: `https://${i}.example/x`,
-      host: `${i}.example`,
-      path: '/x',
-      hidden: false,
-    }));
-    for (const each of offers) desk.propose(each);
-    desk.propose(offers[0]!); // the same link once more
-    expect(desk.info()).toEqual({ offer: offers[0], moreOffers: 4 }); // of more than five the last are dropped
-    await desk.dismiss(offers[2]!.url); // a late answer to one that is not shown
-    expect(desk.info()).toEqual({ offer: offers[0], moreOffers: 3 });
-    await desk.dismiss(offers[0]!.url);
-    await desk.dismiss(offers[0]!.url); // the same answer of another window
-    expect(desk.info()).toEqual({ offer: offers[1], moreOffers: 2 });
-    await desk.add({ from: { kind: 'url', url: offers[1]!.url } });
-    expect(desk.info().offer).toEqual(offers[3]);
+    const offerAt = (i: number) => ({ url: urlAt(i), host: `${i}.example`, path: '/x', hidden: false });
+    const urlAt = (i: number) => `https://${i}.example/x`;
+    for (const i of [0, 1, 2, 3, 4, 5, 6]) desk.propose(offerAt(i));
+    desk.propose(offerAt(0)); // the same link once more
+    expect(desk.info()).toEqual({ offer: offerAt(0), moreOffers: 4 }); // of more than five the last are dropped
+    await desk.dismiss(urlAt(2)); // a late answer to one that is not shown
+    expect(desk.info()).toEqual({ offer: offerAt(0), moreOffers: 3 });
+    await desk.dismiss(urlAt(0));
+    await desk.dismiss(urlAt(0)); // the same answer of another window
+    expect(desk.info()).toEqual({ offer: offerAt(1), moreOffers: 2 });
+    await desk.add({ from: { kind: 'url', url: urlAt(1) } });
+    expect(desk.info().offer).toEqual(offerAt(3));
   });
 
   test('a file only that the person chose, and the last one', async () => {

@@ -11,10 +11,8 @@ const little = (value: number): number[] => big(value).toReversed();
 const png = (width: number, height: number) =>
   bytes('\x89PNG\r\n\x1a\n', 0, 0, 0, 13, 'IHDR', ...big(width), ...big(height), 8, 6, 0, 0, 0);
 const jpeg = (width: number, height: number) =>
-  bytes(
-    ...[0xff, 0xd8, 0xff, 0xe0, 0, 4, 0xff, 0xc0], // a segment whose contents look like a frame
-    ...[0xff, 0xff, 0xc2, 0, 11, 8, height >> 8, height & 255, width >> 8, width & 255, 1, 1, 0x11, 0],
-  );
+  // A segment whose contents look like a frame, a fill byte, and the frame.
+  bytes('\xff\xd8\xff\xe0\0\x04\xff\xc0', '\xff\xff\xc2\0\x0b\x08', ...big(height * 0x1_00_00 + width), 1, 1, 0x11, 0);
 const gif = (width: number, height: number) =>
   bytes('GIF89a', width & 255, width >> 8, height & 255, height >> 8, 0, 0, 0);
 const webp = (kind: string, ...rest: number[]) => bytes('RIFF', 0, 0, 0, 0, 'WEBP', kind, 0, 0, 0, 0, ...rest);
