@@ -68,7 +68,7 @@ export function outboundOf(config: ProxyConfig, services: OutboundServices): Out
   return typeOf(config.type).create(config, services);
 }
 
-/** The servers that a proxy connects to, by name or address. */
+/** The servers that a proxy connects to, by name or address, however it is reached. */
 export function serversOf(config: ProxyConfig): readonly Endpoint[] {
   return typeOf(config.type).serversOf(config);
 }

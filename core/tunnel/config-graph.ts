@@ -19,7 +19,7 @@ import { ConfiguredPolicies } from '../outbound/configured-policies.ts';
 import type { StreamDialer } from '../outbound/dialer.ts';
 import type { Egress } from '../outbound/egress.ts';
 import { LocalServers } from '../outbound/local-servers.ts';
-import { serversOf } from '../outbound/outbound-types.ts';
+import { ownServersOf } from '../outbound/own-servers.ts';
 import { RuleEngine } from '../rule/rule-engine.ts';
 import type { RuleSets } from '../rule/rule-set.ts';
 import { Sniffer } from '../sniff/sniffer.ts';
@@ -78,7 +78,7 @@ export class ConfigGraph implements DispatchPolicy {
     const { fakeIpRange6 } = config.dns;
     this.fake6 = fakeIpRange6 === null || !hasIpv6 ? undefined : new FakeIp6Range(fakeIpRange6);
     const isFake = (ip: Ip) => this.fake6?.embeddedIn(ip) !== undefined || pool.contains(ip) || fakeIp.contains(ip);
-    const proxyServers = config.proxies.flatMap((proxy) => serversOf(proxy));
+    const proxyServers = ownServersOf(config);
     this.config = config;
     this.pool = pool;
     this.ruleList = new RuleEngine(config.rules, {
