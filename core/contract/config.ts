@@ -64,6 +64,15 @@ export const groupSchema = z.strictObject({
 });
 export type GroupConfig = z.infer<typeof groupSchema>;
 
+/** Nodes that are tested by themselves, whatever groups want of them: those of a provider with a health check. */
+export const nodeCheckSchema = z.strictObject({
+  /** Of the provider. */
+  name: text,
+  members: z.array(text).max(20_000),
+  test: groupTestSchema,
+});
+export type NodeCheckConfig = z.infer<typeof nodeCheckSchema>;
+
 export const ruleTypes = [
   'DOMAIN',
   'DOMAIN-SUFFIX',
@@ -194,6 +203,7 @@ export const configSchema = z.strictObject({
   mode: z.enum(policyModes).default('rule'),
   proxies: z.array(proxySchema).max(10_000),
   groups: z.array(groupSchema).max(1_000).default([]),
+  checks: z.array(nodeCheckSchema).max(300).default([]),
   rules: z.array(ruleSchema).max(1_000_000),
   /** Lists that rules lead into, by name. */
   subRules: z.record(text, z.array(ruleSchema).max(1_000_000)).default({}),
@@ -253,6 +263,7 @@ export const defaultConfig: Config = {
   mode: 'rule',
   proxies: [],
   groups: [],
+  checks: [],
   rules: [{ type: 'MATCH', payload: '', policy: directPolicy, noResolve: false }],
   subRules: {},
   sets: [],

@@ -148,7 +148,6 @@ export const profileNotes = {
   },
   'proxy-providers.*': {
     proxy: 'NOTE_PROVIDER_PROXY',
-    'dialer-proxy': 'NOTE_PROVIDER_PROXY',
     'path-in-bundle': 'NOTE_OTHER_CLIENT',
   },
   'rule-providers.*': {

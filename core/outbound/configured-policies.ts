@@ -3,7 +3,7 @@
  * in `LastingPolicies`.
  */
 import { AppError } from '../base/app-error.ts';
-import { type GroupTest, usualTest } from '../contract/config.ts';
+import { type GroupTest, type NodeCheckConfig, usualTest } from '../contract/config.ts';
 import { nodeKindOf, type ProxyRow } from '../contract/proxies.ts';
 import { builtInPolicies } from '../contract/proxy-config.ts';
 import type { Metadata } from '../flow/metadata.ts';
@@ -48,12 +48,16 @@ export class ConfiguredPolicies implements PolicyTable {
   readonly #parents = new Map<string, string[]>();
   readonly #facts = new Map<PolicyGroup, MemberFacts>();
   readonly #checks: GroupChecks;
+  /** Of the nodes of providers. */
+  readonly #providerChecks: GroupChecks;
+  /** The providers with a check some of whose nodes are members of a group. */
+  readonly #checkedBelow = new Map<string, ReadonlySet<string>>();
   /** Groups through which anything could be dialled, as of when they chose last. */
   readonly #usable = new Set<string>();
   readonly #walked: WalkedPolicies = {
     node: (name) => this.#outbounds.get(name),
     group: (name) => this.#groups.get(name),
-    touch: (group) => this.#checks.touch(group),
+    touch: (group) => this.#touch(group),
   };
   #settledAt = -1;
   #revision = 0;
@@ -93,6 +97,7 @@ export class ConfiguredPolicies implements PolicyTable {
       nodesOf: (group) => this.nodesOf(group),
       swept: lasting.swept,
     });
+    this.#providerChecks = this.#checksOf(config.checks ?? []);
   }
 
   get revision(): number {
@@ -136,12 +141,15 @@ export class ConfiguredPolicies implements PolicyTable {
     // Of several nodes on the way the error names the one to blame.
     const { node: blamed = chain[0] ?? '' } = error.details ?? {};
     const node = this.#outbounds.get(String(blamed))?.node;
-    if (node !== undefined) this.#checks.dialFailed(node, chain.slice(1), error.code);
+    if (node === undefined) return;
+    this.#checks.dialFailed(node, chain.slice(1), error.code);
+    this.#providerChecks.dialFailed(node, [], error.code);
   }
 
   /** The network is another one than before. */
   networkChanged(): void {
     this.#checks.networkChanged();
+    this.#providerChecks.networkChanged();
   }
 
   /** This table is in force from now on. */
@@ -150,6 +158,7 @@ export class ConfiguredPolicies implements PolicyTable {
     this.#lasting.tests.retain(new Set(leaves.map(({ node }) => node.identity)));
     this.#lasting.use(this);
     this.#checks.start();
+    this.#providerChecks.start();
   }
 
   currentOf(group: string): string | undefined {
@@ -158,6 +167,7 @@ export class ConfiguredPolicies implements PolicyTable {
 
   stop(): void {
     this.#checks.stop();
+    this.#providerChecks.stop();
   }
 
   /** Groups that refuse whatever comes to them, whoever is chosen in them, in the order in which they are shown. */
@@ -229,6 +239,27 @@ export class ConfiguredPolicies implements PolicyTable {
       hidden,
       ...(icon === undefined ? {} : { icon }),
     };
+  }
+
+  #checksOf(checks: readonly NodeCheckConfig[]): GroupChecks {
+    const { tests, clock, sweptProviders: swept } = this.#lasting;
+    const nodes = new Map(checks.map(({ name, members }) => [name, members]));
+    const checkOf = new Map(checks.flatMap(({ name, members }) => members.map((member) => [member, name])));
+    for (const [name, { config }] of this.#groups) {
+      const below = new Set(config.members.flatMap((member) => checkOf.get(member) ?? []));
+      if (below.size > 0) this.#checkedBelow.set(name, below);
+    }
+    return new GroupChecks(new Map(checks.map(({ name, test }) => [name, test])), {
+      tests,
+      clock,
+      swept,
+      nodesOf: (name) => nodes.get(name)?.flatMap((member) => this.nodesOf(member)) ?? [],
+    });
+  }
+
+  #touch(group: string): void {
+    this.#checks.touch(group);
+    for (const provider of this.#checkedBelow.get(group) ?? []) this.#providerChecks.touch(provider);
   }
 
   /** The groups that are tested by themselves. */

@@ -22,6 +22,8 @@ export class LastingPolicies {
   readonly tests: NodeTests;
   /** When the members of groups were tested last (`GroupChecks`). */
   readonly swept = new Map<string, number>();
+  /** The same of the nodes of providers. */
+  readonly sweptProviders = new Map<string, number>();
   /** What is shown of policies of these names may have changed; of all, without names. */
   readonly changed = new Emitter<readonly string[] | undefined>();
   readonly #choices = new Map<string, string>();

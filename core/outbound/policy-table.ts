@@ -24,4 +24,4 @@ export interface PolicyTable {
 }
 
 /** What it is made of. */
-export type PolicyConfig = Pick<Config, 'proxies' | 'groups'>;
+export type PolicyConfig = Pick<Config, 'proxies' | 'groups'> & Partial<Pick<Config, 'checks'>>;

@@ -16,6 +16,7 @@ export interface ProfileParts {
   readonly mode: Config['mode'];
   readonly proxies: ProxyConfig[];
   readonly groups: GroupConfig[];
+  readonly checks: Config['checks'];
   readonly rules: RuleConfig[];
   readonly subRules: Config['subRules'];
   readonly sets: Config['sets'];
@@ -36,6 +37,7 @@ export function effectiveConfig(parts: ProfileParts): Config {
     mode: parts.mode,
     proxies: parts.proxies,
     groups: parts.groups,
+    checks: parts.checks,
     rules: parts.rules,
     subRules: parts.subRules,
     sets: parts.sets,

@@ -2,6 +2,7 @@
  * Which nodes and groups are the members of a policy group, by what a profile wishes and what there is. Pure: a provider that has
  * other nodes than before gives other members. The order is Clash's.
  */
+import type { GroupTest } from '../contract/config.ts';
 import type { NameFilter } from './name-filter.ts';
 
 export interface KnownNode {
@@ -30,6 +31,8 @@ export interface KnownNodes {
   /** Those of `proxies`. */
   readonly own: readonly KnownNode[];
   readonly providers: ReadonlyMap<string, readonly KnownNode[]>;
+  /** How providers with a health check test their nodes. */
+  readonly tests?: ReadonlyMap<string, GroupTest>;
 }
 
 /** Names in the order of the group, each once. */

@@ -17,6 +17,7 @@ import { clip } from './clip.ts';
 import { type KnownNode, type KnownNodes, type MemberWishes, membersOf, usedProviders } from './group-members.ts';
 import { type NameFilter, parseNameFilters } from './name-filter.ts';
 import type { PolicyNames } from './policy-names.ts';
+import { readTestKeys } from './test-keys.ts';
 import { YamlMap } from './yaml-map.ts';
 import type { YamlValue } from './yaml-value.ts';
 
@@ -71,9 +72,11 @@ export function readGroups(
   const providers = new Map<string, readonly string[]>();
   const groups = written.map((group) => {
     const wishes = readWishes(group, kinds, known, names, budget);
+    const used = usedProviders(wishes, known);
     places.set(group.name, group.at);
-    providers.set(group.name, usedProviders(wishes, known));
-    return { ...readSettings(group), members: membersOf(wishes, known) };
+    providers.set(group.name, used);
+    const test = used.flatMap((name) => known.tests?.get(name) ?? [])[0];
+    return { ...readSettings(group, test), members: membersOf(wishes, known) };
   });
   return { groups: withoutCycles(groups, places), providers };
 }
@@ -135,13 +138,16 @@ function readFilters(value: YamlValue | undefined, budget: SearchBudget): readon
   return [{ matches: () => false }];
 }
 
-function readSettings({ name, type, map }: WrittenGroup): Omit<GroupConfig, 'members'> {
+function readSettings(
+  { name, type, map }: WrittenGroup,
+  ofProvider: GroupTest | undefined,
+): Omit<GroupConfig, 'members'> {
   const strategy = map.take('strategy')?.choice(balanceStrategies);
   const icon = map.take('icon')?.text();
   const settings: Omit<GroupConfig, 'members'> = {
     name,
     type,
-    test: readTest(map, type),
+    test: readTest(map, type, ofProvider),
     ...(type === 'load-balance' ? { strategy: strategy ?? 'consistent-hashing' } : {}),
     udp: map.take('disable-udp')?.boolean() !== true,
     hidden: map.take('hidden')?.boolean() === true,
@@ -151,31 +157,15 @@ function readSettings({ name, type, map }: WrittenGroup): Omit<GroupConfig, 'mem
   return settings;
 }
 
-function readTest(map: YamlMap, type: GroupType): GroupTest {
+function readTest(map: YamlMap, type: GroupType, ofProvider: GroupTest | undefined): GroupTest {
   const isAutomatic = type !== 'select' && type !== 'relay';
-  const url = map.take('url')?.text()?.trim();
-  const interval = map.take('interval')?.integer(0, 31_536_000) ?? 0;
-  const timeout = map.take('timeout')?.integer(0, 600_000) ?? 0;
-  return {
-    url: readUrl(url),
-    interval: interval > 0 || !isAutomatic ? interval : usualTest.interval,
-    timeout: timeout > 0 ? timeout : usualTest.timeout,
-    tolerance: map.take('tolerance')?.integer(0, 65_535) ?? usualTest.tolerance,
-    lazy: map.take('lazy')?.boolean() ?? usualTest.lazy,
-    expectedStatus: readStatus(map.take('expected-status')),
-  };
-}
-
-function readUrl(text: string | undefined): string {
-  return text === undefined || text === '' || text.length > 2048 ? usualTest.url : text;
-}
-
-function readStatus(value: YamlValue | undefined): string {
-  const text = value?.text()?.replaceAll(/\s/g, '');
-  if (value === undefined || text === undefined || text === '') return usualTest.expectedStatus;
-  if (/^(\*|\d{1,3}(-\d{1,3})?(\/\d{1,3}(-\d{1,3})?)*)$/.test(text)) return text;
-  value.warning('GROUP_STATUS', { found: clip(text) }, 'STATUS');
-  return usualTest.expectedStatus;
+  const saysUrl = (map.take('url')?.text()?.trim() ?? '') !== '';
+  const keys = readTestKeys(map, isAutomatic ? usualTest.interval : 0);
+  const tolerance = map.take('tolerance')?.integer(0, 65_535) ?? usualTest.tolerance;
+  // As in Clash: where a person chooses, and the group says no address, what its provider knows of the nodes is shown.
+  if (isAutomatic || saysUrl || ofProvider === undefined) return { ...keys, tolerance };
+  const { url, timeout, expectedStatus } = ofProvider;
+  return { ...keys, tolerance, url, timeout, expectedStatus };
 }
 
 /** Groups may have groups, but none may lead to itself: Clash refuses the profile then. */

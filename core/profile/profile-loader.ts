@@ -197,7 +197,17 @@ function readParts(map: YamlMap, contents: ProviderSource, found: Findings, lowP
   );
   const own = proxies.map((proxy) => ({ name: proxy.name, kind: nodeKindOf(proxy) }));
   const provided = readProvided(nodeProviders, contents, names, map);
-  const known = { own, providers: provided.known };
+  const tests = new Map(
+    [...nodeProviders].flatMap(
+      ([
+        name,
+        {
+          provider: { test },
+        },
+      ]) => (test ? [[name, test]] : []),
+    ),
+  );
+  const known = { own, providers: provided.known, tests };
   const { groups, providers: groupProviders } = readGroups(writtenGroups, known, names, budget);
   const all = [...proxies, ...provided.proxies].slice(0, maxProxies);
   const allRules = [rules, ...Object.values(subRules)].flat();
@@ -220,6 +230,7 @@ function readParts(map: YamlMap, contents: ProviderSource, found: Findings, lowP
     mode: mode ?? 'rule',
     proxies: withDialerProxies({ proxies: all, places }, groups, names, map),
     groups,
+    checks: provided.checks,
     rules,
     subRules,
     sets: named.sets,

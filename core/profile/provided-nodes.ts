@@ -1,5 +1,6 @@
 /** The nodes of all proxy providers, as groups know them and as a configuration has them: with names of their own. */
 
+import type { NodeCheckConfig } from '../contract/config.ts';
 import { nodeKindOf } from '../contract/proxies.ts';
 import type { ProxyConfig } from '../contract/proxy-config.ts';
 import type { KnownNode } from './group-members.ts';
@@ -13,6 +14,8 @@ export interface ProvidedNodes {
   /** By provider. */
   readonly known: ReadonlyMap<string, readonly KnownNode[]>;
   readonly proxies: readonly ProxyConfig[];
+  /** The nodes of providers with a health check, which are tested by themselves. */
+  readonly checks: NodeCheckConfig[];
 }
 
 /** Nodes of providers; all together no more than so many. */
@@ -49,7 +52,11 @@ export function readProvided(
     }
     known.set(name, here);
   }
-  return { known, proxies };
+  const checks = [...providers].flatMap(([name, { provider }]): NodeCheckConfig[] => {
+    const members = known.get(name)?.map((node) => node.name) ?? [];
+    return provider.test === undefined || members.length === 0 ? [] : [{ name, members, test: provider.test }];
+  });
+  return { known, proxies, checks };
 }
 
 function nodesOf({ provider, payload }: WrittenProxyProvider, contents: ProviderSource): ProviderNodes {

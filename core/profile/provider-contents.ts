@@ -4,6 +4,7 @@
  * something else, the profile is read again.
  */
 
+import type { GroupTest } from '../contract/config.ts';
 import type { ProviderUse, setFormats } from '../contract/providers.ts';
 import type { ProxyConfig } from '../contract/proxy-config.ts';
 import type { SetBehavior, SetTrouble } from '../contract/sets.ts';
@@ -33,17 +34,6 @@ export interface RuleProvider {
   readonly place: ProviderPlace;
 }
 
-/** How a proxy provider wants its nodes tested (`health-check`); what is absent it does not say. */
-export interface ProviderTest {
-  readonly url?: string;
-  /** Seconds. */
-  readonly interval?: number;
-  /** Milliseconds. */
-  readonly timeout?: number;
-  readonly lazy?: boolean;
-  readonly expectedStatus?: string;
-}
-
 /** What a provider does to each of its nodes before it is read. */
 export interface NodeOverride {
   readonly prefix: string;
@@ -63,7 +53,7 @@ export interface ProxyProvider {
   readonly excludeTypes: ReadonlySet<string>;
   readonly override: NodeOverride;
   /** Absent: it has no health check, or has turned it off. */
-  readonly test?: ProviderTest;
+  readonly test?: GroupTest;
   /** All that is said here, so that equal ones are known. */
   readonly text: string;
 }

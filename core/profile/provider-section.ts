@@ -2,6 +2,7 @@
 
 import type { SearchBudget } from '../base/expression/bounded-expression.ts';
 import { parseUrl } from '../base/parse-url.ts';
+import { type GroupTest, usualTest } from '../contract/config.ts';
 import { profileNotes } from '../contract/profile-notes.ts';
 import { setFormats } from '../contract/providers.ts';
 import { setBehaviors } from '../contract/sets.ts';
@@ -11,10 +12,10 @@ import {
   type GeoPlaces,
   type NodeOverride,
   type ProviderPlace,
-  type ProviderTest,
   type ProxyProvider,
   type RuleProvider,
 } from './provider-contents.ts';
+import { readTestKeys } from './test-keys.ts';
 import { YamlMap } from './yaml-map.ts';
 import type { YamlValue } from './yaml-value.ts';
 
@@ -44,7 +45,7 @@ export function readRuleProviders(
     const format = map.take('format')?.choice(setFormats) ?? 'yaml';
     const payload = map.take('payload');
     const place = readPlace(map, userAgent, payload && textsOf(payload));
-    map.warnOfRest(profileNotes['proxy-providers.*']);
+    map.warnOfRest(profileNotes['rule-providers.*']);
     return behavior === undefined || place === undefined ? undefined : { name, behavior, format, place };
   });
 }
@@ -61,7 +62,7 @@ export function readProxyProviders(
     const filter = map.take('filter');
     const excluded = map.take('exclude-filter');
     const types = map.take('exclude-type')?.text() ?? '';
-    const override = readOverride(map.take('override'), budget);
+    const override = readOverride(map.take('override'), map.take('dialer-proxy')?.text(), budget);
     const check = map.take('health-check');
     const test = check && readTest(check);
     map.warnOfRest(profileNotes['proxy-providers.*']);
@@ -219,24 +220,14 @@ function readHeaders(value: YamlValue | undefined): Record<string, string> {
   return headers;
 }
 
-function readTest(value: YamlValue): ProviderTest | undefined {
+/** Clash must be told whether it is on; whoever writes one without it wants it. */
+function readTest(value: YamlValue): GroupTest | undefined {
   const map = YamlMap.of(value);
   if (map === undefined) return undefined;
   const enabled = map.take('enable')?.boolean() !== false;
-  const url = map.take('url')?.text();
-  const interval = map.take('interval')?.integer(0, maxInterval);
-  const timeout = map.take('timeout')?.integer(1, 600_000);
-  const lazy = map.take('lazy')?.boolean();
-  const expectedStatus = map.take('expected-status')?.text();
-  const test: ProviderTest = {
-    ...(url === undefined ? {} : { url }),
-    ...(interval === undefined ? {} : { interval }),
-    ...(timeout === undefined ? {} : { timeout }),
-    ...(lazy === undefined ? {} : { lazy }),
-    ...(expectedStatus === undefined ? {} : { expectedStatus }),
-  };
+  const keys = readTestKeys(map, usualTest.interval);
   map.warnOfRest();
-  return enabled ? test : undefined;
+  return enabled ? { ...keys, tolerance: usualTest.tolerance } : undefined;
 }
 
 /** Of the node's own keys these may be set from outside; others would make it another node. */
@@ -254,9 +245,15 @@ const overridable = [
   'ip-version',
 ];
 
-function readOverride(value: YamlValue | undefined, budget: SearchBudget): NodeOverride {
+/** `dialerProxy`: of the provider itself, which its override may say otherwise. */
+function readOverride(
+  value: YamlValue | undefined,
+  dialerProxy: string | undefined,
+  budget: SearchBudget,
+): NodeOverride {
   const map = value && YamlMap.of(value);
   const keys: Record<string, string | number | boolean> = {};
+  if (dialerProxy !== undefined && dialerProxy !== '') keys['dialer-proxy'] = dialerProxy;
   for (const key of overridable) {
     const plain = map?.take(key)?.scalar();
     if (plain !== undefined) keys[key] = plain;

@@ -54,11 +54,15 @@ proxy-groups:
   });
 });
 
-test('override of a provider gives it to all of its nodes; one circle is told once', () => {
+test.each([
+  'override: {dialer-proxy: front}',
+  'dialer-proxy: front',
+  'dialer-proxy: other\n    override: {dialer-proxy: front}',
+])('%s of a provider gives it to all of its nodes; one circle is told once', (keys) => {
   const text = `proxy-providers:
   p:
     type: inline
-    override: {dialer-proxy: front}
+    ${keys}
     payload:
 ${node('x', '')}
 ${node('y', '')}

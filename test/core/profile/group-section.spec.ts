@@ -32,6 +32,52 @@ test('nodes of every kind are kept, by the word for what is not spoken', () => {
   expect(JSON.stringify(proxies)).not.toContain('aes-128-gcm');
 });
 
+describe('the health check of a provider', () => {
+  const nodesOf = (name: string) => `[{name: ${name}, type: socks5, server: 192.0.2.9, port: 9}]`;
+  const loaded = (checks: readonly string[], groups: string) => {
+    const providers = checks.map((check, i) => `  p${i}: {type: inline, payload: ${nodesOf(`n${i}`)}, ${check}}\n`);
+    const text = `proxy-providers:\n${providers.join('')}proxy-groups: [${groups}]\nrules: ["MATCH,DIRECT"]\n`;
+    const { config, problems } = loadProfile(text);
+    return { config: config ?? expect.unreachable(), problems: problems.map(({ path, code }) => `${path} ${code}`) };
+  };
+
+  test('is kept with the nodes that it is for, with what is usual in Clash', () => {
+    const { config, problems } = loaded(
+      [
+        'health-check: {enable: true}',
+        'health-check: {enable: true, url: "http://t.example/", interval: 60, timeout: 900, lazy: false, expected-status: 204}',
+        'health-check: {enable: false, interval: 60}',
+        'health-check: {enable: true, interval: 0, expected-status: x}',
+      ],
+      '{name: g, type: select, use: [p0, p1]}',
+    );
+    const usual = { interval: 300, timeout: 5000, tolerance: 0, lazy: true, expectedStatus: '*' };
+    const usualUrl = 'https://www.gstatic.com/generate_204';
+    expect(config.checks).toEqual([
+      { name: 'p0', members: ['n0'], test: { url: usualUrl, ...usual } },
+      {
+        name: 'p1',
+        members: ['n1'],
+        test: { ...usual, url: 'http://t.example/', interval: 60, timeout: 900, lazy: false, expectedStatus: '204' },
+      },
+      { name: 'p3', members: ['n3'], test: { url: usualUrl, ...usual } },
+    ]);
+    expect(problems).toEqual(['proxy-providers.p3.health-check.expected-status GROUP_STATUS']);
+  });
+
+  test('is what a group shows in which a person chooses, if it has no address of its own', () => {
+    const check = 'health-check: {enable: true, url: "http://p.example/", interval: 60, timeout: 900}';
+    const groups = ['{name: a, type: select, use: [p0]}', '{name: b, type: url-test, use: [p0]}'];
+    const own = '{name: c, type: select, use: [p0], url: "http://c.example/", timeout: 70}';
+    const { config } = loaded([check], [...groups, own].join(', '));
+    expect(config.groups.map(({ test: of }) => [of?.url, of?.timeout, of?.interval])).toEqual([
+      ['http://p.example/', 900, 0],
+      ['https://www.gstatic.com/generate_204', 5000, 300],
+      ['http://c.example/', 70, 0],
+    ]);
+  });
+});
+
 // As mihomo 1.19 answers for the same keys.
 describe('members', () => {
   test.each([

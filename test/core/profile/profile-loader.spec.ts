@@ -153,6 +153,7 @@ rules:
       subRules: {},
       mode: 'rule',
       groups: [],
+      checks: [],
       sniffer: defaultConfig.sniffer,
       logLevel: 'warning',
       mixed: {

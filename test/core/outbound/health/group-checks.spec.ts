@@ -5,7 +5,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../../../core/base/app-error.ts';
 import { systemClock } from '../../../../core/base/clock.ts';
-import type { GroupConfig, GroupTest } from '../../../../core/contract/config.ts';
+import type { GroupConfig, GroupTest, NodeCheckConfig } from '../../../../core/contract/config.ts';
 import type { Metadata } from '../../../../core/flow/metadata.ts';
 import { ConfiguredPolicies } from '../../../../core/outbound/configured-policies.ts';
 import { LastingPolicies } from '../../../../core/outbound/lasting-policies.ts';
@@ -54,6 +54,10 @@ const group = (name: string, type: GroupConfig['type'], change: Partial<GroupCon
 });
 
 function use(...groups: GroupConfig[]): void {
+  useWith([], ...groups);
+}
+
+function useWith(checks: readonly NodeCheckConfig[], ...groups: GroupConfig[]): void {
   const services = {
     egress: new LoopbackEgress(),
     resolver: new NamedAddresses({}),
@@ -63,9 +67,9 @@ function use(...groups: GroupConfig[]): void {
     clock: systemClock,
     timeoutMs: 10_000,
   };
-  const members = new Set(groups.flatMap((each) => each.members));
+  const members = new Set([...groups, ...checks].flatMap((each) => each.members));
   const nodes = proxies.filter(({ name }) => members.has(name)).map(({ config }) => config);
-  policies = new ConfiguredPolicies({ proxies: nodes, groups }, services, lasting);
+  policies = new ConfiguredPolicies({ proxies: nodes, groups, checks: [...checks] }, services, lasting);
   policies.takeOver();
 }
 
@@ -178,6 +182,71 @@ describe('how often', () => {
     await dial('lazy');
     await allTested('lazy');
     expect(target.asked).toHaveLength(7);
+  });
+});
+
+describe('a provider with a health check', () => {
+  const provider = (change: Partial<GroupTest> = {}, members = ['n1', 'n2']): NodeCheckConfig => ({
+    name: 'p',
+    members,
+    test: testOf({ url: `http://p.example:${target.port}/provider`, ...change }),
+  });
+  const testsOf = (index: number) => lasting.tests.delays(JSON.stringify(proxy(index).config));
+  const manual = (change: Partial<GroupConfig> = {}) =>
+    group('s', 'select', { test: testOf({ interval: 0 }), ...change });
+  beforeEach(() => {
+    for (const each of proxies) each.delay = 0;
+  });
+
+  test('has its nodes tested by itself, and no others', async () => {
+    useWith([provider()], manual());
+    await eventually(() => expect(target.asked).toHaveLength(2));
+    await eventually(() => expect([1, 2].map((i) => testsOf(i)[0]?.history.length)).toEqual([1, 1]));
+    expect(new Set(target.asked)).toEqual(new Set([`HEAD p.example:${target.port}/provider`]));
+    expect(testsOf(0)).toEqual([]);
+  });
+
+  test('does not speak for a group with a test of its own', async () => {
+    useWith([provider({ expectedStatus: '500' })], group('g', 'fallback', { members: ['n1', 'n2'] }));
+    await allTested();
+    await eventually(() => expect(testsOf(1)).toHaveLength(2));
+    expect(new Map(testsOf(1).map(({ url, alive }) => [url.endsWith('/own'), alive]))).toEqual(
+      new Map([
+        [true, true],
+        [false, false],
+      ]),
+    );
+    expect(nowOf('g')).toBe('n1');
+  });
+
+  test('and groups that ask the same have each node asked once', async () => {
+    useWith([provider({ url: testOf().url })], group('g', 'url-test'), group('h', 'fallback'));
+    await allTested('g');
+    await allTested('h');
+    expect(target.asked).toHaveLength(6);
+  });
+
+  test('that is lazy waits for a group with nodes of it to be used', async () => {
+    useWith(
+      [provider({ lazy: true })],
+      manual({ members: ['n0'] }),
+      group('t', 'select', { members: ['n0', 'n1'], test: testOf({ interval: 0 }) }),
+    );
+    await dial('s');
+    expect(target.asked).toEqual([]);
+    await dial('t');
+    await eventually(() => expect([1, 2].map((i) => testsOf(i)[0]?.history.length)).toEqual([1, 1]));
+  });
+
+  test('is not tested anew by a reload, and tests a node that could not be dialled at once', async () => {
+    useWith([provider()], manual());
+    await eventually(() => expect([1, 2].map((i) => testsOf(i)[0]?.history.length)).toEqual([1, 1]));
+    useWith([provider()], manual({ members: ['n1'] }));
+    expect(target.asked).toHaveLength(2);
+    await proxy(1).die();
+    expect(await dial('s')).toBeUndefined();
+    await eventually(() => expect(testsOf(1)[0]?.history.map(({ ms }) => ms === null)).toEqual([false, true]));
+    await proxy(1).live();
   });
 });
 
