@@ -1,11 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../../core/base/app-error.ts';
 import type { DialOutcome } from '../../../core/inbound/flow-engine.ts';
-import type { StreamFlow } from '../../../core/inbound/inbound.ts';
-import type { Stream } from '../../../core/net/stream.ts';
 import { settle } from '../../support/manual-clock.ts';
-import { memoryStreams } from '../../support/memory-flow-engine.ts';
-import { readAll } from '../net/loopback.ts';
 import { FakeOutbound, policyOf, rule, Stage } from './stage.ts';
 
 const good: DialOutcome = { ok: true, address: '192.0.2.7', ms: 12.4 };
@@ -14,14 +10,6 @@ let stage: Stage;
 beforeEach(() => {
   stage = new Stage();
 });
-
-/** An application connects; answers after the dispatcher has had its say. */
-async function connect(to = '198.18.3.1', port = 443, network: 'tcp' | 'udp' = 'tcp'): Promise<number> {
-  const id = stage.engine.open(to, port, network);
-  await settle();
-  return id;
-}
-const lastVerdict = () => stage.engine.verdicts.at(-1)?.verdict;
 
 describe('a flow from the TUN', () => {
   test('the whole way: name, row, rule, dial, end, one line in the log', async () => {
@@ -53,7 +41,7 @@ describe('a flow from the TUN', () => {
   });
 
   test('outcome and end in one batch: it was open, and the name is fine', async () => {
-    const id = await connect();
+    const id = await stage.connect();
     stage.engine.dialed(id, good);
     stage.engine.end(id, { reason: 'done' });
     expect(stage.row('1')).toMatchObject({ state: 'closed', remote: '192.0.2.7' });
@@ -67,9 +55,9 @@ describe('a flow from the TUN', () => {
     ['DIAL_TIMEOUT', 'udp', 'unreachable'],
     ['DIAL_PROXY_AUTH', 'tcp', 'reset'],
   ] as const)('a dial that ends in %s over %s: %s', async (code, network, how) => {
-    const id = await connect('198.18.3.1', 443, network);
+    const id = await stage.connect('198.18.3.1', 443, network);
     stage.engine.dialed(id, bad(code));
-    expect(lastVerdict()).toEqual({ kind: 'reject', how });
+    expect(stage.lastVerdict).toEqual({ kind: 'reject', how });
     await settle();
     expect(stage.row('1')).toMatchObject({ state: 'closed', closeReason: 'failed', error: { code, message: 'why' } });
     expect(stage.pool.at(-1)).toBe(`closed 198.18.3.1 ${code}`);
@@ -79,15 +67,15 @@ describe('a flow from the TUN', () => {
 
   test('an outbound that cannot even plan says why', async () => {
     stage.far.planned = () => Promise.reject(new AppError('DIAL_NAME_NOT_FOUND', 'there is no such name'));
-    await connect();
-    expect(lastVerdict()).toEqual({ kind: 'reject', how: 'unreachable' });
+    await stage.connect();
+    expect(stage.lastVerdict).toEqual({ kind: 'reject', how: 'unreachable' });
     expect(stage.row('1')).toMatchObject({ error: { code: 'DIAL_NAME_NOT_FOUND' } });
   });
 
   test('a rejection by rule is no failure', async () => {
     stage.far.planned = () => Promise.resolve({ kind: 'reject', how: 'reset' });
-    await connect('198.18.3.1', 443, 'udp');
-    expect(lastVerdict()).toEqual({ kind: 'reject', how: 'reset' });
+    await stage.connect('198.18.3.1', 443, 'udp');
+    expect(stage.lastVerdict).toEqual({ kind: 'reject', how: 'reset' });
     await settle();
     expect(stage.row('1')).toMatchObject({
       state: 'closed',
@@ -100,8 +88,8 @@ describe('a flow from the TUN', () => {
     stage.far.planned = () => {
       throw new TypeError('a defect');
     };
-    await connect();
-    expect(lastVerdict()).toEqual({ kind: 'reject', how: 'reset' });
+    await stage.connect();
+    expect(stage.lastVerdict).toEqual({ kind: 'reject', how: 'reset' });
     expect(stage.row('1')).toMatchObject({ error: { code: 'INTERNAL' } });
   });
 });
@@ -116,7 +104,7 @@ describe('an application that gives up', () => {
           reject(new Error('aborted'));
         });
       });
-    const id = await connect();
+    const id = await stage.connect();
     stage.engine.end(id, { reason: 'abandoned' });
     await settle();
     expect(cancelled).toBe(true);
@@ -130,7 +118,7 @@ describe('an application that gives up', () => {
   test('a plan that comes too late is ignored', async () => {
     const late = Promise.withResolvers<{ kind: 'reject'; how: 'reset' }>();
     stage.far.planned = () => late.promise;
-    const id = await connect();
+    const id = await stage.connect();
     stage.engine.end(id, { reason: 'abandoned' });
     late.resolve({ kind: 'reject', how: 'reset' });
     await settle();
@@ -141,22 +129,22 @@ describe('an application that gives up', () => {
 
 describe('names and dials that fail', () => {
   test('are told, with what it went through', async () => {
-    const id = await connect();
+    const id = await stage.connect();
     stage.engine.dialed(id, bad('DIAL_PROXY_FAILED'));
     expect(stage.failedNames).toEqual([['host1.example', 'far', 'DIAL_PROXY_FAILED']]);
     stage.far.planned = () => Promise.reject(new AppError('DIAL_NAME_NOT_FOUND', 'there is no such name'));
-    await connect('198.18.3.2');
+    await stage.connect('198.18.3.2');
     expect(stage.failedNames.slice(1)).toEqual([['host2.example', 'far', 'DIAL_NAME_NOT_FOUND']]);
   });
 
   test('but not dials to bare addresses, and not those that the application gave up', async () => {
-    const bare = await connect('203.0.113.9');
+    const bare = await stage.connect('203.0.113.9');
     stage.engine.dialed(bare, bad('DIAL_PROXY_FAILED'));
     stage.far.planned = (_to, signal) =>
       new Promise((_resolve, reject) => {
         signal.addEventListener('abort', () => reject(new Error('aborted')));
       });
-    const left = await connect();
+    const left = await stage.connect();
     stage.engine.end(left, { reason: 'abandoned' });
     await settle();
     expect(stage.failedNames).toEqual([]);
@@ -176,20 +164,20 @@ describe('rules', () => {
   });
 
   test('a name that a domain rule takes is never resolved', async () => {
-    await connect('198.18.3.1');
+    await stage.connect('198.18.3.1');
     expect(stage.resolved).toEqual([]);
     expect(stage.row('1').rule).toMatchObject({ index: 0 });
   });
 
   test('an IP rule asks once; the address is for matching, the connection goes by name', async () => {
-    await connect('198.18.3.2');
+    await stage.connect('198.18.3.2');
     expect(stage.resolved).toEqual(['host2.example']);
     expect(stage.row('1')).toMatchObject({ rule: { index: 1 }, matchedIp: '192.0.2.1' });
-    expect(lastVerdict()).toMatchObject({ dial: { target: { host: 'host2.example', port: 443 } } });
+    expect(stage.lastVerdict).toMatchObject({ dial: { target: { host: 'host2.example', port: 443 } } });
   });
 
   test('a name that cannot be resolved goes on to the next rule', async () => {
-    await connect('198.18.3.3');
+    await stage.connect('198.18.3.3');
     expect(stage.row('1').rule).toMatchObject({ type: 'MATCH' });
     expect(stage.row('1').error).toBeUndefined();
   });
@@ -197,10 +185,10 @@ describe('rules', () => {
   test('new rules are for new flows', async () => {
     const late = Promise.withResolvers<never>();
     stage.far.planned = () => late.promise;
-    await connect('198.18.3.1');
+    await stage.connect('198.18.3.1');
     const other = new FakeOutbound('other');
     stage.dispatcher.swap(policyOf([rule('MATCH', '', 'other')], [other]));
-    await connect('198.18.3.1');
+    await stage.connect('198.18.3.1');
     expect(stage.row('1').chain).toEqual(['far']);
     expect(stage.row('2').chain).toEqual(['other']);
   });
@@ -218,17 +206,17 @@ describe('UDP that the outbound of its rule cannot carry', () => {
     ];
     stage = new Stage((own) => policyOf(rules, [own.far, own.direct, thin]));
     stage.addresses = { 'host1.example': ['192.0.2.1'] };
-    await connect('198.18.3.1', 443, 'udp');
+    await stage.connect('198.18.3.1', 443, 'udp');
     expect(stage.row('1')).toMatchObject({ rule: { index: 2 }, chain: ['far'], matchedIp: '192.0.2.1' });
     expect(stage.resolved).toEqual(['host1.example']);
-    await connect('198.18.3.1', 443, 'tcp');
+    await stage.connect('198.18.3.1', 443, 'tcp');
     expect(stage.row('2')).toMatchObject({ rule: { index: 0 }, chain: ['thin'] });
   });
 
   test('is refused by ICMP when no rule comes after it', async () => {
     stage = new Stage((own) => policyOf([rule('MATCH', '', 'thin')], [own.direct, thin]));
-    await connect('198.18.3.1', 443, 'udp');
-    expect(lastVerdict()).toEqual({ kind: 'reject', how: 'reset' });
+    await stage.connect('198.18.3.1', 443, 'udp');
+    expect(stage.lastVerdict).toEqual({ kind: 'reject', how: 'reset' });
     expect(stage.row('1')).toMatchObject({ error: { code: 'DIAL_REJECTED' } });
   });
 });
@@ -238,15 +226,15 @@ describe('processes', () => {
 
   test('is asked for once, when the flow opens, whoever watches; the decision does not wait for it', async () => {
     stage.process = ssh;
-    await connect();
+    await stage.connect();
     expect(stage.processAsked).toEqual([{ host: '198.18.3.1', port: 443 }]);
     expect(stage.row('1').process).toEqual(ssh);
-    expect(lastVerdict()?.kind).toBe('dial');
+    expect(stage.lastVerdict?.kind).toBe('dial');
   });
 
   test('nobody is asked while too many are', async () => {
     stage.processLookUps = false;
-    await connect();
+    await stage.connect();
     expect(stage.processAsked).toEqual([]);
   });
 
@@ -267,7 +255,7 @@ describe('processes', () => {
 
     test('the proxy’s own flows go DIRECT, and the row says why', async () => {
       stage.loopPids = [77];
-      await connect('203.0.113.9', 22);
+      await stage.connect('203.0.113.9', 22);
       expect(stage.row('1')).toMatchObject({
         chain: ['DIRECT'],
         rule: { type: 'LOOP-GUARD', index: -1, payload: 'ssh', policy: 'DIRECT' },
@@ -278,160 +266,34 @@ describe('processes', () => {
     test('so do those of one in a container', async () => {
       // The stage's flows all have the TUN's address.
       stage = new Stage((own) => policyOf([rule('MATCH', '', 'far')], [own.far, own.direct], [], {}, ['198.18.0.1']));
-      await connect('203.0.113.9', 22);
+      await stage.connect('203.0.113.9', 22);
       const guarded = { type: 'LOOP-GUARD', payload: '198.18.0.1', policy: 'DIRECT' };
       expect(stage.row('1')).toMatchObject({ chain: ['DIRECT'], rule: guarded });
     });
 
     test('other flows take the rules', async () => {
-      await connect();
+      await stage.connect();
       expect(stage.row('1')).toMatchObject({ chain: ['far'], rule: { type: 'MATCH' } });
     });
 
     test('so do flows of an unknown process', async () => {
       stage.process = undefined;
       stage.loopPids = [77];
-      await connect();
+      await stage.connect();
       expect(stage.row('1').chain).toEqual(['far']);
     });
   });
 });
 
-describe('a flow of the mixed port', () => {
-  const events: string[] = [];
-  let application: Stream;
-
-  function flow(host = 'web.example'): StreamFlow {
-    events.length = 0;
-    const destination = { host, port: 80 };
-    return {
-      kind: 'stream',
-      metadata: {
-        network: 'tcp',
-        inbound: 'mixed',
-        source: { host: '127.0.0.1', port: 5 },
-        destination,
-        originalDestination: destination,
-        domainSource: 'inbound',
-      },
-      local: { host: '127.0.0.1', port: 7890 },
-      accept: () => {
-        events.push('accepted');
-        const [ours, theirs] = memoryStreams();
-        application = theirs;
-        return ours;
-      },
-      reject: (error) => events.push(`rejected ${error.code}`),
-    };
-  }
-
-  test('takes the same path: rule, dial by name, relay, one line', async () => {
-    const [ours, server] = memoryStreams();
-    const asked: unknown[] = [];
-    stage.far.dialled = (to, { timeoutMs }) => {
-      asked.push([to, timeoutMs]);
-      return Promise.resolve(ours);
-    };
-    stage.dispatcher.dispatch(flow());
-    expect(events).toEqual([]);
-    await settle();
-    expect(asked).toEqual([[{ host: 'web.example', port: 80 }, 5000]]);
-    expect(events).toEqual(['accepted']);
-    application.writable.end('up');
-    server.writable.end('down!');
-    await Promise.all([readAll(server.readable), readAll(application.readable)]);
-    await settle();
-    expect(stage.row('1')).toMatchObject({ inbound: 'mixed', state: 'closed', up: 2, down: 5, closeReason: 'done' });
-    expect(stage.log).toHaveLength(1);
-  });
-
-  test('to a name of the network: a proxy is told its address; one that the network does not know is not found', async () => {
-    const asked: unknown[] = [];
-    stage.far.dialled = (to) => {
-      asked.push(to);
-      return Promise.reject(new AppError('DIAL_TIMEOUT', 'silence'));
-    };
-    for (const name of ['nas.lan', 'typo.lan', 'web.example']) stage.dispatcher.dispatch(flow(name));
-    await settle();
-    expect(asked).toEqual([
-      { host: '192.168.1.2', port: 80 },
-      { host: 'web.example', port: 80 },
-    ]);
-    expect(stage.row('1').destination.host).toBe('nas.lan');
-    expect(stage.row('2').error?.code).toBe('DIAL_NAME_NOT_FOUND');
-    expect(stage.failedNames.map(([name]) => name)).toEqual(['web.example']);
-  });
-
-  test('is told why not', async () => {
-    stage.far.dialled = () => Promise.reject(new AppError('DIAL_TIMEOUT', 'silence'));
-    stage.dispatcher.dispatch(flow());
-    await settle();
-    expect(events).toEqual(['rejected DIAL_TIMEOUT']);
-    expect(stage.row('1')).toMatchObject({ state: 'closed', closeReason: 'failed', error: { code: 'DIAL_TIMEOUT' } });
-  });
-
-  test('to a fake address goes by its name', async () => {
-    stage.dispatcher.dispatch(flow('198.18.3.2'));
-    await settle();
-    expect(stage.row('1').destination.host).toBe('host2.example');
-    expect(stage.pool[0]).toBe('opened 198.18.3.2');
-  });
-
-  test('whose client leaves cancels the dial; a connection that comes late is reset', async () => {
-    const late = Promise.withResolvers<Stream>();
-    let signal: AbortSignal | undefined;
-    stage.far.dialled = (_to, options) => {
-      signal = options.signal;
-      return late.promise;
-    };
-    const dispatched = stage.dispatcher.dispatch(flow());
-    await settle();
-    dispatched.ended({ up: 0, down: 0, reason: 'abandoned' });
-    expect(signal?.aborted).toBe(true);
-    const [ours] = memoryStreams();
-    late.resolve(ours);
-    await settle();
-    expect(ours.readable.destroyed).toBe(true);
-    expect(events).toEqual([]);
-    expect(stage.row('1')).toMatchObject({ closeReason: 'abandoned' });
-  });
-
-  test('closed by hand while dialling is refused, while open is reset', async () => {
-    const late = Promise.withResolvers<Stream>();
-    stage.far.dialled = () => late.promise;
-    stage.dispatcher.dispatch(flow());
-    await settle();
-    stage.flows.close('1');
-    expect(events).toEqual(['rejected DIAL_REJECTED']);
-    expect(stage.row('1')).toMatchObject({ state: 'closed', closeReason: 'closed' });
-
-    const [ours, server] = memoryStreams();
-    stage.far.dialled = () => Promise.resolve(ours);
-    stage.dispatcher.dispatch(flow());
-    await settle();
-    stage.flows.close('2');
-    await settle();
-    expect(stage.row('2')).toMatchObject({ state: 'closed', closeReason: 'closed' });
-    expect(server.readable.destroyed).toBe(true);
-    expect(application.readable.destroyed).toBe(true);
-  });
-
-  test('its process is found by its own connection to us', async () => {
-    stage.dispatcher.dispatch(flow());
-    await settle();
-    expect(stage.processAsked).toEqual([{ host: '127.0.0.1', port: 7890 }]);
-  });
-});
-
 test('counters of a live flow come from the shared memory', async () => {
-  const id = await connect();
+  const id = await stage.connect();
   stage.engine.dialed(id, good);
   stage.engine.count(id, 5, 6);
   expect(stage.flows.sample()).toEqual({ up: 5, down: 6, live: 1 });
 });
 
 test('closing a flow by hand goes through the engine', async () => {
-  const id = await connect();
+  const id = await stage.connect();
   stage.engine.dialed(id, good);
   expect(stage.flows.close('1')).toBe(true);
   expect(stage.engine.closes).toEqual([{ id, how: 'reset' }]);

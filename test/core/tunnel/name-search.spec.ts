@@ -22,15 +22,13 @@ interface Sent {
   readonly chunk: Buffer;
 }
 
-/** An application connects and sends this by itself. Answers the engine's id after `ms`. */
+/** An application connects and sends this by itself. Returns the engine's id after `ms`. */
 async function connect(to: string, port: number, sent: readonly Sent[], ms = 0, network: 'tcp' | 'udp' = 'tcp') {
   stage.sends = sent.map(({ at = 0, chunk }) => ({ at, chunk }));
-  const id = stage.engine.open(to, port, network);
-  await settle();
+  const id = await stage.connect(to, port, network);
   if (ms > 0) await stage.clock.advance(ms);
   return id;
 }
-const lastVerdict = () => stage.engine.verdicts.at(-1)?.verdict;
 const dialTo = (host: string, port = 443) => ({ kind: 'dial', dial: { target: { host, port } } });
 const reset = { kind: 'reject', how: 'reset' };
 
@@ -48,7 +46,7 @@ describe('a fake address that means nothing', () => {
     ],
   ] as const)('is recovered by %s, for this flow only', async (_what, port, network, sent) => {
     const id = await connect('198.18.9.9', port, sent, 100, network);
-    expect(lastVerdict()).toMatchObject(dialTo('web.example', port));
+    expect(stage.lastVerdict).toMatchObject(dialTo('web.example', port));
     expect(stage.row('1')).toMatchObject({
       destination: { host: 'web.example', port },
       domainSource: 'sniffed',
@@ -81,7 +79,7 @@ describe('a fake address that means nothing', () => {
     ['another protocol over UDP', 'udp', Buffer.from('hello')],
   ] as const)('is refused right after %s', async (_what, network, chunk) => {
     await connect('198.18.9.9', 443, [{ chunk }], 0, network);
-    expect(lastVerdict()).toEqual(reset);
+    expect(stage.lastVerdict).toEqual(reset);
     await settle();
     expect(stage.row('1')).toMatchObject({
       state: 'closed',
@@ -96,13 +94,13 @@ describe('a fake address that means nothing', () => {
     await connect('198.18.9.9', 25, [], 299);
     expect(stage.engine.verdicts).toEqual([]);
     await stage.clock.advance(1);
-    expect(lastVerdict()).toEqual(reset);
+    expect(stage.lastVerdict).toEqual(reset);
   });
 
   test('is refused after 300 ms in all, however many bytes come slowly', async () => {
     const slow = [...hello('web.example')].map((byte, i) => ({ at: i * 20, chunk: Buffer.from([byte]) }));
     await connect('198.18.9.9', 443, slow, 300);
-    expect(lastVerdict()).toEqual(reset);
+    expect(stage.lastVerdict).toEqual(reset);
   });
 
   test('that the application leaves meanwhile is nobody’s concern', async () => {
@@ -116,7 +114,7 @@ describe('a fake address that means nothing', () => {
   test('is not believed a name of the skip list', async () => {
     play([], { skipDomain: ['+.web.example'] });
     await connect('198.18.9.9', 443, [{ chunk: hello('www.web.example') }]);
-    expect(lastVerdict()).toEqual(reset);
+    expect(stage.lastVerdict).toEqual(reset);
   });
 
   test('of a stream is refused at once: its bytes are not ours to look at', async () => {
@@ -145,7 +143,7 @@ describe('a fake address that means nothing', () => {
   test('whose recovered name cannot be dialled is told by RST, as it was accepted already', async () => {
     const id = await connect('198.18.9.9', 443, [{ chunk: hello('web.example') }]);
     stage.engine.dialed(id, { ok: false, code: 'DIAL_TIMEOUT', message: 'silence', ms: 9 });
-    expect(lastVerdict()).toEqual(reset);
+    expect(stage.lastVerdict).toEqual(reset);
     expect(stage.failedNames).toEqual([['web.example', 'far', 'DIAL_TIMEOUT']]);
   });
 });
@@ -160,7 +158,7 @@ describe('a mapping in doubt', () => {
     ['neither does a name that the address never had', 'other.example', 'host1.example', 'fake-ip'],
   ] as const)('%s', async (_what, said, taken, source, ech: boolean = false) => {
     const id = await connect('198.18.3.1', 443, [{ chunk: hello(said, ech) }]);
-    expect(lastVerdict()).toMatchObject(dialTo(taken));
+    expect(stage.lastVerdict).toMatchObject(dialTo(taken));
     expect(stage.row('1')).toMatchObject({ domainSource: source, fakeIp: '198.18.3.1' });
     stage.engine.dialed(id, { ok: false, code: 'DIAL_REFUSED', message: 'no', ms: 9 });
     await settle();
@@ -173,12 +171,12 @@ describe('a mapping in doubt', () => {
     await connect('198.18.3.1', 7000, [], 299);
     expect(stage.engine.verdicts).toEqual([]);
     await stage.clock.advance(1);
-    expect(lastVerdict()).toMatchObject(dialTo('host1.example', 7000));
+    expect(stage.lastVerdict).toMatchObject(dialTo('host1.example', 7000));
   });
 
   test('not even that at the ports of mail and SSH', async () => {
     await connect('198.18.3.1', 22, []);
-    expect(lastVerdict()).toMatchObject(dialTo('host1.example', 22));
+    expect(stage.lastVerdict).toMatchObject(dialTo('host1.example', 22));
     expect(stage.peeks).toEqual([]);
   });
 
@@ -186,7 +184,7 @@ describe('a mapping in doubt', () => {
     play([], { skipSource: ['198.18.0.0/24'] });
     stage.doubtful.set('198.18.3.1', ['former.example']);
     await connect('198.18.3.1', 443, [{ chunk: hello('former.example') }]);
-    expect(lastVerdict()).toMatchObject(dialTo('host1.example'));
+    expect(stage.lastVerdict).toMatchObject(dialTo('host1.example'));
   });
 });
 
@@ -196,7 +194,7 @@ test('a mapping without doubt is not looked at, unless the profile says so', asy
   expect(stage.peeks).toEqual([]);
   play([], { enabled: true, forceDomain: ['+.example'] });
   await connect('198.18.3.1', 443, [{ chunk: hello('other.example') }]);
-  expect(lastVerdict()).toMatchObject(dialTo('other.example'));
+  expect(stage.lastVerdict).toMatchObject(dialTo('other.example'));
 });
 
 describe('a guess from an earlier answer', () => {
@@ -209,7 +207,7 @@ describe('a guess from an earlier answer', () => {
   test('gives way to the name that the flow says', async () => {
     guess([byName]);
     await connect('192.0.2.7', 443, [{ chunk: hello('web.example') }]);
-    expect(lastVerdict()).toMatchObject(dialTo('web.example'));
+    expect(stage.lastVerdict).toMatchObject(dialTo('web.example'));
     expect(stage.row('1').domainSource).toBe('sniffed');
     expect(stage.row('1').fakeIp).toBeUndefined();
   });
@@ -217,33 +215,33 @@ describe('a guess from an earlier answer', () => {
   test('an alias of hosts is what it leads to: a proxy does not know it', async () => {
     guess([byName]);
     await connect('192.0.2.7', 443, [{ chunk: hello('alias.example') }]);
-    expect(lastVerdict()).toMatchObject(dialTo('behind.example'));
+    expect(stage.lastVerdict).toMatchObject(dialTo('behind.example'));
     await connect('198.18.9.9', 443, [{ chunk: hello('alias.example') }]);
-    expect(lastVerdict()).toMatchObject(dialTo('behind.example'));
+    expect(stage.lastVerdict).toMatchObject(dialTo('behind.example'));
   });
 
   test('of a name of the network is dialled by its address; first bytes are not waited for', async () => {
     play();
     stage.answered.set('192.0.2.7', 'nas.lan');
     await connect('192.0.2.7', 443, [{ chunk: hello('web.example') }]);
-    expect(lastVerdict()).toMatchObject(dialTo('192.0.2.7'));
+    expect(stage.lastVerdict).toMatchObject(dialTo('192.0.2.7'));
     expect(stage.row('1').destination.host).toBe('nas.lan');
     expect(stage.peeks).toEqual([]);
     await connect('192.0.2.7', 22, [], 0, 'udp');
-    expect(lastVerdict()).toMatchObject(dialTo('192.0.2.7', 22));
+    expect(stage.lastVerdict).toMatchObject(dialTo('192.0.2.7', 22));
   });
 
   test('stands against an outer name, silence, and where nothing is looked for', async () => {
     guess([byName]);
     await connect('192.0.2.7', 443, [{ chunk: hello('front.example', true) }]);
-    expect(lastVerdict()).toMatchObject(dialTo('cdn.example'));
+    expect(stage.lastVerdict).toMatchObject(dialTo('cdn.example'));
     await connect('192.0.2.7', 443, [{ chunk: hello('cdn') }]);
-    expect(lastVerdict()).toMatchObject(dialTo('cdn.example'));
+    expect(stage.lastVerdict).toMatchObject(dialTo('cdn.example'));
     await connect('192.0.2.7', 443, [], 300);
-    expect(lastVerdict()).toMatchObject(dialTo('cdn.example'));
+    expect(stage.lastVerdict).toMatchObject(dialTo('cdn.example'));
     stage.peeks.length = 0;
     await connect('192.0.2.7', 5222, []);
-    expect(lastVerdict()).toMatchObject(dialTo('cdn.example', 5222));
+    expect(stage.lastVerdict).toMatchObject(dialTo('cdn.example', 5222));
     expect(stage.peeks).toEqual([]);
     expect(stage.row('4').domainSource).toBe('redir-host');
   });
@@ -259,7 +257,7 @@ describe('a guess from an earlier answer', () => {
     guess([rule('DOMAIN', 'web.example', 'DIRECT')]);
     await connect('192.0.2.7', 443, [{ chunk: hello('web.example') }]);
     expect(stage.row('1')).toMatchObject({ chain: ['DIRECT'], destination: { host: 'web.example' } });
-    expect(lastVerdict()).toMatchObject(dialTo('192.0.2.7'));
+    expect(stage.lastVerdict).toMatchObject(dialTo('192.0.2.7'));
   });
 
   test('is not looked at where no name could change anything', async () => {
@@ -269,7 +267,7 @@ describe('a guess from an earlier answer', () => {
     // Through a proxy it goes by name.
     guess([rule('IP-CIDR', '192.0.2.0/24', 'far'), byName]);
     await connect('192.0.2.7', 443, [{ chunk: hello('web.example') }]);
-    expect(lastVerdict()).toMatchObject(dialTo('web.example'));
+    expect(stage.lastVerdict).toMatchObject(dialTo('web.example'));
   });
 });
 
@@ -292,22 +290,22 @@ describe('a bare address', () => {
     play([...rules], sniffer as Partial<SnifferConfig>);
     await connectBare(port);
     expect(stage.peeks).toEqual([]);
-    expect(lastVerdict()).toMatchObject(dialTo('203.0.113.9', port));
+    expect(stage.lastVerdict).toMatchObject(dialTo('203.0.113.9', port));
   });
 
   test('gets its name where that can change the rule', async () => {
     play([byName], { enabled: true });
     await connectBare();
     expect(stage.row('1')).toMatchObject({ chain: ['DIRECT'], domainSource: 'sniffed', rule: { index: 0 } });
-    expect(lastVerdict()).toMatchObject(dialTo('203.0.113.9'));
+    expect(stage.lastVerdict).toMatchObject(dialTo('203.0.113.9'));
   });
 
   test('goes through a proxy by its name, or as it is when it says nothing', async () => {
     play([rule('DOMAIN', 'other.example', 'DIRECT')], { enabled: true });
     await connectBare();
-    expect(lastVerdict()).toMatchObject(dialTo('web.example'));
+    expect(stage.lastVerdict).toMatchObject(dialTo('web.example'));
     await connect('203.0.113.9', 443, [], 300);
-    expect(lastVerdict()).toMatchObject(dialTo('203.0.113.9'));
+    expect(stage.lastVerdict).toMatchObject(dialTo('203.0.113.9'));
   });
 
   test.each([
@@ -321,27 +319,27 @@ describe('a bare address', () => {
     play([rule('DOMAIN', 'other.example', 'DIRECT')], { enabled: true });
     for (const chunk of [hello(name), request(name)]) {
       await connect('203.0.113.9', chunk[0] === 22 ? 443 : 80, [{ chunk }]);
-      expect(lastVerdict()).toMatchObject(dialTo('203.0.113.9', chunk[0] === 22 ? 443 : 80));
+      expect(stage.lastVerdict).toMatchObject(dialTo('203.0.113.9', chunk[0] === 22 ? 443 : 80));
     }
     expect(stage.row('1').destination.host).toBe(name);
     expect(stage.failedNames).toEqual([]);
     await connect('198.18.9.9', 443, [{ chunk: hello(name) }]);
-    expect(lastVerdict()).toMatchObject(reset);
+    expect(stage.lastVerdict).toMatchObject(reset);
   });
 
   test('that is private stays what it is, whatever name the client says', async () => {
     play([rule('DOMAIN', 'other.example', 'DIRECT')], { enabled: true });
     await connect('192.168.7.7', 443, [{ chunk: hello('web.example') }]);
-    expect(lastVerdict()).toMatchObject(dialTo('192.168.7.7'));
+    expect(stage.lastVerdict).toMatchObject(dialTo('192.168.7.7'));
   });
 
   test('where clients wait for the server costs 300 ms once; a client that speaks is understood there all the same', async () => {
     play([byName], { enabled: true });
     await connect('203.0.113.25', 8443, [], 300);
-    expect(lastVerdict()).toMatchObject(dialTo('203.0.113.25', 8443));
+    expect(stage.lastVerdict).toMatchObject(dialTo('203.0.113.25', 8443));
     stage.peeks.length = 0;
     await connect('203.0.113.25', 8443, [], 20);
-    expect(lastVerdict()).toMatchObject(dialTo('203.0.113.25', 8443));
+    expect(stage.lastVerdict).toMatchObject(dialTo('203.0.113.25', 8443));
     expect(stage.peeks).toEqual([{ atLeast: 1, timeoutMs: 20 }]);
     await connect('203.0.113.25', 8443, [{ chunk: hello('web.example') }]);
     expect(stage.row('3').destination.host).toBe('web.example');

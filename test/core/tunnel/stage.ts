@@ -16,7 +16,7 @@ import { Sniffer } from '../../../core/sniff/sniffer.ts';
 import { Dispatcher, type DispatcherOptions } from '../../../core/tunnel/dispatcher.ts';
 import type { DispatchPolicy } from '../../../core/tunnel/name-search.ts';
 import { SilentClients } from '../../../core/tunnel/silent-clients.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
+import { ManualClock, settle } from '../../support/manual-clock.ts';
 import { MemoryFlowEngine } from '../../support/memory-flow-engine.ts';
 
 export class FakeOutbound implements Outbound {
@@ -146,6 +146,17 @@ export class Stage {
     const row = this.flows.row(id);
     if (row === undefined) throw new Error(`no flow ${id}`);
     return row;
+  }
+
+  /** An application connects; returns the flow after the dispatcher has had its say. */
+  async connect(to = '198.18.3.1', port = 443, network: 'tcp' | 'udp' = 'tcp'): Promise<number> {
+    const id = this.engine.open(to, port, network);
+    await settle();
+    return id;
+  }
+
+  get lastVerdict() {
+    return this.engine.verdicts.at(-1)?.verdict;
   }
 
   #options(): DispatcherOptions {

@@ -2,65 +2,20 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../../core/base/app-error.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
 import type { TunnelState } from '../../../core/contract/status.ts';
-import {
-  TunnelMachine,
-  type TunnelStep,
-  type TunnelStepName,
-  type TunnelSteps,
-} from '../../../core/tunnel/tunnel-machine.ts';
+import { TunnelMachine } from '../../../core/tunnel/tunnel-machine.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
+import { names, ScriptedSteps } from './scripted-steps.ts';
 
-const names: readonly TunnelStepName[] = ['tun', 'dns-server', 'routes', 'system-dns'];
 const both = { systemDns: true, autoRoute: true };
 const undoOrder = ['tun', 'sockets', 'dns-server', 'system-dns', 'routes'];
 
-/** Steps that write down what happens to them, and fail or pause where told. */
-class Script implements TunnelSteps {
-  readonly lines: string[] = [];
-  readonly failing = new Set<string>();
-  /** Called inside the named step's begin, while it is under way. */
-  readonly during = new Map<string, () => unknown>();
-  readonly steps = Object.fromEntries(names.map((name) => [name, this.#step(name)])) as Record<
-    TunnelStepName,
-    TunnelStep
-  >;
-
-  destroySockets(which: 'all' | 'captured'): Promise<void> {
-    return this.#do(which === 'all' ? 'sockets' : which);
-  }
-
-  flushCaches(): Promise<void> {
-    return this.#do('flush');
-  }
-
-  device(): string {
-    return 'mirage0';
-  }
-
-  take(): string[] {
-    return this.lines.splice(0);
-  }
-
-  #step(name: TunnelStepName): TunnelStep {
-    return { begin: () => this.#do(`+${name}`), undo: () => this.#do(`-${name}`) };
-  }
-
-  async #do(line: string): Promise<void> {
-    this.lines.push(line);
-    await Promise.resolve();
-    void this.during.get(line)?.();
-    await new Promise((resolve) => setImmediate(resolve));
-    if (this.failing.has(line)) throw new AppError('SYSTEM_ROUTES_FAILED', `${line} failed`);
-  }
-}
-
-let script: Script;
+let script: ScriptedSteps;
 let machine: TunnelMachine;
 let states: TunnelState[];
 const kinds = () => states.map((state) => ('step' in state ? `${state.kind} ${state.step}` : state.kind));
 
 beforeEach(() => {
-  script = new Script();
+  script = new ScriptedSteps();
   machine = new TunnelMachine(script, new ManualClock(), silentLogger);
   states = [];
   machine.changed.on((state) => states.push(state));

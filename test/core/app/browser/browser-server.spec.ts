@@ -1,133 +1,26 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { type IncomingHttpHeaders, request } from 'node:http';
-import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { connect } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { AppService } from '../../../../core/app/app-service.ts';
 import { BrowserServer, maxViewers } from '../../../../core/app/browser/browser-server.ts';
 import { RendererFiles } from '../../../../core/app/browser/renderer-files.ts';
 import { systemClock } from '../../../../core/base/clock.ts';
 import { silentLogger } from '../../../../core/base/logger.ts';
-import { fairClock } from '../../../support/fair-clock.ts';
-import { HelperDouble } from '../../../support/helper-double.ts';
-import { ProfileLibraryDouble } from '../../../support/profile-library-double.ts';
-import { ProvidersDouble } from '../../../support/providers-double.ts';
+import { browserGround, closeCode, nextFrame, outcome } from '../../../support/browser-ground.ts';
 
-interface Answer {
-  status: number;
-  headers: IncomingHttpHeaders;
-  body: string;
-}
-
-let directory: string;
-let server: BrowserServer;
-let helper: HelperDouble;
-let port: number;
-
-beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'mirage-browser-'));
-  await mkdir(join(directory, 'renderer/assets'), { recursive: true });
-  await writeFile(join(directory, 'renderer/index.html'), '<!doctype html><title>Mirage</title>');
-  await writeFile(join(directory, 'renderer/assets/app-B3dXk9aZ.js'), 'export {};');
-  await writeFile(join(directory, 'secret.txt'), 'not for you');
-});
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
-
-beforeEach(async () => {
-  helper = new HelperDouble();
-  const bridge = new AppService({
-    helper,
-    profiles: new ProfileLibraryDouble(),
-    providers: new ProvidersDouble(),
-    report: () => undefined,
-    clock: systemClock,
-    logger: silentLogger,
-    info: { version: '0.1.0', home: 'browser', platform: 'linux', cli: 'mirage', offlineRestore: null },
-    enhancedAtStart: false,
-  });
-  await bridge.start();
-  helper.up();
-  const files = new RendererFiles(join(directory, 'renderer'));
-  server = new BrowserServer({ bridge, files, clock: systemClock, logger: silentLogger, port: 0 });
-  await server.start();
-  port = Number(new URL(server.address).port);
-});
-afterEach(() => server.stop());
-
-/** A request whose path and headers go out exactly as written. */
-function ask(path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const options = { host: '127.0.0.1', port, path, method, headers: { host: `127.0.0.1:${port}`, ...headers } };
-    const outgoing = request(options, (response) => {
-      let body = '';
-      response.setEncoding('utf8');
-      response.on('data', (text: string) => (body += text));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
-    });
-    outgoing.on('error', reject);
-    outgoing.end();
-  });
-}
-
-/** The keys of those who have signed in, by cookie. */
-const keys = new Map<string, string>();
-
-async function signIn(): Promise<string> {
-  const { pathname, search } = new URL(server.issueLink());
-  const answer = await ask(pathname + search);
-  expect(answer.status).toBe(303);
-  const cookie = answer.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
-  keys.set(cookie, /^\/#key=([\w-]{22})$/.exec(answer.headers.location ?? '')?.[1] ?? '');
-  return cookie;
-}
-
-/** Shows the key of the cookie, or another. */
-function dial(
-  headers: Record<string, string>,
-  path = '/api/socket',
-  key = keys.get(headers['cookie'] ?? ''),
-): WebSocket {
-  const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, {
-    headers: { origin: `http://127.0.0.1:${port}`, ...headers },
-  });
-  socket.on('open', () => socket.send(JSON.stringify({ key })));
-  return socket;
-}
-
-/** `open`, or the status of the refusal. */
-function outcome(socket: WebSocket): Promise<'open' | number> {
-  return new Promise((resolve, reject) => {
-    socket.on('open', () => resolve('open'));
-    socket.on('unexpected-response', (_, response) => {
-      resolve(response.statusCode ?? 0);
-      response.destroy();
-    });
-    socket.on('error', (error) => (socket.readyState === WebSocket.CONNECTING ? reject(error) : undefined));
-  });
-}
-
-const closeCode = (socket: WebSocket): Promise<number> => new Promise((resolve) => socket.on('close', resolve));
-const nextFrame = (socket: WebSocket, wanted: (frame: Record<string, unknown>) => boolean) =>
-  new Promise<Record<string, unknown>>((resolve) => {
-    socket.on('message', (data: Buffer) => {
-      const frame = JSON.parse(data.toString()) as Record<string, unknown>;
-      if (wanted(frame)) resolve(frame);
-    });
-  });
+const ground = browserGround();
+const { ask, signIn, dial } = ground;
 
 describe('the link', () => {
   test('is exchanged once for a cookie of this browser, and leaves the address bar', async () => {
-    const { pathname, search } = new URL(server.issueLink());
+    const { pathname, search } = new URL(ground.server.issueLink());
     const first = await ask(pathname + search);
     expect(first.status).toBe(303);
     expect(first.headers.location).toMatch(/^\/#key=[\w-]{22}$/);
     expect(first.headers['set-cookie']?.join()).not.toContain(first.headers.location?.slice(6) ?? '?');
     expect(first.headers['cache-control']).toBe('no-store');
     const [cookie = ''] = first.headers['set-cookie'] ?? [];
-    expect(cookie).toMatch(new RegExp(`^mirage-${port}=[\\w-]{43};`));
+    expect(cookie).toMatch(new RegExp(`^mirage-${ground.port}=[\\w-]{43};`));
     expect(cookie).toContain('HttpOnly');
     expect(cookie).toContain('SameSite=Strict');
     expect(cookie).not.toContain(search.slice(7));
@@ -140,7 +33,7 @@ describe('the link', () => {
   });
 
   test('opened from another place, a page of ours moves on: a redirect would lack the strict cookie', async () => {
-    const { pathname, search } = new URL(server.issueLink());
+    const { pathname, search } = new URL(ground.server.issueLink());
     const answer = await ask(pathname + search, { 'sec-fetch-site': 'cross-site' });
     expect(answer.status).toBe(200);
     expect(answer.headers['set-cookie']?.[0]).toContain('SameSite=Strict');
@@ -157,7 +50,7 @@ describe('the link', () => {
 describe('who may read', () => {
   test.each(['/', '/index.html', '/assets/app-B3dXk9aZ.js', '/api/socket'])('%s needs the cookie', async (path) => {
     expect((await ask(path)).status).toBe(401);
-    expect((await ask(path, { cookie: `mirage-${port}=guess` })).status).toBe(401);
+    expect((await ask(path, { cookie: `mirage-${ground.port}=guess` })).status).toBe(401);
   });
 
   test('with it: page, assets for ever, 426 for the socket, 404 for what is not there', async () => {
@@ -200,7 +93,7 @@ describe('who may read', () => {
 describe('Host', () => {
   test.each(['127.0.0.1', 'localhost', '[::1]'])('%s with the port is ours', async (host) => {
     const cookie = await signIn();
-    expect((await ask('/', { host: `${host}:${port}`, cookie })).status).toBe(200);
+    expect((await ask('/', { host: `${host}:${ground.port}`, cookie })).status).toBe(200);
   });
 
   test.each(['evil.example', `evil.example:9797`, '127.0.0.1', '127.0.0.1:1', 'localhost.evil.example'])(
@@ -210,7 +103,7 @@ describe('Host', () => {
       const answer = await ask('/', { host, cookie });
       expect(answer.status).toBe(403);
       expect(answer.body).toContain('does not answer under this name');
-      const { search } = new URL(server.issueLink());
+      const { search } = new URL(ground.server.issueLink());
       expect((await ask(`/${search}`, { host })).status).toBe(403);
     },
   );
@@ -237,7 +130,7 @@ test('every answer carries the security headers', async () => {
       'cross-origin-resource-policy': 'same-origin',
     });
   }
-  expect(answers[0]?.headers['content-security-policy']).toContain(`connect-src 'self' ws://127.0.0.1:${port};`);
+  expect(answers[0]?.headers['content-security-policy']).toContain(`connect-src 'self' ws://127.0.0.1:${ground.port};`);
 });
 
 describe('the socket', () => {
@@ -262,7 +155,7 @@ describe('the socket', () => {
     ['a guessed cookie', { cookie: 'mirage=guess' }, 401],
   ])('%s is refused', async (_, headers, status) => {
     expect(await outcome(dial({ cookie: await signIn(), ...headers }))).toBe(status);
-    expect(server.viewers).toBe(0);
+    expect(ground.server.viewers).toBe(0);
   });
 
   test.each([
@@ -276,17 +169,21 @@ describe('the socket', () => {
     socket.on('message', (data) => heard.push(data));
     socket.on('open', () => socket.send(JSON.stringify({ id: 1, call: 'setEnhanced', params: { on: true } })));
     expect(await closeCode(socket)).toBe(4401);
-    expect([heard, server.viewers, helper.calls.some(([method]) => method === 'setEnhanced')]).toEqual([[], 0, false]);
+    expect([heard, ground.server.viewers, ground.helper.calls.some(([method]) => method === 'setEnhanced')]).toEqual([
+      [],
+      0,
+      false,
+    ]);
   });
 
   test('the key of another session does not fit', async () => {
     const [mine, theirs] = [await signIn(), await signIn()];
-    expect(await closeCode(dial({ cookie: mine }, '/api/socket', keys.get(theirs)))).toBe(4401);
+    expect(await closeCode(dial({ cookie: mine }, '/api/socket', ground.keys.get(theirs)))).toBe(4401);
   });
 
   test('a missing origin is refused', async () => {
     const cookie = await signIn();
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/api/socket`, { headers: { cookie } });
+    const socket = new WebSocket(`ws://127.0.0.1:${ground.port}/api/socket`, { headers: { cookie } });
     expect(await outcome(socket)).toBe(403);
   });
 
@@ -328,7 +225,7 @@ describe('the socket', () => {
     expect(await closed).toBe(1013);
     const [first] = sockets;
     first?.close();
-    await expect.poll(() => server.viewers).toBe(maxViewers - 1);
+    await expect.poll(() => ground.server.viewers).toBe(maxViewers - 1);
     expect(await outcome(dial({ cookie }))).toBe('open');
   });
 
@@ -336,7 +233,7 @@ describe('the socket', () => {
     const socket = dial({ cookie: await signIn() });
     await outcome(socket);
     const closed = closeCode(socket);
-    await server.stop();
+    await ground.server.stop();
     expect(await closed).toBe(1001);
     await expect(ask('/')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
@@ -344,7 +241,7 @@ describe('the socket', () => {
 
 test('it listens on the loopback address only', async () => {
   const reached = await new Promise<boolean>((resolve) => {
-    const socket = connect({ host: '127.0.0.2', port });
+    const socket = connect({ host: '127.0.0.2', port: ground.port });
     socket.on('connect', () => resolve(true));
     socket.on('error', () => resolve(false));
   });
@@ -352,7 +249,7 @@ test('it listens on the loopback address only', async () => {
 });
 
 test('a taken port is a sentence', async () => {
-  const files = new RendererFiles(join(directory, 'renderer'));
+  const files = new RendererFiles(join(ground.directory, 'renderer'));
   const second = new BrowserServer({
     bridge: {
       call: () => Promise.reject(new Error('unused')),
@@ -362,111 +259,9 @@ test('a taken port is a sentence', async () => {
     files,
     clock: systemClock,
     logger: silentLogger,
-    port,
+    port: ground.port,
   });
-  await expect(second.start()).rejects.toMatchObject({ message: `port ${port} is in use by another program` });
-});
-
-describe('connections that keep to nothing', () => {
-  const host = () => `Host: 127.0.0.1:${port}\r\n`;
-  const upgrade = (more: string, path = '/api/socket') =>
-    `GET ${path} HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${more}\r\n`;
-  const stages: Record<string, (cookie: string) => string> = {
-    'nothing said': () => '',
-    'half a head': () => 'GET / HTTP/1.1\r\nHost: 127',
-    'no HTTP at all': () => '\x16\x03\x01\x02\x00\x01\x00garbage\r\n\r\n',
-    'a request under another name': () => 'GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n',
-    'a request with a body that never comes': () => `POST / HTTP/1.1\r\n${host()}Content-Length: 1000\r\n\r\n`,
-    'an upgrade under another name': () => upgrade('Host: evil.example\r\n'),
-    'an upgrade from another origin': () => upgrade(`${host()}Origin: http://evil.example\r\n`),
-    'an upgrade to another path': () => upgrade(`${host()}Origin: http://127.0.0.1:${port}\r\n`, '/other'),
-    'an upgrade without a cookie': () => upgrade(`${host()}Origin: http://127.0.0.1:${port}\r\n`),
-    'an upgrade without a key': (cookie) =>
-      upgrade(`${host()}Origin: http://127.0.0.1:${port}\r\nCookie: ${cookie}\r\n`).replace(
-        /Sec-WebSocket-Key.*\r\n/,
-        '',
-      ),
-    'an upgrade to something else': () => upgrade(host()).replace('Upgrade: websocket', 'Upgrade: h2c'),
-    'a good upgrade': (cookie) => upgrade(`${host()}Origin: http://127.0.0.1:${port}\r\nCookie: ${cookie}\r\n`),
-    'a broken frame behind a good upgrade': (cookie) =>
-      `${upgrade(`${host()}Origin: http://127.0.0.1:${port}\r\nCookie: ${cookie}\r\n`)}\xff\xff\xff\xff`,
-  };
-  const endings: Record<string, (socket: Socket) => void> = {
-    'a reset': (socket) => socket.resetAndDestroy(),
-    'a reset and no look at the answer': (socket) => {
-      socket.pause();
-      setTimeout(() => socket.resetAndDestroy(), 20);
-    },
-    'the end of its half': (socket) => socket.end(),
-    'garbage and a reset': (socket) => {
-      socket.write(Buffer.alloc(70_000, 0xff));
-      setTimeout(() => socket.resetAndDestroy(), 20);
-    },
-  };
-
-  test.each(Object.keys(stages))('%s: no end of it ends the server', async (stage) => {
-    const cookie = await signIn();
-    for (const end of Object.values(endings)) {
-      const socket = connect(port, '127.0.0.1');
-      socket.on('error', () => undefined);
-      const closed = new Promise((resolve) => socket.once('close', resolve));
-      await new Promise<void>((resolve) => {
-        socket.once('connect', () =>
-          socket.write(Buffer.from(stages[stage]?.(cookie) ?? '', 'latin1'), () => resolve()),
-        );
-      });
-      end(socket);
-      setTimeout(() => socket.destroy(), 100);
-      await closed;
-    }
-    expect((await ask('/', { cookie })).status).toBe(200);
-    await expect.poll(() => server.viewers).toBe(0);
-  });
-
-  test.each([
-    ['half requests', 'GET / HTTP/1.1\r\nHost: 127'],
-    ['requests that were refused and are kept alive', 'GET / HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n'],
-    ['nothing', ''],
-  ])('a crowd of strangers with %s keeps nobody out', async (_, said) => {
-    const cookie = await signIn();
-    const tab = dial({ cookie });
-    expect(await outcome(tab)).toBe('open');
-    const crowd = Array.from({ length: 400 }, () => {
-      const socket = connect(port, '127.0.0.1');
-      socket.on('error', () => undefined);
-      socket.on('connect', () => socket.write(said));
-      return socket;
-    });
-    const begun = fairClock.monotonic();
-    expect((await ask('/', { cookie })).status).toBe(200);
-    expect((await ask('/', {})).status).toBe(401);
-    expect(fairClock.monotonic() - begun).toBeLessThan(5_000);
-    expect(tab.readyState).toBe(WebSocket.OPEN);
-    expect(server.viewers).toBe(1);
-    for (const socket of crowd) socket.destroy();
-  });
-
-  test('who asks again before the answer is read gets one answer and no other', async () => {
-    const socket = connect(port, '127.0.0.1');
-    socket.on('error', () => undefined);
-    let answers = 0;
-    socket.on('data', (data) => (answers += data.toString('latin1').split('HTTP/1.1 ').length - 1));
-    socket.write(`GET / HTTP/1.1\r\n${host()}\r\n`.repeat(500));
-    await new Promise((resolve) => socket.once('close', resolve));
-    expect(answers).toBeLessThan(3);
-    const again = [await ask('/'), await ask('/')].map(({ status }) => status);
-    expect(again).toEqual([401, 401]);
-  });
-
-  test('a head that trickles is cut off within seconds', async () => {
-    const socket = connect(port, '127.0.0.1');
-    socket.on('error', () => undefined);
-    socket.resume();
-    const begun = fairClock.monotonic();
-    const drip = setInterval(() => socket.write('a'), 200);
-    socket.write('GET /');
-    await new Promise((resolve) => socket.once('close', resolve));
-    clearInterval(drip);
-    expect(fairClock.monotonic() - begun).toBeLessThan(9_000);
+  await expect(second.start()).rejects.toMatchObject({
+    message: `port ${ground.port} is in use by another program`,
   });
 });

@@ -12,6 +12,8 @@ import { fairClock } from '../../../support/fair-clock.ts';
 import { LoopbackOpener } from './fake-upstream.ts';
 import { type OddBehaviour, OddServer } from './odd-server.ts';
 
+export const dozen = Array.from({ length: 12 }, (_, i) => `n${i + 1}.example`);
+
 const never = new AbortController().signal;
 const authority = new TestAuthority();
 const certified = authority.issue(['127.0.0.1']);
