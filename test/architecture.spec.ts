@@ -2,7 +2,16 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readSources, root, type SourceFile } from './support/source-graph.ts';
+import {
+  findCycle,
+  loadedBy,
+  readSources,
+  root,
+  rustSources,
+  type SourceFile,
+  withoutComments,
+  writtenFiles,
+} from './support/source-graph.ts';
 
 const sources = readSources(['core', 'electron', 'renderer']);
 const folderOf = (file: string): string =>
@@ -175,7 +184,9 @@ describe('operating systems', () => {
       /^core\/system\/linux\/(?:restore\.ts|routes\/|system-dns\/resolv-conf-)/,
     ];
     const starts = ['core/helper/restore-offline.ts', 'core/system/linux/restore.ts'];
-    const loaded = [...new Set(starts.flatMap(loadedBy))].filter((file) => file !== starts[0]);
+    const loaded = [...new Set(starts.flatMap((start) => loadedBy(start, sources)))].filter(
+      (file) => file !== starts[0],
+    );
     expect(loaded.filter((file) => !may.some((each) => each.test(file)))).toEqual([]);
     expect(loaded).toContain('core/system/undo-journal.ts');
     // No addon, no database, no socket.
@@ -287,6 +298,23 @@ describe('style', () => {
     ).toEqual([]);
   });
 
+  test('no file is longer than 400 lines, but for those that say why', () => {
+    const reasons: Record<string, string> = {
+      'renderer/i18n/en.ts': 'a catalogue of messages',
+      'renderer/i18n/zh-cn.ts': 'a catalogue of messages',
+      'test/core/cli/run-cli.spec.ts': 'is to be divided by command',
+      'test/core/app/app-service.spec.ts': 'is to be divided by subject',
+      'test/core/profile/profile-loader.spec.ts': 'is to be divided by section',
+      'test/core/profile/profile-loader.tolerance.spec.ts': 'is to be divided by section',
+    };
+    const long = writtenFiles().filter(({ lines }) => lines > 400);
+    expect(long.filter(({ path: file }) => !(file in reasons)).map((file) => `${file.path}: ${file.lines}`)).toEqual(
+      [],
+    );
+    // A reason whose file has become shorter is one too many.
+    expect(Object.keys(reasons).filter((file) => !long.some((each) => each.path === file))).toEqual([]);
+  });
+
   test('tests mirror paths: test/core/x/y.spec.ts and y.SUBJECT.spec.ts test core/x/y.ts', () => {
     const existing = new Set(sources.map((file) => file.path));
     const wrong = readSources(['test/core'])
@@ -321,52 +349,3 @@ describe('style', () => {
     expect(fs.readdirSync(root).filter((name) => !expected.includes(name))).toEqual([]);
   });
 });
-
-/** What runs when a file is loaded, itself among it: what is imported as types only does not. */
-function loadedBy(start: string): string[] {
-  const byPath = new Map(sources.map((file) => [file.path, file]));
-  const found = new Set([start]);
-  for (const each of found) {
-    const { imports = [], text = '' } = byPath.get(each) ?? {};
-    const types = [...text.matchAll(/^import type [^;]*? from '(\.[^']+)';$/gm)].map(([, name = '']) =>
-      path.posix.join(path.posix.dirname(each), name),
-    );
-    for (const target of imports) if (!types.includes(target)) found.add(target);
-  }
-  return [...found];
-}
-
-/** Paths below native/src, with their text without comments. */
-function rustSources(): [file: string, text: string][] {
-  const folder = path.join(root, 'native/src');
-  return fs
-    .readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.rs'))
-    .map((file) => [file, fs.readFileSync(path.join(folder, file), 'utf8').replace(/^\s*\/\/.*$/gm, '')]);
-}
-
-function withoutComments(file: SourceFile): string {
-  return file.text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '$1');
-}
-
-/** One cycle as `a -> b -> a`, type-only imports included (they couple all the same), or undefined. */
-function findCycle(files: readonly SourceFile[]): string | undefined {
-  const byPath = new Map(files.map((file) => [file.path, file]));
-  const done = new Set<string>();
-  const visit = (file: string, trail: string[]): string | undefined => {
-    const at = trail.indexOf(file);
-    if (at >= 0) return [...trail.slice(at), file].join(' -> ');
-    if (done.has(file)) return undefined;
-    for (const target of byPath.get(file)?.imports ?? []) {
-      const cycle = visit(target, [...trail, file]);
-      if (cycle !== undefined) return cycle;
-    }
-    done.add(file);
-    return undefined;
-  };
-  for (const file of files) {
-    const cycle = visit(file.path, []);
-    if (cycle !== undefined) return cycle;
-  }
-  return undefined;
-}

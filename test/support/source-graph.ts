@@ -32,6 +32,19 @@ export function readSources(folders: readonly string[]): SourceFile[] {
   return files;
 }
 
+/** Every file that people write by hand and read as code, with its length. */
+export function writtenFiles(): { readonly path: string; readonly lines: number }[] {
+  const isWritten = (file: string): boolean =>
+    /\.(?:tsx?|m[jt]s|rs|css|py|sh)$/.test(file) && !/(?:^|\/)(?:node_modules|\.artifacts)\//.test(file);
+  return ['build', 'core', 'electron', 'native/src', 'renderer', 'test'].flatMap((folder) =>
+    fs
+      .readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+      .map((file) => `${folder}/${file}`)
+      .filter(isWritten)
+      .map((file) => ({ path: file, lines: fs.readFileSync(path.join(root, file), 'utf8').split('\n').length - 1 })),
+  );
+}
+
 function readSource(file: string): SourceFile {
   const text = fs.readFileSync(path.join(root, file), 'utf8');
   const specifiers = [...text.matchAll(importPattern)].map((match) => match[1] ?? match[2] ?? match[3] ?? '');
@@ -43,4 +56,53 @@ function readSource(file: string): SourceFile {
       .map((name) => path.posix.join(path.posix.dirname(file), name)),
     packages: specifiers.filter((name) => !name.startsWith('.')),
   };
+}
+
+/** What runs when a file is loaded, itself among it: what is imported as types only does not. */
+export function loadedBy(start: string, files: readonly SourceFile[]): string[] {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const found = new Set([start]);
+  for (const each of found) {
+    const { imports = [], text = '' } = byPath.get(each) ?? {};
+    const types = [...text.matchAll(/^import type [^;]*? from '(\.[^']+)';$/gm)].map(([, name = '']) =>
+      path.posix.join(path.posix.dirname(each), name),
+    );
+    for (const target of imports) if (!types.includes(target)) found.add(target);
+  }
+  return [...found];
+}
+
+/** Paths below native/src, with their text without comments. */
+export function rustSources(): [file: string, text: string][] {
+  const folder = path.join(root, 'native/src');
+  return fs
+    .readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.rs'))
+    .map((file) => [file, fs.readFileSync(path.join(folder, file), 'utf8').replace(/^\s*\/\/.*$/gm, '')]);
+}
+
+export function withoutComments(file: SourceFile): string {
+  return file.text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '$1');
+}
+
+/** One cycle as `a -> b -> a`, type-only imports included (they couple all the same), or undefined. */
+export function findCycle(files: readonly SourceFile[]): string | undefined {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const done = new Set<string>();
+  const visit = (file: string, trail: string[]): string | undefined => {
+    const at = trail.indexOf(file);
+    if (at >= 0) return [...trail.slice(at), file].join(' -> ');
+    if (done.has(file)) return undefined;
+    for (const target of byPath.get(file)?.imports ?? []) {
+      const cycle = visit(target, [...trail, file]);
+      if (cycle !== undefined) return cycle;
+    }
+    done.add(file);
+    return undefined;
+  };
+  for (const file of files) {
+    const cycle = visit(file.path, []);
+    if (cycle !== undefined) return cycle;
+  }
+  return undefined;
 }
