@@ -6,12 +6,11 @@ import { randomUUID } from 'node:crypto';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
-import type { AppInfo, AppParams, ProfileEntry } from '../contract/app.ts';
+import type { AppInfo, AppParams, AppResult, ProfileEntry } from '../contract/app.ts';
 import { configRefusals } from '../contract/error.ts';
-import type { ProfilePart } from '../contract/profile-editing.ts';
 import { type ChosenFile, maxOffers, type ProfileOffer, type ProfileOrigin } from '../contract/profile-import.ts';
 import type { Progress } from '../contract/providers.ts';
-import type { ProfileEditing } from '../profile/profile-editing.ts';
+import type { KeptChange, ProfileEditing } from '../profile/profile-editing.ts';
 import type { ProfileLibrary } from '../profile/profile-library.ts';
 import type { DownloadWatch } from '../profile/subscription.ts';
 import { downloadStopped } from '../provider/download/download.ts';
@@ -25,8 +24,10 @@ const updateInterval = 60_000;
 
 export type DeskLibrary = Pick<
   ProfileLibrary,
-  'list' | 'add' | 'addText' | 'addUrl' | 'update' | 'due' | 'rename' | 'remove'
-> & { readonly editing: Pick<ProfileEditing, 'read' | 'try' | 'save'> };
+  'list' | 'add' | 'addText' | 'addUrl' | 'update' | 'preview' | 'due' | 'rename' | 'remove'
+> & {
+  readonly editing: Pick<ProfileEditing, 'read' | 'try' | 'save' | 'withRule' | 'switchOverride' | 'previewOverride'>;
+};
 
 /** A file that a person chose: where it is, and what is in it. */
 export interface PickedFile {
@@ -164,21 +165,34 @@ export class ProfileDesk {
   }
 
   /** Of one: rejects as the library does. Of all: what comes of each is told by its entry. */
-  async update(id: string | undefined): Promise<void> {
-    if (id !== undefined) return await this.#update(id);
+  async update({ id, looked }: AppParams<'updateProfile'>): Promise<void> {
+    if (id !== undefined) return await this.#update(id, looked);
     const ids = (await this.#options.profiles.list()).flatMap((entry) => (entry.source.kind === 'url' ? entry.id : []));
     await Promise.allSettled(ids.map((each) => this.#update(each)));
   }
 
-  /** One that is under way goes on. */
-  async #update(id: string): Promise<void> {
-    if (this.#updates.has(id)) return;
-    const download: Download = { stop: new AbortController(), progress: { bytes: 0 } };
-    this.#updates.set(id, download);
+  /** What a new version would change, with the progress of an update. RPC_BUSY while one is under way. */
+  async preview(id: string): Promise<AppResult<'previewProfile'>> {
+    if (this.#updates.has(id)) throw new AppError('RPC_BUSY', 'the profile is being downloaded already');
+    return await this.#downloading(id, (watch) => this.#options.profiles.preview(id, watch)).finally(() =>
+      this.#inForce.tellSoon(),
+    );
+  }
+
+  async #downloading<T>(id: string, download: (watch: Required<DownloadWatch>) => Promise<T>): Promise<T> {
+    const own: Download = { stop: new AbortController(), progress: { bytes: 0 } };
+    this.#updates.set(id, own);
     this.#inForce.tellSoon();
+    return await download(this.#watch(own)).finally(() => this.#updates.delete(id));
+  }
+
+  /** One that is under way goes on. */
+  async #update(id: string, looked?: string): Promise<void> {
+    if (this.#updates.has(id)) return;
     try {
-      const update = this.#options.profiles.update(id, this.#watch(download));
-      const { active } = await update.finally(() => this.#updates.delete(id));
+      const { active } = await this.#downloading(id, (watch) =>
+        this.#options.profiles.update(id, { ...watch, looked }),
+      );
       await (active ? this.#inForce.reload() : this.#inForce.relist());
     } catch (caught) {
       await this.#inForce.relist(); // the entry has the reason
@@ -206,9 +220,30 @@ export class ProfileDesk {
     return this.#options.profiles.editing;
   }
 
-  /** One that the helper refuses is taken back. Rejects as `ProfileEditing.save` does, and with what the helper says. */
-  async saveText({ id, part, text, version }: AppParams<'saveProfileText'>): Promise<void> {
-    const { entry, before } = await this.editing.save(id, { part, text }, version);
+  /**
+   * One that the helper refuses is taken back, unless it was to be kept however wrong it is. Rejects as `ProfileEditing.save` does, and
+   * with what the helper says.
+   */
+  async saveText({ id, part, text, version, unusable }: AppParams<'saveProfileText'>): Promise<void> {
+    const kept = await this.editing.save(id, { part, text, unusable: unusable === true }, version);
+    if (unusable !== true) return await this.#bring(kept);
+    // What came of it is told with the profile.
+    await (kept.entry.active ? this.#inForce.reload().catch(() => this.#inForce.relist()) : this.#inForce.relist());
+  }
+
+  /** Rejects likewise. */
+  async switchOverride({ id, on }: AppParams<'switchOverride'>): Promise<void> {
+    await this.#bring(await this.editing.switchOverride(id, on));
+  }
+
+  /** Rejects likewise. */
+  async addRule({ id, rule, place }: AppParams<'addRule'>): Promise<void> {
+    const { text, version } = await this.editing.withRule(id, rule, place);
+    await this.saveText({ id, part: 'override', text, version });
+  }
+
+  /** Puts a change in force where the profile is in use; what the helper refuses is taken back. */
+  async #bring({ entry, undo }: KeptChange): Promise<void> {
     if (!entry.active) return await this.#inForce.relist();
     const failure = await this.#inForce.reload().then(
       () => this.#inForce.refusalError,
@@ -216,13 +251,12 @@ export class ProfileDesk {
     );
     if (failure === undefined) return;
     // Whoever cannot be reached has not refused it.
-    if (configRefusals.has(failure.code)) await this.#takeBack(id, part, before);
+    if (configRefusals.has(failure.code)) await this.#takeBack(undo);
     throw failure;
   }
 
-  async #takeBack(id: string, part: ProfilePart, before: string): Promise<void> {
-    const { version } = (await this.editing.read(id))[part];
-    await this.editing.save(id, { part, text: before }, version);
+  async #takeBack(undo: () => Promise<void>): Promise<void> {
+    await undo();
     await this.#inForce
       .reload()
       .catch((caught: unknown) =>

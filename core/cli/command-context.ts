@@ -27,7 +27,7 @@ export interface CommandContext {
   readonly profiles: Pick<
     ProfileLibrary,
     'list' | 'load' | 'loadOne' | 'use' | 'add' | 'addUrl' | 'update' | 'preview' | 'remove' | 'keepGood' | 'lastGood'
-  > & { readonly editing: Pick<ProfileEditing, 'read' | 'try' | 'save'> };
+  > & { readonly editing: Pick<ProfileEditing, 'read' | 'try' | 'save' | 'switchOverride' | 'previewOverride'> };
   /** What they name and do not contain. */
   readonly providers: Pick<Providers, 'use' | 'update' | 'rows' | 'blob'>;
   /** The named file, or without a name the profile in use if there is one. */

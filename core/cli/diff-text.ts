@@ -1,13 +1,6 @@
 /** What would become another in a profile, in lines for people. */
-import {
-  type Changes,
-  type ConfigDiff,
-  countOf,
-  type DiffPart,
-  diffParts,
-  isSame,
-  type Some,
-} from '../contract/config-diff.ts';
+import type { Changes, ConfigDiff, Some } from '../contract/config-diff.ts';
+import { countOf, type DiffPart, diffParts, isSame } from '../contract/diff-parts.ts';
 import { plainText } from './plain-text.ts';
 import { countOf as counted } from './quantity.ts';
 

@@ -94,7 +94,7 @@ async function addAddress(context: CommandContext, url: string, options: GlobalO
 }
 
 async function previewProfile({ console, profiles }: CommandContext, what: string, json: boolean): Promise<void> {
-  const diff = await profiles.preview(what);
+  const { diff } = await profiles.preview(what);
   if (json) return console.json({ profile: what, diff });
   for (const line of diff === null ? ['nothing changes'] : diffLines(diff)) console.line(line);
 }

@@ -18,6 +18,8 @@ export interface OverrideOptions extends GlobalOptions {
   /** Its text is the override from now on. */
   file?: string;
   clear?: true;
+  off?: true;
+  on?: true;
   show?: true;
 }
 
@@ -55,10 +57,17 @@ export async function editProfile(context: CommandContext, what: string, options
   }
 }
 
-/** Prints it, takes it away, or takes that of a file. */
+/** Prints it, takes it away, turns it off or on, or takes that of a file. */
 export async function overrideProfile(context: CommandContext, what: string, options: OverrideOptions): Promise<void> {
   const entry = await entryOf(context, what);
-  const { override } = await context.profiles.editing.read(entry.id);
+  const { editing } = context.profiles;
+  const { override } = await editing.read(entry.id);
+  if (options.on === true || options.off === true) {
+    await editing.switchOverride(entry.id, options.on === true);
+    const { diff } = await editing.previewOverride(entry.id);
+    if (options.json) return context.console.json({ profile: entry, on: options.on === true, diff });
+    return context.console.line(`the override of ${plainText(entry.name)} is ${options.on === true ? 'on' : 'off'}`);
+  }
   if (options.file !== undefined || options.clear === true) {
     const text = options.file === undefined ? '' : await new FileSource(options.file).read();
     const wrong = await keep(context, entry, { part: 'override', text, version: override.version }, options);

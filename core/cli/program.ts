@@ -247,6 +247,8 @@ export function createProgram(
     .option('--dry-run', 'with update: tell what would change, and keep nothing')
     .option('--file <file>', 'with override: take the text of this file')
     .option('--clear', 'with override: take it away')
+    .option('--off', 'with override: leave it aside; it stays')
+    .option('--on', 'with override: merge it again')
     .option('--show', 'with override: print it, as without an option')
     .action((action: ProfileAction, what: string | undefined, _, command: Command) => {
       if (action === 'list' && what === undefined) return actions.listProfiles(command.optsWithGlobals());

@@ -4,7 +4,14 @@
  */
 import { z } from 'zod';
 import { configProblemSchema, type ErrorData, errorDataSchema } from './error.ts';
-import { profileParts, profileTextsSchema, profileTrialSchema } from './profile-editing.ts';
+import {
+  overrideStates,
+  profileParts,
+  profilePreviewSchema,
+  profileTextsSchema,
+  profileTrialSchema,
+  rulePlaces,
+} from './profile-editing.ts';
 import {
   chosenFileSchema,
   maxAddress,
@@ -62,8 +69,8 @@ export const profileEntrySchema = z.strictObject({
   active: z.boolean(),
   /** Of one that comes from an address. */
   subscription: subscriptionSchema.optional(),
-  /** Something of the person's own is merged on top. */
-  override: z.literal(true).optional(),
+  /** There is something of the person's own to be merged on top; `off`: it is not, for now. */
+  override: z.enum(overrideStates).optional(),
   /** It is being downloaded anew. */
   updating: progressSchema.optional(),
 });
@@ -145,7 +152,16 @@ const ownMethods = {
   /** Says no to the link with this address, whichever is being shown by now. */
   dismissOffer: { params: z.strictObject({ url: z.string().max(maxAddress) }), result: appInfoSchema },
   /** Downloads a profile anew, by id; a version that cannot be used changes nothing. Without `id` all; their entries tell what came of it. */
-  updateProfile: { params: z.strictObject({ id: profileId.optional() }), result: appInfoSchema },
+  updateProfile: {
+    /** `looked`: the version that `previewProfile` has shown, without another download. PROFILE_CHANGED when that is not there any more. */
+    params: z.strictObject({ id: profileId.optional(), looked: z.string().max(100).optional() }),
+    result: appInfoSchema,
+  },
+  /** Downloads a profile and tells what it would change; it is kept aside for `updateProfile`. `looked` is null: nothing is new. */
+  previewProfile: {
+    params: z.strictObject({ id: profileId }),
+    result: z.strictObject({ ...profilePreviewSchema.shape, looked: z.string().max(100).nullable() }),
+  },
   /** The texts of a profile, by id; both may hold secrets. */
   getProfileTexts: { params: z.strictObject({ id: profileId }), result: profileTextsSchema },
   /** What would come of a profile if one of its texts were this; nothing is kept. `compare`: what would change is told, too. */
@@ -155,10 +171,24 @@ const ownMethods = {
   },
   /**
    * Keeps a text of a profile and applies it if it is in use. `version` is that of the text which was changed. CONFIG_*,
-   * PROFILE_CHANGED, PROFILE_READ_ONLY, and what the helper has against it: nothing is kept then.
+   * PROFILE_CHANGED, PROFILE_READ_ONLY, and what the helper has against it: nothing is kept then. `unusable`: it is kept even so, and
+   * the version in force stays.
    */
   saveProfileText: {
-    params: z.strictObject({ ...profileTextChange, version: z.string().max(100) }),
+    params: z.strictObject({
+      ...profileTextChange,
+      version: z.string().max(100),
+      unusable: z.literal(true).optional(),
+    }),
+    result: appInfoSchema,
+  },
+  /** Merges the override of a profile, or leaves it aside; it stays as it is. Rejects as `saveProfileText` does. */
+  switchOverride: { params: z.strictObject({ id: profileId, on: z.boolean() }), result: appInfoSchema },
+  /** What the override of a profile changes, or would if it were on. */
+  previewOverride: { params: z.strictObject({ id: profileId }), result: profilePreviewSchema },
+  /** Writes a rule into the override of a profile, whose comments stay, and applies it. Rejects as `saveProfileText` does. */
+  addRule: {
+    params: z.strictObject({ id: profileId, rule: z.string().max(16_384), place: z.enum(rulePlaces) }),
     result: appInfoSchema,
   },
   renameProfile: { params: z.strictObject({ id: profileId, name: profileNameSchema }), result: appInfoSchema },

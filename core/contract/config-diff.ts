@@ -25,10 +25,6 @@ const keyChangeSchema = z.union([
 ]);
 export type KeyChange = z.infer<typeof keyChangeSchema>;
 
-/** The parts of which entries are compared one by one. */
-export const diffParts = ['rules', 'subRules', 'nodes', 'groups', 'sets'] as const;
-export type DiffPart = (typeof diffParts)[number];
-
 export const configDiffSchema = z.strictObject({
   rules: changesSchema,
   subRules: changesSchema,
@@ -40,11 +36,3 @@ export const configDiffSchema = z.strictObject({
   moreKeys: z.number().int(),
 });
 export type ConfigDiff = z.infer<typeof configDiffSchema>;
-
-export function isSame(diff: ConfigDiff): boolean {
-  return diff.keys.length === 0 && diffParts.every((part) => countOf(diff[part]) === 0);
-}
-
-export function countOf({ added, removed, changed }: Changes): number {
-  return added.count + removed.count + changed.count;
-}

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { patterns, port, secret, text } from './config-values.ts';
 import { dnsSchema } from './dns-config.ts';
 import { directPolicy, proxySchema } from './proxy-config.ts';
+import { ruleTypes } from './rule-types.ts';
 import { maxSets, setSchema } from './sets.ts';
 
 export const policyModes = ['rule', 'global', 'direct'] as const;
@@ -72,47 +73,6 @@ export const nodeCheckSchema = z.strictObject({
   test: groupTestSchema,
 });
 export type NodeCheckConfig = z.infer<typeof nodeCheckSchema>;
-
-export const ruleTypes = [
-  'DOMAIN',
-  'DOMAIN-SUFFIX',
-  'DOMAIN-KEYWORD',
-  'DOMAIN-REGEX',
-  'DOMAIN-WILDCARD',
-  'GEOSITE',
-  'IP-CIDR',
-  'IP-CIDR6',
-  'IP-SUFFIX',
-  'GEOIP',
-  'IP-ASN',
-  'SRC-IP-CIDR',
-  'SRC-IP-SUFFIX',
-  'SRC-GEOIP',
-  'SRC-IP-ASN',
-  'SRC-PORT',
-  'SRC-MAC',
-  'DST-PORT',
-  'IN-PORT',
-  'IN-TYPE',
-  'IN-NAME',
-  'IN-USER',
-  'NETWORK',
-  'DSCP',
-  'UID',
-  'PROCESS-NAME',
-  'PROCESS-NAME-REGEX',
-  'PROCESS-NAME-WILDCARD',
-  'PROCESS-PATH',
-  'PROCESS-PATH-REGEX',
-  'PROCESS-PATH-WILDCARD',
-  'RULE-SET',
-  'AND',
-  'OR',
-  'NOT',
-  'SUB-RULE',
-  'MATCH',
-] as const;
-export type RuleType = (typeof ruleTypes)[number];
 
 /** Rules that a connection may come to at most, those of sub-rules and sets as often as they are led to. */
 export const mostRulesTogether = 2_000_000;

@@ -1,8 +1,8 @@
 /** A connection as people see it: one row of the inspector. */
 import { z } from 'zod';
-import { ruleTypes } from './config.ts';
 import { errorCodes } from './error.ts';
 import { type RuleReason, ruleReasonSchema } from './rule-reasons.ts';
+import { ruleTypes } from './rule-types.ts';
 
 export const endpointSchema = z.strictObject({ host: z.string(), port: z.number().int().min(0).max(65_535) });
 /** A name or an address, and a port. */

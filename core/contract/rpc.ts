@@ -3,12 +3,13 @@
  * are derived from it: a new method is one row here and one handler in the helper.
  */
 import { z } from 'zod';
-import { configSchema, policyModes, ruleSchema, ruleTypes } from './config.ts';
+import { configSchema, policyModes, ruleSchema } from './config.ts';
 import { dnsRowSchema, mappingRowSchema } from './dns.ts';
 import { dnsModes } from './dns-config.ts';
 import { connectionRowSchema, policyWays, ruleTraceSchema } from './flow.ts';
 import { logRowSchema } from './log.ts';
 import { proxyRowSchema } from './proxies.ts';
+import { ruleTypes } from './rule-types.ts';
 import { blobPartBytes, maxBlobBytes, maxSets, sha256Schema } from './sets.ts';
 import { networkChangeSchema, ownerModes, snapshotSchema, trafficSchema } from './status.ts';
 

@@ -1,5 +1,5 @@
 /** Compares two effective configurations, by what people call things in a profile. Pure; what it tells is bounded. */
-
+import { longestRise, numbered } from '../base/longest-rise.ts';
 import type { Config, RuleConfig } from '../contract/config.ts';
 import { type Changes, type ConfigDiff, type KeyChange, maxKeys, maxTold, type Some } from '../contract/config-diff.ts';
 import { type UpstreamConfig, upstreamSchema } from '../contract/dns-config.ts';
@@ -53,8 +53,8 @@ interface Item {
 
 /** Of lists in which the order counts: `changed` are the fewest that must be moved to get from one order to the other. */
 function diffLists(before: readonly Item[], after: readonly Item[]): Changes {
-  const places = new Map(numbered(before).map((id, place) => [id, place]));
-  const ids = numbered(after);
+  const places = new Map(numbered(before.map(({ id }) => id)).map((id, place) => [id, place]));
+  const ids = numbered(after.map(({ id }) => id));
   const now = new Set(ids);
   const common = ids.flatMap((id, at) => {
     const place = places.get(id);
@@ -66,36 +66,6 @@ function diffLists(before: readonly Item[], after: readonly Item[]): Changes {
     removed: some([...places].flatMap(([id, place]) => (now.has(id) ? [] : [before[place]?.text ?? '']))),
     changed: some(common.flatMap(({ place, text }) => (kept.has(place) ? [] : [text]))),
   };
-}
-
-/** Makes those that are said twice different. */
-function numbered(items: readonly Item[]): string[] {
-  const counts = new Map<string, number>();
-  return items.map(({ id }) => {
-    const count = (counts.get(id) ?? 0) + 1;
-    counts.set(id, count);
-    return `${count} ${id}`;
-  });
-}
-
-/** The numbers of a longest rising subsequence, by patience sorting: n log n. */
-function longestRise(numbers: readonly number[]): Set<number> {
-  /** For each length the index of the least number that ends a rise of it; for each index the one before it. */
-  const ends: number[] = [];
-  const previous: number[] = [];
-  for (const [at, number] of numbers.entries()) {
-    let [low, high] = [0, ends.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((numbers[ends[middle] ?? 0] ?? 0) < number) low = middle + 1;
-      else high = middle;
-    }
-    previous[at] = low === 0 ? -1 : (ends[low - 1] ?? -1);
-    ends[low] = at;
-  }
-  const rise = new Set<number>();
-  for (let at = ends.at(-1) ?? -1; at >= 0; at = previous[at] ?? -1) rise.add(numbers[at] ?? 0);
-  return rise;
 }
 
 /** Fields of the configuration that a profile calls otherwise than by the same words with "-" between them. */

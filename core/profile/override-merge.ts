@@ -5,10 +5,10 @@
  */
 import { isMap, isScalar, isSeq, type Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
 import type { ConfigProblem } from '../contract/error.ts';
+import { type OverrideWay, parseOverrideKey } from '../contract/override-key.ts';
 import type { ProblemCode, ProblemValues } from '../contract/problem-texts.ts';
 import { clip } from './clip.ts';
 import { formerKeys, plainKey } from './former-keys.ts';
-import { type OverrideWay, parseOverrideKey } from './override-key.ts';
 import { type Hint, problemOf } from './problem-list.ts';
 
 /** How deep maps and merge keys (`<<`) may lead into one another. */

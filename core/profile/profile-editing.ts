@@ -6,10 +6,21 @@ import { chmodSync, realpathSync, statSync } from 'node:fs';
 import { AppError } from '../base/app-error.ts';
 import { replaceFile } from '../base/replace-file.ts';
 import type { ProfileEntry } from '../contract/app.ts';
-import type { ProfilePart, ProfileTexts, ProfileTrial } from '../contract/profile-editing.ts';
+import {
+  type KnownNames,
+  maxKnownNames,
+  type ProfilePart,
+  type ProfilePreview,
+  type ProfileTexts,
+  type ProfileTrial,
+  type RulePlace,
+} from '../contract/profile-editing.ts';
+import { builtInPolicies } from '../contract/proxy-config.ts';
 import { diffConfigs } from './config-diff.ts';
 import { FileSource } from './file-source.ts';
+import { diffLines } from './line-diff.ts';
 import { type ReadingOptions, readText } from './loaded-profile.ts';
+import { withRule } from './override-rule.ts';
 import { findEntry, namedId } from './profile-entries.ts';
 import type { ProfileFiles } from './profile-files.ts';
 import type { ProfileIndex } from './profile-index.ts';
@@ -28,11 +39,21 @@ interface Texts {
   readonly source: string;
   /** Empty: there is none. */
   readonly override: string;
+  /** It is left aside. */
+  readonly isOff: boolean;
 }
 
 export interface ProfileChange {
   readonly part: ProfilePart;
   readonly text: string;
+  /** It is kept even where it cannot be used. */
+  readonly unusable?: boolean;
+}
+
+/** A change that was made, and what takes it back. */
+export interface KeptChange {
+  readonly entry: ProfileEntry;
+  readonly undo: () => Promise<void>;
 }
 
 export class ProfileEditing {
@@ -54,20 +75,74 @@ export class ProfileEditing {
   async try(wanted: string, change: ProfileChange, compare: boolean): Promise<ProfileTrial> {
     const entry = await this.#entry(wanted);
     const before = await this.#texts(entry);
-    const { config, problems } = this.#parse(entry, changed(before, change));
+    const parsed = this.#parse(entry, changed(before, change));
+    const { config, problems } = parsed;
     const known = compare && config !== undefined ? this.#parse(entry, before).config : undefined;
-    const diff = known === undefined || config === undefined ? null : diffConfigs(known, config);
-    return { valid: config !== undefined, problems, diff };
+    const { part, text } = change;
+    return {
+      valid: config !== undefined,
+      problems,
+      diff: known === undefined || config === undefined ? null : diffConfigs(known, config),
+      lines: compare ? diffLines(before[part], text) : null,
+      version: hashOfText(before[part]),
+      names: namesOf(parsed),
+    };
+  }
+
+  /** What the override changes, or would if it were on. Rejects as `read` does. */
+  async previewOverride(wanted: string): Promise<ProfilePreview> {
+    const entry = await this.#entry(wanted);
+    const texts = await this.#texts(entry);
+    const [bare, whole] = [
+      { ...texts, override: '' },
+      { ...texts, isOff: false },
+    ].map((each) => this.#parse(entry, each));
+    const diff = bare?.config && whole?.config ? diffConfigs(bare.config, whole.config) : null;
+    return { diff, problems: whole?.problems.filter(({ file }) => file === 'override') ?? [] };
   }
 
   /**
-   * Keeps the change; resolves with the text of before. `version` is that of the text which was changed. Rejects as `read` does, with
-   * CONFIG_* and the problems when it cannot be used, with PROFILE_CHANGED, and with PROFILE_READ_ONLY.
+   * The text of the override with one more rule. Rejects as `read` does, with CONFIG_INVALID where it cannot be put there or is no rule,
+   * and with PROFILE_READ_ONLY while the override is turned off.
    */
-  async save(wanted: string, change: ProfileChange, version: string): Promise<{ entry: ProfileEntry; before: string }> {
+  async withRule(wanted: string, rule: string, place: RulePlace): Promise<{ text: string; version: string }> {
     const entry = await this.#entry(wanted);
     const before = await this.#texts(entry);
-    const { part, text } = change;
+    if (before.isOff)
+      throw new AppError('PROFILE_READ_ONLY', `the override of "${entry.name}" is turned off`, {
+        expected: 'turn it on first',
+      });
+    const text = withRule(before.override, rule, place);
+    const known = new Set(this.#parse(entry, before).problems.map(({ message }) => message));
+    const added = this.#parse(entry, { ...before, override: text }).problems;
+    const wrong = added.filter(({ severity, message }) => severity === 'error' && !known.has(message));
+    if (wrong.length > 0)
+      throw new AppError('CONFIG_INVALID', `the rule cannot be used: ${wrong[0]?.message}`, { problems: wrong });
+    return { text, version: hashOfText(before.override) };
+  }
+
+  /** Merges the override or leaves it aside. Rejects as `save` does. */
+  async switchOverride(wanted: string, on: boolean): Promise<KeptChange> {
+    const { index, files } = this.#options;
+    const entry = await this.#entry(wanted);
+    if (on) this.#assertUsable(this.#parse(entry, { ...(await this.#texts(entry)), isOff: false }));
+    const change = (to: boolean): void =>
+      void index.change((data) => {
+        files.switchOverride(entry.id, to);
+        return { ...data, edits: (data.edits ?? 0) + 1 };
+      });
+    change(on);
+    return { entry, undo: async () => change(!on) };
+  }
+
+  /**
+   * Keeps the change. `version` is that of the text which was changed. Rejects as `read` does, with CONFIG_* and the problems when it
+   * cannot be used, with PROFILE_CHANGED, and with PROFILE_READ_ONLY.
+   */
+  async save(wanted: string, change: ProfileChange, version: string): Promise<KeptChange> {
+    const entry = await this.#entry(wanted);
+    const before = await this.#texts(entry);
+    const { part, text, unusable = false } = change;
     if (part === 'source' ? entry.source.kind === 'url' : entry.id === namedId)
       throw new AppError('PROFILE_READ_ONLY', `this text of "${entry.name}" cannot be changed here`, {
         expected:
@@ -75,13 +150,21 @@ export class ProfileEditing {
       });
     if (hashOfText(before[part]) !== version)
       throw new AppError('PROFILE_CHANGED', `"${entry.name}" was changed by another program meanwhile`);
-    const { config, failure, problems } = this.#parse(entry, changed(before, change));
-    if (config === undefined)
-      throw new AppError(failure ?? 'CONFIG_INVALID', 'the profile cannot be used with this change: nothing was kept', {
-        problems: problems.filter(({ severity }) => severity === 'error'),
-      });
+    // An override that is left aside changes nothing: what is wrong with it is told when it is turned on.
+    if (!unusable && !(part === 'override' && before.isOff))
+      this.#assertUsable(this.#parse(entry, changed(before, change)));
     this.#write(entry, part, text);
-    return { entry, before: before[part] };
+    const undo = async (): Promise<void> => {
+      if (hashOfText((await this.#texts(entry))[part]) === hashOfText(text)) this.#write(entry, part, before[part]);
+    };
+    return { entry, undo };
+  }
+
+  #assertUsable({ config, failure, problems }: ParsedProfile): void {
+    if (config !== undefined) return;
+    throw new AppError(failure ?? 'CONFIG_INVALID', 'the profile cannot be used with this change: nothing was kept', {
+      problems: problems.filter(({ severity }) => severity === 'error'),
+    });
   }
 
   /** Under the lock of the list, which tells others that something has changed. */
@@ -95,13 +178,15 @@ export class ProfileEditing {
     });
   }
 
-  #parse({ source }: ProfileEntry, { source: text, override }: Texts): ParsedProfile {
-    return readText(source, text, this.#options.reading, override === '' ? undefined : override);
+  #parse({ source }: ProfileEntry, { source: text, override, isOff }: Texts): ParsedProfile {
+    return readText(source, text, this.#options.reading, override === '' || isOff ? undefined : override);
   }
 
   async #texts({ id, source }: ProfileEntry): Promise<Texts> {
-    const override = id === namedId ? undefined : this.#options.files.readOverride(id);
-    return { source: await new FileSource(source.path).read(), override: override ?? '' };
+    const { files } = this.#options;
+    const override = id === namedId ? undefined : files.readAnyOverride(id);
+    const isOff = files.overrideState(id) === 'off';
+    return { source: await new FileSource(source.path).read(), override: override ?? '', isOff };
   }
 
   async #entry(wanted: string): Promise<ProfileEntry> {
@@ -109,8 +194,21 @@ export class ProfileEditing {
   }
 }
 
+/** An override is looked at as if it were on. */
 function changed(before: Texts, { part, text }: ProfileChange): Texts {
-  return { ...before, [part]: text };
+  return { ...before, [part]: text, ...(part === 'override' ? { isOff: false } : {}) };
+}
+
+function namesOf({ config, wanted }: ParsedProfile): KnownNames | null {
+  if (config === undefined) return null;
+  const some = (names: readonly string[]): string[] => names.slice(0, maxKnownNames);
+  const named = (all: readonly { readonly name: string }[]): string[] => all.map(({ name }) => name);
+  return {
+    policies: some([...named(config.groups), ...builtInPolicies, ...named(config.proxies)]),
+    ruleProviders: some(wanted?.ruleProviders ?? []),
+    proxyProviders: some(named(wanted?.nodes ?? [])),
+    subRules: some(Object.keys(config.subRules)),
+  };
 }
 
 /** A file of the person's own: behind a link the file itself, with the permissions that it has. */

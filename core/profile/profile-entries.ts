@@ -39,11 +39,16 @@ export function entriesOf({ active, profiles }: ProfileIndexData, places: EntryP
   const entries = kept.map((entry) => ({
     ...entry,
     active: named === undefined && entry.id === chosen,
-    ...(existsSync(files.overrideOf(entry.id)) ? { override: true as const } : {}),
+    ...overrideOf(files, entry.id),
   }));
   if (named === undefined) return entries;
   const source = { kind: 'file', path: resolve(named) } as const;
   return [{ id: namedId, name: basename(named), source, active: true }, ...entries];
+}
+
+function overrideOf(files: ProfileFiles, id: string): Pick<ProfileEntry, 'override'> {
+  const override = files.overrideState(id);
+  return override === undefined ? {} : { override };
 }
 
 /** By id, else by name. Throws PROFILE_UNKNOWN. */

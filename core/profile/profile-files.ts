@@ -2,7 +2,7 @@
  * The files of each profile beside the list: the last version from its address, the person's override, and what
  * was in force last. 0600.
  */
-import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFileIn } from '../base/replace-file.ts';
 
@@ -34,15 +34,39 @@ export class ProfileFiles {
     return join(this.#directory, `${id}.override.yaml`);
   }
 
-  /** Undefined: there is none that can be read. */
+  /** Undefined: there is none that can be read, or it is turned off. */
   readOverride(id: string): string | undefined {
     return readText(this.overrideOf(id));
   }
 
-  /** An empty one is none. Throws what the file system says; an earlier one stays then. */
+  /** The same of one that is turned off, too. */
+  readAnyOverride(id: string): string | undefined {
+    return this.readOverride(id) ?? readText(this.#idleOverrideOf(id));
+  }
+
+  /** Undefined: there is none. */
+  overrideState(id: string): 'on' | 'off' | undefined {
+    if (existsSync(this.overrideOf(id))) return 'on';
+    return existsSync(this.#idleOverrideOf(id)) ? 'off' : undefined;
+  }
+
+  /** An empty one is none; one that is turned off stays so. Throws what the file system says; an earlier one stays then. */
   writeOverride(id: string, text: string): void {
-    if (text.trim() === '') rmSync(this.overrideOf(id), { force: true });
-    else replaceFileIn(this.#directory, `${id}.override.yaml`, text);
+    const isOff = this.overrideState(id) === 'off';
+    if (text.trim() === '') this.#removeOverride(id);
+    else replaceFileIn(this.#directory, `${id}.${isOff ? 'override-off' : 'override'}.yaml`, text);
+  }
+
+  /** Throws what the file system says. */
+  switchOverride(id: string, on: boolean): void {
+    const [from, to] = on
+      ? [this.#idleOverrideOf(id), this.overrideOf(id)]
+      : [this.overrideOf(id), this.#idleOverrideOf(id)];
+    if (existsSync(from)) renameSync(from, to);
+  }
+
+  #removeOverride(id: string): void {
+    for (const path of [this.overrideOf(id), this.#idleOverrideOf(id)]) rmSync(path, { force: true });
   }
 
   hasLastGood(id: string): boolean {
@@ -73,8 +97,12 @@ export class ProfileFiles {
 
   remove(id: string): void {
     rmSync(this.#lastGoodOf(id), { force: true });
-    for (const path of [this.sourceOf(id), this.overrideOf(id), this.#goodOverrideOf(id)])
-      rmSync(path, { force: true });
+    for (const path of [this.sourceOf(id), this.#goodOverrideOf(id)]) rmSync(path, { force: true });
+    this.#removeOverride(id);
+  }
+
+  #idleOverrideOf(id: string): string {
+    return join(this.#directory, `${id}.override-off.yaml`);
   }
 
   #goodOverrideOf(id: string): string {

@@ -10,7 +10,6 @@ import { basename, join, resolve } from 'node:path';
 import { AppError } from '../base/app-error.ts';
 import type { ProfileEntry } from '../contract/app.ts';
 import { defaultConfig } from '../contract/config.ts';
-import type { ConfigDiff } from '../contract/config-diff.ts';
 import {
   assertUsable,
   type LastGood,
@@ -25,7 +24,7 @@ import { entriesOf, findEntry, freeName, namedId, ownId } from './profile-entrie
 import { ProfileFiles } from './profile-files.ts';
 import { type IndexedProfile, indexName, maxProfiles, ProfileIndex, type ProfileIndexData } from './profile-index.ts';
 import type { DownloadWatch, FetchSubscription } from './subscription.ts';
-import { Subscriptions } from './subscriptions.ts';
+import { type SubscriptionPreview, Subscriptions } from './subscriptions.ts';
 
 export interface ProfileLibraryOptions extends ReadingOptions {
   /** The user's own directory, `userConfigDir()`. */
@@ -191,19 +190,19 @@ export class ProfileLibrary {
 
   /**
    * Downloads a profile anew; only a version that can be used, and has not lost all nodes, takes the place of the one that is there.
-   * Rejects as `addUrl` does, with DOWNLOAD_EMPTY and with PROFILE_UNKNOWN; the reason stays with the entry.
+   * `looked`: the version that `preview` has shown. Rejects as `addUrl` does, with DOWNLOAD_EMPTY and with PROFILE_UNKNOWN; the reason stays with the entry.
    */
-  async update(wanted: string, watch: DownloadWatch = {}): Promise<ProfileEntry> {
+  async update(wanted: string, watch: DownloadWatch & { looked?: string | undefined } = {}): Promise<ProfileEntry> {
     const entry = findEntry(await this.list(), wanted);
     await this.#subscriptions.update(entry, watch);
     return findEntry(await this.list(), entry.id);
   }
 
   /**
-   * Downloads a profile and says what it would change; nothing is kept, and the failure is noted nowhere. Null: the server has nothing
-   * new, or what is there cannot be used. Rejects as `update` does.
+   * Downloads a profile and says what it would change; the version in use stays, and the failure is noted nowhere. `update` takes
+   * exactly what was shown by its name, `looked`. Rejects as `update` does.
    */
-  async preview(wanted: string, watch: DownloadWatch = {}): Promise<ConfigDiff | null> {
+  async preview(wanted: string, watch: DownloadWatch = {}): Promise<SubscriptionPreview> {
     return await this.#subscriptions.preview(findEntry(await this.list(), wanted), watch);
   }
 

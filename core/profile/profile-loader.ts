@@ -49,9 +49,11 @@ export interface Wanted {
   sets: readonly WantedSet[];
   nodes: readonly ProxyProvider[];
   uses: ProviderUses;
+  /** Of all rule providers, whether a rule names them or not. */
+  ruleProviders: readonly string[];
 }
 
-export const noWishes: Wanted = { sets: [], nodes: [], uses: { nodes: new Map(), sets: new Map() } };
+export const noWishes: Wanted = { sets: [], nodes: [], uses: { nodes: new Map(), sets: new Map() }, ruleProviders: [] };
 
 export interface ParsedProfile {
   /** Absent when an error among `problems` forbids its use. */
@@ -216,6 +218,7 @@ function readParts(map: YamlMap, contents: ProviderSource, found: Findings, lowP
     nodes: Array.from(nodeProviders.values(), ({ provider }) => provider),
     sets: named.wanted,
     uses: providerUses(allRules, groupProviders),
+    ruleProviders: [...ruleProviders.keys()],
   };
   found.ruleLines = lines;
   map.warnOfRest(profileNotes['']);

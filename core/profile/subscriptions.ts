@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { AppError } from '../base/app-error.ts';
-import type { ConfigDiff } from '../contract/config-diff.ts';
+import type { ProfilePreview } from '../contract/profile-editing.ts';
 import { diffConfigs } from './config-diff.ts';
 import { assertUsable, type ReadingOptions, readText } from './loaded-profile.ts';
 import type { ProfileFiles } from './profile-files.ts';
@@ -33,8 +33,13 @@ export interface SubscriptionsOptions {
   readonly append: (data: ProfileIndexData, profile: IndexedProfile) => ProfileIndexData;
 }
 
+/** What a new version would change, and its name for `update`; null: the server has nothing new. */
+export type SubscriptionPreview = ProfilePreview & { readonly looked: string | null };
+
 export class Subscriptions {
   readonly #options: SubscriptionsOptions;
+  /** The version that was looked at last: one at a time. */
+  #looked: { readonly id: string; readonly version: string; readonly fetched: FetchedSubscription } | undefined;
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options;
@@ -71,16 +76,20 @@ export class Subscriptions {
     return id;
   }
 
-  /** Looks for another version. Rejects as `add` does, and with PROFILE_UNKNOWN; the reason stays with the profile, unless the person ended it. */
-  async update({ id, name }: { readonly id: string; readonly name: string }, watch: DownloadWatch): Promise<void> {
+  /**
+   * Looks for another version, or takes the one that `preview` has shown: with PROFILE_CHANGED when that is not there any more. Rejects
+   * as `add` does, and with PROFILE_UNKNOWN; the reason stays with the profile, unless the person ended it.
+   */
+  async update(
+    { id, name }: { readonly id: string; readonly name: string },
+    { looked, ...watch }: DownloadWatch & { readonly looked?: string | undefined },
+  ): Promise<void> {
     const { index, files } = this.#options;
     const { subscription: before, source } = this.#find(id, name);
+    const known = looked === undefined ? undefined : this.#takeLooked(id, looked);
     try {
-      const fetched = await this.#download({
-        url: source.url,
-        ...validatorsOf(before, files.readSource(id)),
-        ...watch,
-      });
+      const fetched =
+        known ?? (await this.#download({ url: source.url, ...validatorsOf(before, files.readSource(id)), ...watch }));
       if (fetched.kind === 'fresh')
         this.#assertNoLoss(this.#read(fetched.text, files.readOverride(id)), files.readSource(id), id);
       index.change((data) => {
@@ -94,20 +103,33 @@ export class Subscriptions {
     }
   }
 
-  /** What another version would change; nothing is kept. Null where nothing would, or what is there cannot be used. Rejects as `update` does. */
+  /** What another version would change; nothing is kept but that version, for `update`. Rejects as `update` does. */
   async preview(
     { id, name }: { readonly id: string; readonly name: string },
     watch: DownloadWatch,
-  ): Promise<ConfigDiff | null> {
+  ): Promise<SubscriptionPreview> {
     const { files } = this.#options;
     const { source } = this.#find(id, name);
     const fetched = await this.#download({ url: source.url, ...watch });
-    if (fetched.kind === 'unchanged') return null;
     const [text, override] = [files.readSource(id), files.readOverride(id)];
+    if (fetched.kind === 'unchanged' || fetched.text === text) return { diff: null, problems: [], looked: null };
     const next = this.#read(fetched.text, override);
     this.#assertNoLoss(next, text, id);
     const before = text === undefined ? undefined : this.#parse(text, override).config;
-    return before === undefined || next.config === undefined ? null : diffConfigs(before, next.config);
+    const diff = before === undefined || next.config === undefined ? null : diffConfigs(before, next.config);
+    const looked = hashOfText(fetched.text);
+    this.#looked = { id, version: looked, fetched };
+    return { diff, problems: next.problems, looked };
+  }
+
+  #takeLooked(id: string, version: string): FetchedSubscription {
+    const looked = this.#looked;
+    if (looked === undefined || looked.id !== id || looked.version !== version)
+      throw new AppError('PROFILE_CHANGED', 'the version that was looked at is not kept any more', {
+        expected: 'look at it once more',
+      });
+    this.#looked = undefined;
+    return looked.fetched;
   }
 
   /** Throws PROFILE_UNKNOWN for one that does not come from an address. */

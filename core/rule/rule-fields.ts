@@ -1,5 +1,5 @@
 /** What a rule line is made of: fields between commas, and the options behind the policy. */
-import { type RuleType, ruleTypes } from '../contract/config.ts';
+import { type RuleType, ruleTypes } from '../contract/rule-types.ts';
 import { type BareRule, note, type PayloadNote, type RuleKind } from './rule-kind.ts';
 
 export interface Field {

@@ -3,9 +3,10 @@
  * told of a name before anybody connects to it, and which rules a flow that one policy cannot carry falls through to.
  */
 import type { Ip } from '../base/address.ts';
-import type { RuleConfig, RuleType } from '../contract/config.ts';
+import type { RuleConfig } from '../contract/config.ts';
 import type { HintCode, ProblemCode, ProblemValues } from '../contract/problem-texts.ts';
 import type { RuleReason } from '../contract/rule-reasons.ts';
+import type { RuleType } from '../contract/rule-types.ts';
 import type { MatchFacts } from './match-facts.ts';
 
 /**

@@ -1,5 +1,5 @@
 /** Every type of rule with its definition; a type in the contract does not compile until it has one. */
-import { type RuleType, ruleTypes } from '../contract/config.ts';
+import { type RuleType, ruleTypes } from '../contract/rule-types.ts';
 import { addressPrefix, addressSuffix, sourcePrefix, sourceSuffix } from './kinds/address.ts';
 import { domain, domainKeyword, domainRegex, domainSuffix, domainWildcard } from './kinds/domain.ts';
 import { everything } from './kinds/everything.ts';

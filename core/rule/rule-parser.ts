@@ -2,7 +2,8 @@
  * Reads one rule line in Clash's spelling, `TYPE,payload,policy[,no-resolve]` or `MATCH,policy`. Whether the policy
  * exists is the caller's to know.
  */
-import { type RuleConfig, type RuleType, ruleTypes } from '../contract/config.ts';
+import type { RuleConfig } from '../contract/config.ts';
+import { type RuleType, ruleTypes } from '../contract/rule-types.ts';
 import { splitLogic } from './logic-payload.ts';
 import { type Field, optionsOf, splitFields, unknownTypeNote } from './rule-fields.ts';
 import { type BareRule, note, type PayloadNote, shifted } from './rule-kind.ts';

@@ -1,7 +1,8 @@
 /** What the rules cost: a long list of every sort, and connections half of which some rule names. No namespace, no peer. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import type { RuleConfig, RuleType } from '../../core/contract/config.ts';
+import type { RuleConfig } from '../../core/contract/config.ts';
+import type { RuleType } from '../../core/contract/rule-types.ts';
 import type { Metadata } from '../../core/flow/metadata.ts';
 import { RuleEngine } from '../../core/rule/rule-engine.ts';
 

@@ -1,7 +1,8 @@
 /** Made-up but plausible traffic: programs, names, rules and ways, the same for the same seed. */
-import type { RuleType } from '../../core/contract/config.ts';
+
 import type { ConnectionRow, MatchedRule, PolicyWay } from '../../core/contract/flow.ts';
 import type { RuleRow } from '../../core/contract/rpc.ts';
+import type { RuleType } from '../../core/contract/rule-types.ts';
 
 export interface MockSite {
   readonly name: string;

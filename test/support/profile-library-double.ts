@@ -52,6 +52,7 @@ export class ProfileLibraryDouble {
     return { ...entry, active: true };
   }
 
+  readonly switched: boolean[] = [];
   /** What was saved, and what the texts are. */
   readonly saved: { id: string; part: ProfilePart; text: string }[] = [];
   readonly editing = {
@@ -60,12 +61,26 @@ export class ProfileLibraryDouble {
       const last = (wanted: ProfilePart) => this.saved.findLast(({ part: each }) => each === wanted)?.text ?? '';
       return { source: part(last('source')), override: part(last('override')) };
     },
-    try: async (): Promise<ProfileTrial> => ({ valid: true, problems: [], diff: null }),
-    save: async (id: string, change: { part: ProfilePart; text: string }) => {
-      const before = (await this.editing.read())[change.part].text;
-      this.saved.push({ id, ...change });
-      return { entry: await this.#entry(id), before };
+    try: async (): Promise<ProfileTrial> => ({
+      valid: true,
+      problems: [],
+      diff: null,
+      lines: null,
+      version: '',
+      names: null,
+    }),
+    save: async (id: string, { part, text }: { part: ProfilePart; text: string }) => {
+      const before = (await this.editing.read())[part].text;
+      this.saved.push({ id, part, text });
+      const undo = async () => void this.saved.push({ id, part, text: before });
+      return { entry: await this.#entry(id), undo };
     },
+    withRule: async (_: string, rule: string) => ({ text: `+rules:\n  - ${rule}\n`, version: '' }),
+    switchOverride: async (id: string, on: boolean) => {
+      this.switched.push(on);
+      return { entry: await this.#entry(id), undo: async () => void this.switched.push(!on) };
+    },
+    previewOverride: async () => ({ diff: null, problems: [] }),
   };
 
   /** What `addUrl` and `update` wait for. */
@@ -117,8 +132,8 @@ export class ProfileLibraryDouble {
     return entry;
   }
 
-  async preview(): Promise<null> {
-    return null;
+  async preview() {
+    return { diff: null, problems: [], looked: null };
   }
 
   due(): string[] {

@@ -1,5 +1,5 @@
 /** Payloads that are regular expressions. */
-import type { RuleType } from '../../contract/config.ts';
+import type { RuleType } from '../../contract/rule-types.ts';
 import { expressionProblem, isPerlOnly } from '../rule-expression.ts';
 import { bad, note, ok, type PayloadReading } from '../rule-kind.ts';
 

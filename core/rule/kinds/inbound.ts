@@ -1,6 +1,7 @@
 /** Rules about the door of ours that a connection came in by. */
-import type { RuleType } from '../../contract/config.ts';
+
 import type { RuleReasonCode } from '../../contract/rule-reasons.ts';
+import type { RuleType } from '../../contract/rule-types.ts';
 import type { InboundFacts } from '../match-facts.ts';
 import { bad, never, note, ok, type PayloadReading, type TestKind } from '../rule-kind.ts';
 

@@ -1,6 +1,7 @@
 /** Rules about the program that connects. In any case, as in Clash. */
-import type { RuleType } from '../../contract/config.ts';
+
 import type { ProcessInfo } from '../../contract/flow.ts';
+import type { RuleType } from '../../contract/rule-types.ts';
 import { KeyedIndexes } from '../keyed-indexes.ts';
 import type { MatchFacts } from '../match-facts.ts';
 import { RegexTable } from '../regex-table.ts';

@@ -1,7 +1,7 @@
 /** A set in canonical form to what rules look into, in steps. Whoever sent it is not trusted: every line is checked. */
 import { AppError } from '../../base/app-error.ts';
 import type { Steps } from '../../base/steps.ts';
-import { type RuleType, ruleTypes } from '../../contract/config.ts';
+import { type RuleType, ruleTypes } from '../../contract/rule-types.ts';
 import type { SetBehavior } from '../../contract/sets.ts';
 import {
   belowKind,

@@ -105,8 +105,8 @@ describe('updating', () => {
       onProgress?.({ bytes: 7 });
       return Promise.race([gate.promise, stopped(signal)]);
     };
-    const one = desk.update('one');
-    const two = desk.update('two');
+    const one = desk.update({ id: 'one' });
+    const two = desk.update({ id: 'two' });
     await settle();
     expect(await updating()).toEqual([
       ['one', 7],
@@ -128,7 +128,7 @@ describe('updating', () => {
     expect(library.updated).toEqual(['one']);
     const failed = expect.objectContaining({ code: 'DOWNLOAD_STOPPED' });
     library.download = ({ signal }) => stopped(signal);
-    const update = desk.update('two').catch((caught: unknown) => caught);
+    const update = desk.update({ id: 'two' }).catch((caught: unknown) => caught);
     await settle();
     end();
     expect(await update).toEqual(failed);
@@ -155,4 +155,21 @@ test('a text that the helper refuses is taken back, one that waits for the helpe
   expect(library.saved.map(({ text }) => text)).toEqual(['a', 'b', 'a', 'c']);
   await desk.saveText({ id: 'two', part: 'source', text: 'x', version: '' });
   expect(done.at(-1)).toBe('relist');
+});
+
+test('an override that is switched and a rule that is added are taken back where the helper refuses them', async () => {
+  await desk.switchOverride({ id: 'one', on: false });
+  refusal = new AppError('CONFIG_INVALID', 'no');
+  await expect(desk.switchOverride({ id: 'one', on: true })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  expect(library.switched).toEqual([false, true, false]);
+  await expect(desk.addRule({ id: 'one', rule: 'MATCH,DIRECT', place: 'last' })).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+  });
+  expect(library.saved.map(({ text }) => text)).toEqual(['+rules:\n  - MATCH,DIRECT\n', '']);
+});
+
+test('what is to be kept however wrong it is stays, and its refusal is told with the profile', async () => {
+  refusal = new AppError('CONFIG_INVALID', 'no');
+  await desk.saveText({ id: 'one', part: 'override', text: 'rules: [', version: '', unusable: true });
+  expect(library.saved.map(({ text }) => text)).toEqual(['rules: [']);
 });

@@ -211,6 +211,12 @@ test('override: kept beside the profile, merged on top, shown and taken away', a
     'mixed-port: 7001 -> 7009',
   );
   expect((await mirage('override', 'home', '--show')).out).toContain('DOMAIN,b.example,REJECT');
+  expect((await mirage('override', 'home', '--off')).out).toContain('the override of home is off');
+  expect(JSON.parse((await mirage('list', '--json')).out)).toMatchObject([{ override: 'off' }]);
+  expect(JSON.parse((await mirage('override', 'home', '--on', '--json')).out)).toMatchObject({
+    on: true,
+    diff: { rules: { added: { count: 1 } } },
+  });
   await mirage('use', 'home');
   expect(applied()).toMatchObject([{ config: { mixed: { port: 7009 }, rules: [{ payload: 'b.example' }, {}] } }]);
   writeFileSync(join(home, 'patch.yaml'), 'function main(config) { return config; }');

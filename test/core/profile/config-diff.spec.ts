@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Config, defaultConfig } from '../../../core/contract/config.ts';
-import { configDiffSchema, isSame, maxTold } from '../../../core/contract/config-diff.ts';
+import { configDiffSchema, maxTold } from '../../../core/contract/config-diff.ts';
+import { isSame } from '../../../core/contract/diff-parts.ts';
 import { diffConfigs } from '../../../core/profile/config-diff.ts';
 import { loadProfile } from '../../../core/profile/profile-loader.ts';
 

@@ -1,8 +1,8 @@
 /** What an override does to a profile, and where its mistakes are told. */
 import { expect, test } from 'vitest';
 import { isAlias, parseDocument } from 'yaml';
+import { parseOverrideKey } from '../../../core/contract/override-key.ts';
 import { maxOverrideBytes } from '../../../core/contract/profile-editing.ts';
-import { parseOverrideKey } from '../../../core/profile/override-key.ts';
 import { OverrideMerge } from '../../../core/profile/override-merge.ts';
 import { loadProfile } from '../../../core/profile/profile-loader.ts';
 

@@ -50,7 +50,7 @@ test('an override survives updates, is a file of the user alone, and goes with i
     proxies: [{ name: 'mine' }, { name: 'a' }],
   });
   expect(await rules()).toEqual(['x.example', '']);
-  expect((await library.list())[0]).toMatchObject({ override: true });
+  expect((await library.list())[0]).toMatchObject({ override: 'on' });
   await save(id, 'override', '');
   expect([existsSync(path), (await library.list())[0]?.override]).toEqual([false, undefined]);
   await save(id, 'override', patch);
@@ -109,7 +109,9 @@ test('what an update would change is told, with the override, and nothing is kep
   const { id } = await library.addUrl('https://sub.example/x');
   await save(id, 'override', 'mixed-port: 7009\n');
   served = textOf(2, 'log-level: debug\n');
-  expect(await library.preview(id)).toMatchObject({ keys: [{ key: 'log-level', before: 'info', after: 'debug' }] });
+  expect((await library.preview(id)).diff).toMatchObject({
+    keys: [{ key: 'log-level', before: 'info', after: 'debug' }],
+  });
   expect((await library.load()).text).toBe(textOf(1));
   served = 'rules: [';
   await expect(library.preview(id)).rejects.toMatchObject({ code: 'CONFIG_SYNTAX' });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import type { RuleConfig, RuleType } from '../../../core/contract/config.ts';
+import type { RuleConfig } from '../../../core/contract/config.ts';
+import type { RuleType } from '../../../core/contract/rule-types.ts';
 import type { Metadata } from '../../../core/flow/metadata.ts';
 import { RuleEngine } from '../../../core/rule/rule-engine.ts';
 import type { RuleSet, RuleSets, SetRule } from '../../../core/rule/rule-set.ts';

@@ -1,7 +1,8 @@
 /** Random rules of every type with the sets and lists they name, and connections that they may match. */
 import fc from 'fast-check';
 import { parseCidr } from '../../../core/base/cidr.ts';
-import type { RuleConfig, RuleType } from '../../../core/contract/config.ts';
+import type { RuleConfig } from '../../../core/contract/config.ts';
+import type { RuleType } from '../../../core/contract/rule-types.ts';
 import type { Metadata } from '../../../core/flow/metadata.ts';
 import { IpTable } from '../../../core/rule/ip-table.ts';
 import { noRule } from '../../../core/rule/no-rule.ts';

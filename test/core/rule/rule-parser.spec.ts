@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ruleSchema, ruleTypes } from '../../../core/contract/config.ts';
+import { ruleSchema } from '../../../core/contract/config.ts';
+import { ruleTypes } from '../../../core/contract/rule-types.ts';
 import { ExpressionRoom } from '../../../core/rule/expression-room.ts';
 import { readPayload } from '../../../core/rule/rule-kinds.ts';
 import { parseRule } from '../../../core/rule/rule-parser.ts';
