@@ -87,6 +87,7 @@ export type CloseReason =
   | 'done' // both directions ended by FIN
   | 'reset-by-client'
   | 'reset-by-remote'
+  | 'unreadable' // the remote side has said what a layer cannot read
   | 'closed' // by `close()`
   | 'rejected' // by verdict
   | 'idle' // no packet for 125 min (TCP; 30 min when half-closed), UDP: 60 s (120 s once answered, 300 s after 3 datagrams each way)
@@ -165,7 +166,7 @@ export type EngineEvent =
 
 /**
  * What is spoken over the socket: a handshake with a proxy, which is over before the flow's first byte and leads on to its target (the
- * flow's, or the next proxy), or TLS.
+ * flow's, or the next proxy), or a layer that stays: TLS, Shadowsocks.
  */
 export type Layer =
   /** `targetHost` (name or address) and `targetPort` are what it is asked for; for UDP by UDP ASSOCIATE. */
@@ -183,6 +184,18 @@ export type Layer =
       fingerprint?: Uint8Array;
       certificate?: string;
       key?: string;
+    }
+  /**
+   * Shadowsocks (SIP004, SIP022), which stays as well and says nothing before the flow's first bytes, or 10 ms. `key` and
+   * `identities` (of servers that lead to the user's, the nearest first; at most 8, SIP023) have the length of the method.
+   */
+  | {
+      protocol: 'shadowsocks';
+      method: string;
+      key: Uint8Array;
+      identities: Uint8Array[];
+      targetHost: string;
+      targetPort: number;
     };
 
 export type Verdict =

@@ -41,6 +41,7 @@ export const closeReasons = [
   'done',
   'reset-by-client',
   'reset-by-remote',
+  'unreadable', // the node has said what is not its protocol, or not with our password
   'closed',
   'rejected',
   'failed',

@@ -138,6 +138,8 @@ export const profileNotes = {
     'private-key': 'NOTE_NO_TLS',
     'client-fingerprint': 'NOTE_OWN_HELLO',
     smux: 'NOTE_OWN_CONNECTION',
+    'udp-over-tcp': 'NOTE_UDP_AS_UDP',
+    'udp-over-tcp-version': 'NOTE_UDP_AS_UDP',
     'benchmark-*': 'NOTE_OTHER_CLIENT',
   },
   'proxy-groups[]': {
@@ -214,4 +216,5 @@ export const noteFates: Readonly<Record<NoteCode, KeyFate>> = {
   NOTE_SNIFF_BARE: 'ignored',
   NOTE_SNIFF_USED: 'ignored',
   NOTE_OWN_HELLO: 'ignored',
+  NOTE_UDP_AS_UDP: 'differently',
 };

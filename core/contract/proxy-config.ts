@@ -61,6 +61,35 @@ export const httpProxySchema = z.strictObject({
   ...overTls,
   ...throughAnother,
 });
+/** Of SIP004, then those of SIP022. */
+export const shadowsocksCiphers = [
+  'aes-128-gcm',
+  'aes-192-gcm',
+  'aes-256-gcm',
+  'chacha20-ietf-poly1305',
+  'xchacha20-ietf-poly1305',
+  '2022-blake3-aes-128-gcm',
+  '2022-blake3-aes-256-gcm',
+  '2022-blake3-chacha20-poly1305',
+] as const;
+export type ShadowsocksCipher = (typeof shadowsocksCiphers)[number];
+/** Bytes of a key of SIP022; undefined for ciphers that make one of any password. */
+export function shadowsocksKeyLength(cipher: ShadowsocksCipher): number | undefined {
+  if (!cipher.startsWith('2022-')) return undefined;
+  return cipher === '2022-blake3-aes-128-gcm' ? 16 : 32;
+}
+export const shadowsocksProxySchema = z.strictObject({
+  type: z.literal('ss'),
+  name: text,
+  server: text,
+  port,
+  cipher: z.enum(shadowsocksCiphers),
+  /** Of SIP022: keys in base64 (`shadowsocksKeyLength`), those of servers before that of the user, with colons between. */
+  password: secret,
+  /** Whether UDP may go through it. */
+  udp: z.boolean(),
+  ...throughAnother,
+});
 export const directProxySchema = z.strictObject({ type: z.literal('direct'), name: text });
 export const rejectProxySchema = z.strictObject({ type: z.literal('reject'), name: text, drop: z.boolean() });
 
@@ -87,6 +116,7 @@ export const passRulePolicy = 'PASS-RULE' satisfies BuiltInPolicy;
 export const proxySchema = z.discriminatedUnion('type', [
   socks5ProxySchema,
   httpProxySchema,
+  shadowsocksProxySchema,
   directProxySchema,
   rejectProxySchema,
   unspokenProxySchema,
@@ -94,3 +124,4 @@ export const proxySchema = z.discriminatedUnion('type', [
 export type ProxyConfig = z.infer<typeof proxySchema>;
 export type Socks5ProxyConfig = z.infer<typeof socks5ProxySchema>;
 export type HttpProxyConfig = z.infer<typeof httpProxySchema>;
+export type ShadowsocksProxyConfig = z.infer<typeof shadowsocksProxySchema>;

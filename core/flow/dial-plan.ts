@@ -1,7 +1,7 @@
 /** How a flow is carried outward, as plain data: what an outbound plans and the data plane executes. Nothing here dials. */
 import type { Ip } from '../base/address.ts';
 import type { Endpoint } from '../contract/flow.ts';
-import type { TlsConfig } from '../contract/proxy-config.ts';
+import type { ShadowsocksCipher, TlsConfig } from '../contract/proxy-config.ts';
 
 /** One address to try, and the interface its socket is bound to (null = unbound). */
 export interface Hop {
@@ -38,11 +38,20 @@ export interface TlsLayer extends TlsConfig {
   readonly node: string;
 }
 
+/** Shadowsocks, which stays as well: each key has the length of its method. Secrets. */
+export interface ShadowsocksLayer extends Leading {
+  readonly protocol: 'shadowsocks';
+  readonly method: ShadowsocksCipher;
+  readonly key: Uint8Array;
+  /** Of the servers that lead to the user's, the nearest first. */
+  readonly identities: readonly Uint8Array[];
+}
+
 /**
  * What is spoken over the socket. A handshake (SOCKS5, HTTP CONNECT) is over before the flow's first byte: after it the bytes go
  * as they are.
  */
-export type Layer = Socks5Layer | HttpConnectLayer | TlsLayer;
+export type Layer = Socks5Layer | HttpConnectLayer | TlsLayer | ShadowsocksLayer;
 
 /** A dial that the data plane can do itself, without a byte entering JavaScript. */
 export interface DialPlan {

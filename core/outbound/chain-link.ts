@@ -1,4 +1,5 @@
 /** One proxy on the way to a target: where it is, and what is said to it so that it leads on. */
+import { AppError } from '../base/app-error.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import type { Layer } from '../flow/dial-plan.ts';
 
@@ -11,6 +12,13 @@ export interface ChainLink {
   readonly carriesUdp: boolean;
   /** What is spoken with it so that it leads to `to`. Throws DIAL_NAME_NOT_FOUND for a name that its protocol cannot say. */
   layersTo(to: Endpoint): readonly Layer[];
+}
+
+/** A name whose length cannot be written in a byte cannot be one that exists (RFC 1035: 255 bytes). */
+export function shortTarget(to: Endpoint): Endpoint {
+  const length = new TextEncoder().encode(to.host).length;
+  if (length > 0 && length <= 255) return to;
+  throw new AppError('DIAL_NAME_NOT_FOUND', `a name of ${length} bytes cannot exist`);
 }
 
 /** Proxies on the way of one connection. */

@@ -14,6 +14,14 @@ export type NativeLayer =
       fingerprint?: Uint8Array;
       certificate?: string;
       key?: string;
+    }
+  | {
+      protocol: 'shadowsocks';
+      method: string;
+      key: Uint8Array;
+      identities: Uint8Array[];
+      targetHost: string;
+      targetPort: number;
     };
 
 export function nativeLayer(layer: Layer): NativeLayer {
@@ -34,6 +42,10 @@ export function nativeLayer(layer: Layer): NativeLayer {
         ...(fingerprint === undefined ? {} : { fingerprint: Buffer.from(fingerprint, 'hex') }),
         ...(certificate === undefined || key === undefined ? {} : { certificate, key }),
       };
+    }
+    case 'shadowsocks': {
+      const { protocol, method, key, identities, target } = layer;
+      return { protocol, method, key, identities: [...identities], targetHost: target.host, targetPort: target.port };
     }
     default:
       return unreachable(layer);

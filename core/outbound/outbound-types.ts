@@ -3,6 +3,7 @@ import type { Ip } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import type { ProxyConfig } from '../contract/proxy-config.ts';
+import type { ChainLink } from './chain-link.ts';
 import type { AddressResolver, Outbound } from './dialer.ts';
 import { DirectOutbound } from './direct.ts';
 import type { Egress } from './egress.ts';
@@ -11,6 +12,7 @@ import { ProxyOutbound } from './proxy-outbound.ts';
 import type { ProxyServices } from './proxy-server.ts';
 import { RefusingOutbound } from './refusing.ts';
 import { RejectOutbound } from './reject.ts';
+import { shadowsocksLink } from './shadowsocks-link.ts';
 import { socks5Link } from './socks5-link.ts';
 
 export interface OutboundServices {
@@ -28,6 +30,7 @@ export interface OutboundServices {
 }
 
 type TypeName = ProxyConfig['type'];
+type ServerConfig = Extract<ProxyConfig, { server: string }>;
 type ConfigOf<T extends TypeName> = Extract<ProxyConfig, { type: T }>;
 
 interface OutboundType<T extends TypeName> {
@@ -36,16 +39,20 @@ interface OutboundType<T extends TypeName> {
   create(config: ConfigOf<T>, services: OutboundServices): Outbound;
 }
 
+/** One that a single server leads on from. */
+function proxied<C extends ServerConfig>(linkOf: (config: C) => ChainLink) {
+  return {
+    serversOf: ({ server, port }: C): readonly Endpoint[] => [{ host: server, port }],
+    create: (config: C, services: OutboundServices): Outbound =>
+      new ProxyOutbound(config.name, [linkOf(config)], proxyServicesOf(services)),
+  };
+}
+
 /** Exhaustive: a type that the schema has and this table does not is a compile error. */
 const outboundTypes: { readonly [T in TypeName]: OutboundType<T> } = {
-  socks5: {
-    serversOf: ({ server, port }) => [{ host: server, port }],
-    create: (config, services) => new ProxyOutbound(config.name, [socks5Link(config)], proxyServicesOf(services)),
-  },
-  http: {
-    serversOf: ({ server, port }) => [{ host: server, port }],
-    create: (config, services) => new ProxyOutbound(config.name, [httpLink(config)], proxyServicesOf(services)),
-  },
+  socks5: proxied(socks5Link),
+  http: proxied(httpLink),
+  ss: proxied(shadowsocksLink),
   direct: {
     serversOf: () => [],
     create: ({ name }, services) => new DirectOutbound(name, services),

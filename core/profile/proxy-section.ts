@@ -3,11 +3,8 @@
  * another mistake is left out with a warning: it does no harm until a rule names it.
  */
 
-import { domainNameProblem } from '../base/domain-name.ts';
-import { formatScopedIp, parseScopedIp } from '../base/scoped-address.ts';
 import { profileNotes } from '../contract/profile-notes.ts';
 import {
-  directPolicy,
   type HttpProxyConfig,
   httpHeaderSchema,
   maxHttpHeaders,
@@ -16,7 +13,9 @@ import {
 } from '../contract/proxy-config.ts';
 import { clip } from './clip.ts';
 import type { WrittenProxies } from './dialer-proxies.ts';
+import { type DialerPlaces, readDialerProxy, readPlace, readSecret } from './node-keys.ts';
 import type { PolicyNames } from './policy-names.ts';
+import { readShadowsocks } from './shadowsocks-section.ts';
 import { readTls } from './tls-keys.ts';
 import { YamlMap } from './yaml-map.ts';
 import type { YamlValue } from './yaml-value.ts';
@@ -31,7 +30,6 @@ const laterTypes: readonly string[] = [
   'mieru',
   'openvpn',
   'snell',
-  'ss',
   'ssh',
   'ssr',
   'sudoku',
@@ -43,7 +41,7 @@ const laterTypes: readonly string[] = [
   'vmess',
   'wireguard',
 ];
-const types: readonly string[] = ['socks5', 'http', 'direct', 'reject', 'reject-drop'];
+const types: readonly string[] = ['socks5', 'http', 'ss', 'direct', 'reject', 'reject-drop'];
 const expectedType = { code: 'PROXY_TYPES', values: { types: types.join(', ') } } as const;
 
 const maxProxies = 10_000;
@@ -51,7 +49,7 @@ const maxProxies = 10_000;
 /** Reads the list; every name, also of a proxy that is left out, is made known to `names`. */
 export function readProxies(value: YamlValue, names: PolicyNames): WrittenProxies {
   const proxies = new Map<string, ProxyConfig>();
-  const places = new Map<string, YamlValue>();
+  const places: DialerPlaces = new Map();
   for (const item of value.list('PROXIES') ?? []) {
     const map = YamlMap.of(item.lenient, 'any');
     const name = map && readName(map);
@@ -82,7 +80,7 @@ function readName(map: YamlMap): { readonly value: YamlValue; readonly text: str
 }
 
 /** Undefined for one that is left out; why is reported. */
-function readProxy(map: YamlMap, name: string, places: Map<string, YamlValue>): ProxyConfig | undefined {
+function readProxy(map: YamlMap, name: string, places: DialerPlaces): ProxyConfig | undefined {
   const value = map.need('type', expectedType);
   const type = value?.text(expectedType)?.trim().toLowerCase();
   switch (type) {
@@ -92,6 +90,8 @@ function readProxy(map: YamlMap, name: string, places: Map<string, YamlValue>): 
       return readSocks5(map, name, places);
     case 'http':
       return readHttp(map, name, places);
+    case 'ss':
+      return readShadowsocks(map, name, places);
     case 'direct': {
       const udp = map.take('udp');
       if (udp?.boolean() === false) udp.warning('PROXY_DIRECT_UDP');
@@ -110,7 +110,7 @@ function readProxy(map: YamlMap, name: string, places: Map<string, YamlValue>): 
   }
 }
 
-function readSocks5(map: YamlMap, name: string, places: Map<string, YamlValue>): ProxyConfig | undefined {
+function readSocks5(map: YamlMap, name: string, places: DialerPlaces): ProxyConfig | undefined {
   const udp = map.take('udp')?.boolean() ?? false;
   const access = readAccess(map);
   const through = readDialerProxy(map, name, places);
@@ -119,7 +119,7 @@ function readSocks5(map: YamlMap, name: string, places: Map<string, YamlValue>):
   return access && { type: 'socks5', name, ...access, udp, ...through };
 }
 
-function readHttp(map: YamlMap, name: string, places: Map<string, YamlValue>): ProxyConfig | undefined {
+function readHttp(map: YamlMap, name: string, places: DialerPlaces): ProxyConfig | undefined {
   const udp = map.take('udp');
   if (udp?.boolean() === true) udp.warning('PROXY_HTTP_UDP');
   const headers = readHeaders(map.take('headers'));
@@ -143,22 +143,6 @@ function readHeaders(value: YamlValue | undefined): HttpProxyConfig['headers'] {
   return headers;
 }
 
-/** Through which node or group it is reached; whether that is there is known when all are. DIRECT adds nothing. */
-function readDialerProxy(
-  map: YamlMap,
-  name: string,
-  places: Map<string, YamlValue>,
-): { readonly dialerProxy?: string } | 'unspoken' {
-  const value = map.take('dialer-proxy');
-  if (value === undefined || value.isNothing) return {};
-  const dialerProxy = value.exactText();
-  if (dialerProxy === undefined) return 'unspoken';
-  if (dialerProxy === '' || dialerProxy === directPolicy) return {};
-  places.set(name, value);
-  // No policy has a longer name.
-  return { dialerProxy: dialerProxy.slice(0, 255) };
-}
-
 type Access = Pick<Socks5ProxyConfig, 'server' | 'port' | 'username' | 'password' | 'tls'>;
 
 /**
@@ -166,46 +150,18 @@ type Access = Pick<Socks5ProxyConfig, 'server' | 'port' | 'username' | 'password
  * is only told. Undefined where nothing says its place.
  */
 function readAccess(map: YamlMap): Access | 'unspoken' | undefined {
-  const serverAt = map.need('server', 'PROXY_SERVER');
-  const server = readServer(serverAt);
-  const portAt = map.need('port', { code: 'INTEGER', values: { min: '1', max: '65535' } });
-  const port = portAt?.integer(1, 65_535);
+  const place = readPlace(map);
   const username = readSecret(map.take('username'));
   const password = readSecret(map.take('password'));
-  if (serverAt === undefined || portAt === undefined) return undefined;
-  if (server === undefined || port === undefined) return 'unspoken';
+  if (place === undefined || place === 'unspoken') return place;
   if (username === 'unusable' || password === 'unusable') return 'unspoken';
   if (password !== undefined && (username?.text ?? '') === '') password.value.warning('PROXY_PASSWORD_ALONE');
-  const tls = map.take('tls')?.boolean() === true ? readTls(map, server) : undefined;
+  const tls = map.take('tls')?.boolean() === true ? readTls(map, place.server) : undefined;
   if (tls === 'unusable') return 'unspoken';
   return {
-    server,
-    port,
+    ...place,
     ...(tls === undefined ? {} : { tls }),
     ...(username === undefined || username.text === '' ? {} : { username: username.text }),
     ...(username === undefined || username.text === '' || password === undefined ? {} : { password: password.text }),
   };
-}
-
-function readServer(value: YamlValue | undefined): string | undefined {
-  const text = value?.text('PROXY_SERVER')?.trim();
-  if (text === undefined) return undefined;
-  const scoped = parseScopedIp(text.replace(/^\[(.*)\]$/, '$1'));
-  // The number of an interface changes; what binds to it is its name.
-  if (scoped !== undefined && !/^\d+$/.test(scoped.zone ?? '')) return formatScopedIp(scoped);
-  const reason = domainNameProblem(text);
-  if (reason === undefined) return text;
-  value?.error('BAD_NAME', { reason }, 'PROXY_SERVER');
-  return undefined;
-}
-
-/** At most 255 bytes (RFC 1929); the text appears in no message. */
-function readSecret(
-  value: YamlValue | undefined,
-): { readonly value: YamlValue; readonly text: string } | 'unusable' | undefined {
-  if (value === undefined) return undefined;
-  const text = value.exactText();
-  if (text !== undefined && Buffer.byteLength(text) <= 255) return { value, text };
-  if (text !== undefined) value.error('PROXY_SECRET_TOO_LONG', {}, 'BYTES_255');
-  return 'unusable';
 }

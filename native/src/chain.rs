@@ -4,8 +4,10 @@
 use crate::command::Layer as Planned;
 use crate::event::{DialFault, Failure};
 use crate::handshake::{End, Handshake};
+use crate::layer::outside::SYSTEM;
+use crate::layer::shadowsocks::ShadowsocksLayer;
 use crate::layer::tls::TlsLayer;
-use crate::layer::{Broken, Stack};
+use crate::layer::{Broken, Layer, Stack};
 use crate::socks5::{Command, Target};
 use crate::sys::{self, socket};
 use std::collections::VecDeque;
@@ -138,15 +140,27 @@ impl Chain {
             Planned::Socks5(socks5) => Handshake::socks5(socks5, command),
             Planned::HttpConnect(connect) => Handshake::http_connect(connect),
             Planned::Tls(tls) => {
-                self.current = Some((index, Step::Opening));
-                let Through { stack, .. } = &mut self.through;
-                let pushed = TlsLayer::new(&tls)
-                    .and_then(|layer| stack.push(Box::new(layer), &mut self.outgoing));
-                return pushed.map_err(|broken| self.fault(broken));
+                let layer = TlsLayer::new(&tls).map(|layer| Box::new(layer) as Box<dyn Layer>);
+                return self.push(index, layer);
+            }
+            Planned::Shadowsocks(node) => {
+                let layer = ShadowsocksLayer::new(node, SYSTEM);
+                return self.push(index, Ok(Box::new(layer)));
             }
         };
         self.current = Some((index, Step::Handshake(handshake)));
         self.say(&first)
+    }
+
+    fn push(
+        &mut self,
+        index: usize,
+        layer: Result<Box<dyn Layer>, Broken>,
+    ) -> Result<(), DialFault> {
+        self.current = Some((index, Step::Opening));
+        let Through { stack, .. } = &mut self.through;
+        let pushed = layer.and_then(|layer| stack.push(layer, &mut self.outgoing));
+        pushed.map_err(|broken| self.fault(broken))
     }
 
     fn say(&mut self, bytes: &[u8]) -> Result<(), DialFault> {

@@ -1,5 +1,6 @@
 //! What JavaScript tells the engine.
 
+use crate::layer::shadowsocks::Shadowsocks;
 use crate::layer::tls::Tls;
 use crate::options::{Hijack, Hop};
 use crate::prefix::Prefix;
@@ -36,8 +37,9 @@ pub struct DialPlan {
 pub enum Layer {
     Socks5(Socks5),
     HttpConnect(HttpConnect),
-    /// Stays for the flow's life.
+    /// Those that stay for the flow's life.
     Tls(Tls),
+    Shadowsocks(Shadowsocks),
 }
 
 /// What a SOCKS5 proxy is told.

@@ -109,6 +109,7 @@ pub enum Reason {
     Done,
     ResetByClient,
     ResetByRemote,
+    Unreadable,
     Closed,
     Rejected,
     Idle,

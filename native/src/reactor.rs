@@ -164,8 +164,14 @@ impl Streams {
         }
     }
 
-    /// Brings a dial forward.
+    /// Brings a dial forward, or has a relay say what it owes.
     fn drive(&mut self, key: Key, now: u64) {
+        if let Some(Job::Relay(relay)) = self.jobs.get_mut(key)
+            && relay.greets_at().is_some_and(|at| at <= now)
+        {
+            relay.greet();
+            return self.pump(key);
+        }
         let Some(Job::Dial { outbound, .. }) = self.jobs.get_mut(key) else {
             return;
         };
@@ -182,13 +188,13 @@ impl Streams {
             Progress::Pending { .. } => {}
             Progress::Failed(fault) => done(Err(fault)),
             Progress::Ready(opened) => done(
-                self.hand_out(opened)
+                self.hand_out(opened, now)
                     .map_err(|error| DialFault::plain(Failure::Io, error.to_string())),
             ),
         }
     }
 
-    fn hand_out(&mut self, opened: Opened) -> io::Result<Stream> {
+    fn hand_out(&mut self, opened: Opened, now: u64) -> io::Result<Stream> {
         let Opened {
             fd,
             peer,
@@ -199,7 +205,7 @@ impl Streams {
         let local = socket::local_address(fd.as_fd())?.ip();
         let fd = match through {
             None => fd,
-            Some(through) => self.carry(Remote::new(fd, Some(through)))?,
+            Some(through) => self.carry(Remote::new(fd, Some(through)), now)?,
         };
         Ok(Stream {
             fd,
@@ -210,9 +216,10 @@ impl Streams {
     }
 
     /// Carries the bytes of a pair, of which this is the other end.
-    fn carry(&mut self, remote: Remote) -> io::Result<OwnedFd> {
+    fn carry(&mut self, remote: Remote, now: u64) -> io::Result<OwnedFd> {
         let (near, far) = socket::pair()?;
-        let relay = Relay::new(near, remote);
+        let relay = Relay::new(near, remote, now);
+        let greets_at = relay.greets_at();
         let key = self.jobs.insert(Job::Relay(relay));
         let Some(Job::Relay(relay)) = self.jobs.get(key) else {
             return Err(io::ErrorKind::NotFound.into());
@@ -229,6 +236,9 @@ impl Streams {
         watched?;
         // What came before it was watched, an end among it, no event tells.
         self.busy.push(key);
+        if let Some(at) = greets_at {
+            self.timers.add(at, key);
+        }
         Ok(far)
     }
 

@@ -1,19 +1,22 @@
 //! Carries bytes, half-closes and resets between two connected stream sockets: small pieces by copying, bulk by splice(2). What has
 //! layers is copied through them (`relay/layered.rs`).
 
+mod half;
 mod layered;
 
 use crate::chain::Through;
 use crate::engine::owner::Owner;
 use crate::layer::Stack;
-use crate::pipe_pool::{Lent, PipePool};
+use crate::pipe_pool::PipePool;
 use crate::sys::epoll::{CAN_READ, CAN_WRITE};
-use crate::sys::{self, socket};
-use std::io;
+use crate::sys::socket;
+use half::{End, Half};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Bytes copied before a burst is taken to be bulk.
 pub const COPY_BUFFER: usize = 16 * 1024;
+/// How long what a layer owes waits for the client's first bytes.
+const GREETING_MS: u64 = 10;
 /// Bytes one half may move before others get their turn.
 const BUDGET: usize = 2 << 20;
 
@@ -53,22 +56,6 @@ impl Remote {
     }
 }
 
-/// One direction.
-#[derive(Default)]
-struct Half {
-    /// Bytes on their way: in the pipe, or copied and not sent yet (never both).
-    pipe: Option<Lent>,
-    pending: Vec<u8>,
-    /// With layers, upward: bytes of the flow that `pending` is the wire form of, counted once all of it is sent.
-    wrapped: Option<u64>,
-    bulk: bool,
-    /// The source has ended.
-    ended: bool,
-    /// The end was passed on.
-    shut: bool,
-    bytes: u64,
-}
-
 /// Two connections and what is on its way between them.
 pub struct Relay {
     client: OwnedFd,
@@ -77,18 +64,23 @@ pub struct Relay {
     up: Half,
     down: Half,
     closing: bool,
+    /// When layers say at the latest what they owe.
+    greets_at: Option<u64>,
+    /// The remote side has said what a layer cannot read.
+    unreadable: bool,
     /// Whose share of the pipes it takes from, if that was asked.
     owner: Option<Owner>,
 }
 
 impl Relay {
-    pub fn new(client: OwnedFd, Remote { fd, through }: Remote) -> Self {
+    pub fn new(client: OwnedFd, Remote { fd, through }: Remote, now: u64) -> Self {
         let (layers, plain) = match through {
             Some(through) => (Some(Box::new(through.stack)), through.plain),
             None => (None, Vec::new()),
         };
         // The end may have come with the last answer of a proxy.
         let ended = layers.as_ref().is_some_and(|layers| layers.has_ended());
+        let owes = layers.as_ref().is_some_and(|layers| layers.owes());
         Self {
             client,
             remote: fd,
@@ -103,6 +95,8 @@ impl Relay {
             },
             layers,
             closing: false,
+            greets_at: owes.then_some(now + GREETING_MS),
+            unreadable: false,
             owner: None,
         }
     }
@@ -130,6 +124,11 @@ impl Relay {
     /// Whether exactly one direction has ended.
     pub fn is_half_closed(&self) -> bool {
         self.up.shut != self.down.shut
+    }
+
+    /// Whether it broke because the remote side has said what a layer cannot read.
+    pub fn is_unreadable(&self) -> bool {
+        self.unreadable
     }
 
     /// Reads nothing more; what is on its way is delivered, then FIN goes both ways.
@@ -275,118 +274,6 @@ impl Relay {
             }
         }
         Ok(false)
-    }
-}
-
-/// Which socket of a half an error came from.
-enum End {
-    Source,
-    Target,
-}
-
-impl Half {
-    /// Whether bytes wait for room in the target.
-    fn is_blocked(&self) -> bool {
-        !self.pending.is_empty() || self.pipe.as_ref().is_some_and(|pipe| pipe.filled() > 0)
-    }
-
-    /// Sends what is on its way already; how many bytes went.
-    fn flush(&mut self, target: BorrowedFd) -> Result<usize, End> {
-        let sent = if !self.pending.is_empty() {
-            let count = ready(socket::send(target, &self.pending)).map_err(|_| End::Target)?;
-            self.pending.drain(..count);
-            if self.pending.is_empty() {
-                // An idle flow keeps no buffer.
-                self.pending = Vec::new();
-            }
-            if let Some(wrapped) = &mut self.wrapped {
-                if self.pending.is_empty() {
-                    self.bytes += std::mem::take(wrapped);
-                }
-                return Ok(count);
-            }
-            count
-        } else if let Some(pipe) = self.pipe.as_mut().filter(|pipe| pipe.filled() > 0) {
-            ready(pipe.drain_to(target)).map_err(|_| End::Target)?
-        } else {
-            0
-        };
-        self.bytes += sent as u64;
-        Ok(sent)
-    }
-
-    /// Reads a piece and sends it on; what the target does not take at once becomes pending.
-    fn copy(
-        &mut self,
-        source: BorrowedFd,
-        target: BorrowedFd,
-        buffer: &mut [u8],
-    ) -> Result<usize, End> {
-        if self.is_blocked() {
-            return Ok(0);
-        }
-        let count = self.discard(source, buffer)?;
-        if count > 0 {
-            let sent = ready(socket::send(target, &buffer[..count])).map_err(|_| End::Target)?;
-            self.pending.extend_from_slice(&buffer[sent..count]);
-            self.bytes += sent as u64;
-            self.bulk = count == buffer.len();
-        }
-        Ok(count)
-    }
-
-    /// Whether there is a pipe, or one could be had.
-    fn has_pipe(&mut self, pool: &mut PipePool, owner: Option<Owner>) -> bool {
-        if self.pipe.is_none() && self.pending.is_empty() {
-            self.pipe = pool.take(owner);
-        }
-        self.pipe.is_some()
-    }
-
-    /// Moves bytes from the source into the pipe.
-    fn fill(&mut self, source: BorrowedFd) -> Result<usize, End> {
-        if self.ended || !self.pending.is_empty() {
-            return Ok(0);
-        }
-        let Some(pipe) = self.pipe.as_mut().filter(|pipe| !pipe.is_full()) else {
-            return Ok(0);
-        };
-        match pipe.fill_from(source) {
-            Ok(0) => {
-                // Only an ordinary read says for sure whether the stream has ended.
-                self.bulk = false;
-                Ok(usize::from(pipe.filled() == 0))
-            }
-            Ok(count) => Ok(count),
-            Err(error) if sys::would_block(&error) => {
-                // With bytes inside, the pipe's slots may be what is used up: the source may have more.
-                self.bulk = pipe.filled() > 0;
-                Ok(0)
-            }
-            Err(_) => Err(End::Source),
-        }
-    }
-
-    /// Reads bytes into the buffer only; notes the end of the stream.
-    fn discard(&mut self, source: BorrowedFd, buffer: &mut [u8]) -> Result<usize, End> {
-        if self.ended {
-            return Ok(0);
-        }
-        match socket::receive(source, buffer, 0) {
-            Ok(0) => {
-                self.ended = true;
-                Ok(0)
-            }
-            other => ready(other).map_err(|_| End::Source),
-        }
-    }
-}
-
-/// "Not now" as no bytes.
-fn ready(result: io::Result<usize>) -> io::Result<usize> {
-    match result {
-        Err(error) if sys::would_block(&error) => Ok(0),
-        other => other,
     }
 }
 

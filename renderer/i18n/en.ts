@@ -321,6 +321,7 @@ export const en = {
       done: 'Both sides had finished.',
       'reset-by-client': 'The program broke it off.',
       'reset-by-remote': 'The other side broke it off.',
+      unreadable: 'The node’s answer could not be read: another password or method there, or another clock.',
       closed: 'It was closed from here.',
       rejected: 'A rule rejected it.',
       failed: 'It could not be made.',

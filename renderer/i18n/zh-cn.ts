@@ -303,6 +303,7 @@ export const zhCn: Messages = {
       done: '双方均已完成。',
       'reset-by-client': '程序中断了连接。',
       'reset-by-remote': '对方中断了连接。',
+      unreadable: '无法读取节点的应答：密码或加密方式不同，或时钟不一致。',
       closed: '在此处被关闭。',
       rejected: '被规则拒绝。',
       failed: '未能建立连接。',

@@ -12,6 +12,9 @@ use crate::dns::{Answers, Deframer, MIN_MESSAGE};
 use crate::event::Failure;
 use crate::http_connect::Answer;
 use crate::layer::Stack;
+use crate::layer::outside::SYSTEM;
+use crate::layer::shadowsocks::cipher::Method;
+use crate::layer::shadowsocks::{Node, Shadowsocks, ShadowsocksLayer};
 use crate::layer::tls::{Tls, TlsLayer, Trust};
 use crate::packet::reassembly::{Added, Reassembly};
 use crate::packet::{header, ip, segment};
@@ -189,6 +192,48 @@ fn tls() {
         }
     });
 }
+
+/// What a server may say instead of Shadowsocks, in pieces.
+#[test]
+fn shadowsocks() {
+    campaign::run("shadowsocks", |bytes| {
+        let Some((&[kind, size], said)) = bytes.split_first_chunk::<2>() else {
+            return;
+        };
+        let method = METHODS[usize::from(kind) % METHODS.len()];
+        let node = Node {
+            method,
+            key: vec![7; method.key_length()],
+            identities: vec![],
+        };
+        let target = Target::new("name.example", 443);
+        let layer = ShadowsocksLayer::new(Shadowsocks { node, target }, SYSTEM);
+        let (mut stack, mut wire, mut plain) = (Stack::default(), Vec::new(), Vec::new());
+        let pushed = stack.push(Box::new(layer), &mut wire);
+        pushed
+            .and_then(|()| stack.send(b"hello", &mut wire))
+            .expect("a request");
+        for piece in said.chunks(usize::from(size).max(1)) {
+            if let Err(broken) = stack.receive(&mut piece.to_vec(), &mut plain, &mut wire) {
+                assert!(broken.failure != Failure::Io, "a fault");
+                break;
+            }
+        }
+        assert!(plain.is_empty(), "believed without a key");
+        let _ = stack.cut();
+    });
+}
+
+const METHODS: [Method; 8] = [
+    Method::Aes128Gcm,
+    Method::Aes192Gcm,
+    Method::Aes256Gcm,
+    Method::Chacha20Poly1305,
+    Method::XChacha20Poly1305,
+    Method::Blake3Aes128Gcm,
+    Method::Blake3Aes256Gcm,
+    Method::Blake3Chacha20Poly1305,
+];
 
 /// What a SOCKS5 server says to each kind of client, and datagrams of its relay.
 #[test]

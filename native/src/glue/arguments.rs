@@ -4,6 +4,8 @@ use crate::command::{
     DialPlan, EchoVerdict, Ending, HttpConnect, Layer, Peek, Refusal, Rejection, Socks5, Verdict,
 };
 use crate::glue::error::{Result, invalid, mistyped};
+use crate::layer::shadowsocks::cipher::Method;
+use crate::layer::shadowsocks::{Node, Shadowsocks};
 use crate::layer::tls::{Identity, Tls, Trust};
 use crate::options::{Hijack, Hop, Options, Servers};
 use crate::prefix::Prefix;
@@ -17,6 +19,8 @@ use std::str::FromStr;
 const MAX_SOCKS_TEXT: usize = 255;
 /// A CONNECT request with all its headers.
 const MAX_REQUEST: usize = 65_536;
+/// Servers that lead on to a user's.
+const MAX_IDENTITIES: usize = 8;
 /// What one connection may be led through.
 const MAX_LAYERS: usize = 32;
 /// Larger would overflow nothing, but can only be a mistake: a day.
@@ -190,6 +194,7 @@ fn layer(object: &Object) -> Result<Layer> {
         "socks5" => Ok(Layer::Socks5(socks5(object)?)),
         "http-connect" => Ok(Layer::HttpConnect(http_connect(object)?)),
         "tls" => Ok(Layer::Tls(tls(object)?)),
+        "shadowsocks" => Ok(Layer::Shadowsocks(shadowsocks(object)?)),
         _ => Err(invalid(format!("protocol is unknown: {protocol}"))),
     }
 }
@@ -229,15 +234,51 @@ fn tls(object: &Object) -> Result<Tls> {
     })
 }
 
-fn socks5(object: &Object) -> Result<Socks5> {
-    let text = |name: &str, value: String| match value.len() {
+fn shadowsocks(object: &Object) -> Result<Shadowsocks> {
+    let name: String = field(object, "method")?;
+    let method = Method::named(&name).ok_or_else(|| invalid("method is unknown"))?;
+    let checked = |key: &Uint8Array| match key.len() == method.key_length() {
+        true => Ok(key.to_vec()),
+        false => Err(invalid("a key has not the length of its method")),
+    };
+    let identities: Vec<Uint8Array> = field(object, "identities")?;
+    if !identities.is_empty() && !method.has_identities() {
+        return Err(invalid("identities are only for AES of 2022"));
+    }
+    if identities.len() > MAX_IDENTITIES {
+        return Err(invalid(format!(
+            "identities has more than {MAX_IDENTITIES}"
+        )));
+    }
+    Ok(Shadowsocks {
+        node: Node {
+            method,
+            key: checked(&field(object, "key")?)?,
+            identities: identities.iter().map(checked).collect::<Result<_>>()?,
+        },
+        target: target(object)?,
+    })
+}
+
+/// `targetHost` and `targetPort`.
+fn target(object: &Object) -> Result<Target> {
+    let host = short_text("targetHost", field(object, "targetHost")?)?;
+    let port = port("targetPort", field(object, "targetPort")?)?;
+    Ok(Target::new(&host, port))
+}
+
+fn short_text(name: &str, value: String) -> Result<String> {
+    match value.len() {
         1..=MAX_SOCKS_TEXT => Ok(value),
         _ => Err(invalid(format!(
             "{name} has no length from 1 to {MAX_SOCKS_TEXT} bytes"
         ))),
-    };
-    let host = text("targetHost", field(object, "targetHost")?)?;
-    let target = Target::new(&host, port("targetPort", field(object, "targetPort")?)?);
+    }
+}
+
+fn socks5(object: &Object) -> Result<Socks5> {
+    let text = short_text;
+    let target = target(object)?;
     let username: Option<String> = optional(object, "username")?;
     let credentials = match username.filter(|name| !name.is_empty()) {
         None => None,

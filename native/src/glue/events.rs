@@ -206,6 +206,7 @@ fn reason_name(reason: Reason) -> &'static str {
         Reason::Done => "done",
         Reason::ResetByClient => "reset-by-client",
         Reason::ResetByRemote => "reset-by-remote",
+        Reason::Unreadable => "unreadable",
         Reason::Closed => "closed",
         Reason::Rejected => "rejected",
         Reason::Idle => "idle",

@@ -1,6 +1,8 @@
 //! Layers that stay between the bytes of a flow and its socket for as long as the flow lives. A layer is pure: plain bytes in, wire
-//! bytes out, and back. It touches no descriptor and no clock. Handshakes that are over before the first byte are no layers.
+//! bytes out, and back. It touches no descriptor, and no clock or chance but those it is given. Handshakes that are over before the first byte are no layers.
 
+pub mod outside;
+pub mod shadowsocks;
 pub mod tls;
 mod tls_config;
 mod tls_error;
@@ -15,6 +17,15 @@ pub struct Broken {
     pub message: String,
 }
 
+/// How the other side learns that no more bytes follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// The layer has said so. What is below stays open: it carries the answers.
+    Said,
+    /// By the end of what is below.
+    Below,
+}
+
 /// One layer. After `Broken` it is not asked again.
 pub trait Layer: Send {
     /// Puts what is sent first on the wire.
@@ -27,10 +38,18 @@ pub trait Layer: Send {
         plain: &mut Vec<u8>,
         wire: &mut Vec<u8>,
     ) -> Result<(), Broken>;
-    /// Appends the wire form of all of these bytes. Only once it is open.
+    /// Appends the wire form of all of these bytes. Only once it is open. Without any: what it owes, if it does.
     fn send(&mut self, plain: &[u8], wire: &mut Vec<u8>) -> Result<(), Broken>;
-    /// Says that no more bytes follow; the other direction goes on.
-    fn finish(&mut self, wire: &mut Vec<u8>) -> Result<(), Broken>;
+    /// No more bytes follow; the other direction goes on.
+    fn finish(&mut self, wire: &mut Vec<u8>) -> Result<Finish, Broken>;
+    /// The wire has ended: `Broken` if that cuts something off.
+    fn cut(&mut self) -> Result<(), Broken> {
+        Ok(())
+    }
+    /// Whether it has something to say that waits, for a short while, for the first plain bytes.
+    fn owes(&self) -> bool {
+        false
+    }
     /// Whether plain bytes can be sent.
     fn is_open(&self) -> bool;
     /// Whether the other side has said that no more bytes follow.
@@ -74,16 +93,30 @@ impl Stack {
         guarded(|| send(&mut self.layers, plain, wire))
     }
 
-    /// Says that no more bytes follow. Outer layers stay open: they carry the answers.
-    pub fn finish(&mut self, wire: &mut Vec<u8>) -> Result<(), Broken> {
+    /// No more bytes follow. `Below`: the socket is to be finished.
+    pub fn finish(&mut self, wire: &mut Vec<u8>) -> Result<Finish, Broken> {
         guarded(|| {
-            let Some((innermost, outer)) = self.layers.split_last_mut() else {
-                return Ok(());
-            };
-            let mut last = Vec::new();
-            innermost.finish(&mut last)?;
-            send(outer, &last, wire)
+            for place in (0..self.layers.len()).rev() {
+                let (outer, rest) = self.layers.split_at_mut(place);
+                let mut last = Vec::new();
+                let finish = rest[0].finish(&mut last)?;
+                send(outer, &last, wire)?;
+                if finish == Finish::Said {
+                    return Ok(Finish::Said);
+                }
+            }
+            Ok(Finish::Below)
         })
+    }
+
+    /// The socket has ended; see `Layer::cut`.
+    pub fn cut(&mut self) -> Result<(), Broken> {
+        guarded(|| self.layers.iter_mut().try_for_each(|layer| layer.cut()))
+    }
+
+    /// Whether something waits for the first plain bytes; `send` without any says it.
+    pub fn owes(&self) -> bool {
+        self.layers.iter().any(|layer| layer.owes())
     }
 
     /// Whether the innermost layer is open.
@@ -137,7 +170,7 @@ fn send(layers: &mut [Box<dyn Layer>], plain: &[u8], wire: &mut Vec<u8>) -> Resu
 }
 
 /// A fault in a layer is the end of its flow, and of no other.
-fn guarded(act: impl FnOnce() -> Result<(), Broken>) -> Result<(), Broken> {
+fn guarded<T>(act: impl FnOnce() -> Result<T, Broken>) -> Result<T, Broken> {
     catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| {
         Err(Broken {
             failure: Failure::Io,

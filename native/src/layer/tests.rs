@@ -74,9 +74,9 @@ impl Layer for Framed {
         Ok(())
     }
 
-    fn finish(&mut self, wire: &mut Vec<u8>) -> Result<(), Broken> {
+    fn finish(&mut self, wire: &mut Vec<u8>) -> Result<Finish, Broken> {
         wire.push(0);
-        Ok(())
+        Ok(Finish::Said)
     }
 
     fn is_open(&self) -> bool {

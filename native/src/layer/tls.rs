@@ -3,7 +3,7 @@
 use crate::event::Failure;
 use crate::layer::tls_config::config_of;
 use crate::layer::tls_error::broken;
-use crate::layer::{Broken, Layer};
+use crate::layer::{Broken, Finish, Layer};
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
@@ -196,10 +196,11 @@ impl Layer for TlsLayer {
         self.write(wire, needs, |traffic, room| traffic.encrypt(plain, room))
     }
 
-    fn finish(&mut self, wire: &mut Vec<u8>) -> Result<(), Broken> {
+    fn finish(&mut self, wire: &mut Vec<u8>) -> Result<Finish, Broken> {
         self.write(wire, OVERHEAD, |traffic, room| {
             traffic.queue_close_notify(room)
         })
+        .map(|()| Finish::Said)
     }
 
     fn is_open(&self) -> bool {

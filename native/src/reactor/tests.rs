@@ -34,7 +34,7 @@ fn a_pair_carries_what_goes_through_layers() {
         })),
         bound: None,
     };
-    let stream = streams.hand_out(opened).unwrap();
+    let stream = streams.hand_out(opened, 0).unwrap();
     assert_eq!((stream.peer, stream.local), (peer, peer.ip()));
     let mut mine = UnixStream::from(stream.fd);
     far.write_all(&[2, b'h' ^ 3, b'i' ^ 3, 0]).unwrap();

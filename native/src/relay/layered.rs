@@ -1,7 +1,9 @@
 //! A relay whose remote side has layers: every byte is copied through them. At most a piece each way is on its way, besides what a
 //! layer keeps of a record that has not come whole.
 
-use super::{BUDGET, End, Relay, Side};
+use super::half::End;
+use super::{BUDGET, Relay, Side};
+use crate::layer::{Broken, Finish};
 use crate::sys::socket;
 use std::os::fd::AsFd;
 
@@ -34,8 +36,33 @@ impl Relay {
         .map(|()| waited && !self.up.is_blocked())
     }
 
+    /// When `greet` is to be called; `None` if nothing is owed any more.
+    pub fn greets_at(&self) -> Option<u64> {
+        self.greets_at
+    }
+
+    /// The client says nothing: has layers say what they owe. It is sent with the next turn.
+    pub fn greet(&mut self) {
+        self.greets_at = None;
+        if let Some(layers) = &mut self.layers {
+            // One that cannot is broken for the next bytes as well.
+            let _ = layers.send(&[], &mut self.up.pending);
+        }
+    }
+
     fn flush_up(&mut self) -> Result<usize, Side> {
-        self.up.flush(self.remote.as_fd()).map_err(|_| Side::Remote)
+        let remote = self.remote.as_fd();
+        let sent = self.up.flush(remote).map_err(|_| Side::Remote)?;
+        if self.up.fin && !self.up.is_blocked() {
+            self.up.fin = false;
+            socket::finish_sending(remote);
+        }
+        Ok(sent)
+    }
+
+    fn broken(&mut self, _: Broken) -> Side {
+        self.unreadable = true;
+        Side::Remote
     }
 
     fn flush_down(&mut self) -> Result<usize, Side> {
@@ -56,6 +83,7 @@ impl Relay {
         if count == 0 || self.closing {
             return Ok(count);
         }
+        self.greets_at = None;
         let sent = layers.send(&buffer[..count], &mut half.pending);
         sent.map_err(|_| Side::Remote)?;
         half.wrapped = Some(half.wrapped.unwrap_or(0) + count as u64);
@@ -77,11 +105,18 @@ impl Relay {
             Err(_) => return Err(Side::Remote),
         };
         if count == 0 {
+            if self.down.ended
+                && let Err(cut) = layers.cut()
+            {
+                return Err(self.broken(cut));
+            }
             return Ok(0);
         }
         let (up, down) = (&mut self.up, &mut self.down);
         let taken = layers.receive(&mut buffer[..count], &mut down.pending, &mut up.pending);
-        taken.map_err(|_| Side::Remote)?;
+        if let Err(broken) = taken {
+            return Err(self.broken(broken));
+        }
         down.ended |= layers.has_ended();
         if self.closing {
             down.pending = Vec::new();
@@ -94,21 +129,18 @@ impl Relay {
         Ok(count)
     }
 
-    /// The client's FIN is the layer's own word for it: the connection below still carries answers, and others' words.
+    /// The client's FIN is the layer's own word for it where it has one: the connection below still carries answers, and others' words.
     fn pass_end_up(&mut self) -> Result<(), Side> {
         if self.up.is_blocked() || self.up.shut || !(self.up.ended || self.closing) {
             return Ok(());
         }
         if let Some(layers) = &mut self.layers {
-            let finished = layers.finish(&mut self.up.pending);
-            finished.map_err(|_| Side::Remote)?;
+            let finish = layers.finish(&mut self.up.pending);
+            self.up.fin = finish.map_err(|_| Side::Remote)? == Finish::Below || self.closing;
         }
+        self.greets_at = None;
         self.up.shut = true;
-        self.flush_up()?;
-        if self.closing && !self.up.is_blocked() {
-            socket::finish_sending(self.remote.as_fd());
-        }
-        Ok(())
+        self.flush_up().map(|_| ())
     }
 
     fn pass_end_down(&mut self) -> Result<(), Side> {

@@ -4,6 +4,7 @@ use super::*;
 use crate::layer::tests::stack_of;
 use crate::sys::epoll::{Epoll, Events, STREAM_EDGES};
 use proptest::prelude::*;
+use std::io;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
@@ -116,7 +117,7 @@ proptest! {
         let sent_down = bytes_of(down.0, down.1);
         let relay = thread::spawn(move || {
             let pool = if has_pipes { PipePool::default() } else { PipePool::exhausted() };
-            run_with(Relay::new(near_client, Remote::new(near_remote, None)), pool)
+            run_with(Relay::new(near_client, Remote::new(near_remote, None), 0), pool)
         });
         // Tiny pieces of much data only cost time.
         let piece = |(_, length, piece, _): (u64, usize, usize, usize)| piece.max(length / 2_000);
@@ -173,7 +174,7 @@ proptest! {
             (near_client, layered(near_wire, &keys, b"early ")),
             (near_server, layered(far_wire.into(), &keys, b"")),
         ];
-        let relays = ends.map(|(end, wire)| thread::spawn(move || run(Relay::new(end, wire))));
+        let relays = ends.map(|(end, wire)| thread::spawn(move || run(Relay::new(end, wire, 0))));
         let piece = |(_, length, piece, _): (u64, usize, usize, usize)| piece.max(length / 2_000);
         let writers = [
             (client.try_clone().unwrap(), sent_up.clone(), piece(up), up.3),
@@ -200,7 +201,8 @@ proptest! {
 #[test]
 fn a_fault_in_a_layer_ends_its_flow_as_the_remote_sides() {
     let ((mut client, near_client), (mut wire, near_wire)) = (pair(), pair());
-    let relay = thread::spawn(move || run(Relay::new(near_client, layered(near_wire, &[1], b""))));
+    let relay =
+        thread::spawn(move || run(Relay::new(near_client, layered(near_wire, &[1], b""), 0)));
     wire.write_all(&[1, 255 ^ 1]).unwrap();
     assert_eq!(relay.join().unwrap().0, Outcome::Broken(Side::Remote));
     let end = client.read(&mut [0; 8]).unwrap_err().kind();
@@ -210,7 +212,8 @@ fn a_fault_in_a_layer_ends_its_flow_as_the_remote_sides() {
 #[test]
 fn one_that_speaks_and_does_not_listen_is_given_up() {
     let ((_client, near_client), (mut wire, near_wire)) = (pair(), pair());
-    let relay = thread::spawn(move || run(Relay::new(near_client, layered(near_wire, &[1], b""))));
+    let relay =
+        thread::spawn(move || run(Relay::new(near_client, layered(near_wire, &[1], b""), 0)));
     // Each wants an answer that is never read.
     let word = [1, 254 ^ 1].repeat(8_192);
     while wire.write_all(&word).is_ok() {}
@@ -220,7 +223,7 @@ fn one_that_speaks_and_does_not_listen_is_given_up() {
 #[test]
 fn a_word_of_the_remote_side_never_leaves_the_clients_bytes_waiting() {
     let ((mut client, near_client), (mut wire, near_wire)) = (pair(), pair());
-    let mut relay = Relay::new(near_client, layered(near_wire, &[1], b""));
+    let mut relay = Relay::new(near_client, layered(near_wire, &[1], b""), 0);
     let (mut pool, mut buffer) = (PipePool::default(), vec![0; COPY_BUFFER]);
     client.set_nonblocking(true).unwrap();
     wire.set_nonblocking(true).unwrap();
@@ -258,7 +261,11 @@ fn an_end_that_came_before_the_relay_is_passed_on() {
             stack,
             plain: plain.to_vec(),
         };
-        let mut relay = Relay::new(near_client, Remote::new(near_wire, Some(Box::new(through))));
+        let mut relay = Relay::new(
+            near_client,
+            Remote::new(near_wire, Some(Box::new(through))),
+            0,
+        );
         relay.pump_both(&mut PipePool::default(), &mut vec![0; COPY_BUFFER]);
         let mut all = Vec::new();
         client.read_to_end(&mut all).unwrap();
@@ -270,7 +277,8 @@ fn an_end_that_came_before_the_relay_is_passed_on() {
 fn a_pair_whose_other_end_is_closed_resets_the_remote_side() {
     let (client, near_client) = socket::pair().unwrap();
     let (mut wire, near_wire) = pair();
-    let relay = thread::spawn(move || run(Relay::new(near_client, layered(near_wire, &[1], b""))));
+    let relay =
+        thread::spawn(move || run(Relay::new(near_client, layered(near_wire, &[1], b""), 0)));
     drop(client);
     assert_eq!(relay.join().unwrap().0, Outcome::Broken(Side::Client));
     let end = wire.read(&mut [0; 8]).unwrap_err().kind();
@@ -283,7 +291,7 @@ fn a_reset_names_its_side_even_after_a_half_close() {
         let (mut client, near_client) = pair();
         let (remote, near_remote) = pair();
         let relay =
-            thread::spawn(move || run(Relay::new(near_client, Remote::new(near_remote, None))));
+            thread::spawn(move || run(Relay::new(near_client, Remote::new(near_remote, None), 0)));
         if half_closed {
             remote.shutdown(Shutdown::Write).unwrap();
             assert_eq!(client.read(&mut [0; 8]).unwrap(), 0);
@@ -303,7 +311,7 @@ fn finish_delivers_what_is_on_its_way_and_ends_both() {
     let (mut client, near_client) = pair();
     let (mut remote, near_remote) = pair();
     client.write_all(b"last words").unwrap();
-    let mut relay = Relay::new(near_client, Remote::new(near_remote, None));
+    let mut relay = Relay::new(near_client, Remote::new(near_remote, None), 0);
     let mut pool = PipePool::default();
     let mut buffer = vec![0; COPY_BUFFER];
     assert_eq!(relay.pump_both(&mut pool, &mut buffer), Outcome::Waiting);
@@ -335,7 +343,7 @@ fn urgent_data_keeps_its_place() {
         remote.shutdown(Shutdown::Write).unwrap();
         all
     });
-    let (outcome, _) = run(Relay::new(near_client, Remote::new(near_remote, None)));
+    let (outcome, _) = run(Relay::new(near_client, Remote::new(near_remote, None), 0));
     assert_eq!(outcome, Outcome::Finished);
     assert_eq!(reader.join().unwrap(), b"before ! after");
 }

@@ -6,10 +6,14 @@ import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import v8 from 'node:v8';
 import vm from 'node:vm';
-import type { TlsConfig } from '../../../core/contract/proxy-config.ts';
+import type { ProxyConfig, TlsConfig } from '../../../core/contract/proxy-config.ts';
 import { AnswerBatch, BatchReader } from '../../../core/dns/router/dns-batch.ts';
 import { encodeConnectRequest } from '../../../core/net/http-connect-request.ts';
+import type { ChainLink } from '../../../core/outbound/chain-link.ts';
+import { httpLink } from '../../../core/outbound/http-link.ts';
 import { nativeLayer } from '../../../core/outbound/native-layer.ts';
+import { shadowsocksLink } from '../../../core/outbound/shadowsocks-link.ts';
+import { socks5Link } from '../../../core/outbound/socks5-link.ts';
 import type * as native from '../../../native/index.d.ts';
 import { serve } from './agent.ts';
 
@@ -45,6 +49,8 @@ export interface Rule {
     | { kind: 'direct'; device: string; timeoutMs?: number }
     /** As a name is dialled: these hops, and the port that was asked for. */
     | { kind: 'named'; hops: native.Hop[] }
+    /** Through nodes one behind the other, as outbounds plan it; `to` is asked for instead of the destination. */
+    | { kind: 'nodes'; nodes: ProxyConfig[]; device: string; timeoutMs?: number; to?: { host: string; port: number } }
     /** A proxy is asked for the destination itself, unless it is told another. */
     | ProxyVerdict;
   /** After a failed dial; by default refused is reset and everything else unreachable. */
@@ -121,9 +127,29 @@ function decide(flow: Extract<native.EngineEvent, { kind: 'open' }>): void {
     current().decide(flow.id, { kind: 'dial', layers: [], hops, port, timeoutMs: verdict.timeoutMs ?? 5_000 });
   } else if (verdict.kind === 'named') {
     current().decide(flow.id, { kind: 'dial', layers: [], hops: verdict.hops, port, timeoutMs: 5_000 });
+  } else if (verdict.kind === 'nodes') {
+    current().decide(flow.id, nodesVerdict(verdict, { host: address, port }));
   } else if (verdict.kind === 'proxy') {
     current().decide(flow.id, proxyVerdict(verdict, { host: address, port }));
   } else current().decide(flow.id, verdict);
+}
+
+function linkOf(config: ProxyConfig): ChainLink {
+  if (config.type === 'socks5') return socks5Link(config);
+  if (config.type === 'http') return httpLink(config);
+  if (config.type === 'ss') return shadowsocksLink(config);
+  throw new Error(`no proxy: ${config.type}`);
+}
+
+function nodesVerdict(
+  { nodes, device, timeoutMs = 20_000, to }: Extract<Rule['verdict'], { kind: 'nodes' }>,
+  asked: { host: string; port: number },
+): native.Verdict {
+  const links = nodes.map(linkOf);
+  const first = links[0]?.server ?? asked;
+  const layers = links.flatMap((link, place) => link.layersTo(links[place + 1]?.server ?? to ?? asked));
+  const hops = [{ address: first.host, device }];
+  return { kind: 'dial', hops, port: first.port, layers: layers.map(nativeLayer), timeoutMs };
 }
 
 function proxyVerdict(through: ProxyVerdict, asked: { host: string; port: number }): native.Verdict {

@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Verdict } from '../../../native/index.d.ts';
-import { Lab, type Machine } from '../../support/lab.ts';
+import { Lab, type Machine, type Running } from '../../support/lab.ts';
 import { AgentProcess } from './agent-process.ts';
 import type { RecordedEvent, Rule } from './engine-agent.ts';
 
@@ -177,9 +177,15 @@ ${login}http_access allow all
   }
 
   /** Starts another server; resolves when it listens. */
-  async serve(port: number, program: string, args: readonly string[], env: Record<string, string> = {}): Promise<void> {
-    this.server.spawn(program, args, { env });
+  async serve(
+    port: number,
+    program: string,
+    args: readonly string[],
+    env: Record<string, string> = {},
+  ): Promise<Running> {
+    const running = this.server.spawn(program, args, { env });
     await this.#listening(port);
+    return running;
   }
 
   async #listening(port: number): Promise<void> {

@@ -79,7 +79,7 @@ impl TcpFlows {
         match purpose {
             Purpose::Relay { remote } => {
                 let watched = core.epoll.add(fd.as_fd(), token, STREAM_EDGES).is_ok();
-                let relay = Box::new(Relay::new(fd, remote));
+                let relay = Box::new(Relay::new(fd, remote, core.now));
                 flow.phase = Phase::Relaying {
                     relay,
                     closing_since: None,
@@ -216,6 +216,7 @@ impl TcpFlows {
                 let reason = match side {
                     _ if closing_since.is_some() => Reason::Closed,
                     Side::Client => Reason::ResetByClient,
+                    Side::Remote if relay.is_unreadable() => Reason::Unreadable,
                     Side::Remote => Reason::ResetByRemote,
                 };
                 self.end(core, key, reason);

@@ -160,7 +160,7 @@ impl TcpFlows {
         if core.now < flow.deadline() {
             return self.schedule(core, key);
         }
-        match &flow.phase {
+        match &mut flow.phase {
             Phase::Held { syn, .. } => {
                 let is_abandoned = core.now >= syn.given_up_at();
                 let reason = if is_abandoned {
@@ -181,6 +181,11 @@ impl TcpFlows {
                 closing_since: Some(_),
                 ..
             } => self.break_off(core, key, Reason::Closed),
+            Phase::Relaying { relay, .. } if relay.greets_at().is_some() => {
+                relay.greet();
+                self.pump(core, key);
+                self.schedule(core, key);
+            }
             Phase::Relaying { .. } => self.break_off(core, key, Reason::Idle),
             Phase::Dns(_) => self.end(core, key, Reason::Idle),
             Phase::Muted { .. } => self.forget(key),

@@ -155,6 +155,9 @@ impl TcpFlow {
                 closing_since: Some(since),
                 ..
             } => since + FINISH_MS,
+            Phase::Relaying { relay, .. } if relay.greets_at().is_some() => {
+                relay.greets_at().unwrap_or(self.touched)
+            }
             Phase::Relaying { relay, .. } if relay.is_half_closed() => {
                 self.touched + HALF_CLOSED_IDLE_MS
             }

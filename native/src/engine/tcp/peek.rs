@@ -160,7 +160,7 @@ impl TcpFlows {
             return;
         };
         flow.phase = Phase::Relaying {
-            relay: Box::new(Relay::new(fd, remote)),
+            relay: Box::new(Relay::new(fd, remote, core.now)),
             closing_since: None,
         };
         self.announce(core, key, Ok(peer.ip()), report);

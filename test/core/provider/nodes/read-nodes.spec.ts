@@ -23,7 +23,7 @@ const read = (text: string, more: Partial<ProxyProvider> = {}) => readNodes(Buff
 const yaml = `proxies:
   - { name: HK 1, type: socks5, server: 192.0.2.1, port: 1080 }
   - { name: JP 1, type: socks5, server: 192.0.2.2, port: 1080, udp: false }
-  - { name: HK 2, type: ss, server: 192.0.2.3, port: 8388, cipher: aes-128-gcm, password: "01234" }
+  - { name: HK 2, type: snell, server: 192.0.2.3, port: 8388, psk: "01234" }
   - { name: HK 1, type: socks5, server: 192.0.2.4, port: 1080 }
 `;
 
@@ -32,7 +32,7 @@ describe('every form', () => {
     expect(read(yaml)).toEqual([
       { type: 'socks5', name: 'HK 1', server: '192.0.2.1', port: 1080, udp: false },
       { type: 'socks5', name: 'JP 1', server: '192.0.2.2', port: 1080, udp: false },
-      { type: 'unspoken', name: 'HK 2', kind: 'ss' },
+      { type: 'unspoken', name: 'HK 2', kind: 'snell' },
     ]);
   });
 
@@ -66,7 +66,7 @@ describe('what the profile wants of them', () => {
     expect(names({ filters: filtersOf('HK'), ...override({ prefix: 'JP ' }) })).toEqual(['JP HK 1', 'JP HK 2']);
     expect(names({ filters: filtersOf('JP`2$') })).toEqual(['JP 1', 'HK 2']);
     expect(names({ excludeFilters: filtersOf('(?i)hk') })).toEqual(['JP 1']);
-    expect(names({ excludeTypes: new Set(['ss']) })).toEqual(['HK 1', 'JP 1']);
+    expect(names({ excludeTypes: new Set(['snell']) })).toEqual(['HK 1', 'JP 1']);
   });
 
   test('names and keys are changed', () => {

@@ -1,0 +1,19 @@
+/** A Shadowsocks server on the way of a connection. */
+import { AppError } from '../base/app-error.ts';
+import type { ShadowsocksProxyConfig } from '../contract/proxy-config.ts';
+import { shadowsocksKeys } from '../net/shadowsocks-keys.ts';
+import { type ChainLink, shortTarget } from './chain-link.ts';
+
+export function shadowsocksLink({ name, server, port, cipher, password }: ShadowsocksProxyConfig): ChainLink {
+  const keys = shadowsocksKeys(cipher, password);
+  if (keys === undefined) throw new AppError('CONFIG_INVALID', `the password of "${name}" is not a key of its cipher`);
+  const { key, identities } = keys;
+  return {
+    node: name,
+    server: { host: server, port },
+    carriesUdp: false,
+    layersTo: (to) => [
+      { protocol: 'shadowsocks', node: name, method: cipher, key, identities, target: shortTarget(to) },
+    ],
+  };
+}
