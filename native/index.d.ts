@@ -369,6 +369,12 @@ export function findRoute(
  */
 export function sourceTowards(destination: string, mark: number): string | null;
 
+/**
+ * Where what was sent from `local` to `remote` has really gone by NAT of this machine, as its connection tracking has it; `null` where
+ * that is `remote`, or cannot be told.
+ */
+export function natTarget(network: 'tcp' | 'udp', local: NativeEndpoint, remote: NativeEndpoint): NativeEndpoint | null;
+
 export interface NativeProcess {
   pid: number;
   uid: number;

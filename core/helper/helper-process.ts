@@ -136,6 +136,7 @@ async function assemble(
     sockets: native,
     findRoute: native.findRoute,
     sourceTowards: native.sourceTowards,
+    natTarget: native.natTarget,
     socketUid: machine.socketUid,
     findProcess: machine.findProcess,
     loopGuard: native,

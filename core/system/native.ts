@@ -43,6 +43,7 @@ export const nativeFunctions = [
   'findListeners',
   'findRoute',
   'sourceTowards',
+  'natTarget',
   'socketUid',
   'spareProcesses',
   'parentOf',

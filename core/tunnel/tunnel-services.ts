@@ -26,6 +26,7 @@ export interface TunnelServices {
   readonly sockets: SocketOpener;
   readonly findRoute: NativeAddon['findRoute'];
   readonly sourceTowards: NativeAddon['sourceTowards'];
+  readonly natTarget: NativeAddon['natTarget'];
   readonly findProcess: FindProcess;
   readonly socketUid: FindSocketUid;
   readonly loopGuard: LoopGuardSystem;

@@ -10,6 +10,7 @@ use crate::glue::promise::Promise;
 use crate::options::{Hop, Sender};
 use crate::reactor::{self, Stream};
 use crate::socks5::Target;
+use crate::sys::conntrack;
 use crate::sys::memory;
 use crate::sys::process::{block_signals, raise_descriptor_limit};
 use crate::sys::process_files;
@@ -166,6 +167,30 @@ pub fn socket_uid(network: String, source: Object, destination: Object) -> Resul
         .ok()
         .flatten();
     Ok(found.map_or(-1.0, |socket| f64::from(socket.uid)))
+}
+
+#[napi(object)]
+pub struct NativeEndpoint {
+    pub address: String,
+    pub port: u16,
+}
+
+/// Where what was sent from `local` to `remote` has gone by NAT of this machine.
+#[napi(catch_unwind)]
+pub fn nat_target(
+    network: String,
+    local: Object,
+    remote: Object,
+) -> Result<Option<NativeEndpoint>> {
+    let protocol = protocol_of(&network)? as u8;
+    let local = arguments::endpoint(&local)?;
+    let remote = arguments::endpoint(&remote)?;
+    let target = conntrack::nat_target(protocol, local, remote)
+        .map_err(|error| system("IPCTNL_MSG_CT_GET", &error))?;
+    Ok(target.map(|target| NativeEndpoint {
+        address: target.ip().to_string(),
+        port: target.port(),
+    }))
 }
 
 fn protocol_of(network: &str) -> Result<i32> {

@@ -35,6 +35,7 @@ beforeAll(() => {
       },
     },
     sourceTowards: () => null,
+    natTarget: () => null,
     findRoute: () => null,
     findProcess: nothing,
     spareProcesses: () => undefined,
