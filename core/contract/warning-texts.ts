@@ -129,6 +129,20 @@ export const warningTexts = {
     action:
       'End the other VPN or proxy, or turn off the part of it that changes routes; then turn Enhanced Mode off and on.',
   },
+  FAKE_RANGE_BLOCKED: {
+    severity: 'error',
+    title: 'A firewall on this machine keeps programs from fake addresses',
+    text: 'What a program sends to {range} ({protocol}) does not come to Mirage, or the answer does not come back. Connections by name fail.',
+    action:
+      'Look for a rule that drops 198.18.0.0/15 or "bogons" (nft list ruleset, iptables -S) and let the interface of Mirage pass, or choose a fake-ip-range that the firewall knows as private and your network does not use, such as 10.198.0.0/16.',
+  },
+  DNS_REDIRECTED: {
+    severity: 'error',
+    title: 'A firewall on this machine takes DNS questions away from Mirage',
+    text: 'Questions to {server} are led to another program. It answers with real addresses, so rules by name do not hold.',
+    action:
+      'Let questions to {server} pass in the rule that redirects port 53 (nft list ruleset, iptables -t nat -S), or install nftables, with which Mirage passes by it.',
+  },
   STRICT_ROUTE_UNAVAILABLE: {
     severity: 'error',
     title: 'strict-route is not in force',

@@ -8,6 +8,7 @@ import type { DnsMode } from '../contract/dns-config.ts';
 import { AnswerMemory } from './resolver/answer-memory.ts';
 import type { DnsModeNow } from './router/name-ways.ts';
 import type { AnswerJudge } from './upstream/answer-suspicion.ts';
+import { ServerPlaces } from './upstream/server-places.ts';
 
 /** A graph that is in force. */
 export interface DnsInForce {
@@ -22,6 +23,8 @@ export interface DnsInForce {
 const mostJudges = 256;
 
 export class LastingDns {
+  /** Where servers are asked that a firewall leads elsewhere. */
+  readonly places = new ServerPlaces();
   readonly #memories = new Map<string, AnswerMemory>();
   readonly #judges = new LRUCache<string, AnswerJudge>({ max: mostJudges });
   #inForce: DnsInForce | undefined;

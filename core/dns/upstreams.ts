@@ -86,6 +86,7 @@ export class Upstreams {
       judgeOf: (...server) => this.#judgeOf(...server),
       asked: this.asked,
       connections: this.#connections,
+      placeOf: (server) => options.lasting.places.of(server),
       clock,
     };
   }

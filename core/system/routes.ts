@@ -24,6 +24,8 @@ export interface RouteConfig {
   readonly ipv6: boolean;
   /** Whether what leaves around the TUN all the same is refused (`tun.strict-route`); only while everything is captured. */
   readonly strict: boolean;
+  /** Redirects of others are kept from what enters the TUN; with `relays` from our own questions to servers elsewhere, too. */
+  readonly unredirected?: { readonly relays: boolean } | undefined;
   /** SO_MARK of programs' sockets that `strict` lets pass; routing is as without it. */
   readonly sparedMark: number;
 }

@@ -1,5 +1,5 @@
 /** Everything that one configuration decides, built whole or not at all: rules, outbounds, DNS. Replaced together. */
-import type { Ip } from '../base/address.ts';
+import { type Ip, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import { parseCidr } from '../base/cidr.ts';
 import type { Clock } from '../base/clock.ts';
@@ -70,6 +70,7 @@ export class ConfigGraph implements DispatchPolicy {
   readonly ownServers: LocalServers;
   readonly dns: DnsGraph;
   readonly sniffer: Sniffer;
+  readonly #services: ConfigGraphServices;
   #base: readonly Endpoint[] = [];
 
   /** Throws CONFIG_INVALID for what cannot be put in force. Opens nothing. */
@@ -79,6 +80,7 @@ export class ConfigGraph implements DispatchPolicy {
     this.fake6 = fakeIpRange6 === null || !hasIpv6 ? undefined : new FakeIp6Range(fakeIpRange6);
     const isFake = (ip: Ip) => this.fake6?.embeddedIn(ip) !== undefined || pool.contains(ip) || fakeIp.contains(ip);
     const proxyServers = ownServersOf(config);
+    this.#services = services;
     this.config = config;
     this.pool = pool;
     this.ruleList = new RuleEngine(config.rules, {
@@ -132,7 +134,7 @@ export class ConfigGraph implements DispatchPolicy {
     this.policies = new ConfiguredPolicies(config, outboundServices, lasting.policies);
     this.ownServers = new LocalServers({
       proxies: proxyServers,
-      others: () => [...nameserversOf(config.dns), ...this.#baseServers(base)],
+      others: () => [...nameserversOf(config.dns), ...this.#baseServers(base), ...lasting.dns.places.resolvers],
       egress,
       clock,
     });
@@ -144,6 +146,19 @@ export class ConfigGraph implements DispatchPolicy {
   takeOver(): void {
     this.policies.takeOver();
     this.dns.takeOver();
+  }
+
+  /** Servers that are asked directly at the port of DNS, the machine's own among them. */
+  async plainServers(): Promise<Endpoint[]> {
+    const { servers } = await this.#services.base();
+    const all = [
+      ...nameserversOf(this.config.dns),
+      ...servers.map((host) => ({ host, port: dnsPort, via: undefined })),
+    ];
+    const asked = all.filter(
+      ({ host, port, via }) => via === undefined && port === dnsPort && parseIp(host) !== undefined,
+    );
+    return asked.map(({ host, port }) => ({ host, port }));
   }
 
   /** The machine's own servers as they were read last; they are read anew meanwhile. */

@@ -3,23 +3,33 @@ import type { ConfigGraph } from './config-graph.ts';
 import type { FakeIpPools } from './fake-ip-pools.ts';
 import type { KernelRouteView } from './kernel-route-view.ts';
 import type { NativeFlowEngine } from './native-flow-engine.ts';
-import type { SparedPrograms } from './spared-programs.ts';
+import type { Unredirected } from './path-check.ts';
+import { SparedPrograms } from './spared-programs.ts';
 import { ipv6Probe, socketMark, sparedMark, type TunnelServices, tunPrefix6 } from './tunnel-services.ts';
 
-export interface DeviceRoutesOptions extends Pick<TunnelServices, 'network' | 'routes'> {
+export interface DeviceRoutesOptions
+  extends Pick<TunnelServices, 'network' | 'routes' | 'loopGuard' | 'spareProcesses' | 'clock' | 'log'> {
   /** In force. */
   readonly graph: () => ConfigGraph;
   readonly engine: Pick<NativeFlowEngine, 'carry6' | 'device'>;
   readonly mappings: FakeIpPools;
   readonly ways: Pick<KernelRouteView, 'deviceFor'>;
-  readonly spared: SparedPrograms;
+  /** Redirects of others that are kept from questions. */
+  readonly unredirected: () => Unredirected;
 }
 
 export class DeviceRoutes {
   readonly #options: DeviceRoutesOptions;
+  readonly #spared: SparedPrograms;
 
   constructor(options: DeviceRoutesOptions) {
     this.#options = options;
+    this.#spared = new SparedPrograms({
+      findListeners: (...at) => options.loopGuard.findListeners(...at),
+      spare: options.spareProcesses,
+      clock: options.clock,
+      log: options.log.child('spared'),
+    });
   }
 
   /** IPv6 prefixes: fake addresses in any case; others by the configuration, and where they are not, never around us either. */
@@ -32,12 +42,12 @@ export class DeviceRoutes {
 
   /** Rejects as `Routes.apply` does. */
   apply(autoRoute: boolean): Promise<void> {
-    const { network, routes, engine, mappings, spared } = this.#options;
+    const { network, routes, engine, mappings } = this.#options;
     const { config, pool } = this.#options.graph();
     const ipv6 = network.ipv6Available();
     engine.carry6(this.carried6());
-    if (autoRoute && config.tun.strictRoute) void spared.watch(() => this.#options.graph().ownServers.all());
-    else spared.stop();
+    if (autoRoute && config.tun.strictRoute) void this.#spared.watch(() => this.#options.graph().ownServers.all());
+    else this.#spared.stop();
     return routes.apply({
       capture: autoRoute ? 'everything' : 'fake-ranges',
       device: engine.device(),
@@ -50,11 +60,12 @@ export class DeviceRoutes {
       ipv6,
       strict: config.tun.strictRoute,
       sparedMark,
+      unredirected: this.#options.unredirected(),
     });
   }
 
   undo(): Promise<void> {
-    this.#options.spared.stop();
+    this.#spared.stop();
     return this.#options.routes.apply(undefined);
   }
 }

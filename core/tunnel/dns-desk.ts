@@ -19,6 +19,8 @@ export interface DnsDeskOptions {
   readonly processes: ProcessFinder;
   readonly loopGuard: LoopGuard;
   readonly egress: Egress;
+  /** Whether a name is one that we ask ourselves about. */
+  readonly isOurs: (name: string) => boolean;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -32,13 +34,14 @@ export class DnsDesk {
   }
 
   start(): void {
-    const { graph, dnsLog, clients, clock, log } = this.#options;
+    const { graph, dnsLog, clients, isOurs, clock, log } = this.#options;
     this.#server = new DnsServer({
       router: graph().dns.router,
       log: dnsLog,
       clock,
       logger: log,
       clientOf: (...asker) => clients.clientOf([graph().pool.range.tunAddress, tunAddress6], ...asker),
+      isOurs,
       forwarders: this.#forwarders(),
     });
   }

@@ -33,13 +33,14 @@ import { Inspector } from './inspector.ts';
 import { KernelRouteView } from './kernel-route-view.ts';
 import { LastingState } from './lasting-state.ts';
 import { ProcessLoopGuard } from './loop-guard.ts';
+import { makePathCheck } from './make-path-check.ts';
 import { MixedPort } from './mixed-port.ts';
 import { ModeSwitches } from './mode-switches.ts';
 import { NativeFlowEngine } from './native-flow-engine.ts';
 import { NetworkWatch } from './network-watch.ts';
+import type { PathCheck } from './path-check.ts';
 import { PolicyDesk } from './policy-desk.ts';
 import { SearchListWarning } from './search-list-warning.ts';
-import { SparedPrograms } from './spared-programs.ts';
 import { TunnelMachine } from './tunnel-machine.ts';
 import { socketMark, type TunnelServices, tunAddress6 } from './tunnel-services.ts';
 import { tunnelSteps } from './tunnel-steps.ts';
@@ -73,9 +74,9 @@ export class Tunnel {
   #device: string | undefined;
   #mixedWanted = false;
   readonly #upkeep: Upkeep;
-  readonly #spared: SparedPrograms;
   readonly #watch: NetworkWatch;
   readonly #routes: DeviceRoutes;
+  readonly #pathCheck: PathCheck;
 
   /** `defaultConfig` is in force at first. Touches nothing of the machine. */
   constructor(services: TunnelServices) {
@@ -84,12 +85,6 @@ export class Tunnel {
     this.#flows = new FlowTable(clock);
     this.connections = new ConnectionTopic(this.#flows);
     const loopGuard = new ProcessLoopGuard(services.loopGuard, clock);
-    this.#spared = new SparedPrograms({
-      findListeners: (...at) => services.loopGuard.findListeners(...at),
-      spare: services.spareProcesses,
-      clock,
-      log: log.child('spared'),
-    });
     const processes = new CachedProcessFinder(services.findProcess, () => clock.monotonic());
     this.dnsLog = new DnsLog({
       findProcess: async (...asker) => (await processes.find(...asker))?.name,
@@ -135,6 +130,7 @@ export class Tunnel {
       processes,
       loopGuard,
       egress: this.#egress,
+      isOurs: (name) => this.#pathCheck.isOurs(name),
       clock,
       log,
     });
@@ -174,7 +170,7 @@ export class Tunnel {
       engine: this.#engine,
       mappings: this.mappings,
       ways: this.#ways,
-      spared: this.#spared,
+      unredirected: () => this.#pathCheck.unredirected,
     });
     this.inspector = new Inspector({
       graph,
@@ -198,6 +194,13 @@ export class Tunnel {
       desk: this.#desk,
     });
     this.machine = new TunnelMachine(steps, clock, log.child('tunnel'));
+    this.#pathCheck = makePathCheck({
+      services,
+      graph,
+      lasting: this.#lasting,
+      egress: this.#egress,
+      machine: this.machine,
+    });
     this.#upkeep = new Upkeep({
       machine: this.machine,
       deviceTrouble: () => this.#deviceTrouble(),
@@ -324,6 +327,7 @@ export class Tunnel {
     this.#graph.policies.stop();
     this.mappings.stop();
     this.#upkeep.stop();
+    this.#pathCheck.stop();
     await this.#watch.stop();
   }
 
@@ -353,6 +357,7 @@ export class Tunnel {
       onNewBaseDns: () => {
         this.#searchWarning.clear();
         this.#graph.dns.reset();
+        this.#pathCheck.soon();
       },
       // A new network of the main table needs nothing of ours, but leave of strict-route.
       onPolicyEvent: (event) => {
@@ -376,6 +381,7 @@ export class Tunnel {
     this.#engine.review();
     this.#egress.review();
     this.#udpWays.review();
+    this.#pathCheck.soon();
   }
 
   async #deviceTrouble(): Promise<Cause | undefined> {

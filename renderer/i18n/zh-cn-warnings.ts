@@ -97,6 +97,18 @@ export const zhCnWarnings: { readonly [Code in WarningCode]: Words<Code> } = {
     text: '它的策略路由规则（优先级 {preference}）排在 Mirage 之前：它取走的流量不经过 Mirage。',
     action: '请结束另一个 VPN 或代理，或关闭它更改路由的功能，然后关闭并重新打开增强模式。',
   },
+  FAKE_RANGE_BLOCKED: {
+    title: '本机防火墙使程序无法访问虚拟地址',
+    text: '程序发往 {range} 的数据（{protocol}）到不了 Mirage，或者回应回不来。按域名建立的连接会失败。',
+    action:
+      '请查找丢弃 198.18.0.0/15 或“bogon”地址的规则（nft list ruleset、iptables -S），放行 Mirage 的网络接口；或者把 fake-ip-range 改为防火墙视为私有、而你的网络没有使用的网段，例如 10.198.0.0/16。',
+  },
+  DNS_REDIRECTED: {
+    title: '本机防火墙把 DNS 查询引到了别处',
+    text: '发往 {server} 的查询被交给了另一个程序，它用真实地址应答，因此按域名的规则不起作用。',
+    action:
+      '请在重定向 53 端口的规则中放行发往 {server} 的查询（nft list ruleset、iptables -t nat -S），或安装 nftables，Mirage 便可绕开该规则。',
+  },
   STRICT_ROUTE_UNAVAILABLE: {
     title: 'strict-route 未生效',
     text: '把套接字绑定到网络接口或源地址的程序会绕过 Mirage。原因：{reason}',

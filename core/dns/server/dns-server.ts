@@ -31,6 +31,8 @@ export interface DnsServerOptions {
   readonly logger: Logger;
   /** Whose share of the fake range a new name counts against; the asker's address without it. */
   readonly clientOf?: (network: Network, source: Endpoint, destination: Endpoint) => string;
+  /** Whether a name is one that only we know: it is there, and nobody hears of it. */
+  readonly isOurs?: (name: string) => boolean;
   /** Resolvers on this machine whose own questions go out. */
   readonly forwarders?: Forwarders;
 }
@@ -269,6 +271,8 @@ export class DnsServer {
       this.#logger.debug('malformed question', { client: source.host, reason: decoded.reason });
       return encodeMessage(responseTo(query, query.opcode === 0 ? 'FORMERR' : 'NOTIMP'));
     }
+    if (this.#options.isOurs?.(query.questions[0]?.name.toLowerCase() ?? '') === true)
+      return encodeMessage(responseTo(query, 'NOERROR'));
     const begun = this.#options.clock.monotonic();
     const time = this.#options.clock.now();
     const client = this.#options.clientOf?.(network, source, destination);

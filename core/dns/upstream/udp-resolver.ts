@@ -6,6 +6,7 @@ import { formatEndpoint, type Ip } from '../../base/address.ts';
 import { AppError } from '../../base/app-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import { Lifetime } from '../../base/deadline.ts';
+import type { Endpoint } from '../../contract/flow.ts';
 import { type DnsMessage, isAboutTheName } from '../../net/dns-message.ts';
 import { FairPlaces } from '../resolver/fair-places.ts';
 import type { DnsAnswer, Question, Resolver } from '../resolver/resolver.ts';
@@ -21,6 +22,8 @@ export interface UdpResolverOptions {
   /** How it is named; else by address and port. */
   readonly label?: string;
   readonly opener: UdpOpener & TcpOpener;
+  /** Where it is asked now; there by default. */
+  readonly placeOf?: ((server: Endpoint) => Endpoint) | undefined;
   readonly question?: QuestionOptions;
   /** What is known of this server; whoever asks the same server shares it. */
   readonly judge: AnswerJudge;
@@ -135,7 +138,8 @@ export class UdpResolver implements Resolver {
   }
 
   async #askOverUdp(question: Question, { plain, even }: Manner, signal: AbortSignal): Promise<Told> {
-    const { address, port, opener, judge, clock } = this.#options;
+    const { opener, judge, clock } = this.#options;
+    const { host: address, port } = this.#place();
     const options = { ...this.#options.question, plain };
     const exchange = new UdpExchange(
       { address, port, label: this.#label, opener, question: options, even, judge, clock },
@@ -172,6 +176,12 @@ export class UdpResolver implements Resolver {
     return verified ?? message;
   }
 
+  #place(): Endpoint {
+    const { address, port, placeOf } = this.#options;
+    const server = { host: address, port };
+    return placeOf?.(server) ?? server;
+  }
+
   #unbelievable(doubts: readonly string[], cause?: unknown): AppError {
     return new AppError('DNS_BAD_MESSAGE', `${this.#label} gave no answer to be believed (${doubts.join(', ')})`, {
       cause,
@@ -179,7 +189,8 @@ export class UdpResolver implements Resolver {
   }
 
   async #askOverTcp(question: Question, plain: boolean, signal: AbortSignal): Promise<DnsMessage> {
-    const { address, port, opener, judge, clock } = this.#options;
+    const { opener, judge, clock } = this.#options;
+    const { host: address, port } = this.#place();
     const options = { ...this.#options.question, plain };
     const message = await askOverTcp(
       opener,

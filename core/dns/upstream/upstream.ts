@@ -45,6 +45,8 @@ export interface UpstreamServices {
   readonly lookup: (name: string, signal: AbortSignal) => Promise<readonly Ip[]>;
   /** What is known of a plain UDP server's habits. */
   readonly judgeOf: (address: Ip, port: number) => AnswerJudge;
+  /** Where a server is asked; itself, unless a firewall leads questions elsewhere. */
+  readonly placeOf?: (server: Endpoint) => Endpoint;
   /** Takes note of every question. */
   readonly asked: AskedNames;
   /** Connections to servers that are open now. */
@@ -92,9 +94,9 @@ function askerOf(server: RealServer, services: UpstreamServices): Resolver {
       if (via === undefined) {
         const scoped = scopedHost(address, server.device);
         const judge = services.judgeOf(scoped, port);
-        return shaped(
-          new UdpResolver({ address, port, label: label('udp', scoped, port, via), opener, question, judge, clock }),
-        );
+        const { placeOf } = services;
+        const named = label('udp', scoped, port, via);
+        return shaped(new UdpResolver({ address, port, label: named, opener, placeOf, question, judge, clock }));
       }
       // A proxy's UDP may be missing or lossy; every server answers by TCP (RFC 7766).
       return shaped(new StreamResolver({ label: label('tcp', address, port, via), connect, question, clock }));
@@ -176,7 +178,9 @@ function connectorOf(server: RealServer, services: UpstreamServices): Connect {
   const target = { host: server.kind === 'udp' ? server.address : server.host, port: server.port };
   const { through } = services;
   const below =
-    through === undefined ? connectDirect(opener, target, services.lookup) : connectThrough(through, target);
+    through === undefined
+      ? (signal: AbortSignal) => connectDirect(opener, services.placeOf?.(target) ?? target, services.lookup)(signal)
+      : connectThrough(through, target);
   if (server.kind === 'tls') return overTls(below, server.host, { ca: server.ca, alpn: ['dot'] });
   if (server.kind === 'https') return overTls(below, server.host, { ca: server.ca, alpn: ['h2', 'http/1.1'] });
   return below;

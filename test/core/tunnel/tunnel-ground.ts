@@ -71,7 +71,7 @@ export class TunnelGround {
         },
       },
       sourceTowards: () => null,
-    natTarget: () => null,
+      natTarget: () => null,
       findRoute: (to) => (to.includes(':') ? null : { local: false, device: 'eth0' }),
       findProcess: async () => undefined,
       spareProcesses: () => undefined,

@@ -14,7 +14,7 @@ import type { OtherRules } from './other-rules.ts';
 import { noOthers, type Others, planRoutes, type RouteEntry, routeTable, ruleProtocol } from './route-plan.ts';
 import { RulePlace } from './rule-place.ts';
 import { StrictRoute } from './strict-route.ts';
-import { strictScript } from './strict-rules.ts';
+import { strictScript, unredirectedScript } from './strict-rules.ts';
 
 export type RouteRecord = UndoRecordOf<'ip-rule' | 'ip-route'>;
 
@@ -99,7 +99,11 @@ export class LinuxRoutes implements Routes {
     await this.#remove(obsolete);
     // After them: until they stand, everything goes around the TUN.
     const isStrict = wanted.strict && wanted.capture === 'everything';
-    await this.#strict.apply(isStrict ? strictScript(wanted, others) : undefined);
+    const { unredirected } = wanted;
+    await this.#strict.apply(
+      isStrict ? strictScript(wanted, others) : undefined,
+      unredirected && unredirectedScript({ ...wanted, ...unredirected }),
+    );
   }
 
   async #readOthers({ ipv6 }: RouteConfig): Promise<Others> {

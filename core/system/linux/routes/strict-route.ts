@@ -1,5 +1,7 @@
-/** Keeps the packet filter of `strict-route` in the kernel: journaled, renewed with the routes, told when it cannot be had. */
-
+/**
+ * Keeps our table of packet filters in the kernel: that of `strict-route`, and what keeps redirects of others from questions.
+ * Journaled, renewed with the routes, told when it cannot be had.
+ */
 import { AppError } from '../../../base/app-error.ts';
 import { causeOf } from '../../../base/cause-of.ts';
 import { Emitter } from '../../../base/emitter.ts';
@@ -33,12 +35,14 @@ export class StrictRoute {
   }
 
   /**
-   * Puts the table in force that this script makes; undefined removes ours. Where there is no nft(8), or the kernel refuses, it is
-   * told by health, and what stood before stays. Rejects with `SYSTEM_JOURNAL_FAILED`, and nothing was changed; a removal also
-   * with `SYSTEM_COMMAND_FAILED`.
+   * Puts the table in force that these scripts make, of `strict-route` and `besides`; both undefined removes ours. Where there is no
+   * nft(8), or the kernel refuses, it is told by health if `strict-route` is concerned, and what stood before stays; a kernel that
+   * refuses only `besides` has the other. Rejects with `SYSTEM_JOURNAL_FAILED`, and nothing was changed; a removal also with
+   * `SYSTEM_COMMAND_FAILED`.
    */
-  async apply(script: string | undefined): Promise<void> {
-    if (script === undefined) return await this.#remove();
+  async apply(strict: string | undefined, besides?: string): Promise<void> {
+    if (strict === undefined) this.#options.health.clear(code);
+    if (strict === undefined && besides === undefined) return await this.#remove();
     const { health, journal, logger, runner } = this.#options;
     if (journal.of('nft-table').length === 0) {
       const what = `nft table inet ${strictTable}`;
@@ -46,18 +50,33 @@ export class StrictRoute {
       await journal.record([{ kind: 'nft-table', what, where: 'strict-route', previous: null, ours }]);
     }
     this.#watch();
-    try {
-      if (script !== this.#script || (await this.missing()) > 0) {
-        await journal.step('strict-route: add');
-        await runNft(runner, script);
-        logger.info('strict-route', { rules: rulesIn(script) });
+    if (besides !== undefined) {
+      try {
+        await this.#load(strict === undefined ? besides : `${strict}\n${besides}`);
+        return health.clear(code);
+      } catch (error) {
+        logger.error('redirects cannot be kept from questions', { reason: AppError.from(error).message });
       }
-      this.#script = script;
+    }
+    if (strict === undefined) return;
+    try {
+      await this.#load(strict);
       health.clear(code);
     } catch (error) {
       logger.error('strict-route is not in force', { reason: AppError.from(error).message });
       health.raise(warningOf(code, { reason: runner.has('nft') ? causeOf(error) : noNft }));
     }
+  }
+
+  async #load(script: string): Promise<void> {
+    const { journal, logger, runner } = this.#options;
+    if (script === this.#script && (await this.missing()) === 0) return;
+    await journal.step('strict-route: add');
+    // A chain that is no longer wanted goes with the table, in the same transaction.
+    const isOther = this.#script !== undefined && chainsIn(this.#script) !== chainsIn(script);
+    await runNft(runner, isOther ? `${removalScript}\n${script}` : script);
+    logger.info('strict-route', { rules: rulesIn(script) });
+    this.#script = script;
   }
 
   /** How many of our rules are not there; 0 while none are wanted. */
@@ -67,11 +86,10 @@ export class StrictRoute {
   }
 
   async #remove(): Promise<void> {
-    const { health, journal, runner } = this.#options;
+    const { journal, runner } = this.#options;
     this.#stopWatch?.();
     this.#stopWatch = undefined;
     this.#script = undefined;
-    health.clear(code);
     const records = journal.of('nft-table');
     if (records.length === 0) return;
     await removeStrictTable(runner, (name) => journal.step(name));
@@ -119,6 +137,10 @@ export async function hasStrictTable(runner: CommandRunner): Promise<boolean> {
     if (AppError.from(error).details?.['exitCode'] !== undefined) return false;
     throw error;
   }
+}
+
+function chainsIn(script: string): string {
+  return [...script.matchAll(/^add chain .*$/gm)].map(([line]) => line).join('\n');
 }
 
 /** Rules in our table, by their handles. */

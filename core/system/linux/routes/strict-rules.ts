@@ -59,6 +59,29 @@ export function strictScript(wanted: RouteConfig, others: Others): string {
   ].join('\n');
 }
 
+/**
+ * Keeps redirects (DNAT) of others from what enters the TUN, and with `relays` from our own questions to servers elsewhere: the first
+ * chain that says where a conversation goes decides for all, so one that says "where it goes" ends the search. Before every other
+ * one: `dstnat` is -100, and no chain of NAT may stand before -199.
+ */
+export function unredirectedScript({ device, mark, relays }: UnredirectedConfig): string {
+  const to = { 4: 'dnat ip to ip daddr', 6: 'dnat ip6 to ip6 daddr' } as const;
+  const kept = (what: string) =>
+    families.map((family) => `meta nfproto ${words[family].nfproto} ${what} ${to[family]}`);
+  return [
+    `add table inet ${strictTable}`,
+    add('chain', 'unredirected', '{ type nat hook output priority -199; policy accept; }'),
+    `flush chain inet ${strictTable} unredirected`,
+    ...rules('unredirected', [
+      ...kept(`oifname "${device}" meta l4proto { tcp, udp }`),
+      // Empty datagrams ask where questions would be led.
+      ...(relays ? ['udp length 8 accept', ...kept(`meta mark ${hex(mark)} oifname != "lo" th dport 53`)] : []),
+    ]),
+  ].join('\n');
+}
+
+type UnredirectedConfig = Pick<RouteConfig, 'device' | 'mark'> & NonNullable<RouteConfig['unredirected']>;
+
 /** Removes the table; nothing happens when there is none. */
 export const removalScript = `add table inet ${strictTable}\ndelete table inet ${strictTable}`;
 

@@ -102,6 +102,23 @@ test('whoever removes the table, or a rule of it, is heard, and it is made anew'
   expect(loads()).toBe(1);
 });
 
+test('what is wanted besides is in the same table; a chain that is wanted no more goes with it', async () => {
+  const besides = 'add table inet mirage_strict\nadd chain inet mirage_strict more { }';
+  await strict.apply(script, besides);
+  expect(runner.takeScript()).toContain('leaving accept\n  add table inet mirage_strict\n  add chain');
+  await strict.apply(undefined, besides);
+  expect(runner.takeScript()).not.toContain('leaving accept');
+  await strict.apply(script);
+  expect(runner.takeScript()).toContain('delete table inet mirage_strict\n  add table');
+});
+
+test('a kernel that refuses what is wanted besides has the rest, and nothing is told of strict-route', async () => {
+  runner.answers.set('nft -f -', commandFailure('No such file or directory'));
+  runner.afterwards.set('nft -f -', { 'nft -f -': '' });
+  await strict.apply(script, 'add chain inet mirage_strict more { }');
+  expect([loads(), codes()]).toEqual([2, []]);
+});
+
 test('a removal needs no record; without nft, or with a kernel that has no such tables, there is nothing', async () => {
   const step = async () => undefined;
   runner.answers.set(tables, 'table inet mirage_strict_not\n');

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { readOtherRules } from '../../../../../core/system/linux/routes/other-rules.ts';
 import { noOthers, type Others } from '../../../../../core/system/linux/routes/route-plan.ts';
-import { rulesIn, strictScript } from '../../../../../core/system/linux/routes/strict-rules.ts';
+import { rulesIn, strictScript, unredirectedScript } from '../../../../../core/system/linux/routes/strict-rules.ts';
 import type { RouteConfig } from '../../../../../core/system/routes.ts';
 
 const wanted: RouteConfig = {
@@ -138,3 +138,29 @@ describe('what others route', () => {
     expect(line).toContain('{ 10.35.38.0/23, ');
   });
 });
+
+test.each([false, true])(
+  'redirects of others are kept from what enters the TUN, and from our own questions: %s',
+  (relays) => {
+    const script = unredirectedScript({ ...wanted, relays });
+    expect(lines(script, /priority/)).toEqual([
+      'add chain inet mirage_strict unredirected { type nat hook output priority -199; policy accept; }',
+    ]);
+    const added = lines(script, /^add rule/).map((line) =>
+      line.replace('add rule inet mirage_strict unredirected ', ''),
+    );
+    const to4 = 'dnat ip to ip daddr';
+    const to6 = 'dnat ip6 to ip6 daddr';
+    expect(added).toEqual([
+      `meta nfproto ipv4 oifname "mirage0" meta l4proto { tcp, udp } ${to4}`,
+      `meta nfproto ipv6 oifname "mirage0" meta l4proto { tcp, udp } ${to6}`,
+      ...(relays
+        ? [
+            'udp length 8 accept',
+            `meta nfproto ipv4 meta mark 0x4d49 oifname != "lo" th dport 53 ${to4}`,
+            `meta nfproto ipv6 meta mark 0x4d49 oifname != "lo" th dport 53 ${to6}`,
+          ]
+        : []),
+    ]);
+  },
+);
