@@ -46,7 +46,7 @@ function run(): void {
     helper: createHelperClient(commandLine, systemClock, uid),
     ...userProfiles({
       directory: configDir,
-      proxy: () => service.downloadProxy,
+      proxy: (policy) => service.downloadProxy(policy),
       uid,
       version: mirageVersion,
       clock: systemClock,

@@ -26,6 +26,7 @@ import {
   type TopicName,
 } from '../contract/rpc.ts';
 import type { Snapshot } from '../contract/status.ts';
+import { policyCredentials } from '../net/policy-credentials.ts';
 import type { HttpProxy } from '../provider/download/http-request.ts';
 import { recognise } from '../provider/recognise.ts';
 import { unchecked } from '../rpc/unchecked.ts';
@@ -128,9 +129,15 @@ export class AppService implements MirageBridge, Service {
     return this.#snapshot;
   }
 
-  /** What downloads of this process go through now; undefined = directly. */
-  get downloadProxy(): HttpProxy | undefined {
-    return mixedPortProxy(this.#snapshot, this.#profile.config);
+  /** What downloads of this process go through now; undefined = directly. Rejects with DOWNLOAD_POLICY while `policy` is not there. */
+  async downloadProxy(policy: string | undefined): Promise<HttpProxy | undefined> {
+    const proxy = mixedPortProxy(this.#snapshot, this.#profile.config);
+    if (policy === undefined) return proxy;
+    if (!this.#profile.hasPolicy(policy))
+      throw new AppError('DOWNLOAD_POLICY', `"${policy}", which it is to go through, is not in force`);
+    if (proxy === undefined) return undefined;
+    const { key } = await this.#helper.call('getPolicyKey', {});
+    return key === null ? proxy : { ...proxy, credentials: policyCredentials(policy, key) };
   }
 
   /** `failed` stays until connected: attempts in between are not told, or a window would flicker. */

@@ -7,7 +7,8 @@ import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { Logger } from '../base/logger.ts';
 import type { AppInfo, ProfileEntry, ProfileInfo } from '../contract/app.ts';
-import { type Config, defaultConfig } from '../contract/config.ts';
+import { type Config, defaultConfig, globalGroup } from '../contract/config.ts';
+import { builtInPolicies } from '../contract/proxy-config.ts';
 import type { Snapshot } from '../contract/status.ts';
 import type { LoadedProfile } from '../profile/loaded-profile.ts';
 import type { ProfileLibrary } from '../profile/profile-library.ts';
@@ -28,7 +29,16 @@ export interface ProfileInForceOptions {
   readonly profiles: Pick<ProfileLibrary, 'load' | 'list' | 'use' | 'onChanged' | 'keepGood' | 'lastGood'>;
   readonly providers: Pick<
     Providers,
-    'use' | 'start' | 'stop' | 'update' | 'stopUpdate' | 'rows' | 'blob' | 'changed' | 'contentsChanged'
+    | 'use'
+    | 'start'
+    | 'stop'
+    | 'policiesChanged'
+    | 'update'
+    | 'stopUpdate'
+    | 'rows'
+    | 'blob'
+    | 'changed'
+    | 'contentsChanged'
   >;
   /** Tells the person at the terminal what is wrong with a profile that was just read; also asked when nothing is. */
   readonly report: (profile: LoadedProfile) => void;
@@ -103,6 +113,13 @@ export class ProfileInForce {
   /** What was applied last; before that, what is to be. */
   get config(): Config | undefined {
     return this.#inForce ?? this.#profile.config;
+  }
+
+  /** Whether the configuration that was applied last has a policy of this name. */
+  hasPolicy(name: string): boolean {
+    const { proxies = [], groups = [] } = this.#inForce ?? {};
+    const isBuiltIn = [...builtInPolicies, globalGroup].some((each) => each === name);
+    return this.#inForce !== undefined && (isBuiltIn || [...proxies, ...groups].some((each) => each.name === name));
   }
 
   /** Another user had Enhanced Mode when it was to be applied: it is once that has ended. */
@@ -208,6 +225,7 @@ export class ProfileInForce {
       this.#inForce = applied.instead?.config ?? loaded.config;
       this.#appliedId = idInUse(this.#profiles);
       this.#settle(this.#outcomeOf(applied));
+      providers.policiesChanged();
       logger.info('applied the profile', { path: loaded.path ?? 'built-in default', hash: applied.hash });
     } catch (caught) {
       this.#applying = undefined;

@@ -4,8 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ReadingOptions } from '../profile/loaded-profile.ts';
 import { ProfileLibrary } from '../profile/profile-library.ts';
-import { Downloader } from '../provider/download/download.ts';
-import type { HttpProxy } from '../provider/download/http-request.ts';
+import { Downloader, type DownloadProxy } from '../provider/download/download.ts';
 import { ProviderCache } from '../provider/provider-cache.ts';
 import { Providers } from '../provider/providers.ts';
 import { fetchSubscription } from '../provider/subscription.ts';
@@ -15,8 +14,8 @@ export interface UserProfilesOptions {
   readonly directory: string;
   /** A file that the person named for this run. */
   readonly named?: string;
-  /** What downloads go through now; undefined = directly. */
-  readonly proxy: () => HttpProxy | undefined;
+  /** What downloads go through now, by this policy or the rules; undefined = directly. */
+  readonly proxy: DownloadProxy;
   /** Of the user: root's profiles may open any port. */
   readonly uid: number;
   readonly version: string;

@@ -22,7 +22,7 @@ import { systemName } from '../base/system-name.ts';
 import { mirageVersion } from '../base/version.ts';
 import type { AppInfo } from '../contract/app.ts';
 import { understand } from '../profile/loaded-profile.ts';
-import type { HttpProxy } from '../provider/download/http-request.ts';
+import type { DownloadProxy } from '../provider/download/download.ts';
 import { RpcClient } from '../rpc/rpc-client.ts';
 import type { GlobalOptions } from './command-context.ts';
 import { Console } from './console.ts';
@@ -90,7 +90,7 @@ function createClient(options: GlobalOptions): RpcClient {
   });
 }
 
-function profilesOf(logger: Logger, proxy: () => HttpProxy | undefined, named?: string): UserProfiles {
+function profilesOf(logger: Logger, proxy: DownloadProxy, named?: string): UserProfiles {
   const directory = userConfigDir(process.env, homedir());
   const base = { directory, proxy, uid, version: mirageVersion, clock: systemClock, logger };
   return userProfiles({ ...base, ...(named === undefined ? {} : { named }) });
@@ -100,7 +100,7 @@ async function serveInBrowser(options: ServeOptions): Promise<void> {
   const logger = stderrLogger();
   const service: AppService = new AppService({
     helper: createClient(options),
-    ...profilesOf(logger, () => service.downloadProxy, options.config),
+    ...profilesOf(logger, (policy) => service.downloadProxy(policy), options.config),
     report: ({ problems, path, text }) => console.noteProblems(problems, { file: options.config ?? path ?? '', text }),
     clock: systemClock,
     logger: logger.child('app'),

@@ -125,5 +125,6 @@ function printTrace(context: CommandContext, trace: RuleTrace): void {
 
 function whyOf({ type, payload, index }: RuleTrace['rule']): string {
   if (type === 'MODE') return `because the mode is ${plainText(payload)}`;
+  if (type === 'DOWNLOAD') return 'because the provider says so';
   return index < 0 ? 'because no rule matches' : `by rule ${formatCount(index + 1)}`;
 }

@@ -23,6 +23,7 @@ export const errorCodes = [
   'DOWNLOAD_TIMEOUT',
   'DOWNLOAD_CUT', // the connection ended before all of it had come
   'DOWNLOAD_UNREADABLE', // what came is not what was expected
+  'DOWNLOAD_POLICY', // what it is to go through is not in force
   'DOWNLOAD_STOPPED', // the person ended it
   'DOWNLOAD_EMPTY', // what came has no entries, and what is there has some
   'DOWNLOAD_FAILED',

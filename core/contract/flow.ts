@@ -27,7 +27,7 @@ export type PolicyWay = (typeof policyWays)[number];
 export const matchedRuleSchema = z.strictObject({
   /** Place in the list, from 0; -1 when no rule decided: none matched (NONE), or none was asked. */
   index: z.number().int(),
-  type: z.enum(ruleTypes).or(z.enum(['NONE', 'LOOP-GUARD', 'MODE'])),
+  type: z.enum(ruleTypes).or(z.enum(['NONE', 'LOOP-GUARD', 'MODE', 'DOWNLOAD'])),
   payload: z.string(),
   policy: z.string(),
 });

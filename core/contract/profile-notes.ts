@@ -149,12 +149,9 @@ export const profileNotes = {
     'routing-mark': 'NOTE_MARK',
   },
   'proxy-providers.*': {
-    proxy: 'NOTE_PROVIDER_PROXY',
     'path-in-bundle': 'NOTE_OTHER_CLIENT',
   },
   'rule-providers.*': {
-    proxy: 'NOTE_PROVIDER_PROXY',
-    'dialer-proxy': 'NOTE_PROVIDER_PROXY',
     'path-in-bundle': 'NOTE_OTHER_CLIENT',
   },
   'dns.fallback-filter': {
@@ -164,8 +161,8 @@ export const profileNotes = {
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, NoteCode>>>>;
 
-/** What becomes of a key: it means the same as in Clash, or something near; it does no harm to be without it, or it would be missed. */
-export const keyFates = ['supported', 'differently', 'ignored', 'later'] as const;
+/** What becomes of a key: it means the same as in Clash; it does no harm to be without it, or it would be missed. */
+export const keyFates = ['supported', 'ignored', 'later'] as const;
 export type KeyFate = (typeof keyFates)[number];
 
 /** A reason says which of them it is of. */
@@ -182,7 +179,6 @@ export const noteFates: Readonly<Record<NoteCode, KeyFate>> = {
   NOTE_ETAG: 'ignored',
   NOTE_STORED: 'ignored',
   NOTE_SCRIPTS: 'later',
-  NOTE_PROVIDER_PROXY: 'differently',
   NOTE_OTHER_CLIENT: 'ignored',
   NOTE_NO_EXPERIMENT: 'ignored',
   NOTE_TIME: 'ignored',

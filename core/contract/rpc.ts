@@ -162,6 +162,11 @@ const unrelayedMethods = {
     /** Whether it is whole now. */
     result: z.strictObject({ done: z.boolean() }),
   },
+  /**
+   * What an app says at the mixed port with the name of a policy, so that a download takes that policy in place of the rules; only for
+   * whom the configuration in force belongs to. It changes when the port is opened anew. Null while it is not open.
+   */
+  getPolicyKey: { params: none, result: z.strictObject({ key: z.string().nullable() }) },
   /** Turns everything off and undoes every change of the machine's network. */
   restore: { params: none, result: z.strictObject({ undone: z.array(networkChangeSchema) }) },
 } as const;

@@ -29,4 +29,6 @@ export interface Door {
   readonly port: number;
   /** Empty for those who need not sign in. */
   readonly user: string;
+  /** The policy that our own app wants for it, in place of the rules. */
+  readonly policy?: string;
 }

@@ -78,6 +78,7 @@ export class HelperService {
       flushFakeIp: (_params, caller) => this.#ownOnly(caller, () => ({ retired: options.tunnel.flushFakeIp() })),
       changeMappings: ({ addresses, action }, caller) =>
         this.#ownOnly(caller, () => ({ changed: options.tunnel.changeMappings(addresses, action) })),
+      getPolicyKey: (_params, caller) => this.#ownOnly(caller, () => ({ key: options.tunnel.policyKey })),
       restore: (_params, caller) => this.#restore(caller),
     };
     this.snapshots = { current: (caller) => this.#snapshot(caller), watch: (changed) => this.#watch(changed) };

@@ -27,6 +27,8 @@ export interface ServedTunnel {
   readonly changed: Emitter<void>;
   /** Where the mixed port listens now; null when it does not. */
   readonly mixed: Snapshot['mixed'];
+  /** Lets the owner's app say at that port which policy a download takes; null while it does not listen. */
+  readonly policyKey: string | null;
   /** Throws CONFIG_INVALID or FAKE_IP_RANGE_TOO_SMALL for a configuration that cannot be put in force; changes nothing. */
   check(config: Config, sets: RuleSets): void;
   /**

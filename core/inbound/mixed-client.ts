@@ -153,7 +153,7 @@ export class MixedClient {
     });
   }
 
-  #metadata({ destination, protocol, user }: ProxyRequest): Metadata {
+  #metadata({ destination, protocol, user, policy }: ProxyRequest): Metadata {
     const named = parseIp(destination.host) === undefined;
     return {
       network: 'tcp',
@@ -162,7 +162,12 @@ export class MixedClient {
       destination,
       originalDestination: destination,
       ...(named ? { domainSource: 'inbound' } : {}),
-      door: { type: doorTypes[protocol], port: this.#socket.localPort ?? 0, user },
+      door: {
+        type: doorTypes[protocol],
+        port: this.#socket.localPort ?? 0,
+        user,
+        ...(policy === undefined ? {} : { policy }),
+      },
     };
   }
 

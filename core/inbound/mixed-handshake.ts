@@ -37,6 +37,8 @@ export interface ProxyRequest {
   readonly destination: Endpoint;
   /** Empty where nobody needs to sign in. */
   readonly user: string;
+  /** That our own app asks for in place of the rules. */
+  readonly policy?: string;
   /** For the client once it is connected; may be empty. */
   readonly granted: Uint8Array;
   /** For the client when it cannot be connected. */
@@ -74,6 +76,7 @@ export class MixedHandshake {
   /** Bytes among which the end of an HTTP head was looked for. */
   #searched = 0;
   #user = '';
+  #policy: string | undefined;
 
   /** `next`: a further request on a connection that has spoken HTTP. */
   constructor(users: UserList, place: 'first' | 'next' = 'first') {
@@ -176,11 +179,12 @@ export class MixedHandshake {
     return this.#take(parsed, malformed, (head) => {
       const reader = readerOf(head);
       const credentials = readBasicCredentials(head);
-      if (!this.#users.admits(credentials)) {
+      this.#policy = this.#users.policyOf(credentials);
+      if (this.#policy === undefined && !this.#users.admits(credentials)) {
         const wanted = encodeHttpError(407, 'a user name and password are needed', { reader });
         return refuse(wanted, 'wrong user name or password');
       }
-      if (credentials !== undefined) this.#note(credentials);
+      if (credentials !== undefined && this.#policy === undefined) this.#note(credentials);
       const request = readHttpProxyRequest(head);
       if (request.kind === 'refused') {
         return refuse(encodeHttpError(request.status, request.message, { reader, error }), request.message);
@@ -209,8 +213,15 @@ export class MixedHandshake {
     refusal: ProxyRequest['refusal'],
     forward?: ProxyRequest['forward'],
   ): Turn {
-    const user = this.#user;
-    const request = { protocol, destination, user, granted, refusal, ...(forward === undefined ? {} : { forward }) };
+    const request = {
+      protocol,
+      destination,
+      user: this.#user,
+      granted,
+      refusal,
+      ...(this.#policy === undefined ? {} : { policy: this.#policy }),
+      ...(forward === undefined ? {} : { forward }),
+    };
     return { outcome: (rest) => ({ kind: 'request', send: nothing, request: { ...request, rest } }) };
   }
 

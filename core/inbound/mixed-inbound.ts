@@ -46,11 +46,12 @@ export class MixedInbound implements Service {
   /** Connections that were turned away and are told of. */
   #told = 0;
 
-  constructor(config: MixedConfig, services: MixedInboundServices, limits = defaultLimits) {
+  /** `policyKey`: for `policy-credentials.ts`; without it the rules decide about everybody. */
+  constructor(config: MixedConfig, services: MixedInboundServices, limits = defaultLimits, policyKey?: string) {
     this.#config = config;
     this.#services = services;
     this.#limits = limits;
-    this.#users = new UserList(config.users);
+    this.#users = new UserList(config.users, policyKey);
     this.#filter = new ClientFilter(config.allowed, config.refused);
     this.#gate = new ConnectionGate(limits, (socket) => this.#nameOf(socket));
   }

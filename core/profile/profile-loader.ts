@@ -30,6 +30,7 @@ import {
 } from './provider-contents.ts';
 import { readGeoPlaces, readProxyProviders, readRuleProviders } from './provider-section.ts';
 import { providerUses } from './provider-uses.ts';
+import { ProviderWays } from './provider-ways.ts';
 import { readProxies } from './proxy-section.ts';
 import { readRules } from './rule-section.ts';
 import { readSets } from './set-section.ts';
@@ -181,11 +182,12 @@ function readParts(map: YamlMap, contents: ProviderSource, found: Findings, lowP
     proxyList === undefined ? { proxies: [], places: nowhere } : readProxies(proxyList, names);
   const userAgent = map.take('global-ua')?.lenient.text();
   const budget = new SearchBudget();
-  const nodeProviders = readProxyProviders(takeNamed(map, 'proxy-providers', 'Proxy Provider'), userAgent, budget);
-  const ruleProviders = readRuleProviders(takeNamed(map, 'rule-providers', 'Rule Provider'), userAgent);
-  const geo = readGeoPlaces(map);
   const groupList = takeNamed(map, 'proxy-groups', 'Proxy Group');
   const writtenGroups = groupList === undefined ? [] : readGroupNames(groupList, names);
+  const surroundings = { userAgent, names };
+  const nodeProviders = readProxyProviders(takeNamed(map, 'proxy-providers', 'Proxy Provider'), surroundings, budget);
+  const ruleProviders = readRuleProviders(takeNamed(map, 'rule-providers', 'Rule Provider'), surroundings);
+  const geo = readGeoPlaces(map);
   // As in Clash: without IPv6 its addresses are of no use, unless the section says otherwise.
   const dns = { ...(ipv6 === false ? { ipv6 } : {}), ...(dnsMap === undefined ? {} : readDns(dnsMap, names)) };
   const ruleList = takeNamed(map, 'rules', 'Rule');
@@ -214,9 +216,10 @@ function readParts(map: YamlMap, contents: ProviderSource, found: Findings, lowP
   const all = [...proxies, ...provided.proxies].slice(0, maxProxies);
   const allRules = [rules, ...Object.values(subRules)].flat();
   const named = readSets(allRules, dns, { providers: ruleProviders, geo }, contents, map);
+  const ways = new ProviderWays(all, groups);
   found.wanted = {
-    nodes: Array.from(nodeProviders.values(), ({ provider }) => provider),
-    sets: named.wanted,
+    nodes: Array.from(nodeProviders.values(), ({ provider }) => ways.of(provider)),
+    sets: named.wanted.map((each) => (each.kind === 'geo' ? each : { ...each, provider: ways.of(each.provider) })),
     uses: providerUses(allRules, groupProviders),
     ruleProviders: [...ruleProviders.keys()],
   };

@@ -19,6 +19,8 @@ export type ProviderPlace =
       /** Seconds between two looks; 0 = only once. */
       readonly interval: number;
       readonly headers: Readonly<Record<string, string>>;
+      /** The policy that the download takes in place of the rules. */
+      readonly policy?: string;
       /** Bytes; absent = as many as may be. */
       readonly maxBytes?: number;
     }

@@ -8,6 +8,7 @@ import { setFormats } from '../contract/providers.ts';
 import { setBehaviors } from '../contract/sets.ts';
 import { clip } from './clip.ts';
 import { type NameChange, type NameFilter, nameChange, parseNameFilters } from './name-filter.ts';
+import type { PolicyNames } from './policy-names.ts';
 import {
   type GeoPlaces,
   type NodeOverride,
@@ -33,18 +34,23 @@ export interface WrittenProxyProvider {
   readonly payload?: YamlValue;
 }
 
+/** What the rest of the profile says of all providers. */
+export interface Surroundings {
+  /** What downloads call themselves (`global-ua`). */
+  readonly userAgent: string | undefined;
+  /** Those of nodes and groups. */
+  readonly names: PolicyNames;
+}
+
 /** In the order of the profile. One that cannot be understood is left out, and told. */
-export function readRuleProviders(
-  value: YamlValue | undefined,
-  userAgent: string | undefined,
-): Map<string, RuleProvider> {
+export function readRuleProviders(value: YamlValue | undefined, surroundings: Surroundings): Map<string, RuleProvider> {
   return readEach(value, (name, map) => {
     const behavior = map
       .need('behavior', { code: 'WORDS', values: { words: setBehaviors.join(', ') } })
       ?.choice(setBehaviors);
     const format = map.take('format')?.choice(setFormats) ?? 'yaml';
     const payload = map.take('payload');
-    const place = readPlace(map, userAgent, payload && textsOf(payload));
+    const place = readPlace(map, surroundings, payload && textsOf(payload));
     map.warnOfRest(profileNotes['rule-providers.*']);
     return behavior === undefined || place === undefined ? undefined : { name, behavior, format, place };
   });
@@ -53,12 +59,12 @@ export function readRuleProviders(
 /** `budget`: what its expressions may take, of filters and of names, also when its nodes are read later. */
 export function readProxyProviders(
   value: YamlValue | undefined,
-  userAgent: string | undefined,
+  surroundings: Surroundings,
   budget: SearchBudget,
 ): Map<string, WrittenProxyProvider> {
   return readEach(value, (name, map) => {
     const payload = map.take('payload');
-    const place = readPlace(map, userAgent, payload === undefined ? undefined : []);
+    const place = readPlace(map, surroundings, payload === undefined ? undefined : []);
     const filter = map.take('filter');
     const excluded = map.take('exclude-filter');
     const types = map.take('exclude-type')?.text() ?? '';
@@ -140,7 +146,7 @@ function readEach<T>(
 /** `type` is what Clash needs; without one the keys say it. */
 function readPlace(
   map: YamlMap,
-  userAgent: string | undefined,
+  { userAgent, names }: Surroundings,
   entries: readonly string[] | undefined,
 ): ProviderPlace | undefined {
   const typeAt = map.take('type');
@@ -148,6 +154,7 @@ function readPlace(
   const path = map.take('path');
   const interval = map.take('interval')?.integer(0, Number.MAX_SAFE_INTEGER);
   const limit = map.take('size-limit')?.integer(0, Number.MAX_SAFE_INTEGER) ?? 0;
+  const policy = readPolicy(map.take('proxy'), names);
   const headers = {
     ...(userAgent === undefined ? {} : { 'User-Agent': userAgent }),
     ...readHeaders(map.take('header')),
@@ -163,7 +170,14 @@ function readPlace(
       // An address that cannot be had is kept: its rules and groups stand, and say what is missing.
       const seconds =
         interval === undefined ? usualInterval : interval === 0 ? 0 : Math.min(Math.max(interval, 60), maxInterval);
-      return { kind: 'http', url: url ?? '', interval: seconds, headers, ...(limit === 0 ? {} : { maxBytes: limit }) };
+      return {
+        kind: 'http',
+        url: url ?? '',
+        interval: seconds,
+        headers,
+        ...(policy === undefined ? {} : { policy }),
+        ...(limit === 0 ? {} : { maxBytes: limit }),
+      };
     }
     case 'file': {
       const text = path?.text();
@@ -177,6 +191,15 @@ function readPlace(
       if (typeAt === undefined) map.need('type', { code: 'WORDS', values: { words: 'http, file, inline' } });
       return undefined;
   }
+}
+
+/** Without one the rules decide. */
+function readPolicy(value: YamlValue | undefined, names: PolicyNames): string | undefined {
+  const policy = value?.exactText();
+  if (value === undefined || policy === undefined || policy === '') return undefined;
+  const problem = names.problem(policy);
+  if (problem !== undefined) value.warning('PROVIDER_POLICY', { policy: clip(policy) }, problem.hint);
+  return problem === undefined ? policy : undefined;
 }
 
 /** Clash refuses the profile then. */

@@ -19,6 +19,8 @@ export interface Source {
   /** Milliseconds; 0 = once. */
   readonly interval: number;
   readonly maxBytes: number;
+  /** The policy that the download takes. */
+  readonly policy?: string;
   readonly users: User[];
 }
 
@@ -33,7 +35,9 @@ export function sourcesOf({ sets, nodes }: Wanted): Map<string, Source> {
       return;
     }
     const bytes = Math.min(place.maxBytes ?? Number.POSITIVE_INFINITY, maxBytes[user.kind]);
-    sources.set(place.url, { url: place.url, headers: place.headers, interval, maxBytes: bytes, users: [user] });
+    const { url, headers, policy } = place;
+    const way = policy === undefined ? {} : { policy };
+    sources.set(url, { url, headers, interval, maxBytes: bytes, ...way, users: [user] });
   };
   for (const provider of nodes) add(provider.place, { kind: 'proxies', name: provider.name, provider });
   for (const each of sets)

@@ -103,6 +103,13 @@ export class Providers {
     this.#fetchDue();
   }
 
+  /** Other policies are in force: what had to wait for one is fetched. */
+  policiesChanged(): void {
+    for (const attempts of this.#attempts.values())
+      if (attempts.error?.code === 'DOWNLOAD_POLICY') attempts.failures = 0;
+    if (this.#cancelTick !== undefined) this.#fetchDue();
+  }
+
   stop(): void {
     this.#cancelTick?.();
     this.#cancelTick = undefined;
@@ -247,6 +254,7 @@ export class Providers {
       url,
       headers,
       maxBytes: source.maxBytes,
+      ...(source.policy === undefined ? {} : { policy: source.policy }),
       signal,
       onProgress: (bytes, total) => onProgress(progressOf(bytes, total)),
       ...presentOnly(asked),

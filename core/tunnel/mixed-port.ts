@@ -1,4 +1,5 @@
 /** The mixed port as configured: on or off, moved by a reload. A port that is taken is standing trouble, not a failure. */
+import { randomBytes } from 'node:crypto';
 import { formatEndpoint, isLoopback } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import { causeOf } from '../base/cause-of.ts';
@@ -14,7 +15,7 @@ export class MixedPort {
   readonly changed = new Emitter<void>();
   readonly #services: MixedInboundServices;
   readonly #health: HealthSink;
-  #listening: { readonly config: MixedConfig; readonly inbound: MixedInbound } | undefined;
+  #listening: { readonly config: MixedConfig; readonly inbound: MixedInbound; readonly policyKey: string } | undefined;
 
   constructor(services: MixedInboundServices, health: HealthSink) {
     this.#services = services;
@@ -25,6 +26,11 @@ export class MixedPort {
   get endpoint(): Snapshot['mixed'] {
     const endpoint = this.#listening?.inbound.endpoint;
     return endpoint === undefined ? null : { address: endpoint.host, port: endpoint.port };
+  }
+
+  /** With which the app says which policy a download takes; another one for each configuration. Null while it does not listen. */
+  get policyKey(): string | null {
+    return this.#listening?.policyKey ?? null;
   }
 
   /** Listens as configured, null = not at all. Never rejects; calls must not overlap. */
@@ -40,10 +46,11 @@ export class MixedPort {
   }
 
   async #listen(config: MixedConfig): Promise<void> {
-    const inbound = new MixedInbound(config, this.#services);
+    const policyKey = randomBytes(32).toString('hex');
+    const inbound = new MixedInbound(config, this.#services, undefined, policyKey);
     try {
       await inbound.start();
-      this.#listening = { config, inbound };
+      this.#listening = { config, inbound, policyKey };
       if (config.users.length === 0 && !isLoopback(config.address)) this.#raiseOpen(config);
     } catch (caught) {
       const { message } = AppError.from(caught);

@@ -70,6 +70,8 @@ export type PassReason = Extract<RuleReasonCode, 'PASSED' | 'NO_UDP'>;
  */
 export async function decide(policy: FlowPolicy, flow: KnownFlow, resolveIp: ResolveIp): Promise<Decision> {
   let { metadata } = flow;
+  const wanted = metadata.door?.policy;
+  if (wanted !== undefined) return wantedBy(policy, wanted, metadata);
   let barred: string | undefined;
   let asked: Asked | undefined;
   for (let from = 0; ; ) {
@@ -89,4 +91,12 @@ export async function decide(policy: FlowPolicy, flow: KnownFlow, resolveIp: Res
     from = Math.max(match.rule.index, from) + 1;
     asked = match.asked;
   }
+}
+
+/** A download of our own app says itself where it goes. */
+function wantedBy({ policies }: FlowPolicy, wanted: string, metadata: Metadata): Decision {
+  const route = policies.route(wanted, metadata);
+  if (route === undefined || route.outbound.passes === true)
+    throw new AppError('DIAL_REJECTED', `"${wanted}" is not a policy that a download could take`);
+  return { rule: { index: -1, type: 'DOWNLOAD', payload: '', policy: wanted }, route };
 }

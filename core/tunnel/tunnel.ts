@@ -221,6 +221,10 @@ export class Tunnel {
     return this.#mixedPort.endpoint;
   }
 
+  get policyKey(): string | null {
+    return this.#mixedPort.policyKey;
+  }
+
   /** Throws CONFIG_INVALID or FAKE_IP_RANGE_TOO_SMALL for a configuration that cannot be put in force; changes nothing. */
   check(config: Config, sets: RuleSets = noSets): void {
     this.#maker.make(config, sets, this.mappings.prepare(config.dns.fakeIpRange));

@@ -66,6 +66,10 @@ export const enErrors: { readonly [C in ErrorCode]: ErrorText } = {
     title: 'What was downloaded cannot be used',
     action: 'The earlier copy stays, if there is one. Check the address and the format.',
   },
+  DOWNLOAD_POLICY: {
+    title: 'The policy that the download is to take is not in force yet',
+    action: 'It is downloaded as soon as the profile is applied.',
+  },
   DOWNLOAD_STOPPED: { title: 'The download was stopped', action: 'Nothing of it was taken.' },
   DOWNLOAD_EMPTY: {
     title: 'What was downloaded is empty',

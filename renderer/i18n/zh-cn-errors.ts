@@ -31,6 +31,7 @@ export const zhCnErrors: typeof enErrors = {
   DOWNLOAD_TIMEOUT: { title: '下载超时', action: '请稍后重试，或换一个代理。' },
   DOWNLOAD_CUT: { title: '下载中断', action: '没有采用任何内容，请重试。' },
   DOWNLOAD_UNREADABLE: { title: '下载的内容无法使用', action: '如有旧内容则继续使用。请检查地址和格式。' },
+  DOWNLOAD_POLICY: { title: '下载所指定的策略尚未生效', action: '配置生效后会立即下载。' },
   DOWNLOAD_STOPPED: { title: '下载已停止', action: '没有采用任何内容。' },
   DOWNLOAD_EMPTY: { title: '下载的内容是空的', action: '旧内容继续使用。请向服务商询问原因。' },
   DOWNLOAD_FAILED: { title: '下载失败', action: '请稍后重试。' },

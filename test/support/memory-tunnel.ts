@@ -27,6 +27,7 @@ export class MemoryTunnel implements ServedTunnel {
   config = defaultConfig;
   reloads = 0;
   mixed: Snapshot['mixed'] = null;
+  policyKey: string | null = null;
   used = 0;
   unknown = 0;
   /** Holds the start at its first step until called. */

@@ -22,6 +22,10 @@ export class ProvidersDouble {
     this.running = true;
   }
 
+  policiesChanged(): void {
+    // Nothing waits for one.
+  }
+
   stop(): void {
     this.running = false;
   }

@@ -18,6 +18,8 @@ export interface DownloadRequest {
   readonly url: string;
   /** Bytes, after unpacking. */
   readonly maxBytes: number;
+  /** The policy that it takes where there is a mixed port, in place of the rules. */
+  readonly policy?: string;
   /** What the profile wants to be sent. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Of the copy that is there. */
@@ -42,10 +44,12 @@ export interface DownloadHeaders {
   readonly profileUpdateInterval?: string;
 }
 
+export type DownloadProxy = (policy: string | undefined) => HttpProxy | undefined | Promise<HttpProxy | undefined>;
+
 export interface DownloaderOptions {
   readonly clock: Clock;
-  /** Where requests go through now; undefined = directly. */
-  readonly proxy: () => HttpProxy | undefined;
+  /** Where requests go through now, by this policy or the rules; undefined = directly. May reject with DOWNLOAD_POLICY. */
+  readonly proxy: DownloadProxy;
   /** PEM of authorities that are believed besides the usual ones. */
   readonly ca?: string;
   readonly version: string;
@@ -125,7 +129,7 @@ export class Downloader {
           ...(request.etag === undefined ? {} : { 'if-none-match': request.etag }),
           ...(request.lastModified === undefined ? {} : { 'if-modified-since': request.lastModified }),
         },
-        proxy: proxy(),
+        proxy: await proxy(request.policy),
         ca,
         signal: step.signal,
         accepts: (address) => distanceOfAddress(address) >= from,

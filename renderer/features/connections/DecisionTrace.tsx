@@ -131,6 +131,13 @@ function NameStep({ row }: { row: ConnectionRow }) {
   );
 }
 
+/** What decided without a rule of the profile. */
+const plainTypes = ['NONE', 'LOOP-GUARD', 'MODE', 'DOWNLOAD'] as const;
+
+function isPlain(type: string): type is (typeof plainTypes)[number] {
+  return plainTypes.some((plain) => plain === type);
+}
+
 function RuleStep({ row, trace }: { row: ConnectionRow; trace: RuleTrace | undefined }) {
   const { t } = useTranslation();
   const words = useCellWords();
@@ -140,8 +147,9 @@ function RuleStep({ row, trace }: { row: ConnectionRow; trace: RuleTrace | undef
     NONE: t('trace.ruleNone'),
     'LOOP-GUARD': t('trace.ruleLoop'),
     MODE: t(rule.payload === 'global' ? 'trace.ruleMode.global' : 'trace.ruleMode.direct'),
+    DOWNLOAD: t('trace.ruleDownload'),
     OTHER: <span className="trace-rule">{ruleCell(row, words)}</span>,
-  }[rule.type === 'NONE' || rule.type === 'LOOP-GUARD' || rule.type === 'MODE' ? rule.type : 'OTHER'];
+  }[isPlain(rule.type) ? rule.type : 'OTHER'];
   return (
     <TimelineStep
       tone="done"
@@ -154,7 +162,7 @@ function RuleStep({ row, trace }: { row: ConnectionRow; trace: RuleTrace | undef
       }
     >
       <div>{what}</div>
-      {trace === undefined || rule.type === 'LOOP-GUARD' || rule.type === 'MODE' ? null : (
+      {trace === undefined || (isPlain(rule.type) && rule.type !== 'NONE') ? null : (
         <RuleSteps trace={trace} decided={rule} />
       )}
       {row.matchedIp === undefined ? null : (

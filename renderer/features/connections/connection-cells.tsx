@@ -15,6 +15,7 @@ import { isBareAddress, isProxied, type ShownState, shownState } from './connect
 export interface CellWords {
   readonly unknownProcess: string;
   readonly noRule: string;
+  readonly download: string;
   readonly loopGuard: string;
   /** Decided by the mode before any rule. */
   readonly byMode: Record<'global' | 'direct', string>;
@@ -33,6 +34,7 @@ export function useCellWords(): CellWords {
     () => ({
       unknownProcess: t('connections.unknownProcess'),
       noRule: t('connections.noRule'),
+      download: t('connections.download'),
       loopGuard: t('connections.loopGuard'),
       byMode: { global: t('connections.byMode.global'), direct: t('connections.byMode.direct') },
       byProxy: t('connections.byProxy'),
@@ -74,6 +76,7 @@ export function ruleCell(row: ConnectionRow, words: CellWords): ReactNode {
   if (rule === undefined) return <span className="faint">–</span>;
   if (rule.type === 'NONE') return <span className="faint">{words.noRule}</span>;
   if (rule.type === 'LOOP-GUARD') return <Chip tone="amber">{words.loopGuard}</Chip>;
+  if (rule.type === 'DOWNLOAD') return <span className="faint">{words.download}</span>;
   if (rule.type === 'MODE') {
     return <span className="faint">{words.byMode[rule.payload === 'global' ? 'global' : 'direct']}</span>;
   }

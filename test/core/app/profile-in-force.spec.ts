@@ -7,6 +7,7 @@ import { deferred } from '../../../core/base/deferred.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
 import { type Config, defaultConfig } from '../../../core/contract/config.ts';
 import type { Params } from '../../../core/contract/rpc.ts';
+import { policyCredentials } from '../../../core/net/policy-credentials.ts';
 import type { LoadedProfile } from '../../../core/profile/loaded-profile.ts';
 import { HelperDouble, runningSnapshot, stoppedSnapshot } from '../../support/helper-double.ts';
 import { ManualClock, settle } from '../../support/manual-clock.ts';
@@ -331,4 +332,30 @@ test('how far it is, is told to viewers, and that it has ended', async () => {
   gate.resolve(undefined);
   await two;
   expect(told.at(-1)).toBeUndefined();
+});
+
+describe('what a download goes through that is to take a policy', () => {
+  const listening = { ...stoppedSnapshot, mine: true, mixed: { address: '127.0.0.1', port: 7890 } };
+
+  test('our port, with the key of the helper; nothing while the policy is not in force', async () => {
+    helper.answers.getPolicyKey = () => ({ key: 'k' });
+    const service = await started();
+    await expect(service.downloadProxy('DIRECT')).rejects.toMatchObject({ code: 'DOWNLOAD_POLICY' });
+    helper.snapshot = listening;
+    helper.up();
+    await service.firstSettled;
+    expect(await service.downloadProxy(undefined)).toEqual({ host: '127.0.0.1', port: 7890 });
+    expect(await service.downloadProxy('DIRECT')).toEqual({
+      host: '127.0.0.1',
+      port: 7890,
+      credentials: policyCredentials('DIRECT', 'k'),
+    });
+    await expect(service.downloadProxy('nobody')).rejects.toMatchObject({ code: 'DOWNLOAD_POLICY' });
+  });
+
+  test('the rules where no port is open', async () => {
+    helper.snapshot = { ...listening, mixed: null };
+    const service = await connected();
+    expect(await service.downloadProxy('DIRECT')).toBeUndefined();
+  });
 });

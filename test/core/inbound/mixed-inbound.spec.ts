@@ -6,6 +6,7 @@ import { AppError } from '../../../core/base/app-error.ts';
 import { systemClock } from '../../../core/base/clock.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
 import { MixedInbound } from '../../../core/inbound/mixed-inbound.ts';
+import { policyCredentials } from '../../../core/net/policy-credentials.ts';
 import { fairClock } from '../../support/fair-clock.ts';
 import { errnoOfEnd, readAll } from '../net/loopback.ts';
 import { type Answer, curl, MixedStage, noWays, type StageOptions } from './mixed-stage.ts';
@@ -58,6 +59,24 @@ describe('curl gets through by name', () => {
       door: { type, port, user: '' },
     });
     expect(flows[0]?.local).toEqual({ host: '127.0.0.1', port });
+  });
+
+  test('with the key a policy is asked for, with or without users; without it that is a wrong password', async () => {
+    const key = 'k3y';
+    for (const users of [[], [{ username: 'me', password: 'p w' }]]) {
+      const { port, flows } = await mixed(relayTo(await web()), { users, policyKey: key });
+      const ask = async (secret: string, ...more: string[]) => {
+        const { username, password } = policyCredentials('香港 1:a', secret);
+        const proxied = ['-x', `http://127.0.0.1:${port}`, '-U', `${username}:${password}`, ...more];
+        return (await curl('-f', ...proxied, 'http://a.example/')).status === 0;
+      };
+      for (const way of [[], ['-p']]) {
+        expect(await ask(key, ...way)).toBe(true);
+        expect(flows.at(-1)?.metadata.door).toMatchObject({ user: '', policy: '香港 1:a' });
+      }
+      expect(await ask('other')).toBe(users.length === 0);
+      expect(flows.at(-1)?.metadata.door?.policy).toBe(users.length === 0 ? undefined : '香港 1:a');
+    }
   });
 
   test('with user and password, by SOCKS5 and HTTP; a plain request does not carry them on', async () => {

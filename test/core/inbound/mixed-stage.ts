@@ -18,6 +18,7 @@ export interface StageOptions {
   connections?: number;
   strangers?: number;
   clientOf?: (source: Endpoint) => string;
+  policyKey?: string;
 }
 
 /** Datagrams have a spec of their own. */
@@ -34,7 +35,7 @@ export class MixedStage {
   /** A mixed port whose flows are answered by `answer`; `ended` collects clients that went away unanswered. */
   async mixed(answer: Answer, options: StageOptions = {}) {
     const { users = [], handshakeMs = 10_000, connections = 200, strangers = 200 } = options;
-    const { clientOf = () => 'somebody' } = options;
+    const { clientOf = () => 'somebody', policyKey } = options;
     const ended: unknown[] = [];
     const flows: StreamFlow[] = [];
     const dispatch = (flow: InboundFlow): DispatchedFlow => {
@@ -45,7 +46,7 @@ export class MixedStage {
     };
     const services = { dispatcher: { dispatch }, ways: noWays, clock: systemClock, log: silentLogger, clientOf };
     const limits = { handshakeMs, connections, strangers };
-    const inbound = new MixedInbound({ address: '127.0.0.1', port: 0, users }, services, limits);
+    const inbound = new MixedInbound({ address: '127.0.0.1', port: 0, users }, services, limits, policyKey);
     this.#inbounds.push(inbound);
     await inbound.start();
     const port = inbound.endpoint?.port ?? 0;

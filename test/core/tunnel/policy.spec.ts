@@ -44,6 +44,24 @@ const flow = (network: Network): KnownFlow => {
 };
 const resolve = () => Promise.resolve(undefined);
 
+describe('a download that says itself what it takes', () => {
+  const wanting = (policyName: string): KnownFlow => {
+    const metadata: Metadata = { ...metadataOf('tcp'), door: { type: 'HTTPS', port: 1, user: '', policy: policyName } };
+    return { metadata, withProcess: () => expect.unreachable() };
+  };
+
+  test('takes it, whatever the rules say', async () => {
+    expect(await decide(policy(matcher()), wanting('far'), resolve)).toMatchObject({
+      rule: { index: -1, type: 'DOWNLOAD', policy: 'far' },
+      route: { chain: ['far'] },
+    });
+  });
+
+  test.each(['missing', 'PASS'])('goes nowhere by %s', async (name) => {
+    await expect(decide(policy(matcher()), wanting(name), resolve)).rejects.toMatchObject({ code: 'DIAL_REJECTED' });
+  });
+});
+
 test('a rule that leads to PASS is passed over, and a flow that none is left for goes DIRECT', async () => {
   const passing = (count: number): FlowPolicy => ({
     ...policy(matcher(count)),
