@@ -12,6 +12,7 @@ export const explainableKeys: readonly string[] = profileKeys.map(({ path }) => 
 
 const fateTexts: Readonly<Record<KeyFate, string>> = {
   supported: 'supported',
+  differently: 'supported differently',
   ignored: 'ignored, and it does no harm',
   later: 'not supported yet',
 };

@@ -161,8 +161,8 @@ export const profileNotes = {
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, NoteCode>>>>;
 
-/** What becomes of a key: it means the same as in Clash; it does no harm to be without it, or it would be missed. */
-export const keyFates = ['supported', 'ignored', 'later'] as const;
+/** What becomes of a key: it means the same as in Clash, or something near; it does no harm to be without it, or it would be missed. */
+export const keyFates = ['supported', 'differently', 'ignored', 'later'] as const;
 export type KeyFate = (typeof keyFates)[number];
 
 /** A reason says which of them it is of. */

@@ -138,5 +138,7 @@ function addressesOf({ type, payload }: BareRule, sets: GeoSets): string[] {
 
 /** The name, what is below it, its neighbours, and its parent. */
 function beside(name: string): string[] {
-  return [name, `www.${name}`, `x${name}`, name.slice(name.indexOf('.') + 1)].filter((one) => one.length <= 253);
+  // Clash takes a rule's name in small letters, and a client's as it is written: test/oracle/README.md.
+  const small = name.toLowerCase();
+  return [small, `www.${small}`, `x${small}`, small.slice(small.indexOf('.') + 1)].filter((one) => one.length <= 253);
 }

@@ -136,10 +136,6 @@ test('a key is found however much of its path is said', () => {
 test('the fates', () => {
   const fate = (wanted: string) =>
     fateOfKey(profileKeys.find(({ path }) => path === wanted) ?? expect.unreachable(wanted));
-  expect(['mixed-port', 'tun.stack', 'tun.include-uid', 'geodata-loader'].map(fate)).toEqual([
-    'supported',
-    'ignored',
-    'later',
-    'ignored',
-  ]);
+  const paths = ['mixed-port', 'tun.stack', 'tun.include-uid', 'proxies[].udp-over-tcp', 'geodata-loader'];
+  expect(paths.map(fate)).toEqual(['supported', 'ignored', 'later', 'differently', 'ignored']);
 });
