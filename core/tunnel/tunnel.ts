@@ -7,7 +7,7 @@ import { AppError } from '../base/app-error.ts';
 import { Emitter } from '../base/emitter.ts';
 import type { Cause } from '../contract/causes.ts';
 import { type Config, defaultConfig } from '../contract/config.ts';
-import type { ConnectionRow, Endpoint } from '../contract/flow.ts';
+import type { ConnectionRow } from '../contract/flow.ts';
 import type { Params } from '../contract/rpc.ts';
 import type { Snapshot } from '../contract/status.ts';
 import { FakeIpPool } from '../dns/fake-ip/fake-ip-pool.ts';
@@ -152,16 +152,9 @@ export class Tunnel {
     });
     this.#engine = path.engine;
     this.#dispatcher = path.dispatcher;
-    const clientOf = (source: Endpoint, local: Endpoint) => clients.clientOfAccepted(source, local);
     this.#udpWays = new EgressUdpWays(this.#egress);
-    const mixedServices = {
-      dispatcher: this.#dispatcher,
-      ways: this.#udpWays,
-      clock,
-      log: log.child('mixed'),
-      clientOf,
-    };
-    this.#mixedPort = new MixedPort(mixedServices, health);
+    const inbound = { dispatcher: this.#dispatcher, ways: this.#udpWays, clock, log: log.child('mixed') };
+    this.#mixedPort = new MixedPort({ ...inbound, clientOf: (...ends) => clients.clientOfAccepted(...ends) }, health);
     this.changed = this.#mixedPort.changed;
     this.#watch = this.#makeWatch();
     this.#routes = new DeviceRoutes({
