@@ -45,6 +45,8 @@ describe('what is handed over is recognised', () => {
       url: 'https://a.example/x',
       host: 'a.example',
       secure: true,
+      path: '/x',
+      hidden: false,
       name: 'N',
     });
     expect(recognise('clash://quit')).toEqual({ kind: 'unknown', reason: 'LINK_FORM' });
