@@ -196,6 +196,8 @@ export const problemTexts = {
   NOTE_STORED: 'ignored: what it asks to store is always stored',
   NOTE_SCRIPTS: 'not supported yet: no script is run',
   PROVIDER_ADDRESS: 'not the address of a web server: nothing can be downloaded from it',
+  PROVIDER_NEAR:
+    'not downloaded: {host} is in this machine or its network, and only a file of your own or an override may have us ask there',
   PROVIDER_POLICY: 'there is no policy "{policy}" among nodes and groups: downloads go by the rules',
   PROVIDER_PATH: 'ignored: copies of downloads are kept in a directory of ours, and a path leads nowhere outside of it',
   PROVIDER_FILE_OUTSIDE: 'a file is read only where it is in the directory of the profile',

@@ -2,6 +2,8 @@
 import { dirname } from 'node:path';
 import { isLoopback } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
+import { anywhere, distanceOfHost } from '../base/nearness.ts';
+import { parseUrl } from '../base/parse-url.ts';
 import type { Config } from '../contract/config.ts';
 import type { ConfigProblem, ErrorCode } from '../contract/error.ts';
 import { FileSource } from './file-source.ts';
@@ -46,6 +48,8 @@ export interface OverrideText {
 export interface ProfilePlace {
   readonly kind: 'file' | 'url' | 'text';
   readonly path: string;
+  /** Of one that was downloaded, as far as it may be shown. */
+  readonly address?: string;
 }
 
 export interface ReadingOptions {
@@ -83,6 +87,7 @@ export async function understand(
 export function readText(place: ProfilePlace, text: string, options: ReadingOptions, override?: string): ParsedProfile {
   const { contents = () => noContents, lowPorts } = options;
   const read = loadProfile(text, contents(directoryOf(place)), {
+    from: distanceOf(place),
     ...(lowPorts === undefined ? {} : { lowPorts }),
     ...(override === undefined ? {} : { override }),
   });
@@ -94,6 +99,13 @@ export function readText(place: ProfilePlace, text: string, options: ReadingOpti
     return read;
   const config = { ...read.config, mixed: { ...mixed, address: '127.0.0.1' } };
   return { ...read, config, problems: [...read.problems, problemOf('warning', 'allow-lan', 'LAN_OF_SUBSCRIPTION')] };
+}
+
+/** How far whoever wrote it is: a server may name what is as near as itself. */
+function distanceOf({ kind, address }: ProfilePlace): number {
+  if (kind === 'file') return 0;
+  const host = address === undefined ? undefined : parseUrl(address)?.hostname;
+  return host === undefined ? anywhere : distanceOfHost(host);
 }
 
 /** Throws CONFIG_* with its problems when it forbids its use. */

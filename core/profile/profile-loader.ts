@@ -71,6 +71,9 @@ export interface ParsedProfile {
   readonly overridden?: ReadonlySet<string>;
 }
 
+/** What a profile may ask for. */
+type Trust = Required<Pick<LoadingOptions, 'lowPorts' | 'from'>>;
+
 /** What is found beside the configuration. */
 interface Findings {
   wanted: Wanted;
@@ -82,6 +85,8 @@ export interface LoadingOptions {
   readonly override?: string;
   /** Whether the helper opens ports below 1024 for whoever applies it. */
   readonly lowPorts?: boolean;
+  /** How far whoever wrote it is (`base/nearness.ts`); absent: it is the person. */
+  readonly from?: number;
 }
 
 /**
@@ -89,7 +94,7 @@ export interface LoadingOptions {
  * of texts that are YAML is found at once; broken YAML yields its syntax errors only.
  */
 export function loadProfile(text: string, contents = noContents, options: LoadingOptions = {}): ParsedProfile {
-  const { override, lowPorts = false } = options;
+  const { override, lowPorts = false, from = 0 } = options;
   const unfit = unfitText(text, maxProfileBytes) ?? (override === undefined ? undefined : unfitOverride(override));
   if (unfit !== undefined) return unfit;
   const problems = new ProblemList();
@@ -101,7 +106,7 @@ export function loadProfile(text: string, contents = noContents, options: Loadin
   if (!source.complete) return { failure: 'CONFIG_SYNTAX', problems: problems.sorted() };
   const root = new YamlValue(source, source.root, null, '', 0);
   const found: Findings = { wanted: { ...noWishes }, ruleLines: [] };
-  const config = readProfile(root, contents, found, lowPorts);
+  const config = readProfile(root, contents, found, { lowPorts, from });
   if (!problems.forbids && config !== undefined) checkContract(config, root);
   if (problems.forbids || config === undefined) return { failure: 'CONFIG_INVALID', problems: problems.sorted() };
   return { config, problems: problems.sorted(), ...found, overridden: source.overridden };
@@ -126,12 +131,7 @@ function withoutMark(text: string): string {
   return text.startsWith('\ufeff') ? text.slice(1) : text;
 }
 
-function readProfile(
-  root: YamlValue,
-  contents: ProviderSource,
-  found: Findings,
-  lowPorts: boolean,
-): Config | undefined {
+function readProfile(root: YamlValue, contents: ProviderSource, found: Findings, trust: Trust): Config | undefined {
   if (root.isNothing) {
     root.error('PROFILE_EMPTY', {}, 'PROFILE_KEYS');
     return undefined;
@@ -142,7 +142,7 @@ function readProfile(
     map.entries().map(([key]) => key),
     (key) => map.plainText(key),
   );
-  if (foreign === undefined) return effectiveConfig(readParts(map, contents, found, lowPorts));
+  if (foreign === undefined) return effectiveConfig(readParts(map, contents, found, trust));
   root.error(foreign.code, foreign.values, foreign.hint);
   return undefined;
 }
@@ -161,7 +161,7 @@ function checkContract(config: Config, root: YamlValue): void {
   root.error('PROFILE_TOO_MUCH', { limit: String(maxConfigBytes / 1024 / 1024) });
 }
 
-function readParts(map: YamlMap, contents: ProviderSource, found: Findings, lowPorts: boolean): ProfileParts {
+function readParts(map: YamlMap, contents: ProviderSource, found: Findings, { lowPorts, from }: Trust): ProfileParts {
   const logLevel = map
     .take('log-level')
     ?.lenient.choice(['debug', 'info', 'warning', 'error', 'silent'], { warn: 'warning', trace: 'debug' });
@@ -184,10 +184,10 @@ function readParts(map: YamlMap, contents: ProviderSource, found: Findings, lowP
   const budget = new SearchBudget();
   const groupList = takeNamed(map, 'proxy-groups', 'Proxy Group');
   const writtenGroups = groupList === undefined ? [] : readGroupNames(groupList, names);
-  const surroundings = { userAgent, names };
+  const surroundings = { userAgent, names, from };
   const nodeProviders = readProxyProviders(takeNamed(map, 'proxy-providers', 'Proxy Provider'), surroundings, budget);
   const ruleProviders = readRuleProviders(takeNamed(map, 'rule-providers', 'Rule Provider'), surroundings);
-  const geo = readGeoPlaces(map);
+  const geo = readGeoPlaces(map, from);
   // As in Clash: without IPv6 its addresses are of no use, unless the section says otherwise.
   const dns = { ...(ipv6 === false ? { ipv6 } : {}), ...(dnsMap === undefined ? {} : readDns(dnsMap, names)) };
   const ruleList = takeNamed(map, 'rules', 'Rule');

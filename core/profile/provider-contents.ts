@@ -19,6 +19,8 @@ export type ProviderPlace =
       /** Seconds between two looks; 0 = only once. */
       readonly interval: number;
       readonly headers: Readonly<Record<string, string>>;
+      /** How far whoever names the address is (`base/nearness.ts`): it may be no nearer. Absent: it is the person. */
+      readonly from?: number;
       /** The policy that the download takes in place of the rules. */
       readonly policy?: string;
       /** Bytes; absent = as many as may be. */
@@ -71,6 +73,8 @@ export interface GeoPlaces {
   readonly usesDat: boolean;
   /** Seconds between two looks; 0 = only once. */
   readonly interval: number;
+  /** As of a place that is downloaded. */
+  readonly from?: number;
 }
 
 /** A set that rules name. */

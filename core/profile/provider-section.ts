@@ -1,6 +1,7 @@
 /** The `rule-providers`, `proxy-providers` and geodata keys of a profile: where each comes from, and what is done with it. */
 
 import type { SearchBudget } from '../base/expression/bounded-expression.ts';
+import { distanceOfHost } from '../base/nearness.ts';
 import { parseUrl } from '../base/parse-url.ts';
 import { type GroupTest, usualTest } from '../contract/config.ts';
 import { profileNotes } from '../contract/profile-notes.ts';
@@ -40,6 +41,8 @@ export interface Surroundings {
   readonly userAgent: string | undefined;
   /** Those of nodes and groups. */
   readonly names: PolicyNames;
+  /** How far whoever wrote the profile is; 0 = it is the person. */
+  readonly from: number;
 }
 
 /** In the order of the profile. One that cannot be understood is left out, and told. */
@@ -100,7 +103,7 @@ const usualUrls: GeoPlaces['urls'] = {
 };
 
 /** Takes all keys about geodata. */
-export function readGeoPlaces(root: YamlMap): GeoPlaces {
+export function readGeoPlaces(root: YamlMap, from: number): GeoPlaces {
   const usesDat = root.take('geodata-mode')?.lenient.boolean() === true;
   const updates = root.take('geo-auto-update')?.lenient.boolean() === true;
   const hours = root.take('geo-update-interval')?.lenient.integer(1, 24 * 31) ?? 24;
@@ -109,9 +112,11 @@ export function readGeoPlaces(root: YamlMap): GeoPlaces {
   root.take('geosite-matcher');
   const value = root.take('geox-url')?.lenient;
   const map = value && YamlMap.of(value);
+  let near = from;
   const url = (key: string): string | undefined => {
     const at = map?.take(key);
-    return at && readUrl(at);
+    if (at !== undefined) near = Math.min(near, originOf(at, from));
+    return at && readUrl(at, originOf(at, from));
   };
   const urls = {
     geosite: url('geosite') ?? usualUrls.geosite,
@@ -120,7 +125,7 @@ export function readGeoPlaces(root: YamlMap): GeoPlaces {
     asn: url('asn') ?? usualUrls.asn,
   };
   map?.warnOfRest();
-  return { urls, usesDat, interval: updates ? hours * 3600 : 0 };
+  return { urls, usesDat, interval: updates ? hours * 3600 : 0, ...(near === 0 ? {} : { from: near }) };
 }
 
 function readEach<T>(
@@ -146,7 +151,7 @@ function readEach<T>(
 /** `type` is what Clash needs; without one the keys say it. */
 function readPlace(
   map: YamlMap,
-  { userAgent, names }: Surroundings,
+  { userAgent, names, from }: Surroundings,
   entries: readonly string[] | undefined,
 ): ProviderPlace | undefined {
   const typeAt = map.take('type');
@@ -164,7 +169,8 @@ function readPlace(
   switch (type) {
     case 'http': {
       if (urlAt === undefined) map.need('url', 'ADDRESS_OF_FILE');
-      const url = urlAt && readUrl(urlAt);
+      const near = urlAt === undefined ? 0 : originOf(urlAt, from);
+      const url = urlAt && readUrl(urlAt, near);
       const pathText = path?.text() ?? '';
       if (leadsOutside(pathText)) path?.warning('PROVIDER_PATH');
       // An address that cannot be had is kept: its rules and groups stand, and say what is missing.
@@ -175,6 +181,7 @@ function readPlace(
         url: url ?? '',
         interval: seconds,
         headers,
+        ...(near === 0 ? {} : { from: near }),
         ...(policy === undefined ? {} : { policy }),
         ...(limit === 0 ? {} : { maxBytes: limit }),
       };
@@ -221,12 +228,19 @@ function guessed(
   return url !== undefined ? 'http' : entries !== undefined ? 'inline' : path !== undefined ? 'file' : undefined;
 }
 
-/** Undefined for what is not the address of a web server. */
-function readUrl(value: YamlValue): string | undefined {
+/** What an override says is the person's word, whoever wrote the profile. */
+function originOf(value: YamlValue, from: number): number {
+  return value.place.file === undefined ? from : 0;
+}
+
+/** Undefined for what is not the address of a web server, and for one that is nearer to us than whoever names it. */
+function readUrl(value: YamlValue, from: number): string | undefined {
   const text = value.text()?.trim();
   if (text === undefined) return undefined;
-  if (/^https?:\/\/[^/\s]/i.test(text) && parseUrl(text) !== undefined && text.length <= 4096) return text;
-  value.warning('PROVIDER_ADDRESS', {}, 'ADDRESS_OF_FILE');
+  const url = /^https?:\/\/[^/\s]/i.test(text) && text.length <= 4096 ? parseUrl(text) : undefined;
+  if (url === undefined) value.warning('PROVIDER_ADDRESS', {}, 'ADDRESS_OF_FILE');
+  else if (distanceOfHost(url.hostname) < from) value.warning('PROVIDER_NEAR', { host: clip(url.hostname) });
+  else return text;
   return undefined;
 }
 

@@ -19,6 +19,8 @@ export interface Source {
   /** Milliseconds; 0 = once. */
   readonly interval: number;
   readonly maxBytes: number;
+  /** How far whoever names it is; absent: it is the person. */
+  readonly from?: number;
   /** The policy that the download takes. */
   readonly policy?: string;
   readonly users: User[];
@@ -35,8 +37,8 @@ export function sourcesOf({ sets, nodes }: Wanted): Map<string, Source> {
       return;
     }
     const bytes = Math.min(place.maxBytes ?? Number.POSITIVE_INFINITY, maxBytes[user.kind]);
-    const { url, headers, policy } = place;
-    const way = policy === undefined ? {} : { policy };
+    const { url, headers, policy, from } = place;
+    const way = { ...(policy === undefined ? {} : { policy }), ...(from === undefined ? {} : { from }) };
     sources.set(url, { url, headers, interval, maxBytes: bytes, ...way, users: [user] });
   };
   for (const provider of nodes) add(provider.place, { kind: 'proxies', name: provider.name, provider });
@@ -47,8 +49,9 @@ export function sourcesOf({ sets, nodes }: Wanted): Map<string, Source> {
   for (const [file, lists] of groupBy(geo, (each) => each.file)) {
     const [first] = lists;
     if (first === undefined) continue;
-    const { urls, interval } = first.places;
-    add({ kind: 'http', url: urls[file], interval, headers: {} }, { kind: 'geodata', name: file, lists });
+    const { urls, interval, from } = first.places;
+    const origin = from === undefined ? {} : { from };
+    add({ kind: 'http', url: urls[file], interval, headers: {}, ...origin }, { kind: 'geodata', name: file, lists });
   }
   return sources;
 }

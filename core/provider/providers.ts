@@ -255,6 +255,7 @@ export class Providers {
       headers,
       maxBytes: source.maxBytes,
       ...(source.policy === undefined ? {} : { policy: source.policy }),
+      ...(source.from === undefined ? {} : { from: source.from }),
       signal,
       onProgress: (bytes, total) => onProgress(progressOf(bytes, total)),
       ...presentOnly(asked),

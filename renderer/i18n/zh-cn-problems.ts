@@ -179,6 +179,7 @@ export const zhCnProblems: Readonly<Record<ProblemCode, string>> = {
   NOTE_STORED: '已忽略：所要求保存的内容总是保存',
   NOTE_SCRIPTS: '暂不支持：不运行任何脚本',
   PROVIDER_ADDRESS: '不是网页地址，无法下载',
+  PROVIDER_NEAR: '不下载：{host} 属于本机或本地网络，只有你自己的文件或覆写才能要求访问',
   PROVIDER_POLICY: '节点和策略组中没有“{policy}”：下载按规则走',
   PROVIDER_PATH: '已忽略：下载的副本保存在我们自己的目录中，路径不能指向其外',
   PROVIDER_FILE_OUTSIDE: '只读取位于配置所在目录中的文件',

@@ -9,13 +9,16 @@ import * as zlib from 'node:zlib';
 import { AppError } from '../../base/app-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import { Lifetime } from '../../base/deadline.ts';
+import { distanceOfAddress, distanceOfHost } from '../../base/nearness.ts';
 import { parseUrl } from '../../base/parse-url.ts';
 import type { Progress } from '../../contract/providers.ts';
 import { type HttpProxy, type OneAnswer, requestOnce } from './http-request.ts';
-import { assertMayLead, distanceOfAddress, distanceOfHost, headersAcross } from './redirect.ts';
+import { assertMayLead, headersAcross, tooNear } from './redirect.ts';
 
 export interface DownloadRequest {
   readonly url: string;
+  /** How far whoever names the address is (`base/nearness.ts`): it may be no nearer. Absent: the person has named it. */
+  readonly from?: number;
   /** Bytes, after unpacking. */
   readonly maxBytes: number;
   /** The policy that it takes where there is a mixed port, in place of the rules. */
@@ -92,7 +95,8 @@ export class Downloader {
     let url = addressOf(request.url);
     let own = request.headers ?? {};
     /** How far the host is that has led here. */
-    let from = 0;
+    let from = request.from ?? 0;
+    if (distanceOfHost(url.hostname) < from) throw tooNear();
     for (let redirects = 0; ; redirects++) {
       const { answer, address } = await this.#ask(url, { ...request, headers: own }, life, from);
       const { statusCode = 0, headers } = answer;

@@ -282,17 +282,6 @@ describe('another process', () => {
   });
 });
 
-test('what was downloaded opens no port to the network, whatever it says; a file of the person does', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'mirage-lan-'));
-  const path = join(directory, 'p.yaml');
-  writeFileSync(path, 'mixed-port: 7890\nallow-lan: true\nallow-lan-without-users: true\nrules: ["MATCH,DIRECT"]\n');
-  const ofUrl = await understand({ kind: 'url', path });
-  expect(ofUrl.config?.mixed?.address).toBe('127.0.0.1');
-  expect(ofUrl.problems.map(({ code }) => code)).toContain('LAN_OF_SUBSCRIPTION');
-  expect((await understand({ kind: 'file', path })).config?.mixed?.address).not.toBe('127.0.0.1');
-  rmSync(directory, { recursive: true });
-});
-
 test('ports below 1024 are not opened for a user, and that is said at their place; for root they are', async () => {
   const path = file('low.yaml', 'rules: ["MATCH,DIRECT"]\nmixed-port: 80\nport: 443\nsocks-port: 1080\n');
   const { config, problems } = await understand({ kind: 'file', path });

@@ -1,12 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { AppError } from '../../../../core/base/app-error.ts';
-import {
-  assertMayLead,
-  distanceOfAddress,
-  distanceOfHost,
-  headersAcross,
-} from '../../../../core/provider/download/redirect.ts';
+import { distanceOfAddress, distanceOfHost } from '../../../../core/base/nearness.ts';
+import { assertMayLead, headersAcross } from '../../../../core/provider/download/redirect.ts';
 
 const world = distanceOfHost('sub.example.com');
 
