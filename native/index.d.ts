@@ -107,15 +107,13 @@ export interface DialAttempt {
 
 export type EngineEvent =
   /**
-   * A new flow; it is held until `decide`. `slot` is its place in `counters()` until its `close` event. `owner` is the same for
-   * flows whose turns are one: those of a user of this machine, those of nobody known here, all that are forwarded, and all
-   * that came while few were held.
+   * A new flow; it is held until `decide`. `slot` is its place in `counters()` until its `close` event. Of flows that
+   * come faster than they are taken some are told at a time, users in turn.
    */
   | {
       kind: 'open';
       id: number;
       slot: number;
-      owner: string;
       network: 'tcp' | 'udp';
       source: NativeEndpoint;
       destination: NativeEndpoint;

@@ -1,7 +1,6 @@
 /** The native engine as the `FlowEngine` of the control plane: one TUN device from `start` to `stop`. Decides nothing. */
 import { AppError, errnoOf } from '../base/app-error.ts';
 import type { Logger } from '../base/logger.ts';
-import { RoundRobin } from '../base/round-robin.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { DnsHijack } from '../contract/config.ts';
 import type { DialAttempt } from '../contract/flow.ts';
@@ -30,23 +29,10 @@ export type CreateNativeEngine = (onEvents: (events: NativeEvent[]) => void) => 
 /** Told of UDP flows that were ended, and of TCP connections that were refused, because there were too many. */
 export type OnCrowded = (network: Network, count: number) => void;
 
-/**
- * New flows told in one turn of the event loop. Deciding one takes some tenths of a millisecond, most of it in microtasks: those
- * run when the turn ends, so a limit by the clock would not see them.
- */
-const toldPerTurn = 8;
-
 export class NativeFlowEngine implements FlowEngine {
   readonly #create: CreateNativeEngine;
   readonly #log: Logger;
   readonly #onCrowded: OnCrowded;
-  /**
-   * New flows that were not told yet, and what has become of them since: a flood of them must not hold up questions, and what
-   * happens to others. Their owners' turns come one after the other.
-   */
-  readonly #waiting = new Map<FlowId, NativeEvent[]>();
-  readonly #turns = new RoundRobin<string, FlowId>();
-  #tellsLater = false;
   /** Slots of the flows whose end was not told yet. */
   readonly #open = new Map<FlowId, number>();
   #handlers: FlowEngineHandlers | undefined;
@@ -69,7 +55,7 @@ export class NativeFlowEngine implements FlowEngine {
     try {
       const engine = this.#create((events) => {
         setImmediate(() => engine.ready());
-        if (this.#engine === engine) this.#receive(events);
+        if (this.#engine === engine) for (const event of events) this.#dispatch(event);
       });
       this.#engine = engine;
       this.#counters = engine.counters();
@@ -90,8 +76,6 @@ export class NativeFlowEngine implements FlowEngine {
     const engine = this.#engine;
     if (engine === undefined) return;
     engine.stop();
-    this.#waiting.clear();
-    this.#turns.clear();
     // What the engine's threads have still told is waiting in the event loop.
     await new Promise((resolve) => setImmediate(resolve));
     for (const [id, slot] of this.#open) {
@@ -166,33 +150,6 @@ export class NativeFlowEngine implements FlowEngine {
   /** Of the engine started last; empty before the first. */
   counters(): BigUint64Array {
     return this.#counters;
-  }
-
-  /** What concerns one flow is told in order. */
-  #receive(events: readonly NativeEvent[]): void {
-    for (const event of events) {
-      const isOfFlow = event.kind === 'close' || event.kind === 'dialed' || event.kind === 'peeked';
-      const waiting = isOfFlow ? this.#waiting.get(event.id) : undefined;
-      if (event.kind === 'open') {
-        this.#waiting.set(event.id, [event]);
-        this.#turns.add(event.owner, event.id);
-      } else if (waiting !== undefined) waiting.push(event);
-      else this.#dispatch(event);
-    }
-    if (!this.#tellsLater) this.#tellWaiting();
-  }
-
-  #tellWaiting(): void {
-    this.#tellsLater = false;
-    for (let told = 0; told < toldPerTurn; told++) {
-      const id = this.#turns.take();
-      if (id === undefined) break;
-      const events = this.#waiting.get(id) ?? [];
-      this.#waiting.delete(id);
-      for (const event of events) this.#dispatch(event);
-    }
-    this.#tellsLater = !this.#turns.isEmpty;
-    if (this.#tellsLater) setImmediate(() => this.#tellWaiting());
   }
 
   /** One event; a handler that throws must not keep the others of the batch from being told. */

@@ -1,7 +1,7 @@
 //! What the engine tells JavaScript.
 
 use crate::dns::Questions;
-use crate::engine::owner::Owner;
+use crate::pace::Kind;
 use std::net::{IpAddr, SocketAddr};
 
 /// Transport of a flow or question.
@@ -161,8 +161,6 @@ pub enum Event {
     Open {
         id: u64,
         slot: u32,
-        /// Whose it is, as far as that was asked.
-        owner: Option<Owner>,
         network: Network,
         source: SocketAddr,
         destination: SocketAddr,
@@ -217,10 +215,11 @@ impl Event {
         )
     }
 
-    /// How many questions it carries.
-    pub fn questions(&self) -> usize {
-        match self {
-            Event::Dns(questions) => questions.count as usize,
+    /// How many of a kind it tells.
+    pub fn told(&self, kind: Kind) -> usize {
+        match (self, kind) {
+            (Event::Dns(questions), Kind::Question) => questions.count as usize,
+            (Event::Open { .. }, Kind::Flow) => 1,
             _ => 0,
         }
     }

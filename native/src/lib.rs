@@ -21,10 +21,11 @@ mod metrics;
 mod options;
 mod outbound;
 mod outbox;
+mod pace;
 mod packet;
 mod pipe_pool;
 mod prefix;
-mod question_pace;
+
 mod reactor;
 mod relay;
 mod shared;

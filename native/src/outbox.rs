@@ -2,6 +2,7 @@
 
 use crate::dns::Questions;
 use crate::event::{Event, Network, Reason};
+use crate::pace::Kind;
 use crate::shared::Shared;
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -22,8 +23,8 @@ pub struct Outbox {
     /// There are others.
     is_urgent: bool,
     questions: Questions,
-    /// Questions since the last hand-over.
-    asked: usize,
+    /// Of each kind since the last hand-over.
+    told: [usize; 2],
     open: HashSet<u64>,
 }
 
@@ -35,7 +36,7 @@ impl Outbox {
             notes_until: None,
             is_urgent: false,
             questions: Questions::default(),
-            asked: 0,
+            told: [0; 2],
             open: HashSet::new(),
         }
     }
@@ -48,6 +49,7 @@ impl Outbox {
             _ => true,
         };
         if wanted {
+            self.told[Kind::Flow as usize] += event.told(Kind::Flow);
             self.is_urgent |= !event.is_note();
             self.batch.push(event);
         }
@@ -62,7 +64,7 @@ impl Outbox {
         destination: SocketAddr,
         message: &[u8],
     ) {
-        self.asked += 1;
+        self.told[Kind::Question as usize] += 1;
         if !self.questions.takes(token) {
             self.end_questions();
         }
@@ -70,9 +72,9 @@ impl Outbox {
             .push(token, network.protocol(), source, destination, message);
     }
 
-    /// Questions that are not handed over yet.
-    pub fn questions(&self) -> usize {
-        self.asked
+    /// How many of a kind are not handed over yet.
+    pub fn told(&self, kind: Kind) -> usize {
+        self.told[kind as usize]
     }
 
     fn end_questions(&mut self) {
@@ -105,7 +107,7 @@ impl Outbox {
         self.end_questions();
         self.notes_until = None;
         self.is_urgent = false;
-        self.asked = 0;
+        self.told = [0; 2];
         if !self.batch.is_empty() {
             self.shared.post_events(&mut self.batch);
         }
@@ -148,7 +150,6 @@ mod tests {
             source: any,
             destination: any,
             class: 0,
-            owner: None,
         }
     }
 

@@ -4,24 +4,36 @@ use crate::command::Command;
 use crate::counters::Counters;
 use crate::event::Event;
 use crate::metrics::Metrics;
-use crate::question_pace::QuestionPace;
+use crate::pace::{Kind, Pace};
 use crate::sys::epoll::Waker;
+use crate::sys::process::monotonic_ms;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+
+/// How long crowds rest after a turn with something of theirs, in times of what it took: they have a third of the thread at most.
+const REST: u32 = 2;
+/// Milliseconds: a turn that long was not their fault alone.
+const LONGEST_REST_MS: u64 = 30;
+/// `rest_until` while a turn with something of theirs is to come or under way.
+const UNTIL_A_TURN_ENDS: u64 = u64::MAX;
 
 /// Shared by reference count; every method may be called from any thread and none blocks for long.
 pub struct Shared {
     commands: Mutex<Vec<Command>>,
     events: Mutex<Vec<Event>>,
-    /// Changed only with `events` locked.
-    questions_waiting: AtomicUsize,
-    pace: Mutex<QuestionPace>,
-    /// Of the pace: the engine asks at every question.
-    question_limit: AtomicUsize,
-    /// Whether the engine has more questions for JavaScript than it takes at a time.
-    wants_questions_taken: AtomicBool,
+    /// What of each kind waits among them. Changed only with `events` locked.
+    told: [AtomicUsize; 2],
+    pace: Mutex<Pace>,
+    /// Of the pace: the engine asks at every question and flow.
+    limits: [AtomicUsize; 2],
+    /// Whether the engine has more for JavaScript than it takes at a time.
+    wants_taken: AtomicBool,
+    /// Until when crowds rest; 0 while they need not.
+    rest_until: AtomicU64,
+    /// Whether the turn that is under way has something of theirs.
+    is_crowded: AtomicBool,
     /// Whether JavaScript has been told that events wait, and is not ready for others yet.
     announced: AtomicBool,
     announce: Box<dyn Fn() + Send + Sync>,
@@ -37,10 +49,12 @@ impl Shared {
         Ok(Self {
             commands: Mutex::default(),
             events: Mutex::default(),
-            questions_waiting: AtomicUsize::new(0),
-            question_limit: AtomicUsize::new(QuestionPace::default().limit()),
+            told: Default::default(),
+            limits: Kind::ALL.map(|kind| AtomicUsize::new(kind.most())),
             pace: Mutex::default(),
-            wants_questions_taken: AtomicBool::new(false),
+            wants_taken: AtomicBool::new(false),
+            rest_until: AtomicU64::new(0),
+            is_crowded: AtomicBool::new(false),
             announced: AtomicBool::new(false),
             announce,
             waker: Waker::new()?,
@@ -74,8 +88,10 @@ impl Shared {
     /// Queues events for JavaScript, emptying `batch`. Questions that wait already take the next ones with them.
     pub fn post_events(&self, batch: &mut Vec<Event>) {
         let mut events = lock(&self.events);
-        let asked = batch.iter().map(Event::questions).sum();
-        self.questions_waiting.fetch_add(asked, Ordering::Relaxed);
+        for kind in Kind::ALL {
+            let told = batch.iter().map(|event| event.told(kind)).sum();
+            self.told[kind as usize].fetch_add(told, Ordering::Relaxed);
+        }
         let mut rest = batch.drain(..);
         if let (Some(Event::Dns(waiting)), [Event::Dns(next), ..]) =
             (events.last_mut(), rest.as_slice())
@@ -93,31 +109,44 @@ impl Shared {
 
     /// All events so far, for JavaScript, which begins a turn with them and ends it by `ready`.
     pub fn begin_turn(&self) -> Vec<Event> {
-        lock(&self.pace).turn_begins(Instant::now(), self.questions_waiting());
-        self.take_events()
+        let told = Kind::ALL.map(|kind| self.told(kind));
+        lock(&self.pace).turn_begins(Instant::now(), told);
+        let taken = self.take_events();
+        // Looked at behind the taking: what was taken of crowds was said to be there before.
+        let is_crowded = self.rest_until.load(Ordering::Acquire) == UNTIL_A_TURN_ENDS;
+        self.is_crowded.store(is_crowded, Ordering::Relaxed);
+        taken
     }
 
     /// All events so far, for JavaScript. Nothing is announced until it is ready for the next ones.
     pub fn take_events(&self) -> Vec<Event> {
         let taken = {
             let mut events = lock(&self.events);
-            self.questions_waiting.store(0, Ordering::Relaxed);
+            for told in &self.told {
+                told.store(0, Ordering::Relaxed);
+            }
             std::mem::take(&mut *events)
         };
-        if self.wants_questions_taken.load(Ordering::Acquire) {
-            self.waker.wake();
-        }
+        self.wake_if_wanted();
         taken
     }
 
     /// JavaScript has dealt with what it took, and with what else waited for its thread: the next events are announced once.
     pub fn ready(&self) {
-        let limit = {
+        let took = {
             let mut pace = lock(&self.pace);
-            pace.turn_ends(Instant::now());
-            pace.limit()
+            let took = pace.turn_ends(Instant::now());
+            for kind in Kind::ALL {
+                self.limits[kind as usize].store(pace.limit(kind), Ordering::Relaxed);
+            }
+            took
         };
-        self.question_limit.store(limit, Ordering::Relaxed);
+        if self.is_crowded.swap(false, Ordering::Relaxed) {
+            let rest = (took * REST).as_millis() as u64 + 1;
+            let until = monotonic_ms() + rest.min(LONGEST_REST_MS);
+            self.rest_until.store(until, Ordering::Release);
+            self.wake_if_wanted();
+        }
         self.announced.store(false, Ordering::Release);
         let has_events = !lock(&self.events).is_empty();
         if has_events && !self.announced.swap(true, Ordering::AcqRel) {
@@ -125,24 +154,50 @@ impl Shared {
         }
     }
 
-    /// Whether the engine is to be woken when JavaScript takes the questions that it has.
-    pub fn want_questions_taken(&self, is_wanted: bool) {
-        self.wants_questions_taken
-            .store(is_wanted, Ordering::Release);
-        // It may have taken them just before.
-        if is_wanted && self.questions_waiting() == 0 {
+    /// Whether the engine is to be woken when JavaScript takes what it has, or crowds begin their rest: of what happens after this is
+    /// set.
+    pub fn want_taken(&self, is_wanted: bool) {
+        self.wants_taken.store(is_wanted, Ordering::Release);
+        fence(Ordering::SeqCst);
+    }
+
+    fn wake_if_wanted(&self) {
+        fence(Ordering::SeqCst);
+        if self.wants_taken.load(Ordering::Acquire) {
             self.waker.wake();
         }
     }
 
-    /// Questions that JavaScript is to have at a time.
-    pub fn question_limit(&self) -> usize {
-        self.question_limit.load(Ordering::Relaxed)
+    /// The engine is about to tell something of crowds: they rest after the turn that it comes in.
+    pub fn crowds_told(&self) {
+        self.rest_until.store(UNTIL_A_TURN_ENDS, Ordering::Release);
     }
 
-    /// Questions that JavaScript has not taken yet.
-    pub fn questions_waiting(&self) -> usize {
-        self.questions_waiting.load(Ordering::Relaxed)
+    /// Whether crowds have nothing told now (milliseconds of the monotonic clock).
+    pub fn is_resting(&self, now: u64) -> bool {
+        now < self.rest_until.load(Ordering::Acquire)
+    }
+
+    /// When their rest ends, if that is known.
+    pub fn rest_until(&self) -> Option<u64> {
+        let until = self.rest_until.load(Ordering::Acquire);
+        (until != 0 && until != UNTIL_A_TURN_ENDS).then_some(until)
+    }
+
+    /// Crowds have rested.
+    #[cfg(test)]
+    pub fn end_rest(&self) {
+        self.rest_until.store(0, Ordering::Release);
+    }
+
+    /// How much of a kind JavaScript is to have at a time.
+    pub fn limit(&self, kind: Kind) -> usize {
+        self.limits[kind as usize].load(Ordering::Relaxed)
+    }
+
+    /// How much of a kind JavaScript has not taken yet.
+    pub fn told(&self, kind: Kind) -> usize {
+        self.told[kind as usize].load(Ordering::Relaxed)
     }
 
     /// Events that JavaScript has not taken yet.

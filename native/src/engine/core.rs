@@ -1,21 +1,24 @@
 //! What every part of the engine works with: the device, epoll, time, flow identities, and the way to JavaScript.
 
 use crate::counters::Slots;
+use crate::engine::askers::Askers;
 use crate::engine::datagram_run::DatagramRun;
 use crate::engine::dns_desk::{Asker, DnsDesk};
-use crate::engine::dns_line::{DnsLine, Question};
 use crate::engine::flow::{FlowRef, Identity, Tuple};
-use crate::engine::held::Held;
+use crate::engine::held::{Held, MAX_UNDECIDED};
+use crate::engine::line::{self, Line, Opening, Question};
 use crate::engine::owner::Owner;
 use crate::event::{Event, Network, Reason};
 use crate::options::Options;
 use crate::outbox::Outbox;
+use crate::pace::Kind;
 use crate::packet::ipv6;
 use crate::shared::Shared;
 use crate::slab::Key;
 use crate::sys::epoll::Epoll;
 use crate::sys::tun::Tun;
 use crate::timers::Timers;
+use std::cell::LazyCell;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -34,8 +37,10 @@ pub struct Core {
     pub now: u64,
     pub timers: Timers<FlowRef>,
     pub dns: DnsDesk,
-    line: DnsLine,
-    /// Answers to what was forgotten of it.
+    askers: Askers,
+    questions: Line<Question>,
+    openings: Line<Opening>,
+    /// Answers to questions that were forgotten.
     refused: Vec<(Key, Vec<u8>)>,
     /// Flows without a verdict.
     pub held: Held,
@@ -76,7 +81,9 @@ impl Core {
             now,
             timers: Timers::default(),
             dns: DnsDesk::new(numbers.question),
-            line: DnsLine::default(),
+            askers: Askers::default(),
+            questions: Line::new(line::QUESTIONS),
+            openings: Line::new(line::FLOWS),
             refused: Vec::new(),
             held: Held::default(),
             flows: HashMap::new(),
@@ -146,7 +153,8 @@ impl Core {
                 && carried6.iter().any(|prefix| prefix.contains(destination))
     }
 
-    /// Announces a new flow of a traffic class, of whomever `who` says, and holds it. `None` if there is no room, for its owner or at all, or JavaScript is far behind.
+    /// Holds a new flow of a traffic class, of whomever `who` says, and announces it, at once or when its owner's turn comes. `None` if
+    /// there is no room, for its owner or at all, or JavaScript is far behind.
     pub fn open(
         &mut self,
         network: Network,
@@ -159,7 +167,8 @@ impl Core {
         if self.shared.event_backlog() > MAX_BACKLOG {
             return None;
         }
-        let owner = self.held.admit(who).ok()?;
+        let who = LazyCell::new(who);
+        let owner = self.held.admit(|| *who).ok()?;
         let slot = self.slots.take()?;
         self.next_number += 1;
         // Numbers of TCP flows are even, of UDP flows odd.
@@ -167,15 +176,26 @@ impl Core {
         self.shared.counters.clear(slot);
         self.flows.insert(id, (place, owner));
         self.held.insert(id, place, owner);
-        self.outbox.push(Event::Open {
+        let event = Event::Open {
             id,
             slot,
-            owner,
             network,
             source,
             destination,
             class,
-        });
+        };
+        if self.openings.is_empty() && self.takes(Kind::Flow) && !self.shared.is_resting(self.now) {
+            self.outbox.push(event);
+        } else {
+            let charged = who.charged().last().unwrap_or(*who);
+            self.askers.note(charged, self.now);
+            self.openings.push(charged, Opening(id, event));
+            if self.openings.waiting(charged) > 2 * MAX_UNDECIDED {
+                let flows = &self.flows;
+                self.openings
+                    .retain(charged, |Opening(id, _)| flows.contains_key(id));
+            }
+        }
         Some(Identity {
             id,
             slot,
@@ -185,17 +205,19 @@ impl Core {
 
     /// Passes a question on, at once or when its owner's turn comes.
     pub fn ask(&mut self, asker: Asker, ends: Tuple, message: &[u8]) {
-        if self.line.is_empty() && self.takes_question() {
+        let is_first = self.questions.is_empty() && !self.shared.is_resting(self.now);
+        if is_first && self.takes(Kind::Question) {
             return self.put_question(asker, None, ends, message);
         }
-        let owner = self.line.owner_of(asker, ends, self.now);
+        let owner = self.askers.owner_of(asker, ends, self.now);
+        self.askers.note(owner, self.now);
         let message = message.to_vec();
         let question = Question {
             asker,
             ends,
             message,
         };
-        let forgotten = self.line.push(owner, question);
+        let forgotten = self.questions.push(owner, question);
         self.shared.metrics.dropped.add(forgotten.len() as u64);
         // By UDP silence is what a flood is answered with anywhere.
         self.refused
@@ -213,23 +235,54 @@ impl Core {
         refused
     }
 
-    /// Passes on questions that wait, as many as JavaScript takes. It wakes this thread when it takes more.
-    pub fn ask_waiting(&mut self) {
-        while !self.line.is_empty() && self.takes_question() {
-            if let Some((owner, question)) = self.line.take() {
-                self.put_question(
-                    question.asker,
-                    Some(owner),
-                    question.ends,
-                    &question.message,
-                );
+    /// Passes on what waits, as much as JavaScript takes. It wakes this thread when it takes more. While several users are about, what
+    /// there is in crowds comes by itself, in turns after which they rest.
+    pub fn tell_waiting(&mut self) {
+        if !self.has_waiting() {
+            return self.shared.want_taken(false);
+        }
+        self.shared.want_taken(true);
+        let are_several = self.askers.are_several(self.now);
+        let crowds = !are_several || !self.shared.is_resting(self.now);
+        let mut are_told = false;
+        while self.takes(Kind::Question)
+            && let Some(taken) = self.questions.take(crowds)
+        {
+            are_told |= taken.is_of_crowd;
+            let Question {
+                asker,
+                ends,
+                message,
+            } = taken.item;
+            self.put_question(asker, Some(taken.owner), ends, &message);
+        }
+        while self.takes(Kind::Flow)
+            && let Some(taken) = self.openings.take(crowds)
+        {
+            are_told |= taken.is_of_crowd;
+            let Opening(id, event) = taken.item;
+            if self.flows.contains_key(&id) {
+                self.outbox.push(event);
             }
         }
-        self.shared.want_questions_taken(!self.line.is_empty());
+        if are_several && are_told {
+            self.shared.crowds_told();
+        }
     }
 
-    fn takes_question(&self) -> bool {
-        self.shared.questions_waiting() + self.outbox.questions() < self.shared.question_limit()
+    /// Whether there is something to be told.
+    pub fn has_waiting(&self) -> bool {
+        !(self.questions.is_empty() && self.openings.is_empty())
+    }
+
+    /// Milliseconds until crowds have rested, if something waits.
+    pub fn rest_ms(&self) -> Option<u64> {
+        let until = self.shared.rest_until().filter(|_| self.has_waiting())?;
+        Some(until.saturating_sub(self.now))
+    }
+
+    fn takes(&self, kind: Kind) -> bool {
+        self.shared.told(kind) + self.outbox.told(kind) < self.shared.limit(kind)
     }
 
     fn put_question(&mut self, asker: Asker, owner: Option<Owner>, ends: Tuple, message: &[u8]) {

@@ -106,9 +106,25 @@ impl Driven {
 
     /// What the engine has told since the last call.
     pub fn events(&mut self) -> Vec<Event> {
-        self.engine.core.ask_waiting();
+        let mut events = self.turn();
+        while self.engine.core.has_waiting() {
+            self.shared.end_rest();
+            events.append(&mut self.turn());
+        }
+        events
+    }
+
+    /// What JavaScript is given for a turn.
+    pub fn turn(&mut self) -> Vec<Event> {
+        self.engine.core.tell_waiting();
         self.engine.core.outbox.flush();
-        self.shared.take_events()
+        self.shared.begin_turn()
+    }
+
+    /// JavaScript ends its turn: milliseconds until crowds have rested.
+    pub fn end_turn(&mut self) -> Option<u64> {
+        self.shared.ready();
+        self.engine.core.rest_ms()
     }
 
     /// The packets that the engine has sent to programs since the last call, without virtio-net headers.

@@ -1,10 +1,10 @@
 //! The engine: one thread that owns the TUN device, all flows through it, and the sockets they go out by.
 
+mod askers;
 mod commands;
 pub mod core;
 mod datagram_run;
 mod dns_desk;
-mod dns_line;
 #[cfg(test)]
 pub mod drive;
 mod echo;
@@ -14,6 +14,7 @@ mod fair_share;
 mod fault;
 pub mod flow;
 mod held;
+mod line;
 pub mod owner;
 mod packets;
 mod quota;
@@ -43,6 +44,7 @@ use crate::engine::udp::UdpFlows;
 use crate::event::Event;
 use crate::options::Options;
 use crate::outbox::Outbox;
+use crate::pace::Kind;
 use crate::packet::reassembly::{Reassembly, TIMEOUT_MS};
 use crate::shared::Shared;
 use crate::sys::epoll::{Epoll, Events, READABLE};
@@ -175,7 +177,7 @@ impl Engine {
             is_busy |= self.tcp.leave(&mut self.core, self.udp.sockets() as usize);
             self.trim_held();
             self.measure();
-            self.core.ask_waiting();
+            self.core.tell_waiting();
             for (key, message) in self.core.take_refused() {
                 self.tcp.answer_dns(&mut self.core, key, &message);
             }
@@ -209,6 +211,7 @@ impl Engine {
             self.core.timers.wait_ms(now),
             self.sweep.wait_ms(now),
             self.core.outbox.wait_ms(now),
+            self.core.rest_ms(),
             is_remembering.then_some(TIMEOUT_MS),
         ];
         waits.into_iter().flatten().min()
@@ -241,7 +244,7 @@ impl Engine {
                 let packets = core.burst(READ_BURST);
                 self.read_device(packets)?;
                 // Questions go to JavaScript together.
-                if packets < READ_BURST && self.core.outbox.questions() > 0 {
+                if packets < READ_BURST && self.core.outbox.told(Kind::Question) > 0 {
                     self.read_device(READ_BURST)?;
                 }
                 return Ok(());

@@ -1,6 +1,5 @@
 //! Engine events as JavaScript objects.
 
-use crate::engine::owner::Owner;
 use crate::event::{Attempt, AttemptEnd, DialFault, Event, Failure, Network, PeekEnd, Reason};
 use napi::bindgen_prelude::{Array, BufferSlice, Object, ToNapiValue};
 use napi::{Env, Result, sys};
@@ -27,7 +26,6 @@ fn to_object<'env>(env: &'env Env, event: Event) -> Result<Object<'env>> {
         Event::Open {
             id,
             slot,
-            owner,
             network,
             source,
             destination,
@@ -36,7 +34,6 @@ fn to_object<'env>(env: &'env Env, event: Event) -> Result<Object<'env>> {
             object.set("kind", "open")?;
             object.set("id", id as f64)?;
             object.set("slot", slot)?;
-            object.set("owner", owner_name(owner))?;
             object.set("network", network_name(network))?;
             object.set("source", endpoint(env, source)?)?;
             object.set("destination", endpoint(env, destination)?)?;
@@ -159,16 +156,6 @@ fn endpoint(env: &Env, address: SocketAddr) -> Result<Object<'_>> {
     object.set("address", address.ip().to_string())?;
     object.set("port", address.port())?;
     Ok(object)
-}
-
-/// Addresses cost those nothing whose packets are forwarded: they have one turn together.
-fn owner_name(owner: Option<Owner>) -> String {
-    match owner {
-        None => "few".to_owned(),
-        Some(Owner::User(uid)) => uid.to_string(),
-        Some(Owner::Machine) => "machine".to_owned(),
-        Some(Owner::Host(_) | Owner::Forwarded) => "forwarded".to_owned(),
-    }
 }
 
 fn network_name(network: Network) -> &'static str {

@@ -29,7 +29,7 @@ export class MemoryNative implements NativeEngine {
   open(id: number, address: string, port: number): void {
     const source = { address: this.options.address4, port: 40_000 + id };
     const ends = { source, destination: { address, port } };
-    this.emit({ kind: 'open', id, slot: id, owner: 'few', network: 'tcp', ...ends, trafficClass: 0 });
+    this.emit({ kind: 'open', id, slot: id, network: 'tcp', ...ends, trafficClass: 0 });
   }
 
   /** A program asks, by UDP. */

@@ -221,3 +221,60 @@ fn a_whole_socket_gives_way_with_all_its_flows_and_no_other() {
         "{told:?}"
     );
 }
+
+/// The clients of new flows among what is told.
+fn opened(told: &[Event]) -> Vec<IpAddr> {
+    let client = |event: &Event| match event {
+        Event::Open { source, .. } => Some(source.ip()),
+        _ => None,
+    };
+    told.iter().filter_map(client).collect()
+}
+
+#[test]
+fn a_crowd_of_new_flows_is_told_in_turns_and_rests_while_others_are_about() {
+    let mut engine = engine();
+    let (crowd, other) = ([10, 9, 0, 1], [127, 0, 0, 1]);
+    for port in 1..=60 {
+        feed(&mut engine, &syn_of(crowd, port));
+    }
+    // Alone it is told without a pause, a turn's worth at a time.
+    let first = opened(&engine.turn());
+    assert!((1..60).contains(&first.len()));
+    assert_eq!(engine.end_turn(), None);
+    for port in 100..=200 {
+        feed(&mut engine, &syn_of(crowd, port));
+    }
+    feed(&mut engine, &syn_of(other, 1));
+    let second = opened(&engine.turn());
+    assert!(second[..2].contains(&IpAddr::from(other)), "{second:?}");
+    assert!(second.len() > 2);
+    assert!(engine.end_turn().is_some());
+    // It rests; who comes now does not wait for that.
+    feed(&mut engine, &syn_of(other, 2));
+    assert_eq!(opened(&engine.turn()), [IpAddr::from(other)]);
+    engine.advance(100);
+    assert!(opened(&engine.turn()).contains(&IpAddr::from(crowd)));
+}
+
+#[test]
+fn a_flow_that_ends_before_its_turn_is_not_told() {
+    let mut engine = engine();
+    let client = [10, 9, 0, 1];
+    for port in 1..=60 {
+        feed(&mut engine, &syn_of(client, port));
+    }
+    for port in 1..=60 {
+        let mut packet = syn(port);
+        let mut segment = packet.split_off(ipv4::HEADER);
+        segment[13] = tcp::RST;
+        let reset = header::build(client.into(), [198, 18, 3, 4].into(), ip::TCP, &segment);
+        feed(&mut engine, &reset);
+    }
+    let told = engine.events();
+    let ended = told
+        .iter()
+        .filter(|event| matches!(event, Event::Close { .. }));
+    assert_eq!(ended.count(), opened(&told).len());
+    assert!(opened(&told).len() < 60);
+}
