@@ -15,6 +15,7 @@ import { ImportDialog } from './features/profiles/import/ImportDialog.tsx';
 import { ProfilesPage } from './features/profiles/ProfilesPage.tsx';
 import { ProvidersPage } from './features/providers/ProvidersPage.tsx';
 import { ProxiesPage } from './features/proxies/ProxiesPage.tsx';
+import { AddRuleDialog } from './features/rules/AddRuleDialog.tsx';
 import { RulesPage } from './features/rules/RulesPage.tsx';
 import { SettingsPage } from './features/settings/SettingsPage.tsx';
 import { HelperTrouble } from './features/trouble/HelperTrouble.tsx';
@@ -57,6 +58,7 @@ export function App() {
       <NoticeList />
       <ImportCatcher />
       <ImportDialog />
+      <AddRuleDialog />
     </div>
   );
 }

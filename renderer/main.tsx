@@ -15,7 +15,9 @@ import { ImportBox } from './stores/import-box.ts';
 import { createLiveStore } from './stores/live-store.ts';
 import { Notices } from './stores/notices.ts';
 import type { Preferences } from './stores/preferences.ts';
+import { isChanged, ProfileEditor } from './stores/profile-editor.ts';
 import { RowTable } from './stores/row-table.ts';
+import { RuleBox } from './stores/rule-box.ts';
 import { SecondClock } from './stores/second-clock.ts';
 import { type Services, ServicesContext } from './stores/services.ts';
 import { TopicStore } from './stores/topic-store.ts';
@@ -39,6 +41,10 @@ watchHelper(services.live, {
     services.notices.warn(translator.t('trouble.helperReturned', { time: formatTime(time, Date.now()) })),
 });
 window.addEventListener('hashchange', () => ui.followLocation());
+// A tab that is closed or loaded anew would take what is not saved with it: the browser asks.
+window.addEventListener('beforeunload', (event) => {
+  if ([...services.profileEditor.store.getState().drafts.values()].some(isChanged)) event.preventDefault();
+});
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no #root');
@@ -99,6 +105,8 @@ function createServices(window: Window): Services {
     }),
     delayTest: new DelayTest(bridge),
     importBox: new ImportBox({ bridge, after, readFile }),
+    profileEditor: new ProfileEditor({ bridge, after, now: shared.now }),
+    ruleBox: new RuleBox(),
     ui: new UiStore(window.localStorage, window.location),
     kept: new Map(),
     notices: new Notices(after),

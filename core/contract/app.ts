@@ -10,7 +10,6 @@ import {
   profilePreviewSchema,
   profileTextsSchema,
   profileTrialSchema,
-  rulePlaces,
 } from './profile-editing.ts';
 import {
   chosenFileSchema,
@@ -31,6 +30,7 @@ import {
   type TopicBatch,
   type TopicName,
 } from './rpc.ts';
+import { rulePlaces } from './rule-places.ts';
 
 export const helperLinkSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('connecting') }),

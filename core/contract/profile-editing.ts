@@ -79,7 +79,3 @@ export const profilePreviewSchema = z.strictObject({
   problems: z.array(configProblemSchema),
 });
 export type ProfilePreview = z.infer<typeof profilePreviewSchema>;
-
-/** Before all other rules, or behind them. */
-export const rulePlaces = ['first', 'last'] as const;
-export type RulePlace = (typeof rulePlaces)[number];

@@ -2,7 +2,7 @@
 import { isMap, isScalar, isSeq, type Node, type YAMLSeq } from 'yaml';
 import { AppError } from '../base/app-error.ts';
 import { type OverrideWay, parseOverrideKey } from '../contract/override-key.ts';
-import type { RulePlace } from '../contract/profile-editing.ts';
+import type { RulePlace } from '../contract/rule-places.ts';
 import { YamlText } from './yaml-text.ts';
 
 /** How a list of its own is called in a text that has none. */

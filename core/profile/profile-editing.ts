@@ -13,9 +13,9 @@ import {
   type ProfilePreview,
   type ProfileTexts,
   type ProfileTrial,
-  type RulePlace,
 } from '../contract/profile-editing.ts';
 import { builtInPolicies } from '../contract/proxy-config.ts';
+import type { RulePlace } from '../contract/rule-places.ts';
 import { diffConfigs } from './config-diff.ts';
 import { FileSource } from './file-source.ts';
 import { diffLines } from './line-diff.ts';

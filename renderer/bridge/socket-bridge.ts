@@ -66,6 +66,10 @@ const patientCalls: readonly AppMethodName[] = [
   'updateProviders',
   'useProfile',
   'reloadProfile',
+  'previewProfile',
+  'saveProfileText',
+  'switchOverride',
+  'addRule',
 ];
 
 export class SocketBridge implements MirageBridge, HomeLink {

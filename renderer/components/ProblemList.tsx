@@ -14,7 +14,13 @@ const tones: Readonly<Record<ProblemFate, ChipTone>> = {
   ignored: 'plain',
 };
 
-export function ProblemList({ problems }: { problems: readonly ConfigProblem[] }) {
+export interface ProblemListProps {
+  problems: readonly ConfigProblem[];
+  /** Leads to where one stands. */
+  onOpen?: (problem: ConfigProblem) => void;
+}
+
+export function ProblemList({ problems, onOpen }: ProblemListProps) {
   const { t } = useTranslation();
   const textOf = useProblemText();
   const told = groupProblems(problems).map((group) => ({
@@ -34,9 +40,7 @@ export function ProblemList({ problems }: { problems: readonly ConfigProblem[] }
             </p>
             <p className="mono faint">
               {problem.code} · {plainText(problem.path, 200)}
-              {problem.line === undefined
-                ? ''
-                : ` ${t('error.position', { line: problem.line, column: problem.column ?? 1 })}`}
+              <Position problem={problem} onOpen={onOpen} />
               {problem.file === undefined ? '' : ` · ${t('profileKeys.inOverride')}`}
             </p>
             {others === 0 ? null : (
@@ -46,6 +50,22 @@ export function ProblemList({ problems }: { problems: readonly ConfigProblem[] }
         </li>
       ))}
     </ul>
+  );
+}
+
+function Position({ problem, onOpen }: { problem: ConfigProblem; onOpen: ProblemListProps['onOpen'] }) {
+  const { t } = useTranslation();
+  const { line, column = 1 } = problem;
+  if (line === undefined) return null;
+  const place = t('error.position', { line, column });
+  if (onOpen === undefined) return <> {place}</>;
+  return (
+    <>
+      {' '}
+      <button type="button" className="link problem-open" onClick={() => onOpen(problem)}>
+        {place}
+      </button>
+    </>
   );
 }
 

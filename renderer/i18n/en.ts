@@ -1,4 +1,6 @@
 /** Everything the window says, in English. The other languages are typed by this one: a missing sentence is a compile error. */
+
+import { enAddRule, enDiff, enEditor } from './en-editor.ts';
 import { enDownload, enImport } from './en-import.ts';
 import { enProfileKeys } from './en-profile-keys.ts';
 import { enProfiles } from './en-profiles.ts';
@@ -546,6 +548,9 @@ export const en = {
     closeResult: 'Close the result',
   },
   profileKeys: enProfileKeys,
+  editor: enEditor,
+  diff: enDiff,
+  addRule: enAddRule,
   profiles: enProfiles,
   import: enImport,
   providers: enProviders,

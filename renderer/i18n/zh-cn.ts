@@ -1,5 +1,6 @@
 /** Everything the window says, in simplified Chinese. */
 import type { Messages } from './messages.ts';
+import { zhCnAddRule, zhCnDiff, zhCnEditor } from './zh-cn-editor.ts';
 import { zhCnDownload, zhCnImport } from './zh-cn-import.ts';
 import { zhCnProfileKeys } from './zh-cn-profile-keys.ts';
 import { zhCnProfiles } from './zh-cn-profiles.ts';
@@ -508,6 +509,9 @@ export const zhCn: Messages = {
     closeResult: '关闭结果',
   },
   profileKeys: zhCnProfileKeys,
+  editor: zhCnEditor,
+  diff: zhCnDiff,
+  addRule: zhCnAddRule,
   profiles: zhCnProfiles,
   import: zhCnImport,
   providers: zhCnProviders,

@@ -11,7 +11,9 @@ import type { EnhancedToggle, ToggleState } from './enhanced-toggle.ts';
 import type { ImportBox } from './import-box.ts';
 import type { LiveState, LiveStore } from './live-store.ts';
 import type { Notices } from './notices.ts';
+import type { ProfileEditor } from './profile-editor.ts';
 import type { RowEntry } from './row-table.ts';
+import type { RuleBox } from './rule-box.ts';
 import type { SecondClock } from './second-clock.ts';
 import type { TopicStore } from './topic-store.ts';
 import type { UiState, UiStore } from './ui-store.ts';
@@ -26,6 +28,8 @@ export interface Services {
   readonly proxies: TopicStore<'proxies', RowEntry<ProxyRow>>;
   readonly delayTest: DelayTest;
   readonly importBox: ImportBox;
+  readonly profileEditor: ProfileEditor;
+  readonly ruleBox: RuleBox;
   readonly dnsLog: TopicStore<'dnsLog', RowEntry<DnsRow>>;
   readonly ui: UiStore;
   /** What pages keep while another one is shown: see `useKept`. */

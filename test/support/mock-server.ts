@@ -7,7 +7,9 @@ import { BrowserServer } from '../../core/app/browser/browser-server.ts';
 import { RendererFiles } from '../../core/app/browser/renderer-files.ts';
 import { systemClock } from '../../core/base/clock.ts';
 import { silentLogger } from '../../core/base/logger.ts';
+import type { MirageBridge } from '../../core/contract/app.ts';
 import { MockBridge, type MockOptions } from './mock-bridge.ts';
+import { withProfilesOf } from './profile-world.ts';
 import { root } from './source-graph.ts';
 
 export interface MockServer {
@@ -16,11 +18,15 @@ export interface MockServer {
   stop(): Promise<void>;
 }
 
-/** Needs dist/renderer. Port 0 is any free one. */
-export async function startMockServer(options: Omit<MockOptions, 'clock'>, port = 0): Promise<MockServer> {
+/** Needs dist/renderer. Port 0 is any free one. `profilesOf`: where profiles come from instead of the mock. */
+export async function startMockServer(
+  { profilesOf, ...options }: Omit<MockOptions, 'clock'> & { readonly profilesOf?: MirageBridge },
+  port = 0,
+): Promise<MockServer> {
   const bridge = new MockBridge({ ...options, clock: systemClock });
   const files = new RendererFiles(path.join(root, 'dist/renderer'));
-  const server = new BrowserServer({ bridge, files, clock: systemClock, logger: silentLogger, port });
+  const shown = profilesOf === undefined ? bridge : withProfilesOf(profilesOf, bridge);
+  const server = new BrowserServer({ bridge: shown, files, clock: systemClock, logger: silentLogger, port });
   await server.start();
   return {
     bridge,

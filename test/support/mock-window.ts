@@ -102,7 +102,9 @@ export async function search(page: Page, text: string): Promise<void> {
 
 /** The rows of data, without the header. */
 export const rowsOf = (grid: Locator) => grid.locator('[role=row][data-key]');
-export const isFocused = (element: Locator) => element.evaluate((it) => it === it.ownerDocument.activeElement);
+/** Also of one in a shadow tree. */
+export const isFocused = (element: Locator) =>
+  element.evaluate((it) => it === (it.getRootNode() as Document | ShadowRoot).activeElement);
 export const shot = (page: Page, name: string) =>
   page.screenshot({ path: path.join(artifacts, `renderer-${name}.png`) });
 

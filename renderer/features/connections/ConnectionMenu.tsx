@@ -17,7 +17,7 @@ export interface ConnectionMenuProps {
 
 export function ConnectionMenu({ entry, close, onDetails }: ConnectionMenuProps) {
   const { t } = useTranslation();
-  const { ui } = useServices();
+  const { ui, ruleBox } = useServices();
   const copy = useCopy();
   const { row } = entry;
   const host = plainText(row.destination.host);
@@ -44,6 +44,9 @@ export function ConnectionMenu({ entry, close, onDetails }: ConnectionMenuProps)
           {t('connections.openMapping')}
         </DropdownMenu.Item>
       )}
+      <DropdownMenu.Item className="menu-item" onSelect={() => ruleBox.openFor(row.destination.host)}>
+        {t('addRule.always', { host })}
+      </DropdownMenu.Item>
       <DropdownMenu.Separator className="menu-line" />
       <DropdownMenu.Item className="menu-item" onSelect={() => copy(host)}>
         {t('connections.copyHost')}

@@ -2,10 +2,13 @@
 import { CircleAlert, Ellipsis, FileText, Link, RotateCw } from 'lucide-react';
 import { DropdownMenu } from 'radix-ui';
 import { useTranslation } from 'react-i18next';
+import { useStore } from 'zustand';
 import type { ProfileEntry, ProfileInfo } from '../../../core/contract/app.ts';
 import { Chip } from '../../components/Chip.tsx';
 import { DownloadProgress } from '../../components/DownloadProgress.tsx';
 import { MenuButton } from '../../components/MenuButton.tsx';
+import { isChanged, keyOf } from '../../stores/profile-editor.ts';
+import { useServices } from '../../stores/services.ts';
 import { plainText } from '../../text/plain-text.ts';
 import { InForce } from '../overview/ProfileRefused.tsx';
 import { SubscriptionUse } from './SubscriptionUse.tsx';
@@ -21,9 +24,11 @@ export interface ProfileCardProps {
   removable: boolean;
   onRename: (entry: ProfileEntry) => void;
   onRemove: (entry: ProfileEntry) => void;
+  /** Shows what its override changes, or a new version would; asks before the override goes. */
+  onAsk: (entry: ProfileEntry, what: 'override' | 'look' | 'removeOverride') => void;
 }
 
-export function ProfileCard({ entry, profile, actions, removable, onRename, onRemove }: ProfileCardProps) {
+export function ProfileCard({ entry, profile, actions, removable, onRename, onRemove, onAsk }: ProfileCardProps) {
   const { t } = useTranslation();
   const name = plainText(entry.name, 100);
   const { source, subscription, updating, active } = entry;
@@ -40,6 +45,11 @@ export function ProfileCard({ entry, profile, actions, removable, onRename, onRe
             <span className="mono">{plainText(source.kind === 'url' ? source.address : source.path, 400)}</span>
           </span>
         </div>
+        {entry.override === undefined ? null : (
+          <Chip tone={entry.override === 'on' ? 'outline' : 'plain'}>
+            {t(`profiles.overrideState.${entry.override}`)}
+          </Chip>
+        )}
         {active ? <StateChip state={state} /> : null}
         {active ? null : (
           <button
@@ -64,6 +74,8 @@ export function ProfileCard({ entry, profile, actions, removable, onRename, onRe
           </button>
         ) : null}
         <MenuButton label={t('profiles.more', { name })} icon={<Ellipsis size={16} aria-hidden="true" />}>
+          <TextItems entry={entry} actions={actions} onAsk={onAsk} />
+          <DropdownMenu.Separator className="menu-line" />
           <DropdownMenu.Item className="menu-item" onSelect={() => onRename(entry)}>
             {t('profiles.renameAsk')}
           </DropdownMenu.Item>
@@ -97,6 +109,47 @@ export function ProfileCard({ entry, profile, actions, removable, onRename, onRe
         </div>
       )}
     </li>
+  );
+}
+
+/** What can be done with its text and its override. */
+function TextItems({ entry, actions, onAsk }: Pick<ProfileCardProps, 'entry' | 'actions' | 'onAsk'>) {
+  const { t } = useTranslation();
+  const { profileEditor } = useServices();
+  const drafts = useStore(profileEditor.store, (state) => state.drafts);
+  const { id, source, override } = entry;
+  const isUnsaved = (part: 'source' | 'override') => {
+    const draft = drafts.get(keyOf({ id, part }));
+    return draft !== undefined && isChanged(draft);
+  };
+  const item = (label: string, onSelect: () => void) => (
+    <DropdownMenu.Item className="menu-item" onSelect={onSelect}>
+      {label}
+    </DropdownMenu.Item>
+  );
+  return (
+    <>
+      {item(
+        t(isUnsaved('source') ? 'profiles.editUnsaved' : source.kind === 'url' ? 'profiles.show' : 'profiles.edit'),
+        () => void profileEditor.open({ id, part: 'source' }),
+      )}
+      {source.kind === 'url' ? item(t('profiles.look'), () => onAsk(entry, 'look')) : null}
+      <DropdownMenu.Separator className="menu-line" />
+      {item(
+        `${t(override === undefined ? 'profiles.addOverride' : 'profiles.editOverride')}${isUnsaved('override') ? ` (${t('editor.unsaved')})` : ''}`,
+        () => void profileEditor.open({ id, part: 'override' }),
+      )}
+      {override === undefined ? null : (
+        <>
+          {item(t('profiles.overrideChanges'), () => onAsk(entry, 'override'))}
+          {item(
+            t(override === 'on' ? 'profiles.overrideOff' : 'profiles.overrideOn'),
+            () => void actions.switchOverride(entry, override === 'off'),
+          )}
+          {item(t('profiles.removeOverride'), () => onAsk(entry, 'removeOverride'))}
+        </>
+      )}
+    </>
   );
 }
 

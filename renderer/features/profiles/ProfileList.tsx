@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import type { AppInfo, ProfileEntry } from '../../../core/contract/app.ts';
 import { ConfirmDialog } from '../../components/ConfirmDialog.tsx';
 import { plainText } from '../../text/plain-text.ts';
+import { LookDialog, OverrideDialog } from './PreviewDialog.tsx';
 import { ProfileCard } from './ProfileCard.tsx';
 import { RenameDialog } from './RenameDialog.tsx';
 import type { ProfileActions } from './use-profile-actions.ts';
@@ -13,6 +14,10 @@ export function ProfileList({ info, actions }: { info: AppInfo; actions: Profile
   const list = useRef<HTMLUListElement>(null);
   const [renaming, setRenaming] = useState<ProfileEntry | undefined>();
   const [removing, setRemoving] = useState<ProfileEntry | undefined>();
+  const [asked, setAsked] = useState<
+    { entry: ProfileEntry; what: 'override' | 'look' | 'removeOverride' } | undefined
+  >();
+  const endAsking = () => setAsked(undefined);
   const name = plainText(removing?.name ?? '', 100);
   const remove = async (entry: ProfileEntry) => {
     await actions.remove(entry);
@@ -30,6 +35,7 @@ export function ProfileList({ info, actions }: { info: AppInfo; actions: Profile
             removable={!entry.active || info.profiles.length === 1}
             onRename={setRenaming}
             onRemove={setRemoving}
+            onAsk={(about, what) => setAsked({ entry: about, what })}
           />
         ))}
       </ul>
@@ -40,6 +46,17 @@ export function ProfileList({ info, actions }: { info: AppInfo; actions: Profile
           onClose={() => setRenaming(undefined)}
         />
       )}
+      {asked?.what === 'look' ? <LookDialog entry={asked.entry} actions={actions} onClose={endAsking} /> : null}
+      {asked?.what === 'override' ? <OverrideDialog entry={asked.entry} onClose={endAsking} /> : null}
+      {asked?.what === 'removeOverride' ? (
+        <ConfirmDialog
+          title={t('profiles.removeOverrideTitle', { name: plainText(asked.entry.name, 100) })}
+          text={t('profiles.removeOverrideText')}
+          confirm={t('profiles.removeOverrideConfirm')}
+          onConfirm={() => void actions.removeOverride(asked.entry)}
+          onClose={endAsking}
+        />
+      ) : null}
       {removing === undefined ? null : (
         <ConfirmDialog
           title={t('profiles.removeTitle', { name })}

@@ -1,6 +1,8 @@
 /** The profiles there are, which one is in use, and what came of it. */
 import { FileText, Plus, RotateCw } from 'lucide-react';
+import { lazy, Suspense } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useStore } from 'zustand';
 import { GridSkeleton } from '../../components/data-grid/GridSkeleton.tsx';
 import { EmptyState } from '../../components/EmptyState.tsx';
 import { PageHeader } from '../../components/PageHeader.tsx';
@@ -12,7 +14,22 @@ import { UpdateAll } from './UpdateAll.tsx';
 import { useProfileActions } from './use-profile-actions.ts';
 import './profiles.css';
 
+/** It brings the table of keys and CodeMirror with it: loaded when the first text is opened. */
+const EditorPage = lazy(async () => ({ default: (await import('./editor/EditorPage.tsx')).EditorPage }));
+
 export function ProfilesPage() {
+  const { profileEditor } = useServices();
+  const info = useLive((state) => state.info);
+  const open = useStore(profileEditor.store, (state) => state.open);
+  if (open === undefined || info === undefined) return <ProfilesHome />;
+  return (
+    <Suspense fallback={<GridSkeleton />}>
+      <EditorPage place={open} info={info} />
+    </Suspense>
+  );
+}
+
+function ProfilesHome() {
   const { t } = useTranslation();
   const info = useLive((state) => state.info);
   const actions = useProfileActions();

@@ -18,6 +18,10 @@ export interface ProfileActions {
   readonly stop: (entry?: ProfileEntry) => void;
   readonly rename: (entry: ProfileEntry, name: string) => Promise<void>;
   readonly remove: (entry: ProfileEntry) => Promise<void>;
+  readonly switchOverride: (entry: ProfileEntry, on: boolean) => Promise<void>;
+  readonly removeOverride: (entry: ProfileEntry) => Promise<void>;
+  /** Takes the version that was looked at. */
+  readonly take: (entry: ProfileEntry, looked: string) => Promise<void>;
 }
 
 export function useProfileActions(): ProfileActions {
@@ -45,10 +49,13 @@ export function useProfileActions(): ProfileActions {
     };
     const short = ({ name }: ProfileEntry) => ({ name: plainText(name, 60) });
     // Several may be under way, and one that is in use brings itself into force: what counts is what came of this one.
-    const update = async (entry?: ProfileEntry) => {
+    const update = async (entry?: ProfileEntry, looked?: string) => {
       const before = new Map(live.getState().info?.profiles.map((each) => [each.id, each.subscription?.updatedAt]));
       try {
-        const { profiles, profile } = await bridge.call('updateProfile', entry === undefined ? {} : { id: entry.id });
+        const { profiles, profile } = await bridge.call('updateProfile', {
+          ...(entry === undefined ? {} : { id: entry.id }),
+          ...(looked === undefined ? {} : { looked }),
+        });
         const some = profiles.filter(({ id, source }) =>
           entry === undefined ? source.kind === 'url' : id === entry.id,
         );
@@ -66,7 +73,24 @@ export function useProfileActions(): ProfileActions {
     };
     return {
       busy,
-      update,
+      update: (entry) => update(entry),
+      take: update,
+      switchOverride: (entry, on) =>
+        carryOut(
+          () => bridge.call('switchOverride', { id: entry.id, on }),
+          () => t(`profiles.overrideTurned.${on ? 'on' : 'off'}`, short(entry)),
+          t('profiles.overrideFailed'),
+        ),
+      removeOverride: (entry) =>
+        carryOut(
+          async () => {
+            const { override } = await bridge.call('getProfileTexts', { id: entry.id });
+            const { id } = entry;
+            return await bridge.call('saveProfileText', { id, part: 'override', text: '', version: override.version });
+          },
+          () => t('profiles.overrideRemoved', short(entry)),
+          t('profiles.overrideFailed'),
+        ),
       stop: (entry) => {
         const what = { what: 'updating', ...(entry === undefined ? {} : { id: entry.id }) } as const;
         void bridge.call('stopProfiles', what).catch(() => undefined);

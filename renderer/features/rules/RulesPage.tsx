@@ -1,5 +1,5 @@
 /** The rules in their order, how often each decided, and what would happen to a destination. */
-import { ListTree } from 'lucide-react';
+import { ListTree, Plus } from 'lucide-react';
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { DataGrid } from '../../components/data-grid/DataGrid.tsx';
@@ -8,7 +8,7 @@ import { entriesOf, useListRows } from '../../components/data-grid/use-list-rows
 import { ErrorCard } from '../../components/ErrorCard.tsx';
 import { TablePage } from '../../components/TablePage.tsx';
 import { rowOf } from '../../stores/row-table.ts';
-import { useUi } from '../../stores/services.ts';
+import { useServices, useUi } from '../../stores/services.ts';
 import { useKept } from '../../stores/use-kept.ts';
 import { compileFilter } from '../../text/filter.ts';
 import { RuleMenu } from './RuleMenu.tsx';
@@ -23,6 +23,7 @@ const saved = { record: ruleRecord, whole: rowOf<PlacedRule> };
 
 export function RulesPage() {
   const { t } = useTranslation();
+  const { ruleBox } = useServices();
   const { rules, lines, error, switchRule } = useRules();
   const [active, setActive] = useKept<string | undefined>('rules.active', undefined);
   const search = useUi((state) => state.searches.rules ?? '');
@@ -42,6 +43,12 @@ export function RulesPage() {
       grid={grid}
       table={table}
       saved={saved}
+      actions={
+        <button type="button" className="button" onClick={() => ruleBox.open({ type: 'DOMAIN-SUFFIX', payload: '' })}>
+          <Plus size={14} aria-hidden="true" />
+          {t('addRule.open')}
+        </button>
+      }
       empty={{
         icon: <ListTree size={28} aria-hidden="true" />,
         title: t('rules.emptyTitle'),
