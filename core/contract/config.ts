@@ -54,6 +54,8 @@ export const groupSchema = z.strictObject({
   members: z.array(text).max(20_000),
   /** Absent: at the usual address, when somebody asks. */
   test: groupTestSchema.optional(),
+  /** Of select: the member in use before a person chooses; absent: the first. */
+  initial: text.optional(),
   /** Of load-balance. */
   strategy: z.enum(balanceStrategies).optional(),
   /** Whether UDP is carried, where the member can. */

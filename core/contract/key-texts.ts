@@ -102,6 +102,8 @@ export const keyTexts = {
   'proxy-groups[].lazy': 'Whether it is tested only while it is used.',
   'proxy-groups[].expected-status': 'Status codes by which a test has succeeded.',
   'proxy-groups[].strategy': 'How load is spread.',
+  'proxy-groups[].default-selected': 'The member in use before a person chooses.',
+  'proxy-groups[].empty-fallback': 'Where it leads while nothing is left of it.',
   'proxy-groups[].disable-udp': 'Whether UDP goes on to the rules below.',
   'proxy-groups[].hidden': 'Leaves it out of the list that people see.',
   'proxy-groups[].icon': 'A picture for the window.',

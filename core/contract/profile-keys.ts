@@ -138,6 +138,8 @@ const readKeys: readonly ProfileKey[] = [
     'round-robin',
     { only: 'load-balance' },
   ),
+  key('proxy-groups[].default-selected', text(), 'the first', 'DIRECT', { only: 'select' }),
+  key('proxy-groups[].empty-fallback', text(), 'refused', 'DIRECT'),
   key('proxy-groups[].disable-udp', flag, 'false', 'true'),
   key('proxy-groups[].hidden', flag, 'false', 'true'),
   key('proxy-groups[].icon', text(), 'none', 'https://icon.example/a.png'),

@@ -137,6 +137,7 @@ export const profileNotes = {
     certificate: 'NOTE_NO_TLS',
     'private-key': 'NOTE_NO_TLS',
     'client-fingerprint': 'NOTE_OWN_HELLO',
+    alpn: 'NOTE_NO_ALPN',
     smux: 'NOTE_OWN_CONNECTION',
     'udp-over-tcp': 'NOTE_UDP_AS_UDP',
     'udp-over-tcp-version': 'NOTE_UDP_AS_UDP',
@@ -144,11 +145,13 @@ export const profileNotes = {
   },
   'proxy-groups[]': {
     'benchmark-*': 'NOTE_OTHER_CLIENT',
+    'hash-key': 'NOTE_HASH_KEY',
     'max-failed-times': 'NOTE_FAILED_TIMES',
     'interface-name': 'NOTE_INTERFACE',
     'routing-mark': 'NOTE_MARK',
   },
   'proxy-providers.*': {
+    'override-expr': 'NOTE_EXPRESSIONS',
     'path-in-bundle': 'NOTE_OTHER_CLIENT',
   },
   'rule-providers.*': {
@@ -171,6 +174,9 @@ export const noteFates: Readonly<Record<NoteCode, KeyFate>> = {
   NOTE_INTERFACE: 'ignored',
   NOTE_MARK: 'ignored',
   NOTE_DELAY: 'ignored',
+  NOTE_HASH_KEY: 'later',
+  NOTE_NO_ALPN: 'ignored',
+  NOTE_EXPRESSIONS: 'later',
   NOTE_FAILED_TIMES: 'ignored',
   NOTE_CONCURRENT: 'ignored',
   NOTE_PROCESS: 'ignored',

@@ -76,7 +76,9 @@ export function readGroups(
     places.set(group.name, group.at);
     providers.set(group.name, used);
     const test = used.flatMap((name) => known.tests?.get(name) ?? [])[0];
-    return { ...readSettings(group, test), members: membersOf(wishes, known) };
+    const members = membersOf(wishes, known);
+    const instead = readFallback(group, kinds, names);
+    return { ...readSettings(group, test), members: members.length === 0 ? instead : members };
   });
   return { groups: withoutCycles(groups, places), providers };
 }
@@ -128,6 +130,16 @@ function readWishes(
   };
 }
 
+/** What a group leads to while nothing is left of it (`empty-fallback`): without one it refuses. */
+function readFallback({ map, name }: WrittenGroup, kinds: ReadonlyMap<string, string>, names: PolicyNames): string[] {
+  const value = map.take('empty-fallback');
+  const policy = value?.exactText();
+  if (value === undefined || policy === undefined || policy === '') return [];
+  if (kinds.has(policy) || names.builtInKind(policy) !== undefined) return [policy];
+  value.strict.leftOut('GROUP_MEMBER', { group: clip(name), member: clip(policy) });
+  return [];
+}
+
 /** One that cannot be understood takes nothing: without it the group would lead elsewhere. */
 function readFilters(value: YamlValue | undefined, budget: SearchBudget): readonly NameFilter[] {
   const text = value?.text();
@@ -144,11 +156,13 @@ function readSettings(
 ): Omit<GroupConfig, 'members'> {
   const strategy = map.take('strategy')?.choice(balanceStrategies);
   const icon = map.take('icon')?.text();
+  const initial = map.take('default-selected')?.exactText();
   const settings: Omit<GroupConfig, 'members'> = {
     name,
     type,
     test: readTest(map, type, ofProvider),
     ...(type === 'load-balance' ? { strategy: strategy ?? 'consistent-hashing' } : {}),
+    ...(type !== 'select' || initial === undefined || initial === '' ? {} : { initial: initial.slice(0, 255) }),
     udp: map.take('disable-udp')?.boolean() !== true,
     hidden: map.take('hidden')?.boolean() === true,
     ...(icon === undefined || icon === '' || icon.length > 2048 ? {} : { icon }),

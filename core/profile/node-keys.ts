@@ -24,7 +24,10 @@ export function readDialerProxy(
   name: string,
   places: DialerPlaces,
 ): { readonly dialerProxy?: string } | 'unspoken' {
-  const value = map.take('dialer-proxy');
+  const own = map.take('dialer-proxy');
+  // Surge's word for it: without it the server would be reached another way.
+  const other = map.take('underlying-proxy');
+  const value = own ?? other;
   if (value === undefined || value.isNothing) return {};
   const dialerProxy = value.exactText();
   if (dialerProxy === undefined) return 'unspoken';

@@ -133,7 +133,8 @@ function withoutMark(text: string): string {
 
 function readProfile(root: YamlValue, contents: ProviderSource, found: Findings, trust: Trust): Config | undefined {
   if (root.isNothing) {
-    root.error('PROFILE_EMPTY', {}, 'PROFILE_KEYS');
+    // Clash takes one, and everything goes DIRECT: nobody means that.
+    root.error(root.source.text.includes('#') ? 'PROFILE_COMMENTS' : 'PROFILE_EMPTY', {}, 'PROFILE_KEYS');
     return undefined;
   }
   const map = root.isMap ? YamlMap.of(root) : root.wrongType('PROFILE_KEYS', 'error');

@@ -103,6 +103,8 @@ export const zhCnKeys: Readonly<Record<KeyTextPath, string>> = {
   'proxy-groups[].lazy': '是否只在使用时测试。',
   'proxy-groups[].expected-status': '算测试成功的状态码。',
   'proxy-groups[].strategy': '如何分配负载。',
+  'proxy-groups[].default-selected': '用户选择之前使用的成员。',
+  'proxy-groups[].empty-fallback': '没有任何成员时使用的策略。',
   'proxy-groups[].disable-udp': 'UDP 是否交给后面的规则。',
   'proxy-groups[].hidden': '不在列表中显示。',
   'proxy-groups[].icon': '窗口中的图标。',

@@ -85,3 +85,12 @@ test('of circles of very many nodes only some are searched for', () => {
   expect(told).toBeGreaterThan(100);
   expect(told).toBeLessThan(500);
 });
+
+test("Surge's word for it means the same, and gives way to Clash's", () => {
+  const other = (name: string, keys: string) => node(name, '').replace(/\}$/, `, ${keys}}`);
+  const { proxies, problems } = load(
+    `proxies:\n${node('a', '')}\n${other('b', 'underlying-proxy: a')}\n${other('c', 'underlying-proxy: b, dialer-proxy: a')}`,
+  );
+  expect(proxies).toEqual(['a socks5', 'b < a', 'c < a']);
+  expect(problems).toEqual([]);
+});

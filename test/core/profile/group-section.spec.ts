@@ -189,3 +189,31 @@ test('rules and nameservers may name groups', () => {
   expect(config?.rules[0]?.policy).toBe('g');
   expect(config?.dns.nameserver[0]).toMatchObject({ via: 'g' });
 });
+
+test('the member before a choice, and what takes the place of nobody', () => {
+  const { config, problems } = load(`
+  - {name: a, type: select, proxies: [zHK, DIRECT], default-selected: DIRECT}
+  - {name: b, type: url-test, proxies: [zHK, DIRECT], default-selected: DIRECT}
+  - {name: c, type: select, include-all: true, filter: nothing, empty-fallback: DIRECT}
+  - {name: d, type: select, proxies: [zHK], empty-fallback: DIRECT}
+  - {name: e, type: select, include-all: true, filter: nothing, empty-fallback: a}
+  - {name: f, type: select, include-all: true, filter: nothing, empty-fallback: gone}
+  - {name: g, type: select, include-all: true, filter: nothing, empty-fallback: g}`);
+  expect(config.groups.map(({ initial }) => initial)).toEqual([
+    'DIRECT',
+    ...Array.from({ length: 6 }, () => undefined),
+  ]);
+  expect(config.groups.map(({ members }) => members.join(' '))).toEqual([
+    'zHK DIRECT',
+    'zHK DIRECT',
+    'DIRECT',
+    'zHK',
+    'a',
+    '',
+    '',
+  ]);
+  expect(problems).toEqual([
+    'left-out proxy-groups[5].empty-fallback GROUP_MEMBER',
+    'left-out proxy-groups[6].name GROUP_CYCLE',
+  ]);
+});

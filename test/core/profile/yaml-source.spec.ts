@@ -31,7 +31,8 @@ describe('broken YAML', () => {
 
   test.each([
     ['', '1:1 error - PROFILE_EMPTY'],
-    ['# nothing\n', '1:1 error - PROFILE_EMPTY'],
+    ['# nothing\n', '1:1 error - PROFILE_COMMENTS'],
+    ['\n  # mixed-port: 1\n---\n# x', '3:4 error - PROFILE_COMMENTS'],
     ['just text', '1:1 error - FOUND_TEXT'],
     ['- a\n- b', '1:1 error - FOUND_LIST'],
     ['<html>404</html>', '1:1 error - TEXT_IS_PAGE'],
