@@ -164,7 +164,7 @@ export type EngineEvent =
 
 /**
  * What is spoken over the socket: a handshake with a proxy, which is over before the flow's first byte and leads on to its target (the
- * flow's, or the next proxy), or a layer that stays: TLS, Shadowsocks.
+ * flow's, or the next proxy), ora layer that stays: TLS, Shadowsocks, Trojan.
  */
 export type Layer =
   /** `targetHost` (name or address) and `targetPort` are what it is asked for; for UDP by UDP ASSOCIATE. */
@@ -182,6 +182,8 @@ export type Layer =
       fingerprint?: Uint8Array;
       certificate?: string;
       key?: string;
+      /** Protocols that are offered (RFC 7301), the best first. */
+      alpn?: string[];
     }
   /**
    * Shadowsocks (SIP004, SIP022), which stays as well and says nothing before the flow's first bytes, or 10 ms. `key` and
@@ -194,7 +196,9 @@ export type Layer =
       identities: Uint8Array[];
       targetHost: string;
       targetPort: number;
-    };
+    }
+  /** Trojan, likewise; spoken in TLS. `key`: SHA-224 of the password in hexadecimal digits. */
+  | { protocol: 'trojan'; key: string; targetHost: string; targetPort: number };
 
 export type Verdict =
   /**
@@ -308,7 +312,11 @@ export interface StreamPlan {
   port: number;
   layers: Layer[];
   timeoutMs: number;
-  /** The last layer, SOCKS5, is asked for a UDP relay instead of a connection. */
+  /**
+   * For datagrams by the last layer: SOCKS5 is asked for a UDP relay, and the stream is its control connection. Of Trojan and (as the
+   * only layer) Shadowsocks the stream carries the datagrams both ways, framed as Trojan does: address as of SOCKS5, length (16 bits,
+   * big-endian), CR LF, payload.
+   */
   associate: boolean;
 }
 

@@ -218,5 +218,6 @@ export const noteFates: Readonly<Record<NoteCode, KeyFate>> = {
   NOTE_SNIFF_BARE: 'ignored',
   NOTE_SNIFF_USED: 'ignored',
   NOTE_OWN_HELLO: 'ignored',
+  NOTE_ALWAYS_TLS: 'ignored',
   NOTE_UDP_AS_UDP: 'differently',
 };

@@ -19,6 +19,8 @@ export const tlsSchema = z.strictObject({
   /** PEM of our own certificate and its key. */
   certificate: pem.optional(),
   key: pem.optional(),
+  /** Protocols that are offered (RFC 7301), the best first. */
+  alpn: z.array(text).max(16).optional(),
 });
 export type TlsConfig = z.infer<typeof tlsSchema>;
 
@@ -90,6 +92,17 @@ export const shadowsocksProxySchema = z.strictObject({
   udp: z.boolean(),
   ...throughAnother,
 });
+export const trojanProxySchema = z.strictObject({
+  type: z.literal('trojan'),
+  name: text,
+  server: text,
+  port,
+  password: secret,
+  /** Whether UDP may go through it. */
+  udp: z.boolean(),
+  tls: tlsSchema,
+  ...throughAnother,
+});
 export const directProxySchema = z.strictObject({ type: z.literal('direct'), name: text });
 export const rejectProxySchema = z.strictObject({ type: z.literal('reject'), name: text, drop: z.boolean() });
 
@@ -117,6 +130,7 @@ export const proxySchema = z.discriminatedUnion('type', [
   socks5ProxySchema,
   httpProxySchema,
   shadowsocksProxySchema,
+  trojanProxySchema,
   directProxySchema,
   rejectProxySchema,
   unspokenProxySchema,
@@ -124,4 +138,5 @@ export const proxySchema = z.discriminatedUnion('type', [
 export type ProxyConfig = z.infer<typeof proxySchema>;
 export type Socks5ProxyConfig = z.infer<typeof socks5ProxySchema>;
 export type HttpProxyConfig = z.infer<typeof httpProxySchema>;
+export type TrojanProxyConfig = z.infer<typeof trojanProxySchema>;
 export type ShadowsocksProxyConfig = z.infer<typeof shadowsocksProxySchema>;

@@ -47,11 +47,17 @@ export interface ShadowsocksLayer extends Leading {
   readonly identities: readonly Uint8Array[];
 }
 
+/** Trojan, in the TLS before it. `key`: SHA-224 of the password in hexadecimal digits, a secret. */
+export interface TrojanLayer extends Leading {
+  readonly protocol: 'trojan';
+  readonly key: string;
+}
+
 /**
  * What is spoken over the socket. A handshake (SOCKS5, HTTP CONNECT) is over before the flow's first byte: after it the bytes go
  * as they are.
  */
-export type Layer = Socks5Layer | HttpConnectLayer | TlsLayer | ShadowsocksLayer;
+export type Layer = Socks5Layer | HttpConnectLayer | TlsLayer | ShadowsocksLayer | TrojanLayer;
 
 /** A dial that the data plane can do itself, without a byte entering JavaScript. */
 export interface DialPlan {

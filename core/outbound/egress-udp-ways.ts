@@ -1,4 +1,4 @@
-/** The ways of datagrams that do not pass the data plane: a socket towards the targets, or a SOCKS5 proxy's relay. */
+/** The ways of datagrams that do not pass the data plane: a socket towards the targets, a SOCKS5 proxy's relay, or a node. */
 import type dgram from 'node:dgram';
 import { type Ip, ipFamily, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
@@ -6,9 +6,13 @@ import { GradualReview } from '../base/gradual-review.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import type { DialPlan } from '../flow/dial-plan.ts';
 import type { UdpWay, UdpWayHandlers, UdpWays } from '../flow/udp-way.ts';
+import { DatagramFrames, encodeDatagramFrame } from '../net/datagram-frames.ts';
 import { encodeSocksDatagram, parseSocksDatagram } from '../net/socks5-udp.ts';
 import type { Egress } from './egress.ts';
 import { udpRelayAddress } from './udp-relay-address.ts';
+
+/** Bytes that a node's stream has not taken; beyond, datagrams are lost. */
+const maxUnsent = 256 * 1024;
 
 /** How a way leaves, and did when it was opened. */
 interface Peer {
@@ -49,6 +53,8 @@ export class EgressUdpWays implements UdpWays {
     const last = dial.layers.at(-1);
     if (last === undefined) return this.#openDirect(dial, handlers);
     if (last.protocol === 'socks5') return await this.#openRelay(dial, handlers, signal);
+    if (last.protocol === 'shadowsocks' || last.protocol === 'trojan')
+      return await this.#openFrames(dial, handlers, signal);
     throw new AppError('DIAL_PROXY_FAILED', 'the proxy carries no datagrams');
   }
 
@@ -116,6 +122,30 @@ export class EgressUdpWays implements UdpWays {
     });
     return {
       send: (peerOfData, data) => send(socket, encodeSocksDatagram({ peer: peerOfData, data }), relay.port, relay.host),
+      close,
+    };
+  }
+
+  /** The data plane speaks with the node; the datagrams come and go in a stream. */
+  async #openFrames(dial: DialPlan, handlers: UdpWayHandlers, signal: AbortSignal): Promise<UdpWay> {
+    const { control, proxy } = await this.#egress.associate(dial, signal);
+    const frames = new DatagramFrames();
+    const close = this.#watch({ address: proxy, port: dial.port }, handlers, () => control.destroy());
+    control.on('data', (bytes) => {
+      const datagrams = frames.take(bytes);
+      if (datagrams === undefined) control.destroy();
+      for (const { peer, data } of datagrams ?? []) handlers.onDatagram(peer, data);
+    });
+    control.on('end', close);
+    control.once('close', () => {
+      close();
+      handlers.onEnd('reset-by-remote');
+    });
+    return {
+      send: (peer, data) => {
+        if (control.writableLength < maxUnsent && !control.destroyed)
+          control.write(encodeDatagramFrame({ peer, data }));
+      },
       close,
     };
   }

@@ -14,6 +14,7 @@ export type NativeLayer =
       fingerprint?: Uint8Array;
       certificate?: string;
       key?: string;
+      alpn?: string[];
     }
   | {
       protocol: 'shadowsocks';
@@ -22,7 +23,8 @@ export type NativeLayer =
       identities: Uint8Array[];
       targetHost: string;
       targetPort: number;
-    };
+    }
+  | { protocol: 'trojan'; key: string; targetHost: string; targetPort: number };
 
 export function nativeLayer(layer: Layer): NativeLayer {
   switch (layer.protocol) {
@@ -34,18 +36,23 @@ export function nativeLayer(layer: Layer): NativeLayer {
     case 'http-connect':
       return { protocol: layer.protocol, request: encodeConnectRequest(layer.target, layer) };
     case 'tls': {
-      const { protocol, serverName, fingerprint, insecure = false, certificate, key } = layer;
+      const { protocol, serverName, fingerprint, insecure = false, certificate, key, alpn } = layer;
       return {
         protocol,
         serverName,
         insecure,
         ...(fingerprint === undefined ? {} : { fingerprint: Buffer.from(fingerprint, 'hex') }),
+        ...(alpn === undefined ? {} : { alpn: [...alpn] }),
         ...(certificate === undefined || key === undefined ? {} : { certificate, key }),
       };
     }
     case 'shadowsocks': {
       const { protocol, method, key, identities, target } = layer;
       return { protocol, method, key, identities: [...identities], targetHost: target.host, targetPort: target.port };
+    }
+    case 'trojan': {
+      const { protocol, key, target } = layer;
+      return { protocol, key, targetHost: target.host, targetPort: target.port };
     }
     default:
       return unreachable(layer);

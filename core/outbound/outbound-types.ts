@@ -14,6 +14,7 @@ import { RefusingOutbound } from './refusing.ts';
 import { RejectOutbound } from './reject.ts';
 import { shadowsocksLink } from './shadowsocks-link.ts';
 import { socks5Link } from './socks5-link.ts';
+import { trojanLink } from './trojan-link.ts';
 
 export interface OutboundServices {
   readonly egress: Egress;
@@ -53,6 +54,7 @@ const outboundTypes: { readonly [T in TypeName]: OutboundType<T> } = {
   socks5: proxied(socks5Link),
   http: proxied(httpLink),
   ss: proxied(shadowsocksLink),
+  trojan: proxied(trojanLink),
   direct: {
     serversOf: () => [],
     create: ({ name }, services) => new DirectOutbound(name, services),

@@ -22,7 +22,7 @@ export class ProxyOutbound implements Outbound {
     this.#server = new ProxyServer(links[0].server, services);
   }
 
-  /** The relay of a SOCKS5 proxy is spoken to from here: behind another proxy its datagrams would go around that one. */
+  /** Where datagrams go is spoken to from here: behind another proxy they would go around that one. */
   get carriesUdp(): boolean {
     return this.links.length === 1 && this.links[0].carriesUdp;
   }

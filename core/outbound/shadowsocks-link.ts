@@ -4,14 +4,14 @@ import type { ShadowsocksProxyConfig } from '../contract/proxy-config.ts';
 import { shadowsocksKeys } from '../net/shadowsocks-keys.ts';
 import { type ChainLink, shortTarget } from './chain-link.ts';
 
-export function shadowsocksLink({ name, server, port, cipher, password }: ShadowsocksProxyConfig): ChainLink {
+export function shadowsocksLink({ name, server, port, cipher, password, udp }: ShadowsocksProxyConfig): ChainLink {
   const keys = shadowsocksKeys(cipher, password);
   if (keys === undefined) throw new AppError('CONFIG_INVALID', `the password of "${name}" is not a key of its cipher`);
   const { key, identities } = keys;
   return {
     node: name,
     server: { host: server, port },
-    carriesUdp: false,
+    carriesUdp: udp,
     layersTo: (to) => [
       { protocol: 'shadowsocks', node: name, method: cipher, key, identities, target: shortTarget(to) },
     ],

@@ -17,6 +17,7 @@ import { type DialerPlaces, readDialerProxy, readPlace, readSecret } from './nod
 import type { PolicyNames } from './policy-names.ts';
 import { readShadowsocks } from './shadowsocks-section.ts';
 import { readTls } from './tls-keys.ts';
+import { readTrojan } from './trojan-section.ts';
 import { YamlMap } from './yaml-map.ts';
 import type { YamlValue } from './yaml-value.ts';
 
@@ -34,14 +35,13 @@ const laterTypes: readonly string[] = [
   'ssr',
   'sudoku',
   'tailscale',
-  'trojan',
   'trusttunnel',
   'tuic',
   'vless',
   'vmess',
   'wireguard',
 ];
-const types: readonly string[] = ['socks5', 'http', 'ss', 'direct', 'reject', 'reject-drop'];
+const types: readonly string[] = ['socks5', 'http', 'ss', 'trojan', 'direct', 'reject', 'reject-drop'];
 const expectedType = { code: 'PROXY_TYPES', values: { types: types.join(', ') } } as const;
 
 const maxProxies = 10_000;
@@ -92,6 +92,8 @@ function readProxy(map: YamlMap, name: string, places: DialerPlaces): ProxyConfi
       return readHttp(map, name, places);
     case 'ss':
       return readShadowsocks(map, name, places);
+    case 'trojan':
+      return readTrojan(map, name, places);
     case 'direct': {
       const udp = map.take('udp');
       if (udp?.boolean() === false) udp.warning('PROXY_DIRECT_UDP');

@@ -7,6 +7,7 @@ use crate::handshake::{End, Handshake};
 use crate::layer::outside::SYSTEM;
 use crate::layer::shadowsocks::ShadowsocksLayer;
 use crate::layer::tls::TlsLayer;
+use crate::layer::trojan::TrojanLayer;
 use crate::layer::{Broken, Layer, Stack};
 use crate::socks5::{Command, Target};
 use crate::sys::{self, socket};
@@ -145,6 +146,10 @@ impl Chain {
             }
             Planned::Shadowsocks(node) => {
                 let layer = ShadowsocksLayer::new(node, SYSTEM);
+                return self.push(index, Ok(Box::new(layer)));
+            }
+            Planned::Trojan(node) => {
+                let layer = TrojanLayer::new(&node, command);
                 return self.push(index, Ok(Box::new(layer)));
             }
         };

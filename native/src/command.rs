@@ -2,9 +2,11 @@
 
 use crate::layer::shadowsocks::Shadowsocks;
 use crate::layer::tls::Tls;
+use crate::layer::trojan::Trojan;
 use crate::options::{Hijack, Hop};
 use crate::prefix::Prefix;
 use crate::socks5::{Credentials, Target};
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 /// See `Verdict` in index.d.ts.
 pub enum Verdict {
@@ -40,6 +42,21 @@ pub enum Layer {
     /// Those that stay for the flow's life.
     Tls(Tls),
     Shadowsocks(Shadowsocks),
+    Trojan(Trojan),
+}
+
+impl Layer {
+    /// Takes out where it leads: what is left is the same for all that leads by it. `None` if it cannot carry datagrams.
+    pub fn take_target(&mut self) -> Option<Target> {
+        let target = match self {
+            Layer::Socks5(Socks5 { target, .. })
+            | Layer::Shadowsocks(Shadowsocks { target, .. })
+            | Layer::Trojan(Trojan { target, .. }) => target,
+            Layer::HttpConnect(_) | Layer::Tls(_) => return None,
+        };
+        let nowhere = Target::Address(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0).into());
+        Some(std::mem::replace(target, nowhere))
+    }
 }
 
 /// What a SOCKS5 proxy is told.

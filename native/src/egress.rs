@@ -66,6 +66,18 @@ pub fn connect_udp(hop: &Hop, port: u16, mark: u32) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
+/// The same towards the first hop to which there is a way, and that hop.
+pub fn connect_first_udp(hops: &[Hop], port: u16, mark: u32) -> io::Result<(OwnedFd, &Hop)> {
+    let mut failure = io::Error::from_raw_os_error(libc::EDESTADDRREQ);
+    for hop in hops {
+        match connect_udp(hop, port, mark) {
+            Ok(socket) => return Ok((socket, hop)),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
 /// The address of this machine from which datagrams to the hop leave.
 pub fn source_towards(hop: &Hop, port: u16, sender: Sender) -> io::Result<IpAddr> {
     let address = hop.socket_address(port);

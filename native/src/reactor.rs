@@ -1,8 +1,11 @@
 //! Opens streams for JavaScript on one thread of its own, started when first needed: the same dials as those of flows, with a
 //! descriptor as the client's end. Where layers stay between, that is one end of a pair, and the thread carries the bytes.
 
+mod ferry;
+
 use crate::command::DialPlan;
 use crate::event::{DialFault, Failure};
+use crate::layer::datagram::datagrams_of;
 use crate::options::Sender;
 use crate::outbound::{Opened, Outbound, Progress};
 use crate::pipe_pool::PipePool;
@@ -14,6 +17,7 @@ use crate::sys::epoll::{Epoll, Events, READABLE, STREAM_EDGES, Waker};
 use crate::sys::process::{block_signals, monotonic_ms};
 use crate::sys::socket;
 use crate::timers::Timers;
+use ferry::Ferry;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -37,6 +41,7 @@ pub type Done = Box<dyn FnOnce(Result<Stream, DialFault>) + Send>;
 enum Job {
     Dial { outbound: Outbound, done: Done },
     Relay(Relay),
+    Ferry(Box<Ferry>),
 }
 
 /// Where jobs wait for the thread.
@@ -52,9 +57,20 @@ const WAKER_TOKEN: u64 = u64::MAX;
 /// Which end of a relay an event is of; the rest of a token is a key (56 bits).
 const CLIENT_BIT: u64 = 1 << 56;
 
-/// Dials by a plan; with `associate`, for the UDP relay of a SOCKS5 proxy, the last layer of the plan.
+/// Dials by a plan; with `associate`, for datagrams by the last layer of the plan: the UDP relay of a SOCKS5 proxy, or a stream in
+/// which they are framed (`Framing`).
 pub fn open_stream(plan: DialPlan, associate: bool, mark: u32, done: Done) {
     let now = monotonic_ms();
+    if let ([only], true) = (&plan.layers[..], associate)
+        && let Some(datagrams) = datagrams_of(only)
+    {
+        let opened = Ferry::open(&plan, datagrams, mark).and_then(ferry);
+        let fault = |error: io::Error| {
+            let errno = error.raw_os_error().unwrap_or(libc::EIO);
+            DialFault::plain(Failure::of(errno, true), error.to_string())
+        };
+        return done(opened.map_err(fault));
+    }
     let outbound = if associate {
         Outbound::associate(plan, mark, now)
     } else {
@@ -67,6 +83,20 @@ pub fn open_stream(plan: DialPlan, associate: bool, mark: u32, done: Done) {
         }
         Err(error) => done(Err(DialFault::plain(Failure::Io, error.to_string()))),
     }
+}
+
+/// Gives a ferry to the thread.
+fn ferry((ferry, far, peer): (Ferry, OwnedFd, SocketAddr)) -> io::Result<Stream> {
+    let local = socket::local_address(ferry.socket())?.ip();
+    let inbox = inbox()?;
+    lock(&inbox.jobs).push(Job::Ferry(Box::new(ferry)));
+    inbox.waker.wake();
+    Ok(Stream {
+        fd: far,
+        peer,
+        local,
+        bound: None,
+    })
 }
 
 fn inbox() -> io::Result<Arc<Inbox>> {
@@ -126,7 +156,7 @@ fn run(inbox: &Inbox) {
                 inbox.waker.clear();
                 for job in std::mem::take(&mut *lock(&inbox.jobs)) {
                     let key = streams.jobs.insert(job);
-                    streams.drive(key, now);
+                    streams.begin(key, now);
                 }
                 continue;
             }
@@ -160,7 +190,22 @@ impl Streams {
                 let outcome = relay.on_ready(side, bits, &mut self.pipes, &mut self.buffer);
                 self.on_outcome(key, outcome);
             }
+            Some(Job::Ferry(_)) => self.pump(key),
             None => {}
+        }
+    }
+
+    fn begin(&mut self, key: Key, now: u64) {
+        let Some(Job::Ferry(ferry)) = self.jobs.get(key) else {
+            return self.drive(key, now);
+        };
+        let near = key.pack() | CLIENT_BIT;
+        let watched = self.epoll.add(ferry.near(), near, STREAM_EDGES);
+        let watched =
+            watched.and_then(|()| self.epoll.add(ferry.socket(), key.pack(), STREAM_EDGES));
+        match watched {
+            Ok(()) => self.pump(key),
+            Err(_) => drop(self.jobs.remove(key)),
         }
     }
 
@@ -243,6 +288,15 @@ impl Streams {
     }
 
     fn pump(&mut self, key: Key) {
+        if let Some(Job::Ferry(ferry)) = self.jobs.get_mut(key) {
+            match ferry.pump() {
+                Ok(false) => {}
+                Ok(true) if self.busy.contains(&key) => {}
+                Ok(true) => self.busy.push(key),
+                Err(_) => drop(self.jobs.remove(key)),
+            }
+            return;
+        }
         if let Some(Job::Relay(relay)) = self.jobs.get_mut(key) {
             let outcome = relay.pump_both(&mut self.pipes, &mut self.buffer);
             self.on_outcome(key, outcome);

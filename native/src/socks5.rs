@@ -239,14 +239,7 @@ pub fn parse_address(bytes: &[u8]) -> Option<(Target, usize)> {
     Some((target, 1 + port_at + 2))
 }
 
-/// The header in front of every datagram through a UDP association (RFC 1928, 7).
-pub fn datagram_header(target: &Target) -> Vec<u8> {
-    let mut header = vec![0, 0, 0];
-    write_address(&mut header, target);
-    header
-}
-
-/// Sender and payload of a datagram from the association; `None` if it is a fragment or malformed.
+/// Sender and payload of a datagram from a UDP association (RFC 1928, 7); `None` if it is a fragment or malformed.
 pub fn parse_datagram(datagram: &[u8]) -> Option<(Target, &[u8])> {
     let fragment = *datagram.get(2)?;
     let (from, length) = parse_address(datagram.get(3..)?)?;

@@ -31,6 +31,7 @@ mod udp_outlet;
 mod udp_receive;
 mod udp_send;
 mod udp_share;
+mod udp_stream;
 mod udp_verdict;
 mod udp_way;
 

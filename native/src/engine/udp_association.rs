@@ -1,19 +1,22 @@
-//! Associations with SOCKS5 proxies (RFC 1928, 7): one carries all destinations whose answers can be told apart.
+//! Associations with proxies, as of SOCKS5 (RFC 1928, 7): one carries all destinations whose answers can be told apart.
 
-use crate::command::{DialPlan, Layer, Rejection, Socks5};
+use crate::command::{DialPlan, Layer, Rejection};
 use crate::egress;
 use crate::engine::core::Core;
 use crate::engine::flow::{FlowRef, Token};
+use crate::engine::owner::Owner;
 use crate::engine::udp::UdpFlows;
 use crate::engine::udp_control::Control;
 use crate::engine::udp_flow::{Far, Phase};
 use crate::engine::udp_outlet::{Outlet, OutletState, Targets, Way};
+use crate::engine::udp_stream::DatagramStream;
 use crate::event::{DialFault, Failure, Reason};
+use crate::layer::datagram::{Socks5Datagrams, datagrams_of};
 use crate::options::Hop;
 use crate::outbound::{Opened, Outbound, Progress};
 use crate::slab::Key;
 use crate::socks5::relay_address::relay_address;
-use crate::socks5::{Target, datagram_header};
+use crate::socks5::{Target, write_address};
 use crate::sys::epoll::STREAM_EDGES;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -27,51 +30,37 @@ impl UdpFlows {
         };
         let (client, owner) = (flow.tuple.client, flow.owner);
         let mut layers = plan.layers.clone();
-        let Some(Layer::Socks5(Socks5 {
-            credentials,
-            target,
-        })) = layers.pop()
-        else {
+        let Some(target) = layers.last_mut().and_then(Layer::take_target) else {
             return self.reject(core, key, Rejection::Reset);
         };
         let way = Way::Proxy {
             hops: plan.hops.clone(),
             port: plan.port,
             layers,
-            credentials,
         };
-        let header = datagram_header(&target).into_boxed_slice();
-        let fitting =
-            self.outlets_of(client)
-                .filter(|(_, outlet)| outlet.way == way)
-                .find(|(_, outlet)| match &outlet.state {
-                    OutletState::Associating { targets, .. }
-                    | OutletState::Relay { targets, .. } => targets.accepts(&target),
-                    OutletState::Direct { .. } => false,
-                })
-                .map(|(key, _)| key);
+        let mut address = Vec::new();
+        write_address(&mut address, &target);
+        let fitting = self
+            .outlets_of(client)
+            .filter(|(_, outlet)| outlet.way == way)
+            .find(|(_, outlet)| {
+                let targets = outlet.targets();
+                targets.is_some_and(|targets| targets.accepts(&target))
+            })
+            .map(|(key, _)| key);
         let outlet = match fitting {
             Some(outlet) => outlet,
-            None => {
-                if let Err(error) = self.make_room(core, key, owner, 2) {
-                    let fault = DialFault::plain(Failure::Io, error.to_string());
+            None => match self.begin_association(core, key, (client, owner), way, plan) {
+                Ok(outlet) => outlet,
+                Err(error) => {
+                    let errno = error.raw_os_error().unwrap_or(libc::EIO);
+                    let fault = DialFault::plain(Failure::of(errno, true), error.to_string());
                     return self.hold_again(core, key, fault, 0);
                 }
-                let outbound = Outbound::associate(plan, core.options.mark, core.now);
-                let state = OutletState::Associating {
-                    outbound: Box::new(outbound),
-                    wake: core.now,
-                    targets: Targets::default(),
-                };
-                self.add_outlet(Outlet {
-                    client,
-                    way,
-                    owner,
-                    state,
-                })
-            }
+            },
         };
-        self.enter_outlet(key, outlet, Far::Proxied(target, header));
+        let far = Far::Proxied(target, address.into_boxed_slice());
+        self.enter_outlet(key, outlet, far);
         let Some(flow) = self.flows.get_mut(key) else {
             return;
         };
@@ -81,10 +70,57 @@ impl UdpFlows {
         };
         self.schedule(core, key);
         match self.outlets.get(outlet).map(|outlet| &outlet.state) {
-            Some(OutletState::Relay { proxy, .. }) => self.open_way(core, key, *proxy, 0),
+            Some(OutletState::Relay { proxy, .. } | OutletState::Stream { proxy, .. }) => {
+                self.open_way(core, key, *proxy, 0);
+            }
             _ if fitting.is_none() => self.drive(core, outlet),
             _ => {}
         }
+    }
+
+    /// An outlet for an association: with a proxy that takes datagrams at its port there is nothing to wait for.
+    fn begin_association(
+        &mut self,
+        core: &mut Core,
+        key: Key,
+        (client, owner): (SocketAddr, Owner),
+        way: Way,
+        plan: DialPlan,
+    ) -> io::Result<Key> {
+        let targets = Targets::default();
+        let datagrams = match &plan.layers[..] {
+            [only] => datagrams_of(only),
+            _ => None,
+        };
+        let mut outlet = Outlet {
+            client,
+            way,
+            owner,
+            state: OutletState::Associating {
+                outbound: Box::new(Outbound::associate(
+                    plan.clone(),
+                    core.options.mark,
+                    core.now,
+                )),
+                wake: core.now,
+                targets,
+            },
+        };
+        self.make_room(core, key, owner, outlet.descriptors())?;
+        let Some(datagrams) = datagrams else {
+            return Ok(self.add_outlet(outlet));
+        };
+        let (socket, hop) = egress::connect_first_udp(&plan.hops, plan.port, core.options.mark)?;
+        outlet.state = OutletState::Relay {
+            socket,
+            datagrams,
+            control: None,
+            proxy: hop.address,
+            targets: Targets::default(),
+        };
+        let outlet = self.add_outlet(outlet);
+        self.watch(core, outlet)?;
+        Ok(outlet)
     }
 
     /// Brings an association forward after an event of its sockets, or when its time has come.
@@ -116,18 +152,27 @@ impl UdpFlows {
                 through,
                 bound,
             }) => {
-                let Way::Proxy { hops, .. } = &found.way else {
+                let Way::Proxy { hops, layers, .. } = &found.way else {
                     return;
                 };
+                if !matches!(layers.last(), Some(Layer::Socks5(_))) {
+                    found.state = OutletState::Stream {
+                        stream: Box::new(DatagramStream::new(fd, through)),
+                        proxy: peer.ip(),
+                        targets: std::mem::take(targets),
+                    };
+                    return self.open_association(core, outlet, peer.ip(), ms);
+                }
                 match relay_socket(hops, peer, bound.as_ref(), core.options.mark) {
                     Ok(socket) => {
                         found.state = OutletState::Relay {
                             socket,
-                            control: Control::new(fd, through),
+                            datagrams: Box::new(Socks5Datagrams),
+                            control: Some(Control::new(fd, through)),
                             proxy: peer.ip(),
                             targets: std::mem::take(targets),
                         };
-                        self.open_relay(core, outlet, peer.ip(), ms);
+                        self.open_association(core, outlet, peer.ip(), ms);
                     }
                     Err(error) => {
                         let message = format!("the proxy's UDP relay: {error}");
@@ -141,16 +186,16 @@ impl UdpFlows {
 
     /// Looks at an association whose time has come.
     pub fn on_outlet_timer(&mut self, core: &mut Core, outlet: Key) {
-        let due = match self.outlets.get(outlet).map(|outlet| &outlet.state) {
-            Some(OutletState::Associating { wake, .. }) => *wake <= core.now,
-            _ => false,
-        };
-        if due {
-            self.drive(core, outlet);
+        match self.outlets.get(outlet).map(|outlet| &outlet.state) {
+            Some(OutletState::Associating { wake, .. }) if *wake <= core.now => {
+                self.drive(core, outlet);
+            }
+            Some(OutletState::Stream { .. }) => self.on_stream(core, outlet),
+            _ => {}
         }
     }
 
-    fn open_relay(&mut self, core: &mut Core, outlet: Key, proxy: IpAddr, ms: u64) {
+    fn open_association(&mut self, core: &mut Core, outlet: Key, proxy: IpAddr, ms: u64) {
         if let Err(error) = self.watch(core, outlet) {
             let fault = DialFault::plain(Failure::Io, error.to_string());
             return self.fail_outlet(core, outlet, &fault, ms);
@@ -170,15 +215,19 @@ impl UdpFlows {
         }
     }
 
-    /// Takes readiness of a proxy's control connection: nothing comes there but its end.
+    /// Takes readiness of a proxy's connection. Where datagrams do not come in it, nothing comes there but its end.
     pub fn on_control(&mut self, core: &mut Core, outlet: Key) {
         let Some(found) = self.outlets.get_mut(outlet) else {
             return;
         };
         let control = match &mut found.state {
             OutletState::Associating { .. } => return self.drive(core, outlet),
-            OutletState::Relay { control, .. } => control,
-            OutletState::Direct { .. } => return,
+            OutletState::Stream { .. } => return self.on_stream(core, outlet),
+            OutletState::Relay {
+                control: Some(control),
+                ..
+            } => control,
+            OutletState::Relay { .. } | OutletState::Direct { .. } => return,
         };
         if control.is_quiet(&mut self.buffer) {
             return;

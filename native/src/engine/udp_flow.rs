@@ -92,7 +92,7 @@ pub enum Phase {
 /// Where a conversation's datagrams go once they have left through its outlet.
 pub enum Far {
     Direct(SocketAddr),
-    /// With the header in front of every datagram (RFC 1928, 7).
+    /// With the address as SOCKS5 writes it.
     Proxied(Target, Box<[u8]>),
 }
 

@@ -5,11 +5,13 @@ use crate::command::Layer;
 use crate::engine::owner::Owner;
 use crate::engine::udp_control::Control;
 use crate::engine::udp_flow::Far;
+use crate::engine::udp_stream::DatagramStream;
+use crate::layer::datagram::Datagrams;
 use crate::options::Hop;
 use crate::outbound::Outbound;
 use crate::packet::ip;
 use crate::slab::Key;
-use crate::socks5::{Credentials, Target};
+use crate::socks5::Target;
 use crate::sys::route::Review;
 use crate::sys::socket;
 use std::collections::HashMap;
@@ -24,13 +26,12 @@ pub enum Way {
         device: Option<String>,
         source: IpAddr,
     },
-    /// By an association with this SOCKS5 proxy.
+    /// By an association with this proxy.
     Proxy {
         hops: Vec<Hop>,
         port: u16,
-        /// Those below it.
+        /// That of the proxy is the last; it leads nowhere (`Layer::take_target`).
         layers: Vec<Layer>,
-        credentials: Option<Credentials>,
     },
 }
 
@@ -56,10 +57,18 @@ pub enum OutletState {
         wake: u64,
         targets: Targets,
     },
+    /// To the proxy, which takes datagrams by themselves.
     Relay {
         socket: OwnedFd,
-        control: Control,
-        /// Where the control connection leads.
+        datagrams: Box<dyn Datagrams>,
+        /// What it lives as long as.
+        control: Option<Control>,
+        proxy: IpAddr,
+        targets: Targets,
+    },
+    /// To the proxy, which takes them in a stream.
+    Stream {
+        stream: Box<DatagramStream>,
         proxy: IpAddr,
         targets: Targets,
     },
@@ -68,9 +77,12 @@ pub enum OutletState {
 impl Outlet {
     /// Descriptors that it has, or will have.
     pub fn descriptors(&self) -> usize {
-        match self.way {
+        match &self.way {
             Way::Direct { .. } => 1,
-            Way::Proxy { .. } => 2,
+            Way::Proxy { layers, .. } => match layers.last() {
+                Some(Layer::Socks5(_)) => 2,
+                _ => 1,
+            },
         }
     }
 
@@ -92,7 +104,11 @@ impl Outlet {
                     socket, control, ..
                 },
                 ..,
-            ) => review.is_stale(socket.as_fd()) || review.is_stale(control.socket()),
+            ) => {
+                let is_stale = |control: &Control| review.is_stale(control.socket());
+                control.as_ref().is_some_and(is_stale) || review.is_stale(socket.as_fd())
+            }
+            (OutletState::Stream { stream, .. }, ..) => review.is_stale(stream.socket()),
             _ => false,
         }
     }
@@ -101,9 +117,27 @@ impl Outlet {
     pub fn flows(&self) -> Vec<Key> {
         match &self.state {
             OutletState::Direct { remotes, .. } => remotes.by_address.values().copied().collect(),
-            OutletState::Associating { targets, .. } | OutletState::Relay { targets, .. } => {
-                targets.flows()
-            }
+            _ => self.targets().map(Targets::flows).unwrap_or_default(),
+        }
+    }
+
+    /// The destinations of an association.
+    pub fn targets(&self) -> Option<&Targets> {
+        match &self.state {
+            OutletState::Direct { .. } => None,
+            OutletState::Associating { targets, .. }
+            | OutletState::Relay { targets, .. }
+            | OutletState::Stream { targets, .. } => Some(targets),
+        }
+    }
+
+    /// The same, to change.
+    pub fn targets_mut(&mut self) -> Option<&mut Targets> {
+        match &mut self.state {
+            OutletState::Direct { .. } => None,
+            OutletState::Associating { targets, .. }
+            | OutletState::Relay { targets, .. }
+            | OutletState::Stream { targets, .. } => Some(targets),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::engine::udp_send::{count, tell};
 use crate::engine::udp_share::Standing;
 use crate::event::Reason;
 use crate::slab::Key;
-use crate::socks5::{self, Target};
+use crate::socks5::Target;
 use crate::sys;
 use crate::sys::datagram::{self, Failure, Received};
 use crate::sys::epoll::FAILED;
@@ -29,7 +29,7 @@ impl UdpFlows {
             };
             match datagram::receive(fd, &mut buffer) {
                 Ok(received) => {
-                    let payload = &buffer[..received.length];
+                    let payload = &mut buffer[..received.length];
                     self.on_answer(core, outlet, &received, payload);
                 }
                 Err(error) if sys::would_block(&error) => break,
@@ -49,48 +49,64 @@ impl UdpFlows {
             OutletState::Direct { socket, .. } | OutletState::Relay { socket, .. } => {
                 Some(socket.as_fd())
             }
-            OutletState::Associating { .. } => None,
+            OutletState::Associating { .. } | OutletState::Stream { .. } => None,
         }
     }
 
-    fn on_answer(&mut self, core: &mut Core, outlet: Key, received: &Received, payload: &[u8]) {
-        let (Some(found), Some(from)) = (self.outlets.get(outlet), received.from) else {
+    fn on_answer(&mut self, core: &mut Core, outlet: Key, received: &Received, payload: &mut [u8]) {
+        let (Some(found), Some(from)) = (self.outlets.get_mut(outlet), received.from) else {
             return core.shared.metrics.dropped.add(1);
         };
-        let beside = (received.segment, received.service);
         let client = found.client;
-        match &found.state {
-            OutletState::Direct { remotes, .. } => match remotes.flow_of(from) {
-                Some(flow) => self.deliver(core, flow, payload, beside),
-                None => {
-                    let face = remotes.face_of(from.ip()).unwrap_or(from.ip());
-                    let from = SocketAddr::new(face, from.port());
-                    self.deliver_stranger(core, client, from, payload, beside);
-                }
-            },
-            OutletState::Relay { targets, .. } => {
-                let Some((from, payload)) = socks5::parse_datagram(payload) else {
-                    return core.shared.metrics.dropped.add(1);
-                };
-                if let Some(flow) = targets.flow_of(&from) {
-                    return self.deliver(core, flow, payload, (None, 0));
-                }
-                let stranger = match (from, targets.only_name()) {
-                    (Target::Address(from), Some(flow)) => self
-                        .flows
-                        .get(flow)
-                        .map(|flow| SocketAddr::new(flow.tuple.destination.ip(), from.port())),
-                    (Target::Address(from), None) if targets.has_addresses() => Some(from),
-                    _ => None,
-                };
-                match stranger {
-                    Some(from) => {
-                        self.deliver_stranger(core, client, from, payload, (None, 0));
+        match &mut found.state {
+            OutletState::Direct { remotes, .. } => {
+                let beside = (received.segment, received.service);
+                match remotes.flow_of(from) {
+                    Some(flow) => self.deliver(core, flow, payload, beside),
+                    None => {
+                        let face = remotes.face_of(from.ip()).unwrap_or(from.ip());
+                        let from = SocketAddr::new(face, from.port());
+                        self.deliver_stranger(core, client, from, payload, beside);
                     }
-                    None => core.shared.metrics.dropped.add(1),
                 }
             }
-            OutletState::Associating { .. } => {}
+            OutletState::Relay { datagrams, .. } => match datagrams.open(payload) {
+                Some((from, range)) => self.deliver_from(core, outlet, &from, &payload[range]),
+                None => core.shared.metrics.dropped.add(1),
+            },
+            OutletState::Associating { .. } | OutletState::Stream { .. } => {}
+        }
+    }
+
+    /// Gives a program what a proxy has received from somebody.
+    pub(super) fn deliver_from(
+        &mut self,
+        core: &mut Core,
+        outlet: Key,
+        from: &Target,
+        payload: &[u8],
+    ) {
+        let Some((client, targets)) = self
+            .outlets
+            .get(outlet)
+            .and_then(|found| Some((found.client, found.targets()?)))
+        else {
+            return;
+        };
+        if let Some(flow) = targets.flow_of(from) {
+            return self.deliver(core, flow, payload, (None, 0));
+        }
+        let stranger = match (from, targets.only_name()) {
+            (Target::Address(from), Some(flow)) => self
+                .flows
+                .get(flow)
+                .map(|flow| SocketAddr::new(flow.tuple.destination.ip(), from.port())),
+            (Target::Address(from), None) if targets.has_addresses() => Some(*from),
+            _ => None,
+        };
+        match stranger {
+            Some(from) => self.deliver_stranger(core, client, from, payload, (None, 0)),
+            None => core.shared.metrics.dropped.add(1),
         }
     }
 
@@ -200,9 +216,15 @@ impl UdpFlows {
                     self.end(core, key, Reason::ResetByRemote);
                 }
             }
-            (OutletState::Relay { targets, .. }, _) => {
-                let flow = socks5::parse_datagram(quoted)
-                    .and_then(|(target, _)| targets.flow_of(&target))
+            (
+                OutletState::Relay {
+                    targets, datagrams, ..
+                },
+                _,
+            ) => {
+                let flow = datagrams
+                    .target_of(quoted)
+                    .and_then(|target| targets.flow_of(&target))
                     .and_then(|key| self.flows.get(key));
                 if let Some(flow) = flow {
                     tell(core, flow, failure.errno);

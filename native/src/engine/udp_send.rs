@@ -7,6 +7,7 @@ use crate::engine::udp::{UdpFlows, pieces};
 use crate::engine::udp_flow::{Far, Phase, UdpFlow};
 use crate::engine::udp_outlet::OutletState;
 use crate::event::Reason;
+use crate::layer::datagram::Datagrams;
 use crate::packet::icmp::Unreachable;
 use crate::packet::ip::Treatment;
 use crate::packet::udp;
@@ -126,8 +127,25 @@ impl UdpFlows {
                 }
                 send_direct(socket.as_fd(), payload, remote, segment, flow.treatment)
             }
-            (OutletState::Relay { socket, .. }, Far::Proxied(_, header)) => {
-                send_proxied(socket.as_fd(), payload, header, segment, outgoing)
+            (
+                OutletState::Relay {
+                    socket, datagrams, ..
+                },
+                Far::Proxied(_, address),
+            ) => {
+                let datagrams = &mut **datagrams;
+                send_sealed(
+                    socket.as_fd(),
+                    payload,
+                    (datagrams, address),
+                    segment,
+                    outgoing,
+                )
+            }
+            (OutletState::Stream { stream, .. }, Far::Proxied(_, address)) => {
+                pieces(payload, segment).try_fold(Sent::default(), |sent, piece| {
+                    stream.send(address, piece).map(|()| sent.and_one())
+                })
             }
             _ => return None,
         };
@@ -149,10 +167,20 @@ impl UdpFlows {
 }
 
 /// What became of datagrams.
+#[derive(Default)]
 struct Sent {
     datagrams: u64,
     /// The kernel did not take several at once.
     one_by_one: bool,
+}
+
+impl Sent {
+    fn and_one(self) -> Self {
+        Self {
+            datagrams: self.datagrams + 1,
+            ..self
+        }
+    }
 }
 
 /// Sends datagrams to an address, by one call where the kernel can.
@@ -167,20 +195,22 @@ fn send_direct(
     send_pieces(payload, segment, send)
 }
 
-/// Sends datagrams to the relay that the socket is connected to, each behind the header; by one call where the kernel can.
-fn send_proxied(
+/// Sends datagrams to the proxy that the socket is connected to, in their wire form; by one call where the kernel can.
+fn send_sealed(
     fd: BorrowedFd,
     payload: &[u8],
-    header: &[u8],
+    (datagrams, address): (&mut dyn Datagrams, &[u8]),
     segment: Option<usize>,
     outgoing: &mut Vec<u8>,
 ) -> io::Result<Sent> {
     outgoing.clear();
+    let mut first = None;
     for piece in pieces(payload, segment) {
-        outgoing.extend_from_slice(header);
-        outgoing.extend_from_slice(piece);
+        let sealed = datagrams.seal(address, piece, outgoing);
+        sealed.map_err(|broken| io::Error::other(broken.message))?;
+        first.get_or_insert(outgoing.len());
     }
-    let segment = segment.map(|size| header.len() + size);
+    let segment = segment.and(first);
     let send = |bytes: &[u8], size| datagram::send_segments(fd, bytes, size);
     send_pieces(outgoing, segment, send)
 }

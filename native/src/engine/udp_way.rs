@@ -7,7 +7,7 @@ use crate::engine::flow::Token;
 use crate::engine::owner::Owner;
 use crate::engine::udp::UdpFlows;
 use crate::engine::udp_flow::{Far, Phase};
-use crate::engine::udp_outlet::{Outlet, OutletState, Remotes, Way};
+use crate::engine::udp_outlet::{Outlet, OutletState, Remotes, Targets, Way};
 use crate::event::{DialFault, Event, Failure};
 use crate::options::{Hop, Sender};
 use crate::packet::ip;
@@ -173,15 +173,17 @@ impl UdpFlows {
         let Some(flow) = self.flows.get_mut(key) else {
             return;
         };
-        let state = self.outlets.get_mut(outlet).map(|outlet| &mut outlet.state);
-        match (state, &far) {
-            (Some(OutletState::Direct { remotes, .. }), Far::Direct(remote)) => {
+        let Some(found) = self.outlets.get_mut(outlet) else {
+            return;
+        };
+        match (&mut found.state, &far) {
+            (OutletState::Direct { remotes, .. }, Far::Direct(remote)) => {
                 remotes.add(*remote, flow.tuple.destination.ip(), key);
             }
-            (
-                Some(OutletState::Associating { targets, .. } | OutletState::Relay { targets, .. }),
-                Far::Proxied(target, _),
-            ) => targets.add(target, key),
+            (_, Far::Proxied(target, _)) => match found.targets_mut() {
+                Some(targets) => targets.add(target, key),
+                None => return,
+            },
             _ => return,
         }
         flow.outlet = Some((outlet, far));
@@ -193,28 +195,30 @@ impl UdpFlows {
         else {
             return;
         };
-        let state = self.outlets.get_mut(outlet).map(|outlet| &mut outlet.state);
-        match (state, &far) {
-            (Some(OutletState::Direct { remotes, .. }), Far::Direct(remote)) => {
-                remotes.remove(*remote);
+        if let Some(found) = self.outlets.get_mut(outlet) {
+            match (&mut found.state, &far) {
+                (OutletState::Direct { remotes, .. }, Far::Direct(remote)) => {
+                    remotes.remove(*remote);
+                }
+                (_, Far::Proxied(target, _)) => {
+                    if let Some(targets) = found.targets_mut() {
+                        targets.remove(target);
+                    }
+                }
+                _ => {}
             }
-            (
-                Some(OutletState::Associating { targets, .. } | OutletState::Relay { targets, .. }),
-                Far::Proxied(target, _),
-            ) => targets.remove(target),
-            _ => {}
         }
         self.close_if_idle(outlet);
     }
 
     fn close_if_idle(&mut self, key: Key) {
-        let is_idle = match self.outlets.get(key).map(|outlet| &outlet.state) {
-            Some(OutletState::Direct { remotes, .. }) => remotes.is_empty(),
-            Some(OutletState::Associating { targets, .. } | OutletState::Relay { targets, .. }) => {
-                targets.is_empty()
-            }
-            None => false,
-        };
+        let is_idle = self
+            .outlets
+            .get(key)
+            .is_some_and(|outlet| match &outlet.state {
+                OutletState::Direct { remotes, .. } => remotes.is_empty(),
+                _ => outlet.targets().is_some_and(Targets::is_empty),
+            });
         if !is_idle {
             return;
         }

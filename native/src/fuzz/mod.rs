@@ -12,8 +12,10 @@ use crate::dns::{Answers, Deframer, MIN_MESSAGE};
 use crate::event::Failure;
 use crate::http_connect::Answer;
 use crate::layer::Stack;
+use crate::layer::datagram::{Datagrams, Framing};
 use crate::layer::outside::SYSTEM;
 use crate::layer::shadowsocks::cipher::Method;
+use crate::layer::shadowsocks::datagram::ShadowsocksDatagrams;
 use crate::layer::shadowsocks::{Node, Shadowsocks, ShadowsocksLayer};
 use crate::layer::tls::{Tls, TlsLayer, Trust};
 use crate::packet::reassembly::{Added, Reassembly};
@@ -221,6 +223,36 @@ fn shadowsocks() {
         }
         assert!(plain.is_empty(), "believed without a key");
         let _ = stack.cut();
+    });
+}
+
+/// Datagrams that come from where a Shadowsocks node is, and what stands in a stream instead of frames, in pieces.
+#[test]
+fn datagrams() {
+    campaign::run("datagrams", |bytes| {
+        let Some((&[kind, size], said)) = bytes.split_first_chunk::<2>() else {
+            return;
+        };
+        let method = METHODS[usize::from(kind) % METHODS.len()];
+        let node = Node {
+            method,
+            key: vec![7; method.key_length()],
+            identities: vec![],
+        };
+        let mut datagrams = ShadowsocksDatagrams::new(node, SYSTEM);
+        let address = [1, 192, 0, 2, 1, 0, 53];
+        let sealed = datagrams.seal(&address, b"question", &mut Vec::new());
+        sealed.expect("a session");
+        let (mut framing, mut told) = (Framing::default(), 0);
+        for piece in said.chunks(usize::from(size).max(1)) {
+            let opened = datagrams.open(&mut piece.to_vec());
+            assert!(opened.is_none(), "believed without a key");
+            let mut tell = |_, payload: &[u8]| told += payload.len();
+            if framing.take(piece, &mut tell).is_err() {
+                break;
+            }
+        }
+        assert!(told <= said.len());
     });
 }
 

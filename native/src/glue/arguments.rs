@@ -7,6 +7,7 @@ use crate::glue::error::{Result, invalid, mistyped};
 use crate::layer::shadowsocks::cipher::Method;
 use crate::layer::shadowsocks::{Node, Shadowsocks};
 use crate::layer::tls::{Identity, Tls, Trust};
+use crate::layer::trojan::Trojan;
 use crate::options::{Hijack, Hop, Options, Servers};
 use crate::prefix::Prefix;
 use crate::socks5::{Credentials, Target};
@@ -195,6 +196,7 @@ fn layer(object: &Object) -> Result<Layer> {
         "http-connect" => Ok(Layer::HttpConnect(http_connect(object)?)),
         "tls" => Ok(Layer::Tls(tls(object)?)),
         "shadowsocks" => Ok(Layer::Shadowsocks(shadowsocks(object)?)),
+        "trojan" => Ok(Layer::Trojan(trojan(object)?)),
         _ => Err(invalid(format!("protocol is unknown: {protocol}"))),
     }
 }
@@ -221,6 +223,7 @@ fn tls(object: &Object) -> Result<Tls> {
         None if field(object, "insecure")? => Trust::Anybody,
         None => Trust::Authorities,
     };
+    let alpn: Vec<String> = optional(object, "alpn")?.unwrap_or_default();
     let pem = |name: &str| -> Result<Option<Vec<u8>>> {
         let text: Option<String> = optional(object, name)?;
         Ok(text.map(String::into_bytes))
@@ -229,7 +232,7 @@ fn tls(object: &Object) -> Result<Tls> {
     Ok(Tls {
         server_name: field(object, "serverName")?,
         trust,
-        alpn: Vec::new(),
+        alpn: alpn.into_iter().map(String::into_bytes).collect(),
         identity: identity.map(|(certificates, key)| Identity { certificates, key }),
     })
 }
@@ -256,6 +259,17 @@ fn shadowsocks(object: &Object) -> Result<Shadowsocks> {
             key: checked(&field(object, "key")?)?,
             identities: identities.iter().map(checked).collect::<Result<_>>()?,
         },
+        target: target(object)?,
+    })
+}
+
+fn trojan(object: &Object) -> Result<Trojan> {
+    let key: String = field(object, "key")?;
+    if key.len() != 56 || !key.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(invalid("key is not 56 hexadecimal digits"));
+    }
+    Ok(Trojan {
+        key,
         target: target(object)?,
     })
 }

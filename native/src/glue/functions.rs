@@ -105,8 +105,9 @@ impl ToNapiValue for StreamOutcome {
 pub fn open_stream<'env>(env: &'env Env, plan: Object, mark: f64) -> Result<Object<'env>> {
     let associate = arguments::optional(&plan, "associate")?.unwrap_or(false);
     let plan = arguments::dial_plan(&plan)?;
-    if associate && !matches!(plan.layers.last(), Some(Layer::Socks5(_))) {
-        return Err(invalid("the last layer of an association is not SOCKS5"));
+    let carries = |layer: &Layer| layer.clone().take_target().is_some();
+    if associate && !plan.layers.last().is_some_and(carries) {
+        return Err(invalid("the last layer carries no datagrams"));
     }
     let mark = arguments::mark(mark)?;
     let (promise, object) = Promise::<StreamOutcome>::new(env).map_err(mistyped)?;

@@ -1,11 +1,13 @@
 //! Layers that stay between the bytes of a flow and its socket for as long as the flow lives. A layer is pure: plain bytes in, wire
 //! bytes out, and back. It touches no descriptor, and no clock or chance but those it is given. Handshakes that are over before the first byte are no layers.
 
+pub mod datagram;
 pub mod outside;
 pub mod shadowsocks;
 pub mod tls;
 mod tls_config;
 mod tls_error;
+pub mod trojan;
 
 use crate::event::Failure;
 use std::panic::{AssertUnwindSafe, catch_unwind};

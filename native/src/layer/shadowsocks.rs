@@ -2,6 +2,8 @@
 //! first bytes of the flow, in one piece.
 
 pub mod cipher;
+pub mod datagram;
+mod window;
 
 use crate::event::Failure;
 use crate::layer::outside::Outside;

@@ -50,7 +50,8 @@ proptest! {
         for short in 0..length {
             prop_assert_eq!(parse_address(&bytes[..short]), None);
         }
-        let mut datagram = datagram_header(&target);
+        let mut datagram = vec![0, 0, 0];
+        write_address(&mut datagram, &target);
         datagram.extend_from_slice(&tail);
         prop_assert_eq!(parse_datagram(&datagram), Some((target, &tail[..])));
         datagram[2] = 1;

@@ -14,6 +14,7 @@ import { httpLink } from '../../../core/outbound/http-link.ts';
 import { nativeLayer } from '../../../core/outbound/native-layer.ts';
 import { shadowsocksLink } from '../../../core/outbound/shadowsocks-link.ts';
 import { socks5Link } from '../../../core/outbound/socks5-link.ts';
+import { trojanLink } from '../../../core/outbound/trojan-link.ts';
 import type * as native from '../../../native/index.d.ts';
 import { serve } from './agent.ts';
 
@@ -138,6 +139,7 @@ function linkOf(config: ProxyConfig): ChainLink {
   if (config.type === 'socks5') return socks5Link(config);
   if (config.type === 'http') return httpLink(config);
   if (config.type === 'ss') return shadowsocksLink(config);
+  if (config.type === 'trojan') return trojanLink(config);
   throw new Error(`no proxy: ${config.type}`);
 }
 

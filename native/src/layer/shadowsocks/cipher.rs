@@ -1,8 +1,6 @@
 //! The ciphers of Shadowsocks: SIP004 (AEAD, with a key made of a password) and SIP022 (2022 edition, with random keys).
 
-#[cfg(test)]
-use aes::cipher::BlockCipherDecrypt;
-use aes::cipher::{BlockCipherEncrypt, KeyInit};
+use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::aead::array::Array;
 use aes_gcm::aead::consts::U12;
@@ -17,7 +15,8 @@ pub const TAG: usize = 16;
 /// The longest key, and salt.
 const MAX_KEY: usize = 32;
 const NONCE: usize = 12;
-const LONG_NONCE: usize = 24;
+/// Of the longest nonce; shorter ones are its beginning.
+pub const LONG_NONCE: usize = 24;
 
 /// How a node's bytes are kept from others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,6 +97,11 @@ impl Key {
                 Cipher::XChacha(key.try_into().unwrap_or_else(|_| wrong_length()))
             }
         })
+    }
+
+    /// XChaCha20-Poly1305, whatever the method: datagrams of 2022-blake3-chacha20-poly1305.
+    pub fn extended(key: &[u8]) -> Self {
+        Self::new(Method::XChacha20Poly1305, key)
     }
 
     /// The key of one connection or datagram (SIP004, SIP022).
@@ -248,7 +252,6 @@ pub fn encrypt_block(key: &[u8], block: &mut [u8; 16]) {
 }
 
 /// The other way round.
-#[cfg(test)]
 pub fn decrypt_block(key: &[u8], block: &mut [u8; 16]) {
     let block = Array::cast_from_core_mut(block);
     match key.len() {

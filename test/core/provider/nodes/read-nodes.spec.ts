@@ -39,7 +39,15 @@ describe('every form', () => {
   const links = 'socks5://192.0.2.1:1080#HK%201\ntrojan://x@192.0.2.9:443#T\n';
   const nodes = [
     { type: 'socks5', name: 'HK 1', server: '192.0.2.1', port: 1080, udp: true },
-    { type: 'unspoken', name: 'T', kind: 'trojan' },
+    {
+      type: 'trojan',
+      name: 'T',
+      server: '192.0.2.9',
+      port: 443,
+      password: 'x',
+      udp: true,
+      tls: { serverName: '192.0.2.9', alpn: ['h2', 'http/1.1'] },
+    },
   ];
   test.each([
     ['links', links],
