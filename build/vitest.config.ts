@@ -1,6 +1,7 @@
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { alone, LongestFirst, sharing } from './test-order.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -8,7 +9,6 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 export default defineConfig({
   root,
   test: {
-    include: ['test/**/*.spec.{ts,tsx}'],
     environment: 'node',
     pool: 'forks',
     // Vitest leaves one processor to itself, which is half of two.
@@ -18,5 +18,14 @@ export default defineConfig({
     hookTimeout: 600_000,
     expect: { poll: { timeout: 30_000 } },
     passWithNoTests: false,
+    sequence: { sequencer: LongestFirst },
+    projects: [
+      {
+        extends: true,
+        test: { name: 'sharing', include: sharing, isolate: false, setupFiles: ['test/support/leftovers.ts'] },
+      },
+      { extends: true, test: { name: 'apart', include: ['test/**/*.spec.{ts,tsx}'], exclude: [...sharing, ...alone] } },
+      { extends: true, test: { name: 'alone', include: alone } },
+    ],
   },
 });

@@ -19,7 +19,8 @@ const ci = process.env.CI === 'true';
 
 /**
  * In this order. `folders` are handed to vitest; `needsRoot` tiers make network namespaces. Files run `atOnce` (as many as there are
- * processors, if it does not say) but for those that measure, compile, or hold up every other namespace: these run `alone`, last.
+ * processors, if it does not say), but for those that must be alone (`alone`: there are such), which run last
+ * (`build/test-order.ts`).
  */
 const tiers = {
   static: { title: 'types, lint, format', packages: [], run: runStatic },
@@ -43,12 +44,7 @@ const tiers = {
     needsRoot: true,
     folders: ['test/native', 'test/e2e/netns'],
     atOnce: 2,
-    alone: [
-      'test/native/route.spec.ts',
-      'test/e2e/netns/attack.spec.ts',
-      'test/e2e/netns/start.spec.ts',
-      'test/e2e/netns/engine-fault.spec.ts',
-    ],
+    alone: true,
   },
   ui: {
     title: 'real renderer in Chromium',
@@ -154,10 +150,10 @@ async function runCommands(checks) {
 }
 
 /** Runs the files of a tier by vitest, those that must be alone after the others. */
-async function runVitest(name, { folders, atOnce, alone = [] }) {
-  const result = await runFiles(name, folders, atOnce, alone);
-  if (alone.length === 0) return result;
-  const last = await runFiles(`${name}-alone`, alone, 1, []);
+async function runVitest(name, { folders, atOnce, alone = false }) {
+  const result = await runFiles(name, folders, atOnce, '!alone');
+  if (!alone) return result;
+  const last = await runFiles(`${name}-alone`, folders, 1, 'alone');
   return {
     passed: result.passed + last.passed,
     failed: result.failed + last.failed,
@@ -166,7 +162,7 @@ async function runVitest(name, { folders, atOnce, alone = [] }) {
 }
 
 /** Runs vitest and counts from its JSON report, so that nothing can look green that did not run. */
-async function runFiles(name, paths, atOnce, without) {
+async function runFiles(name, paths, atOnce, group) {
   const report = path.join(root, 'test', '.artifacts', `${name}.json`);
   fs.mkdirSync(path.dirname(report), { recursive: true });
   fs.rmSync(report, { force: true });
@@ -179,7 +175,7 @@ async function runFiles(name, paths, atOnce, without) {
     '--reporter=json',
     `--outputFile.json=${report}`,
     ...(atOnce === undefined ? [] : [`--maxWorkers=${atOnce}`]),
-    ...without.map((file) => `--exclude=${file}`),
+    `--project=${group}`,
   ];
   const missing = paths.filter((each) => !fs.existsSync(path.join(root, each)));
   if (missing.length > 0) say(`   FAILED there is no ${missing.join(', ')}`);

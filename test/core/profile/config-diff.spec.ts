@@ -6,6 +6,7 @@ import { configDiffSchema, maxTold } from '../../../core/contract/config-diff.ts
 import { isSame } from '../../../core/contract/diff-parts.ts';
 import { diffConfigs } from '../../../core/profile/config-diff.ts';
 import { loadProfile } from '../../../core/profile/profile-loader.ts';
+import { runs } from '../../support/runs.ts';
 
 const read = (text: string): Config => loadProfile(text).config ?? expect.unreachable(text);
 const none = { count: 0, first: [] };
@@ -116,7 +117,7 @@ test('whatever the lists: the counts add up, the output is bounded, and the move
       expect(changed.first.length).toBe(Math.min(maxTold, changed.count));
       expect(changed.count).toBeLessThanOrEqual(Math.max(0, after.length - added.count - 1));
     }),
-    { numRuns: 500 },
+    runs(150),
   );
 });
 

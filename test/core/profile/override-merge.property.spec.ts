@@ -5,6 +5,7 @@ import { isMap, type Node, parseDocument, stringify } from 'yaml';
 import { ProblemList } from '../../../core/profile/problem-list.ts';
 import { loadProfile } from '../../../core/profile/profile-loader.ts';
 import { YamlSource } from '../../../core/profile/yaml-source.ts';
+import { runs } from '../../support/runs.ts';
 
 const key = fc.constantFrom('dns', 'rules', 'proxies', 'hosts', 'tun', 'a', 'b', '+.x', '<<x', '__proto__');
 const mark = fc.constantFrom(
@@ -47,7 +48,7 @@ test('merging again changes nothing', () => {
       fc.pre(once !== null);
       expect(mergedOf(stringify(once), patch)).toEqual(once);
     }),
-    { numRuns: 1000 },
+    runs(300),
   );
 });
 
@@ -71,7 +72,7 @@ test('what the override does not name stays as it is', () => {
         }
       }
     }),
-    { numRuns: 1000 },
+    runs(300),
   );
 });
 
@@ -100,6 +101,6 @@ test('problems have their place in the text that they name, and no text throws',
         expect(column).toBeLessThanOrEqual((lines[line - 1] ?? '').length + 1);
       }
     }),
-    { numRuns: 2000 },
+    runs(500),
   );
 });

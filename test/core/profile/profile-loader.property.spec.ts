@@ -5,6 +5,7 @@ import { stringify } from 'yaml';
 import { configSchema } from '../../../core/contract/config.ts';
 import { loadProfile } from '../../../core/profile/profile-loader.ts';
 import { renderReport } from '../../../core/profile/report.ts';
+import { runs } from '../../support/runs.ts';
 
 function check(text: string): void {
   const { config, failure, problems } = loadProfile(text);
@@ -87,7 +88,7 @@ test('text made of what YAML is made of', () => {
     scalar.map(String),
   );
   const text = fc.array(piece, { maxLength: 40 }).map((pieces) => pieces.join(''));
-  fc.assert(fc.property(text, check), { numRuns: 2000 });
+  fc.assert(fc.property(text, check), runs(600));
 });
 
 test('well-formed YAML of the right keys in the wrong places', () => {
@@ -98,7 +99,7 @@ test('well-formed YAML of the right keys in the wrong places', () => {
   }));
   fc.assert(
     fc.property(value, (tree) => check(stringify(tree))),
-    { numRuns: 1000 },
+    runs(300),
   );
 });
 
@@ -152,6 +153,6 @@ test('nearly right profiles', () => {
   );
   fc.assert(
     fc.property(profile, (tree) => check(stringify(tree))),
-    { numRuns: 1000 },
+    runs(300),
   );
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readInstallLink } from '../../../core/provider/install-link.ts';
+import { runs } from '../../support/runs.ts';
 
 const address = 'https://sub.example/api/v1?token=1&flag=clash';
 
@@ -75,7 +76,7 @@ describe('links that ask for a profile', () => {
         expect(found.hidden || url.href.replace(/[?#]*$/, '') === url.origin + url.pathname).toBe(true);
         expect(found.name ?? 'x').toMatch(/^\P{C}{1,90}$/u);
       }),
-      { numRuns: 500 },
+      runs(150),
     );
   });
 });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { encodeFrame, maxFrameBytes } from '../../../core/rpc/frame.ts';
 import { encodeMessage, MessageDecoder, maxMessageBytes } from '../../../core/rpc/message-stream.ts';
+import { runs } from '../../support/runs.ts';
 
 const decode = (decoder: MessageDecoder, frames: Buffer[]): unknown[] =>
   frames.flatMap((frame) => [...decoder.push(frame)]);
@@ -33,7 +34,7 @@ describe('messages', () => {
         };
         expect(decode(new MessageDecoder(), encodeMessage(message))).toEqual([message]);
       }),
-      { numRuns: 5 },
+      runs(2),
     );
   });
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Steps } from '../../../core/base/steps.ts';
 import { assertShallow, maxDepth, parseInSteps } from '../../../core/rpc/sliced-json.ts';
+import { runs } from '../../support/runs.ts';
 
 const code = (expected: string) => expect.objectContaining({ code: expected });
 
@@ -70,7 +71,7 @@ describe('texts', () => {
           expect(parse(text)).toEqual(expected);
         },
       ),
-      { numRuns: 30 },
+      runs(10),
     );
   });
 

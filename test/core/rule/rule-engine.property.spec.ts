@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { RuleEngine } from '../../../core/rule/rule-engine.ts';
+import { runs } from '../../support/runs.ts';
 import {
   configsOf,
   connection,
@@ -17,7 +18,7 @@ import {
 import { NaiveRules } from './naive-rules.ts';
 
 const address = fc.option(ip, { nil: undefined });
-const runs = { numRuns: 1000 };
+const many = runs(300);
 
 function engineOf(rules: MadeRules, sets: MadeSets): RuleEngine {
   return new RuleEngine(configsOf(rules.main), { subRules: subRulesOf(rules), sets: ruleSetsOf(sets) });
@@ -51,7 +52,7 @@ test('match == explain == naive', async () => {
         if (expected.index >= 0) expect(explained.steps.at(-1)?.policy).toBe(expected.policy);
       }
     }),
-    runs,
+    many,
   );
 });
 
@@ -79,7 +80,7 @@ test('a policy that passes on: the rules below, with what was looked up before',
       );
       expect(explained.rule.policy).toBe(last);
     }),
-    runs,
+    many,
   );
 });
 
@@ -92,7 +93,7 @@ test('a program that need not be known makes no difference', async () => {
       const seen = await engine.match({ ...unknown, process }, async () => found);
       expect((await engine.match(unknown, async () => found)).rule).toEqual(seen.rule);
     }),
-    runs,
+    many,
   );
 });
 
@@ -106,7 +107,7 @@ test('a name for which no rule is left to know: every connection to it takes tha
       const { rule: seen } = await engine.match(metadata, async () => found);
       expect([policy, ...before]).toContain(seen.policy);
     }),
-    runs,
+    many,
   );
 });
 
@@ -126,6 +127,6 @@ test('a bare address whose policy is certain: no name changes it', async () => {
       };
       expect((await engine.match(named, async () => undefined)).rule.policy).toBe(policy);
     }),
-    runs,
+    many,
   );
 });

@@ -7,6 +7,7 @@ import {
   SearchBudget,
 } from '../../../../core/base/expression/bounded-expression.ts';
 import { ExpressionError } from '../../../../core/base/expression/expression-syntax.ts';
+import { runs } from '../../../support/runs.ts';
 
 const names = [
   '香港 HK 01',
@@ -83,7 +84,7 @@ test('the answers of JavaScript, for whatever both can read', () => {
       const wanted = new RegExp(written, isFolded ? 'iu' : 'u').test(name);
       expect(new BoundedExpression(isFolded ? `(?i)${written}` : written).test(name)).toBe(wanted);
     }),
-    { numRuns: 2000 },
+    runs(500),
   );
 });
 
@@ -110,7 +111,7 @@ test('no expression takes long, and none fails by what it is', () => {
       }
       expect(typeof expression.test(other)).toBe('boolean');
     }),
-    { numRuns: 2000 },
+    runs(500),
   );
 });
 
@@ -194,7 +195,7 @@ describe('replaced', () => {
         const target = `<$&${Array.from({ length: groups }, (_, i) => `,$${i + 1}`).join('')}>`;
         expect(replaced(pattern, target, name)).toBe(name.replace(new RegExp(pattern, 'gu'), target));
       }),
-      { numRuns: 2000 },
+      runs(500),
     );
   });
 
@@ -221,7 +222,7 @@ describe('replaced', () => {
           expect(error).toBeInstanceOf(ExpressionError);
         }
       }),
-      { numRuns: 5000 },
+      runs(1000),
     );
   });
 });

@@ -1,4 +1,4 @@
-/** kill -9 of the pool and its store a hundred times: what was answered is on disk, and no address ever means two names. */
+/** kill -9 of the pool and its store again and again: what was answered is on disk, and no address ever means two names. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -7,8 +7,9 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SqliteStateStore } from '../../../../core/state/sqlite-state-store.ts';
+import { runs } from '../../../support/runs.ts';
 
-const kills = 100;
+const kills = runs(40).numRuns;
 const names = 20_000;
 const child = new URL('pool-child.ts', import.meta.url).pathname;
 

@@ -8,6 +8,7 @@ import type { Ip } from '../../../../core/base/address.ts';
 import { AppError } from '../../../../core/base/app-error.ts';
 import type { FakeIpPool } from '../../../../core/dns/fake-ip/fake-ip-pool.ts';
 import { MemoryStateStore } from '../../../../core/state/memory-state-store.ts';
+import { runs } from '../../../support/runs.ts';
 import { FastClock, hours, makePool, minutes, RecordedHealth, seconds } from './pool-fixture.ts';
 
 /** By so much a crash may shorten the rest of an address that was used meanwhile. */
@@ -252,7 +253,7 @@ test('no address means another name while it is live or resting, whatever happen
         world.check();
       }
     }),
-    { numRuns: 300 },
+    runs(100),
   );
 });
 
@@ -267,6 +268,6 @@ test('the same when the process dies after every single step', () => {
         world.check();
       }
     }),
-    { numRuns: 150 },
+    runs(50),
   );
 });

@@ -11,6 +11,7 @@ import type { SetContents as RuleSet } from '../../../../core/rule/rule-set.ts';
 import { readCanonicalSet } from '../../../../core/rule/sets/set-reader.ts';
 import { asnDatabase, countryDatabase, geoipFile, geositeFile } from '../../../support/geodata.ts';
 import { peerFile } from '../../../support/peers.ts';
+import { runs } from '../../../support/runs.ts';
 
 function listOf(kind: GeoFile, file: Buffer, code: string): RuleSet {
   const type = kind === 'geosite' ? 'GEOSITE' : kind === 'asn' ? 'IP-ASN' : 'GEOIP';
@@ -154,7 +155,7 @@ describe('hostile files are refused with their offset', () => {
         for (const [at, value] of changes) bytes[at % bytes.length] = value;
         attempt(kind, bytes);
       }),
-      { numRuns: 1000 },
+      runs(300),
     );
     fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => attempt(kind, Buffer.from(bytes))));
   });

@@ -12,6 +12,7 @@ import { FormatError } from '../../../../core/provider/formats/format-error.ts';
 import { readSet } from '../../../../core/provider/formats/read-set.ts';
 import { readCanonicalSet } from '../../../../core/rule/sets/set-reader.ts';
 import { peerFile } from '../../../support/peers.ts';
+import { runs } from '../../../support/runs.ts';
 
 const text = (bytes: string | Buffer, format: SetFormat, behavior: SetBehavior) =>
   readSet(Buffer.from(bytes), format, behavior).bytes.toString();
@@ -162,7 +163,7 @@ describe('what is refused, and where', () => {
           attempt(bytes, behavior);
         },
       ),
-      { numRuns: 500 },
+      runs(200),
     );
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) =>

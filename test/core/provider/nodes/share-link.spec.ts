@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readShareLink } from '../../../../core/provider/nodes/share-link.ts';
+import { runs } from '../../../support/runs.ts';
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const bare = (text: string): string => base64(text).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
@@ -181,5 +182,6 @@ test('any text is a node with a server and a port, or none', () => {
       expect(node.port).toBeGreaterThan(0);
       expect(node.port).toBeLessThan(65_536);
     }),
+    runs(50),
   );
 });
