@@ -302,10 +302,6 @@ describe('style', () => {
     const reasons: Record<string, string> = {
       'renderer/i18n/en.ts': 'a catalogue of messages',
       'renderer/i18n/zh-cn.ts': 'a catalogue of messages',
-      'test/core/cli/run-cli.spec.ts': 'is to be divided by command',
-      'test/core/app/app-service.spec.ts': 'is to be divided by subject',
-      'test/core/profile/profile-loader.spec.ts': 'is to be divided by section',
-      'test/core/profile/profile-loader.tolerance.spec.ts': 'is to be divided by section',
     };
     const long = writtenFiles().filter(({ lines }) => lines > 400);
     expect(long.filter(({ path: file }) => !(file in reasons)).map((file) => `${file.path}: ${file.lines}`)).toEqual(

@@ -20,6 +20,9 @@ export const answers = {
       if (request.headers['if-none-match'] === etag) response.writeHead(304, { etag, ...headers }).end();
       else response.writeHead(200, { etag, 'content-type': 'text/plain', ...headers }).end(body);
     },
+  /** 304 that says it has a body, and goes on. */
+  endlessly304: ((_, { socket }) =>
+    void socket?.write('HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\nx')) satisfies Answer,
   status:
     (status: number, body = ''): Answer =>
     (_, response) =>

@@ -172,10 +172,7 @@ describe('what goes wrong has its code, and leaves nothing in memory', () => {
     ['zeros', answers.zeros(20)],
     ['an error with a body', (_, response) => void response.writeHead(500).write('x')],
     ['a redirect with a body', (_, response) => void response.writeHead(302, { location: 'ftp://x' }).write('x')],
-    [
-      'nothing new with a body',
-      (_, { socket }) => void socket?.write('HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\nx'),
-    ],
+    ['nothing new with a body', answers.endlessly304],
   ])('%s: the connection is not kept', async (_, answer) => {
     server.routes.set('/a', answer);
     await expect(get('/a')).rejects.toThrow(code('DOWNLOAD_'));
