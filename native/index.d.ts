@@ -341,6 +341,52 @@ export type StreamOutcome =
  */
 export function openStream(plan: StreamPlan, mark: number): Promise<StreamOutcome>;
 
+/** A stream that has been opened and waits for its client. */
+export type KeptOutcome = (
+  | {
+      ok: true;
+      /** What it is known by: a number of its own. */
+      stream: number;
+      /** Where the outward socket leads, and its own address. */
+      address: string;
+      local: string;
+    }
+  | { ok: false; failure: DialFailure; layer?: number; message: string }
+) & {
+  /** Milliseconds that the dial took. */
+  ms: number;
+  /** Where the first address did not answer at once. */
+  attempts?: DialAttempt[];
+};
+
+/**
+ * Opens an outward stream as `openStream` does, and keeps it for `CarriedStream`: 30 s, then it is closed. Rejects with EINVAL only.
+ */
+export function keepStream(plan: Omit<StreamPlan, 'associate'>, mark: number): Promise<KeptOutcome>;
+
+/**
+ * Ends a stream that is kept or carried: `graceful` sends FIN both ways after what is on its way, `reset` RST, and so does `rerouted`,
+ * which says why. One that is kept is closed. Others are ignored.
+ */
+export function closeStream(stream: number, how: 'graceful' | 'reset' | 'rerouted'): void;
+
+/**
+ * Carries the bytes between a client and a stream that was kept, on the thread of `openStream`; half-closes and resets are passed on. It is
+ * given up as a flow is (`idle`).
+ */
+export class CarriedStream {
+  /**
+   * `client`: a connected stream socket; it is copied, and the descriptor stays the caller's, who closes it and reads no more from
+   * it. `first`: what was read of it already. A stream that is not kept any more ends at once with `stopped`, and the client by RST.
+   * Throws EBADF.
+   */
+  constructor(stream: number, client: number, first: Uint8Array);
+  /** Payload bytes that the far side and the client have taken; milliseconds from the beginning to the first byte that came back. */
+  bytes(): { up: number; down: number; firstByteMs?: number };
+  /** Its end, also after it. To be called once. */
+  ended(): Promise<{ up: number; down: number; firstByteMs?: number; reason: CloseReason }>;
+}
+
 /** An outward UDP socket, bound to a random port, `device` (null = unbound) and `mark`. The descriptor is the caller's. */
 export function openUdp(family: 4 | 6, device: string | null, mark: number): number;
 

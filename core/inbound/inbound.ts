@@ -1,6 +1,7 @@
 /** What inbounds and the dispatcher say to each other. Both kinds of flow take the one path behind `FlowDispatcher`. */
 import type { AppError } from '../base/app-error.ts';
 import type { Endpoint } from '../contract/flow.ts';
+import type { DialPlan } from '../flow/dial-plan.ts';
 import type { FlowCarrier } from '../flow/flow-carrier.ts';
 import type { Metadata } from '../flow/metadata.ts';
 import type { Stream } from '../net/stream.ts';
@@ -25,7 +26,12 @@ export interface StreamFlow {
   readonly metadata: Metadata;
   /** Our end of the client's connection: with its source it names the client's socket. */
   readonly local: Endpoint;
-  /** Tells the client that it is connected and hands its stream over. */
+  /**
+   * Present where nobody has to read the bytes: has the data plane dial and carry them. Its outcome comes by `dialed`; then the client
+   * is told, and `ended` comes exactly once.
+   */
+  readonly carry?: (dial: DialPlan) => FlowCarrier;
+  /** Otherwise: tells the client that it is connected and hands its stream over. */
   accept(): Stream;
   /** Tells the client why not, in its protocol's words, and ends it. */
   reject(error: AppError): void;
@@ -37,7 +43,7 @@ export type InboundFlow = HeldFlow | StreamFlow;
 export interface DispatchedFlow {
   /** The outcome of a dial that the data plane did. */
   dialed(outcome: DialOutcome): void;
-  /** A held flow has ended (exactly once), or the client of a stream flow has gone before it was answered. */
+  /** A held or carried flow has ended (exactly once), or the client of a stream flow has gone before it was answered. */
   ended(close: Omit<FlowClose, 'id'>): void;
 }
 

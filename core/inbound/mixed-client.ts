@@ -6,10 +6,14 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { Endpoint } from '../contract/flow.ts';
+import type { DialPlan } from '../flow/dial-plan.ts';
+import type { FlowCarrier } from '../flow/flow-carrier.ts';
+import type { StreamKeeper } from '../flow/kept-stream.ts';
 import type { Door, Metadata } from '../flow/metadata.ts';
 import { SocketStream } from '../net/socket-stream.ts';
 import { encodeSocks5Reply, socks5Replies } from '../net/socks5.ts';
 import type { Stream } from '../net/stream.ts';
+import { CarriedClient, descriptorOf } from './carried-client.ts';
 import { type AfterExchange, HttpExchange } from './http-exchange.ts';
 import type { DispatchedFlow, FlowDispatcher } from './inbound.ts';
 import { type HandshakeStep, MixedHandshake, type ProxyRequest } from './mixed-handshake.ts';
@@ -21,6 +25,10 @@ export interface MixedClientServices {
   readonly dispatcher: FlowDispatcher;
   /** A relay for the datagrams of this client, at the address of ours that it has reached. */
   readonly associate: (client: Endpoint, here: Ip, door: Door) => UdpAssociation;
+  /** Opens what natively carries the bytes of clients whose bytes nobody has to read. */
+  readonly keeper: StreamKeeper;
+  /** See `CarriedClientOptions`. */
+  readonly handedOver: (carrier: FlowCarrier) => () => void;
   readonly clock: Clock;
   readonly log: Logger;
   /** Milliseconds from the connection to the end of the handshake, however the bytes trickle. */
@@ -144,13 +152,39 @@ export class MixedClient {
 
   #dispatch(request: ProxyRequest): void {
     if (request.rest.length > 0) this.#socket.unshift(request.rest);
+    const isRead = request.forward !== undefined || descriptorOf(this.#socket) === undefined;
     this.#dispatched = this.#services.dispatcher.dispatch({
       kind: 'stream',
+      ...(isRead ? {} : { carry: (dial) => this.#carry(request, dial) }),
       metadata: this.#metadata(request),
       local: endpointOf(this.#socket.localAddress, this.#socket.localPort),
       accept: () => this.#accept(request),
       reject: (error) => this.#reject(request, error),
     });
+  }
+
+  #carry(request: ProxyRequest, dial: DialPlan): FlowCarrier {
+    const { keeper, clock, handedOver } = this.#services;
+    const carried = new CarriedClient({
+      socket: this.#socket,
+      keeper,
+      granted: request.granted,
+      flow: {
+        dialed: (outcome) => {
+          if (outcome.ok) this.#socket.off('close', this.#onGone);
+          this.#dispatched?.dialed(outcome);
+        },
+        ended: (close) => {
+          this.#dispatched?.ended(close);
+          this.#dispatched = undefined;
+        },
+      },
+      turnAway: (error) => this.#endWith(request.refusal(error.code, error.message)),
+      handedOver,
+      monotonic: () => clock.monotonic(),
+    });
+    void carried.run(dial);
+    return carried;
   }
 
   #metadata({ destination, protocol, user, policy }: ProxyRequest): Metadata {

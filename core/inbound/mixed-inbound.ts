@@ -7,6 +7,8 @@ import type { Service } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
 import type { MixedConfig } from '../contract/config.ts';
 import type { Endpoint } from '../contract/flow.ts';
+import type { FlowCarrier } from '../flow/flow-carrier.ts';
+import type { StreamKeeper } from '../flow/kept-stream.ts';
 import type { UdpWays } from '../flow/udp-way.ts';
 import { ConnectionGate, type GateLimits } from '../net/connection-gate.ts';
 import { ClientFilter } from './client-filter.ts';
@@ -17,6 +19,8 @@ import { UserList } from './user-list.ts';
 
 export interface MixedInboundServices {
   readonly dispatcher: FlowDispatcher;
+  /** Opens what carries the bytes of clients. */
+  readonly keeper: StreamKeeper;
   /** Carry the datagrams of SOCKS5 clients. */
   readonly ways: UdpWays;
   readonly clock: Clock;
@@ -39,6 +43,8 @@ export class MixedInbound implements Service {
   readonly #users: UserList;
   readonly #filter: ClientFilter;
   readonly #sockets = new Set<net.Socket>();
+  /** Clients whose sockets are the data plane's. */
+  readonly #carried = new Set<FlowCarrier>();
   readonly #associations = new AssociationShares();
   /** Who has not asked for a connection yet is a stranger. */
   readonly #gate: ConnectionGate;
@@ -77,6 +83,7 @@ export class MixedInbound implements Service {
     this.#server = undefined;
     const closed = new Promise((resolve) => server.close(resolve));
     for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const carrier of this.#carried) carrier.close('reset');
     await closed;
   }
 
@@ -101,7 +108,7 @@ export class MixedInbound implements Service {
     if (!isTaken) return;
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
-    const { clock, log, dispatcher } = this.#services;
+    const { clock, log, dispatcher, keeper } = this.#services;
     const client = new MixedClient(socket, {
       users: this.#users,
       dispatcher: {
@@ -115,11 +122,23 @@ export class MixedInbound implements Service {
         const associated = { endpoint, door, name: this.#nameOf(socket) };
         return new UdpAssociation(associated, here, this.#services, this.#associations);
       },
+      keeper,
+      handedOver: (carrier) => this.#handOver(socket, carrier),
       clock,
       log,
       handshakeMs: this.#limits.handshakeMs,
     });
     client.begin();
+  }
+
+  /** The connection keeps its place until it has ended. */
+  #handOver(socket: net.Socket, carrier: FlowCarrier): () => void {
+    const leave = this.#gate.keep(socket);
+    this.#carried.add(carrier);
+    return () => {
+      this.#carried.delete(carrier);
+      leave();
+    };
   }
 
   #nameOf({ remoteAddress, remotePort, localAddress, localPort }: net.Socket): string {

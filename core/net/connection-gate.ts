@@ -24,6 +24,8 @@ export class ConnectionGate {
   /** The client of each, strangers oldest first. */
   readonly #strangers = new Map<Socket, string>();
   readonly #admitted = new Map<Socket, string>();
+  /** Admitted ones that have no socket any more. */
+  #kept = 0;
   #turnedAway = 0;
 
   /** `clientOf` names whoever is at the other end: a user of this machine, or an address. */
@@ -39,7 +41,7 @@ export class ConnectionGate {
   }
 
   get size(): number {
-    return this.#strangers.size + this.#admitted.size;
+    return this.#strangers.size + this.#admitted.size + this.#kept;
   }
 
   /**
@@ -71,6 +73,21 @@ export class ConnectionGate {
     this.#strangers.delete(socket);
     this.#strangerPlaces.give(client);
     this.#admitted.set(socket, client);
+  }
+
+  /** An admitted connection goes on without its socket: its place is kept until what is returned is called. */
+  keep(socket: Socket): () => void {
+    const client = this.#admitted.get(socket);
+    if (client === undefined) return () => undefined;
+    this.#admitted.delete(socket);
+    this.#kept += 1;
+    let isKept = true;
+    return () => {
+      if (!isKept) return;
+      isKept = false;
+      this.#kept -= 1;
+      this.#places.give(client);
+    };
   }
 
   #take(client: string): boolean {

@@ -1,8 +1,18 @@
 /** What went wrong with a dial, in one vocabulary: errno and native failure become DIAL_* codes, codes become rejections. */
 import { AppError, errnoOf } from '../base/app-error.ts';
 import type { ErrorCode } from '../contract/error.ts';
+import type { DialAttempt } from '../contract/flow.ts';
 import type { DialPlan, RejectHow } from '../flow/dial-plan.ts';
 import type { Network } from '../flow/metadata.ts';
+
+/** One address of a dial, as native code tells it. */
+export interface NativeAttempt {
+  readonly address: string;
+  /** Milliseconds since the dial began, and since then. */
+  readonly begun: number;
+  readonly took: number;
+  readonly end: 'connected' | 'unanswered' | NativeDialFailure;
+}
 
 /** `DialFailure` of the native engine. */
 export type NativeDialFailure =
@@ -80,6 +90,16 @@ const rejections: Partial<Record<ErrorCode, RejectHow>> = {
   DNS_BAD_MESSAGE: 'unreachable',
   DNS_IO: 'unreachable',
 };
+
+/** What came of the addresses of a dial, as people are told it. */
+export function dialAttempts(attempts: readonly NativeAttempt[] | undefined): { attempts?: DialAttempt[] } {
+  if (attempts === undefined) return {};
+  const told = attempts.map(({ address, begun, took, end }): DialAttempt => {
+    const known = end === 'connected' || end === 'unanswered';
+    return { address, begunMs: begun, tookMs: took, end: known ? end : dialCodeOfFailure(end) };
+  });
+  return { attempts: told };
+}
 
 export function dialCodeOfFailure(failure: NativeDialFailure): ErrorCode {
   return codeOfFailure[failure];

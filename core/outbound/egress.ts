@@ -12,12 +12,14 @@ import { orAborted } from '../base/deadline.ts';
 import { GradualReview } from '../base/gradual-review.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import type { DialPlan, Hop } from '../flow/dial-plan.ts';
+import type { KeptOutcome, KeptStream, StreamKeeper } from '../flow/kept-stream.ts';
 import { SocketStream } from '../net/socket-stream.ts';
 import type { Stream } from '../net/stream.ts';
-import { dialCodeOfFailure, dialErrorOf, dialFailedWith } from './dial-error.ts';
+import { dialAttempts, dialCodeOfFailure, dialErrorOf, dialFailedWith } from './dial-error.ts';
 import type { DialOptions } from './dialer.ts';
+import { keptStream } from './kept-native-stream.ts';
 import { nativeLayer } from './native-layer.ts';
-import type { RouteView, SocketOpener, StreamOutcome, StreamPlan, Transport } from './socket-opener.ts';
+import type { KeptNative, RouteView, SocketOpener, StreamOutcome, StreamPlan, Transport } from './socket-opener.ts';
 
 interface Opened {
   readonly socket: net.Socket;
@@ -34,15 +36,23 @@ export interface Association {
   readonly bound: Endpoint;
 }
 
-export class Egress {
+/** A way that a connection has taken. */
+interface Way extends Hop {
+  readonly port: number;
+  readonly local: string;
+}
+
+export class Egress implements StreamKeeper {
   readonly #opener: SocketOpener;
   readonly #routes: RouteView;
   readonly #mark: number;
-  /** The TCP connections that are open, and the way each has taken. */
-  readonly #ways = new Map<net.Socket, Hop & { readonly port: number; readonly local: string }>();
+  /** The TCP connections that are open: the way each has taken, and what ends it when that is no longer one. */
+  readonly #ways = new Map<object, { readonly way: Way; readonly end: () => void }>();
   readonly #review = new GradualReview(
-    () => this.#ways.keys(),
-    (socket) => this.#endIfStale(socket),
+    () => this.#ways.values(),
+    ({ way, end }) => {
+      if (this.#isStale(way)) end();
+    },
   );
 
   /** `mark` is the SO_MARK by which our own packets are known (0 = none). */
@@ -95,17 +105,39 @@ export class Egress {
     return { control: socket, proxy: address, bound: bound ?? { host: address, port: 0 } };
   }
 
+  async keepStream(dial: DialPlan, signal: AbortSignal): Promise<KeptOutcome> {
+    if (signal.aborted) throw aborted(signal);
+    const opener = this.#opener;
+    const giveUp = ({ stream }: { readonly stream: number }): void => opener.closeStream(stream, 'reset');
+    const kept = await openedOrAborted(this.#keepStream(dial), signal, giveUp);
+    const told = { ms: kept.ms, ...dialAttempts(kept.attempts) };
+    if (!kept.ok) {
+      const { failure, layer, message } = kept;
+      const where = layer === undefined ? {} : { layer };
+      return { ok: false, code: dialCodeOfFailure(failure), ...where, message, ...told };
+    }
+    const { address, local } = kept;
+    const stream: KeptStream = keptStream(opener, kept.stream, () => this.#ways.delete(stream));
+    this.#watch(stream, { address, local, port: dial.port }, dial.hops, () =>
+      opener.closeStream(kept.stream, 'rerouted'),
+    );
+    return { ok: true, stream, address, ...told };
+  }
+
   async #open(dial: DialPlan, associate: boolean, signal: AbortSignal): Promise<Opened> {
     if (signal.aborted) throw aborted(signal);
-    const { hops, port, layers, timeoutMs } = dial;
-    const plan = { hops: [...hops], port, layers: layers.map(nativeLayer), timeoutMs, associate };
-    const stream = await openedOrAborted(this.#openStream(plan), signal);
+    const { hops, port } = dial;
+    const opening = this.#openStream({ ...nativePlan(dial), associate });
+    const stream = await openedOrAborted(opening, signal, ({ fd }) => fs.closeSync(fd));
     if (!stream.ok) throw dialFailedWith({ ...stream, code: dialCodeOfFailure(stream.failure) }, dial);
     const { fd, address, local, boundHost, boundPort = 0 } = stream;
     const socket = new net.Socket({ fd, allowHalfOpen: true });
     socket.on('error', unheard);
     socket.setNoDelay(true);
-    this.#watch(socket, { address, local, port }, hops);
+    this.#watch(socket, { address, local, port }, hops, () => {
+      socket.destroy(new AppError('DIAL_IO', 'the way out of this machine has changed'));
+    });
+    socket.once('close', () => this.#ways.delete(socket));
     return { socket, address, ...(boundHost === undefined ? {} : { bound: { host: boundHost, port: boundPort } }) };
   }
 
@@ -117,14 +149,10 @@ export class Egress {
     this.#review.demand();
   }
 
-  #endIfStale(socket: net.Socket): void {
-    const way = this.#ways.get(socket);
-    if (way === undefined) return;
-    const { address, device, port, local } = way;
+  #isStale({ address, device, port, local }: Way): boolean {
     const source = parseIp(local);
     const hasOwnSource = source !== undefined && this.isLocal(source);
-    if (this.#routes.deviceFor(address, { network: 'tcp', port }) === device && hasOwnSource) return;
-    socket.destroy(new AppError('DIAL_IO', 'the way out of this machine has changed'));
+    return this.#routes.deviceFor(address, { network: 'tcp', port }) !== device || !hasOwnSource;
   }
 
   /** Also an argument that native code refuses is a rejection. */
@@ -132,15 +160,14 @@ export class Egress {
     return await this.#opener.openStream(plan, this.#mark);
   }
 
-  #watch(
-    socket: net.Socket,
-    way: { readonly address: Ip; readonly local: string; readonly port: number },
-    hops: readonly Hop[],
-  ): void {
-    const hop = hops.find(({ address }) => address === way.address);
-    if (hop === undefined) return;
-    this.#ways.set(socket, { ...way, device: hop.device });
-    socket.once('close', () => this.#ways.delete(socket));
+  async #keepStream(dial: DialPlan): Promise<KeptNative> {
+    return await this.#opener.keepStream(nativePlan(dial), this.#mark);
+  }
+
+  /** Ends a connection by `end` once its way is stale, until `forget` is called. */
+  #watch(connection: object, opened: Omit<Way, 'device'>, hops: readonly Hop[], end: () => void): void {
+    const hop = hops.find(({ address }) => address === opened.address);
+    if (hop !== undefined) this.#ways.set(connection, { way: { ...opened, device: hop.device }, end });
   }
 
   /** A UDP socket for one destination, bound to a random port; the caller's. Throws DIAL_NETWORK_UNREACHABLE or DIAL_IO. */
@@ -176,18 +203,30 @@ function adoptUdp(fd: number, family: 4 | 6): dgram.Socket {
   }
 }
 
-/** Gives up waiting when aborted; a descriptor that comes later is closed. */
-async function openedOrAborted(opening: Promise<StreamOutcome>, signal: AbortSignal): Promise<StreamOutcome> {
+function nativePlan({ hops, port, layers, timeoutMs }: DialPlan): Omit<StreamPlan, 'associate'> {
+  return { hops: [...hops], port, layers: layers.map(nativeLayer), timeoutMs };
+}
+
+/** Gives up waiting when aborted; what comes later is ended by `end`. */
+async function openedOrAborted<T extends { readonly ok: boolean }>(
+  opening: Promise<T>,
+  signal: AbortSignal,
+  end: (opened: T & { readonly ok: true }) => void,
+): Promise<T> {
   try {
     return await orAborted(opening, signal, 'DIAL_IO');
   } catch (error) {
     if (signal.aborted)
       opening.then(
-        (stream) => stream.ok && fs.closeSync(stream.fd),
+        (opened) => isOpen(opened) && end(opened),
         () => undefined,
       );
     throw dialErrorOf(error, 'the dial');
   }
+}
+
+function isOpen<T extends { readonly ok: boolean }>(opened: T): opened is T & { readonly ok: true } {
+  return opened.ok;
 }
 
 function aborted(signal: AbortSignal): AppError {

@@ -2,7 +2,7 @@
 import type { Ip } from '../base/address.ts';
 import type { Hop } from '../flow/dial-plan.ts';
 import type { Network } from '../flow/metadata.ts';
-import type { NativeDialFailure } from './dial-error.ts';
+import type { NativeAttempt, NativeDialFailure } from './dial-error.ts';
 import type { NativeLayer } from './native-layer.ts';
 
 /** A dial as the addon takes it. */
@@ -38,9 +38,25 @@ export interface DialFault {
   readonly message: string;
 }
 
+/** `KeptStream` of the addon, or why there is none. */
+export type KeptNative = (
+  | { readonly ok: true; readonly stream: number; readonly address: Ip; readonly local: Ip }
+  | DialFault
+) & { readonly ms: number; readonly attempts?: readonly NativeAttempt[] };
+
+/** `CarriedStream` of the addon. */
+export interface CarriedNative {
+  bytes(): { up: number; down: number; firstByteMs?: number | undefined };
+  ended(): Promise<{ up: number; down: number; firstByteMs?: number; reason: string }>;
+}
+
 export interface SocketOpener {
   /** Rejects where the plan cannot be understood; what fails is an outcome. */
   openStream(plan: StreamPlan, mark: number): Promise<StreamOutcome>;
+  /** The same for a stream that is kept for a client: `CarriedStream` carries it, by a descriptor that it copies. */
+  keepStream(plan: Omit<StreamPlan, 'associate'>, mark: number): Promise<KeptNative>;
+  closeStream(stream: number, how: 'graceful' | 'reset' | 'rerouted'): void;
+  readonly CarriedStream: new (stream: number, client: number, first: Uint8Array) => CarriedNative;
   /** Descriptor of an outward UDP socket bound to a random port. */
   openUdp(family: 4 | 6, device: string | null, mark: number): number;
 }

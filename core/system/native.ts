@@ -37,6 +37,9 @@ export function loadNative(path: string): NativeAddon {
 export const nativeFunctions = [
   'Engine',
   'openStream',
+  'keepStream',
+  'closeStream',
+  'CarriedStream',
   'openUdp',
   'peerCredentials',
   'findProcess',

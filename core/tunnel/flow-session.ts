@@ -230,15 +230,19 @@ export class FlowSession implements DispatchedFlow {
     const target = await findTarget(this.#flow.metadata, outbound, policy, this.#life.signal);
     if (this.#over) return;
     this.#target = target;
-    if (inbound.kind === 'stream') return await this.#connectStream(inbound, outbound, target);
+    if (inbound.kind === 'stream' && inbound.carry === undefined)
+      return await this.#connectStream(inbound, outbound, target);
     const plan = await this.#plan(outbound, target);
     if (this.#over) return;
     switch (plan.kind) {
       case 'dial':
         this.#dial = plan;
         this.#flow.dials(plan.hops.map(({ address }) => formatEndpoint({ host: address, port: plan.port })));
-        return inbound.decide({ kind: 'dial', dial: plan });
+        if (inbound.kind === 'held') return inbound.decide({ kind: 'dial', dial: plan });
+        if (inbound.carry !== undefined) this.#flow.carriedBy(inbound.carry(plan));
+        return undefined;
       case 'reject':
+        if (inbound.kind === 'stream') return await this.#connectStream(inbound, outbound, target);
         this.#flow.failed(new AppError('DIAL_REJECTED', `refused by ${outbound.tag}`));
         return inbound.decide({ kind: 'reject', how: plan.how });
       default:

@@ -3,7 +3,6 @@ import { AppError, errnoOf } from '../base/app-error.ts';
 import type { Logger } from '../base/logger.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { DnsHijack } from '../contract/config.ts';
-import type { DialAttempt } from '../contract/flow.ts';
 import type { DialPlan } from '../flow/dial-plan.ts';
 import type { Network } from '../flow/metadata.ts';
 import type {
@@ -14,7 +13,7 @@ import type {
   FlowId,
   Verdict,
 } from '../inbound/flow-engine.ts';
-import { dialCodeOfFailure } from '../outbound/dial-error.ts';
+import { dialAttempts, dialCodeOfFailure } from '../outbound/dial-error.ts';
 import { nativeLayer } from '../outbound/native-layer.ts';
 import type { NativeAddon } from '../system/native.ts';
 
@@ -209,11 +208,7 @@ function endpoint({ address, port }: { address: string; port: number }): { host:
 }
 
 function outcomeOf(event: NativeEvent & { kind: 'dialed' }): DialOutcome {
-  const attempts = event.attempts?.map(({ address, begun, took, end }): DialAttempt => {
-    const known = end === 'connected' || end === 'unanswered';
-    return { address, begunMs: begun, tookMs: took, end: known ? end : dialCodeOfFailure(end) };
-  });
-  const told = attempts === undefined ? {} : { attempts };
+  const told = dialAttempts(event.attempts);
   if (event.ok) return { ok: true, address: event.address, ms: event.ms, ...told };
   const { failure, layer, message, ms } = event;
   const where = layer === undefined ? {} : { layer };

@@ -153,7 +153,8 @@ export class Tunnel {
     this.#engine = path.engine;
     this.#dispatcher = path.dispatcher;
     this.#udpWays = new EgressUdpWays(this.#egress);
-    const inbound = { dispatcher: this.#dispatcher, ways: this.#udpWays, clock, log: log.child('mixed') };
+    const doors = { dispatcher: this.#dispatcher, ways: this.#udpWays, keeper: this.#egress };
+    const inbound = { ...doors, clock, log: log.child('mixed') };
     this.#mixedPort = new MixedPort({ ...inbound, clientOf: (...ends) => clients.clientOfAccepted(...ends) }, health);
     this.changed = this.#mixedPort.changed;
     this.#watch = this.#makeWatch();

@@ -3,6 +3,7 @@
 
 mod half;
 mod layered;
+mod patience;
 
 use crate::chain::Through;
 use crate::engine::owner::Owner;

@@ -134,7 +134,7 @@ pub fn set_fault(object: &mut Object, fault: DialFault) -> Result<()> {
     object.set("message", fault.message)
 }
 
-fn attempt_list<'env>(env: &'env Env, attempts: &[Attempt]) -> Result<Array<'env>> {
+pub fn attempt_list<'env>(env: &'env Env, attempts: &[Attempt]) -> Result<Array<'env>> {
     let mut list = env.create_array(attempts.len() as u32)?;
     for (index, attempt) in attempts.iter().enumerate() {
         let mut object = Object::new(env)?;
@@ -188,7 +188,7 @@ fn failure_name(failure: Failure) -> &'static str {
     }
 }
 
-fn reason_name(reason: Reason) -> &'static str {
+pub fn reason_name(reason: Reason) -> &'static str {
     match reason {
         Reason::Done => "done",
         Reason::ResetByClient => "reset-by-client",

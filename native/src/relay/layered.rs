@@ -11,6 +11,22 @@ use std::os::fd::AsFd;
 const MAX_UNSAID: usize = 16 * 1024;
 
 impl Relay {
+    /// The client's bytes begin with these, which were read already.
+    pub fn begin_with(&mut self, first: &[u8]) -> Result<(), Side> {
+        let half = &mut self.up;
+        match &mut self.layers {
+            _ if first.is_empty() => {}
+            None => half.pending.extend_from_slice(first),
+            Some(layers) => {
+                self.greets_at = None;
+                let sent = layers.send(first, &mut half.pending);
+                sent.map_err(|_| Side::Remote)?;
+                half.wrapped = Some(half.wrapped.unwrap_or(0) + first.len() as u64);
+            }
+        }
+        Ok(())
+    }
+
     /// True if there is more to do at once: its share was used up, or what the layers answered took along what the client's bytes
     /// waited for, which no event tells.
     pub(super) fn pump_layered(&mut self, from: Side, buffer: &mut [u8]) -> Result<bool, Side> {

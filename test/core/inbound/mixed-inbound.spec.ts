@@ -9,7 +9,7 @@ import { MixedInbound } from '../../../core/inbound/mixed-inbound.ts';
 import { policyCredentials } from '../../../core/net/policy-credentials.ts';
 import { fairClock } from '../../support/fair-clock.ts';
 import { errnoOfEnd, readAll } from '../net/loopback.ts';
-import { type Answer, curl, MixedStage, noWays, type StageOptions } from './mixed-stage.ts';
+import { type Answer, curl, MixedStage, noKeeper, noWays, type StageOptions } from './mixed-stage.ts';
 
 const stage = new MixedStage();
 const { loopback } = stage;
@@ -300,6 +300,7 @@ describe('starting and stopping', () => {
     const services = {
       dispatcher: { dispatch: () => Promise.reject(new Error()) as never },
       ways: noWays,
+      keeper: noKeeper,
       clock: systemClock,
       log: silentLogger,
       clientOf: () => 'somebody',

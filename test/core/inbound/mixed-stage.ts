@@ -3,7 +3,9 @@ import { spawn } from 'node:child_process';
 import { systemClock } from '../../../core/base/clock.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
 import type { Endpoint } from '../../../core/contract/flow.ts';
+import type { StreamKeeper } from '../../../core/flow/kept-stream.ts';
 import type { UdpWays } from '../../../core/flow/udp-way.ts';
+import type { DialOutcome } from '../../../core/inbound/flow-engine.ts';
 import type { DispatchedFlow, InboundFlow, StreamFlow } from '../../../core/inbound/inbound.ts';
 import { MixedInbound } from '../../../core/inbound/mixed-inbound.ts';
 import { relayStreams } from '../../../core/net/relay-streams.ts';
@@ -19,6 +21,9 @@ export interface StageOptions {
   strangers?: number;
   clientOf?: (source: Endpoint) => string;
   policyKey?: string;
+  /** For flows that are carried: what opens them, and what is heard of each dial. */
+  keeper?: StreamKeeper;
+  dialed?: (outcome: DialOutcome, flow: StreamFlow) => void;
 }
 
 /** Datagrams have a spec of their own. */
@@ -28,6 +33,9 @@ export const noWays: UdpWays = {
   open: () => Promise.reject(new Error('no datagrams here')),
 };
 
+/** Flows whose bytes are read. */
+export const noKeeper: StreamKeeper = { keepStream: () => Promise.reject(new Error('nothing is carried here')) };
+
 export class MixedStage {
   readonly loopback = new Loopback();
   readonly #inbounds: MixedInbound[] = [];
@@ -35,16 +43,23 @@ export class MixedStage {
   /** A mixed port whose flows are answered by `answer`; `ended` collects clients that went away unanswered. */
   async mixed(answer: Answer, options: StageOptions = {}) {
     const { users = [], handshakeMs = 10_000, connections = 200, strangers = 200 } = options;
-    const { clientOf = () => 'somebody', policyKey } = options;
+    const { clientOf = () => 'somebody', keeper = noKeeper, dialed, policyKey } = options;
     const ended: unknown[] = [];
     const flows: StreamFlow[] = [];
     const dispatch = (flow: InboundFlow): DispatchedFlow => {
       if (flow.kind !== 'stream') throw new Error('no stream');
       flows.push(flow);
       queueMicrotask(() => answer(flow));
-      return { dialed: () => undefined, ended: (close) => ended.push(close) };
+      return { dialed: (outcome) => dialed?.(outcome, flow), ended: (close) => ended.push(close) };
     };
-    const services = { dispatcher: { dispatch }, ways: noWays, clock: systemClock, log: silentLogger, clientOf };
+    const services = {
+      dispatcher: { dispatch },
+      ways: noWays,
+      keeper,
+      clock: systemClock,
+      log: silentLogger,
+      clientOf,
+    };
     const limits = { handshakeMs, connections, strangers };
     const inbound = new MixedInbound({ address: '127.0.0.1', port: 0, users }, services, limits, policyKey);
     this.#inbounds.push(inbound);

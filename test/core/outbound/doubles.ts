@@ -6,6 +6,7 @@ import type { AddressResolver, DialOptions } from '../../../core/outbound/dialer
 import { Egress } from '../../../core/outbound/egress.ts';
 import type { RouteView } from '../../../core/outbound/socket-opener.ts';
 import { loadNative } from '../../../core/system/native.ts';
+import { noSockets } from '../../support/no-sockets.ts';
 
 export class NamedAddresses implements AddressResolver {
   /** Every name that was asked for. */
@@ -37,10 +38,8 @@ export const routes: RouteView = {
 export class LoopbackEgress extends Egress {
   constructor() {
     const addon = loadNative(fileURLToPath(new URL('../../../native/mirage.node', import.meta.url)));
-    const openUdp = () => {
-      throw new Error('not in this test');
-    };
-    super({ openStream: (...asked) => addon.openStream(...asked), openUdp }, routes, 0);
+    const { openStream, keepStream, closeStream, CarriedStream } = addon;
+    super(noSockets({ openStream, keepStream, closeStream, CarriedStream }), routes, 0);
   }
 }
 

@@ -1,10 +1,11 @@
 /** Run by `egress.spec.ts` in a process of its own, which got connected sockets as descriptors 3 (TCP) and 4 (UDP). */
 import { Egress } from '../../../core/outbound/egress.ts';
+import { noSockets } from '../../support/no-sockets.ts';
 
-const opener = {
+const opener = noSockets({
   openStream: () => Promise.resolve({ ok: true, fd: 3, address: '127.0.0.1', local: '127.0.0.1' } as const),
   openUdp: () => 4,
-};
+});
 const egress = new Egress(opener, { deviceFor: () => null }, 0);
 const [udpPort, echoPort] = process.argv.slice(2).map(Number);
 

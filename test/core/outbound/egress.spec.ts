@@ -7,6 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { NativeDialFailure } from '../../../core/outbound/dial-error.ts';
 import { Egress } from '../../../core/outbound/egress.ts';
 import type { SocketOpener, StreamOutcome } from '../../../core/outbound/socket-opener.ts';
+import { noSockets } from '../../support/no-sockets.ts';
 import { Loopback, readAll } from '../net/loopback.ts';
 import { dialOptions, routes } from './doubles.ts';
 
@@ -14,7 +15,7 @@ const https = { network: 'tcp', port: 443 } as const;
 const failing = (failure: NativeDialFailure) => () =>
   Promise.resolve({ ok: false, failure, message: failure } as const);
 const withTcp = (openStream: SocketOpener['openStream']): Egress =>
-  new Egress({ openStream, openUdp: () => -1 }, routes, 0x4d49);
+  new Egress(noSockets({ openStream, openUdp: () => -1 }), routes, 0x4d49);
 
 test('hops keep their order, each with its interface; addresses without a route are left out', () => {
   const egress = withTcp(failing('io'));

@@ -20,6 +20,7 @@ import { parseInSteps } from '../../../core/rpc/sliced-json.ts';
 import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
 import { Tunnel } from '../../../core/tunnel/tunnel.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
+import { noSockets } from '../../support/no-sockets.ts';
 import { runs } from '../../support/runs.ts';
 import { MemoryNative } from './memory-native.ts';
 
@@ -29,12 +30,7 @@ beforeAll(() => {
   const never = () => () => undefined;
   tunnel = new Tunnel({
     createEngine: (options, onEvents) => new MemoryNative(options, onEvents),
-    sockets: {
-      openStream: () => Promise.reject(new Error('no network in this test')),
-      openUdp: () => {
-        throw new Error('no network in this test');
-      },
-    },
+    sockets: noSockets(),
     sourceTowards: () => null,
     natTarget: () => null,
     findRoute: () => null,

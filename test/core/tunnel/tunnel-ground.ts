@@ -10,6 +10,7 @@ import { defaultResolverOptions } from '../../../core/net/resolver-options.ts';
 import { MemoryStateStore } from '../../../core/state/memory-state-store.ts';
 import { Tunnel } from '../../../core/tunnel/tunnel.ts';
 import { eventually } from '../../support/eventually.ts';
+import { noSockets } from '../../support/no-sockets.ts';
 import { MemoryNative } from './memory-native.ts';
 
 export const both = { systemDns: true, autoRoute: true };
@@ -57,19 +58,12 @@ export class TunnelGround {
     this.servers = [];
     this.deviceTrouble = undefined;
     this.missingRoutes = 0;
-    const refused = Promise.reject(new Error('no network in this test'));
-    refused.catch(() => undefined);
     this.tunnel = new Tunnel({
       createEngine: (options, onEvents) => {
         this.engines.push(new MemoryNative(options, onEvents));
         return this.engine();
       },
-      sockets: {
-        openStream: () => refused,
-        openUdp: () => {
-          throw Object.assign(new Error('ENETUNREACH'), { code: 'ENETUNREACH' });
-        },
-      },
+      sockets: noSockets(),
       sourceTowards: () => null,
       natTarget: () => null,
       findRoute: (to) => (to.includes(':') ? null : { local: false, device: 'eth0' }),

@@ -19,12 +19,6 @@ const VERDICT_MS: u64 = 60_000;
 const ACCEPT_MS: u64 = 30_000;
 /// Time for the listener to answer, which takes it some microseconds, before a firewall is taken to be in the way.
 const KNOCK_MS: u64 = 30;
-/// Time without a packet after which an open connection is reset (RFC 5382, REQ-5 asks for at least 2 h 4 min).
-const IDLE_MS: u64 = 7_500_000;
-/// The same when one direction has ended.
-const HALF_CLOSED_IDLE_MS: u64 = 1_800_000;
-/// Time for the two ends to finish after `close` with `graceful`.
-const FINISH_MS: u64 = 5_000;
 /// Life of a mapping after its flow has ended: after a reset or when the program closed first, for strays;
 /// when the listener's socket is in TIME_WAIT (60 s), for as long; otherwise since the last packet.
 const STRAY_MS: u64 = 2_000;
@@ -152,16 +146,10 @@ impl TcpFlow {
             Phase::Waiting { since, .. } => since + VERDICT_MS,
             Phase::DialingAccepted { wake, .. } => *wake,
             Phase::Relaying {
-                closing_since: Some(since),
+                relay,
+                closing_since,
                 ..
-            } => since + FINISH_MS,
-            Phase::Relaying { relay, .. } if relay.greets_at().is_some() => {
-                relay.greets_at().unwrap_or(self.touched)
-            }
-            Phase::Relaying { relay, .. } if relay.is_half_closed() => {
-                self.touched + HALF_CLOSED_IDLE_MS
-            }
-            Phase::Relaying { .. } => self.touched + IDLE_MS,
+            } => relay.deadline(self.touched, *closing_since),
             Phase::Dns(connection) => self.touched + connection.patience_ms(),
             Phase::Muted { syn, since } => syn.given_up_at().max(since + MUTED_MS),
             Phase::Closing => self.touched + self.track.linger_ms(),
