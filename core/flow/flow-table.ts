@@ -40,7 +40,7 @@ export class FlowTable {
   /** A new flow, visible at once. */
   open(metadata: Metadata, carrier: FlowCarrier): Flow {
     const id = String(this.#nextId++);
-    const flow: Flow = new Flow({ id, metadata, carrier, openedAt: this.#clock.now() }, () => this.#note(flow));
+    const flow = new Flow({ id, metadata, carrier, openedAt: this.#clock.now() }, this.#note);
     this.#live.set(id, flow);
     this.changed.emit([id]);
     return flow;
@@ -108,7 +108,7 @@ export class FlowTable {
     return this.#live.get(id) ?? this.#closed.get(id);
   }
 
-  #note(flow: Flow): void {
+  readonly #note = (flow: Flow): void => {
     const ids = [flow.id];
     if (flow.state === 'closed' && this.#live.delete(flow.id)) {
       this.#closedUp += flow.up;
@@ -121,5 +121,5 @@ export class FlowTable {
       }
     }
     this.changed.emit(ids);
-  }
+  };
 }

@@ -21,7 +21,7 @@ export class Flow {
   readonly id: string;
   /** Unix time in milliseconds. */
   readonly openedAt: number;
-  readonly #changed: () => void;
+  readonly #changed: (flow: Flow) => void;
   #metadata: Metadata;
   #carrier: FlowCarrier;
   #state: FlowState = 'deciding';
@@ -40,7 +40,10 @@ export class Flow {
   #end: { at: number; reason: string } | undefined;
 
   /** `changed` is called after everything but a mere count of bytes. */
-  constructor(init: { id: string; metadata: Metadata; carrier: FlowCarrier; openedAt: number }, changed: () => void) {
+  constructor(
+    init: { id: string; metadata: Metadata; carrier: FlowCarrier; openedAt: number },
+    changed: (flow: Flow) => void,
+  ) {
     this.id = init.id;
     this.openedAt = init.openedAt;
     this.#metadata = init.metadata;
@@ -76,7 +79,7 @@ export class Flow {
   /** More is known now; allowed after the end too. */
   learn(metadata: Metadata): void {
     this.#metadata = metadata;
-    this.#changed();
+    this.#changed(this);
   }
 
   /** `ms`: from the opening until now. */
@@ -109,7 +112,7 @@ export class Flow {
   failed(error: AppError, ms?: number): void {
     this.#error = error;
     this.#dialMs = ms;
-    this.#changed();
+    this.#changed(this);
   }
 
   /** From now on somebody else counts and closes. */
@@ -179,6 +182,6 @@ export class Flow {
     if (order[state] <= order[this.#state])
       throw new Error(`flow ${this.id} cannot go from ${this.#state} to ${state}`);
     this.#state = state;
-    this.#changed();
+    this.#changed(this);
   }
 }

@@ -45,7 +45,7 @@ export class MixedInbound implements Service {
   readonly #sockets = new Set<net.Socket>();
   /** Clients whose sockets are the data plane's. */
   readonly #carried = new Set<FlowCarrier>();
-  readonly #associations = new AssociationShares();
+  readonly #associations: AssociationShares;
   /** Who has not asked for a connection yet is a stranger. */
   readonly #gate: ConnectionGate;
   #server: net.Server | undefined;
@@ -56,6 +56,7 @@ export class MixedInbound implements Service {
   constructor(config: MixedConfig, services: MixedInboundServices, limits = defaultLimits, policyKey?: string) {
     this.#config = config;
     this.#services = services;
+    this.#associations = new AssociationShares(services.clock);
     this.#limits = limits;
     this.#users = new UserList(config.users, policyKey);
     this.#filter = new ClientFilter(config.allowed, config.refused);

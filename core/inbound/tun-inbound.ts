@@ -3,8 +3,18 @@ import { AppError } from '../base/app-error.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
 import type { CarriedBytes, FlowCarrier } from '../flow/flow-carrier.ts';
-import type { DnsQuestions, EchoAsked, EchoVerdict, FlowEngine, FlowId, FlowOpen, Peeked } from './flow-engine.ts';
-import type { DispatchedFlow, FlowDispatcher } from './inbound.ts';
+import type { Metadata } from '../flow/metadata.ts';
+import type {
+  DnsQuestions,
+  EchoAsked,
+  EchoVerdict,
+  FlowEngine,
+  FlowId,
+  FlowOpen,
+  Peeked,
+  Verdict,
+} from './flow-engine.ts';
+import type { DispatchedFlow, FlowDispatcher, HeldFlow } from './inbound.ts';
 
 export interface DnsHandler {
   /** Answers what deserves an answer, at once or later, by any number of calls of `send`. Never throws. */
@@ -70,42 +80,68 @@ export class TunInbound implements Service {
   #open(open: FlowOpen): void {
     const { engine, dispatcher } = this.#options;
     const { id, network, source, destination, trafficClass } = open;
-    this.#flows.set(
-      id,
-      dispatcher.dispatch({
-        kind: 'held',
-        metadata: { network, inbound: 'tun', source, destination, originalDestination: destination, trafficClass },
-        carrier: new EngineCarrier(engine, open),
-        decide: (verdict) => engine.decide(id, verdict),
-        peek: (atLeast, timeoutMs) => this.#peek(id, atLeast, timeoutMs),
-      }),
-    );
+    const metadata: Metadata = {
+      network,
+      inbound: 'tun',
+      source,
+      destination,
+      originalDestination: destination,
+      trafficClass,
+    };
+    const carrier = new EngineCarrier(engine, open);
+    this.#flows.set(id, dispatcher.dispatch(new EngineFlow(metadata, carrier, this.#peek)));
   }
 
-  #peek(id: FlowId, atLeast: number, timeoutMs: number): Promise<Peeked> {
+  readonly #peek = (id: FlowId, atLeast: number, timeoutMs: number): Promise<Peeked> => {
     const peek = Promise.withResolvers<Peeked>();
     if (this.#flows.has(id)) {
       this.#peeks.set(id, peek);
       this.#options.engine.decide(id, { kind: 'peek', atLeast, timeoutMs });
     } else peek.reject(new AppError('DIAL_IO', 'the flow has ended'));
     return peek.promise;
+  };
+}
+
+type PeekOf = (id: FlowId, atLeast: number, timeoutMs: number) => Promise<Peeked>;
+
+/** A flow that the engine holds. There may be many: what they have together is not in each of them. */
+class EngineFlow implements HeldFlow {
+  readonly kind = 'held';
+  readonly metadata: Metadata;
+  readonly carrier: EngineCarrier;
+  readonly #peek: PeekOf;
+
+  constructor(metadata: Metadata, carrier: EngineCarrier, peek: PeekOf) {
+    this.metadata = metadata;
+    this.carrier = carrier;
+    this.#peek = peek;
+  }
+
+  decide(verdict: Verdict): void {
+    this.carrier.engine.decide(this.carrier.id, verdict);
+  }
+
+  peek(atLeast: number, timeoutMs: number): Promise<Peeked> {
+    return this.#peek(this.carrier.id, atLeast, timeoutMs);
   }
 }
 
 /** Reads the engine's shared counters; after the flow's end its slot may be another's, so nobody may ask then. */
 class EngineCarrier implements FlowCarrier {
   readonly kind = 'engine';
-  readonly #engine: FlowEngine;
-  readonly #open: FlowOpen;
+  readonly engine: FlowEngine;
+  readonly id: FlowId;
+  readonly #slot: number;
 
-  constructor(engine: FlowEngine, open: FlowOpen) {
-    this.#engine = engine;
-    this.#open = open;
+  constructor(engine: FlowEngine, { id, slot }: FlowOpen) {
+    this.engine = engine;
+    this.id = id;
+    this.#slot = slot;
   }
 
   bytes(): CarriedBytes {
-    const counters = this.#engine.counters();
-    const { slot } = this.#open;
+    const counters = this.engine.counters();
+    const slot = this.#slot;
     const firstByte = Number(counters[(counters.length / 3) * 2 + slot] ?? 0n);
     return {
       up: Number(counters[slot * 2] ?? 0n),
@@ -115,6 +151,6 @@ class EngineCarrier implements FlowCarrier {
   }
 
   close(how: 'graceful' | 'reset'): void {
-    this.#engine.close(this.#open.id, how);
+    this.engine.close(this.id, how);
   }
 }

@@ -7,6 +7,7 @@ import { type Ip, ipFamily, parseIp } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import { Shares } from '../base/shares.ts';
+import { TokenBuckets } from '../base/token-buckets.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import type { DialPlan } from '../flow/dial-plan.ts';
 import type { Door, Metadata } from '../flow/metadata.ts';
@@ -24,6 +25,8 @@ export interface AssociationServices {
 /** Flows of one association, and of all. */
 export const maxFlows = 256;
 export const maxFlowsInAll = 4096;
+/** New targets of a client, in all its associations; datagrams to more are dropped. Each is decided by the rules. */
+const newTargets = { perSecond: 200, burst: 512 };
 /** Proxies and interfaces that one association uses at once, and all; each takes a descriptor or two. */
 const maxWays = 16;
 export const maxWaysInAll = 1024;
@@ -38,6 +41,11 @@ const sweepMs = 1_000;
 export class AssociationShares {
   readonly flows = new Shares(maxFlowsInAll);
   readonly ways = new Shares(maxWaysInAll);
+  readonly newTargets: TokenBuckets<string>;
+
+  constructor(clock: Clock, { perSecond, burst } = newTargets) {
+    this.newTargets = new TokenBuckets(clock, perSecond, burst);
+  }
 }
 
 /** Whose datagrams an association carries. */
@@ -183,7 +191,8 @@ export class UdpAssociation implements AssociationWays {
     const key = `${peer.host} ${peer.port}`;
     const known = this.#flows.get(key);
     if (known !== undefined) return known;
-    if (this.#flows.size >= maxFlows || !this.#shares.flows.take(this.#name)) return undefined;
+    const { flows, newTargets } = this.#shares;
+    if (this.#flows.size >= maxFlows || !newTargets.take(this.#name) || !flows.take(this.#name)) return undefined;
     const metadata: Metadata = {
       network: 'udp',
       inbound: 'mixed',

@@ -8,7 +8,7 @@ import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
-import { TokenBucket } from '../base/token-bucket.ts';
+import { TokenBuckets } from '../base/token-buckets.ts';
 import type { EventName, MethodName } from '../contract/rpc.ts';
 import { ClientLimits, defaultServerLimits, type ServerLimits } from './client-limits.ts';
 import type { Feeds } from './connection-tables.ts';
@@ -42,8 +42,6 @@ const eventNames: readonly EventName[] = ['snapshot', 'traffic'];
 /** More refused clients at once are not even told why; nor is a user who is refused more often than this. */
 const maxRefused = 64;
 const refusalsPerSecond = 5;
-/** Users of whom it is known how often they were refused. */
-const maxRefusedUsers = 64;
 
 /** Events that come together travel together. */
 const gatherMs = 25;
@@ -57,7 +55,7 @@ export class RpcServer implements Service {
   #unwatchEvents: (() => void) | undefined;
   /** Refused clients that have not left yet, and how often users may still be told. */
   #refused = 0;
-  readonly #refusals = new Map<number, TokenBucket>();
+  readonly #refusals: TokenBuckets<number>;
   #server: Server | undefined;
 
   constructor(options: RpcServerOptions) {
@@ -66,6 +64,7 @@ export class RpcServer implements Service {
     this.#clients = new ClientLimits(options.limits ?? defaultServerLimits, clock, log);
     const { work } = this.#clients;
     const epoch = clock.now();
+    this.#refusals = new TokenBuckets(clock, refusalsPerSecond, maxRefused);
     this.#feeds = {
       connections: new TopicFeed('connections', topics.connections, { view, clock, work, epoch }),
       mappings: new TopicFeed('mappings', topics.mappings, { view, clock, work, epoch }),
@@ -139,21 +138,12 @@ export class RpcServer implements Service {
   /** The reason, then the end; what comes is not looked at. Whoever comes back at once is not told again. */
   #refuse(socket: Socket, error: AppError, uid = Number(error.details?.['uid'] ?? -1)): void {
     this.#options.log.warning('client refused', { code: error.code, reason: error.message });
-    if (this.#refused >= maxRefused || !this.#mayBeTold(uid)) return void socket.destroy();
+    if (this.#refused >= maxRefused || !this.#refusals.take(uid)) return void socket.destroy();
     this.#refused += 1;
     socket.once('close', () => {
       this.#refused -= 1;
     });
     endAfterLastWords(socket, encodeMessage({ kind: 'refused', error: error.toData() }), this.#options.clock);
-  }
-
-  #mayBeTold(uid: number): boolean {
-    const bucket = this.#refusals.get(uid) ?? new TokenBucket(this.#options.clock, refusalsPerSecond, maxRefused);
-    this.#refusals.delete(uid);
-    this.#refusals.set(uid, bucket);
-    const [oldest] = this.#refusals.keys();
-    if (this.#refusals.size > maxRefusedUsers && oldest !== undefined) this.#refusals.delete(oldest);
-    return bucket.take();
   }
 
   #onReady(connection: ServerConnection): void {

@@ -15,7 +15,7 @@ import { EchoPolicy } from './echo-policy.ts';
 import { EngineRevival } from './engine-revival.ts';
 import type { FakeIpPools } from './fake-ip-pools.ts';
 import type { LastingState } from './lasting-state.ts';
-import { LookUpBudget } from './look-up-budget.ts';
+import { LookUpBudget, lookUpTime } from './look-up-budget.ts';
 import type { LoopGuard } from './loop-guard.ts';
 import { type NativeEngine, NativeFlowEngine } from './native-flow-engine.ts';
 import { SilentClients } from './silent-clients.ts';
@@ -79,7 +79,8 @@ export class DataPath {
       clock,
       logger: log,
     });
-    const lookUps = new LookUpBudget(clock);
+    const watched = new LookUpBudget(clock, lookUpTime.watched);
+    const unwatched = new LookUpBudget(clock, lookUpTime.unwatched);
     const unknownAddresses = new UnknownAddressWarning(health, clock);
     return new Dispatcher(graph(), {
       flows,
@@ -91,7 +92,7 @@ export class DataPath {
       processes,
       silentClients: new SilentClients(clock),
       isOwnAddress: (address) => isLoopback(address) || egress.isLocal(address),
-      lookUpForPeople: (find) => (connections.watched ? void find() : lookUps.spend(find)),
+      lookUpForPeople: (find) => (connections.watched ? watched : unwatched).spend(find),
       loopGuard,
       clock,
       log: log.child('flow'),

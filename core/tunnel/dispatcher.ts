@@ -5,7 +5,7 @@
 import type { Ip } from '../base/address.ts';
 import type { DispatchedFlow, FlowDispatcher, InboundFlow } from '../inbound/inbound.ts';
 import { enrich, type FakeIpView } from './enrich.ts';
-import { type FlowLimits, type FlowServices, FlowSession } from './flow-session.ts';
+import { type FlowContext, type FlowLimits, type FlowServices, FlowSession } from './flow-session.ts';
 import type { DispatchPolicy } from './name-search.ts';
 
 export interface DispatcherOptions extends FlowServices {
@@ -19,16 +19,14 @@ const defaultLimits: FlowLimits = { dialMs: 15_000, idleMs: 2 * 3_600_000, halfC
 export class Dispatcher implements FlowDispatcher {
   readonly #options: DispatcherOptions;
   readonly #limits: FlowLimits;
-  #policy: DispatchPolicy;
-  #fakeIp: FakeIpView;
+  #context: FlowContext;
   #unknownFakeAddresses = 0;
   #recoveredFlows = 0;
 
   constructor(policy: DispatchPolicy, options: DispatcherOptions) {
-    this.#policy = policy;
     this.#options = options;
-    this.#fakeIp = options.fakeIp;
     this.#limits = { ...defaultLimits, ...options.limits };
+    this.#context = this.#contextOf(policy, options.fakeIp);
   }
 
   /** How often a connection came to a fake address that means nothing. */
@@ -42,23 +40,26 @@ export class Dispatcher implements FlowDispatcher {
   }
 
   /** New flows take these rules and outbounds, and this pool if given; open ones keep what they began with. */
-  swap(policy: DispatchPolicy, fakeIp = this.#fakeIp): void {
-    this.#policy = policy;
-    this.#fakeIp = fakeIp;
+  swap(policy: DispatchPolicy, fakeIp = this.#context.fakeIp): void {
+    this.#context = this.#contextOf(policy, fakeIp);
   }
 
   dispatch(inbound: InboundFlow): DispatchedFlow {
-    const session = new FlowSession({
-      ...this.#options,
-      fakeIp: this.#fakeIp,
-      limits: this.#limits,
-      policy: this.#policy,
-      inbound,
-      enriched: enrich(inbound.metadata, this.#fakeIp, this.#options.addressMemory),
-      onUnknown: (address, name) => this.#countUnknown(address, name !== undefined),
-    });
+    const context = this.#context;
+    const enriched = enrich(inbound.metadata, context.fakeIp, context.addressMemory);
+    const session = new FlowSession(context, inbound, enriched);
     queueMicrotask(() => void session.run());
     return session;
+  }
+
+  #contextOf(policy: DispatchPolicy, fakeIp: FakeIpView): FlowContext {
+    return {
+      ...this.#options,
+      fakeIp,
+      limits: this.#limits,
+      policy,
+      onUnknown: (address, name) => this.#countUnknown(address, name !== undefined),
+    };
   }
 
   #countUnknown(address: Ip, recovered: boolean): void {

@@ -63,11 +63,10 @@ export interface FlowLimits {
   readonly sniffMs: number;
 }
 
-export interface FlowSessionOptions extends FlowServices {
+/** What flows of one policy have together: one object for all of them, for there may be many. */
+export interface FlowContext extends FlowServices {
   readonly limits: FlowLimits;
   readonly policy: DispatchPolicy;
-  readonly inbound: InboundFlow;
-  readonly enriched: Enriched;
   /** Told once of a flow to a fake address that means nothing, with the name that its first bytes told, if any. */
   readonly onUnknown: (address: Ip, name: string | undefined) => void;
 }
@@ -75,10 +74,13 @@ export interface FlowSessionOptions extends FlowServices {
 type End = Omit<FlowClose, 'id'>;
 
 export class FlowSession implements DispatchedFlow {
-  readonly #options: FlowSessionOptions;
+  readonly #options: FlowContext;
+  readonly #inbound: InboundFlow;
+  readonly #enriched: Enriched;
   readonly #flow: Flow;
-  /** Aborted when the flow ends, for whatever reason: cancels name queries, dials and relays. */
-  readonly #life = new AbortController();
+  #over = false;
+  /** Aborted when the flow ends, for whatever reason: cancels name queries, dials and relays. Made for whoever has to be told. */
+  #life: AbortController | undefined;
   #relaying = false;
   #process: Promise<Flow['metadata']['process']> | undefined;
   /** The name is the application's own word, not the meaning of its fake address. */
@@ -90,9 +92,11 @@ export class FlowSession implements DispatchedFlow {
   /** What it is asked to dial. */
   #target: Endpoint | undefined;
 
-  constructor(options: FlowSessionOptions) {
+  constructor(options: FlowContext, inbound: InboundFlow, enriched: Enriched) {
     this.#options = options;
-    const { inbound, enriched, flows, fakeIp } = options;
+    this.#inbound = inbound;
+    this.#enriched = enriched;
+    const { flows, fakeIp } = options;
     const carrier = inbound.kind === 'held' ? inbound.carrier : this.#waitingCarrier();
     this.#flow = flows.open(enriched.metadata, carrier);
     if (enriched.kind === 'mapped') fakeIp.flowOpened(enriched.fakeIp);
@@ -117,8 +121,10 @@ export class FlowSession implements DispatchedFlow {
   dialed(outcome: DialOutcome): void {
     if (this.#flow.state !== 'dialing') return;
     if (outcome.attempts !== undefined) this.#flow.attempted(outcome.attempts);
-    if (outcome.ok) this.#flow.opened(outcome.address, Math.round(outcome.ms));
-    else this.#fail(this.#noteDial(dialFailedWith(outcome, this.#dial ?? { layers: [] })), Math.round(outcome.ms));
+    if (outcome.ok) {
+      this.#flow.opened(outcome.address, Math.round(outcome.ms));
+      this.#dial = undefined;
+    } else this.#fail(this.#noteDial(dialFailedWith(outcome, this.#dial ?? { layers: [] })), Math.round(outcome.ms));
   }
 
   ended(close: End): void {
@@ -126,17 +132,20 @@ export class FlowSession implements DispatchedFlow {
     if (!this.#relaying) this.#finish(close);
   }
 
-  get #over(): boolean {
-    return this.#life.signal.aborted;
+  get #signal(): AbortSignal {
+    this.#life ??= new AbortController();
+    if (this.#over) this.#life.abort(hasEnded());
+    return this.#life.signal;
   }
 
   async #decide(): Promise<Decision> {
-    const { enriched, policy, loopGuard } = this.#options;
+    const { policy, loopGuard } = this.#options;
+    const enriched = this.#enriched;
     if (enriched.kind === 'unknown') await this.#recover(enriched.address);
     const looping = await loopDecision(this.#flow.metadata, policy, loopGuard, () => this.#findProcess());
     if (looping !== undefined) return looping;
     if (enriched.kind !== 'unknown') await this.#findName();
-    this.#life.signal.throwIfAborted();
+    if (this.#over) throw hasEnded();
     const flow = { metadata: this.#flow.metadata, withProcess: () => this.#withProcess() };
     return decide(policy, flow, this.#resolveOnce());
   }
@@ -158,7 +167,8 @@ export class FlowSession implements DispatchedFlow {
 
   /** Looks for a better name than the known one where that can matter. */
   async #findName(): Promise<void> {
-    const { enriched, onRecovered } = this.#options;
+    const { onRecovered } = this.#options;
+    const enriched = this.#enriched;
     const found = await this.#search();
     if (this.#over || found === undefined) return;
     const another = found.name !== this.#flow.metadata.destination.host;
@@ -169,7 +179,9 @@ export class FlowSession implements DispatchedFlow {
 
   /** The name that the first bytes tell, if they are worth a look and it is to be taken. */
   async #search(): Promise<FoundName | undefined> {
-    const { inbound, enriched, policy, fakeIp, clock, limits, silentClients } = this.#options;
+    const { policy, fakeIp, clock, limits, silentClients } = this.#options;
+    const inbound = this.#inbound;
+    const enriched = this.#enriched;
     if (inbound.kind !== 'held') return undefined;
     const wanted = searchFor(enriched, policy, fakeIp);
     if (wanted === undefined) return undefined;
@@ -205,8 +217,9 @@ export class FlowSession implements DispatchedFlow {
   }
 
   async #lookUpProcess(): Promise<Flow['metadata']['process']> {
-    const { network, source, destination } = this.#options.inbound.metadata;
-    const target = this.#options.inbound.kind === 'stream' ? this.#options.inbound.local : destination;
+    const inbound = this.#inbound;
+    const { network, source, destination } = inbound.metadata;
+    const target = inbound.kind === 'stream' ? inbound.local : destination;
     const process = await this.#options.processes.find(network, source, target);
     if (process !== undefined && this.#flow.metadata.process === undefined) {
       this.#flow.learn({ ...this.#flow.metadata, process });
@@ -218,16 +231,17 @@ export class FlowSession implements DispatchedFlow {
   #resolveOnce(): (name: string) => Promise<Ip | undefined> {
     let asked: Promise<Ip | undefined> | undefined;
     return (name) => {
-      asked ??= this.#options.resolver.resolve(name, this.#life.signal).then(([first]) => first);
+      asked ??= this.#options.resolver.resolve(name, this.#signal).then(([first]) => first);
       return asked;
     };
   }
 
   async #connect(route: Route): Promise<void> {
-    const { inbound, policy } = this.#options;
+    const { policy } = this.#options;
+    const inbound = this.#inbound;
     const { outbound } = route;
     this.#route = route;
-    const target = await findTarget(this.#flow.metadata, outbound, policy, this.#life.signal);
+    const target = await findTarget(this.#flow.metadata, outbound, policy, this.#signal);
     if (this.#over) return;
     this.#target = target;
     if (inbound.kind === 'stream' && inbound.carry === undefined)
@@ -238,6 +252,8 @@ export class FlowSession implements DispatchedFlow {
       case 'dial':
         this.#dial = plan;
         this.#flow.dials(plan.hops.map(({ address }) => formatEndpoint({ host: address, port: plan.port })));
+        // The data plane dials now: nothing here is left to be cancelled.
+        this.#life = undefined;
         if (inbound.kind === 'held') return inbound.decide({ kind: 'dial', dial: plan });
         if (inbound.carry !== undefined) this.#flow.carriedBy(inbound.carry(plan));
         return undefined;
@@ -259,7 +275,7 @@ export class FlowSession implements DispatchedFlow {
   async #plan(outbound: Outbound, target: Endpoint): Promise<FlowPlan> {
     try {
       const { network } = this.#flow.metadata;
-      return await outbound.plan(target, network, this.#life.signal, () => this.#isElsewhere());
+      return await outbound.plan(target, network, this.#signal, () => this.#isElsewhere());
     } catch (error) {
       throw this.#noteDial(AppError.from(error));
     }
@@ -283,7 +299,7 @@ export class FlowSession implements DispatchedFlow {
     const { clock, limits } = this.#options;
     const started = clock.monotonic();
     const isElsewhere = (): boolean => this.#isElsewhere();
-    const options = { signal: this.#life.signal, timeoutMs: limits.dialMs, isElsewhere };
+    const options = { signal: this.#signal, timeoutMs: limits.dialMs, isElsewhere };
     const remote = await outbound.dialStream(target, options).catch((error: unknown) => {
       throw this.#noteDial(AppError.from(error));
     });
@@ -318,7 +334,7 @@ export class FlowSession implements DispatchedFlow {
   /** Tells the application why there is no connection. A held flow ends when the engine has done so. */
   #fail(error: AppError, dialMs?: number): void {
     if (this.#over) return;
-    const { inbound } = this.#options;
+    const inbound = this.#inbound;
     this.#flow.failed(error, dialMs);
     if (inbound.kind === 'held') {
       const { network } = inbound.metadata;
@@ -332,12 +348,15 @@ export class FlowSession implements DispatchedFlow {
   }
 
   #finish({ up, down, firstByteMs, reason }: End): void {
-    const { clock, enriched, fakeIp } = this.#options;
+    const { clock, fakeIp } = this.#options;
+    const enriched = this.#enriched;
     const error = this.#flow.error;
     const failed = reason === 'rejected' && error !== undefined && error.code !== 'DIAL_REJECTED';
     const opened = this.#flow.state === 'open';
     if (!this.#flow.close({ at: clock.now(), up, down, firstByteMs, reason: failed ? 'failed' : reason })) return;
-    this.#life.abort(new AppError('DIAL_IO', 'the flow has ended'));
+    this.#over = true;
+    this.#life?.abort(hasEnded());
+    this.#life = undefined;
     if (enriched.kind === 'mapped') {
       // What came of another name says nothing about the mapping's.
       fakeIp.flowClosed(enriched.fakeIp, this.#renamed ? '' : (error?.code ?? (opened ? 'ok' : '')));
@@ -351,11 +370,15 @@ export class FlowSession implements DispatchedFlow {
       kind: 'stream',
       bytes: () => ({ up: 0, down: 0 }),
       close: () => {
-        const { inbound } = this.#options;
+        const inbound = this.#inbound;
         if (this.#over || inbound.kind === 'held') return;
         inbound.reject(new AppError('DIAL_REJECTED', 'the connection was closed by hand'));
         this.#finish({ up: 0, down: 0, reason: 'closed' });
       },
     };
   }
+}
+
+function hasEnded(): AppError {
+  return new AppError('DIAL_IO', 'the flow has ended');
 }

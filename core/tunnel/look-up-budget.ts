@@ -2,8 +2,11 @@
 import type { Clock } from '../base/clock.ts';
 import { TokenBucket } from '../base/token-bucket.ts';
 
-/** Milliseconds of the look-up thread a second, and at once: one takes from 0.1 to 20, by how many processes there are. */
-const perSecond = 25;
+/**
+ * Milliseconds of the look-up thread a second, while somebody watches the connections and else, and at once: one takes from 0.1 to
+ * 20, by how many processes there are.
+ */
+export const lookUpTime = { watched: 100, unwatched: 25 };
 const burst = 250;
 
 export class LookUpBudget {
@@ -14,7 +17,7 @@ export class LookUpBudget {
   /** Until when the thread's time was paid for. */
   #paidUntil = 0;
 
-  constructor(clock: Pick<Clock, 'monotonic'>) {
+  constructor(clock: Pick<Clock, 'monotonic'>, perSecond: number) {
     this.#clock = clock;
     this.#time = new TokenBucket(clock, perSecond, burst);
   }

@@ -18,7 +18,7 @@ function flow(): { flow: Flow; changes: string[] } {
     originalDestination: endpoint,
     domainSource: 'inbound',
   } as const;
-  const made: Flow = new Flow({ id: '7', metadata, carrier, openedAt: 1000 }, () => changes.push(made.state));
+  const made = new Flow({ id: '7', metadata, carrier, openedAt: 1000 }, ({ state }) => changes.push(state));
   return { flow: made, changes };
 }
 

@@ -68,7 +68,8 @@ interface AssociationOptions {
 }
 
 async function association(answer: (flow: HeldFlow) => void = () => undefined, options: AssociationOptions = {}) {
-  const { shares = new AssociationShares(), name = 'user 1000', clock = systemClock } = options;
+  const { name = 'user 1000', clock = systemClock } = options;
+  const { shares = new AssociationShares(clock) } = options;
   const ways = new MemoryWays();
   const told: Told[] = [];
   const dispatch = (flow: InboundFlow) => {
@@ -275,8 +276,29 @@ test('stopping ends flows and ways, also one that is being opened', async () => 
   await expect.poll(() => ways.open_[0]?.closed).toBe(true);
 });
 
+test('new targets of a client have a pace, in all its associations; what is open goes on', async () => {
+  const clock = new ManualClock();
+  const shares = new AssociationShares(clock, { perSecond: 10, burst: 3 });
+  const [one, another, honest] = await Promise.all(
+    ['user 1001', 'user 1001', 'user 1000'].map((name) => association(undefined, { shares, clock, name })),
+  );
+  if (one === undefined || another === undefined || honest === undefined) throw new Error('no association');
+  const { send } = await client(one.port);
+  for (const host of [1, 2, 1, 2]) send(`192.0.2.${host}`, 9, 'x');
+  await expect.poll(() => one.told.length).toBe(2);
+  const second = await client(another.port);
+  for (const host of [3, 4, 5]) second.send(`192.0.2.${host}`, 9, 'x');
+  await expect.poll(() => another.told.length).toBe(1);
+  (await client(honest.port)).send('192.0.2.1', 9, 'x');
+  await expect.poll(() => honest.told.length).toBe(1);
+  expect([one.told.length, another.told.length]).toEqual([2, 1]);
+  clock.run(100);
+  send('192.0.2.7', 9, 'x');
+  await expect.poll(() => one.told.length).toBe(3);
+});
+
 test('one client, with however many associations, leaves others their share; what ends is given back', async () => {
-  const shares = new AssociationShares();
+  const shares = new AssociationShares(systemClock, { perSecond: 1e6, burst: 1e6 });
   const reject = (flow: HeldFlow) => flow.decide({ kind: 'reject', how: 'drop' });
   const greedy = await Promise.all(
     Array.from({ length: 10 }, () => association(reject, { shares, name: 'user 1001' })),
@@ -300,7 +322,7 @@ test('one client, with however many associations, leaves others their share; wha
 });
 
 test('ways are shared likewise: whoever has too many gets no other, until one is closed', async () => {
-  const shares = new AssociationShares();
+  const shares = new AssociationShares(systemClock);
   while (shares.ways.take('user 1001'));
   const dial = { kind: 'dial', dial: direct('192.0.2.1', 53) } as const;
   const greedy = await association((flow) => flow.decide(dial), { shares, name: 'user 1001' });
@@ -317,7 +339,7 @@ test('ways are shared likewise: whoever has too many gets no other, until one is
 
 test('a way is closed when its last flow has gone idle, not before', async () => {
   const clock = new ManualClock();
-  const shares = new AssociationShares();
+  const shares = new AssociationShares(systemClock);
   const { told, ways, port } = await association(
     (flow) => flow.decide({ kind: 'dial', dial: direct('192.0.2.1', 53) }),
     { clock, shares },

@@ -29,7 +29,7 @@ test.each([
   ['a machine with thousands of processes', 20],
 ])('%s look-ups take no more than their part of the time', async (_name, each) => {
   const thread = new Thread();
-  const budget = new LookUpBudget(thread);
+  const budget = new LookUpBudget(thread, 25);
   let spent = 0;
   for (let second = 1; second <= 60; second++) {
     for (let connection = 0; connection < 20; connection++) {
@@ -46,7 +46,7 @@ test.each([
 
 test('a page that opens fifty connections at once has all of them looked up, and each is paid for once', async () => {
   const thread = new Thread();
-  const budget = new LookUpBudget(thread);
+  const budget = new LookUpBudget(thread, 25);
   for (let connection = 0; connection < 50; connection++) budget.spend(thread.lookUp);
   expect(thread.asked).toBe(50);
   await thread.answer(4);
@@ -62,7 +62,7 @@ test('a page that opens fifty connections at once has all of them looked up, and
 
 test('a failed one is paid for as well', async () => {
   const thread = new Thread();
-  const budget = new LookUpBudget(thread);
+  const budget = new LookUpBudget(thread, 25);
   budget.spend(async () => {
     thread.now += 300;
     throw new Error('gone');

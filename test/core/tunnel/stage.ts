@@ -7,7 +7,7 @@ import { defaultConfig, type RuleConfig, type SnifferConfig } from '../../../cor
 import type { Endpoint, ProcessInfo } from '../../../core/contract/flow.ts';
 import type { FlowPlan } from '../../../core/flow/dial-plan.ts';
 import { FlowTable } from '../../../core/flow/flow-table.ts';
-import type { DispatchedFlow, FlowDispatcher, InboundFlow } from '../../../core/inbound/inbound.ts';
+import type { DispatchedFlow, FlowDispatcher, HeldFlow, InboundFlow } from '../../../core/inbound/inbound.ts';
 import { TunInbound } from '../../../core/inbound/tun-inbound.ts';
 import type { Stream } from '../../../core/net/stream.ts';
 import type { DialOptions, Outbound } from '../../../core/outbound/dialer.ts';
@@ -211,7 +211,14 @@ export class Stage {
         const openedAt = this.clock.monotonic();
         const look = (atLeast: number, timeoutMs: number) =>
           this.#peek(flow, openedAt, { atLeast, timeoutMs }, end.signal);
-        const dispatched = this.dispatcher.dispatch(flow.kind === 'held' ? { ...flow, peek: look } : flow);
+        const held = (of: HeldFlow): HeldFlow => ({
+          kind: 'held',
+          metadata: of.metadata,
+          carrier: of.carrier,
+          decide: (verdict) => of.decide(verdict),
+          peek: look,
+        });
+        const dispatched = this.dispatcher.dispatch(flow.kind === 'held' ? held(flow) : flow);
         const ended: DispatchedFlow['ended'] = (close) => {
           end.abort();
           dispatched.ended(close);
