@@ -1,39 +1,18 @@
 /** The frame of the window: sidebar, the page shown, status strip; in their place a full explanation when nothing works. */
-import type { ComponentType } from 'react';
 import { useTranslation } from 'react-i18next';
 import { NoticeList } from './components/NoticeList.tsx';
 import { PageBoundary } from './components/PageBoundary.tsx';
 import { Sidebar } from './components/Sidebar.tsx';
 import { StatusStrip } from './components/StatusStrip.tsx';
 import { useNarrowWindow } from './components/use-narrow-window.ts';
-import { ConnectionsPage } from './features/connections/ConnectionsPage.tsx';
-import { DnsLogPage } from './features/dns-log/DnsLogPage.tsx';
-import { MappingsPage } from './features/mappings/MappingsPage.tsx';
-import { OverviewPage } from './features/overview/OverviewPage.tsx';
 import { ImportCatcher } from './features/profiles/import/ImportCatcher.tsx';
 import { ImportDialog } from './features/profiles/import/ImportDialog.tsx';
-import { ProfilesPage } from './features/profiles/ProfilesPage.tsx';
-import { ProvidersPage } from './features/providers/ProvidersPage.tsx';
-import { ProxiesPage } from './features/proxies/ProxiesPage.tsx';
 import { AddRuleDialog } from './features/rules/AddRuleDialog.tsx';
-import { RulesPage } from './features/rules/RulesPage.tsx';
-import { SettingsPage } from './features/settings/SettingsPage.tsx';
 import { HelperTrouble } from './features/trouble/HelperTrouble.tsx';
 import { HomeTrouble } from './features/trouble/HomeTrouble.tsx';
+import { pageTable } from './pages.tsx';
 import { useLive, useUi } from './stores/services.ts';
 import type { PageName } from './stores/ui-store.ts';
-
-const pageComponents: Readonly<Record<PageName, ComponentType>> = {
-  overview: OverviewPage,
-  proxies: ProxiesPage,
-  profiles: ProfilesPage,
-  providers: ProvidersPage,
-  connections: ConnectionsPage,
-  mappings: MappingsPage,
-  dns: DnsLogPage,
-  rules: RulesPage,
-  settings: SettingsPage,
-};
 
 export function App() {
   const { t } = useTranslation();
@@ -48,7 +27,7 @@ export function App() {
       <a className="skip-link" href="#content" onClick={focusContent}>
         {t('nav.skip')}
       </a>
-      <Sidebar narrow={narrow} />
+      <Sidebar narrow={narrow} iconOf={iconOf} />
       <main className="page" id="content" tabIndex={-1}>
         <PageBoundary key={page}>
           <PageOrTrouble page={page} />
@@ -63,15 +42,13 @@ export function App() {
   );
 }
 
-/** These work without the helper, and the settings without anybody; every other page needs it. */
-const withoutHelper: readonly PageName[] = ['settings', 'profiles', 'providers'];
-
+/** The settings work without anybody. */
 function PageOrTrouble({ page }: { page: PageName }) {
   const homeLost = useLive((state) => state.home.kind === 'lost');
   const linkFailed = useLive((state) => state.link.kind === 'failed');
-  const Page = pageComponents[page];
+  const { component: Page, withoutHelper = false } = pageTable[page];
   if (page !== 'settings' && homeLost) return <HomeTrouble />;
-  if (!withoutHelper.includes(page) && linkFailed) return <HelperTrouble />;
+  if (!withoutHelper && linkFailed) return <HelperTrouble />;
   return <Page />;
 }
 
@@ -80,3 +57,5 @@ function focusContent(event: { preventDefault: () => void }) {
   event.preventDefault();
   document.getElementById('content')?.focus();
 }
+
+const iconOf = (page: PageName) => pageTable[page].icon;

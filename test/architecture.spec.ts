@@ -181,7 +181,7 @@ describe('operating systems', () => {
     const may = [
       /^core\/(?:base|contract)\//,
       /^core\/system\/(?:command-runner|regular-file|undo-journal|undo-record)\.ts$/,
-      /^core\/system\/linux\/(?:restore\.ts|routes\/|system-dns\/resolv-conf-)/,
+      /^core\/system\/linux\/(?:restore\.ts|routes\/|system-dns\/(?:resolv-conf-|[a-z-]+-undo\.ts$))/,
     ];
     const starts = ['core/helper/restore-offline.ts', 'core/system/linux/restore.ts'];
     const loaded = [...new Set(starts.flatMap((start) => loadedBy(start, sources)))].filter(

@@ -54,5 +54,9 @@ export type NewUndoRecord = { [K in UndoKind]: Omit<UndoRecordOf<K>, 'id' | 'sin
 /** Takes back the changes of one kind: compares first, and leaves alone what no longer holds our value. */
 export type Undoers = { readonly [K in UndoKind]: (records: readonly UndoRecordOf<K>[]) => Promise<void> };
 
-/** DNS first, so that no name is answered by a server whose address is no longer routed. */
-export const undoOrder: readonly UndoKind[] = ['resolv-conf', 'nft-table', 'ip-rule', 'ip-route'];
+/** DNS first, so that no name is answered by a server whose address is no longer routed. A kind without a place does not compile. */
+const places: Readonly<Record<UndoKind, number>> = { 'resolv-conf': 0, 'nft-table': 1, 'ip-rule': 2, 'ip-route': 3 };
+/** The order in which they are taken back. */
+export const undoOrder: readonly UndoKind[] = undoRecordSchema.options
+  .map(({ shape }) => shape.kind.value)
+  .toSorted((a, b) => places[a] - places[b]);

@@ -1,37 +1,18 @@
 /** The pages: icons and words, or icons alone. */
-import {
-  ArrowLeftRight,
-  FileText,
-  Gauge,
-  ListTree,
-  Package,
-  PanelLeftClose,
-  PanelLeftOpen,
-  Rows3,
-  ScrollText,
-  Settings,
-  Waypoints,
-} from 'lucide-react';
-import type { ComponentType, KeyboardEvent } from 'react';
+import { type LucideIcon, PanelLeftClose, PanelLeftOpen } from 'lucide-react';
+import type { KeyboardEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useServices, useUi } from '../stores/services.ts';
 import { type PageName, pages } from '../stores/ui-store.ts';
 import { useTroubles } from '../stores/use-troubles.ts';
 import { BrandMark } from './BrandMark.tsx';
 
-const icons: Readonly<Record<PageName, ComponentType<{ size: number; 'aria-hidden': 'true' }>>> = {
-  overview: Gauge,
-  proxies: Waypoints,
-  profiles: FileText,
-  providers: Package,
-  connections: ArrowLeftRight,
-  mappings: Rows3,
-  dns: ScrollText,
-  rules: ListTree,
-  settings: Settings,
-};
+export interface SidebarProps {
+  narrow: boolean;
+  iconOf: (page: PageName) => LucideIcon;
+}
 
-export function Sidebar({ narrow }: { narrow: boolean }) {
+export function Sidebar({ narrow, iconOf }: SidebarProps) {
   const { t } = useTranslation();
   const { ui } = useServices();
   const collapse = t(narrow ? 'nav.expand' : 'nav.collapse');
@@ -41,9 +22,11 @@ export function Sidebar({ narrow }: { narrow: boolean }) {
         <BrandMark />
         <span>Mirage</span>
       </div>
-      {pages.map((page) => (page === 'settings' ? null : <SidebarLink key={page} page={page} narrow={narrow} />))}
+      {pages.map((page) =>
+        page === 'settings' ? null : <SidebarLink key={page} page={page} icon={iconOf(page)} narrow={narrow} />,
+      )}
       <div className="sidebar-space" />
-      <SidebarLink page="settings" narrow={narrow} />
+      <SidebarLink page="settings" icon={iconOf('settings')} narrow={narrow} />
       <button
         type="button"
         className="sidebar-item"
@@ -58,10 +41,9 @@ export function Sidebar({ narrow }: { narrow: boolean }) {
   );
 }
 
-function SidebarLink({ page, narrow }: { page: PageName; narrow: boolean }) {
+function SidebarLink({ page, icon: Icon, narrow }: { page: PageName; icon: LucideIcon; narrow: boolean }) {
   const { t } = useTranslation();
   const current = useUi((state) => state.page === page);
-  const Icon = icons[page];
   const name = t(`nav.${page}`);
   const troubles = useTroubles().length;
   const badge = page === 'overview' ? troubles : 0;

@@ -1,12 +1,12 @@
 /** A page that is a table: its head with search, columns, and what else the table can do, and the words for when it is empty. */
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useLive, useUi } from '../stores/services.ts';
-import type { PageName } from '../stores/ui-store.ts';
+import type { Entry } from '../stores/row-table.ts';
+import { useLive } from '../stores/services.ts';
 import type { CsvValue } from '../text/csv.ts';
 import { ColumnMenu } from './data-grid/ColumnMenu.tsx';
-import type { Grid } from './data-grid/use-grid-layout.ts';
 import type { ShownTable } from './data-grid/use-table-rows.ts';
+import type { TableView } from './data-grid/use-table-view.ts';
 import { EmptyState } from './EmptyState.tsx';
 import { ExportMenu } from './ExportMenu.tsx';
 import { PageHeader } from './PageHeader.tsx';
@@ -14,12 +14,8 @@ import { PauseButton } from './PauseButton.tsx';
 import { SearchBox } from './SearchBox.tsx';
 import { type SearchNames, TableBody } from './TableBody.tsx';
 
-export interface TablePageProps<E, G> {
-  page: PageName;
-  title: string;
-  searchHint: string;
-  searchable: SearchNames;
-  grid: Grid<G>;
+export interface TablePageProps<E, G extends Entry> {
+  view: Pick<TableView<G, unknown>, 'page' | 'search' | 'grid'> & { searchable: SearchNames };
   table: ShownTable<E>;
   /** How the rows shown are saved as a file: a row as a flat record, for CSV, and whole, for JSON. */
   saved?: { record: (entry: E) => Record<string, CsvValue>; whole: (entry: E) => unknown };
@@ -40,12 +36,8 @@ export interface TablePageProps<E, G> {
   children: ReactNode;
 }
 
-export function TablePage<E, G>({
-  page,
-  title,
-  searchHint,
-  searchable,
-  grid,
+export function TablePage<E, G extends Entry>({
+  view,
   table,
   saved,
   empty,
@@ -58,7 +50,7 @@ export function TablePage<E, G>({
   children,
 }: TablePageProps<E, G>) {
   const { t } = useTranslation();
-  const search = useUi((state) => state.searches[page] ?? '');
+  const { page, search, searchable, grid } = view;
   const on = useLive(({ snapshot }) => snapshot?.tunnel.kind === 'running');
   const { rows, snapshot, pausedAt, setPaused } = table;
   const { entries } = snapshot;
@@ -68,8 +60,8 @@ export function TablePage<E, G>({
     ) : null;
   return (
     <>
-      <PageHeader title={title} beside={beside ?? count}>
-        <SearchBox page={page} hint={searchHint} />
+      <PageHeader title={t(`${page}.title`)} beside={beside ?? count}>
+        <SearchBox page={page} hint={t(`${page}.searchHint`)} />
         {tools}
         {setPaused === undefined ? null : (
           <PauseButton paused={pausedAt !== undefined} disabled={table.refusal !== undefined} onChange={setPaused} />

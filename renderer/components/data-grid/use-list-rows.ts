@@ -2,15 +2,13 @@
 import { useCallback, useLayoutEffect, useMemo, useRef } from 'react';
 import { compareBy } from '../../stores/row-order.ts';
 import type { Entry, RowEntry } from '../../stores/row-table.ts';
-import type { Selection } from '../../text/filter.ts';
-import type { Grid } from './use-grid-layout.ts';
 import type { ShownTable } from './use-table-rows.ts';
+import type { TableView } from './use-table-view.ts';
 
 /** `list` undefined: not known yet. It must be another object when something of it has changed. */
 export function useListRows<E extends Entry>(
   list: readonly E[] | undefined,
-  selection: Selection<E> | undefined,
-  { ordering }: Pick<Grid<E>, 'ordering'>,
+  { selection, grid: { ordering } }: Pick<TableView<E>, 'selection' | 'grid'>,
 ): ShownTable<E> {
   const rows = useMemo(() => {
     const chosen = selection === undefined ? [...(list ?? [])] : (list ?? []).filter(selection.accept);

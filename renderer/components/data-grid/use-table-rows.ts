@@ -5,10 +5,8 @@ import { RowOrder } from '../../stores/row-order.ts';
 import type { Entry } from '../../stores/row-table.ts';
 import { useServices } from '../../stores/services.ts';
 import type { TopicSnapshot } from '../../stores/topic-store.ts';
-import type { PageName } from '../../stores/ui-store.ts';
 import { useKept } from '../../stores/use-kept.ts';
-import type { Selection } from '../../text/filter.ts';
-import type { Grid } from './use-grid-layout.ts';
+import type { TableView } from './use-table-view.ts';
 
 export interface TableSource<E> {
   readonly watch: (listener: () => void) => () => void;
@@ -43,12 +41,10 @@ export interface TableRows<E> extends ShownTable<E> {
   readonly snapshot: TopicSnapshot<E>;
 }
 
-/** `page`: what is held still there is so again when the person comes back to it. */
+/** What is held still on a page is so again when the person comes back to it. */
 export function useTableRows<E extends Entry>(
-  page: PageName,
   source: TableSource<E>,
-  selection: Selection<E> | undefined,
-  { ordering }: Pick<Grid<E>, 'ordering'>,
+  { page, selection, grid: { ordering } }: Pick<TableView<E>, 'page' | 'selection' | 'grid'>,
 ): TableRows<E> {
   const current = useSyncExternalStore(source.watch, source.snapshot);
   const { clock } = useServices();

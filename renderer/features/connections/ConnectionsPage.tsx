@@ -4,8 +4,8 @@ import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ColumnMenu } from '../../components/data-grid/ColumnMenu.tsx';
 import { DataGrid } from '../../components/data-grid/DataGrid.tsx';
-import { useGridLayout } from '../../components/data-grid/use-grid-layout.ts';
 import { useTableRows } from '../../components/data-grid/use-table-rows.ts';
+import { useTableView } from '../../components/data-grid/use-table-view.ts';
 import { EmptyState } from '../../components/EmptyState.tsx';
 import { ExportMenu } from '../../components/ExportMenu.tsx';
 import { PageHeader } from '../../components/PageHeader.tsx';
@@ -17,7 +17,6 @@ import type { ConnectionEntry } from '../../stores/connection-table.ts';
 import { useLive, useServices, useUi } from '../../stores/services.ts';
 import type { ConnectionScope } from '../../stores/ui-store.ts';
 import { useKept } from '../../stores/use-kept.ts';
-import { compileFilter } from '../../text/filter.ts';
 import { formatCount } from '../../text/format.ts';
 import { CloseButton } from './CloseButton.tsx';
 import { CloseDialog, type Closing } from './CloseDialog.tsx';
@@ -42,21 +41,20 @@ export function ConnectionsPage() {
   const { t } = useTranslation();
   const { connections, ui } = useServices();
   const scope = useUi((state) => state.scope);
-  const [active, setActive] = useKept<string | undefined>('connections.active', undefined);
-  const [selection, setSelection] = useKept('connections.selection', noRows);
+  const [selected, setSelected] = useKept('connections.selection', noRows);
   const [details, setDetails] = useKept('connections.details', false);
   const [closing, setClosing] = useState<Closing | undefined>();
   const close = useCloseFlows();
-  const search = useUi((state) => state.searches.connections ?? '');
   const searchable = useMemo(() => new ConnectionSearch(), []);
-  const grid = useGridLayout('connections', useConnectionColumns(), youngestFirst);
-  const shownRows = useMemo(() => {
-    const filter = compileFilter(search, searchable);
+  const view = useTableView('connections', searchable, useConnectionColumns(), youngestFirst);
+  const { search, selection: found, grid } = view;
+  const { active } = view.told;
+  const selection = useMemo(() => {
     const accept = ({ row }: ConnectionEntry) => inScope(row, scope);
-    if (filter === undefined) return { accept, moving: false };
-    return { accept: (entry: ConnectionEntry) => accept(entry) && filter.accept(entry), moving: filter.moving };
-  }, [search, scope, searchable]);
-  const table = useTableRows('connections', connections, shownRows, grid);
+    if (found === undefined) return { accept, moving: false };
+    return { accept: (entry: ConnectionEntry) => accept(entry) && found.accept(entry), moving: found.moving };
+  }, [found, scope]);
+  const table = useTableRows(connections, { ...view, selection });
   const { rows, snapshot, pausedAt } = table;
   const { entries } = snapshot;
   const closed = snapshot.counts.closed ?? 0;
@@ -106,7 +104,7 @@ export function ConnectionsPage() {
         />
         <CloseButton
           rows={rows}
-          selection={selection}
+          selection={selected}
           onClose={(ids) => setClosing(ids === 'shown' ? shownToClose(rows, isNarrowed) : { kind: 'selected', ids })}
         />
       </PageHeader>
@@ -125,15 +123,13 @@ export function ConnectionsPage() {
       >
         <DataGrid
           label={t('connections.table')}
-          grid={grid}
+          {...view.told}
           rows={rows}
           entryKey={connectionKey}
-          active={active}
-          onActive={setActive}
-          selection={selection}
-          onSelect={setSelection}
+          selection={selected}
+          onSelect={setSelected}
           onOpen={() => setDetails(true)}
-          onDelete={(entry) => askToClose(selection.size > 1 || entry === undefined ? [...selection] : [entry.row.id])}
+          onDelete={(entry) => askToClose(selected.size > 1 || entry === undefined ? [...selected] : [entry.row.id])}
           onEscape={closeDetails}
           hold={details}
           rowTone={rowTone}

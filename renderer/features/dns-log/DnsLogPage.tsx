@@ -1,17 +1,15 @@
 /** Every DNS question with its answer, newest first. */
 import { ScrollText } from 'lucide-react';
-import { useMemo, useState } from 'react';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { DnsRow } from '../../../core/contract/dns.ts';
 import { errorDataOf } from '../../bridge/error-data.ts';
 import { DataGrid } from '../../components/data-grid/DataGrid.tsx';
-import { useGridLayout } from '../../components/data-grid/use-grid-layout.ts';
 import { useTableRows } from '../../components/data-grid/use-table-rows.ts';
+import { useTableView } from '../../components/data-grid/use-table-view.ts';
 import { TablePage } from '../../components/TablePage.tsx';
 import { rowOf } from '../../stores/row-table.ts';
-import { useServices, useUi } from '../../stores/services.ts';
-import { useKept } from '../../stores/use-kept.ts';
-import { compileFilter } from '../../text/filter.ts';
+import { useServices } from '../../stores/services.ts';
 import { plainText } from '../../text/plain-text.ts';
 import { AskDialog } from './AskDialog.tsx';
 import { DnsMenu } from './DnsMenu.tsx';
@@ -27,13 +25,10 @@ const saved = { record: dnsRecord, whole: rowOf };
 export function DnsLogPage() {
   const { t } = useTranslation();
   const { dnsLog } = useServices();
-  const [active, setActive] = useKept<string | undefined>('dns.active', undefined);
   const [asking, setAsking] = useState<Question | undefined>();
   const { outcome, ask, forget } = useAsk();
-  const search = useUi((state) => state.searches.dns ?? '');
-  const filter = useMemo(() => compileFilter(search, dnsSearch), [search]);
-  const grid = useGridLayout('dns', useDnsColumns(), newestFirst);
-  const table = useTableRows('dns', dnsLog, filter, grid);
+  const view = useTableView('dns', dnsSearch, useDnsColumns(), newestFirst);
+  const table = useTableRows(dnsLog, view);
   const askAny = () => {
     forget();
     setAsking(anyQuestion);
@@ -47,11 +42,7 @@ export function DnsLogPage() {
   return (
     <>
       <TablePage
-        page="dns"
-        title={t('dns.title')}
-        searchHint={t('dns.searchHint')}
-        searchable={dnsSearch}
-        grid={grid}
+        view={view}
         table={table}
         saved={saved}
         actions={<DnsActions onAsk={askAny} />}
@@ -64,13 +55,10 @@ export function DnsLogPage() {
       >
         <DataGrid
           label={t('dns.table')}
-          grid={grid}
+          {...view.told}
           rows={table.rows}
           entryKey={dnsKey}
-          active={active}
-          onActive={setActive}
           renderMenu={({ row }) => <DnsMenu row={row} onAsk={() => askAgain(row)} />}
-          viewKey={search}
         />
       </TablePage>
       {asking === undefined ? null : (

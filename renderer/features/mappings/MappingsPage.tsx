@@ -1,16 +1,15 @@
 /** The fake addresses and the names they stand for. */
 import { Rows3 } from 'lucide-react';
-import { useMemo, useState } from 'react';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { MappingRow } from '../../../core/contract/dns.ts';
 import { DataGrid } from '../../components/data-grid/DataGrid.tsx';
-import { useGridLayout } from '../../components/data-grid/use-grid-layout.ts';
 import { useTableRows } from '../../components/data-grid/use-table-rows.ts';
+import { useTableView } from '../../components/data-grid/use-table-view.ts';
 import { TablePage } from '../../components/TablePage.tsx';
 import { rowOf } from '../../stores/row-table.ts';
-import { useLive, useServices, useUi } from '../../stores/services.ts';
+import { useLive, useServices } from '../../stores/services.ts';
 import { useKept } from '../../stores/use-kept.ts';
-import { compileFilter } from '../../text/filter.ts';
 import { FlushButton } from './FlushButton.tsx';
 import { MappingMenu, MappingsMenu } from './MappingMenu.tsx';
 import { type MappingEntry, mappingKey, mappingRecord, mappingSearch } from './mapping-fields.ts';
@@ -26,14 +25,11 @@ const newestFirst = { column: 'lastConnected', direction: 'desc' } as const;
 export function MappingsPage() {
   const { t } = useTranslation();
   const { mappings } = useServices();
-  const [active, setActive] = useKept<string | undefined>('mappings.active', undefined);
   const [selection, setSelection] = useKept('mappings.selection', noRows);
   const [releasing, setReleasing] = useState<readonly MappingRow[]>([]);
-  const search = useUi((state) => state.searches.mappings ?? '');
   const realAddresses = useLive(({ snapshot }) => snapshot?.dnsMode.mode === 'redir-host');
-  const filter = useMemo(() => compileFilter(search, mappingSearch), [search]);
-  const grid = useGridLayout('mappings', useMappingColumns(), newestFirst);
-  const table = useTableRows('mappings', mappings, filter, grid);
+  const view = useTableView('mappings', mappingSearch, useMappingColumns(), newestFirst);
+  const table = useTableRows(mappings, view);
   const actions = useMappingActions();
   const renderMenu = ({ row }: MappingEntry) => {
     const selected = selection.has(row.address)
@@ -44,11 +40,7 @@ export function MappingsPage() {
   };
   return (
     <TablePage
-      page="mappings"
-      title={t('mappings.title')}
-      searchHint={t('mappings.searchHint')}
-      searchable={mappingSearch}
-      grid={grid}
+      view={view}
       table={table}
       saved={saved}
       actions={<FlushButton entries={table.snapshot.entries} flush={actions.flush} />}
@@ -61,16 +53,13 @@ export function MappingsPage() {
     >
       <DataGrid
         label={t('mappings.table')}
-        grid={grid}
+        {...view.told}
         rows={table.rows}
         entryKey={mappingKey}
-        active={active}
-        onActive={setActive}
         rowTone={rowTone}
         selection={selection}
         onSelect={setSelection}
         renderMenu={renderMenu}
-        viewKey={search}
       />
       {releasing.length === 0 ? null : (
         <ReleaseDialog

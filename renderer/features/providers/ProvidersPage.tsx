@@ -3,13 +3,12 @@ import { CloudDownload, Package, X } from 'lucide-react';
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { DataGrid } from '../../components/data-grid/DataGrid.tsx';
-import { useGridLayout } from '../../components/data-grid/use-grid-layout.ts';
 import { entriesOf, useListRows } from '../../components/data-grid/use-list-rows.ts';
+import { useTableView } from '../../components/data-grid/use-table-view.ts';
 import { TablePage } from '../../components/TablePage.tsx';
 import { rowOf } from '../../stores/row-table.ts';
-import { useLive, useUi } from '../../stores/services.ts';
+import { useLive } from '../../stores/services.ts';
 import { useKept } from '../../stores/use-kept.ts';
-import { compileFilter } from '../../text/filter.ts';
 import { ProviderDrawer } from './ProviderDrawer.tsx';
 import { ProviderMenu } from './ProviderMenu.tsx';
 import { type ProviderEntry, providerKey, providerRecord, providerSearch, stateOf } from './provider-fields.ts';
@@ -24,25 +23,18 @@ export function ProvidersPage() {
   const { t } = useTranslation();
   const providers = useLive((state) => state.info?.providers);
   const known = useLive((state) => state.info !== undefined);
-  const search = useUi((state) => state.searches.providers ?? '');
-  const [active, setActive] = useKept<string | undefined>('providers.active', undefined);
   const [opened, setOpened] = useKept<string | undefined>('providers.opened', undefined);
   const actions = useProviderActions();
-  const grid = useGridLayout('providers', useProviderColumns(actions), inOrder);
+  const view = useTableView('providers', providerSearch, useProviderColumns(actions), inOrder);
   const list = useMemo(() => (known ? entriesOf(providers ?? []) : undefined), [known, providers]);
-  const selection = useMemo(() => compileFilter(search, providerSearch), [search]);
-  const table = useListRows(list, selection, grid);
+  const table = useListRows(list, view);
   const shown = list?.find((entry) => providerKey(entry) === opened)?.row;
   const updating = list?.filter(({ row }) => row.updating).length ?? 0;
   const failed = list?.filter(({ row }) => stateOf(row) === 'failed') ?? [];
   const kept = failed.filter(({ row }) => row.entries !== null).length;
   return (
     <TablePage
-      page="providers"
-      title={t('providers.title')}
-      searchHint={t('providers.searchHint')}
-      searchable={providerSearch}
-      grid={grid}
+      view={view}
       table={table}
       saved={saved}
       actions={
@@ -84,16 +76,13 @@ export function ProvidersPage() {
     >
       <DataGrid
         label={t('providers.table')}
-        grid={grid}
+        {...view.told}
         rows={table.rows}
         entryKey={providerKey}
-        active={active}
-        onActive={setActive}
         onOpen={(entry) => setOpened(providerKey(entry))}
         onEscape={() => setOpened(undefined)}
         rowTone={rowTone}
         renderMenu={({ row }) => <ProviderMenu row={row} actions={actions} />}
-        viewKey={search}
       />
     </TablePage>
   );

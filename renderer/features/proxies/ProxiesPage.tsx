@@ -4,11 +4,10 @@ import { useCallback, useMemo, useSyncExternalStore } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useStore } from 'zustand';
 import { isGroupRow, shownGroups } from '../../../core/contract/proxy-views.ts';
-import { useGridLayout } from '../../components/data-grid/use-grid-layout.ts';
+import { useTableView } from '../../components/data-grid/use-table-view.ts';
 import { TablePage } from '../../components/TablePage.tsx';
-import { useLive, useServices, useUi } from '../../stores/services.ts';
+import { useLive, useServices } from '../../stores/services.ts';
 import { useKept } from '../../stores/use-kept.ts';
-import { compileFilter } from '../../text/filter.ts';
 import { GroupList } from './GroupList.tsx';
 import { GroupPane } from './GroupPane.tsx';
 import { ModeSwitch } from './ModeSwitch.tsx';
@@ -26,14 +25,14 @@ export function ProxiesPage() {
   const { proxies: store, delayTest } = useServices();
   const table = useSyncExternalStore(store.watch, store.snapshot);
   const mode = useLive(({ snapshot }) => snapshot?.mode.mode ?? 'rule');
-  const search = useUi((state) => state.searches.proxies ?? '');
   const testing = useStore(delayTest.store, (run) => run !== undefined);
   const [withHidden, setWithHidden] = useKept('proxies.hidden', false);
   const [chosen, setChosen] = useKept<string | undefined>('proxies.group', undefined);
   /** In a narrow window either the groups or the members of one are seen. */
   const [opened, setOpened] = useKept('proxies.opened', false);
   const actions = useProxyActions();
-  const grid = useGridLayout('proxies', useMemberColumns(), inOrder);
+  const view = useTableView('proxies', memberSearch, useMemberColumns(), inOrder);
+  const { search, selection, grid } = view;
   const { entries, version } = table;
   const rows = useMemo(() => [...table.entries.values()].map(({ row }) => row), [table]);
   const shown = useMemo(() => shownGroups(rows, mode, withHidden), [rows, mode, withHidden]);
@@ -42,7 +41,6 @@ export function ProxiesPage() {
     [rows, mode],
   );
   const group = [entries.get(chosen ?? '')?.row].find(isGroupRow) ?? shown[0];
-  const selection = useMemo(() => compileFilter(search, memberSearch), [search]);
   const members = useMembers(group, entries, version, selection, grid);
   const found = useMemo(
     () => (selection === undefined ? undefined : countFound(shown, entries, selection)),
@@ -58,12 +56,8 @@ export function ProxiesPage() {
   const refusal = table.refused === undefined ? undefined : { error: table.refused, retry: store.retry };
   return (
     <TablePage
-      page="proxies"
-      title={t('proxies.title')}
-      searchHint={t('proxies.searchHint')}
-      searchable={memberSearch}
+      view={view}
       searchesWithin
-      grid={grid}
       table={{ rows: shown, currentRows: () => shown, snapshot: table, refusal }}
       beside={<ModeSwitch setMode={actions.setMode} />}
       tools={

@@ -12,7 +12,7 @@ export function useMembers(
   proxies: ProxyEntries,
   version: number,
   selection: Selection<MemberEntry> | undefined,
-  grid: Pick<Grid<MemberEntry>, 'ordering'>,
+  grid: Grid<MemberEntry>,
 ): readonly MemberEntry[] {
   const [list] = useState(() => new MemberList());
   const members = useMemo(
@@ -20,7 +20,7 @@ export function useMembers(
     // oxlint-disable-next-line react/memo-dependencies, react-hooks/exhaustive-deps -- see `version`
     [list, row, proxies, version],
   );
-  return useListRows(members, selection, grid).rows;
+  return useListRows(members, { selection, grid }).rows;
 }
 
 /** How many members of each group fit a search. */

@@ -3,14 +3,12 @@ import { ListTree, Plus } from 'lucide-react';
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { DataGrid } from '../../components/data-grid/DataGrid.tsx';
-import { useGridLayout } from '../../components/data-grid/use-grid-layout.ts';
 import { entriesOf, useListRows } from '../../components/data-grid/use-list-rows.ts';
+import { useTableView } from '../../components/data-grid/use-table-view.ts';
 import { ErrorCard } from '../../components/ErrorCard.tsx';
 import { TablePage } from '../../components/TablePage.tsx';
 import { rowOf } from '../../stores/row-table.ts';
-import { useServices, useUi } from '../../stores/services.ts';
-import { useKept } from '../../stores/use-kept.ts';
-import { compileFilter } from '../../text/filter.ts';
+import { useServices } from '../../stores/services.ts';
 import { RuleMenu } from './RuleMenu.tsx';
 import { RuleSimulator } from './RuleSimulator.tsx';
 import { type PlacedRule, type RuleEntry, ruleKey, ruleRecord, ruleSearch } from './rule-fields.ts';
@@ -25,22 +23,15 @@ export function RulesPage() {
   const { t } = useTranslation();
   const { ruleBox } = useServices();
   const { rules, lines, error, switchRule } = useRules();
-  const [active, setActive] = useKept<string | undefined>('rules.active', undefined);
-  const search = useUi((state) => state.searches.rules ?? '');
-  const grid = useGridLayout('rules', useRuleColumns(switchRule), inOrder);
+  const view = useTableView('rules', ruleSearch, useRuleColumns(switchRule), inOrder);
   const list = useMemo(
     () => rules && entriesOf(rules.map((row) => ({ ...row, line: lines[row.index] }))),
     [rules, lines],
   );
-  const selection = useMemo(() => compileFilter(search, ruleSearch), [search]);
-  const table = useListRows(list, selection, grid);
+  const table = useListRows(list, view);
   return (
     <TablePage
-      page="rules"
-      title={t('rules.title')}
-      searchHint={t('rules.searchHint')}
-      searchable={ruleSearch}
-      grid={grid}
+      view={view}
       table={table}
       saved={saved}
       actions={
@@ -56,7 +47,7 @@ export function RulesPage() {
       }}
       above={
         <>
-          <RuleSimulator onHit={(index) => setActive(String(index))} />
+          <RuleSimulator onHit={(index) => view.setActive(String(index))} />
           {error === undefined ? null : (
             <div className="rules-error">
               <ErrorCard error={error} context={t('rules.loadFailed')} />
@@ -67,14 +58,11 @@ export function RulesPage() {
     >
       <DataGrid
         label={t('rules.table')}
-        grid={grid}
+        {...view.told}
         rows={table.rows}
         entryKey={ruleKey}
-        active={active}
-        onActive={setActive}
         rowTone={rowTone}
         renderMenu={({ row }) => <RuleMenu row={row} switchRule={switchRule} />}
-        viewKey={search}
       />
     </TablePage>
   );

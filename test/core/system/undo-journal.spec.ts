@@ -37,12 +37,7 @@ function undoers(done: string[], failing: readonly UndoKind[] = []): Undoers {
     if (failing.includes(kind)) throw new Error(`${kind} is stuck`);
     done.push(...records.map((record) => record.what));
   };
-  return {
-    'nft-table': undo('nft-table'),
-    'ip-rule': undo('ip-rule'),
-    'ip-route': undo('ip-route'),
-    'resolv-conf': undo('resolv-conf'),
-  };
+  return Object.fromEntries(undoOrder.map((kind) => [kind, undo(kind)])) as unknown as Undoers;
 }
 
 describe('records', () => {

@@ -4,10 +4,14 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { silentLogger } from '../../../../../core/base/logger.ts';
 import { warningOf } from '../../../../../core/contract/warning-texts.ts';
+import { dnsBackendKinds } from '../../../../../core/system/linux/system-dns/choose-system-dns.ts';
 import type { DnsEnvironment } from '../../../../../core/system/linux/system-dns/dns-environment.ts';
-import { LinuxSystemDns } from '../../../../../core/system/linux/system-dns/linux-system-dns.ts';
+import { type DnsBackends, LinuxSystemDns } from '../../../../../core/system/linux/system-dns/linux-system-dns.ts';
 import { ResolvConfFile } from '../../../../../core/system/linux/system-dns/resolv-conf-file.ts';
-import type { BackendServices } from '../../../../../core/system/linux/system-dns/system-dns-backend.ts';
+import type {
+  BackendServices,
+  SystemDnsBackend,
+} from '../../../../../core/system/linux/system-dns/system-dns-backend.ts';
 import type { DnsSettings } from '../../../../../core/system/system-dns.ts';
 import { ManualClock } from '../../../../support/manual-clock.ts';
 import { JournalDirectory } from '../../journal-directory.ts';
@@ -39,6 +43,15 @@ afterEach(() => {
 async function open(fails = false): Promise<LinuxSystemDns> {
   const journal = await disk.open();
   const runner = new ScriptedCommandRunner();
+  const backend = (given: BackendServices): SystemDnsBackend => {
+    services = given;
+    return {
+      async apply(wanted) {
+        done.push(wanted);
+        if (fails && wanted !== undefined) throw new Error('no');
+      },
+    };
+  };
   return new LinuxSystemDns({
     runner,
     file: new ResolvConfFile({ path: path.join(root, 'etc/resolv.conf'), runner, step: (name) => journal.step(name) }),
@@ -53,17 +66,7 @@ async function open(fails = false): Promise<LinuxSystemDns> {
       chosenBy.push(environment);
       return { kind: 'resolv-conf', why: 'told to', notes: [warningOf('SYSTEM_DNS_MANAGED', { manager: 'somebody' })] };
     },
-    backends: {
-      'resolv-conf': (given) => {
-        services = given;
-        return {
-          async apply(wanted) {
-            done.push(wanted);
-            if (fails && wanted !== undefined) throw new Error('no');
-          },
-        };
-      },
-    },
+    backends: Object.fromEntries(dnsBackendKinds.map((kind) => [kind, backend])) as unknown as DnsBackends,
   });
 }
 
