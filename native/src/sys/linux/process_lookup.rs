@@ -15,8 +15,9 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-/// How long a question may take, from the asking: on a busy machine a thread waits that long for its turn.
-const DEADLINE: Duration = Duration::from_millis(100);
+/// How long a question may take, from the asking. A rule about programs does not match where it cannot be told, so a busy machine is
+/// given time, while the connection is held.
+const DEADLINE: Duration = Duration::from_millis(500);
 /// Inodes remembered; beyond it all are forgotten.
 const MAX_CACHED: usize = 16_384;
 /// Processes that were found last, and descriptors of each at which their sockets were.
