@@ -416,6 +416,12 @@ export function findRoute(
 ): NativeRoute | null;
 
 /**
+ * Whether rules of routing look at users or source ports (ip-rule(8)): some programs may have a way where we have none. So it is
+ * while the kernel does not say.
+ */
+export function rulesLookAtSenders(): boolean;
+
+/**
  * The address of this machine from which a packet with a mark would leave; the destination itself when it is this machine's.
  * `null` when there is no way. Never waits for the RTNL mutex.
  */
@@ -436,7 +442,7 @@ export interface NativeProcess {
 
 /**
  * The process that owns the local end of a connection: one exact INET_DIAG request, then inode to pid among that uid's
- * processes (sock_diag(7), proc(5)). `null` when it cannot be told within 100 ms. Never blocks the JavaScript thread.
+ * processes (sock_diag(7), proc(5)). `null` when it cannot be told within 500 ms. Never blocks the JavaScript thread.
  */
 export function findProcess(
   network: 'tcp' | 'udp',

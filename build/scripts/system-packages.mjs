@@ -28,6 +28,8 @@ export const peerPackages = [
   ['iputils-tracepath', 'tracepath'],
   ['traceroute', 'traceroute'],
   ['mtr-tiny', 'mtr'],
+  ['wireguard-go', 'wireguard-go'],
+  ['wireguard-tools', 'wg'],
   ['sudo', 'sudo'],
 ];
 export const browserPackages = [

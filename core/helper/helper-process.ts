@@ -135,6 +135,7 @@ async function assemble(
     createEngine: (engineOptions, onEvents) => new native.Engine(engineOptions, onEvents),
     sockets: native,
     findRoute: native.findRoute,
+    rulesLookAtSenders: native.rulesLookAtSenders,
     sourceTowards: native.sourceTowards,
     natTarget: native.natTarget,
     socketUid: machine.socketUid,

@@ -45,6 +45,7 @@ export const nativeFunctions = [
   'findProcess',
   'findListeners',
   'findRoute',
+  'rulesLookAtSenders',
   'sourceTowards',
   'natTarget',
   'socketUid',

@@ -45,6 +45,8 @@ export interface ConfigGraphServices {
   readonly ipv6: () => boolean;
   /** Whether programs of this machine can use IPv6 at all. */
   readonly hasIpv6: boolean;
+  /** Whether anything leads to IPv4 destinations now. */
+  readonly hasIpv4: boolean;
   /** Answers of this plain UDP server were seen to be forged on the way, `count` times so far. */
   readonly onForged: (server: string, count: number) => void;
   /** The search list names a domain that the internet knows; its names are left to the rules. */
@@ -55,6 +57,7 @@ export interface ConfigGraphServices {
 
 /** Milliseconds for a dial that the data plane does. */
 const dialMs = 10_000;
+const usualFakeRange6 = 'fdfe:dcba:9877::/96';
 const dnsPort = 53;
 
 export class ConfigGraph implements DispatchPolicy {
@@ -75,9 +78,9 @@ export class ConfigGraph implements DispatchPolicy {
 
   /** Throws CONFIG_INVALID for what cannot be put in force. Opens nothing. */
   constructor(config: Config, pool: FakeIpPool, services: ConfigGraphServices) {
-    const { egress, fakeIp, base, ipv6, hasIpv6, lasting, onForged, clock, log } = services;
-    const { fakeIpRange6 } = config.dns;
-    this.fake6 = fakeIpRange6 === null || !hasIpv6 ? undefined : new FakeIp6Range(fakeIpRange6);
+    const { egress, fakeIp, base, ipv6, lasting, onForged, clock, log } = services;
+    const range6 = fakeRange6Of(config.dns, services);
+    this.fake6 = range6 === null ? undefined : new FakeIp6Range(range6);
     const isFake = (ip: Ip) => this.fake6?.embeddedIn(ip) !== undefined || pool.contains(ip) || fakeIp.contains(ip);
     const proxyServers = ownServersOf(config);
     this.#services = services;
@@ -261,6 +264,15 @@ export class ConfigGraph implements DispatchPolicy {
 /** The outbounds that questions go through. */
 function viaOf(dns: DnsConfig): Set<string> {
   return new Set(nameserversOf(dns).flatMap((server) => server.via ?? []));
+}
+
+/**
+ * Where fake IPv6 addresses come from, if names are to have any. Where nothing leads to IPv4 programs may want IPv6 alone, and get it
+ * without being configured.
+ */
+function fakeRange6Of({ fakeIpRange6, ipv6 }: DnsConfig, has: Pick<ConfigGraphServices, 'hasIpv4' | 'hasIpv6'>) {
+  if (!has.hasIpv6) return null;
+  return fakeIpRange6 ?? (ipv6 && !has.hasIpv4 ? usualFakeRange6 : null);
 }
 
 /** Nameservers that are reached by a connection. */

@@ -10,7 +10,7 @@ import { ForgedAnswerWarning } from './forged-answer-warning.ts';
 import type { KernelRouteView } from './kernel-route-view.ts';
 import type { LastingState } from './lasting-state.ts';
 import type { SearchListWarning } from './search-list-warning.ts';
-import { ipv6Probe, type TunnelServices } from './tunnel-services.ts';
+import { ipv4Probe, ipv6Probe, type TunnelServices } from './tunnel-services.ts';
 
 export interface GraphMakerOptions {
   readonly services: Pick<TunnelServices, 'network' | 'systemDns' | 'health' | 'clock' | 'log'>;
@@ -46,6 +46,7 @@ export class GraphMaker {
       lasting,
       ipv6: () => ways.deviceFor(ipv6Probe) !== undefined,
       hasIpv6: network.ipv6Available(),
+      hasIpv4: ways.deviceFor(ipv4Probe) !== undefined,
       onForged: (...told) => this.#forgedAnswers.raise(...told),
       onPublicSearchDomain: (domain) => {
         searchWarning.raise(domain);

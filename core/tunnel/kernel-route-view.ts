@@ -9,6 +9,7 @@ import type { NativeAddon } from '../system/native.ts';
 
 export interface KernelRouteViewOptions {
   readonly findRoute: NativeAddon['findRoute'];
+  readonly rulesLookAtSenders: NativeAddon['rulesLookAtSenders'];
   readonly sourceTowards: NativeAddon['sourceTowards'];
   /** SO_MARK of our sockets, which leads past our own rules. */
   readonly mark: number;
@@ -29,10 +30,11 @@ export class KernelRouteView implements RouteView {
 
   deviceFor(address: Ip, transport?: Transport): string | null | undefined {
     if (isLoopback(address) || isUnspecified(address)) return null;
-    const { findRoute, mark, isOwn, otherwise } = this.#options;
+    const { findRoute, rulesLookAtSenders, mark, isOwn, otherwise } = this.#options;
     try {
       const route = findRoute(address, mark, transport?.network, transport?.port);
-      if (route === null) return undefined;
+      // A program may have a way of its own: the socket for it is not bound until its user and port are known.
+      if (route === null) return transport !== undefined && rulesLookAtSenders() ? null : undefined;
       if (route.local) return null;
       return isOwn(route.device) ? otherwise.deviceFor(address, transport) : route.device;
     } catch (error) {

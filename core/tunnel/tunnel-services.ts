@@ -25,6 +25,7 @@ export interface TunnelServices {
   readonly createEngine: (options: NativeEngineOptions, onEvents: (events: NativeEvent[]) => void) => NativeEngine;
   readonly sockets: SocketOpener;
   readonly findRoute: NativeAddon['findRoute'];
+  readonly rulesLookAtSenders: NativeAddon['rulesLookAtSenders'];
   readonly sourceTowards: NativeAddon['sourceTowards'];
   readonly natTarget: NativeAddon['natTarget'];
   readonly findProcess: FindProcess;

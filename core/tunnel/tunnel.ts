@@ -93,8 +93,7 @@ export class Tunnel {
     const { fakeIpRange } = defaultConfig.dns;
     this.mappings = new FakeIpPools(fakeIpRange, (range) => this.#createPool(range), services.store);
     this.#ways = new KernelRouteView({
-      findRoute: services.findRoute,
-      sourceTowards: services.sourceTowards,
+      ...services,
       mark: socketMark,
       isOwn: (device) => this.owns(device),
       otherwise: network,

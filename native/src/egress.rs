@@ -22,36 +22,55 @@ const SOL_RAW: libc::c_int = 255;
 const ICMP_FILTER: libc::c_int = 1;
 const ICMP6_FILTER: libc::c_int = 1;
 
-/// The hop by the interface that rules choose for this sender, where they look at users: it was chosen as for ourselves.
-/// Fails with ENETUNREACH if they refuse that user the way.
-pub fn hop_of(hop: &Hop, transport: (u8, u16), sender: Sender) -> io::Result<Hop> {
-    let (Some(_), true) = (
-        &hop.device,
-        sender.user.is_some() && route::looks_at_users(),
-    ) else {
-        return Ok(hop.clone());
-    };
+/// The hop by the interface that rules choose for this sender, where they look at users or source ports: it was chosen as for
+/// ourselves. With it the address that they choose, where it is the sender's port that counts. Fails with ENETUNREACH if they refuse
+/// that sender the way.
+pub fn hop_of(
+    hop: &Hop,
+    transport: (u8, u16),
+    sender: Sender,
+) -> io::Result<(Hop, Option<SocketAddr>)> {
+    let as_it_is = || Ok((hop.clone(), None));
+    if sender.user.is_none() && sender.port.is_none() {
+        return as_it_is();
+    }
+    let sights = route::sights();
+    let port = sender.port.filter(|_| sights.source_ports);
+    if port.is_none() && (!sights.users || sender.user.is_none()) {
+        return as_it_is();
+    }
     let query = Query {
         destination: hop.address,
         mark: sender.mark,
         transport: Some(transport),
         uid: sender.user,
+        source_port: port,
     };
     let route = route::find(&query)?.ok_or(io::Error::from_raw_os_error(libc::ENETUNREACH))?;
     let device = match route.is_local {
         true => None,
         false => Some(route::device_name(&route)?),
     };
-    Ok(Hop { device, ..*hop })
+    let source = match (route.source, port) {
+        (Some(source), Some(port)) => Some(SocketAddr::new(source, port)),
+        _ => None,
+    };
+    Ok((Hop { device, ..*hop }, source))
 }
 
 /// A TCP socket that has begun to connect (SO_MARK, SO_BINDTODEVICE, TCP_NODELAY).
 pub fn begin_tcp(hop: &Hop, port: u16, sender: Sender) -> io::Result<OwnedFd> {
     let address = hop.socket_address(port);
     let fd = as_user(sender.user, || socket::open(&address, libc::SOCK_STREAM))?;
-    let hop = hop_of(hop, (libc::IPPROTO_TCP as u8, port), sender)?;
+    let (hop, source) = hop_of(hop, (libc::IPPROTO_TCP as u8, port), sender)?;
     mark_and_bind(fd.as_fd(), hop.device.as_deref(), sender.mark)?;
     tune_tcp(fd.as_fd());
+    if let Some(source) = source {
+        // A port that is taken there is another one's: without it the rules choose again.
+        let reuse = 1 as libc::c_int;
+        let _ = socket::set_option(fd.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEADDR, reuse);
+        let _ = socket::bind(fd.as_fd(), &source);
+    }
     socket::connect(fd.as_fd(), &address)?;
     Ok(fd)
 }

@@ -48,12 +48,17 @@ pub struct Sender {
     pub mark: u32,
     /// The user whose program it is for; our own if nobody's.
     pub user: Option<u32>,
+    /// The port that the program sends from, where the socket goes to its target itself.
+    pub port: Option<u16>,
 }
 
 impl Sender {
     /// A socket for ourselves.
     pub fn own(mark: u32) -> Self {
-        Self { mark, user: None }
+        Self {
+            mark,
+            ..Self::default()
+        }
     }
 }
 

@@ -3,6 +3,7 @@
  * the same address. The client has a second way out, a machine at 10.66.0.1 that has the same web servers.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Machine } from './lab.ts';
 import { Mirage } from './mirage.ts';
@@ -97,9 +98,15 @@ export function describeNetworks(title: string, mended: readonly Row[], tail: re
           expect(beside).toEqual(await ask(also));
         } else {
           await change();
-          const without = await ask(also);
-          await mirage.enhanced(profile(['MATCH,DIRECT']));
-          expect(await ask(also)).toEqual(without);
+          // Once more if need be: who waits on a busy machine may have given up, with us or without.
+          for (let tries = 1; ; tries++) {
+            const without = await ask(also);
+            await mirage.enhanced(profile(['MATCH,DIRECT']));
+            const beside = await ask(also);
+            if (tries === 3) expect(beside).toEqual(without);
+            if (isDeepStrictEqual(beside, without)) break;
+            await mirage.off();
+          }
         }
       } finally {
         await mirage.off();

@@ -44,6 +44,7 @@ impl Owner {
             mark: 0,
             transport: None,
             uid: None,
+            source_port: None,
         };
         match route::find(&query) {
             Ok(Some(route)) if route.is_local => Owner::Machine,

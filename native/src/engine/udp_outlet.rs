@@ -12,7 +12,7 @@ use crate::outbound::Outbound;
 use crate::packet::ip;
 use crate::slab::Key;
 use crate::socks5::Target;
-use crate::sys::route::Review;
+use crate::sys::route::{Origin, Review};
 use crate::sys::socket;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -96,8 +96,12 @@ impl Outlet {
             ) => {
                 let device = socket::bound_device(socket.as_fd()).unwrap_or(0);
                 let transport = Some((ip::UDP, remote.port()));
-                let user = self.owner.user();
-                !review.is_own(*source) || !review.leads_by(remote.ip(), transport, user, device)
+                let local = socket::local_address(socket.as_fd()).ok();
+                let from = Origin {
+                    user: self.owner.user(),
+                    port: local.map(|local| local.port()),
+                };
+                !review.is_own(*source) || !review.leads_by(remote.ip(), transport, from, device)
             }
             (
                 OutletState::Relay {

@@ -71,9 +71,13 @@ impl UdpFlows {
         let sender = Sender {
             mark: core.options.mark,
             user: owner.user(),
+            port: Some(client.port()),
         };
-        let hop = &egress::hop_of(hop, (ip::UDP, port), sender)?;
-        let source = egress::source_towards(hop, port, sender)?;
+        let (hop, source) = &egress::hop_of(hop, (ip::UDP, port), sender)?;
+        let source = match source {
+            Some(source) => source.ip(),
+            None => egress::source_towards(hop, port, sender)?,
+        };
         let way = Way::Direct {
             device: hop.device.clone(),
             source,

@@ -289,6 +289,7 @@ pub fn find_route(
             .map(|uid| arguments::whole("uid", uid, f64::from(u32::MAX)))
             .transpose()?
             .map(|uid| uid as u32),
+        source_port: None,
     };
     let found = route::find(&query).map_err(|error| system("RTM_GETROUTE", &error))?;
     // The interface may have gone in this moment.
@@ -299,6 +300,12 @@ pub fn find_route(
             source: route.source.map(|address| address.to_string()),
         })
     }))
+}
+
+#[napi(catch_unwind)]
+pub fn rules_look_at_senders() -> bool {
+    let sights = route::sights();
+    sights.users || sights.source_ports
 }
 
 #[napi(catch_unwind)]

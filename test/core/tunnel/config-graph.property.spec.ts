@@ -31,6 +31,7 @@ beforeAll(() => {
   tunnel = new Tunnel({
     createEngine: (options, onEvents) => new MemoryNative(options, onEvents),
     sockets: noSockets(),
+    rulesLookAtSenders: () => false,
     sourceTowards: () => null,
     natTarget: () => null,
     findRoute: () => null,

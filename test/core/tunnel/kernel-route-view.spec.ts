@@ -4,9 +4,14 @@ import { KernelRouteView, type KernelRouteViewOptions } from '../../../core/tunn
 
 type FindRoute = KernelRouteViewOptions['findRoute'];
 
-const viewOf = (findRoute: FindRoute, sourceTowards: KernelRouteViewOptions['sourceTowards'] = () => null) =>
+const viewOf = (
+  findRoute: FindRoute,
+  sourceTowards: KernelRouteViewOptions['sourceTowards'] = () => null,
+  rulesLookAtSenders = () => false,
+) =>
   new KernelRouteView({
     findRoute,
+    rulesLookAtSenders,
     sourceTowards,
     mark: 0x4d49,
     isOwn: (device) => device === 'mirage0',
@@ -42,6 +47,17 @@ test.each<[string, ReturnType<FindRoute>, string | null | undefined]>([
   ['our own TUN: the main table, or it would come back to us', { local: false, device: 'mirage0' }, 'eth7'],
 ])('a way to %s', (_where, route, device) => {
   expect(viewOf(() => route).deviceFor('203.0.113.80')).toBe(device);
+});
+
+test('where we have no way, a program may have one by its user or port: its socket is not bound before they are known', () => {
+  const view = viewOf(
+    () => null,
+    undefined,
+    () => true,
+  );
+  expect(view.deviceFor('203.0.113.80', { network: 'tcp', port: 80 })).toBeNull();
+  // What is asked without a connection in mind.
+  expect(view.deviceFor('203.0.113.80')).toBeUndefined();
 });
 
 /** The addon does not answer while somebody holds the kernel's RTNL mutex. */

@@ -64,6 +64,7 @@ export class TunnelGround {
         return this.engine();
       },
       sockets: noSockets(),
+      rulesLookAtSenders: () => false,
       sourceTowards: () => null,
       natTarget: () => null,
       findRoute: (to) => (to.includes(':') ? null : { local: false, device: 'eth0' }),

@@ -112,11 +112,14 @@ impl TcpFlow {
     /// Whose the outward socket is: the program's user's where the connection goes to its target itself.
     pub fn sender(&self, plan: &DialPlan, mark: u32) -> Sender {
         let who = || Owner::of_tcp(self.tuple.client, self.tuple.destination);
-        let user = match plan.layers.is_empty() {
-            true => self.owner.unwrap_or_else(who).user(),
-            false => None,
-        };
-        Sender { mark, user }
+        match plan.layers.is_empty() {
+            true => Sender {
+                mark,
+                user: self.owner.unwrap_or_else(who).user(),
+                port: Some(self.tuple.client.port()),
+            },
+            false => Sender::own(mark),
+        }
     }
 
     pub fn new(tuple: Tuple, phase: Phase, now: u64) -> Self {

@@ -4,19 +4,21 @@
 mod cache;
 mod notices;
 mod patient;
+mod review;
 mod rules;
 
 use super::netlink::{self, Attributes, Netlink};
+use crate::sys::interface;
 use crate::sys::process::{kernel_version, monotonic_ms};
-use crate::sys::{interface, socket};
 use cache::Cache;
 use notices::Notices;
 use patient::Standby;
+pub use review::{Origin, Review};
+pub use rules::Sights;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::fd::BorrowedFd;
 
 const RTM_GETROUTE: u16 = 26;
 /// Bytes of `struct rtmsg`, and where its type is.
@@ -28,6 +30,7 @@ const RTA_PREFSRC: u16 = 7;
 const RTA_MARK: u16 = 16;
 const RTA_UID: u16 = 25;
 const RTA_IP_PROTO: u16 = 27;
+const RTA_SPORT: u16 = 28;
 const RTA_DPORT: u16 = 29;
 
 /// A packet as far as rules look at it (ip-rule(8)).
@@ -39,6 +42,8 @@ pub struct Query {
     pub transport: Option<(u8, u16)>,
     /// Whose socket it is; our own if nobody's. It counts only where a rule looks at users.
     pub uid: Option<u32>,
+    /// The port that it comes from. It counts only where a rule looks at these.
+    pub source_port: Option<u16>,
 }
 
 /// The kernel's choice.
@@ -66,11 +71,11 @@ pub fn find(query: &Query) -> io::Result<Option<Route>> {
     WAYS.with_borrow_mut(|ways| ways.find(query))
 }
 
-/// Whether a rule looks at users (`uidrange` of ip-rule(8)). So it is while the kernel does not say.
-pub fn looks_at_users() -> bool {
+/// What of a sender rules look at. All of it while the kernel does not say.
+pub fn sights() -> Sights {
     WAYS.with_borrow_mut(|ways| {
         ways.take_notices(monotonic_ms());
-        ways.looks_at_users()
+        ways.sights()
     })
 }
 
@@ -80,11 +85,11 @@ struct Ways {
     notices: Option<Notices>,
     routes: Cache<Query, Option<Route>>,
     names: HashMap<u32, String>,
-    looks_at_users: Option<bool>,
+    sights: Option<Sights>,
     asker: Asker,
     /// For questions that may block.
     patient: Standby<Query, io::Result<Option<Route>>>,
-    patient_about_rules: Standby<(), io::Result<bool>>,
+    patient_about_rules: Standby<(), io::Result<Sights>>,
     is_locked: bool,
 }
 
@@ -94,7 +99,7 @@ impl Ways {
             notices: Notices::open().ok(),
             routes: Cache::new(),
             names: HashMap::new(),
-            looks_at_users: None,
+            sights: None,
             asker: Asker::default(),
             patient: Standby::new(),
             patient_about_rules: Standby::new(),
@@ -105,8 +110,13 @@ impl Ways {
     fn find(&mut self, query: &Query) -> io::Result<Option<Route>> {
         let now = monotonic_ms();
         self.take_notices(now);
-        let uid = query.uid.filter(|_| self.looks_at_users());
-        let query = &Query { uid, ..*query };
+        let mut query = *query;
+        if query.uid.is_some() || query.source_port.is_some() {
+            let sights = self.sights();
+            query.uid = query.uid.filter(|_| sights.users);
+            query.source_port = query.source_port.filter(|_| sights.source_ports);
+        }
+        let query = &query;
         if let Some(route) = self.routes.get(query, now) {
             return Ok(route);
         }
@@ -128,16 +138,16 @@ impl Ways {
         self.patient.ask("routes", begin, *query)?
     }
 
-    fn looks_at_users(&mut self) -> bool {
-        if let Some(known) = self.looks_at_users {
+    fn sights(&mut self) -> Sights {
+        if let Some(known) = self.sights {
             return known;
         }
         // The list may have to wait for the RTNL mutex.
-        let begin = || |()| rules::look_at_users();
+        let begin = || |()| rules::sights();
         let answer = self.patient_about_rules.ask("rules", begin, ());
         let known = answer.and_then(|answer| answer).ok();
-        self.looks_at_users = known.filter(|_| self.notices.is_some());
-        known.unwrap_or(true)
+        self.sights = known.filter(|_| self.notices.is_some());
+        known.unwrap_or(Sights::ALL)
     }
 
     fn name_of(&mut self, device: u32) -> io::Result<String> {
@@ -156,7 +166,7 @@ impl Ways {
         if self.notices.as_ref().is_some_and(Notices::take) {
             self.routes.clear(now);
             self.names.clear();
-            self.looks_at_users = None;
+            self.sights = None;
         }
     }
 }
@@ -199,91 +209,6 @@ pub fn says_no_way(error: &io::Error) -> bool {
     )
 }
 
-/// Looks through sockets after the machine's network has changed; asks the kernel once for each address and port.
-pub struct Review {
-    mark: u32,
-    answers: HashMap<Query, Option<Route>>,
-    is_unsure: bool,
-}
-
-impl Review {
-    /// `mark` is that of the sockets.
-    pub fn new(mark: u32) -> Self {
-        Self {
-            mark,
-            answers: HashMap::new(),
-            is_unsure: false,
-        }
-    }
-
-    /// Whether the kernel could not be asked about some: they count as unchanged, and are to be looked at again.
-    pub fn is_unsure(&self) -> bool {
-        self.is_unsure
-    }
-
-    /// Whether the way of a connected socket is no longer the kernel's choice for its peer: its source address is not ours
-    /// any more, or a packet to the peer would leave by another interface than the one it is bound to, or by none.
-    pub fn is_stale(&mut self, fd: BorrowedFd) -> bool {
-        let (Ok(local), Ok(peer)) = (socket::local_address(fd), socket::peer_address(fd)) else {
-            return true;
-        };
-        let device = socket::bound_device(fd).unwrap_or(0);
-        let transport = socket::protocol(fd)
-            .ok()
-            .map(|protocol| (protocol, peer.port()));
-        let user = socket::user(fd).ok();
-        !self.is_own(local.ip()) || !self.leads_by(peer.ip(), transport, user, device)
-    }
-
-    /// Whether an address is this machine's.
-    pub fn is_own(&mut self, address: IpAddr) -> bool {
-        self.agrees(address, None, None, |route| route.is_local)
-    }
-
-    /// Whether packets of a user's socket to an address leave by the interface of this index; 0 stands for any way there is.
-    /// `transport` and `user` as in `Query`.
-    pub fn leads_by(
-        &mut self,
-        address: IpAddr,
-        transport: Option<(u8, u16)>,
-        user: Option<u32>,
-        device: u32,
-    ) -> bool {
-        self.agrees(address, transport, user, |route| {
-            device == 0 || !route.is_local && route.device == device
-        })
-    }
-
-    fn agrees(
-        &mut self,
-        address: IpAddr,
-        transport: Option<(u8, u16)>,
-        user: Option<u32>,
-        is_so: impl Fn(&Route) -> bool,
-    ) -> bool {
-        let query = Query {
-            destination: address.to_canonical(),
-            mark: self.mark,
-            transport,
-            uid: user,
-        };
-        if let Some(known) = self.answers.get(&query) {
-            return known.as_ref().is_some_and(is_so);
-        }
-        match find(&query) {
-            Ok(route) => {
-                self.answers.insert(query, route);
-                route.as_ref().is_some_and(is_so)
-            }
-            Err(error) if error.raw_os_error() == Some(libc::ETIMEDOUT) => {
-                self.is_unsure = true;
-                true
-            }
-            Err(_) => false,
-        }
-    }
-}
-
 /// Name of the interface of a route.
 pub fn device_name(route: &Route) -> io::Result<String> {
     WAYS.with_borrow_mut(|ways| ways.name_of(route.device))
@@ -306,6 +231,9 @@ fn request(query: &Query) -> Vec<u8> {
         if port != 0 {
             netlink::push_attribute(&mut body, RTA_DPORT, &port.to_be_bytes());
         }
+    }
+    if let Some(port) = query.source_port {
+        netlink::push_attribute(&mut body, RTA_SPORT, &port.to_be_bytes());
     }
     if let Some(uid) = query.uid {
         netlink::push_attribute(&mut body, RTA_UID, &uid.to_ne_bytes());
@@ -349,8 +277,6 @@ fn address(value: &[u8]) -> Option<IpAddr> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::net::{TcpListener, TcpStream};
-    use std::os::fd::AsFd;
 
     fn to(destination: &str) -> Query {
         Query {
@@ -358,6 +284,7 @@ mod tests {
             mark: 0x4d49,
             transport: Some((6, 443)),
             uid: Some(65_534),
+            source_port: Some(40_000),
         }
     }
 
@@ -386,15 +313,5 @@ mod tests {
             .any(|line| line.split_whitespace().nth(1) == Some("00000000"));
         let found = find(&to("255.255.255.254")).unwrap();
         assert_eq!(found.is_some(), has_default);
-    }
-
-    #[test]
-    fn a_connection_on_loopback_is_not_stale() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let mut review = Review::new(0);
-        assert!(!review.is_stale(stream.as_fd()));
-        // Not connected: there is nothing that it could still do.
-        assert!(review.is_stale(listener.as_fd()));
     }
 }
