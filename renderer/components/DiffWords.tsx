@@ -59,7 +59,7 @@ function Part({ title, changes, isOrdered }: { title: string; changes: Changes; 
 function Key({ change }: { change: KeyChange }) {
   if ('before' in change)
     return (
-      <li>
+      <li data-kind="key">
         <span className="mono">{change.key}</span>: <span className="mono">{plainText(change.before, 130)}</span> →{' '}
         <span className="mono">{plainText(change.after, 130)}</span>
       </li>

@@ -2,14 +2,14 @@
 import { type RefObject, useEffect, useLayoutEffect, useRef } from 'react';
 
 /** Shown as long as the component lives; `onShown` comes once it is. */
-export function useModal(onShown?: () => void): RefObject<HTMLDialogElement | null> {
+export function useModal(onShown?: (dialog: HTMLDialogElement) => void): RefObject<HTMLDialogElement | null> {
   const dialog = useRef<HTMLDialogElement>(null);
   const shown = useRef(onShown);
   useEffect(() => {
     const show = (): void => {
       if (dialog.current === null || dialog.current.open) return;
       dialog.current.showModal();
-      shown.current?.();
+      shown.current?.(dialog.current);
     };
     // After a menu that it was asked for from has gone and given the focus back: React does that in the next microtask.
     queueMicrotask(() => queueMicrotask(show));

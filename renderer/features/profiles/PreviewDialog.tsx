@@ -113,7 +113,8 @@ interface FrameProps {
 
 function Frame({ title, onClose, confirm, children }: FrameProps) {
   const { t } = useTranslation();
-  const dialog = useModal();
+  const cancel = useRef<HTMLButtonElement>(null);
+  const dialog = useModal(() => cancel.current?.focus());
   const titleId = useId();
   return (
     <dialog ref={dialog} className="dialog preview-dialog" aria-labelledby={titleId} onClose={onClose}>
@@ -123,7 +124,7 @@ function Frame({ title, onClose, confirm, children }: FrameProps) {
         {children}
       </div>
       <div className="dialog-actions">
-        <button type="button" className="button" autoFocus onClick={onClose}>
+        <button ref={cancel} type="button" className="button" onClick={onClose}>
           {t(confirm === undefined ? 'action.close' : 'action.cancel')}
         </button>
         {confirm}

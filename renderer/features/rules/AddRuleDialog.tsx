@@ -35,7 +35,7 @@ function OpenDialog({ preset }: { preset: RulePreset }) {
   const { t } = useTranslation();
   const { ruleBox } = useServices();
   const entry = useLive(({ info }) => info?.profiles.find(({ active }) => active));
-  const dialog = useModal();
+  const dialog = useModal((shown) => shown.querySelector<HTMLElement>('[data-first]')?.focus());
   const titleId = useId();
   const close = () => ruleBox.close();
   // One that was named for this run is in no list, and has no override.
@@ -54,7 +54,7 @@ function OpenDialog({ preset }: { preset: RulePreset }) {
         <>
           <p>{reason}</p>
           <div className="dialog-actions">
-            <button type="button" className="button" autoFocus onClick={close}>
+            <button type="button" className="button" data-first onClick={close}>
               {t('action.close')}
             </button>
           </div>
@@ -111,13 +111,19 @@ function RuleForm({ preset, entry, onClose }: { preset: RulePreset; entry: Profi
             spellCheck={false}
             autoComplete="off"
             maxLength={1000}
+            data-first={preset.payload === '' ? true : undefined}
             value={payload}
             onChange={(event) => setPayload(event.target.value)}
           />
         </label>
         <label>
           <span>{t('addRule.policy')}</span>
-          <select className="field" autoFocus value={policy} onChange={(event) => setPolicy(event.target.value)}>
+          <select
+            className="field"
+            data-first={preset.payload === '' ? undefined : true}
+            value={policy}
+            onChange={(event) => setPolicy(event.target.value)}
+          >
             {policies.map((each) => (
               <option key={each} value={each}>
                 {plainText(each, 80)}

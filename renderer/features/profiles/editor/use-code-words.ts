@@ -24,6 +24,7 @@ export function useCodeWords(isOverride: boolean, name: string): CodeWords {
       return {
         meaning: meaningOf(textPathOf(key)) ?? note ?? '',
         fate: t(`profileKeys.fates.${fateOfKey(key)}`),
+        isPlain: fateOfKey(key) === 'supported',
         usual: usualOf(key, isChinese, (value) => t('editor.usual', { value })),
         example: key.example === '...' || key.example === '-' ? undefined : t('editor.example', { value: key.example }),
       };

@@ -44,7 +44,7 @@ function optionOf({ label, kind, write, key }: Choice, words: CodeWords): Comple
     label,
     type: kinds[kind],
     apply: (view, completion, from, to) => apply(view, completion, write, from, to),
-    ...(told === undefined ? {} : { info: () => cardOf(label, told), detail: told.fate }),
+    ...(told === undefined ? {} : { info: () => cardOf(label, told), ...(told.isPlain ? {} : { detail: told.fate }) }),
   };
 }
 
@@ -102,7 +102,7 @@ export function helpLine(facts: Facts): Extension {
       const { words, isOverride } = facts();
       const near = keyNear(state, state.selection.main.head, isOverride);
       const told = near && words.describe(near);
-      const text = told === undefined ? words.noKey : `${near?.path}: ${told.meaning} ${told.fate}`;
+      const text = told === undefined ? words.noKey : `${near?.path}: ${told.meaning} (${told.fate})`;
       if (key.textContent !== text) key.textContent = text;
       if (hint.textContent !== words.hint) hint.textContent = words.hint;
     };

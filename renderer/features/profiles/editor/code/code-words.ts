@@ -8,6 +8,8 @@ export interface KeyWords {
   readonly meaning: string;
   /** What becomes of it, and why where it changes nothing. */
   readonly fate: string;
+  /** It does here what it does in Clash: nothing to say of it in a list. */
+  readonly isPlain: boolean;
   readonly usual: string | undefined;
   readonly example: string | undefined;
 }
