@@ -2,6 +2,7 @@ import { chmodSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
+import { withoutYamlTracing } from './yaml-tracing.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -9,7 +10,10 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 export default defineConfig({
   root,
   publicDir: false,
-  plugins: [{ name: 'executable', writeBundle: () => chmodSync(`${root}dist/cli/main.js`, 0o755) }],
+  plugins: [
+    withoutYamlTracing(),
+    { name: 'executable', writeBundle: () => chmodSync(`${root}dist/cli/main.js`, 0o755) },
+  ],
   ssr: { noExternal: true, external: builtinModules.flatMap((name) => [name, `node:${name}`]) },
   build: {
     ssr: 'core/cli/main.ts',

@@ -2,6 +2,7 @@ import { cpSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type EnvironmentOptions } from 'vite';
+import { withoutYamlTracing } from './yaml-tracing.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -31,6 +32,7 @@ export default defineConfig({
   // Its form for Node wants diagnostics channels that Node 18 has not got, which the older Electron of the tests runs on.
   resolve: { alias: { 'lru-cache': `${root}node_modules/lru-cache/dist/esm/browser/index.min.js` } },
   plugins: [
+    withoutYamlTracing(),
     {
       name: 'icons',
       buildApp() {

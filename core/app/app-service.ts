@@ -26,14 +26,13 @@ import {
   type TopicName,
 } from '../contract/rpc.ts';
 import type { Snapshot } from '../contract/status.ts';
-import { policyCredentials } from '../net/policy-credentials.ts';
 import type { HttpProxy } from '../provider/download/http-request.ts';
 import { recognise } from '../provider/recognise.ts';
 import { unchecked } from '../rpc/unchecked.ts';
 import { ChangeQueue } from './change-queue.ts';
 import { describe } from './describe.ts';
 import type { HelperClient } from './helper-client.ts';
-import { mixedPortProxy } from './mixed-port-proxy.ts';
+import { mixedPortProxy, policyMissing, policyProxy } from './mixed-port-proxy.ts';
 import { type DeskLibrary, type PickedFile, ProfileDesk } from './profile-desk.ts';
 import { ProfileInForce, type ProfileInForceOptions } from './profile-in-force.ts';
 import { SessionHold } from './session-hold.ts';
@@ -133,11 +132,8 @@ export class AppService implements MirageBridge, Service {
   async downloadProxy(policy: string | undefined): Promise<HttpProxy | undefined> {
     const proxy = mixedPortProxy(this.#snapshot, this.#profile.config);
     if (policy === undefined) return proxy;
-    if (!this.#profile.hasPolicy(policy))
-      throw new AppError('DOWNLOAD_POLICY', `"${policy}", which it is to go through, is not in force`);
-    if (proxy === undefined) return undefined;
-    const { key } = await this.#helper.call('getPolicyKey', {});
-    return key === null ? proxy : { ...proxy, credentials: policyCredentials(policy, key) };
+    if (!this.#profile.hasPolicy(policy)) throw policyMissing(policy);
+    return await policyProxy(this.#helper, proxy, policy);
   }
 
   /** `failed` stays until connected: attempts in between are not told, or a window would flicker. */

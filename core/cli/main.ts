@@ -12,6 +12,7 @@ import { AppService } from '../app/app-service.ts';
 import { BrowserServer } from '../app/browser/browser-server.ts';
 import { RendererFiles } from '../app/browser/renderer-files.ts';
 import { asTyped, type LocalCommands, localCommands } from '../app/local-commands.ts';
+import { mixedPortProxy, policyMissing, policyProxy } from '../app/mixed-port-proxy.ts';
 import { type UserProfiles, userProfiles } from '../app/user-profiles.ts';
 import { AppError, errnoOf } from '../base/app-error.ts';
 import { systemClock } from '../base/clock.ts';
@@ -23,6 +24,7 @@ import { mirageVersion } from '../base/version.ts';
 import type { AppInfo } from '../contract/app.ts';
 import { understand } from '../profile/loaded-profile.ts';
 import type { DownloadProxy } from '../provider/download/download.ts';
+import type { HttpProxy } from '../provider/download/http-request.ts';
 import { RpcClient } from '../rpc/rpc-client.ts';
 import type { GlobalOptions } from './command-context.ts';
 import { Console } from './console.ts';
@@ -42,7 +44,9 @@ const console = new Console(
 const outputLost = deferred<void>();
 
 for (const stream of [process.stdout, process.stderr]) stream.on('error', onOutputError);
-const own = profilesOf(stderrLogger(), () => undefined);
+/** Of the command under way, if it asks the helper. */
+let reached: RpcClient | undefined;
+const own = profilesOf(stderrLogger(), (policy) => (policy === undefined ? undefined : throughHelper(policy)));
 const exitCode = await runCli(process.argv.slice(2), {
   version: mirageVersion,
   serve: serveInBrowser,
@@ -54,6 +58,7 @@ const exitCode = await runCli(process.argv.slice(2), {
     async openHelper(options) {
       const client = createClient(options);
       await client.connectOnce();
+      reached = client;
       return client;
     },
     loadProfile: (file) =>
@@ -88,6 +93,11 @@ function createClient(options: GlobalOptions): RpcClient {
     clock: systemClock,
     ...(options.developer ? { developerUid: uid } : {}),
   });
+}
+
+async function throughHelper(policy: string): Promise<HttpProxy | undefined> {
+  if (reached === undefined) throw policyMissing(policy);
+  return await policyProxy(reached, mixedPortProxy(await reached.call('getSnapshot', {}), undefined), policy);
 }
 
 function profilesOf(logger: Logger, proxy: DownloadProxy, named?: string): UserProfiles {

@@ -27,7 +27,9 @@ export async function providers(
     });
   if (action === 'update') {
     if (!options.json) context.console.note(`looking at ${countOf(named.length, 'provider')} ...`);
-    await context.providers.update({ name });
+    const update = (): Promise<void> => context.providers.update({ name });
+    // What is to take a policy goes through the helper; everything else does without it.
+    await unlessUnreached(withHelper(context, options, update), update);
     await applyAgain(context, options);
   }
   const rows = context.providers.rows().filter((row) => name === undefined || row.name === name);
@@ -51,12 +53,23 @@ function assertAllThere(rows: readonly ProviderRow[]): void {
 async function applyAgain(context: CommandContext, options: GlobalOptions): Promise<void> {
   const loaded = await context.profiles.load();
   if (loaded.path === null) return;
-  await withHelper(context, options, (helper) => applyLoaded(context, helper, loaded, options)).catch(
-    (caught: unknown) => {
-      const { code } = AppError.from(caught);
-      if (code !== 'HELPER_IN_USE' && exitCodeOf(code) !== exitCodes.helperNotReached) throw caught;
-    },
+  const applied = withHelper(
+    context,
+    options,
+    async (helper) => void (await applyLoaded(context, helper, loaded, options)),
   );
+  await unlessUnreached(applied, async () => undefined);
+}
+
+/** `instead`: where the helper is not reached, or is another user's. */
+async function unlessUnreached(asked: Promise<void>, instead: () => Promise<void>): Promise<void> {
+  try {
+    await asked;
+  } catch (caught) {
+    const { code } = AppError.from(caught);
+    if (code !== 'HELPER_IN_USE' && exitCodeOf(code) !== exitCodes.helperNotReached) throw caught;
+    await instead();
+  }
 }
 
 function print({ console, clock }: CommandContext, { json }: GlobalOptions, rows: readonly ProviderRow[]): void {

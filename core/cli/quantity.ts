@@ -31,7 +31,8 @@ export function formatMillis(ms: number): string {
 
 /** `131,067` */
 export function formatCount(count: number): string {
-  return count.toLocaleString('en-US');
+  // To load the rules of a language takes longer than most commands.
+  return String(count).replaceAll(/\B(?=(?:\d{3})+$)/g, ',');
 }
 
 /** `3 rules`, `1 rule`; `many` where an s is not enough. */
