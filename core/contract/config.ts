@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { patterns, port, secret, text } from './config-values.ts';
-import { dnsSchema } from './dns-config.ts';
+import { dnsSchema, setNames } from './dns-config.ts';
 import { directPolicy, proxySchema } from './proxy-config.ts';
 import { ruleTypes } from './rule-types.ts';
 import { maxSets, setSchema } from './sets.ts';
@@ -106,6 +106,9 @@ export const snifferSchema = z.strictObject({
   /** Names that are looked for even where a name is known (patterns), and names found that are not believed. */
   forceDomain: patterns,
   skipDomain: patterns,
+  /** The same by sets (`sets` of the configuration). */
+  forceSets: setNames.optional(),
+  skipSets: setNames.optional(),
   /** Prefixes whose flows are never looked at. */
   skipSource: z.array(text).max(10_000),
   skipDestination: z.array(text).max(10_000),

@@ -50,7 +50,7 @@ export type UpstreamConfig = z.infer<typeof upstreamSchema>;
 const upstreams = z.array(upstreamSchema).max(32);
 
 /** Sets whose names are meant, too: `geosite:cn`, `rule-set:NAME` (`sets` of the configuration). */
-const setNames = z.array(z.string().min(1).max(300)).max(1_000);
+export const setNames = z.array(z.string().min(1).max(300)).max(1_000);
 
 /** Which names get fake addresses; first hit wins in mode `rule`, and `MATCH` is what is left. */
 export const fakeIpFilterSchema = z.discriminatedUnion('mode', [

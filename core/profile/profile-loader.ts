@@ -216,7 +216,14 @@ function readParts(map: YamlMap, contents: ProviderSource, found: Findings, { lo
   const { groups, providers: groupProviders } = readGroups(writtenGroups, known, names, budget);
   const all = [...proxies, ...provided.proxies].slice(0, maxProxies);
   const allRules = [rules, ...Object.values(subRules)].flat();
-  const named = readSets(allRules, dns, { providers: ruleProviders, geo }, contents, map);
+  const snifferSection = snifferMap && readSniffer(snifferMap);
+  const named = readSets(
+    allRules,
+    { dns, ...(snifferSection === undefined ? {} : { sniffer: snifferSection }) },
+    { providers: ruleProviders, geo },
+    contents,
+    map,
+  );
   const ways = new ProviderWays(all, groups);
   found.wanted = {
     nodes: Array.from(nodeProviders.values(), ({ provider }) => ways.of(provider)),
@@ -231,7 +238,7 @@ function readParts(map: YamlMap, contents: ProviderSource, found: Findings, { lo
     ...(ipv6 === undefined ? {} : { ipv6: ipv6 ? 'always' : 'never' }),
     mixed,
     dns,
-    ...(snifferMap === undefined ? {} : { sniffer: readSniffer(snifferMap) }),
+    ...(snifferSection === undefined ? {} : { sniffer: snifferSection }),
     hosts: useHosts ? hosts : {},
     tun: tunMap === undefined ? {} : readTun(tunMap, fakeRangesOf(dns)),
     mode: mode ?? 'rule',

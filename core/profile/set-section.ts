@@ -1,5 +1,5 @@
 /** Which sets the rules of a profile name, and what of them there is: the `sets` of a configuration. */
-import { mostRulesTogether, type RuleConfig } from '../contract/config.ts';
+import { mostRulesTogether, type RuleConfig, type SnifferConfig } from '../contract/config.ts';
 import type { DnsConfig } from '../contract/dns-config.ts';
 import type { ProblemCode } from '../contract/problem-texts.ts';
 import { maxSets, type SetConfig, type SetRuleType, setNameOf, setRuleTypes } from '../contract/sets.ts';
@@ -17,10 +17,16 @@ const inner = new RegExp(`\\(\\s*(${setRuleTypes.join('|')})\\s*,\\s*([^(),]+)`,
 /** Built into the rules, whatever the geodata says. */
 const builtIn = setNameOf('GEOIP', 'lan');
 
+/** Sections that name sets besides the rules. */
+export interface SetNamers {
+  readonly dns: Pick<Partial<DnsConfig>, 'nameserverPolicy' | 'fakeIpFilter'>;
+  readonly sniffer?: Pick<Partial<SnifferConfig>, 'forceSets' | 'skipSets'>;
+}
+
 /** Tells what is missing at the key it comes from (`rule-providers`), or at the profile. */
 export function readSets(
   rules: readonly RuleConfig[],
-  dns: Pick<Partial<DnsConfig>, 'nameserverPolicy' | 'fakeIpFilter'>,
+  { dns, sniffer = {} }: SetNamers,
   places: SetPlaces,
   contents: ProviderSource,
   root: YamlMap,
@@ -30,6 +36,9 @@ export function readSets(
   named.delete(builtIn);
   const ofDns = new Set(namedByDns(dns).filter((name) => !named.has(name)));
   for (const name of ofDns) named.add(name);
+  const { forceSets = [], skipSets = [] } = sniffer;
+  const ofSniffer = new Set([...forceSets, ...skipSets].filter((name) => !named.has(name)));
+  for (const name of ofSniffer) named.add(name);
   const wanted = new Map<string, WantedSet>();
   const found = new Map<string, SetContents>();
   // Rules of a set may name further ones.
@@ -44,7 +53,7 @@ export function readSets(
   const names = [...found.keys()];
   if (names.length > maxSets) root.warning('SETS_TOO_MANY', { limit: String(maxSets) });
   const sets = names.slice(0, maxSets).map((name) => setOf(name, found.get(name) ?? { missing: 'UNDEFINED' }, places));
-  tellMissing(sets, ofDns, root);
+  tellMissing(sets, { dns: ofDns, sniffer: ofSniffer }, root);
   if (rulesTogether(rules, found) > mostRulesTogether)
     root.keyProblem('error', 'rules', 'RULES_TOGETHER', { limit: String(mostRulesTogether) });
   return { sets, wanted: [...wanted.values()] };
@@ -62,14 +71,23 @@ function rulesTogether(rules: readonly RuleConfig[], found: ReadonlyMap<string, 
 }
 
 /** One warning for all sets with the same fate: a profile may name a hundred that were not downloaded yet. */
-function tellMissing(sets: readonly SetConfig[], ofDns: ReadonlySet<string>, root: YamlMap): void {
+function tellMissing(
+  sets: readonly SetConfig[],
+  only: Readonly<Record<'dns' | 'sniffer', ReadonlySet<string>>>,
+  root: YamlMap,
+): void {
   const keys = new Set(root.entries().map(([key]) => key));
   for (const [missing, code] of Object.entries(troubleCodes)) {
-    const names: Record<'rule-providers' | 'dns' | 'rules', string[]> = { 'rule-providers': [], dns: [], rules: [] };
+    const names = {
+      'rule-providers': [] as string[],
+      dns: [] as string[],
+      sniffer: [] as string[],
+      rules: [] as string[],
+    };
     for (const { name, missing: why } of sets) {
       if (why !== missing) continue;
       if (name.startsWith('rule-set:')) names['rule-providers'].push(name.slice('rule-set:'.length));
-      else names[ofDns.has(name) ? 'dns' : 'rules'].push(name);
+      else names[only.dns.has(name) ? 'dns' : only.sniffer.has(name) ? 'sniffer' : 'rules'].push(name);
     }
     for (const [key, those] of Object.entries(names)) tellAt(key, code, those);
   }

@@ -4,6 +4,7 @@ import { domainPatternProblem } from '../base/domain.ts';
 import type { SnifferConfig } from '../contract/config.ts';
 import { profileNotes } from '../contract/profile-notes.ts';
 import { clip } from './clip.ts';
+import { nameSetOf } from './name-set.ts';
 import { YamlMap } from './yaml-map.ts';
 import type { YamlValue } from './yaml-value.ts';
 
@@ -17,10 +18,18 @@ export function readSniffer(map: YamlMap): Partial<SnifferConfig> {
   const formerPorts = readList(map.take('port-whitelist'), 'PORT', portProblem);
   if (sniff !== undefined) readProtocols(sniff, section);
   else if (former !== undefined) readFormer(former, formerPorts, section);
-  const force = readList(map.take('force-domain'), 'PATTERN', domainPatternProblem);
-  if (force !== undefined) section.forceDomain = force;
-  const skip = readList(map.take('skip-domain'), 'PATTERN', domainPatternProblem);
-  if (skip !== undefined) section.skipDomain = skip;
+  const force = map.take('force-domain');
+  if (force !== undefined) {
+    section.forceDomain = readList(force, 'PATTERN', domainPatternProblem) ?? [];
+    const sets = readSets(force);
+    if (sets.length > 0) section.forceSets = sets;
+  }
+  const skip = map.take('skip-domain');
+  if (skip !== undefined) {
+    section.skipDomain = readList(skip, 'PATTERN', domainPatternProblem) ?? [];
+    const sets = readSets(skip);
+    if (sets.length > 0) section.skipSets = sets;
+  }
   const source = readList(map.take('skip-src-address'), 'PREFIX', prefixProblem);
   if (source !== undefined) section.skipSource = source;
   const destination = readList(map.take('skip-dst-address'), 'PREFIX', prefixProblem);
@@ -69,12 +78,19 @@ function readList(
     return parts.map((part) => ({ item, part: part.trim() }));
   });
   return texts?.flatMap(({ item, part }) => {
+    if (expected === 'PATTERN' && nameSetOf(part) !== undefined) return [];
     const reason = problemOf(part);
     if (reason === undefined) return [part];
-    // Names of devices and of sets, too, which other clients take here.
+    // Names of devices, too, which other clients take here.
     item.warning('SNIFF_LEFT_OUT', { found: clip(part), reason }, expected);
     return [];
   });
+}
+
+/** Sets among the patterns of a list. */
+function readSets(value: YamlValue): string[] {
+  const sets = (value.oneOrList('PATTERN') ?? []).flatMap((item) => nameSetOf(item.text('PATTERN') ?? '') ?? []);
+  return [...new Set(sets)].slice(0, 1000);
 }
 
 function prefixProblem(text: string): string | undefined {

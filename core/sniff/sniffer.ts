@@ -7,6 +7,10 @@ import { DomainTrie } from '../base/domain.ts';
 import type { SnifferConfig } from '../contract/config.ts';
 import type { SniffProtocol } from './sniffed.ts';
 
+/** Whether a normalised name is in a set of this name. */
+export type InSet = (set: string, name: string) => boolean;
+type NameList = (name: string) => boolean;
+
 interface Ports {
   readonly first: number;
   readonly last: number;
@@ -16,17 +20,17 @@ export class Sniffer {
   /** Whether flows to bare addresses, and known names of `forceDomain`, are looked at. */
   readonly enabled: boolean;
   readonly #ports: Readonly<Record<SniffProtocol, readonly Ports[]>>;
-  readonly #forced: DomainTrie<true>;
-  readonly #skipped: DomainTrie<true>;
+  readonly #forced: NameList;
+  readonly #skipped: NameList;
   readonly #sources: readonly Cidr[];
   readonly #destinations: readonly Cidr[];
 
-  /** Throws CONFIG_INVALID for ports, patterns or prefixes that are none. */
-  constructor(config: SnifferConfig) {
+  /** `isIn`: whether a set has a name. Throws CONFIG_INVALID for ports, patterns or prefixes that are none. */
+  constructor(config: SnifferConfig, isIn: InSet = () => false) {
     this.enabled = config.enabled;
     this.#ports = { tls: ports(config, 'tls'), http: ports(config, 'http'), quic: ports(config, 'quic') };
-    this.#forced = patterns(config, 'forceDomain');
-    this.#skipped = patterns(config, 'skipDomain');
+    this.#forced = nameList(patterns(config, 'forceDomain'), config.forceSets, isIn);
+    this.#skipped = nameList(patterns(config, 'skipDomain'), config.skipSets, isIn);
     this.#sources = prefixes(config, 'skipSource');
     this.#destinations = prefixes(config, 'skipDestination');
   }
@@ -45,12 +49,12 @@ export class Sniffer {
 
   /** Whether a known name is looked for all the same. */
   isForced(name: string): boolean {
-    return this.enabled && this.#forced.size > 0 && this.#forced.lookup(name) !== undefined;
+    return this.enabled && this.#forced(name);
   }
 
   /** Whether a name that was found may be believed. */
   believes(name: string): boolean {
-    return this.#skipped.lookup(name) === undefined;
+    return !this.#skipped(name);
   }
 }
 
@@ -65,6 +69,10 @@ function ports(config: SnifferConfig, key: SniffProtocol): Ports[] {
     if (first >= 1 && first <= last && last <= 65_535) return { first, last };
     throw invalid(key, index, `"${text}" is neither a port nor a range`, '443 or 8080-8880');
   });
+}
+
+function nameList(trie: DomainTrie<true>, sets: readonly string[] | undefined, isIn: InSet): NameList {
+  return (name) => (trie.size > 0 && trie.lookup(name) !== undefined) || sets?.some((set) => isIn(set, name)) === true;
 }
 
 function patterns(config: SnifferConfig, key: 'forceDomain' | 'skipDomain'): DomainTrie<true> {

@@ -94,7 +94,8 @@ export class ConfigGraph implements DispatchPolicy {
     this.rules = new RulesByMode(this.ruleList, lasting.policies.modeOver(config.mode));
     // DNS and outbounds need each other: names are asked for only later.
     const names = new RuledNames(this.rules, () => this.policies);
-    this.sniffer = new Sniffer(config.sniffer);
+    const nameSets = new RuledNameSets(config, services.sets);
+    this.sniffer = new Sniffer(config.sniffer, (set, name) => nameSets.has(set, normaliseDomain(name)));
     this.dns = new DnsGraph({
       config: config.dns,
       lasting: lasting.dns,
@@ -112,7 +113,7 @@ export class ConfigGraph implements DispatchPolicy {
       base,
       searchList: lasting.searchList,
       systemHosts: lasting.systemHosts,
-      sets: new RuledNameSets(config, services.sets),
+      sets: nameSets,
       outbound: (policy) => this.policies.route(policy)?.outbound,
       route: (to, network) => this.#routeOf(to, network),
       ownNames: proxyServers.flatMap(({ host }) => (parseScopedIp(host) === undefined ? [normaliseDomain(host)] : [])),

@@ -48,3 +48,17 @@ describe('refused, with its place', () => {
     );
   });
 });
+
+test('names may be listed by sets', () => {
+  const isIn = (set: string, name: string) => set === 'geosite:films' && name === 'films.example';
+  const made = (changes: Partial<SnifferConfig>) => new Sniffer({ ...defaultConfig.sniffer, ...changes }, isIn);
+  const forced = made({ enabled: true, forceSets: ['geosite:gone', 'geosite:films'] });
+  expect(['films.example', 'other.example'].map((name) => forced.isForced(name))).toEqual([true, false]);
+  expect(made({ enabled: false, forceSets: ['geosite:films'] }).isForced('films.example')).toBe(false);
+  const careful = made({ skipSets: ['geosite:films'], skipDomain: ['+.one.example'] });
+  expect(['films.example', 'a.one.example', 'other.example'].map((name) => careful.believes(name))).toEqual([
+    false,
+    false,
+    true,
+  ]);
+});
