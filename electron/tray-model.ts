@@ -3,12 +3,11 @@ import { AppError } from '../core/base/app-error.ts';
 import type { Clock } from '../core/base/clock.ts';
 import type { MirageBridge, TopicBatch } from '../core/contract/app.ts';
 import type { PolicyMode } from '../core/contract/config.ts';
+import { EnhancedWishes } from '../core/contract/enhanced-wish.ts';
 import { TopicRows } from './topic-rows.ts';
 import type { TrayText } from './tray-text.ts';
 import { type TrayState, type TrayView, trayViewOf } from './tray-view.ts';
 
-/** Milliseconds after which a wish without an answer is shown as what it is. */
-const patience = 3_000;
 /** Milliseconds that rows are gathered: a test of all delays would make a new menu with each of them. */
 const rowsWait = 1_000;
 
@@ -29,8 +28,7 @@ export class TrayModel {
     profiles: [],
     proxies: new Map(),
   };
-  /** Counts wishes: an answer to an earlier one is too late to be shown. */
-  #wishes = 0;
+  readonly #wishes: EnhancedWishes<string>;
   #shown = '';
 
   /** Calls `onView` at once and with every change that can be seen. */
@@ -39,6 +37,12 @@ export class TrayModel {
     this.#clock = clock;
     this.#text = text;
     this.#onView = onView;
+    this.#wishes = new EnhancedWishes({
+      after: (ms, callback) => clock.after(ms, callback),
+      show: (wish, failure) => this.#update({ wish, failure }),
+      failureOf: (caught) => AppError.from(caught).message,
+      silence: () => this.#text.slow,
+    });
     this.#releases = [
       bridge.on('link', (link) => {
         const snapshot = link.kind === 'connected' ? this.#state.snapshot : undefined;
@@ -51,6 +55,7 @@ export class TrayModel {
         const { kind } = snapshot.tunnel;
         const news = kind !== this.#state.snapshot?.tunnel.kind && (kind === 'running' || kind === 'stopped');
         this.#update({ snapshot, ...(news ? { failure: undefined } : {}) });
+        this.#wishes.see(snapshot.tunnel);
       }),
       bridge.subscribe(
         'proxies',
@@ -82,13 +87,13 @@ export class TrayModel {
     this.#update({});
   }
 
-  /** Shows the wish at once; falls back, with the reason, when it fails or is not answered in three seconds. */
+  /** Shows the wish at once; falls back, with the reason, when it fails or the helper shows no sign of it. */
   toggleEnhanced(on: boolean): void {
-    this.#wish(on ? 'on' : 'off', () => this.#bridge.call('setEnhanced', { on }));
+    void this.#wishes.ask(on ? 'on' : 'off', () => this.#bridge.call('setEnhanced', { on }));
   }
 
   restore(): void {
-    this.#wish('restore', () => this.#bridge.call('restore', {}));
+    void this.#wishes.ask('restore', () => this.#bridge.call('restore', {}));
   }
 
   setMode(mode: PolicyMode): void {
@@ -125,24 +130,6 @@ export class TrayModel {
     this.#cancelRows?.();
     this.#cancelRows = undefined;
     this.#update({ proxies: this.#proxies.rows });
-  }
-
-  #wish(wish: NonNullable<TrayState['wish']>, fulfil: () => Promise<unknown>): void {
-    const number = ++this.#wishes;
-    const settle = (failure: string | undefined) => {
-      cancel();
-      if (number === this.#wishes) this.#update({ wish: undefined, failure });
-    };
-    const cancel = this.#clock.after(patience, () => {
-      // While the helper tells its steps it is at work: then its word counts, not the clock.
-      const kind = this.#state.snapshot?.tunnel.kind;
-      settle(kind === 'starting' || kind === 'stopping' ? undefined : this.#text.slow);
-    });
-    this.#update({ wish, failure: undefined });
-    fulfil().then(
-      () => settle(undefined),
-      (caught: unknown) => settle(AppError.from(caught).message),
-    );
   }
 
   #update(changes: Partial<TrayState>): void {

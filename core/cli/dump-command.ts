@@ -1,6 +1,6 @@
 /** `mirage dump`: the tables of the helper, as people and programs read them. */
 import { unreachable } from '../base/unreachable.ts';
-import type { RuleRow } from '../contract/rpc.ts';
+import type { RuleRow, TopicName } from '../contract/rpc.ts';
 import { type CommandContext, type GlobalOptions, withHelper } from './command-context.ts';
 import { connectionColumns, dnsColumns, logColumns, mappingColumns, ruleColumns } from './dump-columns.ts';
 import type { Column } from './table.ts';
@@ -28,6 +28,7 @@ export async function dump(context: CommandContext, table: DumpTable, options: D
   await withHelper(context, options, async (helper) => {
     const { limit = defaultLimits.once } = options;
     const wanted = { limit, ...searchOf(options) };
+    const read = <T extends TopicName>(topic: T) => readTopic(helper, topic, wanted, context.clock);
     switch (table) {
       case 'connections': {
         const rows = await readTopic(helper, 'connections', { ...wanted, closed: options.closed }, context.clock);
@@ -38,25 +39,13 @@ export async function dump(context: CommandContext, table: DumpTable, options: D
           context,
           options,
           mappingColumns(now),
-          await readTopic(helper, 'mappings', wanted, context.clock),
+          await read('mappings'),
           'No mappings: no name has been asked for yet.',
         );
       case 'dns':
-        return print(
-          context,
-          options,
-          dnsColumns,
-          await readTopic(helper, 'dnsLog', wanted, context.clock),
-          'No DNS questions yet.',
-        );
+        return print(context, options, dnsColumns, await read('dnsLog'), 'No DNS questions yet.');
       case 'logs':
-        return print(
-          context,
-          options,
-          logColumns,
-          await readTopic(helper, 'logs', wanted, context.clock),
-          'No log lines yet.',
-        );
+        return print(context, options, logColumns, await read('logs'), 'No log lines yet.');
       case 'rules': {
         const rules = (await helper.call('listRules', {})).filter((rule) => matchesSearch(rule, options.search));
         return print(context, options, ruleColumns, rules.slice(0, limit), 'No rules.');

@@ -3,52 +3,53 @@ import type { RuleReason } from '../contract/rule-reasons.ts';
 import type { Condition, Explained, ExplainedRule, TraceView, Verdict, View } from './condition.ts';
 import type { BareRule, Fact } from './rule-kind.ts';
 
-export class AndCondition implements Condition {
+/** Parts of which one with the verdict `end` decides. */
+abstract class ListCondition implements Condition {
   readonly rule: BareRule;
   readonly facts: ReadonlySet<Fact>;
   readonly asks: boolean;
-  readonly keys: readonly BareRule[] | undefined;
+  abstract readonly keys: readonly BareRule[] | undefined;
   readonly #parts: readonly Condition[];
+  readonly #end: 'yes' | 'no';
+  readonly #codes: ListCodes;
 
-  constructor(rule: BareRule, parts: readonly Condition[]) {
+  constructor(rule: BareRule, parts: readonly Condition[], end: 'yes' | 'no', codes: ListCodes) {
     this.rule = rule;
     this.#parts = parts;
     this.facts = factsOf(parts);
     this.asks = parts.some(({ asks }) => asks);
-    this.keys = bestKeys(parts);
+    this.#end = end;
+    this.#codes = codes;
   }
 
   test(view: View): Verdict {
-    return all(this.#parts, view, 'no');
+    return all(this.#parts, view, this.#end);
   }
 
   why(view: TraceView): Explained {
-    return whyList(this.#parts, view, 'no', { decided: 'AND_NOT', all: 'AND_ALL', none: 'AND_EMPTY' });
+    return whyList(this.#parts, view, this.#end, this.#codes);
   }
 }
 
-export class OrCondition implements Condition {
-  readonly rule: BareRule;
-  readonly facts: ReadonlySet<Fact>;
-  readonly asks: boolean;
+/** Why it is so: one part has decided, all were asked, or there is none. */
+type ListCodes = Readonly<Record<'decided' | 'all' | 'none', RuleReason['code']>>;
+
+export class AndCondition extends ListCondition {
   readonly keys: readonly BareRule[] | undefined;
-  readonly #parts: readonly Condition[];
 
   constructor(rule: BareRule, parts: readonly Condition[]) {
-    this.rule = rule;
-    this.#parts = parts;
-    this.facts = factsOf(parts);
-    this.asks = parts.some(({ asks }) => asks);
+    super(rule, parts, 'no', { decided: 'AND_NOT', all: 'AND_ALL', none: 'AND_EMPTY' });
+    this.keys = bestKeys(parts);
+  }
+}
+
+export class OrCondition extends ListCondition {
+  readonly keys: readonly BareRule[] | undefined;
+
+  constructor(rule: BareRule, parts: readonly Condition[]) {
+    super(rule, parts, 'yes', { decided: 'OR_ANY', all: 'OR_NONE', none: 'OR_NONE' });
     const keys = parts.map((part) => part.keys);
     this.keys = this.asks || keys.includes(undefined) ? undefined : keys.flatMap((some) => some ?? []);
-  }
-
-  test(view: View): Verdict {
-    return all(this.#parts, view, 'yes');
-  }
-
-  why(view: TraceView): Explained {
-    return whyList(this.#parts, view, 'yes', { decided: 'OR_ANY', all: 'OR_NONE', none: 'OR_NONE' });
   }
 }
 
@@ -100,12 +101,7 @@ function all(parts: readonly Condition[], view: View, end: 'yes' | 'no'): Verdic
   return verdict;
 }
 
-function whyList(
-  parts: readonly Condition[],
-  view: TraceView,
-  end: 'yes' | 'no',
-  codes: Readonly<Record<'decided' | 'all' | 'none', RuleReason['code']>>,
-): Explained {
+function whyList(parts: readonly Condition[], view: TraceView, end: 'yes' | 'no', codes: ListCodes): Explained {
   const steps: ExplainedRule[] = [];
   for (const part of parts) {
     const step = { rule: part.rule, ...part.why(view) };

@@ -162,13 +162,7 @@ export class SqliteStateStore implements MappingStore, ChoiceStore {
           mapping.name,
           mapping.client,
           mapping.firstSeen,
-          mapping.lastAnswered,
-          mapping.lastConnected,
-          mapping.answers,
-          mapping.flows,
-          mapping.outcome,
-          Number(mapping.pinned),
-          Number(mapping.retired),
+          ...statisticsOf(mapping),
           mapping.former,
           mapping.formerUntil,
         );
@@ -179,17 +173,7 @@ export class SqliteStateStore implements MappingStore, ChoiceStore {
   updateStatistics(mappings: readonly StoredMapping[]): void {
     this.#inOneTransaction(() => {
       for (const mapping of mappings) {
-        this.#update.run(
-          mapping.lastAnswered,
-          mapping.lastConnected,
-          mapping.answers,
-          mapping.flows,
-          mapping.outcome,
-          Number(mapping.pinned),
-          Number(mapping.retired),
-          mapping.id,
-          mapping.name,
-        );
+        this.#update.run(...statisticsOf(mapping), mapping.id, mapping.name);
       }
     });
   }
@@ -383,3 +367,9 @@ const storeError = (error: unknown): AppError =>
       });
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** What of a mapping changes, in the order of its columns. */
+function statisticsOf(mapping: StoredMapping): (number | string)[] {
+  const { lastAnswered, lastConnected, answers, flows, outcome, pinned, retired } = mapping;
+  return [lastAnswered, lastConnected, answers, flows, outcome, Number(pinned), Number(retired)];
+}

@@ -1,36 +1,21 @@
 /** What decides where flows go: rules and outbounds of one configuration, replaced together on reload. */
 import type { Ip } from '../base/address.ts';
 import { AppError } from '../base/app-error.ts';
-import type { Endpoint, MatchedRule } from '../contract/flow.ts';
+import type { Endpoint } from '../contract/flow.ts';
 import type { RuleReasonCode } from '../contract/rule-reasons.ts';
 import type { Metadata, Network } from '../flow/metadata.ts';
 import type { Outbound } from '../outbound/dialer.ts';
 import type { PolicyTable } from '../outbound/policy-table.ts';
 import type { Route } from '../outbound/route.ts';
 import type { Asked } from '../rule/decision.ts';
-
-export type ResolveIp = (name: string) => Promise<Ip | undefined>;
-
-export interface RuleMatch {
-  readonly rule: MatchedRule;
-  readonly resolved?: Ip;
-  /** Present once the name was looked up, with what was found. */
-  readonly asked?: Asked;
-}
-
-export interface MatchOptions {
-  /** Rules before this place are passed over. */
-  readonly from?: number;
-  /** What a look-up for an earlier rule found. */
-  readonly asked?: Asked | undefined;
-}
+import type { Match, MatchOptions, ResolveIp } from '../rule/rule-engine.ts';
 
 /** What is needed of the rule engine. */
 export interface RuleMatcher {
   /** Whether `match` wants the program to be known. */
   needsProcess(metadata: Metadata, from?: number): boolean;
   /** The first rule that matches; `NONE` (index -1) if there is none. A promise only if an address is needed. */
-  match(metadata: Metadata, resolveIp: ResolveIp, options?: MatchOptions): RuleMatch | Promise<RuleMatch>;
+  match(metadata: Metadata, resolveIp: ResolveIp, options?: MatchOptions): Match | Promise<Match>;
 }
 
 /** Proxies whose own flows must not be sent to them again. */
@@ -46,7 +31,7 @@ export interface FlowPolicy {
   readonly ownServers: OwnServers;
 }
 
-export interface Decision extends RuleMatch {
+export interface Decision extends Match {
   readonly route: Route;
 }
 

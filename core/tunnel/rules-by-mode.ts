@@ -1,19 +1,16 @@
 /** The rules as the mode lets them decide: in `global` and `direct` no rule is asked. Every decision about a flow or name comes by here. */
-import type { Ip } from '../base/address.ts';
 import { globalGroup, type PolicyMode } from '../contract/config.ts';
 import type { MatchedRule } from '../contract/flow.ts';
 import { directPolicy } from '../contract/proxy-config.ts';
 import type { Metadata } from '../flow/metadata.ts';
-import type { Explanation, PassesOn, RuleEngine } from '../rule/rule-engine.ts';
-import type { MatchOptions, RuleMatch, RuleMatcher } from './policy.ts';
+import type { Explanation, Match, MatchOptions, PassesOn, ResolveIp, RuleEngine } from '../rule/rule-engine.ts';
+import type { RuleMatcher } from './policy.ts';
 
 /** The mode in force, and how often it has changed. */
 export interface ModeNow {
   readonly current: PolicyMode;
   readonly revision: number;
 }
-
-type ResolveIp = (name: string) => Promise<Ip | undefined>;
 
 export class RulesByMode implements RuleMatcher {
   readonly #rules: RuleEngine;
@@ -33,7 +30,7 @@ export class RulesByMode implements RuleMatcher {
     return this.#instead() === undefined && this.#rules.needsProcess(metadata, from);
   }
 
-  match(metadata: Metadata, resolveIp: ResolveIp, options: MatchOptions = {}): RuleMatch | Promise<RuleMatch> {
+  match(metadata: Metadata, resolveIp: ResolveIp, options: MatchOptions = {}): Match | Promise<Match> {
     const instead = this.#instead();
     if (instead === undefined) return this.#rules.match(metadata, resolveIp, options);
     return {

@@ -1,9 +1,9 @@
 /** How far a download is, in bytes, and the way to end it. */
-import { X } from 'lucide-react';
+
 import { useTranslation } from 'react-i18next';
 import type { Progress } from '../../core/contract/providers.ts';
 import { formatBytes } from '../text/format.ts';
-import './progress.css';
+import { ProgressLine } from './ProgressLine.tsx';
 
 export interface DownloadProgressProps {
   /** Undefined while it is not known to have begun. */
@@ -24,20 +24,13 @@ export function DownloadProgress({ progress, label, stopLabel, onStop }: Downloa
       ? t('download.begun')
       : formatBytes(bytes);
   return (
-    <span className="progress-line">
-      <progress max={known ? total : 1} value={known ? bytes : undefined} aria-label={`${label}: ${text}`} />
-      <span className="nowrap" aria-hidden="true">
-        {text}
-      </span>
-      <button
-        type="button"
-        className="button button-quiet button-icon"
-        aria-label={stopLabel}
-        title={stopLabel}
-        onClick={onStop}
-      >
-        <X size={15} aria-hidden="true" />
-      </button>
-    </span>
+    <ProgressLine
+      value={known ? bytes : undefined}
+      max={known ? total : 1}
+      text={text}
+      label={label}
+      stopLabel={stopLabel}
+      onStop={onStop}
+    />
   );
 }

@@ -1,13 +1,13 @@
 /** How far the delay test is, and the way to end it. */
-import { X } from 'lucide-react';
+
 import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useStore } from 'zustand';
+import { ProgressLine } from '../../components/ProgressLine.tsx';
 import { testedOf } from '../../stores/delay-test.ts';
 import { useServices } from '../../stores/services.ts';
 import { formatCount } from '../../text/format.ts';
 import type { ProxyEntries } from './member-list.ts';
-import '../../components/progress.css';
 
 /** Milliseconds without a further result, after which a test counts as over: it was ended elsewhere. */
 const silence = 20_000;
@@ -28,20 +28,13 @@ export function TestProgress({ proxies }: { proxies: ProxyEntries }) {
   if (run === undefined || isOver) return null;
   const text = t('proxies.testing', { tested: formatCount(tested), total: formatCount(total ?? 0) });
   return (
-    <span className="progress-line" role="status">
-      <progress max={Math.max(1, total ?? 1)} value={total === undefined ? undefined : tested} aria-label={text} />
-      <span className="nowrap" aria-hidden="true">
-        {text}
-      </span>
-      <button
-        type="button"
-        className="button button-quiet button-icon"
-        aria-label={t('proxies.stopTest')}
-        title={t('proxies.stopTest')}
-        onClick={() => void delayTest.stop()}
-      >
-        <X size={15} aria-hidden="true" />
-      </button>
-    </span>
+    <ProgressLine
+      isStatus
+      value={total === undefined ? undefined : tested}
+      max={total ?? 1}
+      text={text}
+      stopLabel={t('proxies.stopTest')}
+      onStop={() => void delayTest.stop()}
+    />
   );
 }

@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { MirageBridge } from '../../../core/contract/app.ts';
+import { signOfLifeMs } from '../../../core/contract/enhanced-wish.ts';
 import type { Snapshot, TunnelState } from '../../../core/contract/status.ts';
 import { BridgeError } from '../../../renderer/bridge/error-data.ts';
 import { electronHomeLink } from '../../../renderer/bridge/home-link.ts';
-import { EnhancedToggle, signOfLifeMs } from '../../../renderer/stores/enhanced-toggle.ts';
+import { EnhancedToggle } from '../../../renderer/stores/enhanced-toggle.ts';
 import { createLiveStore, type LiveStore } from '../../../renderer/stores/live-store.ts';
 import { stoppedSnapshot } from '../../support/helper-double.ts';
 
