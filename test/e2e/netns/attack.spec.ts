@@ -12,6 +12,7 @@ import {
   type Figures,
   figures,
   median,
+  preferThisSession,
   processorTime,
   resident,
   type Turn,
@@ -27,16 +28,40 @@ const only = new RegExp(process.env['ATTACK_ONLY'] ?? '');
  * The attacker and a program that only takes processor time, both of the same user, run in turns: what else this machine does
  * meanwhile falls upon both. Seconds of a turn.
  */
-const turns = { attacked: 7, control: 3 };
+const turns = { attacked: 4, control: 2 };
+/**
+ * What others may feel: twice what they feel beside the program that only takes processor time, and some milliseconds, for a turn
+ * of the control plane's thread or a collection takes that in any case. The medians keep to that (3.4 beside 1.9 ms of DNS, 5.7 beside
+ * 3.4 ms of connections were seen); the 99th percentile of DNS does not yet (69 beside 8 ms): where a large heap is collected, where large
+ * messages are read, and in the first turn of a burst before its user is known for a crowd. Of each figure the median over all turns
+ * counts, so that no hiccup of the machine does. A question or connection passes through `hops` threads; by how much more a plain
+ * program of the helper's priority is kept waiting under the attack (of the kinds, forks do that: 160 programs come and go) is the
+ * scheduler's doing, for each.
+ */
+const bearable = { times: 2, hops: 3 };
+const felt = [
+  { figure: 'dnsP50', plain: 'echoP50', ms: 6 },
+  { figure: 'connectP50', plain: 'plainConnectP50', ms: 6 },
+  { figure: 'dnsP99', plain: 'echoP99', ms: 80 },
+] as const;
+/**
+ * MiB that they may have more than after some ordinary use. 64 are aimed at; of the helper 35 to 70 were seen. About 27 are V8's heap with
+ * what 8,192 UDP destinations need (a third of it garbage until the next collection), 14 each configurations and keys of some MiB
+ * while they are read, 10 datagrams that wait, and their places in the engine.
+ */
+const mostRise = { helper: 96, window: 64 };
 
 describeInLab('an attacker without rights', () => {
   let ground: AttackGround;
+  let preferNoLonger = (): void => undefined;
 
   beforeAll(async () => {
+    preferNoLonger = preferThisSession();
     ground = await AttackGround.create();
-    await ground.bystander(2)();
+    await ground.bystander(4)();
   });
   afterAll(async () => {
+    preferNoLonger();
     await ground?.[Symbol.asyncDispose]();
   });
 
@@ -135,16 +160,15 @@ describeInLab('an attacker without rights', () => {
       );
 
       expect(await mirage.json('status')).toMatchObject({ tunnel: { kind: 'running' }, owner: { uid: 0 } });
-      // Not the 64 MiB that are aimed at: 45 to 114 were seen on a quick machine. It is what 4,096 destinations of UDP and as many connections as
-      // the attacker holds cost in the control plane (some 4 KiB each), and what a flood of questions leaves until the next collection.
-      expect(rise.helper).toBeLessThan(320);
-      expect(rise.window).toBeLessThan(128);
+      expect(rise.helper).toBeLessThan(mostRise.helper);
+      expect(rise.window).toBeLessThan(mostRise.window);
       expect(seen.unanswered / seen.questions.length).toBeLessThan(0.02);
       expect(seen.failed / seen.connections.length).toBeLessThan(0.02);
-      // Others are served. The aim, at most twice the control's figures, is not reached yet: a quiet machine showed 10 to 100 ms
-      // for both medians beside 2 to 3 ms. The figures are printed; what holds on a slow machine too is that most are answered long
-      // before a program gives up.
-      expect(Math.max(medianOf.attacked.dnsP50, medianOf.attacked.connectP50)).toBeLessThan(4_000);
+      for (const { figure, plain, ms } of felt) {
+        const unavoidable = bearable.hops * Math.max(0, medianOf.attacked[plain] - medianOf.control[plain]);
+        const most = bearable.times * (medianOf.control[figure] + unavoidable) + ms;
+        expect(medianOf.attacked[figure], figure).toBeLessThan(most);
+      }
     });
 
   if (each === 0)
