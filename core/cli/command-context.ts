@@ -26,7 +26,18 @@ export interface CommandContext {
   /** The user's profiles. */
   readonly profiles: Pick<
     ProfileLibrary,
-    'list' | 'load' | 'loadOne' | 'use' | 'add' | 'addUrl' | 'update' | 'preview' | 'remove' | 'keepGood' | 'lastGood'
+    | 'list'
+    | 'load'
+    | 'loadOne'
+    | 'use'
+    | 'add'
+    | 'addUrl'
+    | 'update'
+    | 'preview'
+    | 'remove'
+    | 'rename'
+    | 'keepGood'
+    | 'lastGood'
   > & { readonly editing: Pick<ProfileEditing, 'read' | 'try' | 'save' | 'switchOverride' | 'previewOverride'> };
   /** What they name and do not contain. */
   readonly providers: Pick<Providers, 'use' | 'update' | 'rows' | 'blob'>;

@@ -10,9 +10,11 @@ import { exitCodeOf, exitCodes } from './exit-code.ts';
 import { plainText } from './plain-text.ts';
 import { editProfile, type OverrideOptions, overrideProfile } from './profile-edit-command.ts';
 
-export const profileActions = ['list', 'use', 'add', 'update', 'edit', 'override', 'remove'] as const;
+export const profileActions = ['list', 'use', 'add', 'update', 'rename', 'edit', 'override', 'remove'] as const;
 /** Of `override`; `dryRun` of `update`: what would change is told, and nothing is kept. */
 export interface ProfileOptions extends OverrideOptions {
+  /** Of `add` and `rename`. */
+  name?: string;
   dryRun?: true;
 }
 export type ProfileAction = (typeof profileActions)[number];
@@ -35,6 +37,8 @@ export async function profile(
       return await addProfile(context, what, options);
     case 'update':
       return await updateProfile(context, what, options);
+    case 'rename':
+      return await renameProfile(context, what, options);
     case 'remove': {
       const entry = await context.profiles.remove(what);
       return tell(
@@ -86,9 +90,17 @@ async function useProfile(context: CommandContext, what: string, options: Global
   );
 }
 
-async function addAddress(context: CommandContext, url: string, options: GlobalOptions): Promise<void> {
+async function renameProfile(context: CommandContext, what: string, options: ProfileOptions): Promise<void> {
+  if (options.name === undefined)
+    throw new AppError('RPC_BAD_PARAMS', 'rename needs the new name', { expected: '--name NAME' });
+  const before = (await context.profiles.list()).find(({ id, name }) => id === what || name === what);
+  const entry = await context.profiles.rename(what, options.name);
+  tell(context, options, { renamed: entry }, `${plainText(before?.name ?? what)} is called ${nameOf(entry)} now`);
+}
+
+async function addAddress(context: CommandContext, url: string, options: ProfileOptions): Promise<void> {
   if (!options.json) context.console.note('downloading ...');
-  const entry = await context.profiles.addUrl(url);
+  const entry = await context.profiles.addUrl(url, options.name === undefined ? {} : { name: options.name });
   const next = entry.active ? 'it is the one in use' : `"mirage profile use ${nameOf(entry)}" switches to it`;
   tell(context, options, { added: entry }, `added ${nameOf(entry)}; ${next}`);
 }
@@ -119,11 +131,11 @@ export async function updateProfiles(context: CommandContext, options: ProfileOp
   if (failure !== undefined) throw failure;
 }
 
-async function addProfile(context: CommandContext, file: string, options: GlobalOptions): Promise<void> {
+async function addProfile(context: CommandContext, file: string, options: ProfileOptions): Promise<void> {
   if (/^https?:\/\//i.test(file)) return await addAddress(context, file, options);
   const loaded = await context.loadProfile(file);
   if (loaded.text === '') assertUsable(context, file, loaded, options.json); // a file that cannot be read is none to remember
-  const entry = await context.profiles.add(file);
+  const entry = await context.profiles.add(file, options.name);
   const next = entry.active ? 'it is the one in use' : `"mirage profile use ${nameOf(entry)}" switches to it`;
   tell(
     context,

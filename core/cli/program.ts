@@ -237,7 +237,7 @@ export function createProgram(
   program
     .command('profile')
     .description(
-      'list the profiles, use one (open connections stay), add a file or an address, update those of addresses, edit one or its override, or remove one',
+      'list the profiles, use one (open connections stay), add a file or an address, update those of addresses, rename one, edit one or its override, or remove one',
     )
     .addArgument(new Argument('<action>', 'what to do').choices(profileActions))
     .argument(
@@ -245,6 +245,7 @@ export function createProgram(
       'a name, as "mirage profile list" prints it; for add a file or an address; for update nothing = all',
     )
     .option('--dry-run', 'with update: tell what would change, and keep nothing')
+    .option('--name <name>', 'with rename: what it is called from now on; with add: what it is called')
     .option('--file <file>', 'with override: take the text of this file')
     .option('--clear', 'with override: take it away')
     .option('--off', 'with override: leave it aside; it stays')

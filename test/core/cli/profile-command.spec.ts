@@ -83,6 +83,27 @@ test('add, list, use, remove', async () => {
   expect(await listed()).toEqual(['*work']);
 });
 
+test('rename, and a name from the beginning', async () => {
+  await mirage('add', file('home.yaml'));
+  expect((await mirage('add', file('work.yaml', 2), '--name', 'Büro')).out).toContain('added Büro');
+  expect(await mirage('rename', 'home', '--name', 'at home')).toMatchObject({
+    code: 0,
+    out: 'home is called at home now\n',
+  });
+  expect(JSON.parse((await mirage('rename', 'Büro', '--name', 'work', '--json')).out)).toMatchObject({
+    renamed: { name: 'work' },
+  });
+  expect(await listed()).toEqual(['*at home', 'work']);
+  for (const [args, code] of [
+    [['rename', 'work'], 'RPC_BAD_PARAMS'],
+    [['rename', 'work', '--name', 'at home'], 'PROFILE_IN_USE'],
+    [['rename', 'work', '--name', ''], 'PROFILE_IN_USE'],
+    [['rename', 'nobody', '--name', 'x'], 'PROFILE_UNKNOWN'],
+  ] as const)
+    expect(await mirage(...args)).toMatchObject({ code: 2, err: expect.stringContaining(code) });
+  expect(await listed()).toEqual(['*at home', 'work']);
+});
+
 test('one that the helper refuses is not chosen', async () => {
   await mirage('add', file('home.yaml'));
   await mirage('add', file('work.yaml', 2));
