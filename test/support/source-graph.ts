@@ -36,13 +36,13 @@ export function readSources(folders: readonly string[]): SourceFile[] {
 export function writtenFiles(): { readonly path: string; readonly lines: number }[] {
   const isWritten = (file: string): boolean =>
     /\.(?:tsx?|m[jt]s|rs|css|py|sh)$/.test(file) && !/(?:^|\/)(?:node_modules|\.artifacts)\//.test(file);
-  return ['build', 'core', 'electron', 'native/src', 'renderer', 'test'].flatMap((folder) =>
-    fs
-      .readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
-      .map((file) => `${folder}/${file}`)
-      .filter(isWritten)
-      .map((file) => ({ path: file, lines: fs.readFileSync(path.join(root, file), 'utf8').split('\n').length - 1 })),
-  );
+  const below = (folder: string, recursive = true): string[] =>
+    fs.readdirSync(path.join(root, folder), { recursive, encoding: 'utf8' }).map((file) => `${folder}/${file}`);
+  return ['build', 'core', 'electron', 'native/src', 'renderer', 'test']
+    .flatMap((folder) => below(folder))
+    .concat(below('native', false))
+    .filter(isWritten)
+    .map((file) => ({ path: file, lines: fs.readFileSync(path.join(root, file), 'utf8').split('\n').length - 1 }));
 }
 
 function readSource(file: string): SourceFile {
