@@ -1,12 +1,12 @@
 /** The look at where packets go, as a tunnel has it. */
 import { AppError } from '../base/app-error.ts';
-import type { Egress } from '../outbound/egress.ts';
+import { Egress } from '../outbound/egress.ts';
 import type { ConfigGraph } from './config-graph.ts';
 import type { LastingState } from './lasting-state.ts';
 import { PathCheck } from './path-check.ts';
 import { SocketProbe } from './path-probe.ts';
 import type { TunnelMachine } from './tunnel-machine.ts';
-import type { TunnelServices } from './tunnel-services.ts';
+import { socketMark, type TunnelServices } from './tunnel-services.ts';
 
 export interface PathCheckParts {
   readonly services: Pick<TunnelServices, 'sockets' | 'natTarget' | 'health' | 'clock' | 'log'>;
@@ -18,11 +18,16 @@ export interface PathCheckParts {
 }
 
 const dnsPort = 53;
+const unbound = { deviceFor: () => null };
 
 export function makePathCheck({ services, graph, lasting, egress, machine }: PathCheckParts): PathCheck {
   const log = services.log.child('path');
   const check = new PathCheck({
-    probe: new SocketProbe(services),
+    probe: new SocketProbe({
+      ...services,
+      asProgram: new Egress(services.sockets, unbound, 0),
+      asOurselves: new Egress(services.sockets, unbound, socketMark),
+    }),
     desk: () => {
       const { range } = graph().pool;
       return { server: { host: range.dnsAddress, port: dnsPort }, range: range.text };

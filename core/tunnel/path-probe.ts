@@ -1,20 +1,22 @@
 /** Packets of our own that show where a firewall of this machine leads others: to our DNS server as a program asks it, and to servers. */
 import { randomBytes, randomInt } from 'node:crypto';
+import { Socket } from 'node:net';
 import { AppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import { Lifetime } from '../base/deadline.ts';
 import type { Endpoint } from '../contract/flow.ts';
-import { askOverTcp } from '../dns/upstream/tcp-exchange.ts';
+import { askOverTcp, type TcpOpener } from '../dns/upstream/tcp-exchange.ts';
+import type { UdpOpener } from '../dns/upstream/udp-exchange.ts';
 import { encodeQuestion, readAnswer } from '../dns/upstream/upstream-answer.ts';
 import type { Network } from '../flow/metadata.ts';
-import { Egress } from '../outbound/egress.ts';
-import type { SocketOpener } from '../outbound/socket-opener.ts';
 import type { NativeAddon } from '../system/native.ts';
 import type { Arrival, PathProbe } from './path-check.ts';
-import { socketMark } from './tunnel-services.ts';
 
 export interface SocketProbeOptions {
-  readonly sockets: SocketOpener;
+  /** Sockets like those of programs, not marked. */
+  readonly asProgram: UdpOpener & TcpOpener;
+  /** Ours, not bound to a device: a packet of those that are is lost where a firewall leads it to another one. */
+  readonly asOurselves: UdpOpener;
   readonly natTarget: NativeAddon['natTarget'];
   readonly clock: Clock;
 }
@@ -27,16 +29,10 @@ const tries = 2;
 
 export class SocketProbe implements PathProbe {
   readonly #options: SocketProbeOptions;
-  /** As a program sends, and as we do where no device is chosen. */
-  readonly #asProgram: Egress;
-  readonly #asOurselves: Egress;
   readonly #asked = new Set<string>();
 
   constructor(options: SocketProbeOptions) {
     this.#options = options;
-    const unbound = { deviceFor: () => null };
-    this.#asProgram = new Egress(options.sockets, unbound, 0);
-    this.#asOurselves = new Egress(options.sockets, unbound, socketMark);
   }
 
   isOurs(name: string): boolean {
@@ -59,7 +55,7 @@ export class SocketProbe implements PathProbe {
 
   /** An empty datagram shows it. */
   async trace(server: Endpoint): Promise<Endpoint | undefined> {
-    const socket = this.#asOurselves.openUdp(server.host, server.port);
+    const socket = this.#options.asOurselves.openUdp(server.host, server.port);
     try {
       await sendTo(socket, server, new Uint8Array());
       return this.#targetOf('udp', socket.address(), server);
@@ -74,7 +70,7 @@ export class SocketProbe implements PathProbe {
   async #byUdp(name: string, server: Endpoint): Promise<Arrival> {
     const question = { name, type: 'A' };
     const id = randomInt(0, 65_536);
-    const socket = this.#asProgram.openUdp(server.host, server.port);
+    const socket = this.#options.asProgram.openUdp(server.host, server.port);
     const heard = Promise.withResolvers<Arrival>();
     const cancel = this.#options.clock.after(patienceMs, () => heard.resolve('lost'));
     socket.on('message', (bytes) => {
@@ -95,16 +91,18 @@ export class SocketProbe implements PathProbe {
   }
 
   async #byTcp(name: string, { host, port }: Endpoint): Promise<Arrival> {
-    const { clock } = this.#options;
+    const { asProgram, clock } = this.#options;
     const life = new Lifetime(new AbortController().signal).endAfter(clock, patienceMs, () => {
       return new AppError('DNS_TIMEOUT', 'our DNS server is not reached');
     });
     let target: Endpoint | undefined;
     const opener = {
-      connectTcp: async (...to: Parameters<Egress['connectTcp']>) => {
-        const socket = await this.#asProgram.connectTcp(...to);
-        const { localAddress = '', localPort = 0 } = socket;
-        target = this.#targetOf('tcp', { address: localAddress, port: localPort }, { host, port });
+      connectTcp: async (...to: Parameters<TcpOpener['connectTcp']>) => {
+        const socket = await asProgram.connectTcp(...to);
+        if (socket instanceof Socket) {
+          const { localAddress = '', localPort = 0 } = socket;
+          target = this.#targetOf('tcp', { address: localAddress, port: localPort }, { host, port });
+        }
         return socket;
       },
     };
@@ -140,7 +138,7 @@ export class SocketProbe implements PathProbe {
 }
 
 /** Connects and sends; rejects where either cannot be done, as when a firewall forbids it. */
-async function sendTo(socket: ReturnType<Egress['openUdp']>, { host, port }: Endpoint, bytes: Uint8Array) {
+async function sendTo(socket: ReturnType<UdpOpener['openUdp']>, { host, port }: Endpoint, bytes: Uint8Array) {
   await new Promise<void>((resolve, reject) => {
     socket.once('error', reject);
     socket.connect(port, host, (failed?: Error) => {
