@@ -12,6 +12,7 @@ import { root } from '../support/source-graph.ts';
 import { measureDns, measureMemory, prepareDns } from './dns.ts';
 import { type Engine, holding, startEngines, startSocksServers, targets, type Way } from './engines.ts';
 import { cpuSeconds, descriptors, hold, load, loadProgram, resident, throughput } from './measure.ts';
+import { measureProviders } from './providers.ts';
 import { Samples, tablesOf, writeReport } from './report.ts';
 import { measureRules } from './rules.ts';
 
@@ -24,6 +25,7 @@ Measures Mirage, sing-box and mihomo in namespaces of this machine, in turns, an
   --before DIR      another checkout, built: measured as "before", and compared with
   --dns             DNS alone, into test/bench/dns.md
   --rules           what the rules cost, alone; printed
+  --providers       what providers and groups cost, likewise
   --only WORDS      only measurements whose label has these words ("up 1 stream", "connect", "UDP"), of Mirage's builds
                     alone; printed, not written down. For a change and the revision before it: CPU per piece of work
                     survives a machine that others use as well, and many short rounds do better than a few long ones.
@@ -37,6 +39,7 @@ const { values: options } = parseArgs({
     before: { type: 'string' },
     dns: { type: 'boolean', default: false },
     rules: { type: 'boolean', default: false },
+    providers: { type: 'boolean', default: false },
     only: { type: 'string' },
     peers: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -46,8 +49,9 @@ if (options.help) {
   process.stdout.write(usage);
   process.exit();
 }
-if (options.rules) {
-  for (const [name, value] of Object.entries(measureRules())) process.stdout.write(`${name}: ${value.toFixed(2)}\n`);
+if (options.rules || options.providers) {
+  const figures = { ...(options.rules ? measureRules() : {}), ...(options.providers ? measureProviders() : {}) };
+  for (const [name, value] of Object.entries(figures)) process.stdout.write(`${name}: ${value.toFixed(2)}\n`);
   process.exit();
 }
 const rounds = Number(options.rounds);
