@@ -127,13 +127,13 @@ export function createProgram(
     .action((_, command: Command) => actions.serve(command.optsWithGlobals()));
   program
     .command('enhanced')
-    .description('turn Enhanced Mode on, until it is turned off again, or off')
+    .description('turn Enhanced Mode on or off; it stays on until it is turned off')
     .addArgument(onOff())
     .addOption(configOption())
     .action((state: string, _, command: Command) => actions.enhanced(state === 'on', command.optsWithGlobals()));
   program
     .command('switch')
-    .description('choose what Enhanced Mode captures: DNS of the system, routes')
+    .description('choose what Enhanced Mode captures: system DNS, routes')
     .addArgument(new Argument('<half>', 'which one').choices(['system-dns', 'auto-route']))
     .addArgument(onOff())
     .action((half: 'system-dns' | 'auto-route', state: string, _, command: Command) =>
@@ -237,7 +237,7 @@ export function createProgram(
   program
     .command('profile')
     .description(
-      'list the profiles, use one (open connections stay), add a file or an address, update those of addresses, rename one, edit one or its override, or remove one',
+      'list the profiles, use one (open connections stay), add a file or an address, update subscriptions, rename one, edit one or its override, or remove one',
     )
     .addArgument(new Argument('<action>', 'what to do').choices(profileActions))
     .argument(
