@@ -148,7 +148,7 @@ export const zhCn: Messages = {
     health: '健康状况',
     healthy: '一切正常。',
     lost_other:
-      '自启动以来，有 {{count, count}} 个连接去往域名已丢失的 Fake IP，其中 {{recovered, count}} 个由最初发送的字节得知了域名。',
+      '自启动以来，有 {{count, count}} 个连接去往域名已丢失的 Fake IP，其中 {{recovered, count}} 个已从最初发送的字节中得知域名。',
     lostShow: '查看这些地址',
     notice: '提示',
     warning: '警告',
@@ -274,7 +274,7 @@ export const zhCn: Messages = {
       direct: '直连模式：不经规则，直接连接。',
     },
     ruleDownload: '这是 Mirage 自己的下载：集合用 `proxy` 指定了策略。',
-    ruleLoop: '这是本机自己的代理：直连，以免形成回环。',
+    ruleLoop: '来自本机上运行的代理：直连，以免形成回环。',
     rulePending: '正在匹配规则',
     matchedIp: '为 IP 规则查询到的地址：{{address}}',
     chain: '策略',
@@ -299,7 +299,7 @@ export const zhCn: Messages = {
       connected: '已应答，用时 {{duration}}',
       unanswered: '{{duration}} 内无应答',
       failed: '{{why}}，用时 {{duration}}',
-      begun: '第 {{duration}} 开始尝试',
+      begun: '{{duration}}后开始尝试',
     },
     firstByte: '发起连接 {{duration}} 后收到首字节',
     reason: {
