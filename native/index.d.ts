@@ -200,7 +200,12 @@ export type Layer =
       targetPort: number;
     }
   /** Trojan, likewise; spoken in TLS. `key`: SHA-224 of the password in hexadecimal digits. */
-  | { protocol: 'trojan'; key: string; targetHost: string; targetPort: number };
+  | { protocol: 'trojan'; key: string; targetHost: string; targetPort: number }
+  /**
+   * A WebSocket (RFC 6455), or with `framed: false` its handshake alone. `head` is that of the request without its key and its empty
+   * line. It has no half-close: with the program's end the server ends as well.
+   */
+  | { protocol: 'web-socket'; head: Uint8Array; framed: boolean };
 
 export type Verdict =
   /**

@@ -131,6 +131,7 @@ export const problemTexts = {
   PROXY_CIPHER: 'the cipher "{found}" is not supported: what goes to this node is refused',
   PROXY_KEYS: 'not a key of this cipher: what goes to this node is refused',
   PROXY_PLUGIN: 'the plugin "{plugin}" is not supported yet: what goes to this node is refused',
+  PROXY_PATH: 'not a path that a web server can be asked for: what goes to this node is refused',
   PROXY_TRANSPORT: '"{found}" is not supported yet: what goes to this node is refused',
   PROXY_HTTP_UDP: 'ignored: an HTTP proxy carries no UDP',
   PROXY_HEADER: 'left out: the header {name} cannot be sent like this',

@@ -143,6 +143,13 @@ export const profileNotes = {
     'udp-over-tcp-version': 'NOTE_UDP_AS_UDP',
     'benchmark-*': 'NOTE_OTHER_CLIENT',
   },
+  'proxies[].ws-opts': {
+    'max-early-data': 'NOTE_ROUND_TRIP',
+    'early-data-header-name': 'NOTE_ROUND_TRIP',
+    'v2ray-http-upgrade-fast-open': 'NOTE_ROUND_TRIP',
+    'skip-cert-verify': 'NOTE_NO_TLS',
+    fingerprint: 'NOTE_NO_TLS',
+  },
   'proxy-groups[]': {
     'benchmark-*': 'NOTE_OTHER_CLIENT',
     'hash-key': 'NOTE_HASH_KEY',

@@ -63,6 +63,16 @@ export const httpProxySchema = z.strictObject({
   ...overTls,
   ...throughAnother,
 });
+/** What bytes look like to the web server in front of a node: a WebSocket (RFC 6455), or its handshake alone. */
+export const webTransportSchema = z.strictObject({
+  kind: z.enum(['ws', 'httpupgrade']),
+  path: z.string().regex(/^\/[\x21-\x7e]{0,2047}$/),
+  host: text,
+  /** Sent with the handshake besides our own fields. May hold secrets. */
+  headers: z.array(httpHeaderSchema).max(maxHttpHeaders),
+});
+export type WebTransportConfig = z.infer<typeof webTransportSchema>;
+
 /** Of SIP004, then those of SIP022. */
 export const shadowsocksCiphers = [
   'aes-128-gcm',
@@ -88,8 +98,11 @@ export const shadowsocksProxySchema = z.strictObject({
   cipher: z.enum(shadowsocksCiphers),
   /** Of SIP022: keys in base64 (`shadowsocksKeyLength`), those of servers before that of the user, with colons between. */
   password: secret,
-  /** Whether UDP may go through it. */
+  /** Whether UDP may go through it; it goes to the server's own port. */
   udp: z.boolean(),
+  /** Of the plugin in front of the server (v2ray-plugin). */
+  tls: tlsSchema.optional(),
+  transport: webTransportSchema.optional(),
   ...throughAnother,
 });
 export const trojanProxySchema = z.strictObject({
@@ -101,6 +114,7 @@ export const trojanProxySchema = z.strictObject({
   /** Whether UDP may go through it. */
   udp: z.boolean(),
   tls: tlsSchema,
+  transport: webTransportSchema.optional(),
   ...throughAnother,
 });
 export const directProxySchema = z.strictObject({ type: z.literal('direct'), name: text });

@@ -1,7 +1,7 @@
 /** How a flow is carried outward, as plain data: what an outbound plans and the data plane executes. Nothing here dials. */
 import type { Ip } from '../base/address.ts';
 import type { Endpoint } from '../contract/flow.ts';
-import type { ShadowsocksCipher, TlsConfig } from '../contract/proxy-config.ts';
+import type { ShadowsocksCipher, TlsConfig, WebTransportConfig } from '../contract/proxy-config.ts';
 
 /** One address to try, and the interface its socket is bound to (null = unbound). */
 export interface Hop {
@@ -47,6 +47,12 @@ export interface ShadowsocksLayer extends Leading {
   readonly identities: readonly Uint8Array[];
 }
 
+/** A WebSocket, or its handshake alone, which stays as well. */
+export interface WebSocketLayer extends WebTransportConfig {
+  readonly protocol: 'web-socket';
+  readonly node: string;
+}
+
 /** Trojan, in the TLS before it. `key`: SHA-224 of the password in hexadecimal digits, a secret. */
 export interface TrojanLayer extends Leading {
   readonly protocol: 'trojan';
@@ -57,7 +63,7 @@ export interface TrojanLayer extends Leading {
  * What is spoken over the socket. A handshake (SOCKS5, HTTP CONNECT) is over before the flow's first byte: after it the bytes go
  * as they are.
  */
-export type Layer = Socks5Layer | HttpConnectLayer | TlsLayer | ShadowsocksLayer | TrojanLayer;
+export type Layer = Socks5Layer | HttpConnectLayer | TlsLayer | ShadowsocksLayer | TrojanLayer | WebSocketLayer;
 
 /** A dial that the data plane can do itself, without a byte entering JavaScript. */
 export interface DialPlan {

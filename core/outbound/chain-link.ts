@@ -2,6 +2,7 @@
 import { AppError } from '../base/app-error.ts';
 import type { Endpoint } from '../contract/flow.ts';
 import type { Layer } from '../flow/dial-plan.ts';
+import type { Network } from '../flow/metadata.ts';
 
 export interface ChainLink {
   /** The name of its node. */
@@ -10,8 +11,8 @@ export interface ChainLink {
   readonly server: Endpoint;
   /** Whether it carries datagrams when it is the only one. */
   readonly carriesUdp: boolean;
-  /** What is spoken with it so that it leads to `to`. Throws DIAL_NAME_NOT_FOUND for a name that its protocol cannot say. */
-  layersTo(to: Endpoint): readonly Layer[];
+  /** What is spoken with it so that it leads to `to`, there by `network` (TCP, unless it is the only one). Throws DIAL_NAME_NOT_FOUND for a name that its protocol cannot say. */
+  layersTo(to: Endpoint, network?: Network): readonly Layer[];
 }
 
 /** A name whose length cannot be written in a byte cannot be one that exists (RFC 1035: 255 bytes). */

@@ -2,6 +2,7 @@
 import { unreachable } from '../base/unreachable.ts';
 import type { Layer } from '../flow/dial-plan.ts';
 import { encodeConnectRequest } from '../net/http-connect-request.ts';
+import { encodeUpgradeRequest } from '../net/upgrade-request.ts';
 
 /** `Layer` of the addon. */
 export type NativeLayer =
@@ -24,7 +25,8 @@ export type NativeLayer =
       targetHost: string;
       targetPort: number;
     }
-  | { protocol: 'trojan'; key: string; targetHost: string; targetPort: number };
+  | { protocol: 'trojan'; key: string; targetHost: string; targetPort: number }
+  | { protocol: 'web-socket'; head: Uint8Array; framed: boolean };
 
 export function nativeLayer(layer: Layer): NativeLayer {
   switch (layer.protocol) {
@@ -54,6 +56,8 @@ export function nativeLayer(layer: Layer): NativeLayer {
       const { protocol, key, target } = layer;
       return { protocol, key, targetHost: target.host, targetPort: target.port };
     }
+    case 'web-socket':
+      return { protocol: layer.protocol, head: encodeUpgradeRequest(layer), framed: layer.kind === 'ws' };
     default:
       return unreachable(layer);
   }

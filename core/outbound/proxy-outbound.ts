@@ -42,7 +42,7 @@ export class ProxyOutbound implements Outbound {
 
   async #dialTo(to: Endpoint, network: Network, signal: AbortSignal, timeoutMs: number): Promise<DialPlan> {
     const { links } = this;
-    const layers = links.flatMap((link, place) => link.layersTo(links[place + 1]?.server ?? to));
+    const layers = links.flatMap((link, place) => link.layersTo(links[place + 1]?.server ?? to, network));
     return {
       kind: 'dial',
       // Also for UDP it is a TCP connection that asks for the relay.

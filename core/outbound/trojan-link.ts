@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { TrojanProxyConfig } from '../contract/proxy-config.ts';
 import { type ChainLink, shortTarget } from './chain-link.ts';
 
-export function trojanLink({ name, server, port, password, udp, tls }: TrojanProxyConfig): ChainLink {
+export function trojanLink({ name, server, port, password, udp, tls, transport }: TrojanProxyConfig): ChainLink {
   const key = createHash('sha224').update(password, 'utf8').digest('hex');
   return {
     node: name,
@@ -11,6 +11,7 @@ export function trojanLink({ name, server, port, password, udp, tls }: TrojanPro
     carriesUdp: udp,
     layersTo: (to) => [
       { protocol: 'tls', node: name, ...tls },
+      ...(transport === undefined ? [] : [{ protocol: 'web-socket', node: name, ...transport } as const]),
       { protocol: 'trojan', node: name, key, target: shortTarget(to) },
     ],
   };

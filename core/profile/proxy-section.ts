@@ -4,13 +4,7 @@
  */
 
 import { profileNotes } from '../contract/profile-notes.ts';
-import {
-  type HttpProxyConfig,
-  httpHeaderSchema,
-  maxHttpHeaders,
-  type ProxyConfig,
-  type Socks5ProxyConfig,
-} from '../contract/proxy-config.ts';
+import type { ProxyConfig, Socks5ProxyConfig } from '../contract/proxy-config.ts';
 import { clip } from './clip.ts';
 import type { WrittenProxies } from './dialer-proxies.ts';
 import { type DialerPlaces, readDialerProxy, readPlace, readSecret } from './node-keys.ts';
@@ -18,6 +12,7 @@ import type { PolicyNames } from './policy-names.ts';
 import { readShadowsocks } from './shadowsocks-section.ts';
 import { readTls } from './tls-keys.ts';
 import { readTrojan } from './trojan-section.ts';
+import { readHeaders } from './web-transport.ts';
 import { YamlMap } from './yaml-map.ts';
 import type { YamlValue } from './yaml-value.ts';
 
@@ -130,19 +125,6 @@ function readHttp(map: YamlMap, name: string, places: DialerPlaces): ProxyConfig
   map.warnOfRest(profileNotes['proxies[]']);
   if (access === 'unspoken' || through === 'unspoken') return { type: 'unspoken', name, kind: 'http' };
   return access && { type: 'http', name, ...access, headers, ...through };
-}
-
-/** The fields of a map as they are written; one that cannot be sent is left out with a warning, which shows no value. */
-function readHeaders(value: YamlValue | undefined): HttpProxyConfig['headers'] {
-  const headers: HttpProxyConfig['headers'] = [];
-  for (const [field, given] of (value && YamlMap.of(value))?.entries() ?? []) {
-    const text = given.isNothing ? '' : given.exactText();
-    if (text === undefined) continue;
-    if (!httpHeaderSchema.safeParse([field, text]).success) given.warning('PROXY_HEADER', { name: clip(field) });
-    else if (headers.length === maxHttpHeaders) given.warning('TOO_MANY', { limit: String(maxHttpHeaders) });
-    else headers.push([field, text]);
-  }
-  return headers;
 }
 
 type Access = Pick<Socks5ProxyConfig, 'server' | 'port' | 'username' | 'password' | 'tls'>;

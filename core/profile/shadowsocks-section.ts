@@ -1,11 +1,18 @@
 /** A node of type `ss`. */
 
 import { profileNotes } from '../contract/profile-notes.ts';
-import { type ProxyConfig, shadowsocksCiphers, shadowsocksKeyLength } from '../contract/proxy-config.ts';
+import {
+  type ProxyConfig,
+  type ShadowsocksProxyConfig,
+  shadowsocksCiphers,
+  shadowsocksKeyLength,
+} from '../contract/proxy-config.ts';
 import { shadowsocksKeys } from '../net/shadowsocks-keys.ts';
 import { clip } from './clip.ts';
 import { type DialerPlaces, readDialerProxy, readPlace, readSecret } from './node-keys.ts';
-import type { YamlMap } from './yaml-map.ts';
+import { readTls } from './tls-keys.ts';
+import { readWebTransport } from './web-transport.ts';
+import { YamlMap } from './yaml-map.ts';
 import type { YamlValue } from './yaml-value.ts';
 
 const ciphers = { code: 'WORDS', values: { words: shadowsocksCiphers.join(', ') } } as const;
@@ -22,7 +29,7 @@ export function readShadowsocks(map: YamlMap, name: string, places: DialerPlaces
   if (place === 'unspoken' || secrets === undefined || plugin === 'unspoken' || through === 'unspoken') {
     return { type: 'unspoken', name, kind: 'ss' };
   }
-  return { type: 'ss', name, ...place, ...secrets, udp, ...through };
+  return { type: 'ss', name, ...place, ...secrets, udp, ...plugin, ...through };
 }
 
 /** Undefined where there is no way to speak with the server; why is reported. */
@@ -44,12 +51,33 @@ function told(value: YamlValue | undefined, ...what: Parameters<YamlValue['error
   value?.error(...what);
 }
 
+/** What Clash tells the web server. */
+const usualHost = 'bing.com';
+
+type Plugin = Pick<ShadowsocksProxyConfig, 'tls' | 'transport'>;
+
 /** Without what a plugin does to its bytes, a node is not understood. */
-function readPlugin(map: YamlMap): 'unspoken' | undefined {
+function readPlugin(map: YamlMap): Plugin | 'unspoken' {
   const value = map.take('plugin');
-  map.take('plugin-opts');
+  const optionsAt = map.take('plugin-opts');
   const plugin = value?.text()?.trim() ?? '';
-  if (value === undefined || plugin === '') return undefined;
-  value.warning('PROXY_PLUGIN', { plugin: clip(plugin) });
+  if (value === undefined || plugin === '') return {};
+  const options = optionsAt && YamlMap.of(optionsAt);
+  const mode = options?.take('mode')?.text()?.trim() ?? 'websocket';
+  const isWeb = plugin === 'v2ray-plugin' && mode === 'websocket';
+  // Its servers expect several connections in one unless they are told otherwise.
+  const isMultiplexed = options?.take('mux')?.boolean() !== false;
+  if (isWeb && !isMultiplexed) return readWebPlugin(options);
+  const what = [isWeb ? 'mux' : '', plugin === 'v2ray-plugin' && !isWeb ? mode : ''].filter((word) => word !== '');
+  value.warning('PROXY_PLUGIN', { plugin: clip([plugin, ...what].join(' ')) });
   return 'unspoken';
+}
+
+function readWebPlugin(options: YamlMap | undefined): Plugin | 'unspoken' {
+  const host = options?.take('host')?.text()?.trim() || usualHost;
+  const isSecure = options?.take('tls')?.boolean() === true;
+  const tls = isSecure && options !== undefined ? readTls(options, host, ['http/1.1']) : undefined;
+  const transport = readWebTransport(options, host);
+  if (tls === 'unusable' || transport === undefined) return 'unspoken';
+  return { ...(tls === undefined ? {} : { tls }), transport };
 }

@@ -8,6 +8,7 @@ use crate::layer::outside::SYSTEM;
 use crate::layer::shadowsocks::ShadowsocksLayer;
 use crate::layer::tls::TlsLayer;
 use crate::layer::trojan::TrojanLayer;
+use crate::layer::web_socket::WebSocketLayer;
 use crate::layer::{Broken, Layer, Stack};
 use crate::socks5::{Command, Target};
 use crate::sys::{self, socket};
@@ -47,8 +48,8 @@ pub struct Chain {
 
 enum Step {
     Handshake(Handshake),
-    /// The innermost layer of the stack is not open yet.
-    Opening,
+    /// The innermost layer of the stack is not open yet; what its end means.
+    Opening(Failure),
 }
 
 /// What is known once all layers are done.
@@ -116,8 +117,8 @@ impl Chain {
     fn step(&mut self) -> Result<bool, DialFault> {
         loop {
             match &self.current {
-                Some((_, Step::Opening)) if self.through.stack.is_open() => self.current = None,
-                Some((_, Step::Opening)) => return Ok(true),
+                Some((_, Step::Opening(_))) if self.through.stack.is_open() => self.current = None,
+                Some((_, Step::Opening(_))) => return Ok(true),
                 Some((_, Step::Handshake(_))) if self.through.plain.is_empty() => return Ok(true),
                 Some((_, Step::Handshake(_))) => {
                     let plain = std::mem::take(&mut self.through.plain);
@@ -142,15 +143,19 @@ impl Chain {
             Planned::HttpConnect(connect) => Handshake::http_connect(connect),
             Planned::Tls(tls) => {
                 let layer = TlsLayer::new(&tls).map(|layer| Box::new(layer) as Box<dyn Layer>);
-                return self.push(index, layer);
+                return self.push(index, Failure::TlsFailed, layer);
             }
             Planned::Shadowsocks(node) => {
                 let layer = ShadowsocksLayer::new(node, SYSTEM);
-                return self.push(index, Ok(Box::new(layer)));
+                return self.push(index, Failure::ProxyFailed, Ok(Box::new(layer)));
+            }
+            Planned::WebSocket(asked) => {
+                let layer = WebSocketLayer::new(asked, SYSTEM);
+                return self.push(index, Failure::ProxyFailed, Ok(Box::new(layer)));
             }
             Planned::Trojan(node) => {
                 let layer = TrojanLayer::new(&node, command);
-                return self.push(index, Ok(Box::new(layer)));
+                return self.push(index, Failure::ProxyFailed, Ok(Box::new(layer)));
             }
         };
         self.current = Some((index, Step::Handshake(handshake)));
@@ -160,9 +165,10 @@ impl Chain {
     fn push(
         &mut self,
         index: usize,
+        ending: Failure,
         layer: Result<Box<dyn Layer>, Broken>,
     ) -> Result<(), DialFault> {
-        self.current = Some((index, Step::Opening));
+        self.current = Some((index, Step::Opening(ending)));
         let Through { stack, .. } = &mut self.through;
         let pushed = layer.and_then(|layer| stack.push(layer, &mut self.outgoing));
         pushed.map_err(|broken| self.fault(broken))
@@ -245,9 +251,9 @@ impl Chain {
         let how = error.to_string();
         let end = match &self.current {
             Some((_, Step::Handshake(handshake))) => handshake.ended(&how),
-            Some((_, Step::Opening)) => End::Refused {
-                failure: Failure::TlsFailed,
-                message: format!("the server ended the connection during TLS: {how}"),
+            Some((_, Step::Opening(failure))) => End::Refused {
+                failure: *failure,
+                message: format!("the server ended the connection before it was ready: {how}"),
             },
             _ => End::Done { bound: None },
         };

@@ -3,6 +3,7 @@
 use crate::layer::shadowsocks::Shadowsocks;
 use crate::layer::tls::Tls;
 use crate::layer::trojan::Trojan;
+use crate::layer::web_socket::WebSocket;
 use crate::options::{Hijack, Hop};
 use crate::prefix::Prefix;
 use crate::socks5::{Credentials, Target};
@@ -43,6 +44,7 @@ pub enum Layer {
     Tls(Tls),
     Shadowsocks(Shadowsocks),
     Trojan(Trojan),
+    WebSocket(WebSocket),
 }
 
 impl Layer {
@@ -52,7 +54,7 @@ impl Layer {
             Layer::Socks5(Socks5 { target, .. })
             | Layer::Shadowsocks(Shadowsocks { target, .. })
             | Layer::Trojan(Trojan { target, .. }) => target,
-            Layer::HttpConnect(_) | Layer::Tls(_) => return None,
+            Layer::HttpConnect(_) | Layer::Tls(_) | Layer::WebSocket(_) => return None,
         };
         let nowhere = Target::Address(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0).into());
         Some(std::mem::replace(target, nowhere))

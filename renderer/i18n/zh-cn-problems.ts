@@ -119,6 +119,7 @@ export const zhCnProblems: Readonly<Record<ProblemCode, string>> = {
   PROXY_CIPHER: '不支持加密方式“{found}”：经由此节点的连接会被拒绝',
   PROXY_KEYS: '不是此加密方式的密钥：经由此节点的连接会被拒绝',
   PROXY_PLUGIN: '暂不支持插件“{plugin}”：经由此节点的连接会被拒绝',
+  PROXY_PATH: '不是可以向网站服务器请求的路径：经由此节点的连接会被拒绝',
   PROXY_TRANSPORT: '暂不支持“{found}”：经由此节点的连接会被拒绝',
   PROXY_HTTP_UDP: '已忽略：HTTP 代理不支持 UDP',
   PROXY_HEADER: '已略去：标头 {name} 无法这样发送',

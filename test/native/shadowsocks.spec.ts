@@ -26,6 +26,10 @@ const node = (port: number, cipher: ShadowsocksCipher, password = passwords.get(
   password: password ?? '',
   udp: true,
 });
+const behindPlugin = {
+  ...node(5400, 'aes-256-gcm'),
+  transport: { kind: 'ws' as const, path: '/secret', host: 'web.example', headers: [] },
+};
 const through = (...nodes: ShadowsocksProxyConfig[]) => ({ kind: 'nodes' as const, nodes, device });
 const older = shadowsocksCiphers.filter((cipher) => !cipher.startsWith('2022-'));
 const ofLibev = older.map((cipher, place) => node(5000 + place, cipher));
@@ -42,6 +46,9 @@ describeInLab('TCP, through Shadowsocks', () => {
       const args = ['-s', proxy, '-p', String(port), '-m', cipher, '-k', password, '-u', '-t', '600'];
       await world.serve(port, 'ss-server', args);
     }
+    const args = ['-s', proxy, '-p', '5400', '-m', 'aes-256-gcm', '-k', passwords.get('aes-256-gcm') ?? ''];
+    const options = 'server;mux=0;path=/secret;host=web.example';
+    await world.serve(5400, 'ss-server', [...args, '--plugin', 'ss-v2ray-plugin', '--plugin-opts', options]);
     if (mihomo !== undefined) {
       const listeners = ofMihomo.map(({ name, port, cipher, password }) => ({
         name,
@@ -87,6 +94,7 @@ describeInLab('TCP, through Shadowsocks', () => {
     ...(mihomo === undefined ? [] : ofMihomo.map((each) => [`mihomo, ${each.cipher}`, true, [each]] as const)),
     ...(singBox === undefined ? [] : ofSingBox.map((each) => [`sing-box, ${each.cipher}`, true, [each]] as const)),
     ...(singBox === undefined ? [] : [['sing-box, of several users', true, [users]] as const]),
+    ['behind v2ray-plugin', false, [behindPlugin]],
     ['two, one through the other', false, ofLibev.slice(2, 4)],
   ];
   const size = 16 * 1024 * 1024;

@@ -25,6 +25,8 @@ const node = (port: number, more: Partial<TrojanProxyConfig> = {}, tls: TlsConfi
   tls,
   ...more,
 });
+const web = (port: number, kind: 'ws' | 'httpupgrade' = 'ws', path = '/secret') =>
+  node(port, { transport: { kind, path, host: 'web.example', headers: [['X-Of-Ours', 'yes']] } });
 const through = (...nodes: TrojanProxyConfig[]) => ({ kind: 'nodes' as const, nodes, device });
 
 describeInLab('TCP, through Trojan', () => {
@@ -51,12 +53,26 @@ describeInLab('TCP, through Trojan', () => {
     if (mihomo !== undefined) {
       const listener = { name: 't', type: 'trojan', port: 6001, users: [{ username: 'us', password }] };
       const files = { certificate: at('cert.pem'), 'private-key': at('key.pem') };
-      await startMihomo(world, 6001, [{ ...listener, ...files }]);
+      await startMihomo(world, 6001, [
+        { ...listener, ...files, name: 'w', port: 6003, 'ws-path': '/secret' },
+        { ...listener, ...files },
+      ]);
     }
     if (singBox !== undefined) {
       const tls = { enabled: true, certificate_path: at('cert.pem'), key_path: at('key.pem') };
+      const users = [{ name: 'us', password }];
+      const web = (type: string, port: number) => ({
+        type: 'trojan',
+        tag: type,
+        listen_port: port,
+        users,
+        tls,
+        transport: { type, path: '/secret', ...(type === 'ws' ? {} : { host: 'web.example' }) },
+      });
       await startSingBox(world, 6002, [
-        { type: 'trojan', tag: 't', listen_port: 6002, users: [{ name: 'us', password }], tls },
+        web('ws', 6004),
+        web('httpupgrade', 6005),
+        { type: 'trojan', tag: 't', listen_port: 6002, users, tls },
       ]);
     }
   }, 180_000);
@@ -71,6 +87,9 @@ describeInLab('TCP, through Trojan', () => {
     ['trojan', false, [node(6000)]],
     ...(mihomo === undefined ? [] : [['mihomo', true, [node(6001)]] satisfies Peer]),
     ...(singBox === undefined ? [] : [['sing-box', true, [node(6002)]] satisfies Peer]),
+    ...(mihomo === undefined ? [] : [['mihomo, WebSocket', false, [web(6003)]] satisfies Peer]),
+    ...(singBox === undefined ? [] : [['sing-box, WebSocket', false, [web(6004)]] satisfies Peer]),
+    ...(singBox === undefined ? [] : [['sing-box, HTTP Upgrade', true, [web(6005, 'httpupgrade')]] satisfies Peer]),
     ['any certificate', false, [node(6000, {}, { serverName: 'other.example', insecure: true })]],
     ['one through the other', false, [node(6000), node(6000)]],
   ];
@@ -117,6 +136,9 @@ describeInLab('TCP, through Trojan', () => {
     ['another certificate', node(6000, {}, { serverName: 'proxy.example' }), 'tls-unknown-issuer'],
     ['no TLS there', node(ports.echo, { server: host }), 'tls-failed'],
     ['nobody there', node(6999), 'proxy-refused'],
+    ...(singBox === undefined
+      ? []
+      : [['another path', web(6004, 'ws', '/other'), 'proxy-failed'] satisfies [string, TrojanProxyConfig, string]]),
   ])('%s', async (_name, wrong, failure) => {
     await world.rules({ verdict: through(wrong) });
     await world.programs.call('connect', { host, port: ports.watch });

@@ -11,13 +11,14 @@ use crate::command::{HttpConnect, Layer, Socks5};
 use crate::dns::{Answers, Deframer, MIN_MESSAGE};
 use crate::event::Failure;
 use crate::http_connect::Answer;
-use crate::layer::Stack;
 use crate::layer::datagram::{Datagrams, Framing};
 use crate::layer::outside::SYSTEM;
 use crate::layer::shadowsocks::cipher::Method;
 use crate::layer::shadowsocks::datagram::ShadowsocksDatagrams;
 use crate::layer::shadowsocks::{Node, Shadowsocks, ShadowsocksLayer};
 use crate::layer::tls::{Tls, TlsLayer, Trust};
+use crate::layer::web_socket::{WebSocket, WebSocketLayer};
+use crate::layer::{Layer as _, Stack};
 use crate::packet::reassembly::{Added, Reassembly};
 use crate::packet::{header, ip, segment};
 use crate::socks5::{Action, Client, Command, Credentials, Target, parse_address, parse_datagram};
@@ -223,6 +224,38 @@ fn shadowsocks() {
         }
         assert!(plain.is_empty(), "believed without a key");
         let _ = stack.cut();
+    });
+}
+
+/// What a web server may say instead of a WebSocket, in pieces: first instead of its answer, then instead of frames.
+#[test]
+fn web_socket() {
+    campaign::run("web_socket", |bytes| {
+        let head = b"GET / HTTP/1.1\r\n".to_vec();
+        let size = usize::from(bytes.first().copied().unwrap_or(1)).max(1);
+        for framed in [true, false] {
+            let asked = WebSocket {
+                head: head.clone(),
+                framed,
+            };
+            let mut layer = WebSocketLayer::new(asked, SYSTEM);
+            let (mut plain, mut wire) = (Vec::new(), Vec::new());
+            layer.begin(&mut wire).expect("a request");
+            let answer = b"HTTP/1.1 101 Switching\r\n\r\n";
+            let said = if framed {
+                bytes.to_vec()
+            } else {
+                [answer, bytes].concat()
+            };
+            for piece in said.chunks(size) {
+                let received = layer.receive(&mut piece.to_vec(), &mut plain, &mut wire);
+                if received.is_err() {
+                    break;
+                }
+            }
+            assert!(plain.len() <= said.len());
+            let _ = layer.cut();
+        }
     });
 }
 

@@ -8,6 +8,7 @@ use crate::layer::shadowsocks::cipher::Method;
 use crate::layer::shadowsocks::{Node, Shadowsocks};
 use crate::layer::tls::{Identity, Tls, Trust};
 use crate::layer::trojan::Trojan;
+use crate::layer::web_socket::WebSocket;
 use crate::options::{Hijack, Hop, Options, Servers};
 use crate::prefix::Prefix;
 use crate::socks5::{Credentials, Target};
@@ -197,18 +198,29 @@ fn layer(object: &Object) -> Result<Layer> {
         "tls" => Ok(Layer::Tls(tls(object)?)),
         "shadowsocks" => Ok(Layer::Shadowsocks(shadowsocks(object)?)),
         "trojan" => Ok(Layer::Trojan(trojan(object)?)),
+        "web-socket" => Ok(Layer::WebSocket(WebSocket {
+            head: request_head(object, "head")?,
+            framed: field(object, "framed")?,
+        })),
         _ => Err(invalid(format!("protocol is unknown: {protocol}"))),
     }
 }
 
 fn http_connect(object: &Object) -> Result<HttpConnect> {
-    let request = field::<Uint8Array>(object, "request")?.to_vec();
-    if request.is_empty() || request.len() > MAX_REQUEST {
+    Ok(HttpConnect {
+        request: request_head(object, "request")?,
+    })
+}
+
+/// The head of a request, whole or not.
+fn request_head(object: &Object, name: &str) -> Result<Vec<u8>> {
+    let head = field::<Uint8Array>(object, name)?.to_vec();
+    if head.is_empty() || head.len() > MAX_REQUEST {
         return Err(invalid(format!(
-            "request has no length from 1 to {MAX_REQUEST} bytes"
+            "{name} has no length from 1 to {MAX_REQUEST} bytes"
         )));
     }
-    Ok(HttpConnect { request })
+    Ok(head)
 }
 
 fn tls(object: &Object) -> Result<Tls> {

@@ -24,7 +24,11 @@ pub fn datagrams_of(layer: &Layer) -> Option<Box<dyn Datagrams>> {
             shadowsocks.node.clone(),
             SYSTEM,
         ))),
-        Layer::Socks5(_) | Layer::HttpConnect(_) | Layer::Tls(_) | Layer::Trojan(_) => None,
+        Layer::Socks5(_)
+        | Layer::HttpConnect(_)
+        | Layer::Tls(_)
+        | Layer::Trojan(_)
+        | Layer::WebSocket(_) => None,
     }
 }
 

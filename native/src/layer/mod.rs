@@ -8,6 +8,7 @@ pub mod tls;
 mod tls_config;
 mod tls_error;
 pub mod trojan;
+pub mod web_socket;
 
 use crate::event::Failure;
 use std::panic::{AssertUnwindSafe, catch_unwind};

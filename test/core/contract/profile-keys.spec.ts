@@ -12,9 +12,11 @@ type Tree = Record<string, unknown>;
 /** What must stand beside a key so that it is read. */
 function surroundings({ path, only }: ProfileKey): Tree {
   const kind = path.endsWith('.path') ? 'file' : path.endsWith('.payload') ? 'inline' : 'http';
+  const isWeb = path.startsWith('proxies[].ws-opts');
+  const web = { type: 'trojan', password: 'p', network: 'ws' };
   const provider = { type: kind, url: 'https://a.example/x', path: './x.yaml', behavior: 'domain' };
   return {
-    proxies: [{ name: 'A', type: 'socks5', server: '192.0.2.1', port: 1080, username: 'u' }],
+    proxies: [{ name: 'A', ...(isWeb ? web : { type: 'socks5', username: 'u' }), server: '192.0.2.1', port: 1080 }],
     'proxy-groups': [{ name: 'G', type: only ?? 'url-test', proxies: ['A'] }],
     'proxy-providers': { provider, NAME: provider },
     'rule-providers': { NAME: provider },

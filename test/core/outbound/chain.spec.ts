@@ -65,7 +65,7 @@ async function wayOf(policies: ConfiguredPolicies, policy: string, flow?: Metada
     return [
       `${first?.address}:${plan.port}`,
       ...plan.layers.map((layer) =>
-        layer.protocol === 'tls' ? 'tls' : `${layer.node} -> ${layer.target.host}:${layer.target.port}`,
+        'target' in layer ? `${layer.node} -> ${layer.target.host}:${layer.target.port}` : layer.protocol,
       ),
     ];
   } catch (error) {

@@ -35,6 +35,36 @@ test.each<[string, unknown[]]>([
   [`cipher: 2022-blake3-chacha20-poly1305, password: "${key(32)}:${key(32)}"`, [unspoken, 'warning PROXY_KEYS']],
   ['cipher: 2022-blake3-aes-128-gcm, password: a password', [unspoken, 'warning PROXY_KEYS']],
   ['cipher: rc4-md5, password: a', [unspoken, 'warning PROXY_CIPHER']],
+  [
+    'cipher: aes-128-gcm, password: a, plugin: v2ray-plugin, plugin-opts: {mode: websocket, tls: true, host: web.example, path: /p, mux: false}',
+    [
+      {
+        ...place,
+        cipher: 'aes-128-gcm',
+        password: 'a',
+        udp: false,
+        tls: { serverName: 'web.example', alpn: ['http/1.1'] },
+        transport: { kind: 'ws', path: '/p', host: 'web.example', headers: [] },
+      },
+    ],
+  ],
+  [
+    'cipher: aes-128-gcm, password: a, plugin: v2ray-plugin, plugin-opts: {mux: false}',
+    [
+      {
+        ...place,
+        cipher: 'aes-128-gcm',
+        password: 'a',
+        udp: false,
+        transport: { kind: 'ws', path: '/', host: 'bing.com', headers: [] },
+      },
+    ],
+  ],
+  [
+    'cipher: aes-128-gcm, password: a, plugin: v2ray-plugin, plugin-opts: {mode: quic}',
+    [unspoken, 'warning PROXY_PLUGIN'],
+  ],
+  ['cipher: aes-128-gcm, password: a, plugin: v2ray-plugin', [unspoken, 'warning PROXY_PLUGIN']],
   ['cipher: aes-128-gcm, password: a, plugin: shadow-tls, plugin-opts: {host: a}', [unspoken, 'warning PROXY_PLUGIN']],
   [`cipher: aes-128-gcm, password: "${'x'.repeat(256)}"`, [unspoken, 'warning PROXY_SECRET_TOO_LONG']],
   ['password: a', [unspoken, 'warning KEY_MISSING']],

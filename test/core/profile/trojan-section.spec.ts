@@ -32,6 +32,28 @@ test.each<[string, unknown[]]>([
   ],
   ['password: a, tls: true, smux: {enabled: true}', [usual, 'warning NOTE_ALWAYS_TLS', 'warning NOTE_OWN_CONNECTION']],
   ['password: a, ss-opts: {enabled: false}', [usual]],
+  [
+    'password: a, network: ws, ws-opts: {path: "/p?ed=2048&x=1", headers: {Host: web.example, X-Y: z}, max-early-data: 2048}',
+    [
+      {
+        ...node,
+        tls: { serverName: 't.example', alpn: ['http/1.1'] },
+        transport: { kind: 'ws', path: '/p?x=1', host: 'web.example', headers: [['X-Y', 'z']] },
+      },
+      'warning NOTE_ROUND_TRIP',
+    ],
+  ],
+  [
+    'password: a, network: ws, sni: s.example, ws-opts: {v2ray-http-upgrade: true}',
+    [
+      {
+        ...node,
+        tls: { serverName: 's.example', alpn: ['http/1.1'] },
+        transport: { kind: 'httpupgrade', path: '/', host: 's.example', headers: [] },
+      },
+    ],
+  ],
+  ['password: a, network: ws, ws-opts: {path: "/a b"}', [unspoken, 'warning PROXY_PATH']],
   ['password: a, ss-opts: {enabled: true}', [unspoken, 'warning PROXY_TRANSPORT']],
   ['password: a, network: grpc, grpc-opts: {grpc-service-name: a}', [unspoken, 'warning PROXY_TRANSPORT']],
   ['password: a, reality-opts: {public-key: a}', [unspoken, 'warning PROXY_TRANSPORT']],
