@@ -221,6 +221,13 @@ describe('doors', () => {
     expect(wrong).toEqual([]);
   });
 
+  test('the window loads no schemas: who checks is the app process, and zod would be a tenth of the page', () => {
+    const loaded = loadedBy('renderer/main.tsx', sources);
+    expect(loaded).toContain('renderer/features/profiles/editor/EditorPage.tsx');
+    const wrong = sources.filter((file) => loaded.includes(file.path) && file.packages.includes('zod'));
+    expect(wrong.map((file) => file.path)).toEqual([]);
+  });
+
   test('the renderer has no Node and no electron: it is sandboxed and runs in browsers too', () => {
     const wrong = sources
       .filter((file) => folderOf(file.path) === 'renderer')

@@ -1,7 +1,7 @@
 /** A connection as people see it: one row of the inspector. */
 import { z } from 'zod';
 import { errorCodes } from './error.ts';
-import { type RuleReason, ruleReasonSchema } from './rule-reasons.ts';
+import { type RuleReason, type RuleReasonCode, ruleReasons } from './rule-reasons.ts';
 import { ruleTypes } from './rule-types.ts';
 
 export const endpointSchema = z.strictObject({ host: z.string(), port: z.number().int().min(0).max(65_535) });
@@ -107,6 +107,11 @@ export const connectionRowSchema = z.strictObject({
   error: z.strictObject({ code: z.enum(errorCodes), message: z.string() }).optional(),
 });
 export type ConnectionRow = z.infer<typeof connectionRowSchema>;
+
+const ruleReasonSchema = z.strictObject({
+  code: z.custom<RuleReasonCode>((value) => typeof value === 'string' && Object.hasOwn(ruleReasons, value)),
+  values: z.record(z.string(), z.string()),
+});
 
 /** A rule that was tested. */
 export interface RuleTraceStep {

@@ -2,7 +2,6 @@
  * Why a rule matched a connection or did not, by its code: what is said of it in English. `{x}` is filled with the value
  * `x`. Other languages have the same codes (`renderer/i18n`).
  */
-import { z } from 'zod';
 
 export const ruleReasons = {
   NAME_IS: '{name} is {payload}',
@@ -78,8 +77,7 @@ export const ruleReasons = {
 } as const;
 export type RuleReasonCode = keyof typeof ruleReasons;
 
-export const ruleReasonSchema = z.strictObject({
-  code: z.custom<RuleReasonCode>((value) => typeof value === 'string' && Object.hasOwn(ruleReasons, value)),
-  values: z.record(z.string(), z.string()),
-});
-export type RuleReason = z.infer<typeof ruleReasonSchema>;
+export interface RuleReason {
+  code: RuleReasonCode;
+  values: Record<string, string>;
+}
