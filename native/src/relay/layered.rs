@@ -10,6 +10,9 @@ use std::os::fd::AsFd;
 /// What layers may have said to the remote side that it does not take: it is not listening, and goes on speaking.
 const MAX_UNSAID: usize = 16 * 1024;
 
+/// What is read of the client at a time: it fits one chunk of Shadowsocks and one record of TLS. A byte more would be two of each.
+const PIECE: usize = 0x3fff;
+
 impl Relay {
     /// The client's bytes begin with these, which were read already.
     pub fn begin_with(&mut self, first: &[u8]) -> Result<(), Side> {
@@ -95,7 +98,9 @@ impl Relay {
         if half.is_blocked() {
             return Ok(0);
         }
-        let count = half.discard(self.client.as_fd(), buffer).map_err(named)?;
+        let room = buffer.len().min(PIECE);
+        let client = self.client.as_fd();
+        let count = half.discard(client, &mut buffer[..room]).map_err(named)?;
         if count == 0 || self.closing {
             return Ok(count);
         }
