@@ -46,9 +46,16 @@ describeInLab('TCP, through Shadowsocks', () => {
       const args = ['-s', proxy, '-p', String(port), '-m', cipher, '-k', password, '-u', '-t', '600'];
       await world.serve(port, 'ss-server', args);
     }
-    const args = ['-s', proxy, '-p', '5400', '-m', 'aes-256-gcm', '-k', passwords.get('aes-256-gcm') ?? ''];
-    const options = 'server;mux=0;path=/secret;host=web.example';
-    await world.serve(5400, 'ss-server', [...args, '--plugin', 'ss-v2ray-plugin', '--plugin-opts', options]);
+    // Beside its server, which would leave it behind.
+    const args = ['-s', proxy, '-p', '5401', '-m', 'aes-256-gcm', '-k', passwords.get('aes-256-gcm') ?? ''];
+    await world.serve(5401, 'ss-server', args);
+    await world.serve(5400, 'ss-v2ray-plugin', [], {
+      SS_REMOTE_HOST: proxy,
+      SS_REMOTE_PORT: '5400',
+      SS_LOCAL_HOST: proxy,
+      SS_LOCAL_PORT: '5401',
+      SS_PLUGIN_OPTIONS: 'server;mux=0;path=/secret;host=web.example',
+    });
     if (mihomo !== undefined) {
       const listeners = ofMihomo.map(({ name, port, cipher, password }) => ({
         name,
