@@ -25,7 +25,7 @@ impl Kind {
     const fn fewest(self) -> usize {
         match self {
             Kind::Question => 4,
-            Kind::Flow => 2,
+            Kind::Flow => 8,
         }
     }
 }
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(questions(Duration::from_micros(40)), Question.most() / 2);
         assert_eq!(settled(&mut pace, Flow, Duration::from_micros(50)), 32);
         assert_eq!(settled(&mut pace, Flow, Duration::from_micros(500)), 8);
-        assert_eq!(settled(&mut pace, Flow, Duration::from_secs(1)), 2);
+        assert_eq!(settled(&mut pace, Flow, Duration::from_secs(1)), 8);
     }
 
     #[test]
