@@ -83,7 +83,8 @@ export class CarriedClient implements FlowCarrier {
     // From here to `destroy` nothing else runs: what the loop has not read is still the kernel's.
     const first: Uint8Array[] = [];
     for (let chunk: unknown = socket.read(); chunk instanceof Uint8Array; chunk = socket.read()) first.push(chunk);
-    const stream = kept.carry(descriptor, Buffer.concat(first));
+    const stream = this.#carry(kept, descriptor, Buffer.concat(first));
+    if (stream === undefined) return flow.ended({ up: 0, down: 0, reason: 'closed' });
     this.#before = this.#options.monotonic() - this.#began;
     this.#stream = stream;
     const over = handedOver(this);
@@ -91,6 +92,17 @@ export class CarriedClient implements FlowCarrier {
     const end = await stream.ended;
     over();
     flow.ended({ ...this.#sinceBegin(end), reason: end.reason });
+  }
+
+  /** Undefined, with both sides reset, where no descriptor is left. */
+  #carry(kept: KeptStream, descriptor: number, first: Uint8Array): CarriedStream | undefined {
+    try {
+      return kept.carry(descriptor, first);
+    } catch {
+      kept.giveUp();
+      this.#options.socket.resetAndDestroy();
+      return undefined;
+    }
   }
 
   #sinceBegin({ up, down, firstByteMs }: CarriedBytes): CarriedBytes {

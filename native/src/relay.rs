@@ -69,6 +69,8 @@ pub struct Relay {
     greets_at: Option<u64>,
     /// The remote side has said what a layer cannot read.
     unreadable: bool,
+    /// With layers: the client's bytes that were read before, and how many of them are under way.
+    first: (Vec<u8>, usize),
     /// Whose share of the pipes it takes from, if that was asked.
     owner: Option<Owner>,
 }
@@ -98,6 +100,7 @@ impl Relay {
             closing: false,
             greets_at: owes.then_some(now + GREETING_MS),
             unreadable: false,
+            first: (Vec::new(), 0),
             owner: None,
         }
     }

@@ -259,9 +259,9 @@ impl Core {
         while self.takes(Kind::Flow)
             && let Some(taken) = self.openings.take(crowds)
         {
-            are_told |= taken.is_of_crowd;
             let Opening(id, event) = taken.item;
             if self.flows.contains_key(&id) {
+                are_told |= taken.is_of_crowd;
                 self.outbox.push(event);
             }
         }
@@ -278,7 +278,8 @@ impl Core {
     /// Milliseconds until crowds have rested, if something waits.
     pub fn rest_ms(&self) -> Option<u64> {
         let until = self.shared.rest_until().filter(|_| self.has_waiting())?;
-        Some(until.saturating_sub(self.now))
+        // One that is over wakes nobody: JavaScript does when it takes more (`want_taken`).
+        until.checked_sub(self.now).filter(|left| *left > 0)
     }
 
     fn takes(&self, kind: Kind) -> bool {

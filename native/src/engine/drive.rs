@@ -127,6 +127,11 @@ impl Driven {
         self.engine.core.rest_ms()
     }
 
+    /// Milliseconds until crowds have rested, as `end_turn` says.
+    pub fn rest_ms(&self) -> Option<u64> {
+        self.engine.core.rest_ms()
+    }
+
     /// The packets that the engine has sent to programs since the last call, without virtio-net headers.
     pub fn packets(&mut self) -> Vec<Vec<u8>> {
         let mut buffer = vec![0; crate::sys::tun::FRAME];

@@ -107,7 +107,9 @@ impl UdpFlows {
         let flow = self.flows.get_mut(key)?;
         let (outlet, far) = flow.outlet.as_ref()?;
         let outgoing = &mut self.outgoing;
-        let sent = match (&mut self.outlets.get_mut(*outlet)?.state, far) {
+        let outlet = self.outlets.get_mut(*outlet)?;
+        let (owner, shares) = (outlet.owner, &mut self.shares);
+        let sent = match (&mut outlet.state, far) {
             (
                 OutletState::Direct {
                     socket,
@@ -144,7 +146,8 @@ impl UdpFlows {
             }
             (OutletState::Stream { stream, .. }, Far::Proxied(_, address)) => {
                 pieces(payload, segment).try_fold(Sent::default(), |sent, piece| {
-                    stream.send(address, piece).map(|()| sent.and_one())
+                    let put = stream.send(address, piece, owner, shares);
+                    put.map(|()| sent.and_one())
                 })
             }
             _ => return None,

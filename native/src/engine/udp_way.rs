@@ -226,9 +226,12 @@ impl UdpFlows {
         if !is_idle {
             return;
         }
-        let Some(outlet) = self.outlets.remove(key) else {
+        let Some(mut outlet) = self.outlets.remove(key) else {
             return;
         };
+        if let OutletState::Stream { stream, .. } = &mut outlet.state {
+            stream.discharge(outlet.owner, &mut self.shares);
+        }
         self.shares.give_sockets(outlet.owner, outlet.descriptors());
         if let Some(client) = self.clients.get_mut(&outlet.client) {
             client.outlets.retain(|other| *other != key);

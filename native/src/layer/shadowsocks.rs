@@ -216,7 +216,7 @@ impl Layer for ShadowsocksLayer {
         let limit = longest(self.node.method);
         wire.reserve(plain.len() + (plain.len() / limit + 1) * (LENGTH + 2 * TAG));
         let Some(sealing) = &mut self.sealing else {
-            return Ok(());
+            return Err(failed("its beginning could not be said"));
         };
         // Of one size: a last one of a byte costs as much as another.
         let count = plain.len().div_ceil(limit).max(1);

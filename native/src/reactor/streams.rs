@@ -3,6 +3,7 @@
 use super::carried::{Carried, Carrying};
 use super::ferry::Ferry;
 use super::{CLIENT_BIT, Closing, Job, KEEP_MS, Kept, Purpose, Request, Stream};
+use crate::engine::owner::Owner;
 use crate::event::{DialFault, DialReport, Failure, Reason};
 use crate::outbound::{Opened, Progress};
 use crate::pipe_pool::PipePool;
@@ -17,7 +18,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 /// Milliseconds after which a stream is looked at again at the latest: its deadline may have come nearer.
-const LOOK_MS: u64 = 600_000;
+const LOOK_MS: u64 = 60_000;
 
 /// All of the thread.
 pub(super) struct Streams {
@@ -59,7 +60,7 @@ impl Streams {
                 client,
                 first,
                 carried,
-            } => self.carry(number, client, &first, carried, now),
+            } => self.carry(number, client, first, carried, now),
             Request::Close(number, how) => self.close(number, how, now),
         }
     }
@@ -170,7 +171,7 @@ impl Streams {
         &mut self,
         number: u64,
         client: OwnedFd,
-        first: &[u8],
+        first: Vec<u8>,
         carried: Arc<Carried>,
         now: u64,
     ) {
@@ -181,15 +182,17 @@ impl Streams {
             return carried.finish(Reason::Stopped);
         };
         let Opened { fd, through, .. } = opened;
+        let owner = owner_of(&client);
         let mut relay = Relay::new(client, Remote::new(fd, through), now);
-        let began = relay.begin_with(first);
+        relay.begin_with(first);
+        relay.belongs_to(owner);
         let carrying = Carrying::new(number, relay, carried, now);
         let look = carrying.deadline().min(now + LOOK_MS);
         let key = self.jobs.insert(Job::Carry(carrying));
         self.numbers.insert(number, key);
-        match began.and_then(|()| self.watch(key).map_err(|_| Side::Remote)) {
+        match self.watch(key) {
             Ok(()) => self.timers.add(look, key),
-            Err(side) => self.on_outcome(key, Outcome::Broken(side)),
+            Err(_) => self.on_outcome(key, Outcome::Broken(Side::Remote)),
         }
     }
 
@@ -320,7 +323,10 @@ impl Streams {
             Outcome::Busy => return self.be_busy(key),
             Outcome::Finished => Reason::Done,
             Outcome::Broken(Side::Client) => Reason::ResetByClient,
-            Outcome::Broken(Side::Remote) => Reason::ResetByRemote,
+            Outcome::Broken(Side::Remote) => match self.jobs.get(key) {
+                Some(Job::Carry(carrying)) if carrying.relay.is_unreadable() => Reason::Unreadable,
+                _ => Reason::ResetByRemote,
+            },
         };
         let relay = match self.jobs.get(key) {
             Some(Job::Relay(relay)) => relay,
@@ -335,6 +341,13 @@ impl Streams {
         }
         self.forget(key);
     }
+}
+
+/// Who the client is, if it is a connection by an address.
+fn owner_of(client: &OwnedFd) -> Option<Owner> {
+    let peer = socket::peer_address(client.as_fd()).ok()?;
+    let local = socket::local_address(client.as_fd()).ok()?;
+    Some(Owner::of_tcp(peer, local))
 }
 
 fn io_fault(error: io::Error) -> DialFault {

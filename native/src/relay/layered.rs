@@ -15,19 +15,26 @@ const PIECE: usize = 0x3fff;
 
 impl Relay {
     /// The client's bytes begin with these, which were read already.
-    pub fn begin_with(&mut self, first: &[u8]) -> Result<(), Side> {
-        let half = &mut self.up;
-        match &mut self.layers {
-            _ if first.is_empty() => {}
-            None => half.pending.extend_from_slice(first),
-            Some(layers) => {
-                self.greets_at = None;
-                let sent = layers.send(first, &mut half.pending);
-                sent.map_err(|_| Side::Remote)?;
-                half.wrapped = Some(half.wrapped.unwrap_or(0) + first.len() as u64);
-            }
+    pub fn begin_with(&mut self, first: Vec<u8>) {
+        match self.layers {
+            None => self.up.pending = first,
+            Some(_) => self.first = (first, 0),
         }
-        Ok(())
+    }
+
+    /// Reads the client's next bytes.
+    fn read_client(&mut self, buffer: &mut [u8]) -> Result<usize, Side> {
+        let (first, at) = &mut self.first;
+        if first.is_empty() {
+            return self.up.discard(self.client.as_fd(), buffer).map_err(named);
+        }
+        let count = buffer.len().min(first.len() - *at);
+        buffer[..count].copy_from_slice(&first[*at..*at + count]);
+        *at += count;
+        if *at == first.len() {
+            self.first = (Vec::new(), 0);
+        }
+        Ok(count)
     }
 
     /// True if there is more to do at once: its share was used up, or what the layers answered took along what the client's bytes
@@ -91,16 +98,15 @@ impl Relay {
 
     /// Reads a piece of the client and sends its wire form; how much was read.
     fn wrap(&mut self, buffer: &mut [u8]) -> Result<usize, Side> {
+        if self.layers.is_none() || self.up.is_blocked() {
+            return Ok(0);
+        }
+        let room = buffer.len().min(PIECE);
+        let count = self.read_client(&mut buffer[..room])?;
         let Some(layers) = &mut self.layers else {
             return Ok(0);
         };
         let half = &mut self.up;
-        if half.is_blocked() {
-            return Ok(0);
-        }
-        let room = buffer.len().min(PIECE);
-        let client = self.client.as_fd();
-        let count = half.discard(client, &mut buffer[..room]).map_err(named)?;
         if count == 0 || self.closing {
             return Ok(count);
         }

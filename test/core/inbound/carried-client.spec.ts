@@ -7,7 +7,7 @@ import { afterEach, expect, test } from 'vitest';
 import { AppError } from '../../../core/base/app-error.ts';
 import type { DialPlan, Layer } from '../../../core/flow/dial-plan.ts';
 import type { FlowCarrier } from '../../../core/flow/flow-carrier.ts';
-import type { KeptOutcome, StreamKeeper } from '../../../core/flow/kept-stream.ts';
+import type { KeptOutcome, KeptStream, StreamKeeper } from '../../../core/flow/kept-stream.ts';
 import type { FlowClose } from '../../../core/inbound/flow-engine.ts';
 import { TestAuthority } from '../../support/certificate.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -182,7 +182,7 @@ test('what cannot be dialled is told in the protocol’s words', async () => {
 });
 
 /** A keeper whose outcome the test gives. */
-function scripted() {
+function scripted(more: Partial<KeptStream> = {}) {
   const asked = Promise.withResolvers<AbortSignal>();
   const outcome = Promise.withResolvers<KeptOutcome>();
   const keeper: StreamKeeper = {
@@ -196,10 +196,27 @@ function scripted() {
     ok: true,
     address: '127.0.0.1',
     ms: 1,
-    stream: { carry: () => expect.unreachable('nobody is there'), giveUp: () => (givenUp += 1) },
+    stream: { carry: () => expect.unreachable('nobody is there'), giveUp: () => (givenUp += 1), ...more },
   };
   return { keeper, asked: asked.promise, connect: () => outcome.resolve(kept), givenUp: () => givenUp };
 }
+
+test('a stream that cannot be carried resets the client, and ends', async () => {
+  const script = scripted({
+    carry: () => {
+      throw Object.assign(new Error('EMFILE'), { code: 'EMFILE' });
+    },
+  });
+  const { port, end } = await carrying(dialTo(1), { keeper: script.keeper });
+  const client = await loopback.connect(port);
+  const errno = errnoOfEnd(client);
+  client.write(greeting);
+  await script.asked;
+  script.connect();
+  expect(await errno).toBe('ECONNRESET');
+  expect(await end()).toMatchObject([{ reason: 'closed' }]);
+  expect(script.givenUp()).toBe(1);
+});
 
 test('a client that goes while it is dialled takes the dial with it', async () => {
   const script = scripted();
@@ -245,7 +262,12 @@ test('it keeps its place until it ends, and is reset with the port', async () =>
 
 test('16 MiB go both ways through TLS, by a layer that stays', async () => {
   const { cert, key } = new TestAuthority().issue(['proxy.example']);
-  const server = await loopback.serve(tls.createServer({ cert, key, allowHalfOpen: true }, (end) => end.pipe(end)));
+  const server = await loopback.serve(
+    tls.createServer({ cert, key, allowHalfOpen: true }, (end) => {
+      end.write('hi ');
+      end.pipe(end);
+    }),
+  );
   const layer: Layer = { protocol: 'tls', node: 'n', serverName: 'proxy.example', insecure: true };
   const { port, end } = await carrying(dialTo(server, [layer]));
   const client = await loopback.connect(port);
@@ -255,6 +277,24 @@ test('16 MiB go both ways through TLS, by a layer that stays', async () => {
   client.end(sent);
   const heard = (await answer).subarray(granted);
   const sha = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
-  expect(sha(heard)).toBe(sha(sent));
-  expect(await end()).toMatchObject([{ up: sent.length, down: sent.length, reason: 'done' }]);
+  expect(String(heard.subarray(0, 3))).toBe('hi ');
+  expect(sha(heard.subarray(3))).toBe(sha(sent));
+  expect(await end()).toMatchObject([{ up: sent.length, down: sent.length + 3, reason: 'done' }]);
+});
+
+test('what a layer cannot read ends it, and is said', async () => {
+  const garbage = await loopback.listen((socket) => socket.once('data', () => socket.write(randomBytes(4_096))));
+  const layer: Layer = {
+    protocol: 'shadowsocks',
+    node: 'n',
+    target: { host: 'a.example', port: 80 },
+    method: 'aes-256-gcm',
+    key: randomBytes(32),
+    identities: [],
+  };
+  const { port, end } = await carrying(dialTo(garbage, [layer]));
+  const client = await connected(port);
+  client.write('question');
+  expect(await errnoOfEnd(client)).toBe('ECONNRESET');
+  expect(await end()).toMatchObject([{ reason: 'unreadable' }]);
 });
