@@ -132,7 +132,9 @@ export class AppService implements MirageBridge, Service {
   async downloadProxy(policy: string | undefined): Promise<HttpProxy | undefined> {
     const proxy = mixedPortProxy(this.#snapshot, this.#profile.config);
     if (policy === undefined) return proxy;
-    if (!this.#profile.hasPolicy(policy)) throw policyMissing(policy);
+    // The port that leads to it is about to open, or taken by another program: directly is not what was asked for.
+    const isClosed = proxy === undefined && this.#profile.config?.mixed != null;
+    if (isClosed || !this.#profile.hasPolicy(policy)) throw policyMissing(policy);
     return await policyProxy(this.#helper, proxy, policy);
   }
 
@@ -232,7 +234,9 @@ export class AppService implements MirageBridge, Service {
   }
 
   #onSnapshot(snapshot: Snapshot): void {
+    const hasOpened = snapshot.mixed !== null && this.#snapshot?.mixed == null;
     this.#snapshot = snapshot;
+    if (hasOpened) this.#providers.policiesChanged();
     this.#snapshots += 1;
     this.#heed(snapshot);
     this.#snapshotChanges.emit(snapshot);

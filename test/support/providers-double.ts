@@ -13,6 +13,8 @@ export class ProvidersDouble {
   readonly stopped: (string | undefined)[] = [];
   list: ProviderRow[] = [];
   running = false;
+  /** How often it was told that other policies are in force. */
+  policiesCame = 0;
 
   use(wanted: Wanted): void {
     this.used.push(wanted);
@@ -23,7 +25,7 @@ export class ProvidersDouble {
   }
 
   policiesChanged(): void {
-    // Nothing waits for one.
+    this.policiesCame += 1;
   }
 
   stop(): void {

@@ -353,7 +353,19 @@ describe('what a download goes through that is to take a policy', () => {
     await expect(service.downloadProxy('nobody')).rejects.toMatchObject({ code: 'DOWNLOAD_POLICY' });
   });
 
-  test('the rules where no port is open', async () => {
+  test('waits until the port that the profile has is open: it is fetched at once then', async () => {
+    helper.answers.getPolicyKey = () => ({ key: 'k' });
+    helper.snapshot = { ...listening, mixed: null };
+    const service = await connected();
+    await expect(service.downloadProxy('DIRECT')).rejects.toMatchObject({ code: 'DOWNLOAD_POLICY' });
+    const before = providers.policiesCame;
+    helper.push('snapshot', listening);
+    expect(providers.policiesCame).toBe(before + 1);
+    expect(await service.downloadProxy('DIRECT')).toMatchObject({ port: 7890 });
+  });
+
+  test('the rules where the profile has no port', async () => {
+    profiles.profiles.set('one', { ...profileOf('one'), config: { ...defaultConfig, mixed: null } });
     helper.snapshot = { ...listening, mixed: null };
     const service = await connected();
     expect(await service.downloadProxy('DIRECT')).toBeUndefined();
