@@ -138,6 +138,7 @@ async function assemble(
     rulesLookAtSenders: native.rulesLookAtSenders,
     sourceTowards: native.sourceTowards,
     natTarget: native.natTarget,
+    hasOutputNat: machine.hasOutputNat,
     socketUid: machine.socketUid,
     findProcess: machine.findProcess,
     loopGuard: native,

@@ -84,6 +84,8 @@ export interface Machine {
   readonly deviceTrouble: (device: OwnDevice) => Promise<Cause | undefined>;
   /** Gives our device, which is there, another MTU. */
   readonly setMtu: (device: string, mtu: number) => Promise<void>;
+  /** Whether something here may lead packets that this machine sends to somebody else (NAT); true where nobody can tell. */
+  readonly hasOutputNat: () => Promise<boolean>;
   /** Names of containers and the like that still ask a DNS server inside one of these prefixes. */
   readonly strandedResolvers: (prefixes: readonly Cidr[]) => Promise<string[]>;
   /** Whose socket it is, by its two ends; undefined when it cannot be told. */

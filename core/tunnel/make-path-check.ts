@@ -9,7 +9,7 @@ import type { TunnelMachine } from './tunnel-machine.ts';
 import { socketMark, type TunnelServices } from './tunnel-services.ts';
 
 export interface PathCheckParts {
-  readonly services: Pick<TunnelServices, 'sockets' | 'natTarget' | 'health' | 'clock' | 'log'>;
+  readonly services: Pick<TunnelServices, 'sockets' | 'natTarget' | 'hasOutputNat' | 'health' | 'clock' | 'log'>;
   /** In force. */
   readonly graph: () => ConfigGraph;
   readonly lasting: LastingState;

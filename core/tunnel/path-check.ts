@@ -50,6 +50,8 @@ const againMs = 15_000;
 const troubledMs = 3_000;
 /** After a change of the network, which comes in pieces. */
 const settleMs = 500;
+/** Before another try to keep a redirect off that is still there. */
+const keepAgainMs = 60_000;
 const blocked = 'FAKE_RANGE_BLOCKED';
 const redirected = 'DNS_REDIRECTED';
 
@@ -63,6 +65,8 @@ export class PathCheck {
   #isTroubled = false;
   /** Looks in a row that found nothing arriving: one may have met a restart of the device. */
   #lost = 0;
+  /** When the routes were renewed for it, by the steady clock. */
+  #keptAt = 0;
 
   constructor(options: PathCheckOptions) {
     this.#options = options;
@@ -125,11 +129,15 @@ export class PathCheck {
     // Once kept from it, a redirect is not seen any more: it stays so until off.
     const keep = this.#kept !== undefined || relays || arrival.came === 'elsewhere';
     if (isOver()) return;
-    if (keep && this.#kept?.relays !== relays) {
+    const { clock } = this.#options;
+    // What did not keep it off once may do so later: nft can be busy.
+    const again = arrival.came === 'elsewhere' && clock.monotonic() - this.#keptAt >= keepAgainMs;
+    if (keep && (this.#kept?.relays !== relays || again)) {
       this.#options.log.info('a firewall of this machine redirects questions: ours and those to us are kept from it', {
         relays,
       });
       this.#kept = { relays };
+      this.#keptAt = clock.monotonic();
       await this.#options.refresh();
       arrival = await this.#greet();
     }

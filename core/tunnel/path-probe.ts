@@ -18,6 +18,8 @@ export interface SocketProbeOptions {
   /** Ours, not bound to a device: a packet of those that are is lost where a firewall leads it to another one. */
   readonly asOurselves: UdpOpener;
   readonly natTarget: NativeAddon['natTarget'];
+  /** Whether there is anything that may lead packets elsewhere. */
+  readonly hasOutputNat: () => Promise<boolean>;
   readonly clock: Clock;
 }
 
@@ -53,8 +55,9 @@ export class SocketProbe implements PathProbe {
     }
   }
 
-  /** An empty datagram shows it. */
+  /** An empty datagram shows it. Nothing is sent where nothing leads anything elsewhere. */
   async trace(server: Endpoint): Promise<Endpoint | undefined> {
+    if (!(await this.#options.hasOutputNat())) return undefined;
     const socket = this.#options.asOurselves.openUdp(server.host, server.port);
     try {
       await sendTo(socket, server, new Uint8Array());

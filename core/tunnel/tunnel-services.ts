@@ -28,6 +28,8 @@ export interface TunnelServices {
   readonly rulesLookAtSenders: NativeAddon['rulesLookAtSenders'];
   readonly sourceTowards: NativeAddon['sourceTowards'];
   readonly natTarget: NativeAddon['natTarget'];
+  /** Whether it can say anything: something here leads packets of this machine elsewhere. */
+  readonly hasOutputNat: () => Promise<boolean>;
   readonly findProcess: FindProcess;
   readonly socketUid: FindSocketUid;
   readonly loopGuard: LoopGuardSystem;

@@ -7,6 +7,7 @@ import { flushDnsCaches } from './dns-cache-flush.ts';
 import { EtcHosts } from './hosts-file.ts';
 import { endProcess, lockHolder } from './lock-holder.ts';
 import { NetworkMonitor } from './network-monitor.ts';
+import { hasOutputNat } from './output-nat.ts';
 import { preferThisProcess } from './priority.ts';
 import { identityOf, isAlive } from './process-identity.ts';
 import { fakeRangesInForce, livingDevice, resolvConfPath, restoreNetwork } from './restore.ts';
@@ -58,6 +59,7 @@ function machine(services: MachineServices): Machine {
     setMtu: async (device, mtu) => {
       await runner.run('ip', ['link', 'set', 'dev', device, 'mtu', String(mtu)], { timeoutMs: 5_000 });
     },
+    hasOutputNat: () => hasOutputNat(runner),
     strandedResolvers: (prefixes) => stranded.find(prefixes),
     findProcess: async (network, source, destination) =>
       (await native.findProcess(network, endpoint(source), endpoint(destination))) ?? undefined,

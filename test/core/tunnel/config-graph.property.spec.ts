@@ -34,6 +34,7 @@ beforeAll(() => {
     rulesLookAtSenders: () => false,
     sourceTowards: () => null,
     natTarget: () => null,
+    hasOutputNat: async () => true,
     findRoute: () => null,
     findProcess: nothing,
     spareProcesses: () => undefined,

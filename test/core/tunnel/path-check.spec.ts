@@ -79,6 +79,19 @@ test('what cannot be kept from it is told, and taken back when it is so no more'
   expect(codes()).toEqual([]);
 });
 
+test('keeping a redirect off is tried again while it is still there, once a minute', async () => {
+  redirects = true;
+  works = false;
+  await start();
+  await clock.advance(50_000);
+  expect(did).toHaveLength(1);
+  await clock.advance(130_000);
+  expect(did).toEqual(Array.from({ length: 4 }, () => 'refresh {"relays":false}'));
+  works = true;
+  await clock.advance(120_000);
+  expect([did.length, codes()]).toEqual([4, []]);
+});
+
 test('ours are led to a resolver here: it is asked itself, and what it asks is kept from the redirect', async () => {
   leads = resolver;
   await start();

@@ -10,8 +10,11 @@ let opener: LoopbackOpener;
 let at: Endpoint;
 const networks = ['udp', 'tcp'] as const;
 const nowhere = () => null;
-const probeOf = (natTarget: SocketProbeOptions['natTarget'] = nowhere, clock: Clock = systemClock) =>
-  new SocketProbe({ asProgram: opener, asOurselves: opener, natTarget, clock });
+const probeOf = (
+  natTarget: SocketProbeOptions['natTarget'] = nowhere,
+  clock: Clock = systemClock,
+  hasOutputNat = async () => true,
+) => new SocketProbe({ asProgram: opener, asOurselves: opener, natTarget, hasOutputNat, clock });
 /** Whoever waits gives up soon. */
 const hasty: Clock = {
   now: () => systemClock.now(),
@@ -79,6 +82,12 @@ test('where a server is led, by an empty datagram; a firewall that cannot be ask
   const silent = { host: '127.0.0.1', port: 9 };
   expect(await probeOf(() => resolver).trace(silent)).toEqual({ host: '127.0.0.1', port: 5353 });
   expect(await probeOf().trace(silent)).toBeUndefined();
+  const quiet = probeOf(
+    () => expect.unreachable('nothing was sent'),
+    systemClock,
+    async () => false,
+  );
+  expect(await quiet.trace(silent)).toBeUndefined();
   const deaf = probeOf(() => {
     throw new Error('EPERM');
   });

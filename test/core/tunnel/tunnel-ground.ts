@@ -67,6 +67,7 @@ export class TunnelGround {
       rulesLookAtSenders: () => false,
       sourceTowards: () => null,
       natTarget: () => null,
+      hasOutputNat: async () => true,
       findRoute: (to) => (to.includes(':') ? null : { local: false, device: 'eth0' }),
       findProcess: async () => undefined,
       spareProcesses: () => undefined,
