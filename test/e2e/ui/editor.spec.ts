@@ -163,9 +163,12 @@ test('a file that another program writes meanwhile: neither version is lost', as
   await page.evaluate(() => window.dispatchEvent(new Event('focus')));
   await page.getByText('This is the newest version').waitFor();
   await goTo(page, '# newer');
+  const lineOf = (text: string) => page.locator('.cm-line').filter({ hasText: text }).waitFor();
   await page.keyboard.type(' and mine');
+  await lineOf('# newer and mine');
   writeFileSync(file, ownText.replace('# mine', '# theirs'));
   await page.keyboard.type('!');
+  await lineOf('# newer and mine!');
   await page.getByText('Another program has changed this text meanwhile.').waitFor();
   expect(await page.getByRole('button', { name: 'Review and save…' }).isDisabled()).toBe(true);
   await page.getByRole('button', { name: 'Show the other version' }).click();
@@ -174,9 +177,9 @@ test('a file that another program writes meanwhile: neither version is lost', as
   );
   await shot(page, 'editor-conflict');
   await page.getByRole('button', { name: /^Take the other/ }).click();
-  await page.locator('.cm-line').filter({ hasText: '# theirs' }).waitFor();
+  await lineOf('# theirs');
   await codeOf(page).press('Control+z');
-  await page.locator('.cm-line').filter({ hasText: '# newer and mine!' }).waitFor();
+  await lineOf('# newer and mine!');
   writeFileSync(file, ownText.replace('# mine', '# third'));
   await page.evaluate(() => window.dispatchEvent(new Event('focus')));
   await page.getByRole('button', { name: /^Go on with mine/ }).click();

@@ -188,7 +188,7 @@ describe('mapping table', () => {
   test('former names are marked, found and exported', async () => {
     const { page } = await open(running);
     const rows = await searched(page, 'former:old-shop');
-    await rows.first().getByRole('img', { name: 'Meant old-shop.example.org before' }).waitFor();
+    await rows.first().getByRole('img', { name: 'Stood for old-shop.example.org before' }).waitFor();
     const lines = await exportedCsv(page);
     expect(lines[0]).toBe(
       'address,address6,name,state,pinned,former,firstSeen,lastAnswered,lastConnected,answers,connections,liveConnections,outcome',
