@@ -37,6 +37,7 @@ export class DesktopApp {
   #endIpc: () => void = () => undefined;
   #ending: Promise<void> | undefined;
   #askingToClose = false;
+  #askingForUnsaved: Promise<boolean> | undefined;
 
   constructor(options: DesktopAppOptions) {
     this.#options = options;
@@ -76,6 +77,31 @@ export class DesktopApp {
   /** Undefined when none was chosen. */
   async pickFile(): Promise<PickedFile | undefined> {
     return this.#window === undefined ? undefined : await pickFile(this.#window, this.#text());
+  }
+
+  /** Whether the person lets go what is not saved, where there is something. */
+  mayEnd(): Promise<boolean> {
+    this.#askingForUnsaved ??= this.#askForUnsaved().finally(() => {
+      this.#askingForUnsaved = undefined;
+    });
+    return this.#askingForUnsaved;
+  }
+
+  async #askForUnsaved(): Promise<boolean> {
+    const window = this.#window;
+    if (window === undefined || !(await window.hasUnsaved())) return true;
+    const text = this.#text();
+    this.show();
+    const answer = await window.ask({
+      type: 'question',
+      message: text.unsavedTitle,
+      detail: text.unsavedText,
+      buttons: [text.unsavedQuit, text.cancel],
+      defaultId: 1,
+      cancelId: 1,
+      noLink: true,
+    });
+    return answer === 0;
   }
 
   /** Turns the session off and takes everything off the screen; the app may exit when it resolves. */

@@ -73,18 +73,28 @@ function run(): void {
     hasTray: () => hasTrayHost(process.env['DBUS_SESSION_BUS_ADDRESS'], uid),
   });
   let ended = false;
+  /** Somebody ends it who cannot be asked. */
+  let isKilled = false;
+  const end = async (): Promise<void> => {
+    if (!isKilled && !(await desktop.mayEnd())) return;
+    await desktop.end().finally(() => {
+      ended = true;
+      app.quit();
+    });
+  };
   followInstallLinks(app, process.argv.slice(1), (offer) => service.propose(offer));
   app.on('second-instance', () => desktop.show());
   app.on('window-all-closed', () => undefined);
   app.on('before-quit', (event) => {
     if (ended) return;
     event.preventDefault();
-    void desktop.end().finally(() => {
-      ended = true;
+    void end();
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      isKilled = true;
       app.quit();
     });
-  });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => app.quit());
   app.whenReady().then(
     () => desktop.start().catch(fail),
     (caught: unknown) => fail(caught),

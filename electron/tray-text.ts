@@ -40,6 +40,10 @@ export interface TrayText {
   closeText: string;
   closeQuit: string;
   closeKeep: string;
+  /** The question before what is not saved is lost. */
+  unsavedTitle: string;
+  unsavedText: string;
+  unsavedQuit: string;
   /** The dialog in which a profile is chosen. */
   chooseProfile: string;
   profileFiles: string;
@@ -78,6 +82,9 @@ const english: TrayText = {
     'This desktop has no tray where Mirage could stay. When the window closes, Mirage ends and the network is as it was before. Minimised, it goes on.',
   closeQuit: 'Quit',
   closeKeep: 'Minimise',
+  unsavedTitle: 'Quit without saving?',
+  unsavedText: 'The editor has text that is not saved. It is lost when Mirage quits.',
+  unsavedQuit: 'Quit without saving',
   chooseProfile: 'Choose a profile',
   profileFiles: 'Profiles, links and pictures of QR codes',
   allFiles: 'All files',
@@ -114,6 +121,9 @@ const chinese: TrayText = {
   closeText: '此桌面没有可供 Mirage 驻留的托盘。关闭窗口后 Mirage 会退出，网络恢复原状；最小化则继续运行。',
   closeQuit: '退出',
   closeKeep: '最小化',
+  unsavedTitle: '不保存就退出？',
+  unsavedText: '编辑器中有尚未保存的内容，退出 Mirage 后将丢失。',
+  unsavedQuit: '不保存并退出',
   chooseProfile: '选择配置文件',
   profileFiles: '配置文件、链接和二维码图片',
   allFiles: '所有文件',

@@ -8,6 +8,9 @@ import { minimumSize, placeWindow } from './window-place.ts';
 /** Colour of the frame behind the page in renderer/styles/tokens.css, so that nothing flashes before the first paint. */
 const background = { light: '#f1f2f3', dark: '#15181a' } as const;
 
+/** Milliseconds that a page has to say whether it may go. */
+const unloadMs = 1_000;
+
 export interface MainWindowOptions {
   settings: SettingsFile;
   preload: string;
@@ -63,6 +66,18 @@ export class MainWindow {
 
   minimise(): void {
     this.#window.minimize();
+  }
+
+  /**
+   * Whether the page has something that would be lost: it is asked as browsers ask before a page goes (`beforeunload`, HTML section 7.4).
+   * One that does not answer has nothing.
+   */
+  async hasUnsaved(): Promise<boolean> {
+    if (this.#window.isDestroyed()) return false;
+    const question = "window.dispatchEvent(new Event('beforeunload', { cancelable: true }))";
+    const asked: Promise<unknown> = this.#window.webContents.executeJavaScript(question);
+    const silence = new Promise<true>((resolve) => setTimeout(resolve, unloadMs, true));
+    return (await Promise.race([asked, silence]).catch(() => true)) === false;
   }
 
   /** Shows a question that belongs to this window; returns the place of the button. */

@@ -67,3 +67,30 @@ test('a file is opened, a mistake stands at its line, and what is saved is in th
   expect(texts.source.text).toContain('log-level: debug');
   expect(complaints).toEqual([]);
 });
+
+test('before the app ends with text that is not saved, the person is asked', async () => {
+  const quit = (response: number) =>
+    app.evaluate(
+      ({ app: main, dialog }, answer) =>
+        new Promise<string>((resolve) => {
+          // One of its forms takes the window first.
+          const ask = async (...given: unknown[]) => {
+            const { message } = given.at(-1) as { message: string };
+            setTimeout(resolve, 0, message);
+            return { response: answer, checkboxChecked: false };
+          };
+          dialog.showMessageBox = ask;
+          main.quit();
+        }),
+      response,
+    );
+  await goTo(page, '# mine');
+  await page.keyboard.press('Enter');
+  await page.keyboard.type('# not saved');
+  await page.locator('.cm-line').filter({ hasText: '# not saved' }).waitFor();
+  expect(await quit(1)).toBe('Quit without saving?');
+  expect(await page.locator('.cm-line').filter({ hasText: '# not saved' }).count()).toBe(1);
+  const closed = app.waitForEvent('close');
+  expect(await quit(0)).toBe('Quit without saving?');
+  await closed;
+});
