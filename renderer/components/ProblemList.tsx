@@ -36,7 +36,7 @@ export function ProblemList({ problems, onOpen }: ProblemListProps) {
           <div>
             <p>
               {plainText(text.message, 400)}
-              {text.expected === undefined ? '' : ` ${t('error.expected', { text: plainText(text.expected, 300) })}`}
+              {text.expected === undefined ? '' : ` · ${t('error.expected', { text: plainText(text.expected, 300) })}`}
             </p>
             <p className="mono faint">
               {problem.code} · {plainText(problem.path, 200)}

@@ -37,7 +37,7 @@ export function useCodeWords(isOverride: boolean, name: string): CodeWords {
       describe,
       problem: (problem) => {
         const { message, expected } = textOf(problem);
-        return expected === undefined ? message : `${message} ${t('error.expected', { text: expected })}`;
+        return expected === undefined ? message : `${message} · ${t('error.expected', { text: expected })}`;
       },
       phrases: isChinese ? zhCnEditorPhrases : {},
     };
