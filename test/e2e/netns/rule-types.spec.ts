@@ -42,7 +42,8 @@ rules:
   - PROCESS-PATH-REGEX,^/run/programs/r\\d/,micro
   - PROCESS-PATH-WILDCARD,/run/programs/w?/*,outer
   - UID,65534,dante
-  - SRC-PORT,40100-40199,micro
+  # No port that a program is given by itself (ip_local_port_range).
+  - SRC-PORT,20100-20199,micro
   - DSCP,46,dante
   - 'SUB-RULE,(AND,((DST-PORT,8107-8109),(NETWORK,TCP))),below'
   - 'AND,((DST-PORT,8104),(NETWORK,UDP)),dante'
@@ -142,7 +143,7 @@ const rows: readonly Row[] = [
   { does: program('/run/programs/w12/tool'), rule: tun, chain: direct },
   { does: `${nobody} curl -sS -m 8 ${at(80)}`, rule: 'UID,65534', chain: dante },
   { does: socket('udp', 8100, 0, 0, nobody), rule: 'UID,65534', chain: dante },
-  { does: socket('tcp', 8100, 0, 40_100), rule: 'SRC-PORT,40100-40199', chain: micro },
+  { does: socket('tcp', 8100, 0, 20_100), rule: 'SRC-PORT,20100-20199', chain: micro },
   { does: socket('tcp', 8100, 0, 40_200), rule: tun, chain: direct },
   { does: socket('udp', 8100, 0xb8), rule: 'DSCP,46', chain: dante },
   { does: socket('tcp', 8100, 0xb8), rule: 'DSCP,46', chain: dante },
@@ -257,7 +258,9 @@ describeInLab('rules about facts of a machine', () => {
     const { stdout, stderr } = await from.run('sh', ['-c', does]);
     const rows = await newRows();
     const decided = rows.map((row) => [`${row.rule?.type},${row.rule?.payload}`, ...row.chain]);
-    expect(decided, JSON.stringify(rows)).toEqual([[rule, ...chain]]);
+    // A connection that a kernel begins anew (an ACK of one before it, RFC 9293 section 3.10.7.3) is a flow more, by the same rule.
+    expect(decided.length, JSON.stringify(rows)).toBeGreaterThan(0);
+    for (const each of decided) expect(each, JSON.stringify(rows)).toEqual([rule, ...chain]);
     expect(stdout, stderr).toContain(chain[0] === 'DIRECT' ? 'client=10.20.0.2' : 'client=203.0.113.1');
   });
 });
